@@ -1,0 +1,22 @@
+//! What kind of list it is.
+
+/// What being listed means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Polarity {
+    /// Listed is bad: a block list (DNSBL).
+    #[default]
+    Block,
+    /// Listed is good: an allow list (DNSWL).
+    Allow,
+    /// Listed is a fact: country, network, age.
+    Info,
+}
+
+/// What a list's entries name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyKind {
+    /// IPv4 and IPv6 addresses, by reversed octets and nibbles (RFC 5782 sections 2.1 and 2.4).
+    Ip,
+    /// Domain names (RFC 5782 section 3).
+    Name,
+}
