@@ -1,0 +1,17 @@
+//! The list server seen by the software that people run: Unbound, Postfix, SpamAssassin, dig.
+//!
+//! Every test is alone on a private network ([`network`]): real programs on their real ports, with
+//! addresses from the documentation ranges as mail clients. The lists are small text files, since
+//! what is proved here is that our answers mean to others what we mean.
+//!
+//! A program that is missing fails its test. Only `REPUTE_NO_PEERS` in the environment skips them,
+//! and `./test` installs what they need.
+
+mod daemon;
+mod dig;
+mod list_server;
+mod network;
+mod postfix;
+mod smtp;
+mod spamassassin;
+mod unbound;
