@@ -62,16 +62,18 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> String {
 
 /// Runs this test program again, inside new namespaces, with this one test.
 fn run_again_inside(name: &str) {
-    let mut command = Command::new("unshare");
-    command.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
-    // Whoever is not root becomes it inside, with the subordinate ids that the system grants.
+    let inside = format!("{INSIDE}=1");
+    let mut command = vec!["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child"];
+    // The namespaces are root's to make; everybody else needs sudo for it, without a password.
     if fs::metadata("/proc/self").map_or(true, |process| process.uid() != 0) {
-        command.args(["--map-root-user", "--map-auto"]);
+        command.splice(0..0, ["sudo", "--non-interactive"]);
     }
-    let output = command
-        .arg(env::current_exe().expect("a running test has a file"))
+    let test = env::current_exe().expect("a running test has a file");
+    let output = Command::new(command[0])
+        .args(&command[1..])
+        .args(["--mount-proc", "env", &inside])
+        .arg(test)
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
-        .env(INSIDE, "1")
         .output()
         .expect("unshare is there: `./test` installs it");
 
