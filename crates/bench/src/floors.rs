@@ -1,0 +1,232 @@
+//! What Repute must reach, beside what was measured.
+//!
+//! Each floor is judged by the median of the run that is reported, never by the best value of several.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::list::List;
+use crate::load;
+use crate::reload;
+use crate::report::number;
+use crate::respond::{BATCHED, Case, SCALING, SCALING_CASE};
+use crate::results::{Part, Results};
+use crate::serve::TWO_WORKERS;
+
+/// A figure that Repute must reach.
+struct Floor {
+    /// What it is.
+    what: String,
+    /// How it follows from what was measured.
+    measure: Measure,
+    /// What it must be.
+    limit: Limit,
+    /// Its unit.
+    unit: &'static str,
+}
+
+/// How a floor's value follows from figures.
+enum Measure {
+    /// The median of one.
+    Median(Part, String, String),
+    /// One against another of the same case.
+    Ratio(Part, String, String, String),
+    /// One less another of another case, same subject.
+    Over(Part, String, String, String),
+}
+
+/// What a value must be.
+#[derive(Clone, Copy)]
+enum Limit {
+    /// No more.
+    AtMost(f64),
+    /// No less.
+    AtLeast(f64),
+}
+
+impl Floor {
+    /// The measured value, if all it needs was measured.
+    fn value(&self, results: &Results) -> Option<f64> {
+        match &self.measure {
+            Measure::Median(part, case, subject) => {
+                Some(results.samples(*part, case, subject)?.median())
+            }
+            Measure::Ratio(part, case, subject, base) => {
+                let base = results.samples(*part, case, base)?;
+                Some(results.samples(*part, case, subject)?.ratio_to(base))
+            }
+            Measure::Over(part, case, less, subject) => {
+                let less = results.samples(*part, less, subject)?.median();
+                Some(results.samples(*part, case, subject)?.median() - less)
+            }
+        }
+    }
+
+    /// Whether a value is as it must be.
+    fn reached(&self, value: f64) -> bool {
+        match self.limit {
+            Limit::AtMost(limit) => value <= limit,
+            Limit::AtLeast(limit) => value >= limit,
+        }
+    }
+}
+
+/// Writes the table of floors.
+pub(crate) fn markdown(results: &Results) -> String {
+    let mut text = String::from(
+        "### What must be reached\n\n| figure | must | measured | reached |\n|---|--:|--:|---|\n",
+    );
+    for floor in floors() {
+        let limit = match floor.limit {
+            Limit::AtMost(limit) => format!("≤ {}", number(limit)),
+            Limit::AtLeast(limit) => format!("≥ {}", number(limit)),
+        };
+        let (value, reached) = match floor.value(results) {
+            Some(value) => (number(value), if floor.reached(value) { "yes" } else { "**no**" }),
+            None => ("-".into(), "not measured"),
+        };
+        let (what, unit) = (&floor.what, floor.unit);
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "| {what} | {limit} {unit} | {value} {unit} | {reached} |");
+    }
+    text
+}
+
+/// The table of floors, for machines.
+pub(crate) fn to_json(results: &Results) -> Value {
+    let rows = floors().into_iter().map(|floor| {
+        let value = floor.value(results);
+        let (at_most, at_least) = match floor.limit {
+            Limit::AtMost(limit) => (Some(limit), None),
+            Limit::AtLeast(limit) => (None, Some(limit)),
+        };
+        json!({
+            "figure": floor.what,
+            "unit": floor.unit,
+            "at_most": at_most,
+            "at_least": at_least,
+            "measured": value,
+            "reached": value.map(|value| floor.reached(value)),
+        })
+    });
+    rows.collect()
+}
+
+/// All floors.
+fn floors() -> Vec<Floor> {
+    let mut floors = Vec::new();
+    serving(&mut floors);
+    responding(&mut floors);
+    memory_and_load(&mut floors);
+    reloading(&mut floors);
+    floors
+}
+
+/// Floors of real servers.
+fn serving(floors: &mut Vec<Floor>) {
+    for mix in ["A", "A+TXT"] {
+        let case = format!("{}, {mix}", List::Mixed.title());
+        floors.push(Floor {
+            what: format!("answers per server-CPU-second, 1M IPv4, {mix}, to rbldnsd ip4trie"),
+            measure: Measure::Ratio(Part::Serve, case, REPUTE.into(), "rbldnsd ip4trie".into()),
+            limit: Limit::AtLeast(1.15),
+            unit: "x",
+        });
+    }
+    let (two, one) = ("Repute, 2 workers".into(), REPUTE.into());
+    floors.push(Floor {
+        what: "answers per server-CPU-second, two workers to one".into(),
+        measure: Measure::Ratio(Part::Serve, TWO_WORKERS.into(), two, one),
+        limit: Limit::AtLeast(0.95),
+        unit: "x",
+    });
+}
+
+/// Floors of `respond`, in memory.
+fn responding(floors: &mut Vec<Floor>) {
+    let limits = [
+        (Case::HIT, 100.0),
+        (Case::MISS, 100.0),
+        (Case::TEXT, 115.0),
+        (Case::NETWORKS6, 130.0),
+        (Case::NAMES, 150.0),
+        (Case::FLUSHED, 220.0),
+    ];
+    for (case, limit) in limits {
+        floors.push(Floor {
+            what: format!("own CPU per query in batches of 64: {}", case.title()),
+            measure: Measure::Median(Part::Respond, case.title(), BATCHED.into()),
+            limit: Limit::AtMost(limit),
+            unit: "ns",
+        });
+    }
+    let [one, two] = SCALING.map(Into::into);
+    floors.push(Floor {
+        what: "`respond` on two threads to one".into(),
+        measure: Measure::Ratio(Part::Threads, SCALING_CASE.into(), two, one),
+        limit: Limit::AtLeast(1.9),
+        unit: "x",
+    });
+}
+
+/// Floors of memory and time to load.
+fn memory_and_load(floors: &mut Vec<Floor>) {
+    let median = |what: &str, part, case: String, subject: &str, limit, unit| Floor {
+        what: what.into(),
+        measure: Measure::Median(part, case, subject.into()),
+        limit: Limit::AtMost(limit),
+        unit,
+    };
+    let title = |list: List| list.title().to_owned();
+    floors.push(median("memory, 1M IPv4", Part::Memory, title(List::Mixed), REPUTE, 12.0, "MiB"));
+    floors.push(Floor {
+        what: "memory, 100k IPv6 /64, over an empty process".into(),
+        measure: Measure::Over(
+            Part::Memory,
+            title(List::Networks6),
+            load::empty_case(List::Networks6),
+            REPUTE.into(),
+        ),
+        limit: Limit::AtMost(3.0),
+        unit: "MiB",
+    });
+    floors.push(median("memory, 200k names", Part::Memory, title(List::Names), REPUTE, 9.0, "MiB"));
+    for (list, what, text, image) in
+        [(List::Mixed, "1M", 0.12, 0.005), (List::Huge, "10M", 1.2, 0.020)]
+    {
+        let subject = load::IN_PROCESS;
+        let (what_text, what_image) =
+            (format!("load of {what} text lines, one core"), format!("load of a {what} snapshot"));
+        floors.push(median(&what_text, Part::Load, load::text_case(list), subject, text, "s"));
+        floors.push(median(
+            &what_image,
+            Part::Load,
+            load::snapshot_case(list),
+            subject,
+            image,
+            "s",
+        ));
+    }
+    let case = load::image_case(List::Huge);
+    floors.push(median("image of 10M", Part::Memory, case, load::IN_PROCESS, 5.0, "B an entry"));
+}
+
+/// Floors of changes while serving.
+fn reloading(floors: &mut Vec<Floor>) {
+    for (what, case, limit, unit) in [
+        ("reload at 10,000 queries/s: lost", reload::LOST, 0.0, ""),
+        ("reload at 10,000 queries/s: longest silence", reload::SILENCE, 7.0, "ms"),
+        ("reload at 10,000 queries/s: peak memory", reload::PEAK, 36.0, "MiB"),
+    ] {
+        floors.push(Floor {
+            what: what.into(),
+            measure: Measure::Median(Part::Reload, case.into(), REPUTE.into()),
+            limit: Limit::AtMost(limit),
+            unit,
+        });
+    }
+}
+
+/// The product by its own configuration, one worker.
+const REPUTE: &str = "Repute";

@@ -1,0 +1,85 @@
+//! Configuration files of the servers that have them.
+
+use std::io;
+use std::path::Path;
+
+use super::Assignment;
+
+/// NSD: one server process, no rate limit (Debian's build has one by default), minimal answers.
+pub(super) fn nsd(to: &Assignment<'_>, folder: &Path) -> io::Result<String> {
+    let Assignment { port, list, .. } = to;
+    let (apex, master, folder) = (list.apex(), to.master.canonicalize()?, folder.display());
+    Ok(format!(
+        r#"server:
+  server-count: 1
+  ip-address: 127.0.0.1@{port}
+  username: ""
+  zonesdir: "{folder}"
+  database: ""
+  pidfile: "{folder}/nsd.pid"
+  xfrdfile: "{folder}/xfrd"
+  xfrdir: "{folder}"
+  zonelistfile: "{folder}/zone.list"
+  minimal-responses: yes
+  rrl-ratelimit: 0
+  rrl-whitelist-ratelimit: 0
+remote-control:
+  control-enable: no
+zone:
+  name: {apex}
+  zonefile: "{}"
+"#,
+        master.display()
+    ))
+}
+
+/// Knot DNS: one UDP worker, the zone in memory only.
+pub(super) fn knot(to: &Assignment<'_>, folder: &Path) -> io::Result<String> {
+    let Assignment { port, list, .. } = to;
+    let (apex, master, folder) = (list.apex(), to.master.canonicalize()?, folder.display());
+    Ok(format!(
+        r#"server:
+  rundir: "{folder}"
+  listen: 127.0.0.1@{port}
+  udp-workers: 1
+  tcp-workers: 1
+  background-workers: 1
+database:
+  storage: "{folder}"
+log:
+  - target: stderr
+    any: warning
+template:
+  - id: default
+    storage: "{folder}"
+    zonefile-sync: -1
+    zonefile-load: whole
+    journal-content: none
+zone:
+  - domain: {apex}
+    file: "{}"
+"#,
+        master.display()
+    ))
+}
+
+/// Repute: this many workers, nothing else listening.
+pub(super) fn repute(to: &Assignment<'_>, folder: &Path, workers: usize) -> io::Result<String> {
+    let Assignment { port, list, .. } = to;
+    let (apex, text, folder) = (list.apex(), to.text.canonicalize()?, folder.display());
+    let kind = list.rbldnsd_type();
+    Ok(format!(
+        r#"data = "{folder}"
+[nameserver]
+listen = ["127.0.0.1:{port}"]
+workers = {workers}
+[[zone]]
+apex = "{apex}"
+[[zone.source]]
+format = "rbldnsd"
+kind = "{kind}"
+files = ["{}"]
+"#,
+        text.display()
+    ))
+}

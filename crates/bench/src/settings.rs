@@ -1,0 +1,97 @@
+//! What all parts of a run share: lists, CPUs, rounds, and where the product's binary is.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::blast::free_port;
+use crate::list::{List, Lists};
+use crate::peer::{Assignment, Peer};
+use crate::process::{Scheduling, Server};
+use crate::queries::{Edns, Mix, Queries};
+
+/// The settings of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The lists.
+    pub(crate) lists: Lists,
+    /// The product's binary; without it only peers are measured.
+    pub(crate) repute: Option<PathBuf>,
+    /// The CPU of servers and of what is measured in process.
+    pub(crate) server_cpu: usize,
+    /// The CPU of the load generator.
+    pub(crate) generator_cpu: usize,
+    /// How often each figure is measured, in turn with all others.
+    pub(crate) rounds: usize,
+    /// How long a server is loaded in a round.
+    pub(crate) duration: Duration,
+    /// How many different names are asked for.
+    pub(crate) queries: usize,
+}
+
+impl Settings {
+    /// A folder for what servers and the bench itself leave behind.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub(crate) fn folder(&self) -> io::Result<PathBuf> {
+        let folder = self.lists.folder.join("run");
+        fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+
+    /// Draws queries.
+    pub(crate) fn draw(&self, list: List, mix: Mix, edns: Edns) -> Queries {
+        Queries::draw(&self.lists, list, mix, edns, self.queries)
+    }
+
+    /// Starts a server with a list on these CPUs.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub(crate) fn start(
+        &self,
+        peer: &Peer,
+        list: List,
+        cpus: &[usize],
+        scheduling: Scheduling,
+        probe: &[u8],
+    ) -> anyhow::Result<Server> {
+        self.start_with(peer, list, &self.lists.text(list), cpus, scheduling, probe)
+    }
+
+    /// Starts a server with another file than the list's own.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub(crate) fn start_with(
+        &self,
+        peer: &Peer,
+        list: List,
+        text: &Path,
+        cpus: &[usize],
+        scheduling: Scheduling,
+        probe: &[u8],
+    ) -> anyhow::Result<Server> {
+        let port = free_port()?;
+        let folder = self.folder()?;
+        let assignment = Assignment {
+            list,
+            text,
+            master: &self.lists.master(),
+            port,
+            folder: &folder,
+            repute: self.repute.as_deref(),
+        };
+        let command = peer.command(&assignment)?;
+        let log = folder.join(format!("server-{port}.log"));
+        let server = Server::start(command, port, cpus, scheduling, probe, &log)?;
+        Ok(server)
+    }
+
+    /// Which of these servers can be measured, and which cannot.
+    pub(crate) fn present(&self, peers: Vec<Peer>) -> (Vec<Peer>, Vec<Peer>) {
+        peers.into_iter().partition(|peer| peer.program(self.repute.as_deref()).is_some())
+    }
+}
