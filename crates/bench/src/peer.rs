@@ -64,7 +64,7 @@ pub(crate) struct Assignment<'a> {
     pub(crate) master: &'a Path,
     /// The port on loopback.
     pub(crate) port: u16,
-    /// A folder for configuration and state.
+    /// An empty folder for configuration and state.
     pub(crate) folder: &'a Path,
     /// The product's binary, if there is one.
     pub(crate) repute: Option<&'a Path>,
@@ -111,9 +111,7 @@ impl Peer {
         let program = self.program(to.repute).ok_or_else(|| {
             io::Error::new(io::ErrorKind::NotFound, format!("{} is not installed", self.title()))
         })?;
-        let folder = to.folder.join(format!("server-{}", to.port));
-        fs::create_dir_all(&folder)?;
-        let folder = folder.canonicalize()?;
+        let folder = to.folder.canonicalize()?;
         let mut command = Command::new(program);
         match self {
             Peer::Rbldnsd { kind, reload } => {

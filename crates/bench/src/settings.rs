@@ -75,7 +75,10 @@ impl Settings {
         probe: &[u8],
     ) -> anyhow::Result<Server> {
         let port = free_port()?;
-        let folder = self.folder()?;
+        let folder = self.folder()?.join(peer.title().replace([' ', '/', ','], "-"));
+        // What the last run of this server left behind is not to help this one; mostly there is nothing.
+        let _absent = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder)?;
         let assignment = Assignment {
             list,
             text,
@@ -85,9 +88,7 @@ impl Settings {
             repute: self.repute.as_deref(),
         };
         let command = peer.command(&assignment)?;
-        let log = folder.join(format!("server-{port}.log"));
-        let server = Server::start(command, port, cpus, scheduling, probe, &log)?;
-        Ok(server)
+        Server::start(command, port, cpus, scheduling, probe, &folder.join("log"))
     }
 
     /// Which of these servers can be measured, and which cannot.

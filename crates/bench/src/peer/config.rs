@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::Assignment;
+use crate::list::List;
 
 /// NSD: one server process, no rate limit (Debian's build has one by default), minimal answers.
 pub(super) fn nsd(to: &Assignment<'_>, folder: &Path) -> io::Result<String> {
@@ -63,21 +64,25 @@ zone:
     ))
 }
 
-/// Repute: this many workers, nothing else listening.
+/// Repute: this many workers, no page for metrics, everything else as it is by default.
 pub(super) fn repute(to: &Assignment<'_>, folder: &Path, workers: usize) -> io::Result<String> {
     let Assignment { port, list, .. } = to;
     let (apex, text, folder) = (list.apex(), to.text.canonicalize()?, folder.display());
-    let kind = list.rbldnsd_type();
+    let kind = match list {
+        List::Mixed | List::Hosts | List::Huge | List::Networks6 => "addresses",
+        List::Names => "names",
+    };
     Ok(format!(
-        r#"data = "{folder}"
-[nameserver]
+        r#"[server]
 listen = ["127.0.0.1:{port}"]
 workers = {workers}
+data-dir = "{folder}/data"
+metrics = ""
 [[zone]]
 apex = "{apex}"
 [[zone.source]]
-format = "rbldnsd"
 kind = "{kind}"
+format = "rbldnsd"
 files = ["{}"]
 "#,
         text.display()
