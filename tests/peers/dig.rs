@@ -128,7 +128,7 @@ fn check(arguments: &[&[&str]], code: &str, present: &[&str], absent: &[&str]) {
 }
 
 /// Asks the list server itself, with no resolver between.
-fn ask(arguments: &[&str]) -> String {
+pub(crate) fn ask(arguments: &[&str]) -> String {
     let (server, port) = (format!("@{ADDRESS}"), PORT.to_string());
     dig(&[&[server.as_str(), "-p", &port], arguments].concat())
 }

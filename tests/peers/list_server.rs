@@ -1,12 +1,15 @@
 //! The list server under test, serving small lists from files.
 
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::daemon::Daemon;
+use crate::dig::ask;
 
 /// Where the list server listens.
 pub(crate) const ADDRESS: &str = "127.0.0.1";
@@ -17,7 +20,7 @@ pub(crate) const PORT: u16 = 5300;
 /// A running list server and the folder of its lists.
 pub(crate) struct ListServer {
     /// The server; it ends with this value.
-    process: Daemon,
+    _process: Daemon,
     /// The lists, one file each, named as the zone; other files of the test may lie here too.
     folder: TempDir,
 }
@@ -25,28 +28,33 @@ pub(crate) struct ListServer {
 /// Starts the list server with these zones, each with the text of its list in rbldnsd's format.
 pub(crate) fn start_list_server(lists: &[(&str, &str)]) -> ListServer {
     let folder = tempfile::tempdir().expect("a folder for the test can be made");
-    let mut command = Command::new("rbldnsd");
-    command
-        .args(["-n", "-c", "1", "-u", "postfix", "-b"])
-        .arg(format!("{ADDRESS}/{PORT}"))
-        .arg("-w")
-        .arg(folder.path());
-    run_chmod(folder.path());
+    let mut config = format!("{SERVER}listen = [\"{ADDRESS}:{PORT}\"]\n");
     for (zone, list) in lists {
-        fs::write(
-            folder.path().join(zone),
-            format!("$SOA 60 a.x b.x 0 600 300 8600 60\n$NS 60 a.x\n{list}"),
-        )
-        .expect("the test's folder is writable");
-        command.arg(format!("{zone}:ip4trie:{zone}")).arg(format!("{zone}:ip6trie:{zone}"));
+        config.push_str(&ZONE.replace("APEX", zone));
+        fs::write(folder.path().join(zone), list).expect("the test's folder is writable");
     }
-    let mut process = Daemon::start(&mut command);
-    process.wait_for("started");
-    ListServer { process, folder }
+    let file = folder.path().join("repute.toml");
+    fs::write(&file, config).expect("the test's folder is writable");
+    ListServer { _process: serve(&file), folder }
 }
 
-fn run_chmod(p: &Path) {
-    crate::network::run("chmod", &["755", &p.to_string_lossy()]);
+/// Runs `repute serve` and waits until it says that it is ready, in the words of sd_notify(3).
+pub(crate) fn serve(config: &Path) -> Daemon {
+    let folder = tempfile::tempdir().expect("a folder for the test can be made");
+    let address = folder.path().join("ready");
+    let ready = UnixDatagram::bind(&address).expect("the folder is new");
+    ready.set_read_timeout(Some(PATIENCE)).expect("a time limit can be set");
+
+    let process = Daemon::start(
+        Command::new(REPUTE).arg("--config").arg(config).arg("serve").env("NOTIFY_SOCKET", address),
+    );
+    let mut buffer = [0; 4096];
+    loop {
+        let length = ready.recv(&mut buffer).expect("the list server gets ready");
+        if buffer[..length].split(|&byte| byte == b'\n').any(|line| line == b"READY=1") {
+            return process;
+        }
+    }
 }
 
 impl ListServer {
@@ -55,13 +63,43 @@ impl ListServer {
         self.folder.path()
     }
 
-    /// Replaces a zone's list and waits until it is served.
-    pub(crate) fn edit(&mut self, zone: &str, list: &str) {
-        fs::write(
-            self.folder.path().join(zone),
-            format!("$SOA 60 a.x b.x 0 600 300 8600 60\n$NS 60 a.x\n{list}"),
-        )
-        .expect("the test's folder is writable");
-        self.process.wait_for("reloaded");
+    /// Replaces a zone's list as an editor does.
+    pub(crate) fn edit(&self, zone: &str, list: &str) {
+        let beside = self.folder.path().join("edited");
+        fs::write(&beside, list).expect("the test's folder is writable");
+        fs::rename(beside, self.folder.path().join(zone)).expect("both are in one folder");
+    }
+
+    /// Waits until a name has an address in the list server's own answers.
+    pub(crate) fn wait_until_listed(&self, name: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while ask(&["+short", name, "A"]).is_empty() {
+            assert!(Instant::now() < deadline, "{name} was never listed");
+        }
     }
 }
+
+/// The program under test.
+pub(crate) const REPUTE: &str = env!("CARGO_BIN_EXE_repute");
+
+/// How long the server may take to get ready: long enough for a machine under load.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The configuration before the address.
+const SERVER: &str = "\
+[server]
+data-dir = \"data\"
+metrics = \"\"
+";
+
+/// The configuration of one zone.
+const ZONE: &str = "
+[[zone]]
+apex = \"APEX\"
+name-servers = [\"ns.example\"]
+
+[[zone.source]]
+kind = \"addresses\"
+format = \"rbldnsd\"
+files = [\"APEX\"]
+";

@@ -9,6 +9,7 @@
 
 mod daemon;
 mod dig;
+mod exports;
 mod list_server;
 mod network;
 mod postfix;

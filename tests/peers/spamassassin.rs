@@ -26,7 +26,7 @@ fn rules_that_fire(folder: &Path, relay: &str) -> Vec<String> {
     let site = folder.join("spamassassin");
     fs::create_dir_all(&site).expect("the test's folder is writable");
     fs::write(site.join("init.pre"), PLUGINS).expect("the folder is writable");
-    let rules = format!("dns_server [{ADDRESS}]:{PORT}\n{RULES}");
+    let rules = format!("dns_server [{ADDRESS}]:{PORT}\n{SETTINGS}{EXAMPLE}");
     fs::write(site.join("local.cf"), rules).expect("the folder is writable");
 
     let mut spamassassin = Command::new("spamassassin")
@@ -91,22 +91,13 @@ loadplugin Mail::SpamAssassin::Plugin::Check
 loadplugin Mail::SpamAssassin::Plugin::DNSEval
 ";
 
-/// Rules as a list's operator would publish them.
-const RULES: &str = "\
+/// Rules for such lists, as an administrator would write them.
+const EXAMPLE: &str = include_str!("../../examples/spamassassin/repute.cf");
+
+/// The rest: DNS works though nothing outside can be asked, and the rules that fired are shown.
+const SETTINGS: &str = "\
 dns_available yes
 util_rb_tld example
 clear_headers
 add_header all Rules _TESTS_
-header   RCVD_IN_BL        eval:check_rbl('bl-lastexternal', 'bl.example.')
-score    RCVD_IN_BL        0.1
-tflags   RCVD_IN_BL        net
-header   RCVD_IN_BL_SPAM   eval:check_rbl_sub('bl-lastexternal', '127.0.0.2')
-score    RCVD_IN_BL_SPAM   3
-tflags   RCVD_IN_BL_SPAM   net
-header   RCVD_IN_BL_POLICY eval:check_rbl_sub('bl-lastexternal', '127.0.0.4')
-score    RCVD_IN_BL_POLICY 2
-tflags   RCVD_IN_BL_POLICY net
-header   RCVD_IN_WL_MED    eval:check_rbl('wl-firsttrusted', 'wl.example.', '^127\\.0\\.\\d+\\.2$')
-score    RCVD_IN_WL_MED    -2.3
-tflags   RCVD_IN_WL_MED    net nice
 ";

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use crate::daemon::Daemon;
 use crate::dig::{dig, status};
-use crate::list_server::{ADDRESS, PORT, start_list_server};
-use crate::network::on_private_network;
+use crate::list_server::{ADDRESS, PORT, serve, start_list_server};
+use crate::network::{on_private_network, run};
 
 /// Starts Unbound on 127.0.0.1, port 53; it asks the list server for these zones.
 ///
@@ -63,8 +63,8 @@ fn a_strict_resolver_finds_what_is_listed() {
     });
 }
 
-/// RFC 8020: "when a resolver receives an NXDOMAIN response, it means that the domain name which is
-/// thus denied AND ALL THE NAMES UNDER IT do not exist."
+/// RFC 8020: "when a DNS resolver receives a response with a response code of NXDOMAIN, it means that
+/// the domain name which is thus denied AND ALL THE NAMES UNDER IT do not exist."
 #[test]
 fn an_unlisted_ipv4_address_denies_no_ipv6_network() {
     on_private_network(|| {
@@ -78,6 +78,27 @@ fn an_unlisted_ipv4_address_denies_no_ipv6_network() {
         assert_eq!(dig(&["@127.0.0.1", "+short", &listed]), "127.0.0.2\n");
     });
 }
+
+/// The files under `examples/unbound`, as its README says to run them.
+#[test]
+fn the_example_answers() {
+    on_private_network(|| {
+        let folder = tempfile::tempdir().expect("a folder for the test can be made");
+        run("cp", &["-r", EXAMPLE, &folder.path().to_string_lossy()]);
+        let example = folder.path().join("unbound");
+        let _repute = serve(&example.join("repute.toml"));
+        let mut unbound = Command::new("unbound");
+        let mut unbound =
+            Daemon::start(unbound.arg("-d").arg("-c").arg(example.join("unbound.conf")));
+        unbound.wait_for("start of service");
+
+        let text = dig(&["@127.0.0.1", "-p", "5353", "7.2.0.192.bl.example", "TXT", "+short"]);
+        assert_eq!(text, "\"listed, see https://bl.example/q/192.0.2.7\"\n");
+    });
+}
+
+/// The example's folder.
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/unbound");
 
 /// Single addresses and networks of both families; 198.51.100.8 is an exclusion.
 const LIST: &str = "\

@@ -1,0 +1,138 @@
+//! Exports for other name servers: named-checkzone takes them, and NSD answers the same from them.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::daemon::Daemon;
+use crate::dig::{ask, dig, status};
+use crate::list_server::{ADDRESS, ListServer, REPUTE, start_list_server};
+use crate::network::{on_private_network, run};
+
+#[test]
+fn a_master_file_loads_in_named_checkzone() {
+    on_private_network(|| {
+        let server = start_list_server(&[("bl.example", LIST)]);
+        let file = export(&server, "master");
+        let output = run("named-checkzone", &["bl.example", &file]);
+        assert!(output.ends_with("OK\n"), "{output}");
+    });
+}
+
+#[test]
+fn nsd_answers_the_same_from_a_master_file() {
+    on_private_network(|| {
+        let server = start_list_server(&[("bl.example", LIST)]);
+        export(&server, "master");
+        let _nsd = start_nsd(server.folder());
+
+        for name in NAMES {
+            for kind in ["A", "TXT", "AAAA"] {
+                let question = ["+norec", "+bufsize=1232", name, kind];
+                let theirs = dig(&[&["@127.0.0.1", "-p", "5302"], &question[..]].concat());
+                let ours = ask(&question);
+                assert_eq!(summary(&ours), summary(&theirs), "{ours}\n{theirs}");
+            }
+        }
+    });
+}
+
+#[test]
+fn rbldnsd_answers_the_same_from_its_data() {
+    on_private_network(|| {
+        let server = start_list_server(&[("bl.example", LIST)]);
+        let file = export(&server, "rbldnsd");
+        let mut command = Command::new("rbldnsd");
+        command.args(["-n", "-u", "nobody", "-b", "127.0.0.1/5302", "-w"]).arg(server.folder());
+        command.args([format!("bl.example:ip4trie:{file}"), format!("bl.example:ip6trie:{file}")]);
+        run("chmod", &["755", &server.folder().to_string_lossy()]);
+        let mut rbldnsd = Daemon::start(&mut command);
+        rbldnsd.wait_for("started");
+
+        for name in NAMES {
+            for kind in ["A", "TXT"] {
+                let theirs = dig(&["@127.0.0.1", "-p", "5302", "+short", name, kind]);
+                assert_eq!(ask(&["+short", name, kind]), theirs, "{name} {kind}");
+            }
+        }
+    });
+}
+
+/// Writes the zone in another software's format and returns the file's name.
+fn export(server: &ListServer, format: &str) -> String {
+    let file = server.folder().join(format);
+    let output = file.to_string_lossy().into_owned();
+    let config = server.folder().join("repute.toml");
+    let config = config.to_string_lossy();
+    let arguments = ["--config", &config, "zone", "export", "bl.example"];
+    run(REPUTE, &[&arguments[..], &["--format", format, "--output", &output]].concat());
+    output
+}
+
+/// Starts NSD on port 5302 with the exported master file.
+fn start_nsd(folder: &Path) -> Daemon {
+    let config = folder.join("nsd.conf");
+    let path = folder.display();
+    let text = format!(
+        "server:\n  ip-address: {ADDRESS}@5302\n  username: \"\"\n  zonesdir: \"{path}\"\n  \
+         pidfile: \"\"\n  xfrdfile: \"\"\n  zonelistfile: \"{path}/zones\"\n  database: \"\"\n  \
+         minimal-responses: yes\n  rrl-ratelimit: 0\n\
+         remote-control:\n  control-enable: no\n\
+         zone:\n  name: \"bl.example\"\n  zonefile: \"master\"\n"
+    );
+    fs::write(&config, text).expect("the test's folder is writable");
+    let mut nsd = Daemon::start(Command::new("nsd").arg("-d").arg("-c").arg(&config));
+    nsd.wait_for("nsd started");
+    nsd
+}
+
+/// What must be the same: the response code and the records of the answer, in any order.
+fn summary(output: &str) -> (String, Vec<String>) {
+    let answer = output.split_once(";; ANSWER SECTION:\n").map_or("", |(_, rest)| rest);
+    let mut records: Vec<String> = answer
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    records.sort();
+    (status(output).to_owned(), records)
+}
+
+/// Networks of several sizes, one inside another, exclusions, several values, both families.
+const LIST: &str = "\
+192.0.2.7 :2:listed, see https://bl.example/q/here
+192.0.2.128/25 :3:half of a network
+192.0.2.129 :4:one of that half
+!192.0.2.130
+198.51.100.0/22 :5:four networks
+2001:db8::/32 :2:listed
+2001:db8:1::/48 :3:a part of that
+!2001:db8:2::/48
+2001:db8:3::7 :4:one address
+";
+
+/// Listed, excluded, unlisted, between, above and at the apex.
+const NAMES: &[&str] = &[
+    "7.2.0.192.bl.example",
+    "8.2.0.192.bl.example",
+    "129.2.0.192.bl.example",
+    "130.2.0.192.bl.example",
+    "255.2.0.192.bl.example",
+    "2.0.192.bl.example",
+    "192.bl.example",
+    "193.bl.example",
+    "9.100.51.198.bl.example",
+    "9.103.51.198.bl.example",
+    "9.104.51.198.bl.example",
+    "2.0.0.127.bl.example",
+    "1.0.0.127.bl.example",
+    "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.bl.example",
+    "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.0.8.b.d.0.1.0.0.2.bl.example",
+    "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.2.0.0.0.8.b.d.0.1.0.0.2.bl.example",
+    "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.3.0.0.0.8.b.d.0.1.0.0.2.bl.example",
+    "8.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.3.0.0.0.8.b.d.0.1.0.0.2.bl.example",
+    "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.9.b.d.0.1.0.0.2.bl.example",
+    "8.b.d.0.1.0.0.2.bl.example",
+    "1.0.0.2.bl.example",
+    "www.bl.example",
+];
