@@ -1,1 +1,29 @@
-//! x
+//! A list as data: read it, build it, ask it, carry it as bytes.
+//!
+//! ```text
+//!  list files ── format ──> entries ── resolve ──> index ─┐
+//!                     └────> values (codes, texts) ───────┴─> Dataset ──> Zone ── visit ──> hits
+//! ```
+//! Reading and building happen once; what is asked is a [`Zone`], a value that never changes and is
+//! shared by all threads. There is no I/O here and no clock: readers are handed in, and so is the time.
+
+mod dataset;
+mod fault;
+pub mod format;
+mod patch;
+mod prefetch;
+mod rank;
+mod relative;
+mod resolve;
+mod section;
+mod value;
+mod zone;
+
+pub use dataset::acl::Action;
+pub use dataset::generic::Record;
+pub use dataset::names::Extent;
+pub use dataset::{Dataset, DatasetKind, Header, Soa, UnknownKind};
+pub use fault::{Fault, Faults, LONGEST_LINE, Problem};
+pub use relative::{Octets, Relative};
+pub use value::{Condition, Pair, Text, ValueBuilder, ValueId, Values};
+pub use zone::{DEFAULT_TTL, Dialect, Existence, Hit, Listing, Subject, Zone, ZoneSpec};

@@ -1,0 +1,616 @@
+//! The index of domain names: exact names, and everything below a name.
+//!
+//! One open-addressed table holds every listed name, and also every name on the way to one, since
+//! those exist too (RFC 8020: no NXDOMAIN for them). A query is hashed once from the right over its
+//! labels, which gives the hash of each of its suffixes; a mask of the label counts in use spares the
+//! probes that cannot succeed. A slot is a 32-bit tag and the place of the record, so a miss costs
+//! one cache line.
+//!
+//! Adversaries choose names. Probes are bounded when the table is built (a crowded table is built
+//! again with another seed), so no choice of names makes a look-up slow.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::prefetch::prefetch;
+use crate::relative::Relative;
+use crate::section::{U32s, U64s, read_u16, read_u32};
+use crate::value::{ValueBuilder, ValueId};
+
+/// The index.
+#[derive(Clone, Debug)]
+pub(crate) struct NamesIndex {
+    /// `place + 1:32 | tag:32`; 0 is free.
+    pub(crate) slots: U64s,
+    /// Three numbers each: what the name itself has, what is below it, whether listed names are.
+    pub(crate) book: U32s,
+    /// Bytes of a code: 1, 2 or 4.
+    pub(crate) width: u8,
+    /// Records: code, length, name in wire form without the root.
+    pub(crate) arena: Bytes,
+    /// Seed of the hash.
+    pub(crate) seed: u64,
+    /// Bit `n`: there are records of `n` labels.
+    pub(crate) depths: u128,
+    /// Bit `n`: there are records of `n` labels that list what is below them.
+    pub(crate) below_depths: u128,
+    /// Changes since it was built.
+    pub(crate) patch: Option<Arc<NamesPatch>>,
+}
+
+/// Names whose records were replaced, each with its new record; one without anything was removed.
+pub(crate) type NamesPatch = HashMap<Box<[u8]>, Record>;
+
+/// What a list says of a name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Record {
+    /// For the name itself.
+    pub(crate) exact: Say,
+    /// For all names below it.
+    pub(crate) below: Say,
+    /// Whether the name is on the way to a listed one.
+    pub(crate) parent: bool,
+}
+
+/// What one side of a record says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Say {
+    /// Nothing: look further.
+    #[default]
+    Nothing,
+    /// Never listed.
+    Excluded,
+    /// Listed with a value.
+    Listed(u32),
+}
+
+/// What a look-up finds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct NameFound {
+    /// The value that lists the name, or 0.
+    pub(crate) value: u32,
+    /// How many labels of the query, from the right, the entry has.
+    pub(crate) labels: u8,
+    /// Whether listed names lie below it.
+    pub(crate) parent: bool,
+}
+
+impl NamesIndex {
+    /// Looks a name up.
+    #[inline]
+    pub(crate) fn find(&self, name: Relative<'_>) -> NameFound {
+        if self.is_shallow() { self.find_in::<SHALLOW>(name) } else { self.find_in::<DEEP>(name) }
+    }
+
+    #[inline(always)]
+    fn find_in<const N: usize>(&self, name: Relative<'_>) -> NameFound {
+        let count = name.label_count();
+        let mut hashes = [0_u64; N];
+        let depth = self.hash_suffixes(name, &mut hashes);
+        let patched = self.patch.is_some();
+        let mut found = NameFound::default();
+        if count <= depth && (patched || self.depths >> count & 1 != 0) {
+            let record = self.record(name.suffix(count), hashes[count]);
+            found.parent = record.parent;
+            found.labels = count as u8;
+            match record.exact {
+                Say::Listed(value) => return NameFound { value, ..found },
+                Say::Excluded => return found,
+                Say::Nothing => {}
+            }
+        }
+        let below = if patched { u128::MAX } else { self.below_depths };
+        for labels in (1..=depth.min(count.saturating_sub(1))).rev() {
+            if below >> labels & 1 == 0 {
+                continue;
+            }
+            match self.record(name.suffix(labels), hashes[labels]).below {
+                Say::Listed(value) => return NameFound { value, labels: labels as u8, ..found },
+                Say::Excluded => return found,
+                Say::Nothing => {}
+            }
+        }
+        found
+    }
+
+    /// Fetches the slots a look-up will read.
+    #[inline]
+    pub(crate) fn prefetch_slots(&self, name: Relative<'_>) {
+        if !self.is_shallow() {
+            return;
+        }
+        let count = name.label_count();
+        let mut hashes = [0_u64; SHALLOW];
+        let depth = self.hash_suffixes(name, &mut hashes);
+        for (labels, hash) in hashes.iter().enumerate().take(depth + 1) {
+            let wanted = if labels == count { self.depths } else { self.below_depths };
+            if wanted >> labels & 1 != 0 {
+                prefetch(&self.slots.0, self.place(*hash) * 8);
+            }
+        }
+    }
+
+    /// Fetches the records the slots point to.
+    #[inline]
+    pub(crate) fn prefetch_records(&self, name: Relative<'_>) {
+        if !self.is_shallow() {
+            return;
+        }
+        let count = name.label_count();
+        let mut hashes = [0_u64; SHALLOW];
+        let depth = self.hash_suffixes(name, &mut hashes);
+        for (labels, hash) in hashes.iter().enumerate().take(depth + 1) {
+            let wanted = if labels == count { self.depths } else { self.below_depths };
+            if wanted >> labels & 1 != 0 {
+                let slot = self.slots.get(self.place(*hash));
+                if slot as u32 == *hash as u32 && slot != 0 {
+                    prefetch(&self.arena, (slot >> 32) as usize - 1);
+                }
+            }
+        }
+    }
+
+    /// Walks all records in no order: name in wire form, record. Patches are not in it.
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(&[u8], Record)) {
+        for slot in self.slots.iter().filter(|s| *s != 0) {
+            let (name, record) = self.read((slot >> 32) as usize - 1);
+            visit(name, record);
+        }
+    }
+
+    /// What the list says of exactly this name.
+    pub(crate) fn record_of(&self, name: &[u8]) -> Record {
+        let mut labels = Vec::new();
+        let mut at = 0;
+        while at < name.len() {
+            labels.push(at as u8);
+            at += 1 + usize::from(name[at]);
+        }
+        let relative = Relative::new(name, &labels);
+        let mut hashes = [0_u64; DEEP];
+        let depth = self.hash_suffixes(relative, &mut hashes);
+        if labels.len() > depth { Record::default() } else { self.record(name, hashes[labels.len()]) }
+    }
+
+    /// Bytes held in memory or in the mapped image.
+    pub(crate) fn image_bytes(&self) -> usize {
+        self.slots.0.len() + self.book.0.len() + self.arena.len()
+    }
+
+    /// Checks every place a slot or a code points to.
+    pub(crate) fn is_sound(&self, values: impl Fn(u32) -> bool) -> bool {
+        let head = usize::from(self.width) + 1;
+        let side = |say: u32| say < 2 || values(say - 1);
+        matches!(self.width, 1 | 2 | 4)
+            && self.slots.len() > 0
+            && self.slots.iter().any(|s| s == 0)
+            && self.book.len().is_multiple_of(3)
+            && (0..self.book.len() / 3)
+                .all(|i| side(self.book.get(i * 3)) && side(self.book.get(i * 3 + 1)))
+            && self.slots.iter().filter(|s| *s != 0).all(|slot| {
+                let Some(at) = ((slot >> 32) as usize).checked_sub(1) else { return false };
+                at + head <= self.arena.len() && {
+                    let len = usize::from(self.arena[at + head - 1]);
+                    at + head + len <= self.arena.len()
+                }
+            })
+    }
+
+    /// Hashes all suffixes up to the deepest that can be in the list; returns its label count.
+    #[inline(always)]
+    fn hash_suffixes<const N: usize>(&self, name: Relative<'_>, hashes: &mut [u64; N]) -> usize {
+        let count = name.label_count();
+        let depth = count.min(self.deepest()).min(N - 1);
+        hashes[0] = self.seed;
+        for labels in 1..=depth {
+            hashes[labels] = hash_label(hashes[labels - 1], name.label(count - labels));
+        }
+        depth
+    }
+
+    /// Most labels of a record.
+    #[inline(always)]
+    fn deepest(&self) -> usize {
+        match &self.patch {
+            Some(_) => MAX_LABELS,
+            None => 127_usize.saturating_sub(self.depths.leading_zeros() as usize),
+        }
+    }
+
+    /// Whether few labels are in use, as in every real list: then few hashes are kept.
+    #[inline(always)]
+    fn is_shallow(&self) -> bool {
+        self.deepest() < SHALLOW
+    }
+
+    /// The record of a name with its hash.
+    #[inline(always)]
+    fn record(&self, name: &[u8], hash: u64) -> Record {
+        if let Some(patch) = &self.patch
+            && let Some(record) = patch.get(name)
+        {
+            return *record;
+        }
+        let mut place = self.place(hash);
+        let slots = self.slots.len();
+        for _ in 0..slots {
+            let slot = self.slots.get(place);
+            if slot == 0 {
+                break;
+            }
+            if slot as u32 == hash as u32 {
+                let (own, record) = self.read((slot >> 32) as usize - 1);
+                if own == name {
+                    return record;
+                }
+            }
+            place = if place + 1 == slots { 0 } else { place + 1 };
+        }
+        Record::default()
+    }
+
+    #[inline(always)]
+    fn place(&self, hash: u64) -> usize {
+        place(hash, self.slots.len())
+    }
+
+    #[inline(always)]
+    fn read(&self, at: usize) -> (&[u8], Record) {
+        let width = usize::from(self.width);
+        let code = match width {
+            1 => u32::from(self.arena[at]),
+            2 => u32::from(read_u16(&self.arena, at)),
+            _ => read_u32(&self.arena, at),
+        };
+        let len = usize::from(self.arena[at + width]);
+        let name = &self.arena[at + width + 1..at + width + 1 + len];
+        let code = code as usize * 3;
+        let record = Record {
+            exact: Say::of(self.book.get_or_zero(code)),
+            below: Say::of(self.book.get_or_zero(code + 1)),
+            parent: self.book.get_or_zero(code + 2) != 0,
+        };
+        (name, record)
+    }
+}
+
+impl Say {
+    #[inline(always)]
+    fn of(raw: u32) -> Say {
+        match raw {
+            0 => Say::Nothing,
+            1 => Say::Excluded,
+            n => Say::Listed(n - 1),
+        }
+    }
+
+    fn raw(self) -> u32 {
+        match self {
+            Say::Nothing => 0,
+            Say::Excluded => 1,
+            Say::Listed(value) => value + 1,
+        }
+    }
+
+    /// Whether it lists something.
+    pub(crate) fn lists(self) -> bool {
+        matches!(self, Say::Listed(_))
+    }
+}
+
+/// Which names an entry lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Extent {
+    /// `x`: the name alone.
+    Exact,
+    /// `*.x`: everything below it.
+    Below,
+    /// `.x`: both.
+    Both,
+}
+
+/// What decides where a name is listed twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeats {
+    /// All answers together, and an exclusion beats them (rbldnsd's `dnset`).
+    Together,
+    /// The last one read (`dnhash` of rspamd's rbldnsd).
+    Last,
+}
+
+/// Names as they are read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NamesEntries {
+    /// All names, one after the other.
+    names: Vec<u8>,
+    /// Place and length of the name, what is listed, value.
+    entries: Vec<(u32, u8, Extent, ValueId)>,
+}
+
+impl NamesEntries {
+    /// Adds a name: wire form without the root, in lower case.
+    pub(crate) fn push(&mut self, name: &[u8], extent: Extent, value: ValueId) {
+        let at = self.names.len() as u32;
+        self.names.extend_from_slice(name);
+        self.entries.push((at, name.len() as u8, extent, value));
+    }
+
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// All entries: name, what is listed, value.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], Extent, ValueId)> + '_ {
+        self.entries.iter().map(|&(at, len, extent, value)| {
+            (&self.names[at as usize..at as usize + usize::from(len)], extent, value)
+        })
+    }
+
+    /// Whether a name is among them.
+    pub(crate) fn contains(&self, name: &[u8]) -> bool {
+        self.iter().any(|(n, _, _)| n == name)
+    }
+
+    /// Builds the index.
+    pub(crate) fn index(self, repeats: Repeats, values: &mut ValueBuilder) -> NamesIndex {
+        let mut table = Table::new(self.entries.len());
+        for &(at, len, extent, value) in &self.entries {
+            let name = &self.names[at as usize..at as usize + usize::from(len)];
+            let record = table.entry(name);
+            let say = if value == ValueId::NOTHING { Say::Excluded } else { Say::Listed(value.0) };
+            for side in match extent {
+                Extent::Exact => [Some(&mut record.exact), None],
+                Extent::Below => [Some(&mut record.below), None],
+                Extent::Both => [Some(&mut record.exact), Some(&mut record.below)],
+            }
+            .into_iter()
+            .flatten()
+            {
+                *side = match (repeats, *side, say) {
+                    (Repeats::Last, _, say) | (Repeats::Together, Say::Nothing, say) => say,
+                    (_, Say::Excluded, _) | (_, _, Say::Excluded) => Say::Excluded,
+                    (_, Say::Listed(a), Say::Listed(b)) => {
+                        Say::Listed(values.union(ValueId(a), ValueId(b)).0)
+                    }
+                    (_, say, Say::Nothing) => say,
+                };
+            }
+        }
+        drop(self);
+        table.add_parents();
+        table.finish()
+    }
+}
+
+/// Records by name while an index is built.
+struct Table {
+    slots: Vec<u64>,
+    names: Vec<u8>,
+    /// Place and length of the name, hash, record.
+    records: Vec<(u32, u8, u64, Record)>,
+    seed: u64,
+}
+
+impl Table {
+    fn new(expected: usize) -> Table {
+        let slots = vec![0; (expected * 2).next_power_of_two().max(16)];
+        Table { slots, names: Vec::new(), records: Vec::new(), seed: FIRST_SEED }
+    }
+
+    /// The record of a name, a new one if there is none.
+    fn entry(&mut self, name: &[u8]) -> &mut Record {
+        if self.records.len() * 3 / 2 >= self.slots.len() {
+            self.grow();
+        }
+        let hash = hash_name(self.seed, name);
+        let mut place = place(hash, self.slots.len());
+        let index = loop {
+            match self.slots[place] {
+                0 => {
+                    let at = self.names.len() as u32;
+                    self.names.extend_from_slice(name);
+                    self.records.push((at, name.len() as u8, hash, Record::default()));
+                    self.slots[place] = self.records.len() as u64;
+                    break self.records.len() - 1;
+                }
+                n => {
+                    let (at, len, h, _) = self.records[n as usize - 1];
+                    let own = &self.names[at as usize..at as usize + usize::from(len)];
+                    if h == hash && own == name {
+                        break n as usize - 1;
+                    }
+                }
+            }
+            place = (place + 1) % self.slots.len();
+        };
+        &mut self.records[index].3
+    }
+
+    fn grow(&mut self) {
+        self.slots = vec![0; self.slots.len() * 2];
+        for (i, (_, _, hash, _)) in self.records.iter().enumerate() {
+            let mut at = place(*hash, self.slots.len());
+            while self.slots[at] != 0 {
+                at = (at + 1) % self.slots.len();
+            }
+            self.slots[at] = i as u64 + 1;
+        }
+    }
+
+    /// Marks every name above a listed one as existing (RFC 8020).
+    fn add_parents(&mut self) {
+        for i in 0..self.records.len() {
+            let (at, len, _, record) = self.records[i];
+            // What is listed below a name makes that name exist as well.
+            if record.below.lists() {
+                self.records[i].3.parent = true;
+            } else if !record.exact.lists() {
+                continue;
+            }
+            let mut rest = self.names[at as usize..at as usize + usize::from(len)].to_vec();
+            while !rest.is_empty() {
+                rest.drain(..1 + usize::from(rest[0]));
+                let record = self.entry(&rest);
+                if record.parent {
+                    break;
+                }
+                record.parent = true;
+            }
+        }
+    }
+
+    /// Writes the finished index, with a seed that leaves no long probe.
+    fn finish(self) -> NamesIndex {
+        let mut book = Vec::new();
+        let mut codes: HashMap<Record, u32> = HashMap::new();
+        let mut coded = Vec::with_capacity(self.records.len());
+        for (_, _, _, record) in &self.records {
+            let next = codes.len() as u32;
+            coded.push(*codes.entry(*record).or_insert_with(|| {
+                book.extend([record.exact.raw(), record.below.raw(), u32::from(record.parent)]);
+                next
+            }));
+        }
+        let width = match codes.len() {
+            0..=0x100 => 1,
+            0x101..=0x1_0000 => 2,
+            _ => 4,
+        };
+        let mut arena = Vec::with_capacity(self.names.len() + self.records.len() * (1 + width));
+        let mut places = Vec::with_capacity(self.records.len());
+        let (mut depths, mut below_depths) = (0_u128, 0_u128);
+        for (&(at, len, _, record), code) in self.records.iter().zip(coded) {
+            let name = &self.names[at as usize..at as usize + usize::from(len)];
+            places.push(arena.len() as u32);
+            arena.extend_from_slice(&code.to_le_bytes()[..width]);
+            arena.push(len);
+            arena.extend_from_slice(name);
+            let count = label_count(name);
+            depths |= 1 << count;
+            if record.below != Say::Nothing {
+                below_depths |= 1 << count;
+            }
+        }
+        drop(self.slots);
+        let size = (self.records.len() * 5 / 4 + 2).max(4);
+        let mut seed = self.seed;
+        let slots = loop {
+            if let Some(slots) = place_all(size, seed, &self.records, &self.names, &places, self.seed) {
+                break slots;
+            }
+            seed = fold(seed, LABEL_KEY);
+        };
+        NamesIndex {
+            slots: slots.into_iter().collect(),
+            book: book.into_iter().collect(),
+            width: width as u8,
+            arena: Bytes::from(arena),
+            seed,
+            depths,
+            below_depths,
+            patch: None,
+        }
+    }
+}
+
+/// Places all records, or nothing if one of them is too far from where its search begins.
+fn place_all(
+    size: usize,
+    seed: u64,
+    records: &[(u32, u8, u64, Record)],
+    names: &[u8],
+    places: &[u32],
+    hashed_with: u64,
+) -> Option<Vec<u64>> {
+    let mut slots = vec![0_u64; size];
+    for (&(at, len, hash, _), &record) in records.iter().zip(places) {
+        let hash = if seed == hashed_with {
+            hash
+        } else {
+            hash_name(seed, &names[at as usize..at as usize + usize::from(len)])
+        };
+        let mut slot = place(hash, size);
+        let mut steps = 0;
+        while slots[slot] != 0 {
+            slot = if slot + 1 == size { 0 } else { slot + 1 };
+            steps += 1;
+            if steps > LONGEST_PROBE {
+                return None;
+            }
+        }
+        slots[slot] = (u64::from(record) + 1) << 32 | u64::from(hash as u32);
+    }
+    Some(slots)
+}
+
+/// Hashes a name from its last label to its first.
+pub(crate) fn hash_name(seed: u64, name: &[u8]) -> u64 {
+    let mut labels = [0_u8; MAX_LABELS];
+    let (mut count, mut at) = (0, 0);
+    while at < name.len() && count < MAX_LABELS {
+        labels[count] = at as u8;
+        count += 1;
+        at += 1 + usize::from(name[at]);
+    }
+    labels[..count].iter().rev().fold(seed, |hash, &at| {
+        let at = usize::from(at);
+        hash_label(hash, &name[at + 1..at + 1 + usize::from(name[at])])
+    })
+}
+
+/// Continues a hash with a label.
+#[inline(always)]
+fn hash_label(hash: u64, label: &[u8]) -> u64 {
+    let mut hash = hash ^ (label.len() as u64) << 56;
+    let (words, rest) = label.as_chunks::<8>();
+    for word in words {
+        hash = fold(hash ^ u64::from_le_bytes(*word), WORD_KEY);
+    }
+    let mut last = 0_u64;
+    for &byte in rest {
+        last = last << 8 | u64::from(byte);
+    }
+    fold(hash ^ last, LABEL_KEY)
+}
+
+/// Multiplies to 128 bits and folds the halves: every bit reaches every other.
+#[inline(always)]
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product >> 64) as u64 ^ product as u64
+}
+
+/// Where the search for a hash begins in a table of any size.
+#[inline(always)]
+fn place(hash: u64, slots: usize) -> usize {
+    // The tag is the lower half, so the place comes from the upper.
+    (((hash >> 32) * slots as u64) >> 32) as usize
+}
+
+/// How many labels a name in wire form has.
+pub(crate) fn label_count(mut name: &[u8]) -> usize {
+    let mut count = 0;
+    while let Some((&len, rest)) = name.split_first() {
+        name = rest.get(usize::from(len)..).unwrap_or(&[]);
+        count += 1;
+    }
+    count
+}
+
+/// Most labels of a name of 255 bytes.
+const MAX_LABELS: usize = 127;
+/// Hashes kept where records have few labels.
+const SHALLOW: usize = 8;
+/// Hashes kept otherwise.
+const DEEP: usize = MAX_LABELS + 1;
+/// Farthest a record may lie from where its search begins: at a load of 0.8 seven sigma.
+const LONGEST_PROBE: usize = 256;
+/// Seed of the first attempt.
+const FIRST_SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Multiplier of whole words of a label.
+const WORD_KEY: u64 = 0xa076_1d64_78bd_642f;
+/// Multiplier at the end of a label.
+const LABEL_KEY: u64 = 0xe703_7ed1_a0b4_28db;

@@ -1,0 +1,111 @@
+//! Faults in list files: reported one by one, never fatal to the lines around them.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// One faulty line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The file, as its reader named it.
+    pub source: Arc<str>,
+    /// The line, from 1.
+    pub line: u64,
+    /// The byte in the line where it went wrong, from 1.
+    pub column: u32,
+    /// The line, cut after 200 characters, with what is no text replaced.
+    pub text: String,
+    /// What is wrong, and what was expected.
+    pub problem: Problem,
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// Something else stands where this was expected.
+    #[error("expected {0}")]
+    Expected(&'static str),
+    /// A network has bits set behind its prefix.
+    #[error("the address has bits set behind the prefix length")]
+    HostBits,
+    /// A network is larger than `$MAXRANGE4` allows. Holds the size and the limit in addresses.
+    #[error("{0} addresses are more than $MAXRANGE4 allows ({1})")]
+    TooLarge(u64, u64),
+    /// `$MAXRANGE4` may only be lowered.
+    #[error("$MAXRANGE4 may only be lowered; this line changes nothing")]
+    RangeRaised,
+    /// A special that is unknown, or not allowed here, or malformed.
+    #[error("not a special entry that can stand here, or malformed")]
+    Special,
+    /// A text longer than a TXT string holds was cut. The entry counts.
+    #[error("the text is longer than 255 bytes and was cut")]
+    TextCut,
+    /// The line is longer than lines may be.
+    #[error("the line is longer than {LONGEST_LINE} bytes")]
+    LongLine,
+    /// The last line has no end.
+    #[error("a domain name is malformed: {0}")]
+    Name(repute_dnsxl::NameError),
+    /// A `$DATASET` without names: its entries are not served.
+    #[error("no name follows the data set's type; its entries are not served")]
+    NoBranch,
+    /// The table would have more distinct answers than an index can name.
+    #[error("more than {} distinct answers; this entry is left out", crate::value::ValueId::MAX)]
+    ManyValues,
+}
+
+impl Problem {
+    /// Whether the line counts in spite of it.
+    pub fn is_warning(&self) -> bool {
+        matches!(self, Problem::TextCut | Problem::RangeRaised | Problem::NoBranch)
+    }
+}
+
+/// Longest line of a list file, in bytes.
+pub const LONGEST_LINE: usize = 65_536;
+
+/// All faults of a reading: counted, and the first ones kept.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    kept: Vec<Fault>,
+    errors: u64,
+    warnings: u64,
+}
+
+impl Faults {
+    /// Adds a fault.
+    pub(crate) fn push(&mut self, fault: Fault) {
+        if fault.problem.is_warning() {
+            self.warnings += 1;
+        } else {
+            self.errors += 1;
+        }
+        if self.kept.len() < MOST_KEPT {
+            self.kept.push(fault);
+        }
+    }
+
+    /// How many lines do not count.
+    pub fn errors(&self) -> u64 {
+        self.errors
+    }
+
+    /// How many lines count in spite of a fault.
+    pub fn warnings(&self) -> u64 {
+        self.warnings
+    }
+
+    /// The first thousand faults.
+    pub fn iter(&self) -> impl Iterator<Item = &Fault> {
+        self.kept.iter()
+    }
+}
+
+impl fmt::Display for Fault {
+    /// `file:line:column: problem`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: {}", self.source, self.line, self.column, self.problem)
+    }
+}
+
+/// Faults kept with their text.
+const MOST_KEPT: usize = 1000;

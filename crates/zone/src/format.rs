@@ -1,0 +1,213 @@
+//! Reading list files.
+//!
+//! A reader takes bytes, already decompressed, and gives a [`Dataset`] with every fault it met: a bad
+//! line is reported and the lines around it count. What makes a whole file unusable is a [`ReadError`].
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use repute_dnsxl::Target;
+
+use crate::dataset::Dataset;
+use crate::fault::{Fault, Faults, LONGEST_LINE, Problem};
+use crate::zone::{DEFAULT_TTL, Dialect};
+
+pub mod rbldnsd;
+pub mod table;
+
+/// A file to read.
+pub struct Input<'a> {
+    /// What messages call it.
+    pub name: Arc<str>,
+    /// Its bytes, decompressed.
+    pub reader: Box<dyn Read + 'a>,
+    /// When it was changed (seconds since 1970).
+    pub modified: u32,
+}
+
+/// How to read.
+#[derive(Clone, Debug)]
+pub struct ReadOptions {
+    /// Whose rules hold.
+    pub dialect: Dialect,
+    /// The time (seconds since 1970), for `$TIMESTAMP`.
+    pub now: u32,
+    /// Time to live where the file says none, in seconds.
+    pub default_ttl: u32,
+    /// Shorter times to live are raised to this; 0 for no limit.
+    pub min_ttl: u32,
+    /// Longer times to live are lowered to this; 0 for no limit.
+    pub max_ttl: u32,
+    /// Take networks with bits set behind the prefix (rbldnsd's `-e`), else they are faults.
+    pub accept_host_bits: bool,
+    /// Collect the lines that concern this target.
+    pub trace: Option<Target>,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        ReadOptions {
+            dialect: Dialect::Native,
+            now: 0,
+            default_ttl: DEFAULT_TTL,
+            min_ttl: 0,
+            max_ttl: 0,
+            accept_host_bits: false,
+            trace: None,
+        }
+    }
+}
+
+/// What a reading gave.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The data set.
+    pub dataset: Dataset,
+    /// What was wrong.
+    pub faults: Faults,
+    /// How many lines were read that are neither empty nor comments.
+    pub lines: u64,
+    /// Entries dropped because an equal network came before with another answer.
+    pub duplicates: u64,
+    /// The lines that concern [`ReadOptions::trace`], in the order of the files.
+    pub trace: Vec<Traced>,
+}
+
+/// A line that concerns a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Traced {
+    /// The file.
+    pub source: Arc<str>,
+    /// The line, from 1.
+    pub line: u64,
+    /// Its text.
+    pub text: String,
+    /// How specific it is: bits of a prefix, or labels of a name (an exact name counts one more).
+    pub specificity: u32,
+    /// Whether it excludes.
+    pub excludes: bool,
+}
+
+/// Why a file cannot be used at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file could not be read to its end.
+    #[error("cannot read {name}")]
+    Io {
+        /// The file.
+        name: Arc<str>,
+        /// Why.
+        source: io::Error,
+    },
+    /// `$TIMESTAMP` lies in the future.
+    #[error("{name}:{line}: the data's time stamp is {seconds} s in the future")]
+    Future {
+        /// The file.
+        name: Arc<str>,
+        /// The line.
+        line: u64,
+        /// By how much.
+        seconds: u32,
+    },
+    /// `$DATASET` names a type that is unknown or cannot stand inside `combined`.
+    #[error("{name}:{line}: data set type `{kind}` is unknown or cannot stand inside combined")]
+    BranchKind {
+        /// The file.
+        name: Arc<str>,
+        /// The line.
+        line: u64,
+        /// The word.
+        kind: String,
+    },
+    /// An entry of a `combined` file stands before the first `$DATASET`.
+    #[error("{name}:{line}: an entry stands before the first $DATASET")]
+    BeforeDataset {
+        /// The file.
+        name: Arc<str>,
+        /// The line.
+        line: u64,
+    },
+    /// An access list by key has a label longer than 63 bytes.
+    #[error("{name}:{line}: a key is longer than 63 bytes")]
+    LongKey {
+        /// The file.
+        name: Arc<str>,
+        /// The line.
+        line: u64,
+    },
+}
+
+/// Where a reader is, and what it met so far.
+pub(crate) struct Progress {
+    pub(crate) source: Arc<str>,
+    pub(crate) line: u64,
+    pub(crate) lines: u64,
+    pub(crate) faults: Faults,
+}
+
+impl Progress {
+    /// Nothing read yet.
+    pub(crate) fn new() -> Progress {
+        Progress { source: Arc::from(""), line: 0, lines: 0, faults: Faults::default() }
+    }
+
+    /// Reports a fault at a place in a line.
+    #[cold]
+    pub(crate) fn fault(&mut self, line: &[u8], at: usize, problem: Problem) {
+        let text = String::from_utf8_lossy(line).chars().take(200).collect();
+        let (source, column) = (Arc::clone(&self.source), at as u32 + 1);
+        self.faults.push(Fault { source, line: self.line, column, text, problem });
+    }
+}
+
+/// Reads a file line by line: without its end, blanks on both sides stripped, `\r` too.
+///
+/// Stops at the first error that `each` returns.
+pub(crate) fn for_each_line(
+    input: &mut Input<'_>,
+    progress: &mut Progress,
+    mut each: impl FnMut(&[u8], &mut Progress) -> Result<(), ReadError>,
+) -> Result<(), ReadError> {
+    progress.source = Arc::clone(&input.name);
+    progress.line = 0;
+    let mut buffer = vec![0; BLOCK];
+    let (mut filled, mut skipping) = (0, false);
+    loop {
+        let read = match input.reader.read(&mut buffer[filled..]) {
+            Ok(n) => n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(source) => return Err(ReadError::Io { name: Arc::clone(&input.name), source }),
+        };
+        let end = filled + read;
+        let mut at = 0;
+        for newline in memchr::memchr_iter(b'\n', &buffer[..end]) {
+            let line = &buffer[at..newline];
+            at = newline + 1;
+            progress.line += 1;
+            if !std::mem::take(&mut skipping) {
+                each(line.trim_ascii(), progress)?;
+            }
+        }
+        if read == 0 {
+            if end > at && !skipping {
+                progress.line += 1;
+                each(buffer[at..end].trim_ascii(), progress)?;
+            }
+            return Ok(());
+        }
+        if end - at >= LONGEST_LINE {
+            if !skipping {
+                progress.line += 1;
+                progress.fault(&buffer[at..at + 200], 0, Problem::LongLine);
+                progress.line -= 1;
+            }
+            (skipping, filled) = (true, 0);
+            continue;
+        }
+        buffer.copy_within(at..end, 0);
+        filled = end - at;
+    }
+}
+
+/// How much is read at once.
+const BLOCK: usize = 256 * 1024;

@@ -1,0 +1,312 @@
+//! rbldnsd's list files, of every type, with the types its rspamd fork added and our own two.
+//!
+//! One reader for all: lines are specials (`$SOA` ...), comments or entries, and an entry is a key of
+//! the data set's type and a value. The meaning of each is rbldnsd(8)'s; DESIGN is that an existing
+//! file answers as before. `combined` files hold several data sets, each a [`Part`].
+
+mod acl;
+mod address;
+mod generic;
+mod name;
+mod special;
+mod value;
+
+use std::sync::Arc;
+
+use crate::dataset::generic::GenericEntries;
+use crate::dataset::ipv4_entries::Ipv4Entries;
+use crate::dataset::ipv6::Ipv6Entries;
+use crate::dataset::names::{NamesEntries, Repeats};
+use crate::dataset::{Addresses, Branch, Content, Dataset, DatasetKind, Header, Names};
+use crate::fault::Problem;
+use crate::format::{Input, Loaded, Progress, ReadError, ReadOptions, Traced, for_each_line};
+use crate::resolve::Overlap;
+use crate::value::ValueId;
+
+use acl::{AclEntries, KeyEntries};
+use value::Answers;
+
+/// Reads files as one data set.
+///
+/// # Errors
+/// If a file cannot be read, or says of itself that it must not be used.
+pub fn read(
+    kind: DatasetKind,
+    inputs: Vec<Input<'_>>,
+    options: &ReadOptions,
+) -> Result<Loaded, ReadError> {
+    let mut reader = Reader::new(kind, options);
+    let mut progress = Progress::new();
+    for mut input in inputs {
+        reader.main.header.modified = reader.main.header.modified.max(input.modified);
+        reader.main.answers.start_file();
+        reader.in_part = false;
+        for_each_line(&mut input, &mut progress, |line, progress| reader.line(line, progress))?;
+    }
+    Ok(reader.finish(progress))
+}
+
+/// A file being read.
+struct Reader<'o> {
+    options: &'o ReadOptions,
+    /// The data set itself; for `combined` only its header counts.
+    main: Part,
+    /// The data sets inside a `combined` one; the last is the current one.
+    parts: Vec<Part>,
+    /// Whether lines go to the current part: not before the first `$DATASET` of each file.
+    in_part: bool,
+    /// Largest IPv4 network, in addresses.
+    max_range: Option<u64>,
+    trace: Vec<Traced>,
+}
+
+/// A data set being read.
+struct Part {
+    kind: DatasetKind,
+    header: Header,
+    /// Names below the apex where it is served, inside `combined`.
+    branches: Vec<Box<[u8]>>,
+    answers: Answers,
+    entries: Entries,
+}
+
+/// Entries by kind.
+enum Entries {
+    Addresses { v4: Ipv4Entries, v6: Ipv6Entries },
+    Names(NamesEntries),
+    Generic(GenericEntries),
+    Combined,
+    Acl(AclEntries),
+    Keys(KeyEntries),
+}
+
+impl<'o> Reader<'o> {
+    fn new(kind: DatasetKind, options: &'o ReadOptions) -> Reader<'o> {
+        Reader {
+            options,
+            main: Part::new(kind, options.default_ttl),
+            parts: Vec::new(),
+            in_part: false,
+            max_range: None,
+            trace: Vec::new(),
+        }
+    }
+
+    #[inline]
+    fn line(&mut self, line: &[u8], progress: &mut Progress) -> Result<(), ReadError> {
+        match line {
+            [] => return Ok(()),
+            [b'$', special @ ..] | [b'#' | b';' | b':', b'$', special @ ..] => {
+                progress.lines += 1;
+                let at = line.len() - special.len();
+                if !self.special(special, progress)? {
+                    progress.fault(line, at, Problem::Special);
+                }
+                return Ok(());
+            }
+            [b'#' | b';', ..] => return Ok(()),
+            _ => {}
+        }
+        progress.lines += 1;
+        self.entry(line, progress)
+    }
+
+    #[inline]
+    fn entry(&mut self, line: &[u8], progress: &mut Progress) -> Result<(), ReadError> {
+        use DatasetKind as Kind;
+        let Reader { options, main, parts, in_part, max_range, trace } = self;
+        let part = if *in_part { parts.last_mut().unwrap_or(main) } else { main };
+        let result = match part.kind {
+            Kind::Ip4set | Kind::Ip4trie | Kind::Addresses | Kind::Ip6trie => {
+                address::entry(part, line, options, *max_range, trace, progress)
+            }
+            Kind::Ip4tset | Kind::Ip6tset => address::plain_entry(part, line, options, trace, progress),
+            Kind::Dnset | Kind::Dnhash | Kind::Names => {
+                name::entry(part, line, options, trace, progress)
+            }
+            Kind::Generic => generic::entry(part, line, options, progress),
+            Kind::Acl => acl::address_entry(part, line, options, *max_range, progress),
+            Kind::Aclkey => return acl::key_entry(part, line, progress),
+            Kind::Combined => {
+                let (name, line) = (Arc::clone(&progress.source), progress.line);
+                return Err(ReadError::BeforeDataset { name, line });
+            }
+        };
+        if let Err(Bad { at, problem }) = result {
+            progress.fault(line, at, problem);
+        }
+        Ok(())
+    }
+
+    fn finish(self, progress: Progress) -> Loaded {
+        let mut duplicates = 0;
+        let mut main = self.main;
+        let modified = main.header.modified;
+        let mut branches: Vec<Branch> = Vec::new();
+        for mut part in self.parts {
+            part.header.modified = modified;
+            let suffixes = std::mem::take(&mut part.branches);
+            let dataset = Arc::new(part.finish(&mut duplicates));
+            for suffix in suffixes {
+                match branches.iter_mut().find(|b| b.suffix == suffix) {
+                    Some(branch) => branch.datasets.push(Arc::clone(&dataset)),
+                    None => {
+                        let labels = crate::dataset::names::label_count(&suffix);
+                        let datasets = vec![Arc::clone(&dataset)];
+                        branches.push(Branch { suffix, labels, datasets });
+                    }
+                }
+            }
+        }
+        let dataset = if main.kind == DatasetKind::Combined {
+            let mut seen: Vec<*const Dataset> = Vec::new();
+            let mut entries = 0;
+            for dataset in branches.iter().flat_map(|b| &b.datasets) {
+                if !seen.contains(&Arc::as_ptr(dataset)) {
+                    seen.push(Arc::as_ptr(dataset));
+                    entries += dataset.entries;
+                }
+            }
+            let header = std::mem::take(&mut main.header);
+            Dataset { kind: main.kind, header, content: Content::Combined(branches), entries }
+        } else {
+            main.finish(&mut duplicates)
+        };
+        let Progress { faults, lines, .. } = progress;
+        Loaded { dataset, faults, lines, duplicates, trace: self.trace }
+    }
+}
+
+impl Part {
+    fn new(kind: DatasetKind, ttl: u32) -> Part {
+        use DatasetKind as Kind;
+        let entries = match kind {
+            Kind::Ip4set
+            | Kind::Ip4tset
+            | Kind::Ip4trie
+            | Kind::Ip6tset
+            | Kind::Ip6trie
+            | Kind::Addresses => {
+                Entries::Addresses { v4: Ipv4Entries::default(), v6: Ipv6Entries::default() }
+            }
+            Kind::Dnset | Kind::Dnhash | Kind::Names => Entries::Names(NamesEntries::default()),
+            Kind::Generic => Entries::Generic(GenericEntries::default()),
+            Kind::Combined => Entries::Combined,
+            Kind::Acl => Entries::Acl(AclEntries::default()),
+            Kind::Aclkey => Entries::Keys(KeyEntries::default()),
+        };
+        let header = Header { ttl, ..Header::default() };
+        Part { kind, header, branches: Vec::new(), answers: Answers::new(), entries }
+    }
+
+    /// Builds the data set.
+    fn finish(self, duplicates: &mut u64) -> Dataset {
+        use DatasetKind as Kind;
+        let Part { kind, header, mut answers, entries, .. } = self;
+        let count;
+        let content = match entries {
+            Entries::Addresses { v4, v6 } => {
+                count = v4.len() + v6.len();
+                if matches!(kind, Kind::Ip4tset | Kind::Ip6tset) {
+                    // The one answer of these types may stand anywhere in the file.
+                    answers.default_value();
+                }
+                let overlap = match kind {
+                    Kind::Ip4set => Overlap::AllOfClass,
+                    Kind::Ip4trie | Kind::Ip6trie => Overlap::FirstOfLongest,
+                    _ => Overlap::AllOfLongest,
+                };
+                let v4 = (v4.len() > 0).then(|| {
+                    let (index, dropped) = v4.index(overlap, &mut answers.values);
+                    *duplicates += dropped;
+                    index
+                });
+                let v6 = (v6.len() > 0).then(|| {
+                    let (index, dropped) = v6.index(overlap, &mut answers.values);
+                    *duplicates += dropped;
+                    index
+                });
+                Content::Addresses(Box::new(Addresses { v4, v6, values: answers.finish() }))
+            }
+            Entries::Names(names) => {
+                count = names.len();
+                let repeats = match kind {
+                    Kind::Dnhash => Repeats::Last,
+                    _ => Repeats::Together,
+                };
+                let index = names.index(repeats, &mut answers.values);
+                Content::Names(Box::new(Names { index, values: answers.finish() }))
+            }
+            Entries::Generic(records) => {
+                count = records.len();
+                Content::Generic(Box::new(records.index()))
+            }
+            Entries::Combined => {
+                count = 0;
+                Content::Combined(Vec::new())
+            }
+            Entries::Acl(acl) => {
+                count = acl.len();
+                Content::Acl(Box::new(acl.finish(answers, duplicates)))
+            }
+            Entries::Keys(keys) => {
+                count = keys.len();
+                Content::Keys(Box::new(keys.finish(answers)))
+            }
+        };
+        Dataset { kind, header, content, entries: count as u64 }
+    }
+}
+
+/// Why a line does not count: where, and what is wrong there.
+#[derive(Debug)]
+struct Bad {
+    at: usize,
+    problem: Problem,
+}
+
+impl Bad {
+    fn expected(at: usize, what: &'static str) -> Bad {
+        Bad { at, problem: Problem::Expected(what) }
+    }
+}
+
+/// Keeps a line that concerns the traced target.
+#[cold]
+fn keep_trace(
+    trace: &mut Vec<Traced>,
+    progress: &Progress,
+    line: &[u8],
+    specificity: u32,
+    value: ValueId,
+) {
+    trace.push(Traced {
+        source: Arc::clone(&progress.source),
+        line: progress.line,
+        text: String::from_utf8_lossy(line).into_owned(),
+        specificity,
+        excludes: value == ValueId::NOTHING,
+    });
+}
+
+/// Whether a byte is a blank of rbldnsd's grammar.
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+/// Without blanks at the start.
+fn skip_blanks(text: &[u8]) -> &[u8] {
+    let blanks = text.iter().take_while(|b| is_blank(**b)).count();
+    &text[blanks..]
+}
+
+/// Divides at the first blank; blanks after the word are skipped.
+fn word(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|b| is_blank(*b)).unwrap_or(text.len());
+    (&text[..end], skip_blanks(&text[end..]))
+}
+
+/// Whether a text is at its end or at a comment.
+fn is_over(text: &[u8]) -> bool {
+    matches!(text.first(), None | Some(b'#' | b';'))
+}

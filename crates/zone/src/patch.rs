@@ -1,0 +1,159 @@
+//! Changes laid over an index that is never rewritten in place.
+//!
+//! A change touches a network, so a patch is a sorted list of disjoint ranges, each with the value
+//! that holds there now; 0 says that nothing is listed any more. It is asked before the index, and
+//! it covers exactly the networks that changed: a change of one address is one range, whatever the
+//! size of the list. A patched index is a new value that shares everything else with the old one, so
+//! readers of the old one are not disturbed.
+
+use std::ops::{Add, Sub};
+
+/// Ranges with their values, disjoint and sorted. `K` is an address as a number.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Patch<K> {
+    ranges: Vec<Range<K>>,
+}
+
+/// Addresses from `first` to `last`, both included, and their value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Range<K> {
+    /// The first address.
+    pub(crate) first: K,
+    /// The last address.
+    pub(crate) last: K,
+    /// What they are listed with; 0 for not listed.
+    pub(crate) value: u32,
+}
+
+impl<K> Patch<K>
+where
+    K: Copy + Ord + From<u8> + Add<Output = K> + Sub<Output = K>,
+{
+    /// The value at an address, if it was changed.
+    #[inline]
+    pub(crate) fn find(&self, address: K) -> Option<u32> {
+        let after = self.ranges.partition_point(|r| r.first <= address);
+        let range = self.ranges.get(after.checked_sub(1)?)?;
+        (address <= range.last).then_some(range.value)
+    }
+
+    /// Whether anything from `first` to `last` is listed, given the same question to the index.
+    pub(crate) fn any_in(&self, first: K, last: K, base: impl Fn(K, K) -> bool) -> bool {
+        let one = K::from(1);
+        let mut at = first;
+        let from = self.ranges.partition_point(|r| r.last < first);
+        for range in &self.ranges[from..] {
+            if range.first > last {
+                break;
+            }
+            if at < range.first && base(at, range.first - one) {
+                return true;
+            }
+            if range.value != 0 {
+                return true;
+            }
+            if range.last >= last {
+                return false;
+            }
+            at = range.last + one;
+        }
+        base(at, last)
+    }
+
+    /// This patch with newer ranges laid over it. `newer` must be sorted and disjoint.
+    pub(crate) fn over(&self, newer: &[Range<K>]) -> Patch<K> {
+        let one = K::from(1);
+        let mut ranges = Vec::with_capacity(self.ranges.len() + newer.len() + 2);
+        let mut new = newer.iter().copied().peekable();
+        for old in &self.ranges {
+            let mut rest = Some(*old);
+            while let (Some(old), Some(next)) = (rest, new.peek().copied()) {
+                if next.last < old.first {
+                    push(&mut ranges, next);
+                    new.next();
+                } else if next.first > old.last {
+                    break;
+                } else {
+                    if old.first < next.first {
+                        push(&mut ranges, Range { last: next.first - one, ..old });
+                    }
+                    if next.last < old.last {
+                        rest = Some(Range { first: next.last + one, ..old });
+                        push(&mut ranges, next);
+                        new.next();
+                    } else {
+                        rest = None;
+                    }
+                }
+            }
+            if let Some(old) = rest {
+                push(&mut ranges, old);
+            }
+        }
+        for next in new {
+            push(&mut ranges, next);
+        }
+        Patch { ranges }
+    }
+
+    /// How many ranges it holds.
+    pub(crate) fn len(&self) -> usize {
+        self.ranges.len()
+    }
+}
+
+/// Appends a range; one that touches the last with the same value extends it.
+pub(crate) fn push<K>(ranges: &mut Vec<Range<K>>, range: Range<K>)
+where
+    K: Copy + Ord + From<u8> + Sub<Output = K>,
+{
+    match ranges.last_mut() {
+        Some(last)
+            if last.value == range.value
+                && last.last < range.first
+                && range.first - K::from(1) == last.last =>
+        {
+            last.last = range.last;
+        }
+        _ => ranges.push(range),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patch(ranges: &[(u32, u32, u32)]) -> Patch<u32> {
+        let ranges: Vec<_> =
+            ranges.iter().map(|&(first, last, value)| Range { first, last, value }).collect();
+        Patch::default().over(&ranges)
+    }
+
+    #[test]
+    fn newer_ranges_win() {
+        let old = patch(&[(10, 19, 1), (30, 39, 2), (50, 59, 3)]);
+        let newer = [Range { first: 15, last: 34, value: 9 }, Range { first: 52, last: 53, value: 0 }];
+        let both = old.over(&newer);
+        for x in 0..70_u32 {
+            let expect = match x {
+                15..=34 => Some(9),
+                52..=53 => Some(0),
+                10..=19 => Some(1),
+                30..=39 => Some(2),
+                50..=59 => Some(3),
+                _ => None,
+            };
+            assert_eq!(both.find(x), expect, "{x}");
+        }
+    }
+
+    #[test]
+    fn a_range_is_listed_if_a_patch_or_what_it_leaves_open_is() {
+        let p = patch(&[(10, 19, 0), (30, 39, 5)]);
+        let nothing = |_, _| false;
+        assert!(!p.any_in(0, 29, nothing));
+        assert!(p.any_in(0, 30, nothing));
+        assert!(!p.any_in(12, 15, |_, _| true));
+        assert!(p.any_in(12, 20, |a, b| a <= 20 && 20 <= b));
+    }
+}
