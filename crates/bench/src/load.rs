@@ -1,7 +1,9 @@
 //! Loading: how long until a list is served, what CPU time it costs, and how much memory it takes.
 //!
 //! Whole processes, peers and Repute alike: from their start to the first right answer. What Repute's
-//! library does of that is measured in process too.
+//! library does of that, in process, is measured by [`in_process`].
+
+mod in_process;
 
 use anyhow::Context;
 
@@ -39,7 +41,8 @@ pub(crate) fn run(settings: &Settings, results: &mut Results) -> anyhow::Result<
             }
         }
     }
-    empty_processes(settings, results)
+    empty_processes(settings, results)?;
+    in_process::run(settings, results)
 }
 
 /// Who holds a list; the first is what ratios are taken to.

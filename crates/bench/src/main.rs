@@ -7,6 +7,7 @@ mod cli;
 mod echo;
 mod floors;
 mod kernel;
+mod library;
 mod list;
 mod load;
 mod machine;

@@ -1,0 +1,45 @@
+//! What Repute's library does of loading: text to a zone, on one core.
+//!
+//! Files come from the page cache, as they do when an operator has just written them.
+
+use std::time::Instant;
+
+use super::{IN_PROCESS, cpu_case, image_case, rounds, text_case};
+use crate::kernel;
+use crate::library;
+use crate::list::List;
+use crate::process::{Scheduling, restrict};
+use crate::results::{Part, Results};
+use crate::settings::Settings;
+
+/// Loads every list from text.
+///
+/// # Errors
+/// If the library does not take the list: then there is nothing to measure.
+pub(super) fn run(settings: &Settings, results: &mut Results) -> anyhow::Result<()> {
+    std::thread::scope(|scope| {
+        let work = || {
+            restrict(&[settings.server_cpu], Scheduling::RealTime)?;
+            for list in List::ALL {
+                eprintln!("load, in process: {}", list.title());
+                for _ in 0..rounds(settings, list) {
+                    once(settings, results, list)?;
+                }
+            }
+            Ok(())
+        };
+        scope.spawn(work).join().expect("loading does not panic")
+    })
+}
+
+/// Loads a list once.
+fn once(settings: &Settings, results: &mut Results, list: List) -> anyhow::Result<()> {
+    let (begin, cpu) = (Instant::now(), kernel::process_cpu());
+    let zone = library::read(&settings.lists.text(list), list)?;
+    let (time, cpu) = (begin.elapsed(), kernel::process_cpu() - cpu);
+    results.add(Part::Load, &text_case(list), IN_PROCESS, "s", time.as_secs_f64());
+    results.add(Part::Load, &cpu_case(list), IN_PROCESS, "CPU-s", cpu.as_secs_f64());
+    let bytes = zone.image_bytes() as f64 / settings.lists.entries(list) as f64;
+    results.add(Part::Memory, &image_case(list), IN_PROCESS, "B", bytes);
+    Ok(())
+}
