@@ -5,6 +5,8 @@
 
 mod in_process;
 
+use std::time::Duration;
+
 use anyhow::Context;
 
 use crate::list::List;
@@ -25,10 +27,7 @@ pub(crate) fn run(settings: &Settings, results: &mut Results) -> anyhow::Result<
         let few = Settings { queries: 100, ..settings.clone() };
         let queries = few.draw(list, Mix::A, Edns::Absent);
         let probe = queries.first_listed().context("no query is listed")?;
-        let (present, absent) = settings.present(peers(list));
-        for peer in absent {
-            results.miss(format!("{}: not installed", peer.title()));
-        }
+        let present = settings.present(results, peers(list));
         for round in 0..rounds(settings, list) {
             for peer in &present {
                 let slow = matches!(peer, Peer::Nsd | Peer::Knot);
@@ -80,6 +79,7 @@ fn start(
     let (time, cpu) = (server.ready_after.as_secs_f64(), server.ready_cpu.as_secs_f64());
     results.add(Part::Load, &text_case(list), &subject, "s", time);
     results.add(Part::Load, &cpu_case(list), &subject, "CPU-s", cpu);
+    std::thread::sleep(SETTLE);
     results.add(Part::Memory, list.title(), &peer.title(), "MiB", server.memory());
     Ok(())
 }
@@ -101,13 +101,14 @@ fn empty_processes(settings: &Settings, results: &mut Results) -> anyhow::Result
         let mut probe = Queries::default();
         probe.push(&format!("{name}.{}", list.apex()), Type::A, Edns::Absent, Expect::Listed);
         let peers = vec![Peer::rbldnsd(list), Peer::Repute { workers: 1 }, Peer::DropIn];
-        let (present, _absent) = settings.present(peers);
+        let present = settings.present(results, peers);
         for peer in present {
             let cpus = [settings.server_cpu];
             let scheduling = Scheduling::Normal;
             let packet = probe.packet(0);
             match settings.start_with(&peer, list, &file, &cpus, scheduling, packet) {
                 Ok(server) => {
+                    std::thread::sleep(SETTLE);
                     let memory = server.memory();
                     results.add(Part::Memory, &empty_case(list), &peer.title(), "MiB", memory);
                 }
@@ -145,6 +146,9 @@ pub(crate) fn image_case(list: List) -> String {
 
 /// The subject that is Repute's library, without a process around it.
 pub(crate) const IN_PROCESS: &str = "Repute, in process";
+
+/// What a server gives back so soon after it has loaded, it does not hold.
+const SETTLE: Duration = Duration::from_millis(500);
 
 /// What a list begins with.
 const HEADER: &str = "$SOA 3600 ns1.example.org hostmaster.example.org 0 600 300 86400 300

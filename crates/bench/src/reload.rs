@@ -35,10 +35,7 @@ pub(crate) fn run(settings: &Settings, results: &mut Results) -> anyhow::Result<
         Peer::Repute { workers: 1 },
         Peer::DropIn,
     ];
-    let (peers, absent) = settings.present(peers);
-    for peer in absent {
-        results.miss(format!("{}: not installed", peer.title()));
-    }
+    let peers = settings.present(results, peers);
     for round in 0..settings.rounds.div_ceil(3) {
         eprintln!("reload: round {}", round + 1);
         for peer in &peers {

@@ -24,14 +24,9 @@ pub(crate) fn run(settings: &Settings, results: &mut Results) -> anyhow::Result<
     let mut bouts = Vec::new();
     for (list, mixes, peers) in card() {
         settings.lists.prepare(list)?;
-        let mut loads: Vec<(Mix, Queries)> =
+        let loads: Vec<(Mix, Queries)> =
             mixes.iter().map(|mix| (*mix, settings.draw(list, *mix, Edns::Absent))).collect();
-        let (present, absent) = settings.present(peers);
-        for peer in absent {
-            results.miss(format!("{}: not installed", peer.title()));
-        }
-        loads.shrink_to_fit();
-        bouts.push((list, loads, present));
+        bouts.push((list, loads, settings.present(results, peers)));
     }
     for round in 0..settings.rounds {
         eprintln!("serve: round {} of {}", round + 1, settings.rounds);
@@ -114,7 +109,7 @@ fn two_workers(settings: &Settings, results: &mut Results) -> anyhow::Result<()>
         .map(|workers| Peer::Repute { workers })
         .into_iter()
         .chain([1, 2].map(|workers| Peer::Ceiling { calls: Calls::Batch, workers }));
-    let (peers, _absent) = settings.present(peers.collect());
+    let peers = settings.present(results, peers.collect());
     for round in 0..settings.rounds {
         eprintln!("serve, two workers: round {} of {}", round + 1, settings.rounds);
         for peer in &peers {

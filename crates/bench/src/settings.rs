@@ -10,6 +10,7 @@ use crate::list::{List, Lists};
 use crate::peer::{Assignment, Peer};
 use crate::process::{Scheduling, Server};
 use crate::queries::{Edns, Mix, Queries};
+use crate::results::Results;
 
 /// The settings of a run.
 #[derive(Clone, Debug)]
@@ -91,8 +92,20 @@ impl Settings {
         Server::start(command, port, cpus, scheduling, probe, &folder.join("log"))
     }
 
-    /// Which of these servers can be measured, and which cannot.
-    pub(crate) fn present(&self, peers: Vec<Peer>) -> (Vec<Peer>, Vec<Peer>) {
-        peers.into_iter().partition(|peer| peer.program(self.repute.as_deref()).is_some())
+    /// Leaves out servers that are not there, and notes them.
+    pub(crate) fn present(&self, results: &mut Results, mut peers: Vec<Peer>) -> Vec<Peer> {
+        peers.retain(|peer| {
+            let there = peer.program(self.repute.as_deref()).is_some();
+            if !there {
+                let remedy = match peer {
+                    Peer::Repute { .. } | Peer::DropIn => "build it with --release",
+                    Peer::Rbldnsd { .. } | Peer::Nsd | Peer::Knot => "not installed",
+                    Peer::Ceiling { .. } => "this program is gone",
+                };
+                results.miss(format!("{}: {remedy}", peer.title()));
+            }
+            there
+        });
+        peers
     }
 }
