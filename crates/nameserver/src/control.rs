@@ -1,0 +1,415 @@
+//! The control socket: how `repute status` and `repute reload` speak to a running server.
+//!
+//! A unix stream socket that only its owner (and root) may open. A client sends one line of words and
+//! gets one line of JSON; then the connection ends. What a reload does is the business of whoever owns
+//! the zones, behind [`Reload`].
+//!
+//! A socket file whose server is gone is replaced; one that answers is left alone.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use repute_dnsxl::Name;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::http::Gather;
+use crate::listen::tcp::accept_failed;
+use crate::report::Report;
+
+/// What a client asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// How the server is.
+    Status,
+    /// That a zone, or every zone, is built again from its sources.
+    Reload(Option<Name>),
+    /// That log files are opened again, as after their rotation.
+    ReopenLogs,
+}
+
+/// What the server answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// How the server is.
+    Status(Box<Report>),
+    /// What became of each zone.
+    Reloaded(Vec<Reloaded>),
+    /// It was done.
+    Done,
+    /// It was not, and why.
+    Error(String),
+}
+
+/// What became of one zone's reload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// The zone's apex.
+    pub zone: String,
+    /// What became of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// What a reload led to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "outcome")]
+pub enum Outcome {
+    /// New data is served.
+    Served {
+        /// Its serial.
+        serial: u32,
+        /// Its entries.
+        entries: u64,
+        /// Faulty lines that were left out.
+        faults: u64,
+    },
+    /// The sources are as they were.
+    Unchanged,
+    /// What was served before still is.
+    Refused {
+        /// Why, in words.
+        reason: String,
+    },
+}
+
+/// Whoever can build zones again.
+pub trait Reload: Send + Sync {
+    /// Builds one zone, or all, and returns when that is done, for each zone concerned.
+    ///
+    /// It may take as long as it takes: the caller is a thread that can wait.
+    ///
+    /// # Errors
+    /// In words, if the zone is not configured.
+    fn reload(&self, zone: Option<&Name>) -> Result<Vec<Reloaded>, String>;
+}
+
+/// What requests are answered from.
+pub(crate) struct Commands {
+    /// Tells how the server is.
+    pub(crate) gather: Gather,
+    /// Builds zones.
+    pub(crate) reload: Arc<dyn Reload>,
+    /// Opens logs again.
+    pub(crate) reopen_logs: Box<dyn Fn() + Send + Sync>,
+}
+
+/// A bound control socket; its file goes with it.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    /// The socket.
+    listener: UnixListener,
+    /// Its file, unless systemd made it.
+    path: Option<PathBuf>,
+}
+
+impl Socket {
+    /// Binds a socket at `path`, in place of one whose server is gone.
+    pub(crate) fn bind(path: &Path) -> Result<Socket, ControlError> {
+        let fail = |source| ControlError::Bind { path: path.into(), source };
+        match fs::symlink_metadata(path) {
+            Ok(file) if !file.file_type().is_socket() => {
+                return Err(ControlError::NotASocket { path: path.into() });
+            }
+            Ok(_) if UnixStream::connect(path).is_ok() => {
+                return Err(ControlError::InUse { path: path.into() });
+            }
+            _ => {}
+        }
+        // Made aside and renamed: there is never a moment in which others may open it, or in which
+        // the path leads nowhere.
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(format!(".{}", std::process::id()));
+        let aside = PathBuf::from(aside);
+        let _ = fs::remove_file(&aside);
+        let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
+        let bound = socket.and_then(|socket| {
+            socket.bind(&socket2::SockAddr::unix(&aside)?)?;
+            fs::set_permissions(&aside, fs::Permissions::from_mode(OWNER_ONLY))?;
+            // Before this call nobody can connect, whatever the mode was.
+            socket.listen(BACKLOG)?;
+            fs::rename(&aside, path)?;
+            Ok(socket)
+        });
+        match bound {
+            Ok(socket) => Ok(Socket { listener: socket.into(), path: Some(path.into()) }),
+            Err(error) => {
+                let _ = fs::remove_file(&aside);
+                Err(fail(error))
+            }
+        }
+    }
+
+    /// Takes a socket from systemd.
+    pub(crate) fn given(listener: UnixListener) -> Socket {
+        Socket { listener, path: None }
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Answers requests until the server stops.
+pub(crate) async fn serve(
+    socket: Socket,
+    commands: Arc<Commands>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+) -> io::Result<()> {
+    let listener = socket.listener.try_clone()?;
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::UnixListener::from_std(listener)?;
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(()),
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+                let (commands, stop) = (Arc::clone(&commands), stop.clone());
+                tasks.spawn(async move {
+                    let _place = place;
+                    tokio::select! {
+                        _ = converse(stream, commands) => {}
+                        () = stop.cancelled() => {}
+                    }
+                });
+            }
+            Err(error) => accept_failed(&error).await,
+        }
+    }
+}
+
+/// Reads one request and answers it.
+async fn converse(stream: tokio::net::UnixStream, commands: Arc<Commands>) -> io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = Vec::new();
+    let mut reader = tokio::io::BufReader::new(read.take(LINE_BYTES));
+    timeout(LINE_TIME, reader.read_until(b'\n', &mut line)).await??;
+    let request = String::from_utf8_lossy(&line).parse::<Request>();
+    // A reload takes a while and gathering reads files: neither belongs on an async thread.
+    let answer = tokio::task::spawn_blocking(move || match request {
+        Ok(request) => commands.answer(&request),
+        Err(error) => Answer::Error(error.to_string()),
+    });
+    let answer = answer.await.unwrap_or_else(|_| Answer::Error("the server failed at it".into()));
+    let mut text = serde_json::to_vec(&answer)?;
+    text.push(b'\n');
+    timeout(LINE_TIME, write.write_all(&text)).await?
+}
+
+impl Commands {
+    /// Does what is asked.
+    fn answer(&self, request: &Request) -> Answer {
+        match request {
+            Request::Status => Answer::Status(Box::new((self.gather)())),
+            Request::Reload(zone) => match self.reload.reload(zone.as_ref()) {
+                Ok(zones) => Answer::Reloaded(zones),
+                Err(reason) => Answer::Error(reason),
+            },
+            Request::ReopenLogs => {
+                (self.reopen_logs)();
+                Answer::Done
+            }
+        }
+    }
+}
+
+/// Asks the server at `path` and waits for its answer.
+///
+/// # Errors
+/// If no server answers there. What a server refuses to do is not an error here but
+/// [`Answer::Error`].
+pub fn ask(path: &Path, request: &Request) -> Result<Answer, ControlError> {
+    let mut stream = UnixStream::connect(path).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            ControlError::NotRunning { path: path.into() }
+        }
+        _ => ControlError::Ask { path: path.into(), source },
+    })?;
+    let fail = |source| ControlError::Ask { path: path.into(), source };
+    writeln!(stream, "{request}").map_err(fail)?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).map_err(fail)?;
+    serde_json::from_str(&line).map_err(|source| ControlError::Answer { path: path.into(), source })
+}
+
+impl FromStr for Request {
+    type Err = RequestError;
+
+    fn from_str(line: &str) -> Result<Request, RequestError> {
+        let mut words = line.split_ascii_whitespace();
+        let request = match (words.next(), words.next()) {
+            (Some("status"), None) => Request::Status,
+            (Some("reload"), None) => Request::Reload(None),
+            (Some("reload"), Some(zone)) => {
+                Request::Reload(Some(zone.parse().map_err(RequestError::Zone)?))
+            }
+            (Some("reopen-logs"), None) => Request::ReopenLogs,
+            _ => return Err(RequestError::Unknown),
+        };
+        if words.next().is_some() { Err(RequestError::Unknown) } else { Ok(request) }
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Request::Status => f.write_str("status"),
+            Request::Reload(None) => f.write_str("reload"),
+            Request::Reload(Some(zone)) => write!(f, "reload {zone}"),
+            Request::ReopenLogs => f.write_str("reopen-logs"),
+        }
+    }
+}
+
+/// Why a line is no request.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// Not one of the known ones.
+    #[error("unknown request: there are `status`, `reload [ZONE]` and `reopen-logs`")]
+    Unknown,
+    /// The zone's name is none.
+    #[error("not a zone name: {0}")]
+    Zone(#[source] repute_dnsxl::NameError),
+}
+
+/// Why the control socket cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// Another server answers there.
+    #[error("a server is running already: {} answers", path.display())]
+    InUse {
+        /// The socket's path.
+        path: PathBuf,
+    },
+    /// Something else is at the path.
+    #[error("{} is there and is no socket: remove it or choose another path", path.display())]
+    NotASocket {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The socket cannot be made.
+    #[error("cannot make the control socket {}: its folder must exist and be writable", path.display())]
+    Bind {
+        /// The path.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// Nobody answers.
+    #[error("no server answers at {}: is it running, with this path as its control socket?", path.display())]
+    NotRunning {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The conversation failed.
+    #[error("cannot speak to the server at {}", path.display())]
+    Ask {
+        /// The path.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The answer is not understood.
+    #[error("the server at {} answers in another way: is it of another version?", path.display())]
+    Answer {
+        /// The path.
+        path: PathBuf,
+        /// Where it differs.
+        source: serde_json::Error,
+    },
+}
+
+/// Read and write for the owner, nothing for others.
+const OWNER_ONLY: u32 = 0o600;
+/// Conversations at a time.
+const CONNECTIONS: usize = 16;
+/// Conversations that wait to be accepted.
+const BACKLOG: i32 = 16;
+/// Longest request: a name of 255 bytes takes at most four times as many in text.
+const LINE_BYTES: u64 = 2_048;
+/// How long a client may take to send its line, and to take the answer.
+const LINE_TIME: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn requests_are_lines_of_words() {
+        let check = |line: &str, expect| assert_eq!(line.parse::<Request>(), expect, "{line}");
+        check(" status \n", Ok(Request::Status));
+        check("reload BL.example", Ok(Request::Reload(Some("bl.example".parse().unwrap()))));
+        check("reload", Ok(Request::Reload(None)));
+        check("reload a b", Err(RequestError::Unknown));
+        check("", Err(RequestError::Unknown));
+        check("reload a..b", Err(RequestError::Zone(repute_dnsxl::NameError::EmptyLabel)));
+    }
+
+    #[test]
+    fn a_dead_servers_socket_is_replaced_and_a_live_ones_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control");
+        drop(UnixListener::bind(&path).unwrap());
+        let socket = Socket::bind(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, OWNER_ONLY);
+        assert!(matches!(Socket::bind(&path), Err(ControlError::InUse { .. })));
+        drop(socket);
+        assert!(!path.exists() && fs::read_dir(folder.path()).unwrap().next().is_none());
+    }
+
+    #[test]
+    fn a_file_in_its_place_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control");
+        fs::write(&path, "precious").unwrap();
+        assert!(matches!(Socket::bind(&path), Err(ControlError::NotASocket { .. })));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    }
+
+    #[test]
+    fn a_server_that_is_not_there_is_said_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = ask(&folder.path().join("control"), &Request::Status).unwrap_err();
+        assert!(matches!(error, ControlError::NotRunning { .. }));
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_panics_and_what_is_read_is_written_the_same(line in any::<Vec<u8>>()) {
+            let line = String::from_utf8_lossy(&line);
+            if let Ok(request) = line.parse::<Request>() {
+                prop_assert_eq!(request.to_string().parse::<Request>(), Ok(request));
+            }
+        }
+
+        #[test]
+        fn any_zone_survives_the_journey(label in "[ -~]{1,20}") {
+            let escaped: String = label.bytes().map(|b| format!("\\{b:03}")).collect();
+            let request = Request::Reload(Some(escaped.parse().unwrap()));
+            prop_assert_eq!(request.to_string().parse::<Request>(), Ok(request));
+        }
+    }
+}

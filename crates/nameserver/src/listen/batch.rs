@@ -1,0 +1,486 @@
+//! Batches of datagrams: `recvmmsg` and `sendmmsg` behind a safe face.
+//!
+//! One system call brings up to [`BATCH`] queries and one takes their answers away. All buffers are
+//! made once; a slot is a query's bytes, its sender, the address it was sent to and its answer. The
+//! stride of the request buffers is an odd number of cache lines, as buffers a page apart would all
+//! fall into the same set of the first-level cache.
+//!
+//! What a query means is not known here, and no error ends a loop here: see [`super::udp`].
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::ptr;
+
+use crate::respond::ReplyBuffer;
+
+/// Most datagrams that one call moves.
+pub(super) const BATCH: usize = 64;
+
+/// Buffers for a batch, and the kernel's headers that point into them.
+///
+/// The vectors are never resized after [`Batch::new`], so the pointers in the headers stay valid when
+/// the struct moves. It belongs to one thread: the raw pointers make it neither `Send` nor `Sync`.
+pub(super) struct Batch {
+    /// The queries.
+    requests: Vec<RequestBytes>,
+    /// Their senders.
+    peers: Vec<Peer>,
+    /// The addresses they were sent to, as the kernel writes them, on wildcard sockets.
+    arrivals: Vec<Control>,
+    /// The same for the answers: where they leave from.
+    departures: Vec<Control>,
+    /// The answers.
+    replies: Vec<ReplyBuffer>,
+    /// Headers of `recvmmsg`, slot by slot; each points at its element of `_request_vectors`.
+    incoming: Vec<libc::mmsghdr>,
+    /// Headers of `sendmmsg`; a dropped query leaves no gap here.
+    outgoing: Vec<libc::mmsghdr>,
+    /// What `incoming` points at: one vector a message.
+    _request_vectors: Vec<libc::iovec>,
+    /// What `outgoing` points at.
+    reply_vectors: Vec<libc::iovec>,
+    /// How many slots are filled.
+    received: usize,
+    /// How many of the first headers the kernel wrote to since they were prepared.
+    used: usize,
+    /// What the headers are prepared for.
+    prepared: PacketInfo,
+}
+
+/// Whether a socket tells which address a query was sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PacketInfo {
+    /// No: it is bound to one address.
+    Bound,
+    /// Yes: it is bound to the wildcard.
+    Wildcard,
+}
+
+/// Whether a call waits for the first datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// Until one is there.
+    ForOne,
+    /// Not at all.
+    No,
+}
+
+/// The queries of a batch, while the answers are being written.
+pub(super) struct Received<'a> {
+    /// All request buffers.
+    requests: &'a [RequestBytes],
+    /// Headers with their lengths.
+    headers: &'a [libc::mmsghdr],
+    /// Their senders.
+    peers: &'a [Peer],
+}
+
+impl Batch {
+    /// Makes the buffers.
+    pub(super) fn new() -> Batch {
+        let mut requests = vec![RequestBytes([0; REQUEST_BYTES]); BATCH];
+        let mut peers = vec![Peer::none(); BATCH];
+        let mut request_vectors: Vec<libc::iovec> = (0..BATCH)
+            .map(|i| libc::iovec {
+                iov_base: requests.as_mut_ptr().wrapping_add(i).cast(),
+                iov_len: REQUEST_BYTES,
+            })
+            .collect();
+        let incoming = (0..BATCH)
+            .map(|i| {
+                let peer = peers.as_mut_ptr().wrapping_add(i);
+                header(peer, request_vectors.as_mut_ptr().wrapping_add(i))
+            })
+            .collect();
+        let empty = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
+        let mut reply_vectors = vec![empty; BATCH];
+        let outgoing = (0..BATCH)
+            .map(|i| header(ptr::null_mut(), reply_vectors.as_mut_ptr().wrapping_add(i)))
+            .collect();
+        Batch {
+            requests,
+            peers,
+            arrivals: vec![Control([0; CONTROL_WORDS]); BATCH],
+            departures: vec![Control([0; CONTROL_WORDS]); BATCH],
+            replies: ReplyBuffer::many(BATCH),
+            incoming,
+            outgoing,
+            _request_vectors: request_vectors,
+            reply_vectors,
+            received: 0,
+            used: BATCH,
+            prepared: PacketInfo::Bound,
+        }
+    }
+
+    /// Receives what is there, up to a batch, and returns how many queries that is.
+    #[expect(unsafe_code, reason = "recvmmsg has no safe wrapper without allocation")]
+    pub(super) fn receive(
+        &mut self,
+        socket: &UdpSocket,
+        info: PacketInfo,
+        wait: Wait,
+    ) -> io::Result<usize> {
+        self.prepare(info);
+        self.received = 0;
+        let flags = match wait {
+            Wait::ForOne => libc::MSG_WAITFORONE,
+            Wait::No => libc::MSG_DONTWAIT,
+        };
+        // SAFETY: `incoming` has BATCH headers. Each names its own sender, vector and (wildcard only)
+        // control buffer with their true sizes, all elements of vectors that are never resized, and
+        // nothing borrows them now as `self` is borrowed mutably.
+        let count = unsafe {
+            libc::recvmmsg(
+                socket.as_raw_fd(),
+                self.incoming.as_mut_ptr(),
+                BATCH as u32,
+                flags as _,
+                ptr::null_mut(),
+            )
+        };
+        let Ok(count) = usize::try_from(count) else {
+            return Err(io::Error::last_os_error());
+        };
+        self.used = count;
+        // A socket that was shut down to wake us yields one message from nobody.
+        let from_nobody = |h: &libc::mmsghdr| h.msg_hdr.msg_namelen == 0;
+        self.received =
+            count - self.incoming[..count].iter().rev().take_while(|h| from_nobody(h)).count();
+        Ok(self.received)
+    }
+
+    /// The queries received, and a buffer for the answer to each.
+    pub(super) fn parts(&mut self) -> (Received<'_>, &mut [ReplyBuffer]) {
+        let n = self.received;
+        let received = Received {
+            requests: &self.requests[..n],
+            headers: &self.incoming[..n],
+            peers: &self.peers[..n],
+        };
+        (received, &mut self.replies[..n])
+    }
+
+    /// Sends answers: `lengths` yields (slot, length of its answer) for those that get one.
+    ///
+    /// Returns how many could not be sent. One that fails does not keep the others back.
+    pub(super) fn send(
+        &mut self,
+        socket: &UdpSocket,
+        info: PacketInfo,
+        lengths: impl Iterator<Item = (usize, usize)>,
+    ) -> usize {
+        let mut count = 0;
+        for (slot, length) in lengths {
+            let reply = self.replies[slot].as_mut_slice();
+            self.reply_vectors[count].iov_len = length.min(reply.len());
+            self.reply_vectors[count].iov_base = reply.as_mut_ptr().cast();
+            let header = &mut self.outgoing[count].msg_hdr;
+            header.msg_name = self.peers.as_mut_ptr().wrapping_add(slot).cast();
+            header.msg_namelen = self.incoming[slot].msg_hdr.msg_namelen;
+            let control_len = match info {
+                PacketInfo::Bound => 0,
+                PacketInfo::Wildcard => {
+                    depart(&self.incoming[slot].msg_hdr, &mut self.departures[slot])
+                }
+            };
+            header.msg_controllen = control_len as _;
+            header.msg_control = match control_len {
+                0 => ptr::null_mut(),
+                _ => self.departures.as_mut_ptr().wrapping_add(slot).cast(),
+            };
+            count += 1;
+        }
+        self.send_first(socket, count)
+    }
+
+    /// Sends the first `count` outgoing messages and returns how many failed.
+    #[expect(unsafe_code, reason = "sendmmsg has no safe wrapper without allocation")]
+    fn send_first(&mut self, socket: &UdpSocket, count: usize) -> usize {
+        let mut done = 0;
+        let mut failed = 0;
+        let mut patience = PATIENCE;
+        while done < count {
+            let rest = &mut self.outgoing[done..count];
+            // SAFETY: `rest` has the number of headers given; `send` pointed each at a sender, a
+            // vector, a reply and a control buffer (or none) of this batch with their true sizes.
+            let sent = unsafe {
+                libc::sendmmsg(socket.as_raw_fd(), rest.as_mut_ptr(), rest.len() as u32, 0)
+            };
+            // An error concerns the first message only: those before it were counted as sent.
+            match usize::try_from(sent) {
+                Ok(sent) => done += sent,
+                Err(_) => match io::Error::last_os_error().raw_os_error() {
+                    Some(libc::EINTR) => {}
+                    // The device's queue, or a given non-blocking socket, is full for the moment.
+                    Some(libc::ENOBUFS | libc::EAGAIN) if patience > 0 => {
+                        patience -= 1;
+                        writable(socket);
+                    }
+                    // Also errors of earlier answers (ECONNREFUSED): this message is retried once.
+                    Some(libc::ECONNREFUSED) if patience > 0 => patience -= 1,
+                    _ => {
+                        done += 1;
+                        failed += 1;
+                    }
+                },
+            }
+        }
+        failed
+    }
+
+    /// Resets what the kernel overwrites in headers.
+    fn prepare(&mut self, info: PacketInfo) {
+        let stale = if info == self.prepared { self.used } else { BATCH };
+        for i in 0..stale {
+            let header = &mut self.incoming[i].msg_hdr;
+            header.msg_namelen = size_of::<Peer>() as libc::socklen_t;
+            header.msg_flags = 0;
+            match info {
+                PacketInfo::Bound => {
+                    header.msg_control = ptr::null_mut();
+                    header.msg_controllen = 0;
+                }
+                PacketInfo::Wildcard => {
+                    header.msg_control = self.arrivals.as_mut_ptr().wrapping_add(i).cast();
+                    header.msg_controllen = size_of::<Control>() as _;
+                }
+            }
+        }
+        self.prepared = info;
+        self.used = 0;
+    }
+}
+
+impl<'a> Received<'a> {
+    /// The queries in order: bytes and the address that sent them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'a [u8], IpAddr)> {
+        let Received { requests, headers, peers } = *self;
+        requests.iter().zip(headers).zip(peers).map(|((bytes, header), peer)| {
+            let length = (header.msg_len as usize).min(REQUEST_BYTES);
+            (&bytes.0[..length], peer.address())
+        })
+    }
+}
+
+/// Writes the control message that makes an answer leave from where its query arrived.
+///
+/// Returns its length, 0 if the kernel did not say where that was.
+#[expect(unsafe_code, reason = "control messages are read and written by the C library's macros")]
+fn depart(arrival: &libc::msghdr, departure: &mut Control) -> usize {
+    let mut out: libc::msghdr =
+        libc::msghdr { msg_control: departure.0.as_mut_ptr().cast(), ..empty_header() };
+    out.msg_controllen = size_of::<Control>() as _;
+    // SAFETY: `arrival` was filled by recvmmsg: its control pointer and length describe whole control
+    // messages inside one `Control`, which is aligned for cmsghdr; the macros stay inside that length.
+    // A message's payload is read only if its length covers the type, and unaligned reads are used.
+    // `out` describes `departure`, which is large enough for either message (asserted below).
+    unsafe {
+        let mut message = libc::CMSG_FIRSTHDR(arrival);
+        while let Some(found) = message.as_ref() {
+            let payload = libc::CMSG_DATA(found);
+            let target = libc::CMSG_FIRSTHDR(&raw const out);
+            if (found.cmsg_level, found.cmsg_type) == (libc::IPPROTO_IP, libc::IP_PKTINFO)
+                && found.cmsg_len >= libc::CMSG_LEN(PKTINFO4) as _
+            {
+                let mut info: libc::in_pktinfo = ptr::read_unaligned(payload.cast());
+                // The route back may lead through another interface than the query came by.
+                info.ipi_ifindex = 0;
+                (*target).cmsg_level = libc::IPPROTO_IP;
+                (*target).cmsg_type = libc::IP_PKTINFO;
+                (*target).cmsg_len = libc::CMSG_LEN(PKTINFO4) as _;
+                ptr::write_unaligned(libc::CMSG_DATA(target).cast(), info);
+                return libc::CMSG_SPACE(PKTINFO4) as usize;
+            }
+            if (found.cmsg_level, found.cmsg_type) == (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO)
+                && found.cmsg_len >= libc::CMSG_LEN(PKTINFO6) as _
+            {
+                let mut info: libc::in6_pktinfo = ptr::read_unaligned(payload.cast());
+                if !Ipv6Addr::from(info.ipi6_addr.s6_addr).is_unicast_link_local() {
+                    info.ipi6_ifindex = 0;
+                }
+                (*target).cmsg_level = libc::IPPROTO_IPV6;
+                (*target).cmsg_type = libc::IPV6_PKTINFO;
+                (*target).cmsg_len = libc::CMSG_LEN(PKTINFO6) as _;
+                ptr::write_unaligned(libc::CMSG_DATA(target).cast(), info);
+                return libc::CMSG_SPACE(PKTINFO6) as usize;
+            }
+            message = libc::CMSG_NXTHDR(arrival, found);
+        }
+    }
+    0
+}
+
+/// Waits a moment until a socket takes datagrams again.
+#[expect(unsafe_code, reason = "no safe call waits for one socket")]
+fn writable(socket: &UdpSocket) {
+    let mut one = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+    // SAFETY: one valid pollfd is passed, as the count says.
+    unsafe { libc::poll(&raw mut one, 1, FULL_QUEUE_MILLISECONDS) };
+}
+
+/// A header that names a sender and one vector.
+fn header(peer: *mut Peer, vector: *mut libc::iovec) -> libc::mmsghdr {
+    let msg_hdr = libc::msghdr {
+        msg_name: peer.cast(),
+        msg_iov: vector,
+        msg_iovlen: 1 as _,
+        ..empty_header()
+    };
+    libc::mmsghdr { msg_hdr, msg_len: 0 }
+}
+
+/// A header that names nothing.
+#[expect(unsafe_code, reason = "the C library's msghdr has private padding on some targets")]
+fn empty_header() -> libc::msghdr {
+    // SAFETY: a msghdr is plain integers and pointers, for which zero is a valid value.
+    unsafe { std::mem::zeroed() }
+}
+
+/// The bytes of a query. Longer ones are cut, and so are malformed.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct RequestBytes([u8; REQUEST_BYTES]);
+
+/// The socket address of a sender, of either family, as the kernel writes it.
+#[derive(Clone, Copy)]
+#[repr(C, align(4))]
+struct Peer([u8; PEER_BYTES]);
+
+impl Peer {
+    /// No address yet.
+    fn none() -> Peer {
+        Peer([0; PEER_BYTES])
+    }
+
+    /// The address; IPv4 as IPv4, also when it came through a socket for both families.
+    fn address(&self) -> IpAddr {
+        let family = u16::from_ne_bytes([self.0[0], self.0[1]]);
+        if i32::from(family) == libc::AF_INET6 {
+            // sockaddr_in6: family, port, flow information (4 bytes), address.
+            let octets = self.0[8..24].try_into().unwrap_or([0; 16]);
+            Ipv6Addr::from_octets(octets).to_canonical()
+        } else {
+            // sockaddr_in: family, port, address.
+            let octets = self.0[4..8].try_into().unwrap_or([0; 4]);
+            IpAddr::V4(Ipv4Addr::from_octets(octets))
+        }
+    }
+}
+
+/// Room for control messages, aligned for their headers.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Control([u64; CONTROL_WORDS]);
+
+/// Bytes kept of a query: more than an Ethernet frame carries, 27 cache lines.
+const REQUEST_BYTES: usize = 27 * 64;
+/// Size of a `sockaddr_in6`, the larger of the two.
+const PEER_BYTES: usize = size_of::<libc::sockaddr_in6>();
+/// Words for the packet information of either family, and whatever a given socket adds.
+const CONTROL_WORDS: usize = 16;
+/// Size of IPv4's packet information.
+const PKTINFO4: u32 = size_of::<libc::in_pktinfo>() as u32;
+/// Size of IPv6's packet information.
+const PKTINFO6: u32 = size_of::<libc::in6_pktinfo>() as u32;
+/// How often a full queue is waited for in one batch before an answer is given up.
+const PATIENCE: u32 = 3;
+/// How long one such wait lasts at most.
+const FULL_QUEUE_MILLISECONDS: i32 = 2;
+
+const _: () = assert!(size_of::<Control>() >= 16 + 24, "a header and the larger payload fit");
+const _: () = assert!(size_of::<libc::sockaddr_in>() <= PEER_BYTES);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listen::socket;
+    use std::net::SocketAddr;
+
+    /// Echoes one batch and returns its size.
+    fn echo(batch: &mut Batch, socket: &UdpSocket, info: PacketInfo, wait: Wait) -> usize {
+        let n = batch.receive(socket, info, wait).unwrap();
+        let (received, replies) = batch.parts();
+        let mut lengths = Vec::new();
+        for (slot, ((bytes, _), reply)) in received.iter().zip(replies).enumerate() {
+            reply.as_mut_slice()[..bytes.len()].copy_from_slice(bytes);
+            lengths.push((slot, bytes.len()));
+        }
+        assert_eq!(batch.send(socket, info, lengths.into_iter()), 0);
+        n
+    }
+
+    #[test]
+    fn a_burst_is_moved_in_whole_batches() {
+        let server = &socket::bind_udp("127.0.0.1:0".parse().unwrap(), 1, 1 << 20).unwrap()[0];
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.connect(server.local_addr().unwrap()).unwrap();
+        for i in 0..150_u8 {
+            client.send(&[i; 40]).unwrap();
+        }
+        let mut batch = Batch::new();
+        let mut sizes = Vec::new();
+        while sizes.iter().sum::<usize>() < 150 {
+            sizes.push(echo(&mut batch, server, PacketInfo::Bound, Wait::ForOne));
+        }
+        assert_eq!(sizes, [64, 64, 22]);
+        for i in 0..150_u8 {
+            let mut answer = [0; 64];
+            assert_eq!(client.recv(&mut answer).unwrap(), 40);
+            assert_eq!(answer[0], i);
+        }
+    }
+
+    #[test]
+    fn wildcard_sockets_answer_from_the_address_that_was_asked() {
+        let server = &socket::bind_udp("0.0.0.0:0".parse().unwrap(), 1, 1 << 16).unwrap()[0];
+        let port = server.local_addr().unwrap().port();
+        let mut batch = Batch::new();
+        for asked in ["127.0.0.2", "127.0.0.1"] {
+            let asked: SocketAddr = (asked.parse::<IpAddr>().unwrap(), port).into();
+            let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+            client.send_to(b"hello", asked).unwrap();
+            assert_eq!(echo(&mut batch, server, PacketInfo::Wildcard, Wait::ForOne), 1);
+            let (_, from) = client.recv_from(&mut [0; 16]).unwrap();
+            assert_eq!(from, asked);
+        }
+    }
+
+    #[test]
+    fn senders_are_told_with_their_address() {
+        let server = &socket::bind_udp("127.0.0.1:0".parse().unwrap(), 1, 1 << 16).unwrap()[0];
+        let client = UdpSocket::bind("127.0.0.3:0").unwrap();
+        client.send_to(b"x", server.local_addr().unwrap()).unwrap();
+        let mut batch = Batch::new();
+        batch.receive(server, PacketInfo::Bound, Wait::ForOne).unwrap();
+        let (received, _) = batch.parts();
+        let all: Vec<_> = received.iter().collect();
+        assert_eq!(all, [(&b"x"[..], IpAddr::from([127, 0, 0, 3]))]);
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_sent_keeps_no_other_back() {
+        let server = &socket::bind_udp("127.0.0.1:0".parse().unwrap(), 1, 1 << 16).unwrap()[0];
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for _ in 0..3 {
+            client.send_to(b"x", server.local_addr().unwrap()).unwrap();
+        }
+        let mut batch = Batch::new();
+        assert_eq!(batch.receive(server, PacketInfo::Bound, Wait::ForOne).unwrap(), 3);
+        // A datagram to port 0 is refused by the kernel (EINVAL).
+        batch.peers[1].0[2..4].fill(0);
+        let failed = batch.send(server, PacketInfo::Bound, [(0, 1), (1, 1), (2, 1)].into_iter());
+        assert_eq!(failed, 1);
+        for _ in 0..2 {
+            client.recv(&mut [0; 8]).unwrap();
+        }
+    }
+
+    #[test]
+    fn nothing_there_is_would_block() {
+        let server = &socket::bind_udp("127.0.0.1:0".parse().unwrap(), 1, 1 << 16).unwrap()[0];
+        let error = Batch::new().receive(server, PacketInfo::Bound, Wait::No).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
+}

@@ -1,0 +1,340 @@
+//! UDP workers: threads that turn batches of queries into batches of answers.
+//!
+//! The usual worker has one socket and blocks in `recvmmsg` itself: no readiness call, no timer. It is
+//! woken to stop by shutting its socket for reading, which Linux lets a blocked receive return from.
+//! A worker with several sockets, or with one that systemd keeps for the next start, waits in `poll`
+//! on them and on a pipe that hangs up when it is time to stop.
+//!
+//! Nothing is allocated, locked or written to a log for a query. The zones are read once a batch and
+//! let go before waiting, so that an idle worker never keeps an old zone in memory.
+
+use std::io;
+use std::net::{Shutdown, SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+use arc_swap::ArcSwap;
+use arrayvec::ArrayVec;
+
+use super::batch::{BATCH, Batch, PacketInfo, Wait};
+use super::cores::{self, Core};
+use super::socket;
+use crate::counters::Block;
+use crate::query_log::{Moment, Recorder};
+use crate::respond::{Client, Outcome, Request, Transport, respond_batch};
+use crate::zones::Zones;
+
+/// What one UDP worker will serve, before it starts.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    /// Where it runs.
+    core: Core,
+    /// Its sockets.
+    endpoints: Vec<Endpoint>,
+}
+
+/// One socket of a worker.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    /// The socket; blocking, unless it was given so.
+    socket: UdpSocket,
+    /// Where it is bound.
+    address: SocketAddr,
+    /// Whether it tells where a query arrived.
+    info: PacketInfo,
+    /// Who else has it.
+    holder: Holder,
+}
+
+/// Who holds a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holder {
+    /// This worker alone.
+    Worker,
+    /// All workers, and systemd beyond our life: it must never be shut down.
+    Systemd,
+}
+
+/// What a worker needs to answer.
+#[derive(Clone)]
+pub(crate) struct Duty {
+    /// What is served.
+    pub(crate) zones: Arc<ArcSwap<Zones>>,
+    /// Where it counts.
+    pub(crate) counters: Arc<Block>,
+    /// Where it reports queries to.
+    pub(crate) log: Recorder,
+}
+
+/// The running workers.
+#[derive(Debug)]
+pub(crate) struct Crew {
+    /// Their threads.
+    threads: Vec<JoinHandle<()>>,
+    /// Set when they shall stop.
+    stopping: Arc<AtomicBool>,
+    /// Closed when they shall stop; `None` once it is.
+    hang_up: Option<io::PipeWriter>,
+    /// A second handle of each socket, to wake its worker and to read the kernel's counters.
+    endpoints: Vec<Endpoint>,
+}
+
+impl Worker {
+    /// A worker without sockets.
+    pub(crate) fn on(core: Core) -> Worker {
+        Worker { core, endpoints: Vec::new() }
+    }
+
+    /// Gives it one more socket.
+    pub(crate) fn add(&mut self, endpoint: Endpoint) {
+        self.endpoints.push(endpoint);
+    }
+}
+
+impl Endpoint {
+    /// A socket that only this worker has.
+    pub(crate) fn own(socket: UdpSocket, address: SocketAddr) -> Endpoint {
+        Endpoint { socket, address, info: packet_info(address), holder: Holder::Worker }
+    }
+
+    /// A socket that all workers and systemd have.
+    pub(crate) fn shared(socket: UdpSocket, address: SocketAddr) -> Endpoint {
+        Endpoint { socket, address, info: packet_info(address), holder: Holder::Systemd }
+    }
+
+    /// A second handle of the same socket.
+    fn try_clone(&self) -> io::Result<Endpoint> {
+        let Endpoint { ref socket, address, info, holder } = *self;
+        Ok(Endpoint { socket: socket.try_clone()?, address, info, holder })
+    }
+}
+
+/// Starts the workers; `duty` makes what each needs from its number.
+pub(crate) fn start(workers: Vec<Worker>, duty: impl Fn(usize) -> Duty) -> io::Result<Crew> {
+    let (pipe, hang_up) = io::pipe()?;
+    let mut crew = Crew {
+        threads: Vec::new(),
+        stopping: Arc::new(AtomicBool::new(false)),
+        hang_up: Some(hang_up),
+        endpoints: Vec::new(),
+    };
+    for (number, worker) in workers.into_iter().enumerate() {
+        if worker.endpoints.is_empty() {
+            continue;
+        }
+        for endpoint in &worker.endpoints {
+            crew.endpoints.push(endpoint.try_clone()?);
+        }
+        let (pipe, stopping, duty) = (pipe.try_clone()?, crew.stopping.clone(), duty(number));
+        let thread = thread::Builder::new()
+            .name(format!("dns-udp-{number}"))
+            .spawn(move || worker.run(&duty, &pipe, &stopping))?;
+        crew.threads.push(thread);
+    }
+    Ok(crew)
+}
+
+impl Crew {
+    /// Tells all workers to answer what has arrived and end.
+    pub(crate) fn stop(&mut self) {
+        self.stopping.store(true, Ordering::Release);
+        self.hang_up = None;
+        for endpoint in self.endpoints.iter().filter(|e| e.holder == Holder::Worker) {
+            // Fails with ENOTCONN, as nobody is connected, and wakes the reader nevertheless.
+            let _ = socket2::SockRef::from(&endpoint.socket).shutdown(Shutdown::Read);
+        }
+    }
+
+    /// Waits until they have ended.
+    pub(crate) fn join(&mut self) {
+        for thread in self.threads.drain(..) {
+            // A worker catches its own panics; there is nothing to learn from the result.
+            let _ = thread.join();
+        }
+    }
+
+    /// Datagrams the kernel discarded because a receive buffer was full, by address.
+    pub(crate) fn receive_drops(&self) -> Vec<(SocketAddr, u64)> {
+        let mut drops: Vec<(SocketAddr, u64)> = Vec::new();
+        for endpoint in &self.endpoints {
+            let known = drops.iter_mut().find(|(address, _)| *address == endpoint.address);
+            let count = socket::receive_drops(&endpoint.socket);
+            match (known, endpoint.holder) {
+                (None, _) => drops.push((endpoint.address, count)),
+                (Some((_, sum)), Holder::Worker) => *sum += count,
+                // Every worker has the same socket: it is counted once.
+                (Some(_), Holder::Systemd) => {}
+            }
+        }
+        drops
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Worker {
+    /// Serves until told to stop. A fault in our own code costs one batch, not the worker.
+    fn run(&self, duty: &Duty, pipe: &io::PipeReader, stopping: &AtomicBool) {
+        cores::settle(self.core);
+        let mut batch = Batch::new();
+        loop {
+            let serve = AssertUnwindSafe(|| match self.endpoints.as_slice() {
+                [only] if only.holder == Holder::Worker => {
+                    serve_one(only, &mut batch, duty, stopping);
+                }
+                several => serve_several(several, &mut batch, duty, pipe, stopping),
+            });
+            // All that is shared with the next round is plain bytes and counters.
+            match panic::catch_unwind(serve) {
+                Ok(()) => return,
+                Err(_) => {
+                    duty.counters.panicked();
+                    tracing::error!("a batch of queries was lost to a fault in the server");
+                }
+            }
+        }
+    }
+}
+
+/// Serves one socket, blocked in the receive call itself.
+fn serve_one(endpoint: &Endpoint, batch: &mut Batch, duty: &Duty, stopping: &AtomicBool) {
+    while !stopping.load(Ordering::Acquire) {
+        serve_batch(endpoint, batch, duty, Wait::ForOne);
+    }
+    drain(endpoint, batch, duty);
+}
+
+/// Serves several sockets, each as it has something.
+fn serve_several(
+    endpoints: &[Endpoint],
+    batch: &mut Batch,
+    duty: &Duty,
+    pipe: &io::PipeReader,
+    stopping: &AtomicBool,
+) {
+    let interest = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    let mut ready: Vec<libc::pollfd> =
+        endpoints.iter().map(|e| interest(e.socket.as_raw_fd())).collect();
+    ready.push(interest(pipe.as_fd().as_raw_fd()));
+    while !stopping.load(Ordering::Acquire) {
+        wait(&mut ready);
+        for (endpoint, entry) in endpoints.iter().zip(&ready) {
+            if entry.revents != 0 {
+                serve_batch(endpoint, batch, duty, Wait::No);
+            }
+        }
+    }
+    for endpoint in endpoints {
+        drain(endpoint, batch, duty);
+    }
+}
+
+/// Answers what lies in the receive buffer, then ends: nothing that has arrived is left unanswered.
+fn drain(endpoint: &Endpoint, batch: &mut Batch, duty: &Duty) {
+    // A flood must not keep a stopping server alive: a receive buffer is only so large.
+    for _ in 0..DRAIN_BATCHES {
+        if serve_batch(endpoint, batch, duty, Wait::No) == 0 {
+            return;
+        }
+    }
+}
+
+/// Receives a batch, answers it and returns its size.
+fn serve_batch(endpoint: &Endpoint, batch: &mut Batch, duty: &Duty, wait: Wait) -> usize {
+    let count = match batch.receive(&endpoint.socket, endpoint.info, wait) {
+        Ok(count) => count,
+        Err(error) => {
+            receive_failed(&error);
+            return 0;
+        }
+    };
+    if count == 0 {
+        return 0;
+    }
+    let mut outcomes = [Outcome::Drop; BATCH];
+    let outcomes = &mut outcomes[..count];
+    answer(batch, duty, outcomes);
+    let lengths = outcomes.iter().enumerate().filter_map(|(slot, outcome)| match outcome {
+        Outcome::Reply(reply) => Some((slot, usize::from(reply.len))),
+        Outcome::Drop => None,
+    });
+    let failed = batch.send(&endpoint.socket, endpoint.info, lengths);
+    if failed > 0 {
+        duty.counters.send_failed(failed);
+    }
+    count
+}
+
+/// Writes the answers to a received batch, counts and reports them.
+fn answer(batch: &mut Batch, duty: &Duty, outcomes: &mut [Outcome]) {
+    let moment = now();
+    let (received, replies) = batch.parts();
+    let mut requests = ArrayVec::<Request<'_>, BATCH>::new();
+    for (bytes, address) in received.iter() {
+        requests.push(Request { bytes, client: Client { address, transport: Transport::Udp } });
+    }
+    respond_batch(&requests, moment.seconds, &duty.zones.load(), replies, outcomes);
+    duty.counters.batch();
+    for (request, outcome) in requests.iter().zip(outcomes.iter()) {
+        duty.counters.record(request.bytes.len(), outcome);
+    }
+    if duty.log.is_on() {
+        for (request, outcome) in requests.iter().zip(outcomes.iter()) {
+            duty.log.note(moment, request.bytes, &request.client, outcome);
+        }
+    }
+}
+
+/// Judges an error of the receive call. None ends the worker.
+fn receive_failed(error: &io::Error) {
+    match error.raw_os_error() {
+        // Nothing there, a signal, or an ICMP message about an earlier answer.
+        Some(libc::EAGAIN | libc::EINTR | libc::ECONNREFUSED) => {}
+        Some(libc::EHOSTUNREACH | libc::ENETUNREACH | libc::EMSGSIZE) => {}
+        _ => {
+            tracing::error!("receiving queries fails: {error}");
+            // Not to spin where the kernel is out of memory, or worse.
+            thread::sleep(RECEIVE_BACK_OFF);
+        }
+    }
+}
+
+/// The time, as the kernel noted it at its last tick: exact to some milliseconds, and much cheaper.
+#[expect(unsafe_code, reason = "the standard library does not offer the coarse clock")]
+fn now() -> Moment {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is valid for the write; the clock exists since Linux 2.6.32.
+    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME_COARSE, &raw mut time) };
+    Moment { seconds: time.tv_sec as u32, milliseconds: (time.tv_nsec / 1_000_000) as u16 }
+}
+
+/// Waits until a descriptor has something; a signal is as good as that.
+#[expect(unsafe_code, reason = "the standard library has no poll")]
+fn wait(descriptors: &mut [libc::pollfd]) {
+    // SAFETY: the pointer and the count describe one slice of initialised entries.
+    let ready =
+        unsafe { libc::poll(descriptors.as_mut_ptr(), descriptors.len() as libc::nfds_t, -1) };
+    if ready < 0 {
+        // Entries are undefined after an error.
+        for entry in descriptors {
+            entry.revents = 0;
+        }
+    }
+}
+
+/// What a socket with this address tells of a query.
+fn packet_info(address: SocketAddr) -> PacketInfo {
+    if socket::is_wildcard(address) { PacketInfo::Wildcard } else { PacketInfo::Bound }
+}
+
+/// Batches answered after the order to stop: more than a receive buffer holds.
+const DRAIN_BATCHES: usize = 1024;
+/// Pause after an error of the receive call that nobody expects.
+const RECEIVE_BACK_OFF: std::time::Duration = std::time::Duration::from_millis(100);

@@ -1,0 +1,473 @@
+//! The query log: which queries came, from whom, and what was answered.
+//!
+//! A worker copies the few bytes that matter into its own bounded queue and goes on; it formats
+//! nothing, waits for nobody and makes no system call. One thread takes the records out, writes lines
+//! and hands them to the file, standard output or syslog. When it cannot keep up, records are
+//! discarded and counted: a slow disk must never slow an answer.
+//!
+//! Off by default: it is the one place where clients are named.
+
+use std::io;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_queue::ArrayQueue;
+
+use crate::counters::Rcode;
+use crate::respond::{Client, Outcome, Reply, Transport};
+use crate::status::StatusBoard;
+
+mod line;
+mod sink;
+
+use sink::Sink;
+
+/// What is logged, how and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Which queries. Default: none.
+    pub queries: Queries,
+    /// Of those, one in so many. Default: 1, every one; 0 means the same.
+    pub sample: u32,
+    /// How a line looks. Default: text.
+    pub format: Format,
+    /// Where lines go. Default: standard output.
+    pub destination: Destination,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            queries: Queries::Off,
+            sample: 1,
+            format: Format::Text,
+            destination: Destination::Stdout,
+        }
+    }
+}
+
+/// Which queries are logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Queries {
+    /// None.
+    #[default]
+    Off,
+    /// Those whose answer names a listing.
+    Hits,
+    /// Those that got neither an answer from a zone nor "not listed": refused, malformed, dropped.
+    Errors,
+    /// All.
+    All,
+}
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Words separated by blanks.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+    /// As `rbldnsd -l` writes them.
+    Rbldnsd,
+}
+
+/// Where lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// Standard output; under systemd that is the journal.
+    Stdout,
+    /// A file, appended to; opened again when asked, so that it can be rotated.
+    File(PathBuf),
+    /// A syslog socket, usually `/dev/log`; the journal listens there too.
+    Syslog(PathBuf),
+}
+
+/// When a batch of queries came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// Unix seconds.
+    pub(crate) seconds: u32,
+    /// Milliseconds into that second.
+    pub(crate) milliseconds: u16,
+}
+
+/// One query and its outcome, as it travels to the log thread.
+#[derive(Clone, Debug)]
+struct Record {
+    /// When it came.
+    moment: Moment,
+    /// Who asked.
+    client: IpAddr,
+    /// How.
+    transport: Transport,
+    /// The name asked for, in wire form without the root label, in the case of the query.
+    name: [u8; NAME_BYTES],
+    /// How much of `name` is used.
+    name_len: u8,
+    /// The class asked for.
+    class: u16,
+    /// The type asked for.
+    qtype: u16,
+    /// The answer; `None` if there was none.
+    reply: Option<Reply>,
+}
+
+/// The end of a queue at which a worker reports queries.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorder(Option<Arc<Channel>>);
+
+/// A queue from one worker to the log thread.
+#[derive(Debug)]
+struct Channel {
+    /// The records.
+    queue: ArrayQueue<Record>,
+    /// Which queries are wanted.
+    queries: Queries,
+    /// One in so many of them.
+    sample: u32,
+    /// Wanted queries since the last that was taken.
+    turn: AtomicU32,
+    /// Records lost because the queue was full.
+    lost: AtomicU64,
+}
+
+impl Recorder {
+    /// Whether anything is logged at all: the one branch a batch pays when not.
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Reports a query, if it is of the kind that is wanted and its turn has come.
+    pub(crate) fn note(&self, moment: Moment, request: &[u8], client: &Client, outcome: &Outcome) {
+        let Some(channel) = &self.0 else { return };
+        if !channel.wants(outcome) {
+            return;
+        }
+        // Two TCP tasks may race here: the sample is a little off then, and nothing else.
+        let turn = channel.turn.load(Ordering::Relaxed) + 1;
+        if turn < channel.sample {
+            channel.turn.store(turn, Ordering::Relaxed);
+            return;
+        }
+        channel.turn.store(0, Ordering::Relaxed);
+        if channel.queue.push(Record::new(moment, request, client, outcome)).is_err() {
+            channel.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Channel {
+    /// Whether queries with this outcome are logged.
+    fn wants(&self, outcome: &Outcome) -> bool {
+        match (self.queries, outcome) {
+            (Queries::Off, _) | (Queries::Hits, Outcome::Drop) => false,
+            (Queries::All, _) | (Queries::Errors, Outcome::Drop) => true,
+            (Queries::Hits, Outcome::Reply(reply)) => reply.listed,
+            (Queries::Errors, Outcome::Reply(reply)) => match Rcode::of(reply.rcode) {
+                Rcode::NoError | Rcode::NxDomain => false,
+                Rcode::FormErr
+                | Rcode::ServFail
+                | Rcode::NotImp
+                | Rcode::Refused
+                | Rcode::Other => true,
+            },
+        }
+    }
+}
+
+impl Record {
+    /// Copies what is logged of a query. Its bytes may be anything.
+    fn new(moment: Moment, request: &[u8], client: &Client, outcome: &Outcome) -> Record {
+        let mut name = [0; NAME_BYTES];
+        let question = request.get(HEADER_BYTES..).unwrap_or_default();
+        let length = name_length(question).unwrap_or(0);
+        name[..length].copy_from_slice(&question[..length]);
+        let number = |at: usize| {
+            let bytes = question.get(at..at + 2).and_then(|b| b.try_into().ok());
+            bytes.map_or(0, u16::from_be_bytes)
+        };
+        Record {
+            moment,
+            client: client.address,
+            transport: client.transport,
+            name,
+            name_len: length as u8,
+            qtype: number(length + 1),
+            class: number(length + 3),
+            reply: match outcome {
+                Outcome::Reply(reply) => Some(*reply),
+                Outcome::Drop => None,
+            },
+        }
+    }
+}
+
+/// The length of the uncompressed name that `question` begins with, without the root label.
+fn name_length(question: &[u8]) -> Option<usize> {
+    let mut length = 0;
+    loop {
+        match usize::from(*question.get(length)?) {
+            0 => return Some(length),
+            label @ 1..=63 if length + 1 + label < NAME_BYTES => length += 1 + label,
+            _ => return None,
+        }
+    }
+}
+
+/// The running log.
+#[derive(Debug)]
+pub(crate) struct QueryLog {
+    /// The queues of all workers.
+    channels: Vec<Arc<Channel>>,
+    /// The thread that writes; `None` when the log is off.
+    writer: Option<JoinHandle<()>>,
+    /// Orders to that thread.
+    orders: Arc<Orders>,
+}
+
+/// What the log thread is told, and what it tells.
+#[derive(Debug, Default)]
+struct Orders {
+    /// Write what is there and end.
+    stop: AtomicBool,
+    /// Open the file again.
+    reopen: AtomicBool,
+    /// Lines written so far.
+    lines: AtomicU64,
+}
+
+impl QueryLog {
+    /// Opens the destination and starts the thread, unless the log is off.
+    ///
+    /// `sources` is the number of queues; `board` knows the names of zones.
+    pub(crate) fn start(
+        config: &Config,
+        sources: usize,
+        board: Arc<StatusBoard>,
+    ) -> io::Result<QueryLog> {
+        let orders = Arc::new(Orders::default());
+        if config.queries == Queries::Off {
+            return Ok(QueryLog { channels: Vec::new(), writer: None, orders });
+        }
+        let sink = Sink::open(&config.destination)?;
+        let channel = |_| {
+            Arc::new(Channel {
+                queue: ArrayQueue::new(QUEUE_RECORDS),
+                queries: config.queries,
+                sample: config.sample,
+                turn: AtomicU32::new(0),
+                lost: AtomicU64::new(0),
+            })
+        };
+        let channels: Vec<_> = (0..sources).map(channel).collect();
+        let writer = Writer {
+            channels: channels.clone(),
+            orders: Arc::clone(&orders),
+            format: config.format,
+            board,
+            sink,
+        };
+        let writer = thread::Builder::new().name("query-log".into()).spawn(move || writer.run())?;
+        Ok(QueryLog { channels, writer: Some(writer), orders })
+    }
+
+    /// The end of the queue for one source.
+    pub(crate) fn recorder(&self, source: usize) -> Recorder {
+        Recorder(self.channels.get(source).cloned())
+    }
+
+    /// Opens the file again, as after a rotation.
+    pub(crate) fn reopen(&self) {
+        self.orders.reopen.store(true, Ordering::Release);
+    }
+
+    /// Lines written, and queries lost because the log could not keep up.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let lost = self.channels.iter().map(|c| c.lost.load(Ordering::Relaxed)).sum();
+        (self.orders.lines.load(Ordering::Relaxed), lost)
+    }
+
+    /// Writes what is queued and ends. The workers must have ended before.
+    pub(crate) fn stop(&mut self) {
+        self.orders.stop.store(true, Ordering::Release);
+        if let Some(writer) = self.writer.take() {
+            writer.thread().unpark();
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Drop for QueryLog {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The log thread.
+struct Writer {
+    /// The queues of all workers.
+    channels: Vec<Arc<Channel>>,
+    /// What it is told.
+    orders: Arc<Orders>,
+    /// How lines look.
+    format: Format,
+    /// Knows the names of zones.
+    board: Arc<StatusBoard>,
+    /// Where lines go.
+    sink: Sink,
+}
+
+impl Writer {
+    /// Writes until told to stop.
+    fn run(mut self) {
+        let mut text = Vec::new();
+        loop {
+            let stopping = self.orders.stop.load(Ordering::Acquire);
+            if self.orders.reopen.swap(false, Ordering::AcqRel) {
+                self.sink.reopen();
+            }
+            let mut lines = 0;
+            for channel in &self.channels {
+                // At most one queue's worth, so that a busy worker does not keep the others waiting.
+                for record in std::iter::from_fn(|| channel.queue.pop()).take(QUEUE_RECORDS) {
+                    line::write(&record, self.format, &self.board, &mut text);
+                    self.sink.line(&mut text);
+                    lines += 1;
+                }
+            }
+            self.sink.flush(&mut text);
+            self.orders.lines.fetch_add(lines, Ordering::Relaxed);
+            match (lines, stopping) {
+                (0, true) => return,
+                (0, false) => thread::park_timeout(PAUSE),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Bytes of a DNS header (RFC 1035 section 4.1.1).
+const HEADER_BYTES: usize = 12;
+/// Room for a name without its root label (RFC 1035 section 2.3.4).
+const NAME_BYTES: usize = 255;
+/// Records a worker can be ahead of the log thread.
+const QUEUE_RECORDS: usize = 4096;
+/// How often an idle log thread looks: a full queue at 200,000 queries a second.
+const PAUSE: Duration = Duration::from_millis(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zones::ZoneIndex;
+    use proptest::prelude::*;
+
+    /// A query for `a.Bl.example` TXT IN.
+    fn query() -> Vec<u8> {
+        let mut query = vec![0; HEADER_BYTES];
+        query.extend_from_slice(b"\x01a\x02Bl\x07example\x00\x00\x10\x00\x01");
+        query
+    }
+
+    fn client() -> Client {
+        Client { address: IpAddr::from([192, 0, 2, 1]), transport: Transport::Udp }
+    }
+
+    fn answer(rcode: u8, listed: bool) -> Outcome {
+        let reply = Reply {
+            len: 80,
+            zone: Some(ZoneIndex(0)),
+            rcode,
+            qtype: 16,
+            answers: 1,
+            listed,
+            truncated: false,
+        };
+        Outcome::Reply(reply)
+    }
+
+    /// Which of five outcomes are wanted: a hit, a miss, an error, a drop, an empty answer.
+    fn wanted(queries: Queries) -> [bool; 5] {
+        let channel = Channel {
+            queue: ArrayQueue::new(1),
+            queries,
+            sample: 1,
+            turn: AtomicU32::new(0),
+            lost: AtomicU64::new(0),
+        };
+        [answer(0, true), answer(3, false), answer(5, false), Outcome::Drop, answer(0, false)]
+            .map(|outcome| channel.wants(&outcome))
+    }
+
+    #[test]
+    fn queries_are_chosen_by_their_outcome() {
+        assert_eq!(wanted(Queries::Hits), [true, false, false, false, false]);
+        assert_eq!(wanted(Queries::Errors), [false, false, true, true, false]);
+        assert_eq!(wanted(Queries::All), [true; 5]);
+        assert_eq!(wanted(Queries::Off), [false; 5]);
+    }
+
+    #[test]
+    fn one_in_n_is_written_and_all_that_was_queued_is_there_after_the_stop() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("queries.log");
+        let config = Config {
+            queries: Queries::All,
+            sample: 10,
+            destination: Destination::File(path.clone()),
+            ..Config::default()
+        };
+        let mut log = QueryLog::start(&config, 1, Arc::new(StatusBoard::new())).unwrap();
+        let recorder = log.recorder(0);
+        for _ in 0..100 {
+            recorder.note(Moment::default(), &query(), &client(), &answer(0, true));
+        }
+        log.stop();
+        assert_eq!(std::fs::read_to_string(path).unwrap().lines().count(), 10);
+        assert_eq!(log.counts(), (10, 0));
+    }
+
+    #[test]
+    fn a_full_queue_loses_records_and_counts_them() {
+        let channel = Arc::new(Channel {
+            queue: ArrayQueue::new(3),
+            queries: Queries::All,
+            sample: 1,
+            turn: AtomicU32::new(0),
+            lost: AtomicU64::new(0),
+        });
+        let recorder = Recorder(Some(Arc::clone(&channel)));
+        for _ in 0..5 {
+            recorder.note(Moment::default(), &query(), &client(), &Outcome::Drop);
+        }
+        assert_eq!((channel.queue.len(), channel.lost.load(Ordering::Relaxed)), (3, 2));
+    }
+
+    #[test]
+    fn the_question_is_taken_from_the_query() {
+        let record = Record::new(Moment::default(), &query(), &client(), &answer(0, true));
+        let name = &record.name[..usize::from(record.name_len)];
+        assert_eq!((name, record.qtype, record.class), (&b"\x01a\x02Bl\x07example"[..], 16, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_make_a_line(request in proptest::collection::vec(any::<u8>(), 0..600)) {
+            let record = Record::new(Moment::default(), &request, &client(), &Outcome::Drop);
+            for format in [Format::Text, Format::Json, Format::Rbldnsd] {
+                let mut line = Vec::new();
+                line::write(&record, format, &StatusBoard::new(), &mut line);
+                let line = String::from_utf8(line).unwrap();
+                prop_assert_eq!(line.matches('\n').count(), 1);
+                prop_assert!(line.ends_with('\n') && line.is_ascii());
+                if format == Format::Json {
+                    prop_assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Everything the server tells of itself at one moment.
+//!
+//! One struct feeds the status page, its JSON, the metrics and `repute status`, so that they cannot
+//! disagree. It is plain data: what is gathered where is in [`crate::server`].
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::counters::{QueryType, Rcode, TransportTotals, ZoneTotals};
+use crate::status::{ZoneHealth, ZoneStatus};
+
+/// The server at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Version of the software.
+    pub version: String,
+    /// When this was gathered, in unix seconds.
+    pub time: u64,
+    /// When the server started, in unix seconds.
+    pub started_at: u64,
+    /// Threads that answer UDP.
+    pub workers: usize,
+    /// Addresses served by UDP.
+    pub udp_addresses: Vec<SocketAddr>,
+    /// Addresses served by TCP.
+    pub tcp_addresses: Vec<SocketAddr>,
+    /// Bytes of memory the process holds (its resident set).
+    pub memory_bytes: u64,
+    /// Queries a second in the last minute.
+    pub queries_per_second: f64,
+    /// What came by UDP.
+    pub udp: TransportReport,
+    /// What came by TCP.
+    pub tcp: TransportReport,
+    /// TCP connections.
+    pub tcp_connections: ConnectionsReport,
+    /// Datagrams the kernel discarded because a receive buffer was full, by address.
+    pub receive_buffer_drops: BTreeMap<SocketAddr, u64>,
+    /// Batches lost to a fault of the server.
+    pub panics: u64,
+    /// Lines of the query log.
+    pub query_log_lines: u64,
+    /// Queries that the log could not take.
+    pub query_log_lost: u64,
+    /// Answers to queries for no zone of ours.
+    pub elsewhere: AnswersReport,
+    /// The zones, in the order of the configuration.
+    pub zones: Vec<ZoneReport>,
+}
+
+impl Report {
+    /// The zones that give no answers, in the order of the configuration.
+    pub fn silent_zones(&self) -> impl Iterator<Item = &ZoneReport> {
+        self.zones.iter().filter(|zone| !zone.health.answers())
+    }
+}
+
+/// What came by one transport.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransportReport {
+    /// Queries, answered or not.
+    pub queries: u64,
+    /// Queries without an answer, by decision.
+    pub dropped: u64,
+    /// Answers that could not be sent.
+    pub send_failures: u64,
+    /// Calls that brought queries.
+    pub batches: u64,
+    /// Bytes of queries.
+    pub bytes_in: u64,
+    /// Bytes of answers.
+    pub bytes_out: u64,
+}
+
+impl From<TransportTotals> for TransportReport {
+    fn from(totals: TransportTotals) -> TransportReport {
+        let TransportTotals { queries, dropped, send_failures, batches, bytes_in, bytes_out } =
+            totals;
+        TransportReport { queries, dropped, send_failures, batches, bytes_in, bytes_out }
+    }
+}
+
+/// TCP connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionsReport {
+    /// Open now.
+    pub open: u64,
+    /// Admitted since the start.
+    pub admitted: u64,
+    /// Refused since the start.
+    pub refused: u64,
+}
+
+/// One zone: its state and what it was asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ZoneReport {
+    /// Its apex.
+    pub name: String,
+    /// Whether it answers, and with what.
+    pub health: ZoneHealth,
+    /// Entries of all its data sets.
+    pub entries: u64,
+    /// The serial of its SOA.
+    pub serial: u32,
+    /// When the data that is served was built, in unix seconds.
+    pub loaded_at: Option<u32>,
+    /// Seconds since the newest source of that data was modified.
+    pub source_age: Option<u64>,
+    /// Bytes of memory its image takes.
+    pub image_bytes: u64,
+    /// Builds that were served.
+    pub reloads_ok: u64,
+    /// Builds that were refused or failed.
+    pub reloads_failed: u64,
+    /// Faulty lines in the sources of the last build.
+    pub faults: u64,
+    /// What was wrong with the last build.
+    pub last_error: Option<String>,
+    /// Answers a second in the last minute.
+    pub queries_per_second: f64,
+    /// What it answered.
+    pub answers: AnswersReport,
+}
+
+impl ZoneReport {
+    /// Joins what the loader and the counters know of a zone.
+    pub(crate) fn new(status: ZoneStatus, totals: &ZoneTotals, rate: f64, now: u64) -> ZoneReport {
+        ZoneReport {
+            name: status.name.to_string(),
+            health: status.health,
+            entries: status.entries,
+            serial: status.serial,
+            loaded_at: status.loaded_at,
+            source_age: status.source_modified.map(|then| now.saturating_sub(u64::from(then))),
+            image_bytes: status.image_bytes,
+            reloads_ok: status.reloads_ok,
+            reloads_failed: status.reloads_failed,
+            faults: status.faults,
+            last_error: status.last_error,
+            queries_per_second: rate,
+            answers: totals.into(),
+        }
+    }
+}
+
+/// Answers, since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswersReport {
+    /// All of them.
+    pub total: u64,
+    /// By response code.
+    pub rcodes: BTreeMap<String, u64>,
+    /// By type asked for.
+    pub types: BTreeMap<String, u64>,
+    /// Those that went by TCP.
+    pub tcp: u64,
+    /// Those that name a listing.
+    pub listed: u64,
+    /// Those cut to fit UDP.
+    pub truncated: u64,
+    /// Bytes of their queries.
+    pub bytes_in: u64,
+    /// Their bytes.
+    pub bytes_out: u64,
+}
+
+impl From<&ZoneTotals> for AnswersReport {
+    fn from(totals: &ZoneTotals) -> AnswersReport {
+        let rcodes = Rcode::ALL.iter().map(|rcode| rcode.label().to_owned());
+        let types = QueryType::ALL.iter().map(|qtype| qtype.label().to_owned());
+        AnswersReport {
+            total: totals.answers(),
+            rcodes: rcodes.zip(totals.rcodes).collect(),
+            types: types.zip(totals.types).collect(),
+            tcp: totals.tcp,
+            listed: totals.listed,
+            truncated: totals.truncated,
+            bytes_in: totals.bytes_in,
+            bytes_out: totals.bytes_out,
+        }
+    }
+}

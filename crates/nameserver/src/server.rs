@@ -1,0 +1,371 @@
+//! The name server as a whole: bound, started, running, stopped.
+//!
+//! The steps are apart because the process changes between them: [`Server::bind`] may need root, then
+//! the binary gives its rights up, then [`Bound::start`] makes threads and the control socket as the
+//! user that serves. What is served is handed in and swapped by its owner at any time; nothing here
+//! builds zones or reads a list.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::control::{self, Commands, ControlError, Reload};
+use crate::counters::{Counters, Totals};
+use crate::http::{self, Gather};
+use crate::listen::tcp::{Admission, Service};
+use crate::listen::udp::{self, Crew, Duty};
+use crate::listen::{self, Given, ListenError, Listeners};
+use crate::query_log::{self, QueryLog};
+use crate::rates::{SAMPLE_EVERY, Window};
+use crate::report::{ConnectionsReport, Report, ZoneReport};
+use crate::status::StatusBoard;
+use crate::zones::{ZoneIndex, Zones};
+
+/// How the name server listens and what it tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// DNS: addresses, workers, limits.
+    pub listen: listen::Config,
+    /// Metrics and status pages.
+    pub http: http::Config,
+    /// The control socket; `None` has none. Default: none.
+    pub control: Option<PathBuf>,
+    /// The query log.
+    pub query_log: query_log::Config,
+}
+
+/// The way in.
+#[derive(Debug)]
+pub struct Server;
+
+impl Server {
+    /// Binds all addresses, or takes the sockets that systemd bound instead.
+    ///
+    /// # Errors
+    /// If an address is taken, forbidden or not of this machine.
+    pub fn bind(config: Config, given: Given) -> Result<Bound, ListenError> {
+        let listeners = listen::bind(&config.listen, given.udp, given.tcp)?;
+        let http = match (given.http, config.http.address) {
+            (Some(listener), _) => Some(listener),
+            (None, Some(address)) => Some(listen::bind_http(address)?),
+            (None, None) => None,
+        };
+        let control = given.control.map(control::Socket::given);
+        Ok(Bound { config, listeners, http, control })
+    }
+}
+
+/// A name server that holds its addresses and answers nothing yet.
+#[derive(Debug)]
+pub struct Bound {
+    /// How it is meant to be.
+    config: Config,
+    /// DNS sockets.
+    listeners: Listeners,
+    /// The socket of the pages.
+    http: Option<TcpListener>,
+    /// The control socket, if systemd gave one.
+    control: Option<control::Socket>,
+}
+
+/// What a server needs of others to run.
+#[derive(Clone)]
+pub struct Parts {
+    /// What is served; its owner swaps it.
+    pub zones: Arc<ArcSwap<Zones>>,
+    /// What is reported of the zones.
+    pub board: Arc<StatusBoard>,
+    /// Builds zones when the control socket asks for it.
+    pub reload: Arc<dyn Reload>,
+    /// Runs TCP, HTTP and the control socket.
+    pub runtime: Handle,
+}
+
+impl Bound {
+    /// Addresses served by UDP, with the ports the kernel chose.
+    pub fn udp_addresses(&self) -> &[SocketAddr] {
+        &self.listeners.udp_addresses
+    }
+
+    /// Addresses served by TCP, with the ports the kernel chose.
+    pub fn tcp_addresses(&self) -> &[SocketAddr] {
+        &self.listeners.tcp_addresses
+    }
+
+    /// Starts to answer.
+    ///
+    /// # Errors
+    /// If the control socket or the query log cannot be opened, or the system gives no threads.
+    pub fn start(self, parts: Parts) -> Result<Running, StartError> {
+        let Bound { config, listeners, http, control } = self;
+        let Parts { zones, board, reload, runtime } = parts;
+        let control = match (control, &config.control) {
+            (Some(socket), _) => Some(socket),
+            (None, Some(path)) => Some(control::Socket::bind(path)?),
+            (None, None) => None,
+        };
+        let workers = listeners.workers.len();
+        let counters = Arc::new(Counters::new(workers));
+        let log = QueryLog::start(&config.query_log, workers + 1, Arc::clone(&board))
+            .map_err(StartError::QueryLog)?;
+        let duty = |worker| Duty {
+            zones: Arc::clone(&zones),
+            counters: counters.udp(worker),
+            log: log.recorder(worker),
+        };
+        let crew = udp::start(listeners.workers, duty).map_err(StartError::Threads)?;
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let tcp_config = config.listen.tcp;
+        let service = Service {
+            config: tcp_config,
+            admission: Admission::new(tcp_config.connections, tcp_config.connections_per_client),
+            zones,
+            counters: counters.tcp(),
+            log: log.recorder(workers),
+            stop: stop.clone(),
+            tasks: tasks.clone(),
+        };
+        let overview = Arc::new(Overview {
+            started: Instant::now(),
+            started_at: unix_seconds(),
+            workers,
+            udp_addresses: listeners.udp_addresses,
+            tcp_addresses: listeners.tcp_addresses,
+            admission: service.admission.clone(),
+            crew: Mutex::new(crew),
+            log: Mutex::new(log),
+            window: Mutex::default(),
+            counters,
+            board,
+        });
+
+        // Sockets join a runtime only inside it.
+        let _inside = runtime.enter();
+        for listener in listeners.tcp {
+            let listener =
+                tokio::net::TcpListener::from_std(listener).map_err(StartError::Threads)?;
+            tasks.spawn(listen::tcp::serve(listener, service.clone()));
+        }
+        let gather: Gather = {
+            let overview = Arc::clone(&overview);
+            Arc::new(move || overview.report())
+        };
+        let http_address = http.as_ref().and_then(|listener| listener.local_addr().ok());
+        if let Some(listener) = http {
+            listener.set_nonblocking(true).map_err(StartError::Threads)?;
+            let listener =
+                tokio::net::TcpListener::from_std(listener).map_err(StartError::Threads)?;
+            let gather = Arc::clone(&gather);
+            tasks.spawn(http::serve(listener, config.http, gather, stop.clone(), tasks.clone()));
+        }
+        if let Some(socket) = control {
+            let reopen = Arc::clone(&overview);
+            let commands =
+                Commands { gather, reload, reopen_logs: Box::new(move || reopen.reopen_logs()) };
+            tasks.spawn(control::serve(socket, Arc::new(commands), stop.clone(), tasks.clone()));
+        }
+        tasks.spawn(sample(Arc::clone(&overview), stop.clone()));
+        Ok(Running { overview, http_address, stop, tasks })
+    }
+}
+
+/// A name server that answers. Dropping it stops it without waiting.
+#[derive(Debug)]
+pub struct Running {
+    /// What is known of it.
+    overview: Arc<Overview>,
+    /// Where its pages are.
+    http_address: Option<SocketAddr>,
+    /// Ends the tasks.
+    stop: CancellationToken,
+    /// Knows the tasks.
+    tasks: TaskTracker,
+}
+
+impl Running {
+    /// Addresses served by UDP.
+    pub fn udp_addresses(&self) -> &[SocketAddr] {
+        &self.overview.udp_addresses
+    }
+
+    /// Addresses served by TCP.
+    pub fn tcp_addresses(&self) -> &[SocketAddr] {
+        &self.overview.tcp_addresses
+    }
+
+    /// Where metrics and status are.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http_address
+    }
+
+    /// What was counted since the start.
+    pub fn totals(&self) -> Totals {
+        self.overview.counters.totals()
+    }
+
+    /// Everything the server tells of itself.
+    pub fn report(&self) -> Report {
+        self.overview.report()
+    }
+
+    /// Opens the files of the query log again, as after their rotation.
+    pub fn reopen_logs(&self) {
+        self.overview.reopen_logs();
+    }
+
+    /// Stops: no new query is taken, those that have arrived are answered, then everything ends.
+    pub async fn stop(self) {
+        let overview = Arc::clone(&self.overview);
+        self.stop.cancel();
+        self.tasks.close();
+        let workers = tokio::task::spawn_blocking(move || {
+            let mut crew = overview.crew.lock().unwrap_or_else(PoisonError::into_inner);
+            crew.stop();
+            crew.join();
+        });
+        let _ = workers.await;
+        if tokio::time::timeout(GRACE, self.tasks.wait()).await.is_err() {
+            tracing::warn!("some connections did not take their answers in time and are cut off");
+        }
+        let overview = Arc::clone(&self.overview);
+        let log = tokio::task::spawn_blocking(move || {
+            overview.log.lock().unwrap_or_else(PoisonError::into_inner).stop();
+        });
+        let _ = log.await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        // Poisoned or not, the threads must hear of it.
+        self.overview.crew.lock().unwrap_or_else(PoisonError::into_inner).stop();
+    }
+}
+
+/// Where everything that is known of a running server comes together.
+#[derive(Debug)]
+struct Overview {
+    /// When it started, on the clock that never jumps.
+    started: Instant,
+    /// When it started, in unix seconds.
+    started_at: u64,
+    /// Threads that answer UDP.
+    workers: usize,
+    /// Addresses served by UDP.
+    udp_addresses: Vec<SocketAddr>,
+    /// Addresses served by TCP.
+    tcp_addresses: Vec<SocketAddr>,
+    /// TCP connections.
+    admission: Admission,
+    /// The UDP workers.
+    crew: Mutex<Crew>,
+    /// The query log.
+    log: Mutex<QueryLog>,
+    /// Rates of the last minute.
+    window: Mutex<Window>,
+    /// All counters.
+    counters: Arc<Counters>,
+    /// The zones' states.
+    board: Arc<StatusBoard>,
+}
+
+impl Overview {
+    /// Gathers what is the case now.
+    fn report(&self) -> Report {
+        let totals = self.counters.totals();
+        let rates = self
+            .window
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .rates(self.started.elapsed(), &totals);
+        let (lines, lost) = self.log.lock().unwrap_or_else(PoisonError::into_inner).counts();
+        let drops = self.crew.lock().unwrap_or_else(PoisonError::into_inner).receive_drops();
+        let connections = self.admission.connections();
+        let now = unix_seconds();
+        let rate =
+            |index: ZoneIndex| rates.zones.get(usize::from(index.0)).copied().unwrap_or_default();
+        let zones = self.board.zones().into_iter().map(|status| {
+            let index = status.index;
+            ZoneReport::new(status, &totals.zone(index), rate(index), now)
+        });
+        Report {
+            version: env!("CARGO_PKG_VERSION").into(),
+            time: now,
+            started_at: self.started_at,
+            workers: self.workers,
+            udp_addresses: self.udp_addresses.clone(),
+            tcp_addresses: self.tcp_addresses.clone(),
+            memory_bytes: resident_memory(),
+            queries_per_second: rates.queries,
+            udp: totals.udp.into(),
+            tcp: totals.tcp.into(),
+            tcp_connections: ConnectionsReport {
+                open: connections.open,
+                admitted: connections.admitted,
+                refused: connections.refused,
+            },
+            receive_buffer_drops: drops.into_iter().collect(),
+            panics: totals.panics,
+            query_log_lines: lines,
+            query_log_lost: lost,
+            elsewhere: (&totals.elsewhere).into(),
+            zones: zones.collect(),
+        }
+    }
+
+    /// Opens the files of the query log again.
+    fn reopen_logs(&self) {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).reopen();
+    }
+}
+
+/// Samples the counters for the rates until the server stops.
+async fn sample(overview: Arc<Overview>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SAMPLE_EVERY) => {}
+        }
+        let totals = overview.counters.totals();
+        let mut window = overview.window.lock().unwrap_or_else(PoisonError::into_inner);
+        window.sample(overview.started.elapsed(), &totals);
+    }
+}
+
+/// The time.
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// The process' resident set in bytes, 0 where the kernel does not tell.
+fn resident_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_ascii_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+/// Why a bound server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The control socket.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The query log.
+    #[error("cannot open the query log")]
+    QueryLog(#[source] io::Error),
+    /// Threads, or joining sockets to the runtime.
+    #[error("the system gives no more threads or descriptors")]
+    Threads(#[source] io::Error),
+}
+
+/// How long connections may take to end.
+const GRACE: Duration = Duration::from_secs(3);
