@@ -160,7 +160,7 @@ impl SharedBlock {
     }
 }
 
-/// The counters of one zone at one writer: three cache lines.
+/// The counters of one zone at one writer, in cache lines of their own.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct ZoneBlock {
@@ -378,6 +378,8 @@ classes! {
     NotImp = 4 "NOTIMP",
     /// Not our zone, or an ACL says no.
     Refused = 5 "REFUSED",
+    /// A version of EDNS we do not know.
+    BadVers = 16 "BADVERS",
     |
     /// Any other.
     Other "other"
@@ -431,6 +433,7 @@ mod tests {
             answers: 1,
             listed: rcode == 0,
             truncated: false,
+            keyed: false,
         })
     }
 

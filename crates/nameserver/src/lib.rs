@@ -1,1 +1,28 @@
-//! x
+//! Answering DNS queries for lists.
+//!
+//! The middle is [`respond`]: a function from a packet and the served [`Zones`] to an answer. Around
+//! it lie the sockets ([`listen`]), what keeps the zones fresh (`loader`), and what tells how it all
+//! goes ([`counters`], [`status`], [`metrics`], [`http`], [`control`], [`query_log`]); [`server`] puts
+//! them together.
+
+pub mod control;
+pub mod counters;
+pub mod http;
+pub mod listen;
+mod message;
+pub mod metrics;
+pub mod query_log;
+mod rates;
+pub mod report;
+mod respond;
+pub mod server;
+pub mod status;
+mod subject;
+mod write;
+mod zones;
+
+pub use respond::{
+    BATCH, Client, Outcome, Queries, Reply, ReplyBuffer, Request, Transport, UDP_REPLY, respond,
+    respond_batch,
+};
+pub use zones::{Identity, Serving, ZoneIndex, ZoneState, Zones};

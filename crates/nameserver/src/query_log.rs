@@ -174,6 +174,7 @@ impl Channel {
                 | Rcode::ServFail
                 | Rcode::NotImp
                 | Rcode::Refused
+                | Rcode::BadVers
                 | Rcode::Other => true,
             },
         }
@@ -386,6 +387,7 @@ mod tests {
             answers: 1,
             listed,
             truncated: false,
+            keyed: false,
         };
         Outcome::Reply(reply)
     }

@@ -12,16 +12,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::ptr;
 
-use crate::respond::ReplyBuffer;
+use crate::respond::{BATCH, ReplyBuffer, UDP_REPLY};
 
-/// Most datagrams that one call moves.
-pub(super) const BATCH: usize = 64;
-
-/// Buffers for a batch, and the kernel's headers that point into them.
+/// Buffers for a batch of datagrams, and the kernel's headers that point into them.
 ///
-/// The vectors are never resized after [`Batch::new`], so the pointers in the headers stay valid when
+/// The vectors are never resized after [`Datagrams::new`], so the pointers in the headers stay valid when
 /// the struct moves. It belongs to one thread: the raw pointers make it neither `Send` nor `Sync`.
-pub(super) struct Batch {
+pub(super) struct Datagrams {
     /// The queries.
     requests: Vec<RequestBytes>,
     /// Their senders.
@@ -76,9 +73,9 @@ pub(super) struct Received<'a> {
     peers: &'a [Peer],
 }
 
-impl Batch {
+impl Datagrams {
     /// Makes the buffers.
-    pub(super) fn new() -> Batch {
+    pub(super) fn new() -> Datagrams {
         let mut requests = vec![RequestBytes([0; REQUEST_BYTES]); BATCH];
         let mut peers = vec![Peer::none(); BATCH];
         let mut request_vectors: Vec<libc::iovec> = (0..BATCH)
@@ -98,7 +95,7 @@ impl Batch {
         let outgoing = (0..BATCH)
             .map(|i| header(ptr::null_mut(), reply_vectors.as_mut_ptr().wrapping_add(i)))
             .collect();
-        Batch {
+        Datagrams {
             requests,
             peers,
             arrivals: vec![Control([0; CONTROL_WORDS]); BATCH],
@@ -173,9 +170,10 @@ impl Batch {
     ) -> usize {
         let mut count = 0;
         for (slot, length) in lengths {
-            let reply = self.replies[slot].as_mut_slice();
-            self.reply_vectors[count].iov_len = length.min(reply.len());
-            self.reply_vectors[count].iov_base = reply.as_mut_ptr().cast();
+            assert!(slot < self.received && length <= UDP_REPLY, "an answer of this batch");
+            self.reply_vectors[count].iov_len = length;
+            self.reply_vectors[count].iov_base =
+                self.replies.as_mut_ptr().wrapping_add(slot).cast();
             let header = &mut self.outgoing[count].msg_hdr;
             header.msg_name = self.peers.as_mut_ptr().wrapping_add(slot).cast();
             header.msg_namelen = self.incoming[slot].msg_hdr.msg_namelen;
@@ -389,6 +387,7 @@ const PATIENCE: u32 = 3;
 /// How long one such wait lasts at most.
 const FULL_QUEUE_MILLISECONDS: i32 = 2;
 
+const _: () = assert!(size_of::<ReplyBuffer>() >= UDP_REPLY);
 const _: () = assert!(size_of::<Control>() >= 16 + 24, "a header and the larger payload fit");
 const _: () = assert!(size_of::<libc::sockaddr_in>() <= PEER_BYTES);
 
@@ -399,12 +398,12 @@ mod tests {
     use std::net::SocketAddr;
 
     /// Echoes one batch and returns its size.
-    fn echo(batch: &mut Batch, socket: &UdpSocket, info: PacketInfo, wait: Wait) -> usize {
+    fn echo(batch: &mut Datagrams, socket: &UdpSocket, info: PacketInfo, wait: Wait) -> usize {
         let n = batch.receive(socket, info, wait).unwrap();
         let (received, replies) = batch.parts();
         let mut lengths = Vec::new();
         for (slot, ((bytes, _), reply)) in received.iter().zip(replies).enumerate() {
-            reply.as_mut_slice()[..bytes.len()].copy_from_slice(bytes);
+            reply.as_mut()[..bytes.len()].copy_from_slice(bytes);
             lengths.push((slot, bytes.len()));
         }
         assert_eq!(batch.send(socket, info, lengths.into_iter()), 0);
@@ -419,7 +418,7 @@ mod tests {
         for i in 0..150_u8 {
             client.send(&[i; 40]).unwrap();
         }
-        let mut batch = Batch::new();
+        let mut batch = Datagrams::new();
         let mut sizes = Vec::new();
         while sizes.iter().sum::<usize>() < 150 {
             sizes.push(echo(&mut batch, server, PacketInfo::Bound, Wait::ForOne));
@@ -436,7 +435,7 @@ mod tests {
     fn wildcard_sockets_answer_from_the_address_that_was_asked() {
         let server = &socket::bind_udp("0.0.0.0:0".parse().unwrap(), 1, 1 << 16).unwrap()[0];
         let port = server.local_addr().unwrap().port();
-        let mut batch = Batch::new();
+        let mut batch = Datagrams::new();
         for asked in ["127.0.0.2", "127.0.0.1"] {
             let asked: SocketAddr = (asked.parse::<IpAddr>().unwrap(), port).into();
             let client = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -452,7 +451,7 @@ mod tests {
         let server = &socket::bind_udp("127.0.0.1:0".parse().unwrap(), 1, 1 << 16).unwrap()[0];
         let client = UdpSocket::bind("127.0.0.3:0").unwrap();
         client.send_to(b"x", server.local_addr().unwrap()).unwrap();
-        let mut batch = Batch::new();
+        let mut batch = Datagrams::new();
         batch.receive(server, PacketInfo::Bound, Wait::ForOne).unwrap();
         let (received, _) = batch.parts();
         let all: Vec<_> = received.iter().collect();
@@ -466,7 +465,7 @@ mod tests {
         for _ in 0..3 {
             client.send_to(b"x", server.local_addr().unwrap()).unwrap();
         }
-        let mut batch = Batch::new();
+        let mut batch = Datagrams::new();
         assert_eq!(batch.receive(server, PacketInfo::Bound, Wait::ForOne).unwrap(), 3);
         // A datagram to port 0 is refused by the kernel (EINVAL).
         batch.peers[1].0[2..4].fill(0);
@@ -480,7 +479,7 @@ mod tests {
     #[test]
     fn nothing_there_is_would_block() {
         let server = &socket::bind_udp("127.0.0.1:0".parse().unwrap(), 1, 1 << 16).unwrap()[0];
-        let error = Batch::new().receive(server, PacketInfo::Bound, Wait::No).unwrap_err();
+        let error = Datagrams::new().receive(server, PacketInfo::Bound, Wait::No).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
     }
 }

@@ -19,12 +19,12 @@ use std::thread::{self, JoinHandle};
 use arc_swap::ArcSwap;
 use arrayvec::ArrayVec;
 
-use super::batch::{BATCH, Batch, PacketInfo, Wait};
+use super::batch::{Datagrams, PacketInfo, Wait};
 use super::cores::{self, Core};
 use super::socket;
 use crate::counters::Block;
 use crate::query_log::{Moment, Recorder};
-use crate::respond::{Client, Outcome, Request, Transport, respond_batch};
+use crate::respond::{BATCH, Client, Outcome, Queries, Request, Transport, respond_batch};
 use crate::zones::Zones;
 
 /// What one UDP worker will serve, before it starts.
@@ -183,13 +183,13 @@ impl Worker {
     /// Serves until told to stop. A fault in our own code costs one batch, not the worker.
     fn run(&self, duty: &Duty, pipe: &io::PipeReader, stopping: &AtomicBool) {
         cores::settle(self.core);
-        let mut batch = Batch::new();
+        let mut desk = Desk::new();
         loop {
             let serve = AssertUnwindSafe(|| match self.endpoints.as_slice() {
                 [only] if only.holder == Holder::Worker => {
-                    serve_one(only, &mut batch, duty, stopping);
+                    serve_one(only, &mut desk, duty, stopping);
                 }
-                several => serve_several(several, &mut batch, duty, pipe, stopping),
+                several => serve_several(several, &mut desk, duty, pipe, stopping),
             });
             // All that is shared with the next round is plain bytes and counters.
             match panic::catch_unwind(serve) {
@@ -204,17 +204,17 @@ impl Worker {
 }
 
 /// Serves one socket, blocked in the receive call itself.
-fn serve_one(endpoint: &Endpoint, batch: &mut Batch, duty: &Duty, stopping: &AtomicBool) {
+fn serve_one(endpoint: &Endpoint, desk: &mut Desk, duty: &Duty, stopping: &AtomicBool) {
     while !stopping.load(Ordering::Acquire) {
-        serve_batch(endpoint, batch, duty, Wait::ForOne);
+        serve_batch(endpoint, desk, duty, Wait::ForOne);
     }
-    drain(endpoint, batch, duty);
+    drain(endpoint, desk, duty);
 }
 
 /// Serves several sockets, each as it has something.
 fn serve_several(
     endpoints: &[Endpoint],
-    batch: &mut Batch,
+    desk: &mut Desk,
     duty: &Duty,
     pipe: &io::PipeReader,
     stopping: &AtomicBool,
@@ -227,28 +227,28 @@ fn serve_several(
         wait(&mut ready);
         for (endpoint, entry) in endpoints.iter().zip(&ready) {
             if entry.revents != 0 {
-                serve_batch(endpoint, batch, duty, Wait::No);
+                serve_batch(endpoint, desk, duty, Wait::No);
             }
         }
     }
     for endpoint in endpoints {
-        drain(endpoint, batch, duty);
+        drain(endpoint, desk, duty);
     }
 }
 
 /// Answers what lies in the receive buffer, then ends: nothing that has arrived is left unanswered.
-fn drain(endpoint: &Endpoint, batch: &mut Batch, duty: &Duty) {
+fn drain(endpoint: &Endpoint, desk: &mut Desk, duty: &Duty) {
     // A flood must not keep a stopping server alive: a receive buffer is only so large.
     for _ in 0..DRAIN_BATCHES {
-        if serve_batch(endpoint, batch, duty, Wait::No) == 0 {
+        if serve_batch(endpoint, desk, duty, Wait::No) == 0 {
             return;
         }
     }
 }
 
 /// Receives a batch, answers it and returns its size.
-fn serve_batch(endpoint: &Endpoint, batch: &mut Batch, duty: &Duty, wait: Wait) -> usize {
-    let count = match batch.receive(&endpoint.socket, endpoint.info, wait) {
+fn serve_batch(endpoint: &Endpoint, desk: &mut Desk, duty: &Duty, wait: Wait) -> usize {
+    let count = match desk.datagrams.receive(&endpoint.socket, endpoint.info, wait) {
         Ok(count) => count,
         Err(error) => {
             receive_failed(&error);
@@ -258,36 +258,58 @@ fn serve_batch(endpoint: &Endpoint, batch: &mut Batch, duty: &Duty, wait: Wait) 
     if count == 0 {
         return 0;
     }
-    let mut outcomes = [Outcome::Drop; BATCH];
-    let outcomes = &mut outcomes[..count];
-    answer(batch, duty, outcomes);
-    let lengths = outcomes.iter().enumerate().filter_map(|(slot, outcome)| match outcome {
+    desk.answer(duty);
+    let outcomes = desk.outcomes[..count].iter().enumerate();
+    let lengths = outcomes.filter_map(|(slot, outcome)| match outcome {
         Outcome::Reply(reply) => Some((slot, usize::from(reply.len))),
         Outcome::Drop => None,
     });
-    let failed = batch.send(&endpoint.socket, endpoint.info, lengths);
+    let failed = desk.datagrams.send(&endpoint.socket, endpoint.info, lengths);
     if failed > 0 {
         duty.counters.send_failed(failed);
     }
     count
 }
 
-/// Writes the answers to a received batch, counts and reports them.
-fn answer(batch: &mut Batch, duty: &Duty, outcomes: &mut [Outcome]) {
-    let moment = now();
-    let (received, replies) = batch.parts();
-    let mut requests = ArrayVec::<Request<'_>, BATCH>::new();
-    for (bytes, address) in received.iter() {
-        requests.push(Request { bytes, client: Client { address, transport: Transport::Udp } });
+/// The buffers of a worker, made once.
+struct Desk {
+    /// Queries and answers as bytes.
+    datagrams: Datagrams,
+    /// Queries as they are read.
+    queries: Queries,
+    /// What became of them.
+    outcomes: [Outcome; BATCH],
+}
+
+impl Desk {
+    /// Makes the buffers.
+    fn new() -> Desk {
+        Desk {
+            datagrams: Datagrams::new(),
+            queries: Queries::default(),
+            outcomes: [Outcome::Drop; BATCH],
+        }
     }
-    respond_batch(&requests, moment.seconds, &duty.zones.load(), replies, outcomes);
-    duty.counters.batch();
-    for (request, outcome) in requests.iter().zip(outcomes.iter()) {
-        duty.counters.record(request.bytes.len(), outcome);
-    }
-    if duty.log.is_on() {
+
+    /// Writes the answers to what was received, counts and reports them.
+    fn answer(&mut self, duty: &Duty) {
+        let moment = now();
+        let (received, replies) = self.datagrams.parts();
+        let mut requests = ArrayVec::<Request<'_>, BATCH>::new();
+        for (bytes, address) in received.iter() {
+            requests.push(Request { bytes, client: Client { address, transport: Transport::Udp } });
+        }
+        let outcomes = &mut self.outcomes[..requests.len()];
+        let zones = duty.zones.load();
+        respond_batch(&mut self.queries, &requests, moment.seconds, &zones, replies, outcomes);
+        duty.counters.batch();
         for (request, outcome) in requests.iter().zip(outcomes.iter()) {
-            duty.log.note(moment, request.bytes, &request.client, outcome);
+            duty.counters.record(request.bytes.len(), outcome);
+        }
+        if duty.log.is_on() {
+            for (request, outcome) in requests.iter().zip(outcomes.iter()) {
+                duty.log.note(moment, request.bytes, &request.client, outcome);
+            }
         }
     }
 }

@@ -268,6 +268,7 @@ mod tests {
             answers: 1,
             listed: true,
             truncated: false,
+            keyed: false,
         })
     }
 
