@@ -49,11 +49,9 @@ impl Dataset {
             Content::Addresses(a) => a.image_bytes(),
             Content::Names(n) => n.index.image_bytes() + n.values.image_bytes(),
             Content::Generic(g) => g.image_bytes(),
-            Content::Combined(branches) => branches
-                .iter()
-                .flat_map(|b| &b.datasets)
-                .map(|d| d.image_bytes())
-                .sum(),
+            Content::Combined(branches) => {
+                branches.iter().flat_map(|b| &b.datasets).map(|d| d.image_bytes()).sum()
+            }
             Content::Acl(acl) => {
                 acl.v4.image_bytes() + acl.v6.image_bytes() + acl.values.image_bytes()
             }

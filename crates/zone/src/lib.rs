@@ -10,12 +10,14 @@
 mod dataset;
 mod fault;
 pub mod format;
+pub mod guard;
 mod patch;
 mod prefetch;
 mod rank;
 mod relative;
 mod resolve;
 mod section;
+pub mod snapshot;
 mod value;
 mod zone;
 

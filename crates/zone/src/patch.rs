@@ -132,7 +132,8 @@ mod tests {
     #[test]
     fn newer_ranges_win() {
         let old = patch(&[(10, 19, 1), (30, 39, 2), (50, 59, 3)]);
-        let newer = [Range { first: 15, last: 34, value: 9 }, Range { first: 52, last: 53, value: 0 }];
+        let newer =
+            [Range { first: 15, last: 34, value: 9 }, Range { first: 52, last: 53, value: 0 }];
         let both = old.over(&newer);
         for x in 0..70_u32 {
             let expect = match x {

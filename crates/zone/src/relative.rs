@@ -49,8 +49,9 @@ impl<'q> Relative<'q> {
         &self.wire[at + 1..at + 1 + len]
     }
 
-    /// Without its last `count` labels.
-    pub(crate) fn without_last(self, count: usize) -> Relative<'q> {
+    /// Without its last `count` labels; it must have as many.
+    #[inline]
+    pub fn without_last(self, count: usize) -> Relative<'q> {
         let keep = self.labels.len() - count;
         let end = self.labels.get(keep).map_or(self.wire.len(), |&at| usize::from(at));
         Relative { wire: &self.wire[..end], labels: &self.labels[..keep] }
@@ -180,7 +181,8 @@ mod tests {
     #[test]
     fn octets_spell_an_address_in_one_way() {
         assert_eq!(with("99.2.0.192", |r| r.ipv4(Octets::Plain)), Some(0xc000_0263));
-        for bad in ["99.2.0", "256.2.0.192", "a.2.0.192", "01.2.0.192", "9999.2.0.192", "1.2.3.4.5"] {
+        for bad in ["99.2.0", "256.2.0.192", "a.2.0.192", "01.2.0.192", "9999.2.0.192", "1.2.3.4.5"]
+        {
             assert_eq!(with(bad, |r| r.ipv4(Octets::Plain)), None, "{bad}");
         }
         assert_eq!(with("001.2.0.192", |r| r.ipv4(Octets::LeadingZeros)), Some(0xc000_0201));
@@ -188,14 +190,23 @@ mod tests {
 
     #[test]
     fn fewer_octets_spell_a_network() {
-        assert_eq!(with("2.0.192", |r| r.ipv4_network(Octets::Plain)), Some((0xc000_0200, 0xc000_02ff)));
-        assert_eq!(with("192", |r| r.ipv4_network(Octets::Plain)), Some((0xc000_0000, 0xc0ff_ffff)));
+        assert_eq!(
+            with("2.0.192", |r| r.ipv4_network(Octets::Plain)),
+            Some((0xc000_0200, 0xc000_02ff))
+        );
+        assert_eq!(
+            with("192", |r| r.ipv4_network(Octets::Plain)),
+            Some((0xc000_0000, 0xc0ff_ffff))
+        );
     }
 
     #[test]
     fn nibbles_spell_an_address_or_a_network() {
-        let full: Vec<String> =
-            format!("{:032x}", 0x2001_0db8_u128 << 96 | 0x1f).chars().rev().map(String::from).collect();
+        let full: Vec<String> = format!("{:032x}", 0x2001_0db8_u128 << 96 | 0x1f)
+            .chars()
+            .rev()
+            .map(String::from)
+            .collect();
         assert_eq!(with(&full.join("."), |r| r.ipv6()), Some(0x2001_0db8 << 96 | 0x1f));
         assert_eq!(with(&full.join(".").replace('f', "g"), |r| r.ipv6()), None);
         let (first, last) = with("1.0.0.2", |r| r.ipv6_network()).unwrap();

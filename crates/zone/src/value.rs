@@ -200,9 +200,9 @@ impl ValueBuilder {
             text_bytes.extend_from_slice(&text.0);
             text_starts.push(text_bytes.len() as u32);
         }
-        let conditions = self.conditions[first.condition as usize..].iter().flat_map(|c| {
-            [c.from, u32::from(c.keyed_only) | u32::from(c.keyed_at_once) << 1]
-        });
+        let conditions = self.conditions[first.condition as usize..]
+            .iter()
+            .flat_map(|c| [c.from, u32::from(c.keyed_only) | u32::from(c.keyed_at_once) << 1]);
         pairs.shrink_to_fit();
         text_bytes.shrink_to_fit();
         Values {
@@ -317,7 +317,7 @@ impl Values {
         pair.condition == 0 || self.condition(pair.condition).holds(now, keyed)
     }
 
-    /// Writes a pair's text for a target and returns its length; nothing if the pair has no text.
+    /// Writes a pair's text for a target and returns its length, 0 if the pair has no text.
     ///
     /// A text longer than `limit` is cut, as rbldnsd does: one TXT string holds 255 bytes.
     #[inline]
@@ -328,9 +328,6 @@ impl Values {
         limit: usize,
         out: &mut [u8],
     ) -> usize {
-        if pair.text == 0 {
-            return 0;
-        }
         let mut pieces = self.text_pieces(pair.text);
         let (mut written, limit) = (0, limit.min(out.len()));
         while let Some((&head, tail)) = pieces.split_first() {
@@ -340,7 +337,9 @@ impl Values {
                     target
                 }
                 n => {
-                    let Some((literal, tail)) = tail.split_at_checked(usize::from(n)) else { break };
+                    let Some((literal, tail)) = tail.split_at_checked(usize::from(n)) else {
+                        break;
+                    };
                     pieces = tail;
                     literal
                 }

@@ -52,32 +52,32 @@ pub struct ZoneSpec {
 /// A list as it is served. It never changes.
 #[derive(Clone, Debug)]
 pub struct Zone {
-    apex: Name,
-    dialect: Dialect,
-    datasets: Vec<Arc<Dataset>>,
-    soa: Option<Soa>,
-    name_servers: Option<(u32, Vec<Name>)>,
-    expires: Option<u32>,
-    tests: Option<Box<Tests>>,
+    pub(crate) apex: Name,
+    pub(crate) dialect: Dialect,
+    pub(crate) datasets: Vec<Arc<Dataset>>,
+    pub(crate) soa: Option<Soa>,
+    pub(crate) name_servers: Option<(u32, Vec<Name>)>,
+    pub(crate) expires: Option<u32>,
+    pub(crate) tests: Option<Box<Tests>>,
     /// Whether any data set lists IPv4 addresses, as rbldnsd's aliases need to know.
-    ipv4: bool,
+    pub(crate) ipv4: bool,
 }
 
 /// Test entries that the list itself lacks.
 #[derive(Clone, Debug)]
-struct Tests {
-    entries: Vec<TestListing>,
-    values: Values,
-    ttl: u32,
+pub(crate) struct Tests {
+    pub(crate) entries: Vec<TestListing>,
+    pub(crate) values: Values,
+    pub(crate) ttl: u32,
 }
 
 /// A test entry, ready to be compared and answered.
 #[derive(Clone, Debug)]
-struct TestListing {
+pub(crate) struct TestListing {
     /// The labels it is asked under.
-    relative: Box<[u8]>,
-    subject: Subject,
-    value: ValueId,
+    pub(crate) relative: Box<[u8]>,
+    pub(crate) subject: Subject,
+    pub(crate) value: ValueId,
 }
 
 /// Something that answers a question.
@@ -105,13 +105,12 @@ pub enum Subject {
     Ipv4(u32),
     /// The IPv6 address asked about.
     Ipv6(u128),
-    /// The entry's name: the last so many labels of the question's relative name, after as many were
-    /// cut off at its end.
+    /// The entry's name: these bytes of the question's name in wire form.
     Name {
-        /// Labels of the entry.
-        labels: u8,
-        /// Labels between the entry and the apex.
-        cut: u8,
+        /// Where it begins.
+        start: u8,
+        /// Where it ends.
+        end: u8,
     },
     /// The client (access lists).
     Client,
@@ -158,15 +157,17 @@ impl Zone {
     pub fn new(spec: ZoneSpec) -> Zone {
         let first = |pick: &dyn Fn(&Dataset) -> bool| spec.datasets.iter().find(|d| pick(d));
         let modified = spec.datasets.iter().map(|d| d.header.modified).max().unwrap_or(0);
-        let mut soa = spec.soa.clone().or_else(|| first(&|d| d.header.soa.is_some())?.header.soa.clone());
+        let mut soa =
+            spec.soa.clone().or_else(|| first(&|d| d.header.soa.is_some())?.header.soa.clone());
         if let Some(soa) = &mut soa
             && soa.serial == 0
         {
             soa.serial = if spec.serial == 0 { modified } else { spec.serial };
         }
-        let name_servers = spec.name_servers.clone().or_else(|| {
-            first(&|d| d.header.name_servers.is_some())?.header.name_servers.clone()
-        });
+        let name_servers = spec
+            .name_servers
+            .clone()
+            .or_else(|| first(&|d| d.header.name_servers.is_some())?.header.name_servers.clone());
         let mut zone = Zone {
             expires: spec.datasets.iter().filter_map(|d| d.header.expires).min(),
             ipv4: spec.datasets.iter().any(|d| d.has_ipv4()),
@@ -245,7 +246,7 @@ impl Zone {
     /// Finds everything that answers a question for a name below the apex, or the apex itself.
     #[inline]
     pub fn visit<'z>(&'z self, name: Relative<'_>, mut hit: impl FnMut(Hit<'z>)) -> Existence {
-        let place = Place { name, octets: self.octets(), aliases: self.aliases(), cut: 0 };
+        let place = Place { name, octets: self.octets(), aliases: self.aliases() };
         let mut found = Existence::Nothing;
         for dataset in &self.datasets {
             found = found.or(dataset.visit(place, &mut hit));
@@ -290,10 +291,7 @@ impl Zone {
         let mut entries = Vec::new();
         let addresses = self.datasets.iter().any(|d| matches!(d.content, Content::Addresses(_)));
         let names = self.datasets.iter().any(|d| matches!(d.content, Content::Names(_)));
-        let kinds = [
-            (addresses, repute_dnsxl::KeyKind::Ip),
-            (names, repute_dnsxl::KeyKind::Name),
-        ];
+        let kinds = [(addresses, repute_dnsxl::KeyKind::Ip), (names, repute_dnsxl::KeyKind::Name)];
         for (_, kind) in kinds.into_iter().filter(|(there, _)| *there) {
             for entry in test_entries(kind, polarity, codes) {
                 if !self.datasets.iter().any(|d| d.lists(&entry.key)) {
@@ -307,13 +305,12 @@ impl Zone {
     }
 }
 
-/// A question on its way down: the name, how it may be read, and what was cut off at its end.
+/// A question on its way down: the name, and how it may be read.
 #[derive(Clone, Copy)]
 struct Place<'q> {
     name: Relative<'q>,
     octets: Octets,
     aliases: bool,
-    cut: u8,
 }
 
 impl Existence {
@@ -406,7 +403,12 @@ impl Addresses {
     #[inline]
     fn visit<'z>(&'z self, place: Place<'_>, ttl: u32, hit: &mut impl FnMut(Hit<'z>)) -> Existence {
         let mut listed = |value: u32, subject| {
-            hit(Hit::Listing(Listing { values: &self.values, value: ValueId(value), ttl, subject }));
+            hit(Hit::Listing(Listing {
+                values: &self.values,
+                value: ValueId(value),
+                ttl,
+                subject,
+            }));
             Existence::Listed
         };
         let count = place.name.label_count();
@@ -454,14 +456,14 @@ impl Addresses {
         if count == 0 {
             return Existence::Exists;
         }
-        let octets = place.name.ipv4_network(place.octets).is_some_and(|(first, last)| {
-            self.v4.as_ref().is_some_and(|v4| v4.any_in(first, last))
-        });
+        let octets = place
+            .name
+            .ipv4_network(place.octets)
+            .is_some_and(|(first, last)| self.v4.as_ref().is_some_and(|v4| v4.any_in(first, last)));
         let nibbles = || {
             let Some((first, last)) = place.name.ipv6_network() else { return false };
             let v6 = self.v6.as_ref().is_some_and(|v6| v6.any_in(first, last));
-            v6 || (place.aliases
-                && self.v4.as_ref().is_some_and(|v4| aliased_any(v4, first, last)))
+            v6 || (place.aliases && self.v4.as_ref().is_some_and(|v4| aliased_any(v4, first, last)))
         };
         Existence::exists_if(octets || nibbles())
     }
@@ -476,7 +478,9 @@ impl Names {
         if found.value == 0 {
             return Existence::exists_if(found.parent);
         }
-        let subject = Subject::Name { labels: found.labels, cut: place.cut };
+        let end = place.name.wire().len();
+        let start = end - place.name.suffix(usize::from(found.labels)).len();
+        let subject = Subject::Name { start: start as u8, end: end as u8 };
         let value = ValueId(found.value);
         hit(Hit::Listing(Listing { values: &self.values, value, ttl, subject }));
         Existence::Listed
@@ -489,8 +493,9 @@ impl TestListing {
             TestKey::Ipv4(a) => (repute_dnsxl::relative_ipv4(*a), Subject::Ipv4((*a).into())),
             TestKey::Ipv6(a) => (repute_dnsxl::relative_ipv6(*a), Subject::Ipv6((*a).into())),
             TestKey::Name(n) => {
-                let labels = n.label_count() as u8;
-                (n.relative().to_vec(), Subject::Name { labels, cut: 0 })
+                let wire = n.relative().to_vec();
+                let end = wire.len() as u8;
+                (wire, Subject::Name { start: 0, end })
             }
         };
         TestListing { relative: relative.into_boxed_slice(), subject, value }
@@ -541,7 +546,7 @@ fn visit_branches<'z>(
     let name = place.name.without_last(branch.labels);
     let ipv4 = branch.datasets.iter().any(|d| d.has_ipv4());
     let aliases = place.octets == Octets::LeadingZeros && ipv4;
-    let place = Place { name, aliases, cut: place.cut + branch.labels as u8, ..place };
+    let place = Place { name, aliases, ..place };
     branch.datasets.iter().fold(found, |found, dataset| found.or(dataset.visit(place, hit)))
 }
 

@@ -110,7 +110,9 @@ impl Ipv4Index {
                 prefetch(&self.arena, at);
                 prefetch(&self.arena, at + 64);
             }
-            Slot::Chunked { at, .. } => prefetch(&self.arena, at + (address >> 8 & 255) as usize * 2),
+            Slot::Chunked { at, .. } => {
+                prefetch(&self.arena, at + (address >> 8 & 255) as usize * 2)
+            }
         }
     }
 
@@ -136,7 +138,9 @@ impl Ipv4Index {
     fn any_in_base(&self, first: u32, last: u32) -> bool {
         let (mut bucket, end) = (first >> 16, last >> 16);
         while bucket <= end {
-            if bucket & 255 == 0 && end - bucket >= 255 && self.pages.get((bucket >> 8) as usize) == 0
+            if bucket & 255 == 0
+                && end - bucket >= 255
+                && self.pages.get((bucket >> 8) as usize) == 0
             {
                 bucket += 256;
                 continue;
@@ -238,7 +242,8 @@ impl Ipv4Index {
                         && within(at.saturating_add(CHUNK_OFFSETS + count * (1 + width)))
                         && (0..256).all(|chunk| {
                             let first = read_u16(&self.arena, at + chunk * 2);
-                            let here = read_u16(&self.arena, at + chunk * 2 + 2).wrapping_sub(first);
+                            let here =
+                                read_u16(&self.arena, at + chunk * 2 + 2).wrapping_sub(first);
                             here <= 256 && usize::from(first) + usize::from(here) <= count
                         })
                 }

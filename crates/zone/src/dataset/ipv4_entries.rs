@@ -19,7 +19,8 @@ impl Ipv4Entries {
     /// Adds a network; bits behind the prefix must be 0.
     #[inline]
     pub(crate) fn push(&mut self, first: u32, len: u8, value: ValueId) {
-        self.packed.push(u64::from(first) << 32 | u64::from(len) << VALUE_BITS | u64::from(value.0));
+        self.packed
+            .push(u64::from(first) << 32 | u64::from(len) << VALUE_BITS | u64::from(value.0));
     }
 
     /// Adds a range of addresses as the networks it consists of.
@@ -148,7 +149,8 @@ impl Scattered {
         let mut blocks = Vec::new();
         let mut dropped = 0;
         for bucket in 0..BUCKETS {
-            let entries = &self.sorted[self.starts[bucket] as usize..self.starts[bucket + 1] as usize];
+            let entries =
+                &self.sorted[self.starts[bucket] as usize..self.starts[bucket + 1] as usize];
             let base = wide.get(bucket).copied().unwrap_or_default();
             if entries.is_empty() && base.value == 0 {
                 continue;
@@ -157,16 +159,17 @@ impl Scattered {
             let first = (bucket as u32) << 16;
             let entries = entries.iter().map(|e| entry(*e));
             let mut last_range: Option<(u32, u32, u32)> = None;
-            dropped += sweep((first, first | 0xffff), base, entries, overlap, &mut union, |a, b, v| {
-                match &mut last_range {
-                    Some((_, last, value)) if *value == v => *last = b,
-                    _ => {
-                        if let Some(range) = last_range.replace((a, b, v)) {
-                            push_blocks(&mut blocks, range);
+            dropped +=
+                sweep((first, first | 0xffff), base, entries, overlap, &mut union, |a, b, v| {
+                    match &mut last_range {
+                        Some((_, last, value)) if *value == v => *last = b,
+                        _ => {
+                            if let Some(range) = last_range.replace((a, b, v)) {
+                                push_blocks(&mut blocks, range);
+                            }
                         }
                     }
-                }
-            });
+                });
             if let Some(range) = last_range {
                 push_blocks(&mut blocks, range);
             }

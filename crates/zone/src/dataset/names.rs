@@ -171,7 +171,11 @@ impl NamesIndex {
         let relative = Relative::new(name, &labels);
         let mut hashes = [0_u64; DEEP];
         let depth = self.hash_suffixes(relative, &mut hashes);
-        if labels.len() > depth { Record::default() } else { self.record(name, hashes[labels.len()]) }
+        if labels.len() > depth {
+            Record::default()
+        } else {
+            self.record(name, hashes[labels.len()])
+        }
     }
 
     /// Bytes held in memory or in the mapped image.
@@ -498,7 +502,9 @@ impl Table {
         let size = (self.records.len() * 5 / 4 + 2).max(4);
         let mut seed = self.seed;
         let slots = loop {
-            if let Some(slots) = place_all(size, seed, &self.records, &self.names, &places, self.seed) {
+            if let Some(slots) =
+                place_all(size, seed, &self.records, &self.names, &places, self.seed)
+            {
                 break slots;
             }
             seed = fold(seed, LABEL_KEY);

@@ -5,11 +5,11 @@
 //! file answers as before. `combined` files hold several data sets, each a [`Part`].
 
 mod acl;
-mod address;
+pub(super) mod address;
 mod generic;
-mod name;
+pub(super) mod name;
 mod special;
-mod value;
+pub(super) mod value;
 
 use std::sync::Arc;
 
@@ -120,7 +120,9 @@ impl<'o> Reader<'o> {
             Kind::Ip4set | Kind::Ip4trie | Kind::Addresses | Kind::Ip6trie => {
                 address::entry(part, line, options, *max_range, trace, progress)
             }
-            Kind::Ip4tset | Kind::Ip6tset => address::plain_entry(part, line, options, trace, progress),
+            Kind::Ip4tset | Kind::Ip6tset => {
+                address::plain_entry(part, line, options, trace, progress)
+            }
             Kind::Dnset | Kind::Dnhash | Kind::Names => {
                 name::entry(part, line, options, trace, progress)
             }
@@ -260,9 +262,9 @@ impl Part {
 
 /// Why a line does not count: where, and what is wrong there.
 #[derive(Debug)]
-struct Bad {
-    at: usize,
-    problem: Problem,
+pub(super) struct Bad {
+    pub(super) at: usize,
+    pub(super) problem: Problem,
 }
 
 impl Bad {
@@ -273,7 +275,7 @@ impl Bad {
 
 /// Keeps a line that concerns the traced target.
 #[cold]
-fn keep_trace(
+pub(super) fn keep_trace(
     trace: &mut Vec<Traced>,
     progress: &Progress,
     line: &[u8],

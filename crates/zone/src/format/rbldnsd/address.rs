@@ -59,7 +59,10 @@ pub(super) fn entry(
         return Err(Bad::expected(at, "an IPv4 or IPv6 address or network"));
     };
     if !is_end_of_key(rest) {
-        return Err(Bad::expected(line.len() - rest.len(), "an IPv6 network such as 2001:db8::/32"));
+        return Err(Bad::expected(
+            line.len() - rest.len(),
+            "an IPv6 network such as 2001:db8::/32",
+        ));
     }
     let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
     if first & host != 0 && !options.accept_host_bits {
@@ -112,7 +115,8 @@ pub(super) fn plain_entry(
         Some((first, bits, rest)) if bits == len && is_end_of_key(rest) => {
             v6.push(first, len, value);
             if let Some(Target::Ipv6(target)) = options.trace
-                && u128::from(target).checked_shr(128 - u32::from(len)) == first.checked_shr(128 - u32::from(len))
+                && u128::from(target).checked_shr(128 - u32::from(len))
+                    == first.checked_shr(128 - u32::from(len))
             {
                 keep_trace(trace, progress, line, u32::from(len), value);
             }
@@ -140,7 +144,7 @@ fn value(
 
 /// IPv4 addresses as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ipv4Key {
+pub(in crate::format) struct Ipv4Key {
     first: u32,
     last: u32,
     /// The prefix length, if it is a network.
@@ -149,7 +153,7 @@ pub(super) struct Ipv4Key {
 
 impl Ipv4Key {
     /// First and last address and prefix length, if they may be listed.
-    pub(super) fn check(
+    pub(in crate::format) fn check(
         self,
         at: usize,
         options: &ReadOptions,
@@ -175,7 +179,7 @@ impl Ipv4Key {
 
 /// Reads an address, a prefix of one, a network, or with `ranges` a range; and what follows.
 #[inline]
-pub(super) fn ipv4(text: &[u8], ranges: bool) -> Option<(Ipv4Key, &[u8])> {
+pub(in crate::format) fn ipv4(text: &[u8], ranges: bool) -> Option<(Ipv4Key, &[u8])> {
     let (first, bits, rest) = ipv4_prefix(text)?;
     match rest {
         [b'/', tail @ ..] => {
@@ -240,7 +244,7 @@ fn ipv4_prefix(text: &[u8]) -> Option<(u32, u32, &[u8])> {
 }
 
 /// Reads an IPv6 address or network, and what follows.
-pub(super) fn ipv6(text: &[u8]) -> Option<(u128, u8, &[u8])> {
+pub(in crate::format) fn ipv6(text: &[u8]) -> Option<(u128, u8, &[u8])> {
     let (address, bits, rest) = ipv6_prefix(text)?;
     match rest {
         [b'/', tail @ ..] => {

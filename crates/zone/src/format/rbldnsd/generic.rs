@@ -36,9 +36,11 @@ pub(super) fn entry(
     let (rtype, data) = match rtype.to_ascii_lowercase().as_slice() {
         b"a" => (1, address(data).ok_or_else(|| Bad::expected(place(data), "an IPv4 address"))?),
         b"txt" => (16, text(line, data, progress)),
-        b"mx" => (15, exchange(data).ok_or_else(|| {
-            Bad::expected(place(data), "a preference and a domain name")
-        })?),
+        b"mx" => (
+            15,
+            exchange(data)
+                .ok_or_else(|| Bad::expected(place(data), "a preference and a domain name"))?,
+        ),
         _ => return Err(Bad::expected(place(rest), "a record type: A, TXT or MX")),
     };
     let Entries::Generic(records) = &mut part.entries else { return Ok(()) };

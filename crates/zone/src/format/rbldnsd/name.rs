@@ -67,7 +67,7 @@ pub(super) fn entry(
 /// Writes a name in wire form without the root, in lower case. Dots in a row and at the end count as
 /// one, as in rbldnsd.
 #[inline]
-pub(super) fn relative<'w>(
+pub(in crate::format) fn relative<'w>(
     text: &[u8],
     wire: &'w mut [u8; 256],
 ) -> Result<&'w [u8], repute_dnsxl::NameError> {

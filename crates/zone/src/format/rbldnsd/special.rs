@@ -257,10 +257,7 @@ fn timestamp(text: &[u8]) -> Option<(u32, &[u8])> {
         if matches!(stamp.get(at), Some(b':' | b'-')) {
             at += 1;
         }
-        let more = at < stamp.len();
-        (low..=high).contains(&number).then_some(number).inspect(|_| {
-            let _ = more;
-        })
+        (low..=high).contains(&number).then_some(number)
     };
     let year = field(4, 1970, 2038)?;
     let month = field(2, 1, 12)?;
@@ -276,8 +273,7 @@ fn timestamp(text: &[u8]) -> Option<(u32, &[u8])> {
         + (1..month).map(|m| days_in(year, m)).sum::<u32>()
         + day
         - 1;
-    let time = u64::from(days) * 86_400
-        + u64::from(clock[0] * 3600 + clock[1] * 60 + clock[2]);
+    let time = u64::from(days) * 86_400 + u64::from(clock[0] * 3600 + clock[1] * 60 + clock[2]);
     (at >= stamp.len()).then_some((u32::try_from(time).ok()?, rest))
 }
 

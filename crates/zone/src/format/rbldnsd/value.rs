@@ -252,7 +252,11 @@ fn as_written(text: &[u8]) -> Text {
 }
 
 /// Takes a text to pieces: variables are put in, and places for the target stay.
-fn pieces(raw: &[u8], variables: &[Option<Vec<u8>>; 10], template: Option<&[u8]>) -> Text {
+pub(in crate::format) fn pieces(
+    raw: &[u8],
+    variables: &[Option<Vec<u8>>; 10],
+    template: Option<&[u8]>,
+) -> Text {
     let mut text = Text::new();
     let (mut rest, inner) = match (raw, template) {
         ([b'=', own @ ..], _) => (own, Some(own)),

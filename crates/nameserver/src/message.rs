@@ -1,0 +1,294 @@
+//! A DNS query, read from bytes (RFC 1035 section 4.1, RFC 6891).
+//!
+//! Everything an answer needs is read in one pass and without allocation: where the labels of the name
+//! are, the name in lower case, type, class, and what EDNS says. What is malformed is told from what is
+//! merely unusual, since the first gets FORMERR and the second an answer (RFC 8906).
+
+/// A query. It is filled anew for each packet, so that its arrays are never cleared.
+#[derive(Debug)]
+pub(crate) struct Query {
+    /// The name in lower case, with the root label.
+    pub(crate) name: [u8; MAX_NAME + LANE],
+    /// Length of the name on the wire.
+    pub(crate) name_len: usize,
+    /// Offsets of the labels in the name, the root label not among them.
+    pub(crate) labels: [u8; MAX_LABELS + LANE],
+    /// How many labels there are.
+    pub(crate) label_count: usize,
+    /// Type of the question.
+    pub(crate) qtype: u16,
+    /// Class of the question.
+    pub(crate) qclass: u16,
+    /// What EDNS says, if the query has it.
+    pub(crate) edns: Option<Edns>,
+}
+
+/// What an OPT record says (RFC 6891 section 6.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Edns {
+    /// The largest UDP message the client takes.
+    pub(crate) size: u16,
+    /// The version; we know 0.
+    pub(crate) version: u8,
+    /// Whether it asks who answers (RFC 5001).
+    pub(crate) nsid: bool,
+    /// DO: the client wants DNSSEC records. Copied to the answer.
+    pub(crate) dnssec_ok: bool,
+}
+
+/// Why there is nothing to answer, or not with an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    /// Too short for a header, or itself a response: answering could loop.
+    Drop,
+    /// FORMERR, with the question if it could be read to this offset.
+    Malformed(Option<u16>),
+    /// NOTIMP, with the question if it could be read to this offset.
+    Opcode(Option<u16>),
+}
+
+impl Default for Query {
+    fn default() -> Self {
+        Query {
+            name: [0; MAX_NAME + LANE],
+            name_len: 0,
+            labels: [0; MAX_LABELS + LANE],
+            label_count: 0,
+            qtype: 0,
+            qclass: 0,
+            edns: None,
+        }
+    }
+}
+
+impl Query {
+    /// Reads a packet.
+    #[inline]
+    pub(crate) fn read(&mut self, packet: &[u8]) -> Result<(), Unreadable> {
+        let Some(&header) = packet.first_chunk::<HEADER>() else { return Err(Unreadable::Drop) };
+        if header[2] & QR != 0 {
+            return Err(Unreadable::Drop);
+        }
+        self.edns = None;
+        let one_question = header[4..6] == [0, 1];
+        let question = if one_question { self.read_question(packet) } else { None };
+        if header[2] & OPCODE != 0 {
+            return Err(Unreadable::Opcode(question.map(|end| end as u16)));
+        }
+        let Some(end) = question else { return Err(Unreadable::Malformed(None)) };
+        if header[6..12] == [0; 6] {
+            // Bytes behind the message are not ours to judge; rbldnsd ignores them as well.
+            return Ok(());
+        }
+        self.read_records(packet, end).ok_or(Unreadable::Malformed(Some(end as u16)))
+    }
+
+    /// Where the question ends.
+    #[inline(always)]
+    pub(crate) fn question_end(&self) -> usize {
+        HEADER + self.name_len + 4
+    }
+
+    /// Reads name, type and class; returns where they end.
+    #[inline(always)]
+    fn read_question(&mut self, packet: &[u8]) -> Option<usize> {
+        let bytes = &packet[HEADER..];
+        let (mut at, mut count) = (0_usize, 0_usize);
+        loop {
+            // Eight labels of one byte each, as in an IPv6 address, are taken at once.
+            if let Some(raw) = bytes.get(at..at + 16)
+                && u128::from_le_bytes(raw.try_into().ok()?) & LENGTHS == ONES
+                && count + 8 <= MAX_LABELS
+            {
+                for (i, label) in self.labels[count..count + 8].iter_mut().enumerate() {
+                    *label = (at + 2 * i) as u8;
+                }
+                count += 8;
+                at += 16;
+                continue;
+            }
+            let len = usize::from(*bytes.get(at)?);
+            if len == 0 {
+                break;
+            }
+            if len > MAX_LABEL || count >= MAX_LABELS {
+                return None;
+            }
+            self.labels[count] = at as u8;
+            count += 1;
+            at += len + 1;
+            if at >= MAX_NAME {
+                return None;
+            }
+        }
+        let name_len = at + 1;
+        if name_len > MAX_NAME {
+            return None;
+        }
+        let tail = bytes.get(name_len..name_len + 4)?;
+        self.qtype = u16::from_be_bytes([tail[0], tail[1]]);
+        self.qclass = u16::from_be_bytes([tail[2], tail[3]]);
+        self.name_len = name_len;
+        self.label_count = count;
+        // Length bytes are below 64, so they are not letters and stay as they are.
+        let name = &bytes[..name_len];
+        for (lower, byte) in self.name.iter_mut().zip(name) {
+            *lower = byte.to_ascii_lowercase();
+        }
+        Some(HEADER + name_len + 4)
+    }
+
+    /// Reads what follows the question, for an OPT record. Nothing if it is malformed.
+    #[inline]
+    fn read_records(&mut self, packet: &[u8], mut at: usize) -> Option<()> {
+        let count = |i: usize| usize::from(u16::from_be_bytes([packet[i], packet[i + 1]]));
+        let (before, additional) = (count(6) + count(8), count(10));
+        for record in 0..before + additional {
+            let is_root = packet.get(at) == Some(&0);
+            at = skip_name(packet, at)?;
+            let fixed = packet.get(at..at + 10)?;
+            let len = usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
+            let data = packet.get(at + 10..at + 10 + len)?;
+            at += 10 + len;
+            if fixed[..2] != [0, OPT as u8] {
+                continue;
+            }
+            // RFC 6891 section 6.1.1: one OPT, owned by the root, in the additional section.
+            if !is_root || record < before || self.edns.is_some() {
+                return None;
+            }
+            self.edns = Some(Edns {
+                size: u16::from_be_bytes([fixed[2], fixed[3]]),
+                version: fixed[5],
+                dnssec_ok: fixed[6] & 0x80 != 0,
+                nsid: has_option(data, NSID)?,
+            });
+        }
+        Some(())
+    }
+}
+
+/// Where a name ends, compressed or not.
+#[inline(always)]
+fn skip_name(packet: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match *packet.get(at)? {
+            0 => return Some(at + 1),
+            len if usize::from(len) <= MAX_LABEL => at += usize::from(len) + 1,
+            pointer if pointer >= 0xc0 => {
+                packet.get(at + 1)?;
+                return Some(at + 2);
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// Whether an option is among those of an OPT record. Nothing if they are malformed.
+#[inline(always)]
+fn has_option(mut data: &[u8], code: u16) -> Option<bool> {
+    let mut found = false;
+    while !data.is_empty() {
+        let (head, rest) = data.split_at_checked(4)?;
+        let len = usize::from(u16::from_be_bytes([head[2], head[3]]));
+        found |= head[..2] == code.to_be_bytes();
+        data = rest.get(len..)?;
+    }
+    Some(found)
+}
+
+/// Length of a message's header.
+pub(crate) const HEADER: usize = 12;
+/// Query or response.
+pub(crate) const QR: u8 = 0x80;
+/// Kind of query.
+pub(crate) const OPCODE: u8 = 0x78;
+/// Authoritative answer.
+pub(crate) const AA: u8 = 0x04;
+/// Truncated.
+pub(crate) const TC: u8 = 0x02;
+/// Recursion desired.
+pub(crate) const RD: u8 = 0x01;
+/// The OPT record type.
+pub(crate) const OPT: u16 = 41;
+/// The NSID option (RFC 5001).
+pub(crate) const NSID: u16 = 3;
+/// Longest name on the wire.
+const MAX_NAME: usize = 255;
+/// Longest label.
+const MAX_LABEL: usize = 63;
+/// Most labels of a name.
+const MAX_LABELS: usize = 127;
+/// Slack behind arrays that are written in groups.
+const LANE: usize = 8;
+/// Every second byte: where labels of one byte have their length.
+const LENGTHS: u128 = 0x00ff_00ff_00ff_00ff_00ff_00ff_00ff_00ff;
+/// Lengths of one.
+const ONES: u128 = 0x0001_0001_0001_0001_0001_0001_0001_0001;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(flags: [u8; 2], counts: [u16; 4], rest: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0xab, 0xcd, flags[0], flags[1]];
+        packet.extend(counts.iter().flat_map(|c| c.to_be_bytes()));
+        packet.extend_from_slice(rest);
+        packet
+    }
+
+    const QUESTION: &[u8] = b"\x01A\x02bl\x04TEST\x00\x00\x01\x00\x01";
+
+    #[test]
+    fn a_question_is_read_in_lower_case() {
+        let mut query = Query::default();
+        assert_eq!(query.read(&packet([0, 0], [1, 0, 0, 0], QUESTION)), Ok(()));
+        assert_eq!(&query.name[..query.name_len], b"\x01a\x02bl\x04test\x00");
+        assert_eq!(query.labels[..query.label_count], [0, 2, 5]);
+        assert_eq!((query.qtype, query.qclass, query.edns), (1, 1, None));
+    }
+
+    #[test]
+    fn labels_of_one_byte_are_counted_like_others() {
+        for count in 1..=40 {
+            let mut name: Vec<u8> = (0..count).flat_map(|_| [1, b'f']).collect();
+            name.extend_from_slice(b"\x02bl\x00\x00\x10\x00\x01");
+            let mut query = Query::default();
+            assert_eq!(query.read(&packet([0, 0], [1, 0, 0, 0], &name)), Ok(()));
+            assert_eq!(query.label_count, count + 1);
+            assert_eq!(usize::from(query.labels[count]), count * 2);
+        }
+    }
+
+    #[test]
+    fn edns_is_read_wherever_it_is() {
+        let mut rest = QUESTION.to_vec();
+        rest.extend_from_slice(b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x00\x00\x04\x7f\x00\x00\x01");
+        rest.extend_from_slice(b"\x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x04\x00\x03\x00\x00");
+        let mut query = Query::default();
+        assert_eq!(query.read(&packet([0, 0], [1, 0, 0, 2], &rest)), Ok(()));
+        let edns = Edns { size: 1232, version: 0, nsid: true, dnssec_ok: true };
+        assert_eq!(query.edns, Some(edns));
+    }
+
+    #[test]
+    fn malformed_messages_are_told_apart() {
+        let mut query = Query::default();
+        let mut read = |p: Vec<u8>| query.read(&p);
+        assert_eq!(read(vec![0; 11]), Err(Unreadable::Drop));
+        assert_eq!(read(packet([QR, 0], [1, 0, 0, 0], QUESTION)), Err(Unreadable::Drop));
+        assert_eq!(read(packet([0, 0], [0, 0, 0, 0], b"")), Err(Unreadable::Malformed(None)));
+        assert_eq!(read(packet([0, 0], [2, 0, 0, 0], QUESTION)), Err(Unreadable::Malformed(None)));
+        let pointer = b"\xc0\x0c\x00\x01\x00\x01";
+        assert_eq!(read(packet([0, 0], [1, 0, 0, 0], pointer)), Err(Unreadable::Malformed(None)));
+        let end = (HEADER + QUESTION.len()) as u16;
+        assert_eq!(
+            read(packet([0, 0], [1, 0, 0, 1], QUESTION)),
+            Err(Unreadable::Malformed(Some(end)))
+        );
+        assert_eq!(
+            read(packet([0x20, 0], [1, 0, 0, 0], QUESTION)),
+            Err(Unreadable::Opcode(Some(end)))
+        );
+    }
+}

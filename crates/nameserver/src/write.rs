@@ -1,0 +1,281 @@
+//! Writes an answer behind a copy of its question.
+//!
+//! What does not fit sets TC and is left out with everything that was there, so that a client comes
+//! back by TCP instead of taking a part for the whole (RFC 2181 section 9). Owners are pointers into
+//! the question. Equal records are written once, and all of a type get the lowest time to live
+//! (RFC 2181 section 5).
+
+use repute_zone::{Listing, Pair};
+
+use crate::message::{AA, HEADER, OPCODE, OPT, QR, RD, TC};
+use crate::respond::TXT;
+use crate::zones::A;
+
+/// A message being written.
+pub(crate) struct Writer<'r> {
+    out: &'r mut [u8],
+    at: usize,
+    /// Where the question ends.
+    question: usize,
+    /// Where records must end: the size limit, less the OPT record to come.
+    end: usize,
+    answers: u16,
+    authority: u16,
+    additional: u16,
+    truncated: bool,
+}
+
+impl<'r> Writer<'r> {
+    /// Begins an answer to `packet`, whose question ends at `question` (or at the header, without
+    /// one). Nothing if `out` cannot even hold that.
+    #[inline]
+    pub(crate) fn new(
+        packet: &[u8],
+        question: usize,
+        limit: usize,
+        edns: bool,
+        out: &'r mut [u8],
+    ) -> Option<Writer<'r>> {
+        let room = out.len().min(limit);
+        let end = room.checked_sub(if edns { OPT_LEN } else { 0 })?;
+        if question > end {
+            return None;
+        }
+        out[..question].copy_from_slice(packet.get(..question)?);
+        out[2] = packet[2] & (OPCODE | RD) | QR;
+        out[3] = 0;
+        out[4] = 0;
+        out[5] = u8::from(question > HEADER);
+        out[6..HEADER].fill(0);
+        let (answers, authority, additional) = (0, 0, 0);
+        let (at, truncated) = (question, false);
+        Some(Writer { out, at, question, end, answers, authority, additional, truncated })
+    }
+
+    /// The message's id.
+    pub(crate) fn id(&self) -> u16 {
+        u16::from_be_bytes([self.out[0], self.out[1]])
+    }
+
+    /// Sets or clears AA.
+    #[inline]
+    pub(crate) fn set_authoritative(&mut self, authoritative: bool) {
+        self.out[2] = if authoritative { self.out[2] | AA } else { self.out[2] & !AA };
+    }
+
+    /// Sets the response code's lower four bits.
+    #[inline]
+    pub(crate) fn set_rcode(&mut self, rcode: u8) {
+        self.out[3] = rcode;
+    }
+
+    /// How many answers there are, 255 at most.
+    #[inline]
+    pub(crate) fn answers(&self) -> u8 {
+        self.answers.min(255) as u8
+    }
+
+    /// Whether something did not fit.
+    pub(crate) fn is_truncated(&self) -> bool {
+        self.truncated
+    }
+
+    /// Whether so many more bytes fit.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        !self.truncated && self.at + bytes <= self.end
+    }
+
+    /// Whether the answers so far, if any, are of this type.
+    pub(crate) fn fits_type(&self, rtype: u16) -> bool {
+        self.answers == 0
+            || self.out[self.question + 2..self.question + 4] == rtype.to_be_bytes()
+    }
+
+    /// Adds an A record for the question's name.
+    #[inline(always)]
+    pub(crate) fn push_address(&mut self, ttl: u32, address: [u8; 4]) {
+        let mut record = [0; 16];
+        record[..8].copy_from_slice(&[0xc0, HEADER as u8, 0, A as u8, 0, 1, 0, 0]);
+        record[6..10].copy_from_slice(&ttl.to_be_bytes());
+        record[11] = 4;
+        record[12..].copy_from_slice(&address);
+        if self.answers == 0
+            && let Some(room) = self.out[self.at..self.end].first_chunk_mut::<16>()
+        {
+            *room = record;
+            self.at += record.len();
+            self.answers = 1;
+            return;
+        }
+        self.push_more(&record);
+    }
+
+    /// Adds a TXT record for the question's name; none if the pair has no text.
+    #[inline]
+    pub(crate) fn push_text(&mut self, listing: Listing<'_>, pair: Pair, subject: &[u8]) {
+        let mut record = [0; RECORD_HEAD + 1 + LONGEST_TEXT];
+        let text = &mut record[RECORD_HEAD + 1..];
+        let len = listing.write_text(pair, subject, LONGEST_TEXT, text);
+        if len == 0 {
+            return;
+        }
+        record[..6].copy_from_slice(&[0xc0, HEADER as u8, 0, TXT as u8, 0, 1]);
+        record[6..10].copy_from_slice(&listing.ttl().to_be_bytes());
+        record[10..12].copy_from_slice(&(len as u16 + 1).to_be_bytes());
+        record[RECORD_HEAD] = len as u8;
+        self.push_more(&record[..RECORD_HEAD + 1 + len]);
+    }
+
+    /// Adds a record, given without its owner, for the question's name.
+    pub(crate) fn push_record(&mut self, record: &[u8]) {
+        let mut whole = [0; 600];
+        let Some(room) = whole.get_mut(..record.len() + 2) else {
+            self.truncate();
+            return;
+        };
+        room[..2].copy_from_slice(&[0xc0, HEADER as u8]);
+        room[2..].copy_from_slice(record);
+        self.push_more(room);
+    }
+
+    /// Adds the version or another answer about the server itself.
+    pub(crate) fn push_chaos(&mut self, text: &[u8]) {
+        let text = &text[..text.len().min(255)];
+        let mut record = vec![0xc0, HEADER as u8, 0, TXT as u8, 0, 3, 0, 0, 0, 0, 0];
+        record.push(text.len() as u8 + 1);
+        record.push(text.len() as u8);
+        record.extend_from_slice(text);
+        self.push_more(&record);
+    }
+
+    /// Adds a record to the authority section; its owner begins at a place in the question.
+    #[inline]
+    pub(crate) fn push_authority(&mut self, owner: u16, record: &[u8]) {
+        let len = record.len() + 2;
+        if !self.has_room(len) {
+            self.truncate();
+            return;
+        }
+        self.out[self.at..self.at + 2].copy_from_slice(&(0xc000 | owner).to_be_bytes());
+        self.out[self.at + 2..self.at + len].copy_from_slice(record);
+        self.at += len;
+        self.authority += 1;
+    }
+
+    /// Adds a record, given with its owner, to the additional section.
+    pub(crate) fn push_additional(&mut self, record: &[u8]) {
+        if self.has_room(record.len()) {
+            self.out[self.at..self.at + record.len()].copy_from_slice(record);
+            self.at += record.len();
+            self.additional += 1;
+        }
+    }
+
+    /// Adds the OPT record, which always fits; its options only if they do.
+    #[inline]
+    pub(crate) fn push_opt(
+        &mut self,
+        size: u16,
+        extended_rcode: u8,
+        dnssec_ok: bool,
+        error: Option<(u16, [u8; 2])>,
+        id: Option<(u16, &[u8])>,
+    ) {
+        let opt = self.at;
+        let size = size.to_be_bytes();
+        let head = [0, 0, OPT as u8, size[0], size[1], extended_rcode, 0];
+        self.out[opt..opt + 7].copy_from_slice(&head);
+        self.out[opt + 7..opt + OPT_LEN].copy_from_slice(&[u8::from(dnssec_ok) << 7, 0, 0, 0]);
+        self.at += OPT_LEN;
+        self.additional += 1;
+        let options = error.as_ref().map(|(code, data)| (*code, &data[..])).into_iter().chain(id);
+        for (code, data) in options {
+            // The limit left room for the fixed part only.
+            if self.at + 4 + data.len() > self.end + OPT_LEN {
+                break;
+            }
+            self.out[self.at..self.at + 2].copy_from_slice(&code.to_be_bytes());
+            let len = data.len() as u16;
+            self.out[self.at + 2..self.at + 4].copy_from_slice(&len.to_be_bytes());
+            self.out[self.at + 4..self.at + 4 + data.len()].copy_from_slice(data);
+            self.at += 4 + data.len();
+        }
+        let len = (self.at - opt - OPT_LEN) as u16;
+        self.out[opt + 9..opt + 11].copy_from_slice(&len.to_be_bytes());
+    }
+
+    /// Writes the counts and returns the message's length.
+    #[inline]
+    pub(crate) fn len(&mut self) -> u16 {
+        let [answers, authority, additional] =
+            [self.answers, self.authority, self.additional].map(u16::to_be_bytes);
+        self.out[6..8].copy_from_slice(&answers);
+        self.out[8..10].copy_from_slice(&authority);
+        self.out[10..12].copy_from_slice(&additional);
+        self.at as u16
+    }
+
+    /// Adds an answer: not twice, and with the lowest time to live of its type.
+    fn push_more(&mut self, record: &[u8]) {
+        if self.truncated {
+            return;
+        }
+        let mut ttl = [record[6], record[7], record[8], record[9]];
+        let mut at = self.question;
+        let mut repeated = false;
+        for _ in 0..self.answers {
+            let len = usize::from(u16::from_be_bytes([self.out[at + 10], self.out[at + 11]]));
+            let end = at + RECORD_HEAD + len;
+            let old = &mut self.out[at..end];
+            if old[2..4] == record[2..4] {
+                let lowest = ttl.min([old[6], old[7], old[8], old[9]]);
+                old[6..10].copy_from_slice(&lowest);
+                ttl = lowest;
+                repeated |= old[10..] == record[10..];
+            }
+            at = end;
+        }
+        if self.answers > 0 {
+            self.lower(record, ttl);
+        }
+        if repeated {
+            return;
+        }
+        if self.at + record.len() > self.end {
+            self.truncate();
+            return;
+        }
+        self.out[self.at..self.at + record.len()].copy_from_slice(record);
+        self.out[self.at + 6..self.at + 10].copy_from_slice(&ttl);
+        self.at += record.len();
+        self.answers += 1;
+    }
+
+    /// Gives all answers of a record's type a time to live.
+    fn lower(&mut self, record: &[u8], ttl: [u8; 4]) {
+        let mut at = self.question;
+        for _ in 0..self.answers {
+            let len = usize::from(u16::from_be_bytes([self.out[at + 10], self.out[at + 11]]));
+            if self.out[at + 2..at + 4] == record[2..4] {
+                self.out[at + 6..at + 10].copy_from_slice(&ttl);
+            }
+            at += RECORD_HEAD + len;
+        }
+    }
+
+    /// Leaves only the question, with TC.
+    #[cold]
+    fn truncate(&mut self) {
+        self.truncated = true;
+        self.at = self.question;
+        (self.answers, self.authority, self.additional) = (0, 0, 0);
+        self.out[2] |= TC;
+    }
+}
+
+/// Bytes of a record with a compressed owner, before its data.
+const RECORD_HEAD: usize = 12;
+/// Bytes of an OPT record without options.
+const OPT_LEN: usize = 11;
+/// Longest text, as in rbldnsd: one string of a TXT record, less one.
+const LONGEST_TEXT: usize = 254;

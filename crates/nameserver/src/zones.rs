@@ -1,0 +1,344 @@
+//! The zones that are served: found by name, swapped whole.
+//!
+//! A [`Zones`] never changes. Whoever loads a zone makes a new one with it and publishes that through
+//! an `ArcSwap`; workers read it without a lock, and a batch of queries is answered from one state.
+//! What every answer of a zone repeats (SOA, name servers, glue) is written here once.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use repute_dnsxl::Name;
+use repute_zone::{Action, Dataset, Dialect, Existence, Hit, Relative, Soa, Zone};
+
+/// What is served now.
+#[derive(Clone, Debug)]
+pub struct Zones {
+    identity: Arc<Identity>,
+    served: Vec<Served>,
+    /// Label counts of the apexes, the largest first: the closest zone answers.
+    depths: Vec<u8>,
+    by_apex: HashMap<Box<[u8]>, usize, ApexHash>,
+    acl: Option<Arc<Dataset>>,
+    key_acl: Option<Arc<Dataset>>,
+}
+
+/// What the server says of itself and how it speaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Answer to `version.bind` and `version.server`; none refuses.
+    pub version: Option<String>,
+    /// Answer to `hostname.bind`; none refuses.
+    pub hostname: Option<String>,
+    /// Answer to `id.server` and to NSID (RFC 5001); none refuses.
+    pub server_id: Option<String>,
+    /// Largest UDP answer, and what we announce by EDNS. Default 1232: no fragments on the way.
+    pub edns_size: u16,
+    /// Whose rules hold where there is no zone to ask.
+    pub dialect: Dialect,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Identity {
+            version: None,
+            hostname: None,
+            server_id: None,
+            edns_size: 1232,
+            dialect: Dialect::Native,
+        }
+    }
+}
+
+/// A zone's place in the configuration. Counters are kept by it, across reloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ZoneIndex(pub u16);
+
+/// Whether a zone can answer.
+#[derive(Clone, Debug)]
+pub enum ZoneState {
+    /// It answers.
+    Serving(Arc<Zone>),
+    /// It has no data, or none that may be used: SERVFAIL.
+    Failed,
+}
+
+/// How a zone is served, apart from its data.
+#[derive(Clone, Debug, Default)]
+pub struct Serving {
+    /// Clients that are not told the truth, by address.
+    pub acl: Option<Arc<Dataset>>,
+    /// The same, by a key next to the apex.
+    pub key_acl: Option<Arc<Dataset>>,
+    /// Name servers go into every positive answer, as rbldnsd's default is.
+    pub name_servers_in_answers: bool,
+}
+
+/// A zone with what its answers repeat.
+#[derive(Clone, Debug)]
+pub(crate) struct Served {
+    pub(crate) index: ZoneIndex,
+    pub(crate) apex: Name,
+    pub(crate) state: ZoneState,
+    pub(crate) serving: Serving,
+    pub(crate) records: ApexRecords,
+}
+
+/// Records of the apex in wire form, each without its owner: type, class, TTL, length, data.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ApexRecords {
+    /// The SOA as an answer.
+    pub(crate) soa: Option<Vec<u8>>,
+    /// The SOA in a negative answer, with its time to live (RFC 2308).
+    pub(crate) negative: Option<Vec<u8>>,
+    /// NS records.
+    pub(crate) name_servers: Vec<Vec<u8>>,
+    /// A records of name servers in our own zones, with their owners.
+    pub(crate) glue: Vec<Vec<u8>>,
+}
+
+impl Zones {
+    /// A server without zones.
+    pub fn new(identity: Identity) -> Zones {
+        Zones {
+            identity: Arc::new(identity),
+            served: Vec::new(),
+            depths: Vec::new(),
+            by_apex: HashMap::default(),
+            acl: None,
+            key_acl: None,
+        }
+    }
+
+    /// The same with another state of a zone, or with one more.
+    #[must_use]
+    pub fn with(&self, apex: &Name, index: ZoneIndex, state: ZoneState, serving: Serving) -> Zones {
+        let mut zones = self.clone();
+        let records = match &state {
+            ZoneState::Serving(zone) => ApexRecords::of(zone),
+            ZoneState::Failed => ApexRecords::default(),
+        };
+        let served = Served { index, apex: apex.clone(), state, serving, records };
+        match zones.by_apex.get(apex.as_wire()) {
+            Some(&place) => zones.served[place] = served,
+            None => {
+                zones.by_apex.insert(Box::from(apex.as_wire()), zones.served.len());
+                zones.served.push(served);
+            }
+        }
+        zones.depths = zones.served.iter().map(|s| s.apex.label_count() as u8).collect();
+        zones.depths.sort_unstable_by(|a, b| b.cmp(a));
+        zones.depths.dedup();
+        zones.add_glue();
+        zones
+    }
+
+    /// The same without a zone.
+    #[must_use]
+    pub fn without(&self, apex: &Name) -> Zones {
+        let mut zones = Zones { acl: self.acl.clone(), ..Zones::new((*self.identity).clone()) };
+        zones.key_acl.clone_from(&self.key_acl);
+        for served in self.served.iter().filter(|s| s.apex != *apex) {
+            let (state, serving) = (served.state.clone(), served.serving.clone());
+            zones = zones.with(&served.apex, served.index, state, serving);
+        }
+        zones
+    }
+
+    /// The same with access lists that hold for all zones, by address and by key.
+    #[must_use]
+    pub fn with_acl(&self, acl: Option<Arc<Dataset>>, key_acl: Option<Arc<Dataset>>) -> Zones {
+        Zones { acl, key_acl, ..self.clone() }
+    }
+
+    /// What the server says of itself.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// All zones, in the order they were added.
+    pub fn iter(&self) -> impl Iterator<Item = (ZoneIndex, &Name, &ZoneState)> {
+        self.served.iter().map(|s| (s.index, &s.apex, &s.state))
+    }
+
+    /// A zone by its name.
+    pub fn get(&self, apex: &Name) -> Option<&ZoneState> {
+        self.by_apex.get(apex.as_wire()).map(|&place| &self.served[place].state)
+    }
+
+    /// The closest zone around a name in lower-case wire form, and its number of labels.
+    #[inline]
+    pub(crate) fn find(&self, name: &[u8], labels: &[u8]) -> Option<(&Served, usize)> {
+        if let [only] = &self.served[..] {
+            let depth = usize::from(self.depths[0]);
+            return (suffix(name, labels, depth)? == only.apex.as_wire()).then_some((only, depth));
+        }
+        self.depths.iter().find_map(|&depth| {
+            let depth = usize::from(depth);
+            let place = self.by_apex.get(suffix(name, labels, depth)?)?;
+            Some((&self.served[*place], depth))
+        })
+    }
+
+    /// What the access list for all zones tells a client.
+    #[inline]
+    pub(crate) fn acl_action(&self, client: IpAddr) -> Option<(Action, &Arc<Dataset>)> {
+        let acl = self.acl.as_ref()?;
+        Some((acl.acl_action(client)?, acl))
+    }
+
+    /// The access list by key for all zones.
+    #[inline]
+    pub(crate) fn key_acl(&self) -> Option<&Arc<Dataset>> {
+        self.key_acl.as_ref()
+    }
+
+    /// Writes the addresses of name servers that lie in our own zones.
+    fn add_glue(&mut self) {
+        for i in 0..self.served.len() {
+            let ZoneState::Serving(zone) = &self.served[i].state else { continue };
+            let Some((_, servers)) = zone.name_servers() else { continue };
+            let glue = servers.iter().flat_map(|server| self.addresses_of(server)).collect();
+            self.served[i].records.glue = glue;
+        }
+    }
+
+    /// A records of a name in our zones, each with its owner.
+    fn addresses_of(&self, name: &Name) -> Vec<Vec<u8>> {
+        let wire = name.as_wire();
+        let labels = label_offsets(wire);
+        let Some((served, depth)) = self.find(wire, &labels) else { return Vec::new() };
+        let ZoneState::Serving(zone) = &served.state else { return Vec::new() };
+        let keep = labels.len() - depth;
+        let end = labels.get(keep).map_or(wire.len() - 1, |at| usize::from(*at));
+        let relative = Relative::new(&wire[..end], &labels[..keep]);
+        let mut addresses = Vec::new();
+        let found = zone.visit(relative, |hit| match hit {
+            Hit::Record(record) if record.rtype() == A => {
+                addresses.push([wire, record.wire()].concat());
+            }
+            Hit::Listing(listing) => addresses.extend(listing.pairs(0, false).map(|pair| {
+                let mut record = wire.to_vec();
+                push_record(&mut record, A, listing.ttl(), &pair.code);
+                record
+            })),
+            Hit::Record(_) => {}
+        });
+        if found == Existence::Listed { addresses } else { Vec::new() }
+    }
+}
+
+impl ApexRecords {
+    fn of(zone: &Zone) -> ApexRecords {
+        let mut records = ApexRecords::default();
+        if let Some(soa) = zone.soa() {
+            let negative = match zone.dialect() {
+                // RFC 2308 section 3: the smaller of the SOA's own time to live and its MINIMUM.
+                Dialect::Native => soa.ttl.min(soa.minimum),
+                Dialect::Rbldnsd => soa.minimum,
+            };
+            records.soa = Some(soa_record(soa, soa.ttl));
+            records.negative = Some(soa_record(soa, negative));
+        }
+        if let Some((ttl, servers)) = zone.name_servers() {
+            records.name_servers = servers
+                .iter()
+                .map(|server| {
+                    let mut record = Vec::new();
+                    push_record(&mut record, NS, ttl, server.as_wire());
+                    record
+                })
+                .collect();
+        }
+        records
+    }
+}
+
+/// A SOA record without its owner.
+fn soa_record(soa: &Soa, ttl: u32) -> Vec<u8> {
+    let mut data = [soa.origin.as_wire(), soa.person.as_wire()].concat();
+    for number in [soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum] {
+        data.extend_from_slice(&number.to_be_bytes());
+    }
+    let mut record = Vec::new();
+    push_record(&mut record, SOA, ttl, &data);
+    record
+}
+
+/// Appends a record of class IN without its owner.
+fn push_record(out: &mut Vec<u8>, rtype: u16, ttl: u32, data: &[u8]) {
+    out.extend_from_slice(&rtype.to_be_bytes());
+    out.extend_from_slice(&1_u16.to_be_bytes());
+    out.extend_from_slice(&ttl.to_be_bytes());
+    out.extend_from_slice(&(data.len() as u16).to_be_bytes());
+    out.extend_from_slice(data);
+}
+
+/// The last labels of a name, with the root.
+#[inline(always)]
+fn suffix<'n>(name: &'n [u8], labels: &[u8], count: usize) -> Option<&'n [u8]> {
+    if count == 0 {
+        return name.get(name.len() - 1..);
+    }
+    let at = labels.len().checked_sub(count).and_then(|i| labels.get(i))?;
+    name.get(usize::from(*at)..)
+}
+
+/// Where the labels of a name in wire form begin.
+fn label_offsets(wire: &[u8]) -> Vec<u8> {
+    let (mut labels, mut at) = (Vec::new(), 0);
+    while let Some(&len @ 1..) = wire.get(at) {
+        labels.push(at as u8);
+        at += 1 + usize::from(len);
+    }
+    labels
+}
+
+/// A short hash for apexes: the operator chooses them, not an adversary.
+#[derive(Clone, Debug, Default)]
+struct ApexHash;
+
+impl std::hash::BuildHasher for ApexHash {
+    type Hasher = ApexHasher;
+
+    fn build_hasher(&self) -> ApexHasher {
+        ApexHasher(0)
+    }
+}
+
+/// Multiplies and rotates eight bytes at a time.
+struct ApexHasher(u64);
+
+impl std::hash::Hasher for ApexHasher {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.write_u64(u64::from_le_bytes(*word));
+        }
+        let last = rest.iter().fold(0_u64, |n, b| n << 8 | u64::from(*b));
+        self.write_u64(last);
+    }
+
+    #[inline]
+    fn write_u64(&mut self, n: u64) {
+        self.0 = (self.0.rotate_left(5) ^ n).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+
+    #[inline]
+    fn write_usize(&mut self, n: usize) {
+        self.write_u64(n as u64);
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
+}
+
+/// The A record type.
+pub(crate) const A: u16 = 1;
+/// The NS record type.
+pub(crate) const NS: u16 = 2;
+/// The SOA record type.
+pub(crate) const SOA: u16 = 6;

@@ -1,0 +1,83 @@
+//! A built zone as one file: mapped and served without being built again.
+//!
+//! ```text
+//!  0  magic "REPUTEZN"      24  checksum (XXH3, 64 bits) of everything from 32 on
+//!  8  format version, u32   32  table of sections: place and length, u64 each
+//! 12  number of sections    ..  sections; the first describes the zone, the others are its indexes
+//! 16  length of the file
+//! ```
+//! All numbers are little-endian. The checksum finds corruption, not malice, so every place a look-up
+//! may reach is checked when a snapshot is opened: a hostile file can list what it likes, but it can
+//! neither make us read outside of it nor panic. Access lists are not part of a snapshot.
+
+mod decode;
+mod encode;
+
+use bytes::Bytes;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::section::{read_u32, read_u64};
+use crate::zone::Zone;
+
+pub use encode::encode;
+
+/// Opens a snapshot. The bytes are shared, not copied: hand in a mapped file.
+///
+/// # Errors
+/// If it is none, corrupt, cut, or of a newer format.
+pub fn open(image: Bytes) -> Result<Zone, SnapshotError> {
+    if image.len() < HEADER || image[..8] != *MAGIC {
+        return Err(SnapshotError::NoSnapshot);
+    }
+    let version = read_u32(&image, 8);
+    if version != VERSION {
+        return Err(SnapshotError::Version { found: version, known: VERSION });
+    }
+    let length = read_u64(&image, 16);
+    if length != image.len() as u64 {
+        return Err(SnapshotError::Length { expected: length, found: image.len() as u64 });
+    }
+    if xxh3_64(&image[HEADER..]) != read_u64(&image, 24) {
+        return Err(SnapshotError::Checksum);
+    }
+    decode::zone(&image, read_u32(&image, 12) as usize).ok_or(SnapshotError::Inconsistent)
+}
+
+/// Why a snapshot cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotError {
+    /// The checksum differs: the file is corrupt.
+    #[error("the snapshot is corrupt (its checksum differs); build it again")]
+    Checksum,
+    /// The checksum is right, but the content is not: whoever wrote it is at fault.
+    #[error("the snapshot contradicts itself; build it again")]
+    Inconsistent,
+    /// The file is shorter or longer than it says.
+    #[error("the snapshot has {found} bytes of {expected}; copy or build it again")]
+    Length {
+        /// Bytes it says it has.
+        expected: u64,
+        /// Bytes there are.
+        found: u64,
+    },
+    /// The file is something else.
+    #[error("not a snapshot of a zone")]
+    NoSnapshot,
+    /// Another version of the format.
+    #[error("the snapshot has format {found}, this program knows {known}; build it again")]
+    Version {
+        /// The file's.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
+}
+
+/// How a snapshot begins.
+const MAGIC: &[u8; 8] = b"REPUTEZN";
+/// The format this program writes and reads.
+const VERSION: u32 = 1;
+/// Bytes before the checked part.
+const HEADER: usize = 32;
+/// Bytes of an entry of the table of sections.
+const TABLE_ENTRY: usize = 16;
