@@ -1,0 +1,72 @@
+//! The control socket between two processes' worth of code.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use repute_nameserver::control::{Answer, ControlError, Outcome, Request, ask};
+use repute_nameserver::server::{Config, StartError};
+
+use crate::running::{TestServer, apex, config};
+
+/// A server with a control socket in a folder of its own.
+fn start() -> (TestServer, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config { control: Some(folder.path().join("control")), ..config() };
+    (TestServer::start(config), folder)
+}
+
+#[test]
+fn status_and_reload_are_answered() {
+    let (server, folder) = start();
+    let path = folder.path().join("control");
+    let Answer::Status(report) = ask(&path, &Request::Status).unwrap() else {
+        panic!("not a status")
+    };
+    assert_eq!(report.zones[0].name, "bl.example");
+    assert_eq!(report.udp_addresses, server.running().udp_addresses());
+    let Answer::Reloaded(zones) = ask(&path, &Request::Reload(Some(apex()))).unwrap() else {
+        panic!("not a reload")
+    };
+    assert_eq!((zones.len(), &zones[0].outcome), (1, &Outcome::Unchanged));
+    let other = Request::Reload(Some("other.example".parse().unwrap()));
+    let expect = Answer::Error("zone `other.example` is not configured".into());
+    assert_eq!(ask(&path, &other).unwrap(), expect);
+    assert_eq!(ask(&path, &Request::ReopenLogs).unwrap(), Answer::Done);
+}
+
+#[test]
+fn words_that_mean_nothing_get_an_error_and_so_does_a_line_without_end() {
+    let (_server, folder) = start();
+    for line in [&b"hello\n"[..], b"\xff\xfe\n", b"\n", &[b'x'; 5_000]] {
+        let mut stream = UnixStream::connect(folder.path().join("control")).unwrap();
+        // The server may close before it has read all of a long line.
+        let _ = stream.write_all(line);
+        let mut answer = String::new();
+        if BufReader::new(stream).read_line(&mut answer).is_ok() {
+            assert!(answer.starts_with("{\"error\":\"unknown request"), "{answer}");
+        }
+    }
+    assert!(ask(&folder.path().join("control"), &Request::Status).is_ok());
+}
+
+#[test]
+fn a_second_server_does_not_take_the_socket_and_a_stop_removes_it() {
+    let (mut server, folder) = start();
+    let path = folder.path().join("control");
+    let second = Config { control: Some(path.clone()), ..config() };
+    let bound = repute_nameserver::server::Server::bind(second, Default::default()).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let parts = repute_nameserver::server::Parts {
+        zones: Arc::clone(&server.zones),
+        board: Arc::clone(&server.board),
+        reload: Arc::new(crate::running::Unchanged),
+        runtime: runtime.handle().clone(),
+    };
+    let error = bound.start(parts).unwrap_err();
+    assert!(matches!(error, StartError::Control(ControlError::InUse { .. })), "{error}");
+    assert!(ask(&path, &Request::Status).is_ok(), "the first still answers");
+    server.stop();
+    assert!(!path.exists());
+    assert!(matches!(ask(&path, &Request::Status), Err(ControlError::NotRunning { .. })));
+}
