@@ -1,7 +1,7 @@
 //! Answering DNS queries for lists.
 //!
 //! The middle is [`respond`]: a function from a packet and the served [`Zones`] to an answer. Around
-//! it lie the sockets ([`listen`]), what keeps the zones fresh (`loader`), and what tells how it all
+//! it lie the sockets ([`listen`]), what keeps the zones fresh ([`loader`]), and what tells how it all
 //! goes ([`counters`], [`status`], [`metrics`], [`http`], [`control`], [`query_log`]); [`server`] puts
 //! them together.
 
@@ -9,6 +9,7 @@ pub mod control;
 pub mod counters;
 pub mod http;
 pub mod listen;
+pub mod loader;
 mod message;
 pub mod metrics;
 pub mod query_log;

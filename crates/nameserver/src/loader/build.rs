@@ -1,0 +1,350 @@
+//! From the configuration and files of one zone to the zone, once.
+//!
+//! All files are opened before the first is read, and looked at again after the last: if one changed
+//! meanwhile, what was read may be half of the old and half of the new, and is thrown away. What is
+//! wrong with single lines is no error here but part of the result, as good lines still serve.
+//!
+//! Whether the zone is then served is not decided here; `repute zone` uses the same way to look.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use repute_dnsxl::{Name, Target};
+use repute_zone::format::{self, Input, Loaded, ReadError, ReadOptions, Traced};
+use repute_zone::guard::{self, Refusal};
+use repute_zone::snapshot::{self, SnapshotError};
+use repute_zone::{Dataset, DatasetKind, Dialect, Faults, Soa, Zone, ZoneSpec};
+
+use super::config::{Content, FeedConfig, Format, SourceConfig, SourceOrigin, ZoneConfig};
+use super::decompress::unpack;
+use super::files::{OpenList, Stamp};
+use super::map;
+
+/// What a build needs beside the zone's own configuration.
+pub struct Conditions<'a> {
+    /// The time, in Unix seconds.
+    pub now: u32,
+    /// How many bytes a compressed list may unpack to.
+    pub max_unpacked: u64,
+    /// A target whose deciding lines are collected.
+    pub trace: Option<Target>,
+    /// Where the last copy of a feed lies.
+    pub feed: &'a dyn Fn(&FeedConfig) -> PathBuf,
+    /// What is served now: guards ask what is new.
+    pub old: Option<&'a Zone>,
+    /// Told how many bytes of the files were read, now and then.
+    pub progress: Option<&'a dyn Fn(u64)>,
+}
+
+/// A built zone, with all that was noticed on the way.
+#[derive(Debug)]
+pub struct Built {
+    /// The zone.
+    pub zone: Zone,
+    /// Which clients may ask it.
+    pub acl: Option<Arc<Dataset>>,
+    /// Which keys its customers have.
+    pub aclkey: Option<Arc<Dataset>>,
+    /// Faulty lines, by data set.
+    pub faults: Vec<Faults>,
+    /// Why it should not be served.
+    pub refusals: Vec<Refusal>,
+    /// The lines that decide about the traced target.
+    pub trace: Vec<Traced>,
+    /// How many lines were read.
+    pub lines: u64,
+    /// The files it was made of, as they were.
+    pub files: Vec<(PathBuf, Stamp)>,
+}
+
+impl Built {
+    /// How many lines are faulty.
+    pub fn fault_count(&self) -> u64 {
+        self.faults.iter().map(|f| f.errors() + f.warnings()).sum()
+    }
+
+    /// The time of the newest file.
+    pub fn modified(&self) -> Option<u32> {
+        self.files.iter().map(|(_, stamp)| stamp.modified()).max()
+    }
+}
+
+/// Builds a zone from its files as they are now.
+///
+/// # Errors
+/// If a file cannot be read, changed while it was read, or cannot be used at all.
+pub fn build(config: &ZoneConfig, conditions: &Conditions<'_>) -> Result<Built, BuildError> {
+    match &config.content {
+        Content::Lists(sources) => Reading::new(config, conditions).zone(sources),
+        Content::Snapshot(path) => open_snapshot(config, conditions, path),
+    }
+}
+
+/// Opens a snapshot as a zone.
+fn open_snapshot(
+    config: &ZoneConfig,
+    conditions: &Conditions<'_>,
+    path: &Path,
+) -> Result<Built, BuildError> {
+    let stamp = Stamp::of(path).map_err(|e| BuildError::read(path, e))?;
+    let zone = open(path)?;
+    if *zone.apex() != config.apex {
+        let found = zone.apex().clone();
+        return Err(BuildError::OtherZone { path: path.to_owned(), found });
+    }
+    let refusals = guard::check(&zone, conditions.old, &config.guards);
+    let mut reading = Reading::new(config, conditions);
+    let acl = reading.access(config.acl.as_deref(), DatasetKind::Acl)?;
+    let aclkey = reading.access(config.aclkey.as_deref(), DatasetKind::Aclkey)?;
+    let mut built = reading.finish(zone, acl, aclkey, refusals)?;
+    built.files.push((path.to_owned(), stamp));
+    Ok(built)
+}
+
+/// An acl and an aclkey data set, if there are any.
+pub(super) type AccessLists = (Option<Arc<Dataset>>, Option<Arc<Dataset>>);
+
+/// Reads the access lists of a zone alone.
+///
+/// # Errors
+/// If one cannot be read.
+pub(super) fn access_lists(
+    config: &ZoneConfig,
+    conditions: &Conditions<'_>,
+) -> Result<AccessLists, BuildError> {
+    let mut reading = Reading::new(config, conditions);
+    let acl = reading.access(config.acl.as_deref(), DatasetKind::Acl)?;
+    let aclkey = reading.access(config.aclkey.as_deref(), DatasetKind::Aclkey)?;
+    Ok((acl, aclkey))
+}
+
+/// Maps a snapshot file and opens it.
+///
+/// # Errors
+/// If it cannot be mapped, or is corrupt, cut, or of a newer format.
+pub fn open(path: &Path) -> Result<Zone, BuildError> {
+    let image = map::map(path).map_err(|e| BuildError::read(path, e))?;
+    snapshot::open(image).map_err(|source| BuildError::Snapshot { path: path.to_owned(), source })
+}
+
+/// A build under way.
+struct Reading<'a> {
+    /// The zone's configuration.
+    config: &'a ZoneConfig,
+    /// What else it needs.
+    conditions: &'a Conditions<'a>,
+    /// Files that were opened.
+    open: Vec<OpenList>,
+    /// Faulty lines so far.
+    faults: Vec<Faults>,
+    /// Deciding lines so far.
+    trace: Vec<Traced>,
+    /// Lines so far.
+    lines: u64,
+}
+
+impl<'a> Reading<'a> {
+    /// Begins.
+    fn new(config: &'a ZoneConfig, conditions: &'a Conditions<'a>) -> Reading<'a> {
+        let (open, faults, trace) = (Vec::new(), Vec::new(), Vec::new());
+        Reading { config, conditions, open, faults, trace, lines: 0 }
+    }
+
+    /// Reads all sources and puts the zone together.
+    fn zone(mut self, sources: &[SourceConfig]) -> Result<Built, BuildError> {
+        let opened: Vec<Vec<OpenList>> =
+            sources.iter().map(|s| self.open(&s.origin)).collect::<Result<_, _>>()?;
+        let mut datasets = Vec::with_capacity(sources.len());
+        for (source, files) in sources.iter().zip(opened) {
+            datasets.push(self.read(&source.format, files)?);
+        }
+        let acl = self.access(self.config.acl.as_deref(), DatasetKind::Acl)?;
+        let aclkey = self.access(self.config.aclkey.as_deref(), DatasetKind::Aclkey)?;
+        let zone = Zone::new(spec(self.config, datasets));
+        let mut refusals = guard::check(&zone, self.conditions.old, &self.config.guards);
+        refusals.extend(guard::check_faults(&self.faults, self.lines, &self.config.guards));
+        self.finish(zone, acl, aclkey, refusals)
+    }
+
+    /// Opens the files of a source.
+    fn open(&self, origin: &SourceOrigin) -> Result<Vec<OpenList>, BuildError> {
+        let open = |path: &Path| OpenList::open(path).map_err(|e| BuildError::read(path, e));
+        match origin {
+            SourceOrigin::Files(paths) => paths.iter().map(|p| open(p)).collect(),
+            SourceOrigin::Feed(feed) => {
+                let path = (self.conditions.feed)(feed);
+                if !path.exists() {
+                    return Err(BuildError::NotFetched { url: feed.url.clone() });
+                }
+                Ok(vec![open(&path)?])
+            }
+        }
+    }
+
+    /// Reads an access list.
+    fn access(
+        &mut self,
+        path: Option<&Path>,
+        kind: DatasetKind,
+    ) -> Result<Option<Arc<Dataset>>, BuildError> {
+        let Some(path) = path else { return Ok(None) };
+        let file = OpenList::open(path).map_err(|e| BuildError::read(path, e))?;
+        self.read(&Format::Rbldnsd(kind), vec![file]).map(Some)
+    }
+
+    /// Reads the files of one data set.
+    fn read(&mut self, format: &Format, files: Vec<OpenList>) -> Result<Arc<Dataset>, BuildError> {
+        let options = ReadOptions {
+            dialect: Dialect::Native,
+            now: self.conditions.now,
+            default_ttl: self.config.ttl,
+            min_ttl: self.config.min_ttl,
+            max_ttl: self.config.max_ttl,
+            accept_host_bits: self.config.accept_host_bits,
+            trace: self.conditions.trace.clone(),
+            ..ReadOptions::default()
+        };
+        let inputs = files.iter().map(|file| self.input(file)).collect::<Result<Vec<_>, _>>()?;
+        let Loaded { dataset, faults, lines, trace, .. } = match format {
+            Format::Rbldnsd(kind) => format::rbldnsd::read(*kind, inputs, &options)?,
+            Format::Table(table) => format::table::read(inputs, table, &options)?,
+        };
+        self.lines += lines;
+        self.faults.push(faults);
+        self.trace.extend(trace);
+        self.open.extend(files);
+        Ok(Arc::new(dataset))
+    }
+
+    /// A file as the formats take it.
+    fn input<'f>(&self, file: &'f OpenList) -> Result<Input<'f>, BuildError>
+    where
+        'a: 'f,
+    {
+        let counted = Counted { file: file.file(), progress: self.conditions.progress };
+        let reader = unpack(counted, self.conditions.max_unpacked)
+            .map_err(|e| BuildError::read(file.path(), e))?;
+        let name = Arc::from(file.path().display().to_string());
+        Ok(Input { name, reader, modified: file.stamp().modified() })
+    }
+
+    /// Makes sure that what was read is whole.
+    fn finish(
+        self,
+        zone: Zone,
+        acl: Option<Arc<Dataset>>,
+        aclkey: Option<Arc<Dataset>>,
+        refusals: Vec<Refusal>,
+    ) -> Result<Built, BuildError> {
+        if let Some(file) = self.open.iter().find(|f| !f.is_unchanged()) {
+            return Err(BuildError::Changed { path: file.path().to_owned() });
+        }
+        let files = self.open.iter().map(|f| (f.path().to_owned(), f.stamp())).collect();
+        let Reading { faults, trace, lines, .. } = self;
+        Ok(Built { zone, acl, aclkey, faults, refusals, trace, lines, files })
+    }
+}
+
+/// A file that tells how much of it was read.
+struct Counted<'a> {
+    /// The file.
+    file: &'a File,
+    /// Whom to tell.
+    progress: Option<&'a dyn Fn(u64)>,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read(buffer)?;
+        if let Some(progress) = self.progress {
+            progress(n as u64);
+        }
+        Ok(n)
+    }
+}
+
+/// What the zone engine is told.
+fn spec(config: &ZoneConfig, datasets: Vec<Arc<Dataset>>) -> ZoneSpec {
+    let soa = &config.soa;
+    let said = |pick: fn(&Dataset) -> bool| datasets.iter().any(|d| pick(d));
+    let from_files = !config.soa_is_given && said(|d| d.header().soa.is_some());
+    let servers_from_files =
+        config.name_servers.is_empty() && said(|d| d.header().name_servers.is_some());
+    let servers = match &config.name_servers[..] {
+        [] => vec![config.apex.clone()],
+        servers => servers.to_vec(),
+    };
+    ZoneSpec {
+        apex: config.apex.clone(),
+        dialect: Dialect::Native,
+        polarity: config.polarity,
+        soa: (!from_files).then(|| Soa {
+            ttl: soa.ttl,
+            origin: soa.primary.clone(),
+            person: soa.contact.clone(),
+            serial: soa.serial.unwrap_or(0),
+            refresh: soa.refresh,
+            retry: soa.retry,
+            expire: soa.expire,
+            minimum: soa.negative_ttl,
+        }),
+        name_servers: (!servers_from_files).then_some((config.name_server_ttl, servers)),
+        datasets,
+        test_entries: config.test_entries,
+        codes: config.return_codes.iter().map(|(code, _)| *code).collect(),
+        serial: 0,
+    }
+}
+
+/// Why there is no zone.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A file was written while we read it.
+    #[error("{path} changed while it was read", path = path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Its text cannot be used at all.
+    #[error(transparent)]
+    Content(#[from] ReadError),
+    /// The feed was never fetched.
+    #[error("{url} was not fetched yet")]
+    NotFetched {
+        /// The feed.
+        url: String,
+    },
+    /// A snapshot of another zone.
+    #[error("{path} is a snapshot of `{found}`", path = path.display())]
+    OtherZone {
+        /// The snapshot.
+        path: PathBuf,
+        /// Its zone.
+        found: Name,
+    },
+    /// A file that cannot be opened or read.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A snapshot that cannot be used.
+    #[error("{path}: {source}", path = path.display())]
+    Snapshot {
+        /// The snapshot.
+        path: PathBuf,
+        /// Why.
+        source: SnapshotError,
+    },
+}
+
+impl BuildError {
+    /// A file that cannot be read.
+    fn read(path: &Path, source: io::Error) -> BuildError {
+        BuildError::Read { path: path.to_owned(), source }
+    }
+}

@@ -1,0 +1,130 @@
+//! The access list that holds for all zones, kept fresh like a zone.
+//!
+//! It decides who is answered at all, so a fault in it never opens the server: the last good list
+//! stays, and at the first start without a readable one every client is refused.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use repute_zone::format::{self, Input, ReadOptions};
+use repute_zone::{Dataset, DatasetKind};
+use tracing::{error, info, warn};
+
+use super::build::BuildError;
+use super::decompress::unpack;
+use super::files::{OpenList, Stamp};
+use super::settle::Settle;
+
+/// The access list for all zones, if there is one.
+pub(super) struct GlobalAcl {
+    /// Its file.
+    path: Option<PathBuf>,
+    /// Whether the file is at rest.
+    settle: Settle,
+    /// The file when it was looked at last.
+    seen: Option<Stamp>,
+    /// Whether a good list is in force.
+    in_force: bool,
+    /// How many bytes a compressed list may unpack to.
+    max_unpacked: u64,
+}
+
+impl GlobalAcl {
+    /// Takes on a file.
+    pub(super) fn new(path: Option<PathBuf>, settle: Settle, max_unpacked: u64) -> GlobalAcl {
+        GlobalAcl { path, settle, seen: None, in_force: false, max_unpacked }
+    }
+
+    /// The file.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// When it may be read.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.settle.due()
+    }
+
+    /// Has it read again.
+    pub(super) fn force(&mut self, now: Instant) {
+        if self.path.is_some() {
+            self.settle.disturb(now);
+        }
+    }
+
+    /// Looks at the file; if it is not as it was, the wait begins anew.
+    pub(super) fn look(&mut self, now: Instant) {
+        let Some(path) = &self.path else { return };
+        let stamp = Stamp::of(path).ok();
+        if stamp != self.seen {
+            self.seen = stamp;
+            self.settle.disturb(now);
+        }
+    }
+
+    /// Somebody writes to the file, or is done.
+    pub(super) fn told(&mut self, path: &PathBuf, writing: bool, now: Instant) {
+        if self.path.as_ref() != Some(path) {
+            return;
+        }
+        if writing {
+            self.settle.writing(path.clone(), now);
+        } else {
+            self.settle.closed(path, now);
+        }
+        self.look(now);
+    }
+
+    /// Reads the list if the wait is over; `None` leaves what is in force.
+    pub(super) fn settled(&mut self, now: Instant) -> Option<Arc<Dataset>> {
+        let path = self.path.clone()?;
+        self.settle.rest();
+        match self.read(&path) {
+            Ok(dataset) => {
+                info!("{} is in force with {} entries", path.display(), dataset.entries());
+                self.in_force = true;
+                Some(Arc::new(dataset))
+            }
+            Err(BuildError::Changed { .. }) => {
+                self.settle.disturb(now);
+                None
+            }
+            Err(error) if self.in_force => {
+                warn!("the access list for all zones is not reloaded: {error}");
+                None
+            }
+            Err(error) => {
+                error!("every client is refused, as there is no access list: {error}");
+                Some(Arc::new(refuse_all()))
+            }
+        }
+    }
+
+    /// Reads the file.
+    fn read(&self, path: &Path) -> Result<Dataset, BuildError> {
+        let failed = |source| BuildError::Read { path: path.to_owned(), source };
+        let file = OpenList::open(path).map_err(failed)?;
+        let name = Arc::from(path.display().to_string());
+        let reader = unpack(file.file(), self.max_unpacked).map_err(failed)?;
+        let input = Input { name, reader, modified: file.stamp().modified() };
+        let loaded = format::rbldnsd::read(DatasetKind::Acl, vec![input], &ReadOptions::default())?;
+        for fault in loaded.faults.iter() {
+            warn!("{fault}");
+        }
+        if !file.is_unchanged() {
+            return Err(BuildError::Changed { path: path.to_owned() });
+        }
+        Ok(loaded.dataset)
+    }
+}
+
+/// A list that refuses everybody.
+fn refuse_all() -> Dataset {
+    let text = "0.0.0.0/0 :refuse\n::/0 :refuse\n";
+    let reader = Box::new(text.as_bytes());
+    let input = Input { name: Arc::from("refuse all"), reader, modified: 0 };
+    format::rbldnsd::read(DatasetKind::Acl, vec![input], &ReadOptions::default())
+        .expect("a constant list is readable")
+        .dataset
+}

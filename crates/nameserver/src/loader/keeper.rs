@@ -1,0 +1,473 @@
+//! One zone that is kept fresh: what is served, what its files were, what went wrong last.
+//!
+//! A keeper decides; the loader around it waits, and carries out. Whatever goes wrong, what is served
+//! stays, until it was not confirmed for the SOA's expire time.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use repute_dnsxl::Name;
+use repute_zone::{Zone, snapshot};
+use tracing::{info, warn};
+
+use super::build::{AccessLists, BuildError, Built, Conditions, access_lists, build, open};
+use super::config::{Content, FeedConfig, SourceOrigin, ZoneConfig};
+use super::feed::{Candidate, FeedError, Fetched, unix_now};
+use super::files::Stamp;
+use super::schedule;
+use super::settle::Settle;
+use super::spool::{FeedNote, Spool, replace_file};
+use crate::status::{ZoneHealth, ZoneStatus};
+use crate::zones::{Serving, ZoneIndex};
+
+/// One zone that is kept fresh.
+pub(super) struct Keeper {
+    /// Its place in the configuration.
+    pub(super) index: ZoneIndex,
+    /// What it is made of.
+    pub(super) config: Arc<ZoneConfig>,
+    /// Its feeds.
+    pub(super) feeds: Vec<Feed>,
+    /// Whether its files are at rest.
+    pub(super) settle: Settle,
+    /// What is served, if anything.
+    served: Option<Arc<Zone>>,
+    /// Its files when they were last read, or tried.
+    read: BTreeMap<PathBuf, Option<Stamp>>,
+    /// Its files when they were last looked at.
+    seen: BTreeMap<PathBuf, Option<Stamp>>,
+    /// Whether it is to be built even if no file changed.
+    forced: bool,
+    /// When what is served was last known to be what its sources say, in Unix seconds.
+    confirmed: u64,
+    /// What is told about it.
+    status: ZoneStatus,
+    /// Where last good copies lie.
+    spool: Arc<Spool>,
+    /// How many bytes a compressed list may unpack to.
+    max_unpacked: u64,
+}
+
+/// One feed of a zone.
+pub(super) struct Feed {
+    /// Where it is fetched.
+    pub(super) config: FeedConfig,
+    /// Where its last good copy lies.
+    pub(super) place: PathBuf,
+    /// When it is fetched next; `None` while it is being fetched.
+    pub(super) next: Option<Instant>,
+    /// Failures since the last success.
+    failures: u32,
+    /// When its server last confirmed our copy, in Unix seconds; 0 if there is none.
+    confirmed: u64,
+}
+
+/// What is to be served after a step.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// What was served before.
+    Same,
+    /// This.
+    Serve(Box<Served>),
+    /// Nothing: SERVFAIL.
+    Fail,
+}
+
+/// A zone to be served, with who may ask it.
+#[derive(Debug)]
+pub(super) struct Served {
+    /// The zone.
+    pub(super) zone: Arc<Zone>,
+    /// Who may ask it, and how it answers.
+    pub(super) serving: Serving,
+}
+
+impl Keeper {
+    /// Takes on a zone.
+    pub(super) fn new(
+        index: ZoneIndex,
+        config: ZoneConfig,
+        settle: Settle,
+        spool: Arc<Spool>,
+        max_unpacked: u64,
+        now: Instant,
+    ) -> Keeper {
+        let sources = match &config.content {
+            Content::Lists(sources) => &sources[..],
+            Content::Snapshot(_) => &[],
+        };
+        let feeds = sources.iter().filter_map(|source| match &source.origin {
+            SourceOrigin::Feed(feed) => Some(Feed::new(feed.clone(), &spool, now)),
+            SourceOrigin::Files(_) => None,
+        });
+        Keeper {
+            index,
+            feeds: feeds.collect(),
+            settle,
+            served: None,
+            read: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            forced: false,
+            confirmed: 0,
+            status: ZoneStatus::loading(config.apex.clone(), index),
+            config: Arc::new(config),
+            spool,
+            max_unpacked,
+        }
+    }
+
+    /// What is told about the zone.
+    pub(super) fn status(&self) -> &ZoneStatus {
+        &self.status
+    }
+
+    /// The files that are watched: lists and access lists, not the copies of feeds.
+    pub(super) fn files(&self) -> Vec<&Path> {
+        let mut files = Vec::new();
+        match &self.config.content {
+            Content::Snapshot(path) => files.push(path.as_path()),
+            Content::Lists(sources) => {
+                for source in sources {
+                    match &source.origin {
+                        SourceOrigin::Files(paths) => {
+                            files.extend(paths.iter().map(PathBuf::as_path));
+                        }
+                        SourceOrigin::Feed(_) => {}
+                    }
+                }
+            }
+        }
+        files.extend(self.config.acl.as_deref());
+        files.extend(self.config.aclkey.as_deref());
+        files
+    }
+
+    /// Looks at the files; if they are not as they were when looked at last, the wait begins anew.
+    pub(super) fn look(&mut self, now: Instant) {
+        let stamps: BTreeMap<_, _> =
+            self.files().into_iter().map(|f| (f.to_owned(), Stamp::of(f).ok())).collect();
+        if stamps != self.seen {
+            self.seen = stamps;
+            self.settle.disturb(now);
+        }
+    }
+
+    /// How long ago the newest file was written, if that was a moment ago only.
+    pub(super) fn youth(&self, now: u64) -> Option<Duration> {
+        let newest =
+            self.files().into_iter().filter_map(|f| Stamp::of(f).ok()).map(|s| s.modified());
+        Some(Duration::from_secs(now.saturating_sub(newest.max()?.into())))
+    }
+
+    /// Has the zone built anew even if no file changed.
+    pub(super) fn force(&mut self, now: Instant) {
+        self.forced = true;
+        self.settle.disturb(now);
+    }
+
+    /// The wait is over: builds the zone, if its files are still as they were when it began and not
+    /// as they were when they were read.
+    pub(super) fn settled(&mut self, now: Instant) -> Step {
+        self.settle.rest();
+        self.look(now);
+        if self.settle.due().is_some() {
+            return Step::Same;
+        }
+        if self.seen == self.read && !self.forced {
+            return self.confirm(unix_now());
+        }
+        self.load(now)
+    }
+
+    /// Builds the zone from the files as they are.
+    pub(super) fn load(&mut self, now: Instant) -> Step {
+        let built = self.build(&|feed| self.spool.feed(&feed.url));
+        if let Err(BuildError::Changed { path }) = &built {
+            info!(zone = %self.config.apex, "{} is being written: waiting", path.display());
+            self.settle.disturb(now);
+            return Step::Same;
+        }
+        self.settle.rest();
+        self.forced = false;
+        self.read.clone_from(&self.seen);
+        self.judge(built, unix_now())
+    }
+
+    /// Takes what a fetch found.
+    pub(super) fn fetched(
+        &mut self,
+        feed: usize,
+        result: Result<Fetched, FeedError>,
+        now: Instant,
+        chance: u64,
+    ) -> Step {
+        let zone = self.config.apex.clone();
+        let Some(feed) = self.feeds.get_mut(feed) else { return Step::Same };
+        let url = feed.config.url.clone();
+        let step = match result {
+            Ok(Fetched::Unchanged) => {
+                feed.succeeded();
+                // It confirms what is served; if that failed for another reason it is tried again.
+                if self.served.is_none() { self.load(now) } else { self.confirm(unix_now()) }
+            }
+            Ok(Fetched::Changed(candidate)) => {
+                let path = candidate.path().to_owned();
+                let built = self.build(&|other| {
+                    if other.url == url { path.clone() } else { self.spool.feed(&other.url) }
+                });
+                self.accept(&url, built, candidate)
+            }
+            Err(error) => {
+                feed.failures = feed.failures.saturating_add(1);
+                warn!(%zone, "cannot fetch {url}: {error}");
+                self.refuse(format!("{url}: {error}"))
+            }
+        };
+        if let Some(feed) = self.feeds.iter_mut().find(|f| f.config.url == url) {
+            let pause = schedule::pause(feed.config.interval, feed.failures, chance);
+            feed.next = Some(now + pause);
+        }
+        step
+    }
+
+    /// Serves a zone built from a fetched candidate, which then becomes the last good copy.
+    fn accept(
+        &mut self,
+        url: &str,
+        built: Result<Built, BuildError>,
+        candidate: Candidate,
+    ) -> Step {
+        let good = matches!(&built, Ok(built) if built.refusals.is_empty());
+        let Some(feed) = self.feeds.iter_mut().find(|f| f.config.url == url) else {
+            return Step::Same;
+        };
+        if good {
+            feed.succeeded();
+            if let Err(error) = candidate.accept() {
+                warn!(zone = %self.config.apex, "cannot keep a copy of {url}: {error}");
+            }
+        } else {
+            feed.failures = feed.failures.saturating_add(1);
+        }
+        self.judge(built, unix_now())
+    }
+
+    /// Reads the access lists alone.
+    fn access(&self) -> Result<AccessLists, BuildError> {
+        let feed = |feed: &FeedConfig| self.spool.feed(&feed.url);
+        access_lists(&self.config, &self.conditions(&feed))
+    }
+
+    /// What a build needs.
+    fn conditions<'a>(&'a self, feed: &'a dyn Fn(&FeedConfig) -> PathBuf) -> Conditions<'a> {
+        Conditions {
+            now: u32::try_from(unix_now()).unwrap_or(u32::MAX),
+            max_unpacked: self.max_unpacked,
+            trace: None,
+            feed,
+            old: self.served.as_deref(),
+            progress: None,
+        }
+    }
+
+    /// Builds the zone, with feeds from where they are said to be.
+    fn build(&self, feed: &dyn Fn(&FeedConfig) -> PathBuf) -> Result<Built, BuildError> {
+        build(&self.config, &self.conditions(feed))
+    }
+
+    /// Decides what becomes of a build.
+    fn judge(&mut self, built: Result<Built, BuildError>, now: u64) -> Step {
+        let built = match built {
+            Ok(built) => built,
+            Err(BuildError::NotFetched { url }) if self.status.last_error.is_none() => {
+                info!(zone = %self.config.apex, "waiting for {url}");
+                return self.fall_back();
+            }
+            Err(error) => {
+                warn!(zone = %self.config.apex, "`{}` is not reloaded: {error}", self.config.apex);
+                return self.refuse(error.to_string());
+            }
+        };
+        self.report_faults(&built);
+        if !built.refusals.is_empty() {
+            let why: Vec<_> = built.refusals.iter().map(ToString::to_string).collect();
+            let why = why.join("; ");
+            warn!(zone = %self.config.apex, "`{}` is refused: {why}", self.config.apex);
+            self.status.faults = built.fault_count();
+            return self.refuse(why);
+        }
+        self.serve(built, now)
+    }
+
+    /// Serves a good build, and keeps it.
+    fn serve(&mut self, built: Built, now: u64) -> Step {
+        let faults = built.fault_count();
+        let source_modified = built.modified();
+        let Built { zone, acl, aclkey, .. } = built;
+        let zone = Arc::new(zone);
+        self.status = ZoneStatus {
+            health: ZoneHealth::Serving,
+            entries: zone.entries(),
+            serial: zone.serial(),
+            loaded_at: u32::try_from(now).ok(),
+            source_modified,
+            image_bytes: zone.image_bytes() as u64,
+            reloads_ok: self.status.reloads_ok + 1,
+            faults,
+            last_error: None,
+            ..self.status.clone()
+        };
+        info!(
+            zone = %self.config.apex, serial = zone.serial(), entries = zone.entries(), faults,
+            "serving `{}` with {} entries, serial {}", self.config.apex, zone.entries(), zone.serial()
+        );
+        self.served = Some(Arc::clone(&zone));
+        self.confirmed = self.confirmed_by_feeds(now);
+        if self.config.keep_last_good && matches!(self.config.content, Content::Lists(_)) {
+            let place = self.spool.zone(&self.config.apex);
+            if let Err(error) = replace_file(&place, |out| snapshot::encode(&zone, out)) {
+                warn!(zone = %self.config.apex, "cannot keep {}: {error}", place.display());
+            }
+        }
+        Step::Serve(Box::new(Served { zone, serving: self.serving((acl, aclkey)) }))
+    }
+
+    /// How the zone is served, apart from its data.
+    fn serving(&self, (acl, key_acl): AccessLists) -> Serving {
+        let name_servers_in_answers = self.config.name_servers_in_answers;
+        Serving { acl, key_acl, name_servers_in_answers }
+    }
+
+    /// Notes a failure; what is served stays, or the last good zone comes from the disk.
+    fn refuse(&mut self, why: String) -> Step {
+        self.status.reloads_failed += 1;
+        self.status.last_error = Some(why);
+        if self.served.is_none() {
+            return self.fall_back();
+        }
+        self.status.health = ZoneHealth::Stale;
+        Step::Same
+    }
+
+    /// Serves the last good zone from before the start, if there is one that may still be served.
+    fn fall_back(&mut self) -> Step {
+        let place = self.spool.zone(&self.config.apex);
+        let written = match Stamp::of(&place) {
+            Ok(stamp) if self.config.keep_last_good => stamp.modified(),
+            Ok(_) | Err(_) => return self.nothing(),
+        };
+        let expire = u64::from(self.config.soa.expire);
+        let zone = match open(&place) {
+            Ok(zone) if *zone.apex() == self.config.apex => zone,
+            Ok(_) => return self.nothing(),
+            Err(error) => {
+                warn!(zone = %self.config.apex, "the last good zone cannot be used: {error}");
+                return self.nothing();
+            }
+        };
+        if u64::from(written) + expire < unix_now() {
+            warn!(zone = %self.config.apex, "the last good zone is older than the SOA's expire time");
+            return self.nothing();
+        }
+        // Without its access lists a zone would answer clients it must not answer.
+        let access = match self.access() {
+            Ok(lists) => lists,
+            Err(error) => {
+                warn!(zone = %self.config.apex, "the last good zone is not served: {error}");
+                return self.nothing();
+            }
+        };
+        warn!(zone = %self.config.apex, "serving the last good `{}` from before the start", self.config.apex);
+        self.status.health = ZoneHealth::Stale;
+        self.status.entries = zone.entries();
+        self.status.serial = zone.serial();
+        self.status.image_bytes = zone.image_bytes() as u64;
+        self.status.source_modified = Some(written);
+        self.confirmed = written.into();
+        let zone = Arc::new(zone);
+        self.served = Some(Arc::clone(&zone));
+        Step::Serve(Box::new(Served { zone, serving: self.serving(access) }))
+    }
+
+    /// There is nothing to serve.
+    fn nothing(&mut self) -> Step {
+        self.status.health =
+            if self.status.last_error.is_some() { ZoneHealth::Failed } else { ZoneHealth::Loading };
+        Step::Fail
+    }
+
+    /// What is served is what the sources say now.
+    pub(super) fn confirm(&mut self, now: u64) -> Step {
+        if self.status.last_error.is_none() && self.served.is_some() {
+            self.confirmed = self.confirmed_by_feeds(now);
+        }
+        Step::Same
+    }
+
+    /// Whether what is served is too old to be served any longer; then it is dropped.
+    pub(super) fn expire(&mut self, now: u64) -> Step {
+        let Some(zone) = &self.served else { return Step::Same };
+        let expire = u64::from(zone.soa().map_or(self.config.soa.expire, |soa| soa.expire));
+        // `$TIMESTAMP` says until when the data are good; from then on they are stale.
+        let good_until = zone.expires().map_or(self.confirmed, |e| self.confirmed.min(e.into()));
+        if good_until + expire >= now {
+            return Step::Same;
+        }
+        warn!(zone = %self.config.apex, "`{}` could not be refreshed for {expire} s and is no longer served", self.config.apex);
+        self.served = None;
+        self.status.health = ZoneHealth::Failed;
+        let error = format!("not refreshed for the SOA's expire time, {expire} s");
+        self.status.last_error.get_or_insert(error);
+        Step::Fail
+    }
+
+    /// Now, or when the feed that was confirmed least recently was.
+    fn confirmed_by_feeds(&self, now: u64) -> u64 {
+        self.feeds.iter().map(|f| f.confirmed).min().unwrap_or(now).min(now)
+    }
+
+    /// Writes the first faulty lines into the log.
+    fn report_faults(&self, built: &Built) {
+        let total = built.fault_count();
+        for fault in built.faults.iter().flat_map(|f| f.iter()).take(LOGGED_FAULTS) {
+            warn!(
+                zone = %self.config.apex,
+                "{fault}"
+            );
+        }
+        if total > LOGGED_FAULTS as u64 {
+            let more = total - LOGGED_FAULTS as u64;
+            warn!(zone = %self.config.apex, "and {more} more faults; `repute zone check {}` shows them", self.config.apex);
+        }
+    }
+
+    /// The zone's apex.
+    pub(super) fn apex(&self) -> &Name {
+        &self.config.apex
+    }
+}
+
+impl Feed {
+    /// Takes on a feed: due at once if it was never fetched or its copy is old.
+    fn new(config: FeedConfig, spool: &Spool, now: Instant) -> Feed {
+        let place = spool.feed(&config.url);
+        let confirmed = match FeedNote::read(&place) {
+            Some(note) if place.is_file() => note.confirmed,
+            Some(_) | None => 0,
+        };
+        let age = Duration::from_secs(unix_now().saturating_sub(confirmed));
+        let next = Some(now + config.interval.saturating_sub(age));
+        Feed { config, place, next, failures: 0, confirmed }
+    }
+
+    /// The server confirmed or replaced our copy.
+    fn succeeded(&mut self) {
+        self.failures = 0;
+        self.confirmed = unix_now();
+    }
+}
+
+/// How many faulty lines of a file are logged.
+const LOGGED_FAULTS: usize = 20;

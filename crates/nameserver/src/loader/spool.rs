@@ -1,0 +1,194 @@
+//! What must survive a restart, as files in the data folder.
+//!
+//! A file here is written beside the old one, flushed to the disk and renamed into its place. A
+//! process that is killed at any moment so leaves the old file or the new one, never a part of one;
+//! what it was writing stays behind under a name that nobody reads and is removed at the next start.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use repute_dnsxl::Name;
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The folder of last good feeds and zones.
+#[derive(Clone, Debug)]
+pub struct Spool {
+    feeds: PathBuf,
+    zones: PathBuf,
+}
+
+impl Spool {
+    /// The folders as they are, for those who only read; nothing is made or removed.
+    pub fn at(data_dir: &Path) -> Spool {
+        Spool { feeds: data_dir.join("feeds"), zones: data_dir.join("zones") }
+    }
+
+    /// Makes the folders and removes what a killed process left half written.
+    ///
+    /// # Errors
+    /// If the data folder cannot be made or written.
+    pub fn open(data_dir: &Path) -> io::Result<Spool> {
+        let spool = Spool::at(data_dir);
+        for folder in [&spool.feeds, &spool.zones] {
+            fs::create_dir_all(folder)?;
+            for entry in fs::read_dir(folder)? {
+                let path = entry?.path();
+                if path.extension().is_some_and(|e| e == BESIDE) {
+                    fs::remove_file(&path)?;
+                }
+            }
+        }
+        Ok(spool)
+    }
+
+    /// Where the last good copy of a feed lies. It is named by the URL alone, so that it is found
+    /// again, and never taken for another's, when zones change their order.
+    pub fn feed(&self, url: &str) -> PathBuf {
+        self.feeds.join(format!("{:016x}.list", xxh3_64(url.as_bytes())))
+    }
+
+    /// Where the last good snapshot of a zone lies.
+    pub fn zone(&self, apex: &Name) -> PathBuf {
+        // A name may have any byte in it, `/` too, so its text form names the file only if harmless.
+        let text = apex.to_string();
+        let harmless = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+        let name = if text.bytes().all(harmless) && !text.starts_with('.') && text.len() < 200 {
+            text
+        } else {
+            format!("{:016x}", xxh3_64(apex.as_wire()))
+        };
+        self.zones.join(format!("{name}.snapshot"))
+    }
+}
+
+/// What is known of a fetched feed, kept beside it as JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedNote {
+    /// The URL, for people who look into the folder.
+    pub url: String,
+    /// The server's name for this version (RFC 9110 section 8.8.3).
+    pub etag: Option<String>,
+    /// The server's time of this version, as it wrote it.
+    pub last_modified: Option<String>,
+    /// When the server last said that this is what it has, in Unix seconds.
+    pub confirmed: u64,
+}
+
+impl FeedNote {
+    /// Reads the note beside a feed; without a readable one the feed is fetched afresh.
+    pub fn read(feed: &Path) -> Option<FeedNote> {
+        serde_json::from_slice(&fs::read(note_path(feed)).ok()?).ok()
+    }
+
+    /// Writes the note beside a feed. The feed is renamed into place first: should we be killed in
+    /// between, the old note asks for a version that is gone, and the feed is fetched again.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub fn write(&self, feed: &Path) -> io::Result<()> {
+        replace_file(&note_path(feed), |out| Ok(serde_json::to_writer_pretty(out, self)?))
+    }
+}
+
+/// Where the note of a feed lies.
+fn note_path(feed: &Path) -> PathBuf {
+    feed.with_extension("json")
+}
+
+/// Writes a file beside the old one, flushes it and renames it into place.
+///
+/// # Errors
+/// If writing fails; the old file is untouched then and the new one removed.
+pub fn replace_file(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let beside = beside(path);
+    let written = write_beside(&beside, write).and_then(|()| promote(&beside, path));
+    if written.is_err() {
+        // The first failure is the one to report; a file left behind is removed at the next start.
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+/// The name under which a file is written before it takes its place.
+pub(super) fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.{BESIDE}", std::process::id()));
+    path.with_file_name(name)
+}
+
+/// Writes and flushes a file that is not in its place yet.
+pub(super) fn write_beside(
+    beside: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(1 << 16, File::create(beside)?);
+    write(&mut out)?;
+    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+}
+
+/// Renames a flushed file into its place and flushes the folder, which holds the name.
+pub(super) fn promote(beside: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(beside, path)?;
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+/// The ending of files that are not in their place yet.
+const BESIDE: &str = "part";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("zone.snapshot");
+        replace_file(&path, |out| out.write_all(b"old")).unwrap();
+        let failed = replace_file(&path, |out| {
+            out.write_all(b"new, cut sh")?;
+            Err(io::Error::other("disk full"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path()).unwrap();
+        let zone = spool.zone(&"bl.example".parse().unwrap());
+        fs::write(&zone, "whole").unwrap();
+        fs::write(zone.with_extension("snapshot.77.part"), "ha").unwrap();
+        Spool::open(folder.path()).unwrap();
+        let left: Vec<_> = fs::read_dir(folder.path().join("zones")).unwrap().collect();
+        assert_eq!(left.len(), 1);
+        assert_eq!(fs::read(&zone).unwrap(), b"whole");
+    }
+
+    #[test]
+    fn no_apex_leads_out_of_the_folder() {
+        let spool = Spool { feeds: "f".into(), zones: "z".into() };
+        for apex in ["a/b", "\\.\\./x", ".", "\\000"] {
+            let path = spool.zone(&apex.parse().unwrap());
+            assert_eq!(path.parent(), Some(Path::new("z")), "{apex}");
+        }
+    }
+
+    #[test]
+    fn a_note_is_found_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path()).unwrap();
+        let feed = spool.feed("https://feed.example/list");
+        let note = FeedNote { etag: Some("\"7\"".into()), confirmed: 9, ..FeedNote::default() };
+        note.write(&feed).unwrap();
+        assert_eq!(FeedNote::read(&feed), Some(note));
+        assert_eq!(FeedNote::read(Path::new("absent")), None);
+    }
+}

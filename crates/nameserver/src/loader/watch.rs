@@ -1,0 +1,150 @@
+//! Has the kernel tell which list files changed (inotify).
+//!
+//! Folders are watched and not files: a list that is renamed into place, or removed and written
+//! again, is another file under the same name. What is told is only a hint that it is time to look;
+//! whether a file changed is decided by its stamp, so a lost or doubled hint does no harm, and
+//! where the kernel tells nothing (network file systems) the loader looks from time to time.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask};
+
+/// What happened to a list file, or to the copy that will become one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Hint {
+    /// It is being written; a [`Hint::Closed`] will follow.
+    Writing(PathBuf),
+    /// It was written to the end, renamed into place, touched or removed.
+    Closed(PathBuf),
+    /// The kernel lost count: look at all files.
+    Lost,
+}
+
+/// Watches the folders of some files.
+#[derive(Debug)]
+pub(super) struct Watch {
+    inotify: Inotify,
+    folders: HashMap<WatchDescriptor, (PathBuf, HashSet<OsString>)>,
+    buffer: Vec<u8>,
+}
+
+impl Watch {
+    /// Watches the folders of these files.
+    ///
+    /// # Errors
+    /// If the kernel refuses: no inotify, too many watches, or no such folder.
+    pub(super) fn new<'a>(files: impl Iterator<Item = &'a Path>) -> io::Result<Watch> {
+        let inotify = Inotify::init()?;
+        let mut folders: HashMap<_, (PathBuf, HashSet<OsString>)> = HashMap::new();
+        for file in files {
+            let Some(name) = file.file_name() else { continue };
+            let folder = file.parent().filter(|p| !p.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new("."));
+            let descriptor = inotify.watches().add(folder, mask())?;
+            // Two spellings of one folder have one descriptor; the first spelling stands for both,
+            // and the paths that are told are compared by the loader after the same rule.
+            let (_, names) =
+                folders.entry(descriptor).or_insert_with(|| (folder.to_owned(), HashSet::new()));
+            names.insert(name.to_owned());
+        }
+        Ok(Watch { inotify, folders, buffer: vec![0; 16 * 1024] })
+    }
+
+    /// Waits until something happens and tells it.
+    ///
+    /// # Errors
+    /// If the kernel fails; it is no use to ask again then.
+    pub(super) fn wait(&mut self) -> io::Result<Vec<Hint>> {
+        loop {
+            let mut hints = Vec::new();
+            for event in self.inotify.read_events_blocking(&mut self.buffer)? {
+                if event.mask.contains(EventMask::Q_OVERFLOW) {
+                    hints.push(Hint::Lost);
+                    continue;
+                }
+                let Some((folder, names)) = self.folders.get(&event.wd) else { continue };
+                let Some(name) = event.name else { continue };
+                let Some(own) = list_of(name, names) else { continue };
+                let path = folder.join(own);
+                hints.push(if event.mask.contains(EventMask::MODIFY) {
+                    Hint::Writing(path)
+                } else {
+                    Hint::Closed(path)
+                });
+            }
+            if !hints.is_empty() {
+                return Ok(hints);
+            }
+        }
+    }
+}
+
+/// The list that a name in its folder means: itself, or as rsync writes it before it renames it,
+/// `.list.Xa72bQ`.
+fn list_of<'a>(name: &OsStr, lists: &'a HashSet<OsString>) -> Option<&'a OsStr> {
+    if let Some(list) = lists.get(name) {
+        return Some(list);
+    }
+    let hidden = name.as_encoded_bytes().strip_prefix(b".")?;
+    let (list, _) = hidden.split_at(hidden.iter().rposition(|&b| b == b'.')?);
+    lists.iter().find(|l| l.as_encoded_bytes() == list).map(OsString::as_os_str)
+}
+
+/// What is asked of the kernel.
+fn mask() -> WatchMask {
+    WatchMask::MODIFY
+        | WatchMask::CLOSE_WRITE
+        | WatchMask::MOVED_TO
+        | WatchMask::MOVED_FROM
+        | WatchMask::CREATE
+        | WatchMask::DELETE
+        | WatchMask::ATTRIB
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Waits until a file was closed, and returns what was told until then.
+    fn until_closed(watch: &mut Watch, path: &Path) -> Vec<Hint> {
+        let mut all = Vec::new();
+        while !all.contains(&Hint::Closed(path.to_owned())) {
+            all.extend(watch.wait().unwrap());
+        }
+        all
+    }
+
+    #[test]
+    fn a_file_is_seen_when_it_is_written_renamed_or_not_there_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list");
+        let mut watch = Watch::new([path.as_path()].into_iter()).unwrap();
+        fs::write(folder.path().join("other"), "x").unwrap();
+        fs::write(&path, "192.0.2.1\n").unwrap();
+        let hints = until_closed(&mut watch, &path);
+        assert!(hints.iter().all(|h| *h != Hint::Closed(folder.path().join("other"))));
+
+        let beside = folder.path().join("beside");
+        fs::write(&beside, "192.0.2.2\n").unwrap();
+        fs::rename(&beside, &path).unwrap();
+        until_closed(&mut watch, &path);
+    }
+
+    #[test]
+    fn what_rsync_writes_first_belongs_to_its_list() {
+        let lists = HashSet::from([OsString::from("a.txt")]);
+        let check = |name: &str, expect: bool| {
+            assert_eq!(list_of(OsStr::new(name), &lists).is_some(), expect, "{name}");
+        };
+        check("a.txt", true);
+        check(".a.txt.Xa72bQ", true);
+        check(".a.txt", false);
+        check("b.txt", false);
+        check(".b.txt.Xa72bQ", false);
+    }
+}
