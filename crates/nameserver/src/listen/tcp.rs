@@ -141,45 +141,49 @@ async fn converse(mut stream: TcpStream, peer: SocketAddr, _place: Place, servic
 
 /// What comes next on a connection.
 enum Next {
-    /// More bytes were read.
+    /// A whole message, or more.
     Read,
     /// Nothing: the client or the server has ended, or the client took too long.
     End,
 }
 
-/// Reads more bytes of the message that `inbox` begins with, or of the next one.
+/// Reads until `inbox` holds a whole message.
 async fn read(stream: &mut TcpStream, inbox: &mut Vec<u8>, service: &Service) -> io::Result<Next> {
-    if inbox.is_empty() {
-        // Waiting costs no buffer: idle connections are many.
-        let idle = timeout(service.config.idle, stream.readable());
-        tokio::select! {
+    let idle = Instant::now() + service.config.idle;
+    while inbox.is_empty() {
+        let ready = tokio::select! {
             biased;
+            ready = timeout_at(idle, stream.readable()) => ready,
             () = service.stop.cancelled() => return Ok(Next::End),
-            ready = idle => match ready {
-                Ok(ready) => ready?,
-                Err(_) => return Ok(Next::End),
-            },
+        };
+        let Ok(ready) = ready else { return Ok(Next::End) };
+        ready?;
+        inbox.reserve(READ_BYTES);
+        match stream.try_read_buf(inbox) {
+            Ok(0) => return Ok(Next::End),
+            Ok(_) => {}
+            // Nothing came after all. Waiting costs no buffer: idle connections are many.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => release(inbox),
+            Err(error) => return Err(error),
         }
     }
     // A limit for the whole message, not for each piece: bytes that trickle in must not extend it.
     let deadline = Instant::now() + service.config.message;
-    loop {
+    while missing(inbox) > 0 {
         // Memory follows what has come, not what a length promises.
         inbox.reserve(missing(inbox).clamp(READ_BYTES, 4 * READ_BYTES));
-        let more = timeout_at(deadline, stream.read_buf(inbox));
         let read = tokio::select! {
             biased;
-            more = more => more,
+            read = timeout_at(deadline, stream.read_buf(inbox)) => read,
             // The query is not whole, so nobody waits for its answer yet.
             () = service.stop.cancelled() => return Ok(Next::End),
         };
         match read {
             Ok(Ok(0)) | Err(_) => return Ok(Next::End),
-            Ok(Err(error)) => return Err(error),
-            Ok(Ok(_)) if missing(inbox) == 0 => return Ok(Next::Read),
-            Ok(Ok(_)) => {}
-        }
+            Ok(result) => result?,
+        };
     }
+    Ok(Next::Read)
 }
 
 /// How many bytes the message that `inbox` begins with still lacks.
