@@ -50,13 +50,18 @@ impl Cover {
         union: &mut impl FnMut(u32, u32) -> u32,
     ) -> Cover {
         let value = match (overlap, self.len) {
-            (Overlap::AllOfClass, Some(outer)) if outer.div_ceil(8) == len.div_ceil(8) => {
+            (Overlap::AllOfClass, Some(outer)) if class(outer) == class(len) => {
                 together(self.value, value, union)
             }
             _ => value,
         };
         Cover { value, len: Some(len) }
     }
+}
+
+/// The octets that rbldnsd expands a network of this prefix length to: at least one.
+fn class(len: u8) -> u8 {
+    len.div_ceil(8).max(1)
 }
 
 /// The value of two equal networks: both, unless one of them excludes.

@@ -91,13 +91,15 @@ impl NamesIndex {
         let depth = self.hash_suffixes(name, &mut hashes);
         let patched = self.patch.is_some();
         let mut found = NameFound::default();
+        let mut excluded = false;
         if count <= depth && (patched || self.depths >> count & 1 != 0) {
             let record = self.record(name.suffix(count), hashes[count]);
             found.parent = record.parent;
             found.labels = count as u8;
             match record.exact {
                 Say::Listed(value) => return NameFound { value, ..found },
-                Say::Excluded => return found,
+                Say::Excluded if record.below != Say::Nothing => return found,
+                Say::Excluded => excluded = true,
                 Say::Nothing => {}
             }
         }
@@ -107,6 +109,8 @@ impl NamesIndex {
                 continue;
             }
             match self.record(name.suffix(labels), hashes[labels]).below {
+                // Only the name itself is excluded: those below it are listed, so it exists.
+                Say::Listed(_) if excluded => return NameFound { parent: true, ..found },
                 Say::Listed(value) => return NameFound { value, labels: labels as u8, ..found },
                 Say::Excluded => return found,
                 Say::Nothing => {}
