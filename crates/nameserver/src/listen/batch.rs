@@ -447,6 +447,23 @@ mod tests {
     }
 
     #[test]
+    fn a_given_socket_for_both_families_answers_ipv4_from_the_address_that_was_asked() {
+        let both = socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::DGRAM, None).unwrap();
+        both.set_only_v6(false).unwrap();
+        both.bind(&SocketAddr::from(([0_u16; 8], 0)).into()).unwrap();
+        let server = &UdpSocket::from(both);
+        socket::prepare_udp(server, 1 << 16).unwrap();
+        let asked = SocketAddr::from(([127, 0, 0, 2], server.local_addr().unwrap().port()));
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.send_to(b"hello", asked).unwrap();
+        let mut batch = Datagrams::new();
+        assert_eq!(echo(&mut batch, server, PacketInfo::Wildcard, Wait::ForOne), 1);
+        let sender = batch.parts().0.iter().next().map(|(_, address)| address);
+        assert_eq!(sender, Some(IpAddr::from([127, 0, 0, 1])), "known as IPv4");
+        assert_eq!(client.recv_from(&mut [0; 16]).unwrap().1, asked);
+    }
+
+    #[test]
     fn senders_are_told_with_their_address() {
         let server = &socket::bind_udp("127.0.0.1:0".parse().unwrap(), 1, 1 << 16).unwrap()[0];
         let client = UdpSocket::bind("127.0.0.3:0").unwrap();
