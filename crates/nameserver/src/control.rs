@@ -248,10 +248,19 @@ pub fn ask(path: &Path, request: &Request) -> Result<Answer, ControlError> {
         _ => ControlError::Ask { path: path.into(), source },
     })?;
     let fail = |source| ControlError::Ask { path: path.into(), source };
+    let patience = match request {
+        Request::Status | Request::ReopenLogs => Some(ANSWER_TIME),
+        // A large list takes its time.
+        Request::Reload(_) => None,
+    };
+    stream.set_read_timeout(patience).map_err(fail)?;
     writeln!(stream, "{request}").map_err(fail)?;
     let mut line = String::new();
-    BufReader::new(stream).read_line(&mut line).map_err(fail)?;
-    serde_json::from_str(&line).map_err(|source| ControlError::Answer { path: path.into(), source })
+    match BufReader::new(stream).read_line(&mut line).map_err(fail)? {
+        0 => Err(fail(io::ErrorKind::UnexpectedEof.into())),
+        _ => serde_json::from_str(&line)
+            .map_err(|source| ControlError::Answer { path: path.into(), source }),
+    }
 }
 
 impl FromStr for Request {
@@ -349,6 +358,8 @@ const CONNECTIONS: usize = 16;
 const BACKLOG: i32 = 16;
 /// Longest request: a name of 255 bytes takes at most four times as many in text.
 const LINE_BYTES: u64 = 2_048;
+/// How long a client waits for what a server has at hand.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// How long a client may take to send its line, and to take the answer.
 const LINE_TIME: Duration = Duration::from_secs(5);
 

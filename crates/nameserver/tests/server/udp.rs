@@ -149,6 +149,19 @@ fn what_has_arrived_before_a_stop_is_answered() {
 }
 
 #[test]
+fn a_stopped_server_leaves_its_port_to_the_next() {
+    let mut server = TestServer::start(config());
+    let address = server.address();
+    server.stop();
+    let mut config = config();
+    config.listen.addresses = vec![Address::required(address)];
+    let next = TestServer::start(config);
+    let socket = client(address);
+    assert_eq!(ask(&socket, &query(1, "2.0.0.127.bl.example", A)), (1, 0, 1));
+    assert_eq!(next.running().tcp_addresses(), [address]);
+}
+
+#[test]
 fn a_socket_from_systemd_outlives_the_server() {
     let systemds = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = systemds.local_addr().unwrap();
