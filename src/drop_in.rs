@@ -1,42 +1,44 @@
-//! Other programs whose place Repute takes, by the name it is called by.
-//!
-//! An existing unit file and existing data keep working when the old program's path leads here, or
-//! when the program's name stands in front of its arguments.
-
-use std::ffi::{OsStr, OsString};
-use std::path::Path;
+//! Programs whose place Repute can take, under their own names and options.
 
 pub(crate) mod rbldnsd;
 
-/// The arguments for rbldnsd, if it is rbldnsd that was called: `rbldnsd ...` or
-/// `repute rbldnsd ...`.
+use std::ffi::OsString;
+use std::path::Path;
+
+/// Returns the arguments meant for rbldnsd, if this is called by that name (`/usr/sbin/rbldnsd`, a
+/// link to us) or with that word as its first argument.
 pub(crate) fn arguments_of_rbldnsd(
     arguments: &[OsString],
-) -> Option<impl Iterator<Item = OsString>> {
-    let is_rbldnsd = |word: &OsString| Path::new(word).file_name() == Some(OsStr::new("rbldnsd"));
-    let skip = match arguments {
-        [program, ..] if is_rbldnsd(program) => 1,
-        [_, first, ..] if first == "rbldnsd" => 2,
-        _ => return None,
+) -> Option<impl Iterator<Item = OsString> + use<>> {
+    let called = arguments.first().and_then(|program| Path::new(program).file_name());
+    let taken = if called.is_some_and(|name| name == RBLDNSD) {
+        1
+    } else if arguments.get(1).is_some_and(|word| word == RBLDNSD) {
+        2
+    } else {
+        return None;
     };
-    Some(arguments.iter().skip(skip).cloned().collect::<Vec<_>>().into_iter())
+    Some(arguments[taken..].to_vec().into_iter())
 }
+
+/// The name rbldnsd is called by.
+const RBLDNSD: &str = "rbldnsd";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn rest(line: &str) -> Option<Vec<OsString>> {
+        let arguments: Vec<_> = line.split(' ').map(OsString::from).collect();
+        arguments_of_rbldnsd(&arguments).map(Iterator::collect)
+    }
+
     #[test]
-    fn rbldnsd_is_known_by_its_name_or_first_argument() {
-        let check = |typed: &str, expect: Option<&str>| {
-            let words: Vec<OsString> = typed.split(' ').map(OsString::from).collect();
-            let rest = arguments_of_rbldnsd(&words)
-                .map(|a| a.map(|w| w.into_string().unwrap()).collect::<Vec<_>>().join(" "));
-            assert_eq!(rest.as_deref(), expect, "{typed}");
-        };
-        check("/usr/sbin/rbldnsd -n -b 127.0.0.1", Some("-n -b 127.0.0.1"));
-        check("repute rbldnsd -h", Some("-h"));
-        check("repute serve rbldnsd", None);
-        check("repute", None);
+    fn the_name_or_the_first_word_decides() {
+        assert_eq!(rest("/usr/sbin/rbldnsd -n x").unwrap(), ["-n", "x"]);
+        assert_eq!(rest("/usr/bin/repute rbldnsd -n x").unwrap(), ["-n", "x"]);
+        assert_eq!(rest("rbldnsd").unwrap(), [""; 0]);
+        assert_eq!(rest("/usr/bin/repute serve rbldnsd"), None);
+        assert_eq!(rest("repute"), None);
     }
 }

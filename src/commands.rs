@@ -1,0 +1,22 @@
+//! What was typed becomes what is done: one module for each command.
+
+mod config;
+mod reload;
+mod serve;
+mod status;
+mod zone;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Verdict;
+
+/// Runs a command.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<Verdict> {
+    let config = cli.config.as_deref();
+    match cli.command {
+        Command::Serve => serve::run(config),
+        Command::Status(args) => status::run(config, &args),
+        Command::Reload(args) => reload::run(config, &args),
+        Command::Zone(command) => zone::run(config, command),
+        Command::Config(command) => self::config::run(config, &command),
+    }
+}

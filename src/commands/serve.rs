@@ -1,0 +1,159 @@
+//! `repute serve`: the list server, from the first socket to the last answer.
+//!
+//! The order matters: sockets are bound while the process may still be root, root is given up before
+//! the first byte of a list is read, and answers begin when all lists are loaded.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use repute_dnsxl::Name;
+use repute_nameserver::Zones;
+use repute_nameserver::listen::Given;
+use repute_nameserver::loader::{Loader, Remote, memory};
+use repute_nameserver::server::{Parts, Running, Server};
+use repute_nameserver::status::{StatusBoard, ZoneStatus};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::config::{Config, Origin};
+use crate::exit::Verdict;
+use crate::systemd::Notify;
+use crate::{first_start, privilege, telemetry};
+
+/// Serves until it is told to stop.
+pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
+    let started = Instant::now();
+    // Descriptors that systemd passed are taken before any other is opened.
+    let given = given_sockets()?;
+    memory::prepare();
+    let config = Config::find(path)?;
+    telemetry::start(config.process.log_level, config.process.log_format);
+    let notify = Notify::from_environment();
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("cannot wait for signals")?;
+    let first = match config.origin {
+        Origin::BuiltIn => first_start::write_lists(&config.process.data_dir)?,
+        Origin::File(_) => false,
+    };
+
+    let bound = Server::bind(config.server.clone(), given)?;
+    if let Some(user) = &config.process.user {
+        privilege::become_user(user)?;
+    }
+    let zones = Arc::new(ArcSwap::from_pointee(Zones::new(config.identity.clone())));
+    let board = Arc::new(StatusBoard::new());
+    let loader = Loader::start(config.loader.clone(), Arc::clone(&zones), Arc::clone(&board))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .context("cannot start the control threads")?;
+    let running = bound.start(Parts {
+        zones,
+        board: Arc::clone(&board),
+        reload: Arc::new(loader.remote()),
+        runtime: runtime.handle().clone(),
+    })?;
+    let welcome = Welcome { config: &config, running: &running, zones: board.zones(), first };
+    welcome.write(&mut std::io::stdout().lock())?;
+    let summary = format!("{} zones at {}", welcome.zones.len(), list(running.udp_addresses()));
+    notify.ready(&summary);
+    tracing::info!("ready after {} ms: {summary}", started.elapsed().as_millis());
+
+    wait(&mut signals, &loader.remote(), &running, &notify, &summary);
+    notify.stopping();
+    tracing::info!("stopping");
+    runtime.block_on(running.stop());
+    drop(loader);
+    Ok(Verdict::Yes)
+}
+
+/// Waits for the signal to stop; on the way there, reloads when asked.
+fn wait(signals: &mut Signals, loader: &Remote, running: &Running, notify: &Notify, summary: &str) {
+    for signal in signals.forever() {
+        if signal != SIGHUP {
+            return;
+        }
+        tracing::info!("reloading on SIGHUP");
+        notify.reloading();
+        running.reopen_logs();
+        loader.reload_soon();
+        // The old lists are answered from meanwhile: for systemd that is ready.
+        notify.ready(summary);
+    }
+}
+
+/// The sockets that systemd opened for us.
+fn given_sockets() -> anyhow::Result<Given> {
+    let variable = |name| std::env::var(name).ok();
+    Ok(Given::from_systemd(
+        std::process::id(),
+        variable("LISTEN_PID").as_deref(),
+        variable("LISTEN_FDS").as_deref(),
+        variable("LISTEN_FDNAMES").as_deref(),
+    )?)
+}
+
+/// What is said when the server is ready.
+struct Welcome<'a> {
+    config: &'a Config,
+    running: &'a Running,
+    zones: Vec<ZoneStatus>,
+    first: bool,
+}
+
+impl Welcome<'_> {
+    /// Says what is served, how to try it, and where to look.
+    fn write(&self, out: &mut impl Write) -> std::io::Result<()> {
+        let version = env!("CARGO_PKG_VERSION");
+        let addresses = self.running.udp_addresses();
+        writeln!(out, "repute {version} answers at {}", list(addresses))?;
+        let width = self.zones.iter().map(|z| z.name.to_string().len()).max().unwrap_or(0);
+        for zone in &self.zones {
+            let name = zone.name.to_string();
+            if zone.health.answers() {
+                let faults = match zone.faults {
+                    0 => String::new(),
+                    n => format!(", {n} faulty lines left out"),
+                };
+                writeln!(out, "  {name:<width$}  {:>9} entries{faults}", zone.entries)?;
+            } else {
+                let why = zone.last_error.as_deref().unwrap_or("waiting for its feed");
+                writeln!(out, "  {name:<width$}  not served: {why}")?;
+            }
+        }
+        if let (Some(zone), Some(address)) = (self.zones.first(), addresses.first()) {
+            writeln!(out, "try      {}", self.dig(&zone.name, *address))?;
+        }
+        if self.config.origin == Origin::BuiltIn {
+            let verb = if self.first { "were written to" } else { "are in" };
+            let folder = self.config.process.data_dir.display();
+            writeln!(out, "lists    {verb} ./{folder}: edit one, and the answer changes")?;
+        }
+        if let Some(http) = self.running.http_address() {
+            writeln!(out, "metrics  http://{http}/metrics, status http://{http}/status")?;
+        }
+        out.flush()
+    }
+
+    /// A question that has an answer.
+    fn dig(&self, apex: &Name, address: SocketAddr) -> String {
+        let shipped = match self.config.origin {
+            Origin::BuiltIn => first_start::first_entry(&self.config.process.data_dir),
+            Origin::File(_) => None,
+        };
+        let listed = shipped.and_then(|entry| entry.parse::<std::net::Ipv4Addr>().ok());
+        let [a, b, c, d] = listed.map_or([127, 0, 0, 2], |a| a.octets());
+        format!("dig @{} -p {} {d}.{c}.{b}.{a}.{apex} A", address.ip(), address.port())
+    }
+}
+
+/// Addresses as people write them.
+fn list(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
+}

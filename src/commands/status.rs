@@ -1,0 +1,91 @@
+//! `repute status`: what the running server serves, and how busy it is.
+
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::bail;
+use repute_nameserver::control::{Answer, Request, ask};
+use repute_nameserver::report::Report;
+
+use crate::cli::StatusArgs;
+use crate::config::Config;
+use crate::exit::Verdict;
+
+/// Asks the server and shows its answer. `No` if a zone is not served.
+pub(super) fn run(path: Option<&Path>, args: &StatusArgs) -> anyhow::Result<Verdict> {
+    let config = Config::find(path)?;
+    let report = match ask(&config.process.control, &Request::Status)? {
+        Answer::Status(report) => *report,
+        Answer::Error(reason) => bail!(reason),
+        Answer::Reloaded(_) | Answer::Done => bail!("the server answers something else"),
+    };
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        serde_json::to_writer_pretty(&mut out, &report)?;
+        writeln!(out)?;
+    } else {
+        show(&report, &mut out)?;
+    }
+    Ok(if report.silent_zones().next().is_some() { Verdict::No } else { Verdict::Yes })
+}
+
+/// Writes the report for people.
+fn show(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
+    let up = Duration::from_secs(report.time.saturating_sub(report.started_at));
+    let addresses: Vec<_> = report.udp_addresses.iter().map(ToString::to_string).collect();
+    writeln!(
+        out,
+        "repute {}, up {}, {} MiB, {:.0} queries/s, at {}",
+        report.version,
+        span(up),
+        report.memory_bytes >> 20,
+        report.queries_per_second,
+        addresses.join(" ")
+    )?;
+    let width = report.zones.iter().map(|z| z.name.len()).max().unwrap_or(0).max(4);
+    writeln!(
+        out,
+        "{:<width$} {:<8} {:>11} {:>10} {:>9} {:>9}  last error",
+        "zone", "state", "entries", "serial", "KiB", "queries/s"
+    )?;
+    for zone in &report.zones {
+        writeln!(
+            out,
+            "{:<width$} {:<8} {:>11} {:>10} {:>9} {:>9.0}  {}",
+            zone.name,
+            zone.health.label(),
+            zone.entries,
+            zone.serial,
+            zone.image_bytes >> 10,
+            zone.queries_per_second,
+            zone.last_error.as_deref().unwrap_or("-")
+        )?;
+    }
+    Ok(())
+}
+
+/// A span of time in its two largest units.
+fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60) {
+        (0, 0, 0, s) => format!("{s} s"),
+        (0, 0, m, s) => format!("{m} min {s} s"),
+        (0, h, m, _) => format!("{h} h {m} min"),
+        (d, h, _, _) => format!("{d} d {h} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_short() {
+        let check = |s: u64, expect: &str| assert_eq!(span(Duration::from_secs(s)), expect);
+        check(9, "9 s");
+        check(61, "1 min 1 s");
+        check(3_660, "1 h 1 min");
+        check(90_000, "1 d 1 h");
+    }
+}

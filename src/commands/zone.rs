@@ -1,0 +1,27 @@
+//! `repute zone`: looking into lists without a server.
+//!
+//! Every command reads its lists the way the loader does, so what is seen here is what is served.
+
+mod check;
+mod export;
+mod lookup;
+mod subject;
+
+use std::path::Path;
+
+use crate::cli::ZoneCommand;
+use crate::exit::Verdict;
+
+/// Runs one of them.
+pub(super) fn run(config: Option<&Path>, command: ZoneCommand) -> anyhow::Result<Verdict> {
+    match command {
+        ZoneCommand::Check { what, list } => check::run(config, &what, &list),
+        ZoneCommand::Build { subject, output } => export::build(config, &subject, &output),
+        ZoneCommand::Export { subject, format, output } => {
+            let _ = (subject, format, output);
+            anyhow::bail!("wait")
+        }
+        ZoneCommand::Lookup { target, what, list } => lookup::run(config, &target, &what, &list),
+        ZoneCommand::Diff { .. } => anyhow::bail!("wait"),
+    }
+}

@@ -1,0 +1,52 @@
+//! `repute zone build` and `repute zone export`: a list as a snapshot, or in another's format.
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use repute_nameserver::loader::Built;
+use repute_nameserver::loader::spool::replace_file;
+use repute_zone::{Zone, snapshot};
+
+use super::subject::Subject;
+use crate::cli::SubjectArgs;
+use crate::exit::Verdict;
+
+/// Writes a list as a snapshot: beside the old one, and then in its place.
+pub(super) fn build(
+    config: Option<&Path>,
+    args: &SubjectArgs,
+    output: &Path,
+) -> anyhow::Result<Verdict> {
+    let zone = zone(config, args)?;
+    replace_file(output, |out| snapshot::encode(&zone, out))
+        .with_context(|| format!("cannot write {}", output.display()))?;
+    let size = output.metadata().map_or(0, |m| m.len());
+    eprintln!(
+        "{}: `{}` with {} entries, serial {}, {} KiB",
+        output.display(),
+        zone.apex(),
+        zone.entries(),
+        zone.serial(),
+        size >> 10
+    );
+    Ok(Verdict::Yes)
+}
+
+/// Reads the one list that was named. What would not be served is not passed on either.
+fn zone(config: Option<&Path>, args: &SubjectArgs) -> anyhow::Result<Zone> {
+    let subject = Subject::find_one(config, &args.what, &args.list)?;
+    let built = subject.build(None).with_context(|| subject.name.clone())?;
+    let faults = built.fault_count();
+    let Built { zone, refusals, .. } = built;
+    if let Some(refusal) = refusals.first() {
+        bail!("{} is refused: {refusal}; `repute zone check` shows more", subject.name);
+    }
+    if faults > 0 {
+        eprintln!(
+            "{}: {faults} faulty lines are left out; `repute zone check` shows them",
+            subject.name
+        );
+    }
+    Ok(zone)
+}

@@ -1,0 +1,144 @@
+//! The configuration: what is written becomes what is meant.
+//!
+//! ```text
+//!  text ── toml, serde ──> FileConfig (as written) ── meaning ──> Config (as used)
+//!             └─ unknown key, wrong value ─┴─ what does not fit together ──> ConfigError with its place
+//! ```
+//! A value that is wrong by itself fails while it is read, one that is wrong beside another fails
+//! after; both point at file, line and column. Nothing here is opened but the file itself.
+
+mod file;
+mod meaning;
+mod picture;
+mod value;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use repute_nameserver::loader::LoaderConfig;
+use repute_nameserver::{Identity, server};
+
+pub(crate) use file::{FileLogFormat as LogFormat, FileLogLevel as LogLevel};
+pub(crate) use meaning::{zone_of_files, zone_of_snapshot};
+pub(crate) use picture::Picture;
+
+use file::FileConfig;
+
+/// The configuration as it is used.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// Where it was read.
+    pub(crate) origin: Origin,
+    /// User, folder and log of the process.
+    pub(crate) process: ProcessConfig,
+    /// Sockets, pages, control socket and query log.
+    pub(crate) server: server::Config,
+    /// What the server says of itself in DNS.
+    pub(crate) identity: Identity,
+    /// Which zones there are, and how they are kept fresh.
+    pub(crate) loader: LoaderConfig,
+}
+
+/// Where a configuration was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// In this file.
+    File(PathBuf),
+    /// Nowhere: it is built in, for the first try.
+    BuiltIn,
+}
+
+/// User, folder and log of the process.
+#[derive(Clone, Debug)]
+pub(crate) struct ProcessConfig {
+    /// Whom to become, if anybody.
+    pub(crate) user: Option<UserName>,
+    /// Folder for what must survive a restart.
+    pub(crate) data_dir: PathBuf,
+    /// Socket for `repute status` and `repute reload`.
+    pub(crate) control: PathBuf,
+    /// The least important messages that are logged.
+    pub(crate) log_level: LogLevel,
+    /// How messages are written.
+    pub(crate) log_format: LogFormat,
+}
+
+/// A user and a group, by name or number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UserName {
+    /// The user.
+    pub(crate) user: String,
+    /// The group; `None` means the user's own.
+    pub(crate) group: Option<String>,
+}
+
+impl Config {
+    /// Reads the file that was named, else the usual one if it is there, else takes the built-in
+    /// configuration.
+    pub(crate) fn find(named: Option<&Path>) -> anyhow::Result<Config> {
+        let usual = Path::new(USUAL_FILE);
+        let path = match named {
+            Some(path) => path,
+            None if usual.exists() => usual,
+            None => return Config::parse(BUILT_IN, Origin::BuiltIn).map_err(anyhow::Error::from),
+        };
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the configuration {}", path.display()))?;
+        Ok(Config::parse(&text, Origin::File(path.to_owned()))?)
+    }
+
+    /// Reads a configuration from text.
+    pub(crate) fn parse(text: &str, origin: Origin) -> Result<Config, ConfigError> {
+        let shown = match &origin {
+            Origin::File(path) => path.display().to_string(),
+            Origin::BuiltIn => "the built-in configuration".to_owned(),
+        };
+        let written =
+            read(text).map_err(|(span, message)| ConfigError::new(&shown, text, span, &message))?;
+        meaning::config(written, origin)
+            .map_err(|fault| ConfigError::new(&shown, text, fault.span, &fault.message))
+    }
+}
+
+/// Reads TOML as the structs of `file`; a failure has its place, if it has one, and what to say.
+fn read(text: &str) -> Result<FileConfig, (std::ops::Range<usize>, String)> {
+    let deserializer = toml::Deserializer::parse(text).map_err(|error| {
+        (error.span().unwrap_or_default(), format!("not TOML: {}", error.message()))
+    })?;
+    serde_path_to_error::deserialize(deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        let message = match path.as_str() {
+            "." => inner.message().to_owned(),
+            path => format!("{path}: {}", inner.message()),
+        };
+        (inner.span().unwrap_or_default(), message)
+    })
+}
+
+/// A configuration that cannot be used: what is wrong, and where.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct ConfigError(String);
+
+impl ConfigError {
+    /// Shows a fault in its place.
+    fn new(file: &str, text: &str, span: std::ops::Range<usize>, message: &str) -> ConfigError {
+        let (line, column, shown, width) = picture::place(text, span);
+        // A table is shown by its first line; a caret under the whole header says no more.
+        let picture = Picture { file, line, column, text: shown, width, message };
+        ConfigError(picture.to_string())
+    }
+}
+
+/// Where a configuration lies on a server.
+const USUAL_FILE: &str = "/etc/repute/repute.toml";
+
+/// What runs without a configuration.
+const BUILT_IN: &str = include_str!("../examples/lists/repute.toml");
+
+/// The annotated configuration that `repute config example` prints.
+pub(crate) const EXAMPLE: &str = include_str!("../etc/repute.toml");
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,371 @@
+//! What a written configuration means.
+//!
+//! Values are parsed already; here they are looked at together, defaults that depend on other keys
+//! are put in, and paths are made whole. What does not fit together is a [`Fault`] with the place of
+//! the table it is in.
+
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use repute_dnsxl::{Name, Polarity};
+use repute_nameserver::listen::{self, Address, Workers, tcp};
+use repute_nameserver::loader::{
+    Content, FeedConfig, Format, LoaderConfig, SoaConfig, SourceConfig, SourceOrigin, ZoneConfig,
+};
+use repute_nameserver::query_log::{self, Destination, Queries};
+use repute_nameserver::{Identity, http, server};
+use repute_zone::format::table::{TableKind, TableOptions};
+use repute_zone::guard::Guards;
+use repute_zone::{DatasetKind, Dialect};
+use toml::Spanned;
+
+use super::file::{
+    FileConfig, FileFormat, FileGuards, FileLogFormat, FileNameserver, FilePolarity, FileQueryLog,
+    FileQueryLogQueries, FileServer, FileSoa, FileSource, FileZone,
+};
+use super::value::Separator;
+use super::{Config, Origin, ProcessConfig, UserName};
+
+/// What does not fit together, and where.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    /// The bytes of the table it is in.
+    pub(super) span: Range<usize>,
+    /// What is wrong and what was expected.
+    pub(super) message: String,
+}
+
+/// Makes the whole configuration.
+pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Fault> {
+    let folder = match &origin {
+        Origin::File(path) => path.parent().unwrap_or(Path::new("")).to_owned(),
+        Origin::BuiltIn => PathBuf::new(),
+    };
+    let process = process(&written.server, &folder);
+    let mut seen = HashSet::new();
+    let mut zones = Vec::with_capacity(written.zone.len());
+    for zone in written.zone {
+        let span = header(zone.span());
+        let zone = zone.into_inner();
+        if !seen.insert(zone.apex.0.clone()) {
+            return Err(Fault { span, message: format!("zone `{}` is there twice", zone.apex.0) });
+        }
+        let minimal = written.nameserver.minimal_responses;
+        zones.push(ZoneConfig {
+            name_servers_in_answers: !minimal,
+            ..self::zone(zone, span, &folder)?
+        });
+    }
+    if zones.len() > usize::from(u16::MAX) {
+        return Err(Fault { span: 0..0, message: "more than 65,535 zones".into() });
+    }
+    let loader = LoaderConfig {
+        zones,
+        acl: optional(&written.nameserver.acl, &folder),
+        data_dir: process.data_dir.clone(),
+        watch: written.loader.watch,
+        check_interval: written.loader.check_interval.0,
+        settle: written.loader.settle.0,
+        max_unpacked: written.loader.max_unpacked.0,
+    };
+    let server = server(&written.server, &written.nameserver, &process, &folder);
+    Ok(Config { origin, process, server, identity: identity(written.nameserver), loader })
+}
+
+/// What `[server]` says of the process.
+fn process(written: &FileServer, folder: &Path) -> ProcessConfig {
+    let data_dir = folder.join(&written.data_dir);
+    ProcessConfig {
+        user: (!written.user.is_empty()).then(|| UserName {
+            user: written.user.clone(),
+            group: (!written.group.is_empty()).then(|| written.group.clone()),
+        }),
+        control: optional(&written.control, folder).unwrap_or_else(|| data_dir.join("control")),
+        data_dir,
+        log_level: written.log_level,
+        log_format: written.log_format,
+    }
+}
+
+/// What `[server]` and `[nameserver]` say of sockets and logs.
+fn server(
+    written: &FileServer,
+    answers: &FileNameserver,
+    process: &ProcessConfig,
+    folder: &Path,
+) -> server::Config {
+    let workers = NonZeroUsize::new(written.workers).map_or(Workers::PerCore, Workers::Count);
+    let tcp = tcp::Config {
+        connections: answers.tcp_connections,
+        connections_per_client: answers.tcp_connections_per_client,
+        idle: answers.tcp_idle.0,
+        ..tcp::Config::default()
+    };
+    server::Config {
+        listen: listen::Config {
+            addresses: written.listen.iter().map(|a| address(a.0.0)).collect(),
+            workers,
+            receive_buffer: usize::try_from(written.receive_buffer.0).unwrap_or(usize::MAX),
+            tcp,
+        },
+        http: http::Config { address: written.metrics.0, ..http::Config::default() },
+        control: Some(process.control.clone()),
+        query_log: query_log(&answers.query_log, folder),
+    }
+}
+
+/// An address to serve. A machine without IPv6 has no IPv6 loopback address, and needs none.
+fn address(socket: SocketAddr) -> Address {
+    if socket.ip() == IpAddr::V6(Ipv6Addr::LOCALHOST) {
+        Address::if_available(socket)
+    } else {
+        Address::required(socket)
+    }
+}
+
+/// `[nameserver.query-log]`.
+fn query_log(written: &FileQueryLog, folder: &Path) -> query_log::Config {
+    query_log::Config {
+        queries: match written.queries {
+            FileQueryLogQueries::Off => Queries::Off,
+            FileQueryLogQueries::Hits => Queries::Hits,
+            FileQueryLogQueries::Errors => Queries::Errors,
+            FileQueryLogQueries::All => Queries::All,
+        },
+        sample: written.sample,
+        format: match written.format {
+            FileLogFormat::Text => query_log::Format::Text,
+            FileLogFormat::Json => query_log::Format::Json,
+        },
+        destination: match written.destination.to_str() {
+            Some("" | "stdout") => Destination::Stdout,
+            Some("syslog") => Destination::Syslog("/dev/log".into()),
+            Some(_) | None => Destination::File(folder.join(&written.destination)),
+        },
+    }
+}
+
+/// What `[nameserver]` says of the server itself.
+fn identity(written: FileNameserver) -> Identity {
+    let some = |text: String| (!text.is_empty()).then_some(text);
+    Identity {
+        version: some(written.version),
+        hostname: some(written.hostname),
+        server_id: some(written.server_id),
+        edns_size: written.edns_size,
+        dialect: Dialect::Native,
+    }
+}
+
+/// `[[zone]]`.
+fn zone(written: FileZone, span: Range<usize>, folder: &Path) -> Result<ZoneConfig, Fault> {
+    let apex = written.apex.0;
+    let fault = |message: String| Fault { span: span.clone(), message };
+    let snapshot = optional(&written.snapshot, folder);
+    let content = match (snapshot, written.source.is_empty()) {
+        (Some(path), true) => Content::Snapshot(path),
+        (None, false) => Content::Lists(
+            written.source.into_iter().map(|s| source(s, folder)).collect::<Result<_, _>>()?,
+        ),
+        (Some(_), false) => {
+            return Err(fault(format!("zone `{apex}`: either `snapshot` or sources, not both")));
+        }
+        (None, true) => {
+            return Err(fault(format!("zone `{apex}`: no [[zone.source]] and no `snapshot`")));
+        }
+    };
+    if written.min_ttl.0 > written.max_ttl.0 {
+        return Err(fault(format!("zone `{apex}`: min-ttl is larger than max-ttl")));
+    }
+    let name_servers: Vec<Name> = written.name_servers.into_iter().map(|n| n.0).collect();
+    let soa = written.soa.as_ref();
+    Ok(ZoneConfig {
+        polarity: match written.polarity {
+            FilePolarity::Block => Polarity::Block,
+            FilePolarity::Allow => Polarity::Allow,
+            FilePolarity::Info => Polarity::Info,
+        },
+        soa: self::soa(soa.unwrap_or(&FileSoa::default()), &apex, &name_servers).map_err(&fault)?,
+        soa_is_given: soa.is_some(),
+        name_servers,
+        name_server_ttl: written.name_server_ttl.as_ttl(),
+        ttl: written.ttl.as_ttl(),
+        min_ttl: written.min_ttl.as_ttl(),
+        max_ttl: written.max_ttl.as_ttl(),
+        return_codes: written.return_codes.into_iter().map(|(code, text)| (code.0, text)).collect(),
+        test_entries: written.test_entries,
+        name_servers_in_answers: false,
+        accept_host_bits: written.accept_host_bits,
+        keep_last_good: written.keep_last_good,
+        guards: guards(written.guards).map_err(&fault)?,
+        acl: optional(&written.acl, folder),
+        aclkey: optional(&written.aclkey, folder),
+        content,
+        apex,
+    })
+}
+
+/// A zone of plain files that are in no configuration, with all defaults.
+pub(crate) fn zone_of_files(
+    apex: Name,
+    kind: DatasetKind,
+    files: Vec<PathBuf>,
+) -> anyhow::Result<ZoneConfig> {
+    let source = FileSource { files, ..FileSource::new(kind) };
+    let written = FileZone { source: vec![Spanned::new(0..0, source)], ..FileZone::new(apex) };
+    zone(written, 0..0, Path::new("")).map_err(|fault| anyhow::anyhow!(fault.message))
+}
+
+/// A zone of a snapshot that is in no configuration, with all defaults.
+pub(crate) fn zone_of_snapshot(apex: Name, snapshot: PathBuf) -> ZoneConfig {
+    let written = FileZone { snapshot, ..FileZone::new(apex) };
+    zone(written, 0..0, Path::new("")).expect("a snapshot and defaults fit together")
+}
+
+/// `[zone.soa]`, with the names that follow from the zone.
+fn soa(written: &FileSoa, apex: &Name, name_servers: &[Name]) -> Result<SoaConfig, String> {
+    let primary = match written.primary.as_str() {
+        "" => name_servers.first().unwrap_or(apex).clone(),
+        text => text.parse().map_err(|e| format!("soa.primary `{text}`: {e}"))?,
+    };
+    let contact = match written.contact.as_str() {
+        "" => below("hostmaster", apex),
+        text => mailbox(text).map_err(|e| format!("soa.contact `{text}`: {e}"))?,
+    };
+    Ok(SoaConfig {
+        primary,
+        contact,
+        ttl: written.ttl.as_ttl(),
+        refresh: written.refresh.as_ttl(),
+        retry: written.retry.as_ttl(),
+        expire: written.expire.as_ttl(),
+        negative_ttl: written.negative_ttl.as_ttl(),
+        serial: (written.serial != 0).then_some(written.serial),
+    })
+}
+
+/// A mail address as a name (RFC 1035 section 8): dots before the `@` belong to the first label.
+/// A text without `@` is taken for a name already.
+fn mailbox(text: &str) -> Result<Name, repute_dnsxl::NameError> {
+    match text.split_once('@') {
+        Some((user, domain)) => format!("{}.{domain}", user.replace('.', "\\.")).parse(),
+        None => text.parse(),
+    }
+}
+
+/// A label before a name; the name itself if that would be too long.
+fn below(label: &str, apex: &Name) -> Name {
+    format!("{label}.{apex}").parse().unwrap_or_else(|_| apex.clone())
+}
+
+/// `[[zone.source]]`.
+fn source(written: Spanned<FileSource>, folder: &Path) -> Result<SourceConfig, Fault> {
+    let span = header(written.span());
+    let written = written.into_inner();
+    let fault = |message: &str| Fault { span: span.clone(), message: message.to_owned() };
+    let origin = match (written.files.is_empty(), written.url.as_str()) {
+        (false, "") => SourceOrigin::Files(written.files.iter().map(|f| folder.join(f)).collect()),
+        (true, url) if url.starts_with("http://") || url.starts_with("https://") => {
+            SourceOrigin::Feed(FeedConfig {
+                url: url.to_owned(),
+                interval: written.interval.0,
+                timeout: written.timeout.0,
+                max_size: written.max_size.0,
+            })
+        }
+        (true, "") => return Err(fault("a source needs `files` or `url`")),
+        (true, _) => return Err(fault("`url` must begin with http:// or https://")),
+        (false, _) => return Err(fault("a source has either `files` or `url`, not both")),
+    };
+    Ok(SourceConfig { origin, format: format(&written).map_err(|m| fault(&m))? })
+}
+
+/// How the list of a source is written.
+fn format(written: &FileSource) -> Result<Format, String> {
+    let kind = written.kind.0;
+    let table = match kind {
+        DatasetKind::Addresses => Some(TableKind::Addresses),
+        DatasetKind::Names => Some(TableKind::Names),
+        DatasetKind::Acl | DatasetKind::Aclkey => {
+            return Err(format!(
+                "kind `{kind}` is no source of entries: use the zone's `{kind}` key"
+            ));
+        }
+        DatasetKind::Ip4set
+        | DatasetKind::Ip4tset
+        | DatasetKind::Ip4trie
+        | DatasetKind::Ip6tset
+        | DatasetKind::Ip6trie
+        | DatasetKind::Dnset
+        | DatasetKind::Dnhash
+        | DatasetKind::Generic
+        | DatasetKind::Combined => None,
+    };
+    let separator = match (table, written.format) {
+        (_, Some(FileFormat::Rbldnsd)) | (None, None) => return Ok(Format::Rbldnsd(kind)),
+        (Some(_), Some(FileFormat::Plain) | None) => None,
+        (Some(_), Some(FileFormat::Csv)) => Some(b','),
+        (None, Some(FileFormat::Plain | FileFormat::Csv)) => {
+            return Err(format!(
+                "kind `{kind}` is written in rbldnsd's format; use `addresses` or `names` for columns"
+            ));
+        }
+    };
+    let Some(kind) = table else { return Ok(Format::Rbldnsd(kind)) };
+    let separator = match &written.separator {
+        None => separator,
+        Some(text) => match text.0 {
+            Separator::Blanks => None,
+            Separator::Byte(byte) => Some(byte),
+        },
+    };
+    let key_column =
+        written.key_column.checked_sub(1).ok_or("`key-column` counts from 1".to_owned())?;
+    if written.minimum > 0 && written.code_column == 0 {
+        return Err("`minimum` needs a `code-column`".into());
+    }
+    Ok(Format::Table(TableOptions {
+        kind,
+        separator,
+        key_column,
+        code_column: written.code_column.checked_sub(1),
+        minimum: (written.minimum > 0).then_some(written.minimum),
+        code: written.code.0,
+        text: written.text.clone(),
+        text_column: written.text_column.checked_sub(1),
+        subdomains: written.subdomains,
+        header_lines: written.header_lines,
+    }))
+}
+
+/// `[zone.guards]`.
+fn guards(written: FileGuards) -> Result<Guards, String> {
+    let length = |value: u8, bits: u8, key: &str| match value {
+        0 => Ok(None),
+        n if n <= bits => Ok(Some(n)),
+        _ => Err(format!("guards.{key} must be 0 to {bits}")),
+    };
+    if !(0.0..=100.0).contains(&written.fault_percent) {
+        return Err("guards.fault-percent must be 0 to 100".into());
+    }
+    Ok(Guards {
+        ipv4_prefix: length(written.ipv4_prefix, 32, "ipv4-prefix")?,
+        ipv6_prefix: length(written.ipv6_prefix, 128, "ipv6-prefix")?,
+        allowed_suffixes: written.allow_suffixes.into_iter().map(|n| n.0).collect(),
+        fault_percent: written.fault_percent,
+        fault_lines: written.fault_lines,
+    })
+}
+
+/// A path from the configuration's folder, or none if it is empty.
+fn optional(path: &Path, folder: &Path) -> Option<PathBuf> {
+    (!path.as_os_str().is_empty()).then(|| folder.join(path))
+}
+
+/// The first byte of a table stands for it: a caret under all of it would say no more.
+fn header(span: Range<usize>) -> Range<usize> {
+    span.start..span.start + 1
+}

@@ -1,0 +1,129 @@
+//! The configuration from outside: what is refused, where the caret stands, and that the annotated
+//! file tells the truth.
+
+use super::file::FileConfig;
+use super::*;
+
+/// The error of a configuration, or nothing.
+fn refused(text: &str) -> String {
+    match Config::parse(text, Origin::File("a.toml".into())) {
+        Ok(_) => String::new(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// The annotated file with its commented keys and tables switched on.
+fn example_in_full() -> String {
+    let on = |line: &str| match line.strip_prefix('#') {
+        Some(rest)
+            if rest.starts_with('[') || rest.starts_with(|c: char| c.is_ascii_lowercase()) =>
+        {
+            rest.to_owned()
+        }
+        _ => line.to_owned(),
+    };
+    EXAMPLE.lines().map(on).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_example_shows_the_defaults() {
+    assert_eq!(read(EXAMPLE).unwrap(), FileConfig::default());
+}
+
+#[test]
+fn what_the_example_shows_of_a_zone_is_the_default_too() {
+    let shown = read(&example_in_full()).unwrap();
+    // What has no default must be given here as it is there.
+    let minimal = r#"
+        [[zone]]
+        apex = "bl.example"
+        return-codes = { "127.0.0.2" = "sends spam", "127.0.0.4" = "open proxy" }
+        [zone.soa]
+        [[zone.source]]
+        kind = "addresses"
+        format = "plain"
+        separator = "blanks"
+        files = ["bl.txt"]
+    "#;
+    let minimal = read(minimal).unwrap();
+    let mut zones = shown.zone.into_iter().map(toml::Spanned::into_inner);
+    let shown = zones.next().unwrap();
+    assert!(zones.next().is_none());
+    let minimal = minimal.zone[0].as_ref().clone();
+    assert_eq!(format!("{:?}", strip(shown)), format!("{:?}", strip(minimal)));
+}
+
+/// Takes the places out of a zone, so that two can be compared.
+fn strip(mut zone: file::FileZone) -> file::FileZone {
+    for source in &mut zone.source {
+        *source = toml::Spanned::new(0..0, source.as_ref().clone());
+    }
+    zone
+}
+
+#[test]
+fn the_built_in_configuration_is_sound() {
+    let config = Config::parse(BUILT_IN, Origin::BuiltIn).unwrap();
+    assert_eq!(config.loader.zones.len(), 2);
+    assert_eq!(config.process.data_dir, Path::new("repute-data"));
+    assert_eq!(config.process.control, Path::new("repute-data/control"));
+}
+
+#[test]
+fn paths_are_taken_from_the_folder_of_the_file() {
+    let text = "[server]\ndata-dir = \"data\"\n[[zone]]\napex = \"a.example\"\nsnapshot = \"/x/y\"";
+    let config = Config::parse(text, Origin::File("/etc/repute/a.toml".into())).unwrap();
+    assert_eq!(config.process.data_dir, Path::new("/etc/repute/data"));
+    let content = &config.loader.zones[0].content;
+    assert!(
+        matches!(content, repute_nameserver::loader::Content::Snapshot(p) if p == Path::new("/x/y"))
+    );
+}
+
+#[test]
+fn a_fault_is_shown_in_its_place() {
+    assert_eq!(
+        refused("[server]\nlisten = [\"localhost\"]\n"),
+        "a.toml:2:11: server.listen[0]: `localhost`: expected an address and port such as \
+         192.0.2.1:53 or [2001:db8::1]:53\n  |\n2 | listen = [\"localhost\"]\n  |           ^^^^^^^^^^^"
+    );
+    let text = "[[zone]]\napex = \"bl.example\"\ntll = \"5m\"\n";
+    let shown = refused(text);
+    assert!(shown.starts_with("a.toml:3:1: "), "{shown}");
+    assert!(shown.contains("unknown field `tll`") && shown.contains("`ttl`"), "{shown}");
+    assert!(shown.ends_with("3 | tll = \"5m\"\n  | ^^^"), "{shown}");
+}
+
+#[test]
+fn what_does_not_fit_together_is_refused() {
+    let check = |text: &str, expect: &str| {
+        let shown = refused(text);
+        assert!(shown.contains(expect), "{text}\n-> {shown}");
+    };
+    let zone = "[[zone]]\napex = \"a.example\"\n";
+    let source = "[[zone.source]]\nkind = \"addresses\"\n";
+    check(zone, "no [[zone.source]]");
+    check(&format!("{zone}{source}"), "`files` or `url`");
+    check(&format!("{zone}{source}url = \"ftp://x\""), "must begin with http");
+    check(&format!("{zone}{source}files = [\"a\"]\nurl = \"http://x\""), "not both");
+    check(&format!("{zone}{source}files = [\"a\"]\nminimum = 2"), "needs a `code-column`");
+    check(&format!("{zone}{source}files = [\"a\"]\nkey-column = 0"), "counts from 1");
+    check(&format!("{zone}snapshot = \"a\"\n{zone}snapshot = \"b\""), "there twice");
+    check(&format!("{zone}snapshot = \"a\"\n[zone.guards]\nipv4-prefix = 33"), "0 to 32");
+    check(
+        &format!("{zone}[[zone.source]]\nkind = \"ip4set\"\nformat = \"csv\"\nfiles = [\"a\"]"),
+        "use `addresses` or `names`",
+    );
+    check("[server]\nworkers = -1", "server.workers");
+    check("nonsense", "not TOML");
+    check(&format!("{zone}ttl = \"5 parsecs\""), "expected a number with a unit");
+    assert_eq!(refused(&format!("{zone}{source}files = [\"a\"]")), "");
+}
+
+#[test]
+fn a_mail_address_becomes_a_name() {
+    let text = "[[zone]]\napex = \"a.example\"\nsnapshot = \"x\"\n[zone.soa]\n\
+                contact = \"jane.doe@example.com\"";
+    let config = Config::parse(text, Origin::BuiltIn).unwrap();
+    assert_eq!(config.loader.zones[0].soa.contact.to_string(), "jane\\.doe.example.com");
+}

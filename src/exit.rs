@@ -1,0 +1,59 @@
+//! How the process ends: the one place that decides exit codes.
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | done; or yes: listed, the same, no faults |
+//! | 1 | no: not listed, different, faults |
+//! | 2 | could not tell or not do it; the command line or the configuration is wrong |
+
+use std::io;
+use std::process::ExitCode;
+
+/// What a command found, if it did what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Done, or yes.
+    Yes,
+    /// No.
+    No,
+    /// It cannot be said, and why was shown already.
+    Unknown,
+}
+
+/// Turns what became of a command into an exit code, and shows the error if there is one.
+pub(crate) fn code(result: anyhow::Result<Verdict>) -> ExitCode {
+    match result {
+        Ok(Verdict::Yes) => ExitCode::SUCCESS,
+        Ok(Verdict::No) => ExitCode::from(1),
+        Ok(Verdict::Unknown) => ExitCode::from(2),
+        // `repute zone export | head` is a fine thing to do.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("repute: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether a command only failed because nobody reads its output any more.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn a_closed_pipe_is_no_error() {
+        let closed = || Err::<Verdict, _>(io::Error::from(io::ErrorKind::BrokenPipe));
+        assert_eq!(code(closed().context("writing")), ExitCode::SUCCESS);
+        let other = Err::<Verdict, _>(io::Error::from(io::ErrorKind::NotFound));
+        assert_eq!(code(other.context("reading")), ExitCode::from(2));
+        assert_eq!(code(Ok(Verdict::No)), ExitCode::from(1));
+    }
+}
