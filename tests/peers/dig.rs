@@ -122,7 +122,7 @@ fn check(arguments: &[&[&str]], code: &str, present: &[&str], absent: &[&str]) {
     for text in present {
         assert!(output.contains(text), "no `{text}` for {arguments:?}\n{output}");
     }
-    for text in [absent, &["WARNING", "malformed"]].concat() {
+    for text in [absent, &["malformed", "WARNING: Message"]].concat() {
         assert!(!output.contains(text), "`{text}` for {arguments:?}\n{output}");
     }
 }
