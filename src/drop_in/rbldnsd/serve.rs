@@ -136,7 +136,7 @@ fn attend(
     notify: &Notify,
     talk: &Talk,
 ) {
-    let mut reload = |lists: &mut Lists| {
+    let reload = |lists: &mut Lists| {
         notify.tell("RELOADING=1\n");
         lists.refresh(talk);
         notify.tell("READY=1\n");
