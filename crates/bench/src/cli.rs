@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::echo::Calls;
 use crate::list::Lists;
+use crate::respond::engine::Way;
 use crate::settings::Settings;
 
 /// Measures Repute, its peers and the kernel's ceilings side by side.
@@ -162,6 +163,19 @@ pub(crate) enum Command {
     Respond,
     /// Time to load, and memory.
     Load,
+    /// Answer packets in process, without a clock: what `respond` runs under callgrind.
+    Answer {
+        /// A snapshot.
+        image: PathBuf,
+        /// Packets, each behind its length in two bytes.
+        packets: PathBuf,
+        /// How to call `respond`.
+        #[arg(long, value_enum, default_value = "batch")]
+        way: Way,
+        /// How often to answer all of them.
+        #[arg(long, default_value_t = 1)]
+        passes: usize,
+    },
     /// Everything.
     All {
         /// Put the report between the marks of this page.

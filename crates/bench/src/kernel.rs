@@ -222,7 +222,7 @@ pub(crate) fn poll(sockets: &[UdpSocket]) {
 /// # Errors
 /// If it cannot be mapped.
 pub(crate) fn map(file: &File) -> io::Result<memmap2::Mmap> {
-    // SAFETY: the bench alone knows the file, which it writes once before it maps it and never after.
+    // SAFETY: the bench alone knows the file, and does not write to it while it is mapped.
     unsafe { memmap2::MmapOptions::new().populate().map(file) }
 }
 

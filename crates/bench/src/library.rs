@@ -1,16 +1,20 @@
-//! Repute's library as the server uses it: list files to zones.
+//! Repute's library as the server uses it: list files to zones, zones to what answers.
 
 use std::fs::File;
-use std::path::Path;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use repute_dnsxl::{Name, Polarity};
+use repute_nameserver::{Identity, Serving, ZoneIndex, ZoneState, Zones};
 use repute_zone::format::{Input, ReadOptions, rbldnsd};
-use repute_zone::{DatasetKind, Dialect, Zone, ZoneSpec};
+use repute_zone::{DatasetKind, Dialect, Zone, ZoneSpec, snapshot};
 
+use crate::kernel;
 use crate::list::List;
+use crate::settings::Settings;
 
 /// Reads a list's text and builds the zone that answers for it.
 ///
@@ -41,6 +45,37 @@ pub(crate) fn read(text: &Path, list: List) -> anyhow::Result<Zone> {
         codes: Vec::new(),
         serial: 0,
     }))
+}
+
+/// Maps a snapshot and checks it.
+///
+/// # Errors
+/// If the file cannot be read or is no snapshot.
+pub(crate) fn open(snapshot: &Path) -> anyhow::Result<Zone> {
+    let name = snapshot.display();
+    let file = File::open(snapshot).with_context(|| format!("cannot read {name}"))?;
+    let image = bytes::Bytes::from_owner(kernel::map(&file)?);
+    snapshot::open(image).with_context(|| format!("cannot open {name}"))
+}
+
+/// Writes a list's snapshot and returns its file.
+///
+/// # Errors
+/// If it cannot be written.
+pub(crate) fn save(settings: &Settings, list: List, zone: &Zone) -> anyhow::Result<PathBuf> {
+    let name = settings.lists.text(list).with_extension("snapshot");
+    let image = settings.folder()?.join(name.file_name().context("a list has a file name")?);
+    let mut out = BufWriter::new(File::create(&image)?);
+    snapshot::encode(zone, &mut out)?;
+    out.flush()?;
+    Ok(image)
+}
+
+/// Makes a zone all that is served.
+pub(crate) fn serve(zone: Zone) -> Zones {
+    let apex = zone.apex().clone();
+    let state = ZoneState::Serving(Arc::new(zone));
+    Zones::new(Identity::default()).with(&apex, ZoneIndex(0), state, Serving::default())
 }
 
 /// The time in Unix seconds.

@@ -61,6 +61,9 @@ fn main() -> anyhow::Result<()> {
         Command::Echo { listen, calls, workers } => {
             return Ok(echo::run(*listen, *calls, *workers)?);
         }
+        Command::Answer { image, packets, way, passes } => {
+            return respond::instructions::answer(image, packets, *way, *passes);
+        }
         Command::Serve => serve::run(&settings, &mut results)?,
         Command::Reload => reload::run(&settings, &mut results)?,
         Command::Respond => respond::run(&settings, &mut results)?,

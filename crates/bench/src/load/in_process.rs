@@ -1,10 +1,10 @@
-//! What Repute's library does of loading: text to a zone, on one core.
+//! What Repute's library does of loading: text to a zone, a snapshot to a zone, on one core.
 //!
 //! Files come from the page cache, as they do when an operator has just written them.
 
 use std::time::Instant;
 
-use super::{IN_PROCESS, cpu_case, image_case, rounds, text_case};
+use super::{IN_PROCESS, cpu_case, image_case, rounds, snapshot_case, text_case};
 use crate::kernel;
 use crate::library;
 use crate::list::List;
@@ -12,7 +12,7 @@ use crate::process::{Scheduling, restrict};
 use crate::results::{Part, Results};
 use crate::settings::Settings;
 
-/// Loads every list from text.
+/// Loads every list from text and from its snapshot.
 ///
 /// # Errors
 /// If the library does not take the list: then there is nothing to measure.
@@ -32,7 +32,7 @@ pub(super) fn run(settings: &Settings, results: &mut Results) -> anyhow::Result<
     })
 }
 
-/// Loads a list once.
+/// Loads a list once from text and once from its snapshot.
 fn once(settings: &Settings, results: &mut Results, list: List) -> anyhow::Result<()> {
     let (begin, cpu) = (Instant::now(), kernel::process_cpu());
     let zone = library::read(&settings.lists.text(list), list)?;
@@ -41,5 +41,12 @@ fn once(settings: &Settings, results: &mut Results, list: List) -> anyhow::Resul
     results.add(Part::Load, &cpu_case(list), IN_PROCESS, "CPU-s", cpu.as_secs_f64());
     let bytes = zone.image_bytes() as f64 / settings.lists.entries(list) as f64;
     results.add(Part::Memory, &image_case(list), IN_PROCESS, "B", bytes);
+    let image = library::save(settings, list, &zone)?;
+    drop(zone);
+    let begin = Instant::now();
+    let zone = library::open(&image)?;
+    let time = begin.elapsed();
+    results.add(Part::Load, &snapshot_case(list), IN_PROCESS, "s", time.as_secs_f64());
+    drop(zone);
     Ok(())
 }

@@ -46,6 +46,19 @@ impl Queries {
         Ok(())
     }
 
+    /// Reads what [`Queries::write_packets`] has written.
+    pub(crate) fn read_packets(mut file: &[u8]) -> Queries {
+        let mut queries = Queries::default();
+        while let Some((len, rest)) = file.split_first_chunk() {
+            let len = usize::from(u16::from_ne_bytes(*len)).min(rest.len());
+            queries.pool.extend(&rest[..len]);
+            queries.ends.push(queries.pool.len());
+            queries.expect.push(Expect::Unknown);
+            file = &rest[len..];
+        }
+        queries
+    }
+
     /// Writes the packets, each behind its length in two bytes, native order.
     ///
     /// # Errors

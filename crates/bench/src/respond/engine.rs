@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
-use repute_nameserver::respond::{
-    Client, Outcome, ReplyBuffer, Request, Transport, respond, respond_batch,
+use repute_nameserver::{
+    Client, Outcome, Queries as Parsed, ReplyBuffer, Request, Transport, Zones, respond,
+    respond_batch,
 };
-use repute_nameserver::zones::Zones;
 
 use crate::kernel;
 use crate::library::now;
@@ -34,6 +34,8 @@ pub(crate) struct Finding {
 pub(crate) struct Engine<'z> {
     /// What is served.
     zones: &'z Zones,
+    /// Where queries of a batch are taken apart.
+    parsed: Parsed,
     /// Where replies are written.
     replies: Vec<ReplyBuffer>,
 }
@@ -41,7 +43,7 @@ pub(crate) struct Engine<'z> {
 impl<'z> Engine<'z> {
     /// Makes room for replies.
     pub(crate) fn new(zones: &'z Zones) -> Engine<'z> {
-        Engine { zones, replies: ReplyBuffer::many(kernel::BATCH) }
+        Engine { zones, parsed: Parsed::default(), replies: ReplyBuffer::many(kernel::BATCH) }
     }
 
     /// Answers all queries once.
@@ -96,12 +98,13 @@ impl<'z> Engine<'z> {
                     client: CLIENT,
                 });
                 let (replies, outcomes) = (&mut self.replies[..count], &mut outcomes[..count]);
-                respond_batch(&requests[..count], now, self.zones, replies, outcomes);
+                let requests = &requests[..count];
+                respond_batch(&mut self.parsed, requests, now, self.zones, replies, outcomes);
             }
             Way::One => {
                 for (i, outcome) in outcomes[..count].iter_mut().enumerate() {
-                    let reply = self.replies[i].as_mut();
-                    *outcome = respond(queries.packet(start + i), &CLIENT, now, self.zones, reply);
+                    let (packet, reply) = (queries.packet(start + i), self.replies[i].as_mut());
+                    *outcome = respond(packet, &CLIENT, now, self.zones, reply);
                 }
             }
         }

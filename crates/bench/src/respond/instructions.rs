@@ -31,7 +31,8 @@ pub(super) fn measure(settings: &Settings, results: &mut Results) -> anyhow::Res
         let mut out = BufWriter::new(fs::File::create(&packets)?);
         queries.write_packets(&mut out)?;
         out.flush()?;
-        let image = library::snapshot_of(settings, case.list)?;
+        let zone = library::read(&settings.lists.text(case.list), case.list)?;
+        let image = library::save(settings, case.list, &zone)?;
         for (way, subject) in [("batch", super::BATCHED), ("one", super::SINGLE)] {
             let run = |passes| count(settings, &valgrind, &image, &packets, way, passes);
             let instructions = (run(2)? - run(1)?) as f64 / queries.len() as f64;

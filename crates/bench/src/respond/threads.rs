@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 use std::time::Instant;
 
-use repute_nameserver::zones::Zones;
+use repute_nameserver::Zones;
 
 use super::engine::{Engine, Way};
 use super::{SCALING, SCALING_CASE};
