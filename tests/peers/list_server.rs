@@ -38,16 +38,24 @@ pub(crate) fn start_list_server(lists: &[(&str, &str)]) -> ListServer {
     ListServer { _process: serve(&file), folder }
 }
 
-/// Runs `repute serve` and waits until it says that it is ready, in the words of sd_notify(3).
+/// Runs `repute serve` with a configuration and waits until it is ready.
 pub(crate) fn serve(config: &Path) -> Daemon {
+    start_and_wait(Command::new(REPUTE).arg("--config").arg(config).arg("serve"))
+}
+
+/// Runs `repute serve` as somebody who tries it does: without a configuration, in an empty folder.
+pub(crate) fn serve_without_configuration(folder: &Path) -> Daemon {
+    start_and_wait(Command::new(REPUTE).arg("serve").current_dir(folder))
+}
+
+/// Starts the server and waits until it says that it is ready, in the words of sd_notify(3).
+fn start_and_wait(command: &mut Command) -> Daemon {
     let folder = tempfile::tempdir().expect("a folder for the test can be made");
     let address = folder.path().join("ready");
     let ready = UnixDatagram::bind(&address).expect("the folder is new");
     ready.set_read_timeout(Some(PATIENCE)).expect("a time limit can be set");
 
-    let process = Daemon::start(
-        Command::new(REPUTE).arg("--config").arg(config).arg("serve").env("NOTIFY_SOCKET", address),
-    );
+    let process = Daemon::start(command.env("NOTIFY_SOCKET", address));
     let mut buffer = [0; 4096];
     loop {
         let length = ready.recv(&mut buffer).expect("the list server gets ready");
@@ -69,13 +77,13 @@ impl ListServer {
         fs::write(&beside, list).expect("the test's folder is writable");
         fs::rename(beside, self.folder.path().join(zone)).expect("both are in one folder");
     }
+}
 
-    /// Waits until a name has an address in the list server's own answers.
-    pub(crate) fn wait_until_listed(&self, name: &str) {
-        let deadline = Instant::now() + PATIENCE;
-        while ask(&["+short", name, "A"]).is_empty() {
-            assert!(Instant::now() < deadline, "{name} was never listed");
-        }
+/// Waits until a name has an address in the list server's own answers.
+pub(crate) fn wait_until_listed(name: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    while ask(&["+short", name, "A"]).is_empty() {
+        assert!(Instant::now() < deadline, "{name} was never listed");
     }
 }
 

@@ -13,6 +13,7 @@ mod exports;
 mod list_server;
 mod network;
 mod postfix;
+mod readme;
 mod smtp;
 mod spamassassin;
 mod unbound;

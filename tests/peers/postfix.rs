@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::daemon::Daemon;
-use crate::list_server::{ListServer, start_list_server};
+use crate::list_server::{ListServer, start_list_server, wait_until_listed};
 use crate::network::{add_address, cover, on_private_network, resolve_with_loopback, run};
 use crate::smtp::{Reply, deliver};
 use crate::unbound::start_unbound;
@@ -59,7 +59,7 @@ fn an_edit_of_the_list_decides_the_next_session() {
     on_private_network(|| {
         let mail = MailServer::start();
         mail.lists.edit("bl.example", &BLOCK.replace("192.0.2.7", "192.0.2.5"));
-        mail.lists.wait_until_listed("5.2.0.192.bl.example");
+        wait_until_listed("5.2.0.192.bl.example");
         let added = mail.try_from("192.0.2.5", SMTPD);
         assert!(added.0.starts_with("554 5.7.1"), "{added:?}");
         let removed = mail.try_from("192.0.2.7", SMTPD);
