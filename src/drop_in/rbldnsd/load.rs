@@ -8,13 +8,14 @@ use std::io::{self, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 
+use repute_dnsxl::Polarity;
 use repute_nameserver::loader::decompress;
 use repute_nameserver::loader::files::{OpenList, Stamp};
 use repute_zone::format::{Input, Loaded, ReadError, ReadOptions, rbldnsd};
-use repute_zone::{Dataset, DatasetKind, Dialect};
+use repute_zone::{Dataset, DatasetKind, Dialect, Zone, ZoneSpec};
 
 use super::options::Options;
-use super::plan::{DatasetId, PlannedDataset};
+use super::plan::{DatasetId, PlannedDataset, PlannedZone};
 use super::process::failed;
 use super::talk::Talk;
 
@@ -70,6 +71,22 @@ impl Datasets {
     /// The entries of a data set, if they could ever be read.
     pub(super) fn get(&self, id: DatasetId) -> Option<Arc<Dataset>> {
         self.sets[id.0].dataset.clone()
+    }
+
+    /// Puts a zone together, if all its data could ever be read.
+    pub(super) fn zone(&self, planned: &PlannedZone) -> Option<Zone> {
+        let datasets = planned.datasets.iter().map(|id| self.get(*id)).collect::<Option<_>>()?;
+        Some(Zone::new(ZoneSpec {
+            apex: planned.apex.clone(),
+            dialect: Dialect::Rbldnsd,
+            polarity: Polarity::default(),
+            soa: None,
+            name_servers: None,
+            datasets,
+            test_entries: false,
+            codes: Vec::new(),
+            serial: 0,
+        }))
     }
 
     /// Bytes of all entries in memory.

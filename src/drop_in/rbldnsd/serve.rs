@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwap;
-use repute_dnsxl::{Name, Polarity};
+use repute_dnsxl::Name;
 use repute_nameserver::control::{Reload, Reloaded};
 use repute_nameserver::counters::{Rcode, Totals, ZoneTotals};
 use repute_nameserver::listen::{self, Address, Given, ListenError};
@@ -15,7 +15,7 @@ use repute_nameserver::query_log::{Config as LogConfig, Destination, Format, Que
 use repute_nameserver::server::{Bound, Config, Parts, Running, Server};
 use repute_nameserver::status::StatusBoard;
 use repute_nameserver::zones::{Identity as Speaker, Serving, ZoneIndex, ZoneState, Zones};
-use repute_zone::{Dialect, Zone, ZoneSpec};
+use repute_zone::Dialect;
 
 use super::LOADING_FAILED;
 use super::load::{Datasets, Refreshed};
@@ -279,20 +279,9 @@ impl Lists {
         let get = |id| self.datasets.get(id);
         let mut zones = Zones::clone(&self.zones.load());
         for (place, planned) in self.plan.zones.iter().enumerate() {
-            let sets: Option<Vec<_>> = planned.datasets.iter().map(|id| get(*id)).collect();
-            let state = match sets {
+            let state = match self.datasets.zone(planned) {
+                Some(zone) => ZoneState::Serving(Arc::new(zone)),
                 None => ZoneState::Failed,
-                Some(datasets) => ZoneState::Serving(Arc::new(Zone::new(ZoneSpec {
-                    apex: planned.apex.clone(),
-                    dialect: Dialect::Rbldnsd,
-                    polarity: Polarity::default(),
-                    soa: None,
-                    name_servers: None,
-                    datasets,
-                    test_entries: false,
-                    codes: Vec::new(),
-                    serial: 0,
-                }))),
             };
             let serving = Serving {
                 acl: planned.acl.and_then(get),
