@@ -103,6 +103,19 @@ fn what_is_not_listed_says_how_long_it_is_so() {
     });
 }
 
+/// RFC 5782 section 5: "IPv4-based DNSxLs MUST contain an entry for 127.0.0.2 for testing purposes.
+/// IPv4-based DNSxLs MUST NOT contain an entry for 127.0.0.1."
+#[test]
+fn test_entries_hold_whatever_the_list_says() {
+    on_private_network(|| {
+        let _server = start_list_server(&[("bl.example", "127.0.0.0/24 :2:all of these")]);
+        assert_eq!(ask(&["+short", "2.0.0.127.bl.example", "a"]), "127.0.0.2\n");
+        let never = ask(&["1.0.0.127.bl.example", "a"]);
+        assert_eq!(status(&never), "NXDOMAIN");
+        assert!(never.contains("ANSWER: 0"), "{never}");
+    });
+}
+
 #[test]
 fn names_of_others_are_refused_with_the_reason() {
     on_private_network(|| {
