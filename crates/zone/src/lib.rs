@@ -8,9 +8,11 @@
 //! shared by all threads. There is no I/O here and no clock: readers are handed in, and so is the time.
 
 mod dataset;
+pub mod export;
 mod fault;
 pub mod format;
 pub mod guard;
+pub mod journal;
 mod patch;
 mod prefetch;
 mod rank;

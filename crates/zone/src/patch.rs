@@ -9,9 +9,15 @@
 use std::ops::{Add, Sub};
 
 /// Ranges with their values, disjoint and sorted. `K` is an address as a number.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Patch<K> {
     ranges: Vec<Range<K>>,
+}
+
+impl<K> Default for Patch<K> {
+    fn default() -> Self {
+        Patch { ranges: Vec::new() }
+    }
 }
 
 /// Addresses from `first` to `last`, both included, and their value.

@@ -6,10 +6,6 @@
 
 use bytes::Bytes;
 
-/// An array of 16-bit numbers.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct U16s(pub(crate) Bytes);
-
 /// An array of 32-bit numbers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct U32s(pub(crate) Bytes);
@@ -28,15 +24,6 @@ macro_rules! section {
             #[inline(always)]
             pub(crate) fn get(&self, index: usize) -> $int {
                 $read(&self.0, index * size_of::<$int>())
-            }
-
-            /// The number at a position, or 0 outside.
-            #[inline(always)]
-            #[allow(dead_code, reason = "not every width is read by untrusted positions")]
-            pub(crate) fn get_or_zero(&self, index: usize) -> $int {
-                let at = index * size_of::<$int>();
-                let raw = self.0.get(at..at + size_of::<$int>());
-                raw.map_or(0, |raw| $read(raw, 0))
             }
 
             /// How many numbers there are.
@@ -70,6 +57,20 @@ macro_rules! section {
     };
 }
 
-section!(U16s, u16, read_u16);
 section!(U32s, u32, read_u32);
 section!(U64s, u64, read_u64);
+
+/// Reads a 16-bit number at a byte offset.
+#[inline(always)]
+pub(crate) fn read_u16(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes(bytes[at..at + 2].try_into().expect("the slice has the number's size"))
+}
+
+impl U32s {
+    /// The number at a position, or 0 outside: for positions that come from an image.
+    #[inline(always)]
+    pub(crate) fn get_or_zero(&self, index: usize) -> u32 {
+        let at = index * size_of::<u32>();
+        self.0.get(at..at + size_of::<u32>()).map_or(0, |raw| read_u32(raw, 0))
+    }
+}

@@ -66,6 +66,27 @@ impl Text {
         Text::default()
     }
 
+    /// A text in which `$` stands for what is listed and `$$` for a dollar sign.
+    pub fn template(text: &str) -> Text {
+        let mut pieces = Text::new();
+        let mut rest = text;
+        while let Some((literal, tail)) = rest.split_once('$') {
+            pieces.push_literal(literal.as_bytes());
+            rest = match tail.strip_prefix('$') {
+                Some(tail) => {
+                    pieces.push_literal(b"$");
+                    tail
+                }
+                None => {
+                    pieces.push_target();
+                    tail
+                }
+            };
+        }
+        pieces.push_literal(rest.as_bytes());
+        pieces
+    }
+
     /// A text as it stands in a file, for [`ValueBuilder::map_texts`] to take to pieces.
     pub(crate) fn written(text: &[u8]) -> Text {
         Text(text.to_vec())
@@ -216,22 +237,6 @@ impl ValueBuilder {
         }
     }
 
-    /// Takes up the values of a finished table, so that more can be added under new ids.
-    pub(crate) fn resume(values: &Values) -> ValueBuilder {
-        let mut builder = ValueBuilder::default();
-        let end = values.end();
-        builder.conditions = (0..end.condition).map(|i| values.condition(i)).collect();
-        for id in 1..end.text {
-            let text = Text(values.text_pieces(id).to_vec());
-            builder.texts.insert(text.clone(), id);
-            builder.text_list.push(text);
-        }
-        for id in 1..end.value {
-            builder.set(values.pairs(ValueId(id)).collect());
-        }
-        builder
-    }
-
     fn set(&mut self, pairs: Box<[Pair]>) -> ValueId {
         if let Some(&id) = self.sets.get(&pairs) {
             return ValueId(id);
@@ -291,6 +296,11 @@ impl Values {
         }
     }
 
+    /// The ids that come after this table's own, where a continuation begins.
+    pub(crate) fn first_added(&self) -> First {
+        Values { added: None, ..self.clone() }.end()
+    }
+
     /// The pairs of a value.
     #[inline]
     pub(crate) fn pairs(&self, id: ValueId) -> impl Iterator<Item = Pair> + '_ {
@@ -303,12 +313,6 @@ impl Values {
             let code = [raw[0], raw[1], raw[2], raw[3]];
             Pair { code, text: number(4), condition: number(8) }
         })
-    }
-
-    /// Fetches what [`Self::pairs`] reads first.
-    #[inline(always)]
-    pub(crate) fn prefetch(&self, id: ValueId) {
-        crate::prefetch::prefetch(&self.starts.0, id.0 as usize * 4);
     }
 
     /// Whether a pair applies now, for a client with or without a key.
@@ -349,6 +353,29 @@ impl Values {
             written += n;
         }
         written
+    }
+
+    /// A pair's text as a template: `$` where the target goes in, `$$` for a dollar sign.
+    pub(crate) fn template_of(&self, pair: Pair) -> Vec<u8> {
+        let mut pieces = self.text_pieces(pair.text);
+        let mut template = Vec::new();
+        while let Some((&head, tail)) = pieces.split_first() {
+            pieces = tail;
+            if head == TARGET {
+                template.push(b'$');
+                continue;
+            }
+            let Some((literal, tail)) = tail.split_at_checked(usize::from(head)) else { break };
+            pieces = tail;
+            for &byte in literal {
+                template.extend_from_slice(if byte == b'$' {
+                    b"$$"
+                } else {
+                    std::slice::from_ref(&byte)
+                });
+            }
+        }
+        template
     }
 
     /// Bytes held in memory or in the mapped image.

@@ -39,19 +39,6 @@ impl Ipv4Entries {
         self.packed.len()
     }
 
-    /// Whether one of the networks has exactly this first address and length.
-    pub(crate) fn contains(&self, first: u32, len: u8) -> bool {
-        self.packed.iter().any(|e| entry(*e).first == first && entry(*e).len == len)
-    }
-
-    /// All networks: first address, prefix length, value.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u8, ValueId)> + '_ {
-        self.packed.iter().map(|e| {
-            let e = entry(*e);
-            (e.first, e.len, ValueId(e.value))
-        })
-    }
-
     /// Resolves the networks into an index. Also returns how many were dropped as duplicates of an
     /// earlier one with another value.
     pub(crate) fn index(self, overlap: Overlap, values: &mut ValueBuilder) -> (Ipv4Index, u64) {

@@ -241,16 +241,6 @@ impl Ipv6Entries {
         self.entries.len()
     }
 
-    /// Whether one of the networks has exactly this first address and length.
-    pub(crate) fn contains(&self, first: u128, len: u8) -> bool {
-        self.entries.iter().any(|e| (e.0, e.1) == (first, len))
-    }
-
-    /// All networks: first address, prefix length, value.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u128, u8, ValueId)> + '_ {
-        self.entries.iter().copied()
-    }
-
     /// Resolves the networks into an index. Also returns how many were dropped as duplicates of an
     /// earlier one with another value.
     pub(crate) fn index(mut self, overlap: Overlap, values: &mut ValueBuilder) -> (Ipv6Index, u64) {

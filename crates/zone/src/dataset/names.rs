@@ -350,18 +350,6 @@ impl NamesEntries {
         self.entries.len()
     }
 
-    /// All entries: name, what is listed, value.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], Extent, ValueId)> + '_ {
-        self.entries.iter().map(|&(at, len, extent, value)| {
-            (&self.names[at as usize..at as usize + usize::from(len)], extent, value)
-        })
-    }
-
-    /// Whether a name is among them.
-    pub(crate) fn contains(&self, name: &[u8]) -> bool {
-        self.iter().any(|(n, _, _)| n == name)
-    }
-
     /// Builds the index.
     pub(crate) fn index(self, repeats: Repeats, values: &mut ValueBuilder) -> NamesIndex {
         let mut table = Table::new(self.entries.len());

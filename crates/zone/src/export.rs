@@ -1,0 +1,82 @@
+//! A zone in other software's formats: rbldnsd's text and the master file of general name servers.
+//!
+//! Both are written from the resolved zone, so nesting, exclusions and ties are already decided and
+//! the order of lines does not matter.
+
+mod master;
+mod rbldnsd;
+
+use std::io::{self, Write};
+
+use crate::dataset::generic::Record;
+use crate::value::{Pair, Values};
+
+pub use master::master;
+pub use rbldnsd::rbldnsd;
+
+/// A text as it was meant: with the target's place filled in.
+fn text(values: &Values, pair: Pair, target: &str) -> Vec<u8> {
+    let mut out = vec![0; LONGEST_TEXT];
+    let len = values.write_text(pair, target.as_bytes(), LONGEST_TEXT, &mut out);
+    out.truncate(len);
+    out
+}
+
+/// Writes a character-string between quotes (RFC 1035 section 5.1).
+fn quoted(out: &mut dyn Write, text: &[u8]) -> io::Result<()> {
+    out.write_all(b"\"")?;
+    for &byte in text {
+        match byte {
+            b'"' | b'\\' => write!(out, "\\{}", char::from(byte))?,
+            0x20..=0x7e => out.write_all(&[byte])?,
+            _ => write!(out, "\\{byte:03}")?,
+        }
+    }
+    out.write_all(b"\"")
+}
+
+/// A name in wire form without the root, as text; `@` for none.
+fn name_text(mut wire: &[u8]) -> String {
+    let mut text = String::new();
+    while let Some((&len, rest)) = wire.split_first() {
+        let Some((label, rest)) = rest.split_at_checked(usize::from(len)) else { break };
+        if !text.is_empty() {
+            text.push('.');
+        }
+        for &byte in label {
+            match byte {
+                b'.' | b'\\' | b'"' | b';' | b'@' | b'$' | b'(' | b')' => {
+                    text.push('\\');
+                    text.push(char::from(byte));
+                }
+                0x21..=0x7e => text.push(char::from(byte)),
+                _ => text.push_str(&format!("\\{byte:03}")),
+            }
+        }
+        wire = rest;
+    }
+    if text.is_empty() { "@".to_owned() } else { text }
+}
+
+/// Type and data of a plain record as text; nothing for a type we never read.
+fn record_text(record: Record<'_>) -> Option<String> {
+    let data = record.data();
+    match record.rtype() {
+        1 => Some(format!("A\t{}", std::net::Ipv4Addr::from(<[u8; 4]>::try_from(data).ok()?))),
+        16 => {
+            let mut text = Vec::new();
+            quoted(&mut text, data.get(1..)?).ok()?;
+            Some(format!("TXT\t{}", String::from_utf8(text).ok()?))
+        }
+        15 => {
+            let preference = u16::from_be_bytes([*data.first()?, *data.get(1)?]);
+            let host = data.get(2..data.len() - 1)?;
+            let host = if host.is_empty() { String::new() } else { name_text(host) };
+            Some(format!("MX\t{preference} {host}."))
+        }
+        _ => None,
+    }
+}
+
+/// The longest text, as served.
+const LONGEST_TEXT: usize = 254;
