@@ -7,10 +7,8 @@
 //! A socket file whose server is gone is replaced; one that answers is left alone.
 
 use std::fmt;
-use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -27,6 +25,10 @@ use tokio_util::task::TaskTracker;
 use crate::http::Gather;
 use crate::listen::tcp::accept_failed;
 use crate::report::Report;
+
+mod socket;
+
+pub(crate) use socket::Socket;
 
 /// What a client asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,66 +106,6 @@ pub(crate) struct Commands {
     pub(crate) reload: Arc<dyn Reload>,
     /// Opens logs again.
     pub(crate) reopen_logs: Box<dyn Fn() + Send + Sync>,
-}
-
-/// A bound control socket; its file goes with it.
-#[derive(Debug)]
-pub(crate) struct Socket {
-    /// The socket.
-    listener: UnixListener,
-    /// Its file, unless systemd made it.
-    path: Option<PathBuf>,
-}
-
-impl Socket {
-    /// Binds a socket at `path`, in place of one whose server is gone.
-    pub(crate) fn bind(path: &Path) -> Result<Socket, ControlError> {
-        let fail = |source| ControlError::Bind { path: path.into(), source };
-        match fs::symlink_metadata(path) {
-            Ok(file) if !file.file_type().is_socket() => {
-                return Err(ControlError::NotASocket { path: path.into() });
-            }
-            Ok(_) if UnixStream::connect(path).is_ok() => {
-                return Err(ControlError::InUse { path: path.into() });
-            }
-            _ => {}
-        }
-        // Made aside and renamed: there is never a moment in which others may open it, or in which
-        // the path leads nowhere.
-        let mut aside = path.as_os_str().to_owned();
-        aside.push(format!(".{}", std::process::id()));
-        let aside = PathBuf::from(aside);
-        let _ = fs::remove_file(&aside);
-        let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
-        let bound = socket.and_then(|socket| {
-            socket.bind(&socket2::SockAddr::unix(&aside)?)?;
-            fs::set_permissions(&aside, fs::Permissions::from_mode(OWNER_ONLY))?;
-            // Before this call nobody can connect, whatever the mode was.
-            socket.listen(BACKLOG)?;
-            fs::rename(&aside, path)?;
-            Ok(socket)
-        });
-        match bound {
-            Ok(socket) => Ok(Socket { listener: socket.into(), path: Some(path.into()) }),
-            Err(error) => {
-                let _ = fs::remove_file(&aside);
-                Err(fail(error))
-            }
-        }
-    }
-
-    /// Takes a socket from systemd.
-    pub(crate) fn given(listener: UnixListener) -> Socket {
-        Socket { listener, path: None }
-    }
-}
-
-impl Drop for Socket {
-    fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            let _ = fs::remove_file(path);
-        }
-    }
 }
 
 /// Answers requests until the server stops.
@@ -350,12 +292,8 @@ pub enum ControlError {
     },
 }
 
-/// Read and write for the owner, nothing for others.
-const OWNER_ONLY: u32 = 0o600;
 /// Conversations at a time.
 const CONNECTIONS: usize = 16;
-/// Conversations that wait to be accepted.
-const BACKLOG: i32 = 16;
 /// Longest request: a name of 255 bytes takes at most four times as many in text.
 const LINE_BYTES: u64 = 2_048;
 /// How long a client waits for what a server has at hand.
@@ -377,27 +315,6 @@ mod tests {
         check("reload a b", Err(RequestError::Unknown));
         check("", Err(RequestError::Unknown));
         check("reload a..b", Err(RequestError::Zone(repute_dnsxl::NameError::EmptyLabel)));
-    }
-
-    #[test]
-    fn a_dead_servers_socket_is_replaced_and_a_live_ones_is_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("control");
-        drop(UnixListener::bind(&path).unwrap());
-        let socket = Socket::bind(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, OWNER_ONLY);
-        assert!(matches!(Socket::bind(&path), Err(ControlError::InUse { .. })));
-        drop(socket);
-        assert!(!path.exists() && fs::read_dir(folder.path()).unwrap().next().is_none());
-    }
-
-    #[test]
-    fn a_file_in_its_place_is_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("control");
-        fs::write(&path, "precious").unwrap();
-        assert!(matches!(Socket::bind(&path), Err(ControlError::NotASocket { .. })));
-        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     }
 
     #[test]

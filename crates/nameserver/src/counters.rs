@@ -7,12 +7,17 @@
 //!
 //! Deliberately nothing about clients: what is not counted cannot leak.
 
-use std::ops::{AddAssign, Sub};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::respond::{Outcome, Reply, Transport};
 use crate::zones::ZoneIndex;
+
+mod class;
+mod totals;
+
+pub use class::{QueryType, Rcode};
+pub use totals::{Totals, TransportTotals, ZoneTotals};
 
 /// The counters of the whole server.
 #[derive(Debug)]
@@ -228,183 +233,6 @@ impl Cell {
     fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
-}
-
-/// Sums since the server started.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// What came by UDP.
-    pub udp: TransportTotals,
-    /// What came by TCP.
-    pub tcp: TransportTotals,
-    /// Batches lost to a fault of ours.
-    pub panics: u64,
-    /// Answers to queries for no zone of ours: REFUSED, FORMERR, CHAOS.
-    pub elsewhere: ZoneTotals,
-    /// Answers by zone, at the zone's index; zones above the last one asked are missing.
-    pub zones: Vec<ZoneTotals>,
-}
-
-impl Totals {
-    /// The sums of one zone, zero if it was never asked.
-    pub fn zone(&self, index: ZoneIndex) -> ZoneTotals {
-        self.zones.get(usize::from(index.0)).copied().unwrap_or_default()
-    }
-
-    /// The sums of all zones and of what belongs to none.
-    pub fn everywhere(&self) -> ZoneTotals {
-        let mut all = self.elsewhere;
-        for zone in &self.zones {
-            all += *zone;
-        }
-        all
-    }
-}
-
-/// Sums of one transport.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TransportTotals {
-    /// Queries, answered or not.
-    pub queries: u64,
-    /// Queries without an answer, by decision: not DNS, or an ACL says so.
-    pub dropped: u64,
-    /// Answers that could not be sent.
-    pub send_failures: u64,
-    /// Calls that brought queries; with `queries` the mean size of a batch.
-    pub batches: u64,
-    /// Bytes of queries.
-    pub bytes_in: u64,
-    /// Bytes of answers.
-    pub bytes_out: u64,
-}
-
-/// Sums of one zone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ZoneTotals {
-    /// Answers by response code, in the order of [`Rcode::ALL`].
-    pub rcodes: [u64; Rcode::ALL.len()],
-    /// Answers by type asked for, in the order of [`QueryType::ALL`].
-    pub types: [u64; QueryType::ALL.len()],
-    /// Answers that went by TCP.
-    pub tcp: u64,
-    /// Answers that name a listing.
-    pub listed: u64,
-    /// Answers cut to fit UDP.
-    pub truncated: u64,
-    /// Bytes of queries.
-    pub bytes_in: u64,
-    /// Bytes of answers.
-    pub bytes_out: u64,
-}
-
-impl ZoneTotals {
-    /// Answers of all response codes.
-    pub fn answers(&self) -> u64 {
-        self.rcodes.iter().sum()
-    }
-
-    /// Answers with one response code.
-    pub fn rcode(&self, rcode: Rcode) -> u64 {
-        self.rcodes[rcode as usize]
-    }
-}
-
-impl AddAssign for ZoneTotals {
-    fn add_assign(&mut self, other: ZoneTotals) {
-        self.rcodes.iter_mut().zip(other.rcodes).for_each(|(a, b)| *a += b);
-        self.types.iter_mut().zip(other.types).for_each(|(a, b)| *a += b);
-        self.tcp += other.tcp;
-        self.listed += other.listed;
-        self.truncated += other.truncated;
-        self.bytes_in += other.bytes_in;
-        self.bytes_out += other.bytes_out;
-    }
-}
-
-impl Sub for ZoneTotals {
-    type Output = ZoneTotals;
-
-    /// What was counted since `earlier`.
-    fn sub(mut self, earlier: ZoneTotals) -> ZoneTotals {
-        self.rcodes.iter_mut().zip(earlier.rcodes).for_each(|(a, b)| *a -= b);
-        self.types.iter_mut().zip(earlier.types).for_each(|(a, b)| *a -= b);
-        self.tcp -= earlier.tcp;
-        self.listed -= earlier.listed;
-        self.truncated -= earlier.truncated;
-        self.bytes_in -= earlier.bytes_in;
-        self.bytes_out -= earlier.bytes_out;
-        self
-    }
-}
-
-/// Makes an enum of the values that are counted apart, and the name each has in a label.
-macro_rules! classes {
-    ($(#[$doc:meta])* $name:ident: $($(#[$vdoc:meta])* $variant:ident = $code:literal $label:literal,)*
-     | $(#[$odoc:meta])* $other:ident $olabel:literal) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $($(#[$vdoc])* $variant,)* $(#[$odoc])* $other }
-
-        impl $name {
-            /// All of them, in the order in which they are counted.
-            pub const ALL: &[$name] = &[$($name::$variant,)* $name::$other];
-
-            /// The class of a number from the wire.
-            #[inline]
-            pub(crate) fn of(number: impl Into<u16>) -> $name {
-                match number.into() { $($code => $name::$variant,)* _ => $name::$other }
-            }
-
-            /// Its name in metrics and logs.
-            pub fn label(self) -> &'static str {
-                match self { $($name::$variant => $label,)* $name::$other => $olabel }
-            }
-        }
-    };
-}
-
-classes! {
-    /// Response codes that are counted apart.
-    Rcode:
-    /// The answer is in the message, or there is none of the type.
-    NoError = 0 "NOERROR",
-    /// The query is malformed.
-    FormErr = 1 "FORMERR",
-    /// The zone is not loaded or expired.
-    ServFail = 2 "SERVFAIL",
-    /// Not listed.
-    NxDomain = 3 "NXDOMAIN",
-    /// An operation or type we do not serve.
-    NotImp = 4 "NOTIMP",
-    /// Not our zone, or an ACL says no.
-    Refused = 5 "REFUSED",
-    /// A version of EDNS we do not know.
-    BadVers = 16 "BADVERS",
-    |
-    /// Any other.
-    Other "other"
-}
-
-classes! {
-    /// Types that are counted apart.
-    QueryType:
-    /// An IPv4 address: the usual question to a list.
-    A = 1 "A",
-    /// Name servers.
-    Ns = 2 "NS",
-    /// Start of authority.
-    Soa = 6 "SOA",
-    /// A mail exchanger.
-    Mx = 15 "MX",
-    /// The reason of a listing.
-    Txt = 16 "TXT",
-    /// An IPv6 address.
-    Aaaa = 28 "AAAA",
-    /// Anything.
-    Any = 255 "ANY",
-    |
-    /// Any other.
-    Other "other"
 }
 
 /// The segment of a zone index, and the place in it.

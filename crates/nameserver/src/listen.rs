@@ -16,6 +16,7 @@ mod activation;
 mod admission;
 mod batch;
 mod cores;
+mod packet_info;
 mod socket;
 pub mod tcp;
 pub(crate) mod udp;

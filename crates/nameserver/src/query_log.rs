@@ -8,23 +8,26 @@
 //! Off by default: it is the one place where clients are named.
 
 use std::io;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 
 use crate::counters::Rcode;
-use crate::respond::{Client, Outcome, Reply, Transport};
+use crate::respond::{Client, Outcome};
 use crate::status::StatusBoard;
 
 mod line;
+mod record;
 mod sink;
+mod writer;
 
+pub(crate) use record::Moment;
+use record::Record;
 use sink::Sink;
+use writer::Writer;
 
 /// What is logged, how and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,36 +90,6 @@ pub enum Destination {
     Syslog(PathBuf),
 }
 
-/// When a batch of queries came.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Moment {
-    /// Unix seconds.
-    pub(crate) seconds: u32,
-    /// Milliseconds into that second.
-    pub(crate) milliseconds: u16,
-}
-
-/// One query and its outcome, as it travels to the log thread.
-#[derive(Clone, Debug)]
-struct Record {
-    /// When it came.
-    moment: Moment,
-    /// Who asked.
-    client: IpAddr,
-    /// How.
-    transport: Transport,
-    /// The name asked for, in wire form without the root label, in the case of the query.
-    name: [u8; NAME_BYTES],
-    /// How much of `name` is used.
-    name_len: u8,
-    /// The class asked for.
-    class: u16,
-    /// The type asked for.
-    qtype: u16,
-    /// The answer; `None` if there was none.
-    reply: Option<Reply>,
-}
-
 /// The end of a queue at which a worker reports queries.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder(Option<Arc<Channel>>);
@@ -177,45 +150,6 @@ impl Channel {
                 | Rcode::BadVers
                 | Rcode::Other => true,
             },
-        }
-    }
-}
-
-impl Record {
-    /// Copies what is logged of a query. Its bytes may be anything.
-    fn new(moment: Moment, request: &[u8], client: &Client, outcome: &Outcome) -> Record {
-        let mut name = [0; NAME_BYTES];
-        let question = request.get(HEADER_BYTES..).unwrap_or_default();
-        let length = name_length(question).unwrap_or(0);
-        name[..length].copy_from_slice(&question[..length]);
-        let number = |at: usize| {
-            let bytes = question.get(at..at + 2).and_then(|b| b.try_into().ok());
-            bytes.map_or(0, u16::from_be_bytes)
-        };
-        Record {
-            moment,
-            client: client.address,
-            transport: client.transport,
-            name,
-            name_len: length as u8,
-            qtype: number(length + 1),
-            class: number(length + 3),
-            reply: match outcome {
-                Outcome::Reply(reply) => Some(*reply),
-                Outcome::Drop => None,
-            },
-        }
-    }
-}
-
-/// The length of the uncompressed name that `question` begins with, without the root label.
-fn name_length(question: &[u8]) -> Option<usize> {
-    let mut length = 0;
-    loop {
-        match usize::from(*question.get(length)?) {
-            0 => return Some(length),
-            label @ 1..=63 if length + 1 + label < NAME_BYTES => length += 1 + label,
-            _ => return None,
         }
     }
 }
@@ -309,76 +243,28 @@ impl Drop for QueryLog {
     }
 }
 
-/// The log thread.
-struct Writer {
-    /// The queues of all workers.
-    channels: Vec<Arc<Channel>>,
-    /// What it is told.
-    orders: Arc<Orders>,
-    /// How lines look.
-    format: Format,
-    /// Knows the names of zones.
-    board: Arc<StatusBoard>,
-    /// Where lines go.
-    sink: Sink,
-}
-
-impl Writer {
-    /// Writes until told to stop.
-    fn run(mut self) {
-        let mut text = Vec::new();
-        loop {
-            let stopping = self.orders.stop.load(Ordering::Acquire);
-            if self.orders.reopen.swap(false, Ordering::AcqRel) {
-                self.sink.reopen();
-            }
-            let mut lines = 0;
-            for channel in &self.channels {
-                // At most one queue's worth, so that a busy worker does not keep the others waiting.
-                for record in std::iter::from_fn(|| channel.queue.pop()).take(QUEUE_RECORDS) {
-                    line::write(&record, self.format, &self.board, &mut text);
-                    self.sink.line(&mut text);
-                    lines += 1;
-                }
-            }
-            self.sink.flush(&mut text);
-            self.orders.lines.fetch_add(lines, Ordering::Relaxed);
-            match (lines, stopping) {
-                (0, true) => return,
-                (0, false) => thread::park_timeout(PAUSE),
-                _ => {}
-            }
-        }
-    }
-}
-
-/// Bytes of a DNS header (RFC 1035 section 4.1.1).
-const HEADER_BYTES: usize = 12;
-/// Room for a name without its root label (RFC 1035 section 2.3.4).
-const NAME_BYTES: usize = 255;
 /// Records a worker can be ahead of the log thread.
 const QUEUE_RECORDS: usize = 4096;
-/// How often an idle log thread looks: a full queue at 200,000 queries a second.
-const PAUSE: Duration = Duration::from_millis(20);
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::respond::{Reply, Transport};
     use crate::zones::ZoneIndex;
     use proptest::prelude::*;
+    use std::net::IpAddr;
 
     /// A query for `a.Bl.example` TXT IN.
-    fn query() -> Vec<u8> {
-        let mut query = vec![0; HEADER_BYTES];
+    pub(crate) fn query() -> Vec<u8> {
+        let mut query = vec![0; 12];
         query.extend_from_slice(b"\x01a\x02Bl\x07example\x00\x00\x10\x00\x01");
         query
     }
 
-    fn client() -> Client {
+    pub(crate) fn client() -> Client {
         Client { address: IpAddr::from([192, 0, 2, 1]), transport: Transport::Udp }
     }
 
-    fn answer(rcode: u8, listed: bool) -> Outcome {
+    pub(crate) fn answer(rcode: u8, listed: bool) -> Outcome {
         let reply = Reply {
             len: 80,
             zone: Some(ZoneIndex(0)),
@@ -447,13 +333,6 @@ mod tests {
             recorder.note(Moment::default(), &query(), &client(), &Outcome::Drop);
         }
         assert_eq!((channel.queue.len(), channel.lost.load(Ordering::Relaxed)), (3, 2));
-    }
-
-    #[test]
-    fn the_question_is_taken_from_the_query() {
-        let record = Record::new(Moment::default(), &query(), &client(), &answer(0, true));
-        let name = &record.name[..usize::from(record.name_len)];
-        assert_eq!((name, record.qtype, record.class), (&b"\x01a\x02Bl\x07example"[..], 16, 1));
     }
 
     proptest! {

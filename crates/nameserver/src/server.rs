@@ -9,7 +9,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
@@ -20,13 +20,16 @@ use crate::control::{self, Commands, ControlError, Reload};
 use crate::counters::{Counters, Totals};
 use crate::http::{self, Gather};
 use crate::listen::tcp::{Admission, Service};
-use crate::listen::udp::{self, Crew, Duty};
+use crate::listen::udp::{self, Duty};
 use crate::listen::{self, Given, ListenError, Listeners};
 use crate::query_log::{self, QueryLog};
-use crate::rates::{SAMPLE_EVERY, Window};
-use crate::report::{ConnectionsReport, Report, ZoneReport};
+use crate::report::Report;
 use crate::status::StatusBoard;
-use crate::zones::{ZoneIndex, Zones};
+use crate::zones::Zones;
+
+mod overview;
+
+use overview::{Overview, sample, unix_seconds};
 
 /// How the name server listens and what it tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -248,109 +251,6 @@ impl Drop for Running {
         // Poisoned or not, the threads must hear of it.
         self.overview.crew.lock().unwrap_or_else(PoisonError::into_inner).stop();
     }
-}
-
-/// Where everything that is known of a running server comes together.
-#[derive(Debug)]
-struct Overview {
-    /// When it started, on the clock that never jumps.
-    started: Instant,
-    /// When it started, in unix seconds.
-    started_at: u64,
-    /// Threads that answer UDP.
-    workers: usize,
-    /// Addresses served by UDP.
-    udp_addresses: Vec<SocketAddr>,
-    /// Addresses served by TCP.
-    tcp_addresses: Vec<SocketAddr>,
-    /// TCP connections.
-    admission: Admission,
-    /// The UDP workers.
-    crew: Mutex<Crew>,
-    /// The query log.
-    log: Mutex<QueryLog>,
-    /// Rates of the last minute.
-    window: Mutex<Window>,
-    /// All counters.
-    counters: Arc<Counters>,
-    /// The zones' states.
-    board: Arc<StatusBoard>,
-}
-
-impl Overview {
-    /// Gathers what is the case now.
-    fn report(&self) -> Report {
-        let totals = self.counters.totals();
-        let rates = self
-            .window
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .rates(self.started.elapsed(), &totals);
-        let (lines, lost) = self.log.lock().unwrap_or_else(PoisonError::into_inner).counts();
-        let drops = self.crew.lock().unwrap_or_else(PoisonError::into_inner).receive_drops();
-        let connections = self.admission.connections();
-        let now = unix_seconds();
-        let rate =
-            |index: ZoneIndex| rates.zones.get(usize::from(index.0)).copied().unwrap_or_default();
-        let zones = self.board.zones().into_iter().map(|status| {
-            let index = status.index;
-            ZoneReport::new(status, &totals.zone(index), rate(index), now)
-        });
-        Report {
-            version: env!("CARGO_PKG_VERSION").into(),
-            time: now,
-            started_at: self.started_at,
-            workers: self.workers,
-            udp_addresses: self.udp_addresses.clone(),
-            tcp_addresses: self.tcp_addresses.clone(),
-            memory_bytes: resident_memory(),
-            queries_per_second: rates.queries,
-            udp: totals.udp.into(),
-            tcp: totals.tcp.into(),
-            tcp_connections: ConnectionsReport {
-                open: connections.open,
-                admitted: connections.admitted,
-                refused: connections.refused,
-            },
-            receive_buffer_drops: drops.into_iter().collect(),
-            panics: totals.panics,
-            query_log_lines: lines,
-            query_log_lost: lost,
-            elsewhere: (&totals.elsewhere).into(),
-            zones: zones.collect(),
-        }
-    }
-
-    /// Opens the files of the query log again.
-    fn reopen_logs(&self) {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).reopen();
-    }
-}
-
-/// Samples the counters for the rates until the server stops.
-async fn sample(overview: Arc<Overview>, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(SAMPLE_EVERY) => {}
-        }
-        let totals = overview.counters.totals();
-        let mut window = overview.window.lock().unwrap_or_else(PoisonError::into_inner);
-        window.sample(overview.started.elapsed(), &totals);
-    }
-}
-
-/// The time.
-fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
-/// The process' resident set in bytes, 0 where the kernel does not tell.
-fn resident_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.split_ascii_whitespace().next()?.parse::<u64>().ok());
-    kib.unwrap_or(0) * 1024
 }
 
 /// Why a bound server cannot start.

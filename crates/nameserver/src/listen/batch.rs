@@ -12,6 +12,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::ptr;
 
+pub(super) use super::packet_info::PacketInfo;
+use super::packet_info::{Control, depart, empty_header};
 use crate::respond::{BATCH, ReplyBuffer, UDP_REPLY};
 
 /// Buffers for a batch of datagrams, and the kernel's headers that point into them.
@@ -43,15 +45,6 @@ pub(super) struct Datagrams {
     used: usize,
     /// What the headers are prepared for.
     prepared: PacketInfo,
-}
-
-/// Whether a socket tells which address a query was sent to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PacketInfo {
-    /// No: it is bound to one address.
-    Bound,
-    /// Yes: it is bound to the wildcard.
-    Wildcard,
 }
 
 /// Whether a call waits for the first datagram.
@@ -98,8 +91,8 @@ impl Datagrams {
         Datagrams {
             requests,
             peers,
-            arrivals: vec![Control([0; CONTROL_WORDS]); BATCH],
-            departures: vec![Control([0; CONTROL_WORDS]); BATCH],
+            arrivals: vec![Control::EMPTY; BATCH],
+            departures: vec![Control::EMPTY; BATCH],
             replies: ReplyBuffer::many(BATCH),
             incoming,
             outgoing,
@@ -262,54 +255,6 @@ impl<'a> Received<'a> {
     }
 }
 
-/// Writes the control message that makes an answer leave from where its query arrived.
-///
-/// Returns its length, 0 if the kernel did not say where that was.
-#[expect(unsafe_code, reason = "control messages are read and written by the C library's macros")]
-fn depart(arrival: &libc::msghdr, departure: &mut Control) -> usize {
-    let mut out: libc::msghdr =
-        libc::msghdr { msg_control: departure.0.as_mut_ptr().cast(), ..empty_header() };
-    out.msg_controllen = size_of::<Control>() as _;
-    // SAFETY: `arrival` was filled by recvmmsg: its control pointer and length describe whole control
-    // messages inside one `Control`, which is aligned for cmsghdr; the macros stay inside that length.
-    // A message's payload is read only if its length covers the type, and unaligned reads are used.
-    // `out` describes `departure`, which is large enough for either message (asserted below).
-    unsafe {
-        let mut message = libc::CMSG_FIRSTHDR(arrival);
-        while let Some(found) = message.as_ref() {
-            let payload = libc::CMSG_DATA(found);
-            let target = libc::CMSG_FIRSTHDR(&raw const out);
-            if (found.cmsg_level, found.cmsg_type) == (libc::IPPROTO_IP, libc::IP_PKTINFO)
-                && found.cmsg_len >= libc::CMSG_LEN(PKTINFO4) as _
-            {
-                let mut info: libc::in_pktinfo = ptr::read_unaligned(payload.cast());
-                // The route back may lead through another interface than the query came by.
-                info.ipi_ifindex = 0;
-                (*target).cmsg_level = libc::IPPROTO_IP;
-                (*target).cmsg_type = libc::IP_PKTINFO;
-                (*target).cmsg_len = libc::CMSG_LEN(PKTINFO4) as _;
-                ptr::write_unaligned(libc::CMSG_DATA(target).cast(), info);
-                return libc::CMSG_SPACE(PKTINFO4) as usize;
-            }
-            if (found.cmsg_level, found.cmsg_type) == (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO)
-                && found.cmsg_len >= libc::CMSG_LEN(PKTINFO6) as _
-            {
-                let mut info: libc::in6_pktinfo = ptr::read_unaligned(payload.cast());
-                if !Ipv6Addr::from(info.ipi6_addr.s6_addr).is_unicast_link_local() {
-                    info.ipi6_ifindex = 0;
-                }
-                (*target).cmsg_level = libc::IPPROTO_IPV6;
-                (*target).cmsg_type = libc::IPV6_PKTINFO;
-                (*target).cmsg_len = libc::CMSG_LEN(PKTINFO6) as _;
-                ptr::write_unaligned(libc::CMSG_DATA(target).cast(), info);
-                return libc::CMSG_SPACE(PKTINFO6) as usize;
-            }
-            message = libc::CMSG_NXTHDR(arrival, found);
-        }
-    }
-    0
-}
-
 /// Waits a moment until a socket takes datagrams again.
 #[expect(unsafe_code, reason = "no safe call waits for one socket")]
 fn writable(socket: &UdpSocket) {
@@ -327,13 +272,6 @@ fn header(peer: *mut Peer, vector: *mut libc::iovec) -> libc::mmsghdr {
         ..empty_header()
     };
     libc::mmsghdr { msg_hdr, msg_len: 0 }
-}
-
-/// A header that names nothing.
-#[expect(unsafe_code, reason = "the C library's msghdr has private padding on some targets")]
-fn empty_header() -> libc::msghdr {
-    // SAFETY: a msghdr is plain integers and pointers, for which zero is a valid value.
-    unsafe { std::mem::zeroed() }
 }
 
 /// The bytes of a query. Longer ones are cut, and so are malformed.
@@ -367,28 +305,16 @@ impl Peer {
     }
 }
 
-/// Room for control messages, aligned for their headers.
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Control([u64; CONTROL_WORDS]);
-
 /// Bytes kept of a query: more than an Ethernet frame carries, 27 cache lines.
 const REQUEST_BYTES: usize = 27 * 64;
 /// Size of a `sockaddr_in6`, the larger of the two.
 const PEER_BYTES: usize = size_of::<libc::sockaddr_in6>();
-/// Words for the packet information of either family, and whatever a given socket adds.
-const CONTROL_WORDS: usize = 16;
-/// Size of IPv4's packet information.
-const PKTINFO4: u32 = size_of::<libc::in_pktinfo>() as u32;
-/// Size of IPv6's packet information.
-const PKTINFO6: u32 = size_of::<libc::in6_pktinfo>() as u32;
 /// How often a full queue is waited for in one batch before an answer is given up.
 const PATIENCE: u32 = 3;
 /// How long one such wait lasts at most.
 const FULL_QUEUE_MILLISECONDS: i32 = 2;
 
 const _: () = assert!(size_of::<ReplyBuffer>() >= UDP_REPLY);
-const _: () = assert!(size_of::<Control>() >= 16 + 24, "a header and the larger payload fit");
 const _: () = assert!(size_of::<libc::sockaddr_in>() <= PEER_BYTES);
 
 #[cfg(test)]

@@ -1,0 +1,119 @@
+//! Where everything that is known of a running server comes together and becomes a [`Report`].
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::counters::Counters;
+use crate::listen::tcp::Admission;
+use crate::listen::udp::Crew;
+use crate::query_log::QueryLog;
+use crate::rates::{SAMPLE_EVERY, Window};
+use crate::report::{ConnectionsReport, Report, ZoneReport};
+use crate::status::StatusBoard;
+use crate::zones::ZoneIndex;
+
+/// Where everything that is known of a running server comes together.
+#[derive(Debug)]
+pub(super) struct Overview {
+    /// When it started, on the clock that never jumps.
+    pub(super) started: Instant,
+    /// When it started, in unix seconds.
+    pub(super) started_at: u64,
+    /// Threads that answer UDP.
+    pub(super) workers: usize,
+    /// Addresses served by UDP.
+    pub(super) udp_addresses: Vec<SocketAddr>,
+    /// Addresses served by TCP.
+    pub(super) tcp_addresses: Vec<SocketAddr>,
+    /// TCP connections.
+    pub(super) admission: Admission,
+    /// The UDP workers.
+    pub(super) crew: Mutex<Crew>,
+    /// The query log.
+    pub(super) log: Mutex<QueryLog>,
+    /// Rates of the last minute.
+    pub(super) window: Mutex<Window>,
+    /// All counters.
+    pub(super) counters: Arc<Counters>,
+    /// The zones' states.
+    pub(super) board: Arc<StatusBoard>,
+}
+
+impl Overview {
+    /// Gathers what is the case now.
+    pub(super) fn report(&self) -> Report {
+        let totals = self.counters.totals();
+        let rates = self
+            .window
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .rates(self.started.elapsed(), &totals);
+        let (lines, lost) = self.log.lock().unwrap_or_else(PoisonError::into_inner).counts();
+        let drops = self.crew.lock().unwrap_or_else(PoisonError::into_inner).receive_drops();
+        let connections = self.admission.connections();
+        let now = unix_seconds();
+        let rate =
+            |index: ZoneIndex| rates.zones.get(usize::from(index.0)).copied().unwrap_or_default();
+        let zones = self.board.zones().into_iter().map(|status| {
+            let index = status.index;
+            ZoneReport::new(status, &totals.zone(index), rate(index), now)
+        });
+        Report {
+            version: env!("CARGO_PKG_VERSION").into(),
+            time: now,
+            started_at: self.started_at,
+            workers: self.workers,
+            udp_addresses: self.udp_addresses.clone(),
+            tcp_addresses: self.tcp_addresses.clone(),
+            memory_bytes: resident_memory(),
+            queries_per_second: rates.queries,
+            udp: totals.udp.into(),
+            tcp: totals.tcp.into(),
+            tcp_connections: ConnectionsReport {
+                open: connections.open,
+                admitted: connections.admitted,
+                refused: connections.refused,
+            },
+            receive_buffer_drops: drops.into_iter().collect(),
+            panics: totals.panics,
+            query_log_lines: lines,
+            query_log_lost: lost,
+            elsewhere: (&totals.elsewhere).into(),
+            zones: zones.collect(),
+        }
+    }
+
+    /// Opens the files of the query log again.
+    pub(super) fn reopen_logs(&self) {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).reopen();
+    }
+}
+
+/// Samples the counters for the rates until the server stops.
+pub(super) async fn sample(overview: Arc<Overview>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SAMPLE_EVERY) => {}
+        }
+        let totals = overview.counters.totals();
+        let mut window = overview.window.lock().unwrap_or_else(PoisonError::into_inner);
+        window.sample(overview.started.elapsed(), &totals);
+    }
+}
+
+/// The time.
+pub(super) fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// The process' resident set in bytes, 0 where the kernel does not tell.
+fn resident_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_ascii_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
