@@ -12,6 +12,7 @@ pub mod listen;
 pub mod loader;
 mod message;
 pub mod metrics;
+mod name_servers;
 pub mod query_log;
 mod rates;
 pub mod report;
@@ -20,7 +21,7 @@ pub mod server;
 pub mod status;
 mod subject;
 mod write;
-mod zones;
+pub mod zones;
 
 pub use respond::{
     BATCH, Client, Outcome, Queries, Reply, ReplyBuffer, Request, Transport, UDP_REPLY, respond,

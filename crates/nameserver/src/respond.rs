@@ -445,21 +445,8 @@ impl Query {
 impl Writer<'_> {
     /// Adds the name servers to a positive answer; their addresses only if everything fits.
     fn push_name_servers(&mut self, query: &Query, served: &Served) {
-        let records = &served.records;
-        let owner = query.apex_offset(&served.apex);
-        let ns: usize = records.name_servers.iter().map(|r| r.len() + 2).sum();
-        let glue: usize = records.glue.iter().map(Vec::len).sum();
-        if !self.has_room(ns) {
-            return;
-        }
-        let with_glue = self.has_room(ns + glue);
-        for record in rotated(&records.name_servers, self.id()) {
-            self.push_authority(owner, record);
-        }
-        if with_glue {
-            for record in &records.glue {
-                self.push_additional(record);
-            }
+        if let Some(block) = served.records.authority.rotation(self.id()) {
+            self.push_block(block, query.apex_offset(&served.apex));
         }
     }
 }

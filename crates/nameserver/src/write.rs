@@ -8,6 +8,7 @@
 use repute_zone::{Listing, Pair};
 
 use crate::message::{AA, HEADER, OPCODE, OPT, QR, RD, TC};
+use crate::name_servers::Block;
 use crate::respond::TXT;
 use crate::zones::A;
 
@@ -162,13 +163,19 @@ impl<'r> Writer<'r> {
         self.authority += 1;
     }
 
-    /// Adds a record, given with its owner, to the additional section.
-    pub(crate) fn push_additional(&mut self, record: &[u8]) {
-        if self.has_room(record.len()) {
-            self.out[self.at..self.at + record.len()].copy_from_slice(record);
-            self.at += record.len();
-            self.additional += 1;
-        }
+    /// Adds name servers to the authority section and their addresses to the additional one: both,
+    /// or the servers alone, or nothing, as there is room. `apex` is where that begins.
+    #[inline]
+    pub(crate) fn push_block(&mut self, block: &Block, apex: u16) {
+        let (len, glue) = match () {
+            () if self.has_room(block.len()) => (block.len(), block.glue),
+            () if self.has_room(block.servers_len()) => (block.servers_len(), 0),
+            () => return,
+        };
+        block.write(&mut self.out[self.at..self.at + len], self.at, apex);
+        self.at += len;
+        self.authority += block.servers;
+        self.additional += glue;
     }
 
     /// Adds the OPT record, which always fits; its options only if they do.

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use repute_dnsxl::Name;
 use repute_zone::{Action, Dataset, Dialect, Existence, Hit, Relative, Soa, Zone};
 
+use crate::name_servers::NameServers;
+
 /// What is served now.
 #[derive(Clone, Debug)]
 pub struct Zones {
@@ -91,10 +93,10 @@ pub(crate) struct ApexRecords {
     pub(crate) soa: Option<Vec<u8>>,
     /// The SOA in a negative answer, with its time to live (RFC 2308).
     pub(crate) negative: Option<Vec<u8>>,
-    /// NS records.
+    /// NS records as an answer.
     pub(crate) name_servers: Vec<Vec<u8>>,
-    /// A records of name servers in our own zones, with their owners.
-    pub(crate) glue: Vec<Vec<u8>>,
+    /// NS records in AUTHORITY, with the addresses of those in our own zones.
+    pub(crate) authority: NameServers,
 }
 
 impl Zones {
@@ -197,14 +199,16 @@ impl Zones {
     fn add_glue(&mut self) {
         for i in 0..self.served.len() {
             let ZoneState::Serving(zone) = &self.served[i].state else { continue };
-            let Some((_, servers)) = zone.name_servers() else { continue };
-            let glue = servers.iter().flat_map(|server| self.addresses_of(server)).collect();
-            self.served[i].records.glue = glue;
+            let Some((ttl, servers)) = zone.name_servers() else { continue };
+            let glue: Vec<_> = servers.iter().flat_map(|s| self.addresses_of(s)).collect();
+            let authority = NameServers::new(zone.apex(), ttl, servers, &glue);
+            self.served[i].records.authority = authority;
         }
     }
 
-    /// A records of a name in our zones, each with its owner.
-    fn addresses_of(&self, name: &Name) -> Vec<Vec<u8>> {
+    /// Addresses of a name in our zones, each with its owner; all with the lowest time to live
+    /// (RFC 2181 section 5.2).
+    fn addresses_of(&self, name: &Name) -> Vec<(Name, u32, [u8; 4])> {
         let wire = name.as_wire();
         let labels = label_offsets(wire);
         let Some((served, depth)) = self.find(wire, &labels) else { return Vec::new() };
@@ -212,19 +216,26 @@ impl Zones {
         let keep = labels.len() - depth;
         let end = labels.get(keep).map_or(wire.len() - 1, |at| usize::from(*at));
         let relative = Relative::new(&wire[..end], &labels[..keep]);
-        let mut addresses = Vec::new();
+        let mut addresses: Vec<(u32, [u8; 4])> = Vec::new();
         let found = zone.visit(relative, |hit| match hit {
             Hit::Record(record) if record.rtype() == A => {
-                addresses.push([wire, record.wire()].concat());
+                let address = record.data().first_chunk().copied();
+                addresses.extend(address.map(|address| (record.ttl(), address)));
             }
-            Hit::Listing(listing) => addresses.extend(listing.pairs(0, false).map(|pair| {
-                let mut record = wire.to_vec();
-                push_record(&mut record, A, listing.ttl(), &pair.code);
-                record
-            })),
+            Hit::Listing(listing) => {
+                let codes = listing.pairs(0, false).map(|pair| (listing.ttl(), pair.code));
+                addresses.extend(codes);
+            }
             Hit::Record(_) => {}
         });
-        if found == Existence::Listed { addresses } else { Vec::new() }
+        let ttl = addresses.iter().map(|(ttl, _)| *ttl).min().unwrap_or(0);
+        let mut distinct: Vec<(Name, u32, [u8; 4])> = Vec::new();
+        for (_, address) in addresses {
+            if distinct.iter().all(|(_, _, known)| *known != address) {
+                distinct.push((name.clone(), ttl, address));
+            }
+        }
+        if found == Existence::Listed { distinct } else { Vec::new() }
     }
 }
 
