@@ -2,8 +2,7 @@
 //!
 //! One system call brings up to [`BATCH`] queries and one takes their answers away. All buffers are
 //! made once; a slot is a query's bytes, its sender, the address it was sent to and its answer. The
-//! stride of the request buffers is an odd number of cache lines, as buffers a page apart would all
-//! fall into the same set of the first-level cache.
+//! strides of buffers are odd numbers of cache lines, as buffers a page apart would all fall into the same set of the first-level cache.
 //!
 //! What a query means is not known here, and no error ends a loop here: see [`super::udp`].
 
@@ -131,6 +130,7 @@ impl Datagrams {
             )
         };
         let Ok(count) = usize::try_from(count) else {
+            self.used = 1;
             return Err(io::Error::last_os_error());
         };
         self.used = count;

@@ -1,8 +1,12 @@
 //! TCP: pipelining, pieces of messages, and every limit a client can run into.
 
+use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
 
 use crate::running::{
     A, NXDOMAIN, TestServer, client, config, framed, gist, is_closed, query, read_message,
@@ -139,6 +143,49 @@ fn a_client_that_does_not_read_is_left() {
         }
     };
     assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{error}");
+}
+
+#[test]
+fn a_server_without_descriptors_goes_on_and_takes_clients_later() {
+    // The limit is one of a process, and other tests need theirs.
+    let itself = std::env::current_exe().unwrap();
+    let inner = ["--exact", "tcp::all_descriptors_taken", "--ignored", "--nocapture"];
+    let output = std::process::Command::new(itself).args(inner).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[test]
+#[ignore = "takes all descriptors of its process; the test above runs it in one of its own"]
+fn all_descriptors_taken() {
+    let server = TestServer::start(config());
+    let mut early = server.connect();
+    assert_eq!(ask(&mut early, &query(1, "2.0.0.127.bl.example", A)), (1, 0, 1));
+    let late = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    // All numbers below the first free one are taken.
+    let first_free = File::open("/dev/null").unwrap().as_raw_fd();
+    let before = limit_descriptors(first_free as u64);
+    late.connect(&server.address().into()).unwrap();
+    let mut late = TcpStream::from(late);
+    late.write_all(&framed(&query(2, "2.0.0.127.bl.example", A))).unwrap();
+    assert_eq!(ask(&mut early, &query(3, "2.0.0.127.bl.example", A)), (3, 0, 1));
+    assert_eq!(server.running().report().tcp_connections.open, 1);
+    limit_descriptors(before);
+    assert_eq!(gist(&read_message(&mut late)), (2, 0, 1));
+}
+
+/// Sets how many descriptors this process may have and returns the limit before.
+#[expect(unsafe_code, reason = "the standard library sets no limits")]
+fn limit_descriptors(count: u64) -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is valid for the read and the write of one structure.
+    unsafe {
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit), 0);
+        let before = limit.rlim_cur;
+        limit.rlim_cur = count;
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit), 0);
+        before
+    }
 }
 
 #[test]
