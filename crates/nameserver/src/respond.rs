@@ -338,17 +338,11 @@ impl Answering<'_> {
         if at_apex && !self.apex_records(&mut out, served) {
             return out.finish(reply, REFUSED, query, self.zones, None);
         }
-        let mut found = if empty || (always.is_some() && !at_apex) {
-            Existence::Nothing
+        let mut found = if empty || always.is_some() {
+            self.by_access_list(&mut out, zone, name, if empty { None } else { always })
         } else {
             zone.visit(name, |hit| self.hit(&mut out, hit, reply.keyed))
         };
-        if let Some(listing) = always
-            && !empty
-        {
-            self.hit(&mut out, Hit::Listing(listing), reply.keyed);
-            found = Existence::Listed;
-        }
         if at_apex && found == Existence::Nothing {
             found = Existence::Exists;
         }
@@ -363,6 +357,28 @@ impl Answering<'_> {
             out.push_name_servers(query, served);
         }
         out.finish(reply, rcode, query, self.zones, None)
+    }
+
+    /// Answers a client for whom everything that could be listed is (`always`), or nothing. Plain
+    /// records only exist then, as with rbldnsd.
+    #[cold]
+    fn by_access_list(
+        &self,
+        out: &mut Writer<'_>,
+        zone: &Zone,
+        name: Relative<'_>,
+        always: Option<Listing<'_>>,
+    ) -> Existence {
+        let outline = zone.outline(name);
+        match always {
+            Some(listing) if outline.listable => {
+                self.hit(out, Hit::Listing(listing), false);
+                Existence::Listed
+            }
+            Some(_) if outline.above_listable || outline.exists => Existence::Exists,
+            None if outline.exists => Existence::Exists,
+            Some(_) | None => Existence::Nothing,
+        }
     }
 
     /// Adds SOA or NS of the apex. Says whether there is something to say.

@@ -127,6 +127,28 @@ pub enum Existence {
     Nothing,
 }
 
+/// What a name could be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outline {
+    /// A data set of networks or names could list it.
+    pub listable: bool,
+    /// One could list names below it.
+    pub above_listable: bool,
+    /// It has plain records or stands above some, or is where a sub-zone begins.
+    pub exists: bool,
+}
+
+impl Outline {
+    /// What either says.
+    fn or(self, other: Outline) -> Outline {
+        Outline {
+            listable: self.listable || other.listable,
+            above_listable: self.above_listable || other.above_listable,
+            exists: self.exists || other.exists,
+        }
+    }
+}
+
 impl<'z> Listing<'z> {
     /// Return codes with their texts; `now` and `keyed` decide about delayed entries.
     #[inline]
@@ -262,6 +284,13 @@ impl Zone {
         }
     }
 
+    /// What a name could be, whatever the data list: for access lists that list all or nothing.
+    pub fn outline(&self, name: Relative<'_>) -> Outline {
+        let place = Place { name, octets: self.octets(), aliases: self.aliases() };
+        let outlines = self.datasets.iter().map(|dataset| dataset.outline(place));
+        outlines.fold(Outline::default(), Outline::or)
+    }
+
     /// Whether an address must never be listed, whatever the data say (RFC 5782 section 5), and
     /// still is covered by them.
     pub fn covers_never_listed(&self) -> bool {
@@ -379,6 +408,42 @@ impl Dataset {
             }
             Content::Combined(branches) => visit_branches(branches, place, hit),
             Content::Acl(_) | Content::Keys(_) => Existence::Nothing,
+        }
+    }
+
+    /// What a name could be, whatever the entries are.
+    fn outline(&self, place: Place<'_>) -> Outline {
+        let name = place.name;
+        match &self.content {
+            Content::Addresses(addresses) => {
+                let v6 = addresses.v6.is_some() || !self.has_ipv4();
+                let alias = |address| place.aliases && aliased(address).is_some();
+                let mapped = |address: u128| place.aliases && address >> 32 == 0xffff;
+                let v4 = self.has_ipv4();
+                let listable = (v4 && name.ipv4(place.octets).is_some())
+                    || name.ipv6().is_some_and(|a| (v4 && alias(a)) || (v6 && !mapped(a)));
+                let above_listable = (v4 && name.ipv4_network(place.octets).is_some())
+                    || (v6 && name.ipv6_network().is_some());
+                Outline { listable, above_listable, exists: false }
+            }
+            Content::Names(_) => Outline { listable: name.label_count() > 0, ..Outline::default() },
+            Content::Generic(generic) => {
+                let (set, parent) = generic.find(name);
+                Outline { exists: set.is_some() || parent, ..Outline::default() }
+            }
+            Content::Combined(branches) => {
+                let way = branches.iter().any(|branch| is_below(&branch.suffix, name));
+                let Some((branch, inner)) = closest(branches, place) else {
+                    return Outline { exists: way, ..Outline::default() };
+                };
+                let base = Outline {
+                    exists: way || inner.name.label_count() == 0,
+                    ..Outline::default()
+                };
+                let outlines = branch.datasets.iter().map(|dataset| dataset.outline(inner));
+                outlines.fold(base, Outline::or)
+            }
+            Content::Acl(_) | Content::Keys(_) => Outline::default(),
         }
     }
 
@@ -526,28 +591,25 @@ fn visit_branches<'z>(
     place: Place<'_>,
     hit: &mut impl FnMut(Hit<'z>),
 ) -> Existence {
-    let mut found = Existence::Nothing;
-    let mut best: Option<&Branch> = None;
-    for branch in branches {
-        if place.name.label_count() >= branch.labels
+    let on_the_way = branches.iter().any(|branch| is_below(&branch.suffix, place.name));
+    let Some((branch, inner)) = closest(branches, place) else {
+        return Existence::exists_if(on_the_way);
+    };
+    let found = Existence::exists_if(on_the_way || inner.name.label_count() == 0);
+    branch.datasets.iter().fold(found, |found, dataset| found.or(dataset.visit(inner, hit)))
+}
+
+/// The longest branch that a name lies in, and the name as it is there.
+fn closest<'z, 'q>(branches: &'z [Branch], place: Place<'q>) -> Option<(&'z Branch, Place<'q>)> {
+    let around = branches.iter().filter(|branch| {
+        place.name.label_count() >= branch.labels
             && place.name.suffix(branch.labels) == &branch.suffix[..]
-        {
-            if best.is_none_or(|b| b.labels < branch.labels) {
-                best = Some(branch);
-            }
-        } else if is_below(&branch.suffix, place.name) {
-            found = Existence::Exists;
-        }
-    }
-    let Some(branch) = best else { return found };
-    if branch.labels == place.name.label_count() {
-        found = Existence::Exists;
-    }
+    });
+    let branch = around.max_by_key(|branch| branch.labels)?;
     let name = place.name.without_last(branch.labels);
     let ipv4 = branch.datasets.iter().any(|d| d.has_ipv4());
     let aliases = place.octets == Octets::LeadingZeros && ipv4;
-    let place = Place { name, aliases, ..place };
-    branch.datasets.iter().fold(found, |found, dataset| found.or(dataset.visit(place, hit)))
+    Some((branch, Place { name, aliases, ..place }))
 }
 
 /// Whether a name in wire form lies below another.
