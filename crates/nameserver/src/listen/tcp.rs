@@ -262,6 +262,7 @@ const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn messages_are_split_by_their_lengths() {
@@ -278,5 +279,18 @@ mod tests {
             [b"".as_slice(), b"\0", b"\0\x05", b"\0\x05abcde", b"\0\x01ab"].map(missing),
             [2, 1, 5, 0, 0]
         );
+    }
+
+    proptest! {
+        #[test]
+        fn a_message_is_whole_when_nothing_is_missing(bytes in proptest::collection::vec(0_u8..4, 0..600)) {
+            prop_assert_eq!(split(&bytes).is_some(), missing(&bytes) == 0);
+            if let Some((message, rest)) = split(&bytes) {
+                prop_assert_eq!(2 + message.len() + rest.len(), bytes.len());
+            } else {
+                let whole = [bytes.clone(), vec![0; missing(&bytes)]].concat();
+                prop_assert!(bytes.len() < 2 || split(&whole).is_some_and(|(_, rest)| rest.is_empty()));
+            }
+        }
     }
 }
