@@ -6,32 +6,37 @@ use std::process::Command;
 
 use crate::daemon::Daemon;
 use crate::dig::{ask, dig, status};
-use crate::list_server::{ADDRESS, ListServer, REPUTE, start_list_server};
+use crate::list_server::{ADDRESS, ListServer, REPUTE, start_list_server_of};
 use crate::network::{on_private_network, run};
 
 #[test]
 fn a_master_file_loads_in_named_checkzone() {
     on_private_network(|| {
-        let server = start_list_server(&[("bl.example", LIST)]);
-        let file = export(&server, "master");
-        let output = run("named-checkzone", &["bl.example", &file]);
-        assert!(output.ends_with("OK\n"), "{output}");
+        for (kind, list) in [("addresses", ADDRESSES), ("names", NAMES)] {
+            let server = start_list_server_of(kind, &[("bl.example", list)]);
+            let file = export(&server, "master");
+            let output = run("named-checkzone", &["bl.example", &file]);
+            assert!(output.ends_with("OK\n"), "{output}");
+        }
     });
 }
 
 #[test]
 fn nsd_answers_the_same_from_a_master_file() {
     on_private_network(|| {
-        let server = start_list_server(&[("bl.example", LIST)]);
-        export(&server, "master");
-        let _nsd = start_nsd(server.folder());
-
-        for name in NAMES {
-            for kind in ["A", "TXT", "AAAA"] {
-                let question = ["+norec", "+bufsize=1232", name, kind];
-                let theirs = dig(&[&["@127.0.0.1", "-p", "5302"], &question[..]].concat());
-                let ours = ask(&question);
-                assert_eq!(summary(&ours), summary(&theirs), "{ours}\n{theirs}");
+        for (kind, list, questions) in
+            [("addresses", ADDRESSES, ABOUT_ADDRESSES), ("names", NAMES, ABOUT_NAMES)]
+        {
+            let server = start_list_server_of(kind, &[("bl.example", list)]);
+            export(&server, "master");
+            let _nsd = start_nsd(server.folder());
+            for name in questions {
+                for kind in ["A", "TXT", "AAAA"] {
+                    let question = ["+norec", "+bufsize=1232", name, kind];
+                    let theirs = dig(&[&THERE[..], &question].concat());
+                    let ours = ask(&question);
+                    assert_eq!(summary(&ours), summary(&theirs), "{ours}\n{theirs}");
+                }
             }
         }
     });
@@ -40,19 +45,18 @@ fn nsd_answers_the_same_from_a_master_file() {
 #[test]
 fn rbldnsd_answers_the_same_from_its_data() {
     on_private_network(|| {
-        let server = start_list_server(&[("bl.example", LIST)]);
-        let file = export(&server, "rbldnsd");
-        let mut command = Command::new("rbldnsd");
-        command.args(["-n", "-u", "nobody", "-b", "127.0.0.1/5302", "-w"]).arg(server.folder());
-        command.args([format!("bl.example:ip4trie:{file}"), format!("bl.example:ip6trie:{file}")]);
-        run("chmod", &["755", &server.folder().to_string_lossy()]);
-        let mut rbldnsd = Daemon::start(&mut command);
-        rbldnsd.wait_for("started");
-
-        for name in NAMES {
-            for kind in ["A", "TXT"] {
-                let theirs = dig(&["@127.0.0.1", "-p", "5302", "+short", name, kind]);
-                assert_eq!(ask(&["+short", name, kind]), theirs, "{name} {kind}");
+        for (kind, list, theirs, questions) in [
+            ("addresses", ADDRESSES, &["ip4trie", "ip6trie"][..], ABOUT_ADDRESSES),
+            ("names", NAMES, &["dnset"], ABOUT_NAMES),
+        ] {
+            let server = start_list_server_of(kind, &[("bl.example", list)]);
+            export(&server, "rbldnsd");
+            let _rbldnsd = start_rbldnsd(server.folder(), theirs);
+            for name in questions {
+                for kind in ["A", "TXT"] {
+                    let theirs = dig(&[&THERE[..], &["+short", name, kind]].concat());
+                    assert_eq!(ask(&["+short", name, kind]), theirs, "{name} {kind}");
+                }
             }
         }
     });
@@ -86,6 +90,21 @@ fn start_nsd(folder: &Path) -> Daemon {
     nsd
 }
 
+/// Starts rbldnsd on port 5302 with the exported data as data sets of these types.
+fn start_rbldnsd(folder: &Path, types: &[&str]) -> Daemon {
+    // It gives root up before it reads.
+    run("chmod", &["755", &folder.to_string_lossy()]);
+    let mut command = Command::new("rbldnsd");
+    command.args(["-n", "-u", "nobody", "-b", "127.0.0.1/5302", "-w"]).arg(folder);
+    command.args(types.iter().map(|kind| format!("bl.example:{kind}:rbldnsd")));
+    let mut rbldnsd = Daemon::start(&mut command);
+    rbldnsd.wait_for("started");
+    rbldnsd
+}
+
+/// How dig reaches the other name server.
+const THERE: [&str; 3] = ["@127.0.0.1", "-p", "5302"];
+
 /// What must be the same: the response code and the records of the answer, in any order.
 fn summary(output: &str) -> (String, Vec<String>) {
     let answer = output.split_once(";; ANSWER SECTION:\n").map_or("", |(_, rest)| rest);
@@ -99,7 +118,7 @@ fn summary(output: &str) -> (String, Vec<String>) {
 }
 
 /// Networks of several sizes, one inside another, exclusions, several values, both families.
-const LIST: &str = "\
+const ADDRESSES: &str = "\
 192.0.2.7 :2:listed, see https://bl.example/q/here
 192.0.2.128/25 :3:half of a network
 192.0.2.129 :4:one of that half
@@ -111,8 +130,38 @@ const LIST: &str = "\
 2001:db8:3::7 :4:one address
 ";
 
-/// Listed, excluded, unlisted, between, above and at the apex.
-const NAMES: &[&str] = &[
+/// Exact names, all below a name, both, one inside another, an exclusion.
+const NAMES: &str = "\
+exact.example.org :2:listed, see https://bl.example/q/here
+*.below.example.org :3:a hoster
+.both.example.org :4:a network of names
+deep.in.both.example.org :5:one of them
+!good.both.example.org
+";
+
+/// Names listed, excluded, unlisted, between and above, each before the apex.
+const ABOUT_NAMES: &[&str] = &[
+    "exact.example.org.bl.example",
+    "x.exact.example.org.bl.example",
+    "below.example.org.bl.example",
+    "x.below.example.org.bl.example",
+    "x.y.below.example.org.bl.example",
+    "both.example.org.bl.example",
+    "x.both.example.org.bl.example",
+    "good.both.example.org.bl.example",
+    "x.good.both.example.org.bl.example",
+    "deep.in.both.example.org.bl.example",
+    "x.deep.in.both.example.org.bl.example",
+    "in.both.example.org.bl.example",
+    "example.org.bl.example",
+    "org.bl.example",
+    "net.bl.example",
+    "test.bl.example",
+    "invalid.bl.example",
+];
+
+/// Addresses listed, excluded, unlisted, between, above and at the apex.
+const ABOUT_ADDRESSES: &[&str] = &[
     "7.2.0.192.bl.example",
     "8.2.0.192.bl.example",
     "129.2.0.192.bl.example",

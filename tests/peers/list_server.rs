@@ -25,12 +25,18 @@ pub(crate) struct ListServer {
     folder: TempDir,
 }
 
-/// Starts the list server with these zones, each with the text of its list in rbldnsd's format.
+/// Starts the list server with these zones of addresses, each with the text of its list in rbldnsd's
+/// format.
 pub(crate) fn start_list_server(lists: &[(&str, &str)]) -> ListServer {
+    start_list_server_of("addresses", lists)
+}
+
+/// Starts the list server with these zones of a kind.
+pub(crate) fn start_list_server_of(kind: &str, lists: &[(&str, &str)]) -> ListServer {
     let folder = tempfile::tempdir().expect("a folder for the test can be made");
     let mut config = format!("{SERVER}listen = [\"{ADDRESS}:{PORT}\"]\n");
     for (zone, list) in lists {
-        config.push_str(&ZONE.replace("APEX", zone));
+        config.push_str(&ZONE.replace("APEX", zone).replace("KIND", kind));
         fs::write(folder.path().join(zone), list).expect("the test's folder is writable");
     }
     let file = folder.path().join("repute.toml");
@@ -107,7 +113,7 @@ apex = \"APEX\"
 name-servers = [\"ns.example\"]
 
 [[zone.source]]
-kind = \"addresses\"
+kind = \"KIND\"
 format = \"rbldnsd\"
 files = [\"APEX\"]
 ";
