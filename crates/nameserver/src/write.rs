@@ -88,8 +88,7 @@ impl<'r> Writer<'r> {
 
     /// Whether the answers so far, if any, are of this type.
     pub(crate) fn fits_type(&self, rtype: u16) -> bool {
-        self.answers == 0
-            || self.out[self.question + 2..self.question + 4] == rtype.to_be_bytes()
+        self.answers == 0 || self.out[self.question + 2..self.question + 4] == rtype.to_be_bytes()
     }
 
     /// Adds an A record for the question's name.
@@ -275,6 +274,7 @@ impl<'r> Writer<'r> {
     fn truncate(&mut self) {
         self.truncated = true;
         self.at = self.question;
+        self.end = self.question;
         (self.answers, self.authority, self.additional) = (0, 0, 0);
         self.out[2] |= TC;
     }

@@ -269,12 +269,12 @@ impl Zone {
     #[inline]
     pub fn visit<'z>(&'z self, name: Relative<'_>, mut hit: impl FnMut(Hit<'z>)) -> Existence {
         let place = Place { name, octets: self.octets(), aliases: self.aliases() };
+        if self.dialect == Dialect::Native && is_never_listed(name) {
+            return Existence::Nothing;
+        }
         let mut found = Existence::Nothing;
         for dataset in &self.datasets {
             found = found.or(dataset.visit(place, &mut hit));
-        }
-        if self.dialect == Dialect::Native && found != Existence::Nothing && is_never_listed(name) {
-            return Existence::Nothing;
         }
         match (&self.tests, found) {
             (Some(tests), Existence::Nothing | Existence::Exists) => {
@@ -436,10 +436,8 @@ impl Dataset {
                 let Some((branch, inner)) = closest(branches, place) else {
                     return Outline { exists: way, ..Outline::default() };
                 };
-                let base = Outline {
-                    exists: way || inner.name.label_count() == 0,
-                    ..Outline::default()
-                };
+                let base =
+                    Outline { exists: way || inner.name.label_count() == 0, ..Outline::default() };
                 let outlines = branch.datasets.iter().map(|dataset| dataset.outline(inner));
                 outlines.fold(base, Outline::or)
             }
@@ -646,11 +644,15 @@ fn aliased_any(v4: &crate::dataset::ipv4::Ipv4Index, first: u128, last: u128) ->
 }
 
 /// 127.0.0.1, ::ffff:127.0.0.1 and INVALID are never listed (RFC 5782 section 5).
+#[inline(always)]
 fn is_never_listed(name: Relative<'_>) -> bool {
     let wire = name.wire();
-    wire == b"\x011\x010\x010\x03127"
-        || wire == b"\x07invalid"
-        || (wire.len() == 64 && name.ipv6() == Some(0xffff_7f00_0001))
+    match wire.len() {
+        10 => wire == b"\x011\x010\x010\x03127",
+        8 => wire == b"\x07invalid",
+        64 => wire == MAPPED_LOOPBACK,
+        _ => false,
+    }
 }
 
 /// Fetches memory for an address, if the name is one.
@@ -675,6 +677,10 @@ fn prefetch_address(addresses: &Addresses, name: Relative<'_>, octets: Octets, s
         }
     }
 }
+
+/// The labels of ::ffff:127.0.0.1.
+const MAPPED_LOOPBACK: &[u8; 64] = b"\x011\x010\x010\x010\x010\x010\x01f\x017\x01f\x01f\x01f\x01f\
+    \x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010";
 
 /// rbldnsd's default time to live, 35 minutes.
 pub const DEFAULT_TTL: u32 = 2100;
