@@ -50,7 +50,7 @@ pub(crate) struct Tally {
     pub(crate) sent: u64,
     /// Replies received.
     pub(crate) received: u64,
-    /// Queries without a reply when nothing came for 100 ms, or a second after the end.
+    /// Queries without a reply when nothing came for 250 ms, or a second after the end.
     pub(crate) lost: u64,
     /// Replies with records.
     pub(crate) positive: u64,
@@ -302,7 +302,7 @@ pub(crate) fn free_port() -> io::Result<u16> {
 /// Most queries that one call sends.
 const SEND_BATCH: usize = 32;
 /// Flat out, what is outstanding after so long a silence is lost.
-const LOST_AFTER: Duration = Duration::from_millis(100);
+const LOST_AFTER: Duration = Duration::from_millis(250);
 /// So long after the end replies are still taken.
 const LAST_CALL: Duration = Duration::from_secs(1);
 /// How long replies may gather before the kernel is asked again.

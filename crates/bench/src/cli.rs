@@ -163,6 +163,8 @@ pub(crate) enum Command {
     Respond,
     /// Time to load, and memory.
     Load,
+    /// Changes applied to a loaded list.
+    Journal,
     /// Answer packets in process, without a clock: what `respond` runs under callgrind.
     Answer {
         /// A snapshot.

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use crate::journal;
 use crate::list::List;
 use crate::load;
 use crate::reload;
@@ -226,6 +227,12 @@ fn reloading(floors: &mut Vec<Floor>) {
             unit,
         });
     }
+    floors.push(Floor {
+        what: "10 changes to 1M entries".into(),
+        measure: Measure::Median(Part::Journal, journal::CASE.into(), journal::SUBJECT.into()),
+        limit: Limit::AtMost(1.0),
+        unit: "CPU-ms",
+    });
 }
 
 /// The product by its own configuration, one worker.

@@ -6,6 +6,7 @@ mod blast;
 mod cli;
 mod echo;
 mod floors;
+mod journal;
 mod kernel;
 mod library;
 mod list;
@@ -68,10 +69,12 @@ fn main() -> anyhow::Result<()> {
         Command::Reload => reload::run(&settings, &mut results)?,
         Command::Respond => respond::run(&settings, &mut results)?,
         Command::Load => load::run(&settings, &mut results)?,
+        Command::Journal => journal::run(&settings, &mut results)?,
         Command::All { update } => {
             page.clone_from(update);
             respond::run(&settings, &mut results)?;
             load::run(&settings, &mut results)?;
+            journal::run(&settings, &mut results)?;
             reload::run(&settings, &mut results)?;
             serve::run(&settings, &mut results)?;
         }

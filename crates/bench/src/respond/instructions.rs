@@ -27,7 +27,9 @@ pub(super) fn measure(settings: &Settings, results: &mut Results) -> anyhow::Res
     for case in [Case::HIT, Case::MISS, Case::TEXT, Case::NETWORKS6, Case::NAMES] {
         let few = Settings { queries: 40_000, ..settings.clone() };
         let queries = few.draw(case.list, case.mix, case.edns);
-        let packets = settings.folder()?.join("counted.packets");
+        // The files stay, so that one can profile a case by hand with `repute-bench answer`.
+        let name = case.title().replace(", ", "-").replace([' ', '/'], "_");
+        let packets = settings.folder()?.join(format!("{name}.packets"));
         let mut out = BufWriter::new(fs::File::create(&packets)?);
         queries.write_packets(&mut out)?;
         out.flush()?;
