@@ -16,4 +16,5 @@ mod postfix;
 mod readme;
 mod smtp;
 mod spamassassin;
+mod systemd;
 mod unbound;

@@ -1,0 +1,42 @@
+//! systemd opens the sockets and starts the server with the first query, which is answered.
+
+use std::fs;
+use std::process::Command;
+
+use crate::daemon::Daemon;
+use crate::dig::ask;
+use crate::list_server::REPUTE;
+use crate::network::on_private_network;
+
+#[test]
+fn the_query_that_starts_the_server_is_answered() {
+    on_private_network(|| {
+        let folder = tempfile::tempdir().expect("a folder for the test can be made");
+        let config = folder.path().join("repute.toml");
+        fs::write(&config, CONFIG).expect("the test's folder is writable");
+        fs::write(folder.path().join("list"), "192.0.2.7\n").expect("it is writable");
+
+        let mut systemd = Command::new("systemd-socket-activate");
+        systemd.args(["--datagram", "--listen=127.0.0.1:5300", REPUTE, "--config"]).arg(&config);
+        let mut server = Daemon::start(systemd.arg("serve"));
+        server.wait_for("Listening on");
+        let patient = ["+short", "+timeout=60", "7.2.0.192.bl.example", "A"];
+        assert_eq!(ask(&patient), "127.0.0.2\n");
+        server.wait_for("answers at 127.0.0.1:5300");
+    });
+}
+
+/// `listen` names an address that this machine does not have: it must not be used.
+const CONFIG: &str = "\
+[server]
+listen = [\"192.0.2.53:53\"]
+data-dir = \"data\"
+metrics = \"\"
+
+[[zone]]
+apex = \"bl.example\"
+
+[[zone.source]]
+kind = \"addresses\"
+files = [\"list\"]
+";
