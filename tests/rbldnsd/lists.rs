@@ -71,15 +71,54 @@ impl Lists {
         self.zones.push(zone);
     }
 
-    /// Returns whole names that lie below one of a real list, to prove that it is not alone.
-    pub fn below(&self, name: &str) -> Vec<String> {
-        let whole = self.zones.iter().flat_map(|zone| {
-            zone.all.iter().filter_map(|key| {
-                let key = format!("{key}.{}.", zone.apex);
-                key.ends_with(&format!(".{name}")).then_some(key)
-            })
+    /// Returns whole names below one, of which some must exist if it is an empty non-terminal:
+    /// keys that end with it, and addresses whose last labels it is.
+    pub fn below(&self, name: &str, random: &mut Random) -> Vec<String> {
+        let inside = format!(".{name}");
+        let zone = self.zones.iter().filter(|zone| inside.ends_with(&format!(".{}.", zone.apex)));
+        let Some(zone) = zone.max_by_key(|zone| zone.apex.len()) else { return Vec::new() };
+        let keys = zone.all.iter().chain(&zone.names);
+        let keys = keys.map(|key| format!("{key}.{}.", zone.apex));
+        let mut below: Vec<String> = keys.filter(|key| key.ends_with(&inside)).take(64).collect();
+        below.push(format!("w.{name}"));
+
+        let relative = inside.trim_end_matches(&format!(".{}.", zone.apex));
+        // In a combined list an address may stand before the name of a sub-zone.
+        let digits = |label: &&str| label.len() <= 3 && label.bytes().all(|b| b.is_ascii_digit());
+        let nibble = |label: &&str| label.len() == 1 && label.as_bytes()[0].is_ascii_hexdigit();
+        let labels: Vec<&str> = relative.split('.').filter(|label| !label.is_empty()).collect();
+        // Octets may have zeros before them that the list does not have.
+        let plain = labels.iter().map(|label| match label.trim_start_matches('0') {
+            "" => "0",
+            trimmed => trimmed,
         });
-        whole.take(64).collect()
+        let plain = format!(".{}", plain.collect::<Vec<_>>().join("."));
+        let heads = zone.all.iter().filter_map(|key| key.strip_suffix(&plain));
+        below.extend(heads.take(64).map(|head| format!("{head}.{name}")));
+        let octets = labels.iter().copied().take_while(digits).count();
+        let nibbles = labels.iter().copied().take_while(nibble).count();
+        for i in 0..400 {
+            if (1..4).contains(&octets) {
+                let more = (octets..4).map(|_| match i {
+                    0 => "0.".to_owned(),
+                    1 => "255.".to_owned(),
+                    _ => format!("{}.", random.below(256)),
+                });
+                below.push(more.collect::<String>() + name);
+            }
+            if (1..32).contains(&nibbles) {
+                // Zeros, a few of them random, or all random: as lists have them.
+                let fixed = random.below(32 - nibbles + 1);
+                let more = (nibbles..32).map(|at| match i {
+                    0 => "0.".to_owned(),
+                    1 => "f.".to_owned(),
+                    _ if at - nibbles < fixed => "0.".to_owned(),
+                    _ => format!("{:x}.", random.below(16)),
+                });
+                below.push(more.collect::<String>() + name);
+            }
+        }
+        below
     }
 
     /// Zones of addresses: each type alone, both families together, one list in two zones, and a
@@ -432,7 +471,11 @@ fn name_list(random: &mut Random, zone: &mut Zone, size: usize) -> String {
             zone.names.push(parent.to_owned());
         }
         zone.names.push(name);
-        text += &interlude(random).replace("10.9.8.7", "interlude.example");
+        let between = interlude(random).replace("10.9.8.7", "interlude.example");
+        let words = between.lines().filter_map(|line| line.split_ascii_whitespace().next());
+        zone.names
+            .extend(words.filter(|word| !word.starts_with([':', '#', ';'])).map(str::to_owned));
+        text += &between;
     }
     text
 }

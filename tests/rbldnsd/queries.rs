@@ -20,8 +20,17 @@ pub struct Query {
     pub class: u16,
     /// What is wrong with it, as the sender knows.
     pub defect: Defect,
-    /// The version of the one good OPT record in it.
-    pub edns: Option<u8>,
+    /// What the one good OPT record in it says.
+    pub edns: Option<Edns>,
+}
+
+/// What an OPT record says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edns {
+    /// The version.
+    pub version: u8,
+    /// The size of UDP message the client takes.
+    pub size: u16,
 }
 
 /// Whether and how a query strays from what clients send.
@@ -194,10 +203,11 @@ fn spice(query: &mut Query, random: &mut Random) {
     if random.percent(50) {
         query.bytes[2] |= (wire::RD >> 8) as u8;
     }
-    if random.percent(3) {
+    // rbldnsd leaves the second byte of flags as it was in answers of class CH.
+    if query.class == 1 && random.percent(3) {
         query.bytes[3] |= random.one(&[0x10, 0x20, 0x30]);
     }
-    if random.percent(1) {
+    if query.class == 1 && random.percent(1) {
         let (at, bit) = random.one(&[(2, 0x04), (2, 0x02), (3, 0x40), (3, 0x80), (3, 0x05)]);
         query.bytes[at] |= bit;
         query.defect = Defect::Flag;
@@ -271,7 +281,7 @@ fn add_opt(query: &mut Query, random: &mut Random, version: u8) {
     query.bytes.extend((options.len() as u16).to_be_bytes());
     query.bytes.extend(options);
     query.bytes[11] += 1;
-    query.edns = Some(version);
+    query.edns = Some(Edns { version, size });
 }
 
 /// Builds a query for a name in a zone; `None` if the name is too long to be one.

@@ -128,7 +128,7 @@ impl Client {
     /// Sends queries all at once and returns the replies, `None` where there is silence.
     ///
     /// A query without a reply is asked again, up to `tries` times in all.
-    pub fn ask(&mut self, batch: &[Query], quiet: Duration, tries: usize) -> Vec<Option<Vec<u8>>> {
+    pub fn ask(&mut self, batch: &[&Query], quiet: Duration, tries: usize) -> Vec<Option<Vec<u8>>> {
         let first = self.next;
         self.next = self.next.wrapping_add(batch.len() as u16);
         let mut replies: Vec<Option<Vec<u8>>> = batch.iter().map(|_| None).collect();
@@ -158,6 +158,24 @@ impl Client {
             }
         }
         replies
+    }
+
+    /// Asks again, patiently, where there was silence and `expected` says that a reply must come.
+    pub fn insist(
+        &mut self,
+        batch: &[&Query],
+        replies: &mut [Option<Vec<u8>>],
+        expected: impl Fn(usize) -> bool,
+    ) {
+        let silent: Vec<usize> =
+            (0..batch.len()).filter(|&i| replies[i].is_none() && expected(i)).collect();
+        if silent.is_empty() {
+            return;
+        }
+        let again: Vec<&Query> = silent.iter().map(|&i| batch[i]).collect();
+        for (i, reply) in silent.into_iter().zip(self.ask(&again, PATIENCE, 3)) {
+            replies[i] = reply;
+        }
     }
 }
 

@@ -63,6 +63,8 @@ pub const RD: u16 = 0x0100;
 pub const NOERROR: u16 = 0;
 /// The query could not be read.
 pub const FORMERR: u16 = 1;
+/// The server cannot answer for this zone.
+pub const SERVFAIL: u16 = 2;
 /// No such name.
 pub const NXDOMAIN: u16 = 3;
 /// Not a kind of query the server knows.
@@ -80,7 +82,7 @@ pub mod rtype {
     pub const MX: u16 = 15;
     pub const TXT: u16 = 16;
     pub const OPT: u16 = 41;
-    pub const TSIG: u16 = 250;
+    pub const TKEY: u16 = 249;
     pub const ANY: u16 = 255;
 }
 

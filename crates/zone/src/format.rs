@@ -160,11 +160,12 @@ impl Progress {
     }
 }
 
-/// Reads a file line by line: without its end, blanks on both sides stripped, `\r` too.
+/// Reads a file line by line: without its end, blanks on both sides stripped.
 ///
 /// Stops at the first error that `each` returns.
 pub(crate) fn for_each_line(
     input: &mut Input<'_>,
+    dialect: Dialect,
     progress: &mut Progress,
     mut each: impl FnMut(&[u8], &mut Progress) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
@@ -185,13 +186,13 @@ pub(crate) fn for_each_line(
             at = newline + 1;
             progress.line += 1;
             if !std::mem::take(&mut skipping) {
-                each(line.trim_ascii(), progress)?;
+                each(strip(line, dialect), progress)?;
             }
         }
         if read == 0 {
             if end > at && !skipping {
                 progress.line += 1;
-                each(buffer[at..end].trim_ascii(), progress)?;
+                each(strip(&buffer[at..end], dialect), progress)?;
             }
             return Ok(());
         }
@@ -206,6 +207,20 @@ pub(crate) fn for_each_line(
         }
         buffer.copy_within(at..end, 0);
         filled = end - at;
+    }
+}
+
+/// Strips the blanks on both sides of a line. To rbldnsd a carriage return is text, not a blank.
+#[inline]
+fn strip(mut line: &[u8], dialect: Dialect) -> &[u8] {
+    match dialect {
+        Dialect::Native => line.trim_ascii(),
+        Dialect::Rbldnsd => {
+            while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = line {
+                line = rest;
+            }
+            line
+        }
     }
 }
 

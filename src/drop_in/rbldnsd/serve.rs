@@ -211,7 +211,17 @@ fn bind(options: &Options, given: Given, talk: &Talk) -> Result<Bound, String> {
         }
         other => other.to_string(),
     };
-    let bound = Server::bind(config, given).map_err(unable)?;
+    let bound = match Server::bind(config.clone(), given) {
+        // rbldnsd never had TCP: its absence must not keep a set-up from starting that worked.
+        Err(ListenError::InUse { address, transport: "TCP" }) => {
+            let why = unable_to_bind(address, "Address already in use");
+            talk.warning(format!("{why}: serving without TCP"));
+            config.listen.tcp.connections = 0;
+            Server::bind(config, Given::default())
+        }
+        bound => bound,
+    };
+    let bound = bound.map_err(unable)?;
     for address in bound.udp_addresses() {
         talk.info(format!("listening on {}/{}", address.ip(), address.port()));
     }

@@ -41,7 +41,9 @@ pub fn read(
         reader.main.header.modified = reader.main.header.modified.max(input.modified);
         reader.main.answers.start_file();
         reader.in_part = false;
-        for_each_line(&mut input, &mut progress, |line, progress| reader.line(line, progress))?;
+        for_each_line(&mut input, options.dialect, &mut progress, |line, progress| {
+            reader.line(line, progress)
+        })?;
     }
     Ok(reader.finish(progress))
 }

@@ -65,7 +65,7 @@ pub fn read(
     let mut modified = 0;
     for mut input in inputs {
         modified = modified.max(input.modified);
-        for_each_line(&mut input, &mut progress, |line, progress| {
+        for_each_line(&mut input, options.dialect, &mut progress, |line, progress| {
             if progress.line > u64::from(table.header_lines)
                 && !matches!(line.first(), None | Some(b'#' | b';'))
             {

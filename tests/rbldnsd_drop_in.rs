@@ -1,0 +1,215 @@
+//! The drop-in as a program, beside Debian's rbldnsd: messages, exit codes, files, signals, log lines.
+//!
+//! Answers are compared in `rbldnsd_differential.rs`; here is what unit files and log readers see.
+
+#[path = "rbldnsd/control.rs"]
+mod control;
+
+use std::fs;
+use std::net::UdpSocket;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use control::{Program, Ran, Running, folder, free_port, is_root};
+
+/// Command lines that fail or end by themselves: both programs must say the same and end the same.
+#[test]
+fn faults_are_told_as_rbldnsd_tells_them() {
+    let Some(peer) = Program::peer() else { return };
+    let folder = folder();
+    let list = folder.path().join("list");
+    fs::write(&list, "127.0.0.2\n").expect("the test's folder takes files");
+    let port = free_port();
+    let listen = format!("-n -b 127.0.0.1/{port}");
+    for line in [
+        "-n".to_owned(),
+        "-b".to_owned(),
+        "-Z".to_owned(),
+        "-n z.test:ip4set:LIST".to_owned(),
+        "-t abc z.test:ip4set:LIST".to_owned(),
+        "-t 5m:x z.test:ip4set:LIST".to_owned(),
+        "-t 5m:1m:2h:3 z.test:ip4set:LIST".to_owned(),
+        "-t 5m:1h z.test:ip4set:LIST".to_owned(),
+        "-c x z.test:ip4set:LIST".to_owned(),
+        format!("{listen} -F nothing z.test:ip4set:LIST"),
+        "-n -b /53 z.test:ip4set:LIST".to_owned(),
+        "-n -b 127.0.0.1/nosuchservice z.test:ip4set:LIST".to_owned(),
+        "-n -6 -b 127.0.0.1/5300 z.test:ip4set:LIST".to_owned(),
+        "-n -b 192.0.2.77/5300 z.test:ip4set:LIST".to_owned(),
+        format!("{listen} -u nosuchuser z.test:ip4set:LIST"),
+        format!("{listen} -u 0 z.test:ip4set:LIST"),
+        format!("{listen} -u 7:nosuchgroup z.test:ip4set:LIST"),
+        format!("{listen} -p /nonexistent/pid USER z.test:ip4set:LIST"),
+        format!("{listen} -w /nonexistent USER z.test:ip4set:LIST"),
+        format!("{listen} USER z.test"),
+        format!("{listen} USER z.test:ip4set"),
+        format!("{listen} USER z.test:nothing:LIST"),
+        format!("{listen} USER z.test:ip4set:"),
+        format!("{listen} USER :ip4set:LIST"),
+        format!("{listen} USER z.test:acl:LIST"),
+        format!("{listen} USER z.test:acl:LIST z.test:acl:LIST"),
+        format!("{listen} USER z.test:ip4set:/nonexistent"),
+    ] {
+        let user = if is_root() { "-u 65534" } else { "" };
+        let line = line.replace("LIST", list.to_str().expect("a plain name")).replace("USER", user);
+        let arguments: Vec<&str> = line.split_ascii_whitespace().collect();
+        // What each program tells of time and memory is its own.
+        let plain = |ran: Ran| {
+            let lines = ran.output.lines().filter(|line| !line.contains("zones reloaded"));
+            (ran.code, lines.map(str::to_owned).collect::<Vec<_>>())
+        };
+        let (theirs, ours) = (plain(peer.run(&arguments)), plain(Program::ours().run(&arguments)));
+        assert_eq!(ours, theirs, "rbldnsd {line}");
+    }
+}
+
+#[test]
+fn help_lists_every_option_of_rbldnsd() {
+    let Some(peer) = Program::peer() else { return };
+    let (theirs, ours) = (peer.run(&["-h"]), Program::ours().run(&["-h"]));
+    assert_eq!((theirs.code, ours.code), (Some(0), Some(0)));
+    let option = |line: &str| line.starts_with(" -").then(|| line[1..3].to_owned());
+    for wanted in theirs.output.lines().filter_map(option) {
+        // Extensions are code for rbldnsd's own insides.
+        let there = ours.output.lines().filter_map(option).any(|found| found == wanted);
+        assert_eq!(there, !["-x", "-X"].contains(&&wanted[..]), "{wanted}");
+    }
+    let nothing = (peer.run(&[]).code, Program::ours().run(&[]).code);
+    assert_eq!(nothing, (Some(1), Some(1)));
+}
+
+/// One session with both: queries, log lines, statistics by file and by signal, the end.
+#[test]
+fn log_and_statistics_are_as_rbldnsd_writes_them() {
+    let Some(peer) = Program::peer() else { return };
+    let [theirs, ours] = [peer, Program::ours()].map(|program| {
+        let folder = folder();
+        let path = |name: &str| folder.path().join(name).to_str().expect("a plain name").to_owned();
+        fs::write(path("list"), "$SOA 60 a.test b.test 1 1 1 1 1\n127.0.0.2 :3:why $\n")
+            .expect("the test's folder takes files");
+        let (log, statistics) = (path("log"), path("statistics"));
+        let list = format!("z.test:ip4set:{}", path("list"));
+        let server = Running::start(
+            &program,
+            &["-l", &format!("+{log}"), "-s", &statistics, "-c", "0", &list],
+        );
+        for (name, rtype) in [
+            ("2.0.0.127.z.test", 1),
+            ("2.0.0.127.Z.test", 16),
+            ("2.0.0.127.z.test", 28),
+            ("3.0.0.127.z.test", 1),
+            ("z.test", 6),
+            ("other.example", 1),
+        ] {
+            server.ask(name, rtype);
+        }
+        let lines = |file: &str| fs::read_to_string(file).unwrap_or_default();
+        control::until(|| lines(&log).lines().count() == 6);
+        server.signal("USR1");
+        control::until(|| lines(&statistics).lines().count() == 2);
+        server.signal("USR2");
+        control::until(|| lines(&statistics).lines().count() == 4);
+        let (code, said) = server.end();
+        let told: Vec<String> = said
+            .lines()
+            .filter_map(|line| line.split_once(": tot="))
+            .map(|(_, c)| c.to_owned())
+            .collect();
+        // The first word of a line is the time.
+        let timeless = |text: String| -> Vec<String> {
+            let rest = text.lines().map(|line| line.split_once(' ').map_or("", |(_, rest)| rest));
+            rest.map(str::to_owned).collect()
+        };
+        (code, timeless(lines(&log)), timeless(lines(&statistics)), told)
+    });
+    assert_eq!(ours.0, Some(0), "exit code");
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn a_daemon_is_ready_when_its_command_returns() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name).to_str().expect("a plain name").to_owned();
+    fs::write(path("list"), "127.0.0.2\n").expect("the test's folder takes files");
+    let (port, pid_file) = (free_port(), path("pid"));
+    let (listen, list) = (format!("127.0.0.1/{port}"), format!("z.test:ip4set:{}", path("list")));
+    let mut arguments = vec!["-b", &listen, "-p", &pid_file, &list];
+    if is_root() {
+        arguments.extend(["-u", "65534:65534"]);
+    }
+    let ran = Program::ours().run(&arguments);
+    assert_eq!(ran.code, Some(0), "{}", ran.output);
+    let pid = fs::read_to_string(&pid_file).expect("a pid file");
+    let daemon = control::Daemon(pid.trim().to_owned());
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback can be bound");
+    let reply = control::ask(&socket, port, "2.0.0.127.z.test", 1);
+    assert_eq!(reply[3] & 15, 0);
+    drop(daemon);
+}
+
+#[test]
+fn a_failed_start_is_told_by_the_exit_code() {
+    let (listen, list) = (format!("127.0.0.1/{}", free_port()), "z.test:ip4set:/nonexistent");
+    let mut arguments = vec!["-b", &listen, list];
+    if is_root() {
+        arguments.extend(["-u", "65534:65534"]);
+    }
+    let ran = Program::ours().run(&arguments);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.output.contains("zone loading errors, aborting"), "{}", ran.output);
+}
+
+#[test]
+fn a_reload_reads_what_changed_and_keeps_what_cannot_be_read() {
+    let folder = folder();
+    let list = folder.path().join("list");
+    write_new(&list, "127.0.0.2\n");
+    let spec = format!("z.test:ip4set:{}", list.display());
+    let server = Running::start(&Program::ours(), &["-c", "0", &spec]);
+    let listed = |name: &str| server.ask(name, 1)[3] & 15 == 0;
+    assert!(listed("2.0.0.127.z.test") && !listed("9.0.0.127.z.test"));
+
+    write_new(&list, "127.0.0.2\n127.0.0.9\n");
+    server.signal("HUP");
+    control::until(|| listed("9.0.0.127.z.test"));
+
+    fs::remove_file(&list).expect("the file is there");
+    server.signal("HUP");
+    control::until(|| server.said().contains("the old entries stay in service"));
+    assert!(listed("2.0.0.127.z.test") && listed("9.0.0.127.z.test"));
+}
+
+#[test]
+fn quick_start_answers_before_there_is_data() {
+    let server = Running::start(&Program::ours(), &["-q", "-c", "0", "z.test:ip4set:/nonexistent"]);
+    let servfail = 2;
+    assert_eq!(server.ask("2.0.0.127.z.test", 1)[3] & 15, servfail);
+}
+
+#[test]
+fn a_dump_is_a_master_file() {
+    let folder = folder();
+    let list = folder.path().join("list");
+    fs::write(&list, "$SOA 60 a.test b.test 1 1 1 1 1\n$NS 60 a.test\n127.0.0.2 :3:why $\n")
+        .expect("the test's folder takes files");
+    let spec = format!("z.test:ip4set:{}", list.display());
+    let ran = Program::ours().run(&["-d", &spec]);
+    assert_eq!(ran.code, Some(0), "{}", ran.output);
+    assert!(ran.output.contains("$ORIGIN z.test."), "{}", ran.output);
+    assert!(ran.output.contains("why 127.0.0.2"), "{}", ran.output);
+}
+
+/// Replaces a file as programs should: written beside it and renamed.
+fn write_new(path: &Path, text: &str) {
+    let beside = path.with_extension("new");
+    fs::write(&beside, text).expect("the test's folder takes files");
+    fs::rename(&beside, path).expect("the test's folder takes files");
+}
+
+/// How long anything may take that must happen.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The time until which it may.
+fn deadline() -> Instant {
+    Instant::now() + PATIENCE
+}
