@@ -9,7 +9,7 @@ use std::path::Path;
 /// link to us) or with that word as its first argument.
 pub(crate) fn arguments_of_rbldnsd(
     arguments: &[OsString],
-) -> Option<impl Iterator<Item = OsString> + use<>> {
+) -> Option<impl Iterator<Item = OsString>> {
     let called = arguments.first().and_then(|program| Path::new(program).file_name());
     let taken = if called.is_some_and(|name| name == RBLDNSD) {
         1
@@ -18,7 +18,7 @@ pub(crate) fn arguments_of_rbldnsd(
     } else {
         return None;
     };
-    Some(arguments[taken..].to_vec().into_iter())
+    Some(arguments[taken..].iter().cloned())
 }
 
 /// The name rbldnsd is called by.

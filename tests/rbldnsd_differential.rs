@@ -60,7 +60,7 @@ fn comparison_sees_one_changed_entry() {
     };
     let same = content(&Run::new(&peer, &peer, 20_000, None));
     let denied = |fault: &&String| !fault.ends_with(ABOVE_OTHERS);
-    assert_eq!(same.iter().filter(denied).next(), None);
+    assert_eq!(same.iter().find(denied), None);
     assert!(!same.is_empty(), "rbldnsd denies names above others, and it goes unnoticed");
 
     let entry = "\n10.1.0.0/17 :77:changed\n";

@@ -85,7 +85,7 @@ fn log_and_statistics_are_as_rbldnsd_writes_them() {
     let [theirs, ours] = [peer, Program::ours()].map(|program| {
         let folder = folder();
         let path = |name: &str| folder.path().join(name).to_str().expect("a plain name").to_owned();
-        fs::write(path("list"), "$SOA 60 a.test b.test 1 1 1 1 1\n127.0.0.2 :3:why $\n")
+        fs::write(path("list"), "$SOA 60 a b 1 1 1 1 1\n127.0.0.2 :3:why $\n")
             .expect("the test's folder takes files");
         let (log, statistics) = (path("log"), path("statistics"));
         let list = format!("z.test:ip4set:{}", path("list"));

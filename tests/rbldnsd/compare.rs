@@ -3,7 +3,7 @@
 //! What may differ is named here and in doc/rbldnsd.md, nothing else may. Each difference is bound
 //! to what the query was and to what rbldnsd said, so that a wrong answer cannot hide behind one.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::queries::{Defect, Query};
@@ -13,7 +13,7 @@ use crate::wire::{
 
 /// A documented difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Difference {
+pub(crate) enum Difference {
     /// NODATA instead of NXDOMAIN for a name that has names below it (RFC 8020).
     EmptyNonTerminal,
     /// An OPT record in the reply to a query that had one (RFC 6891 section 6.1.1).
@@ -31,7 +31,7 @@ pub enum Difference {
 
 /// What the comparison of two replies found.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Field by field the same.
     Same,
     /// Different in documented ways.
@@ -43,7 +43,7 @@ pub enum Verdict {
 /// Compares what rbldnsd said, `None` for nothing, with what the other server said.
 ///
 /// `whole` asks the other server again over TCP, for when it answered with TC.
-pub fn compare(
+pub(crate) fn compare(
     query: &Query,
     peer: Option<&Reply>,
     ours: Option<&Reply>,
@@ -71,7 +71,7 @@ fn unasked(query: &Query, ours: &Reply, differences: &mut Vec<Difference>) -> Re
     if query.defect != Defect::Format {
         return Err(format!("only we answer: {ours:?}"));
     }
-    if ![FORMERR, NOTIMP].contains(&ours.rcode) || !ours.sections.iter().all(|s| s.is_empty()) {
+    if ![FORMERR, NOTIMP].contains(&ours.rcode) || !ours.sections.iter().all(BTreeSet::is_empty) {
         return Err(format!("unreadable, but answered: {ours:?}"));
     }
     differences.push(Difference::MalformedOrUnknown);
@@ -87,7 +87,7 @@ fn both(
     differences: &mut Vec<Difference>,
 ) -> Result<(), String> {
     edns(query, peer, ours, differences)?;
-    let empty = ours.sections.iter().all(|section| section.is_empty());
+    let empty = ours.sections.iter().all(BTreeSet::is_empty);
 
     if query.defect == Defect::Opcode {
         // rbldnsd clears the operation; RFC 8906 section 8.2 looks for it in the reply.
@@ -230,7 +230,7 @@ fn unknown(query: &Query, ours: &Reply, differences: &mut Vec<Difference>) -> Re
 
 /// What is known of each name after a run, to prove every empty non-terminal.
 #[derive(Default)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     /// Names above a name that rbldnsd says exists.
     above: HashSet<u64>,
     /// Names the other server says exist though nothing is there.
@@ -241,7 +241,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// Notes what both servers said of a name. `world` tells apart clients with other answers.
-    pub fn note(&mut self, world: u8, query: &Query, peer: &Reply, ours: &Reply) {
+    pub(crate) fn note(&mut self, world: u8, query: &Query, peer: &Reply, ours: &Reply) {
         if query.name.is_empty() || query.apex.is_empty() || query.class != 1 {
             return;
         }
@@ -256,13 +256,13 @@ impl Ledger {
     }
 
     /// Returns names called empty non-terminals without proof, and by which clients.
-    pub fn unproven(&self) -> impl Iterator<Item = (u8, String)> {
+    pub(crate) fn unproven(&self) -> impl Iterator<Item = (u8, String)> {
         let unproven = self.claimed.iter().filter(|(_, key)| !self.above.contains(key));
         unproven.map(|((world, name), _)| (*world, wire::name_text(name)))
     }
 
     /// Returns names denied by NXDOMAIN although something below them exists.
-    pub fn denied(&self) -> impl Iterator<Item = (u8, String)> {
+    pub(crate) fn denied(&self) -> impl Iterator<Item = (u8, String)> {
         let denied = self.absent.iter().filter(|(_, key)| self.above.contains(key));
         denied.map(|((world, name), _)| (*world, wire::name_text(name)))
     }

@@ -12,22 +12,22 @@ use std::time::Duration;
 use crate::deadline;
 
 /// A program that takes rbldnsd's arguments.
-pub struct Program {
+pub(crate) struct Program {
     path: PathBuf,
     first: &'static [&'static str],
 }
 
 /// What a program did that ended.
-pub struct Ran {
+pub(crate) struct Ran {
     /// Its exit code, if it ended by itself.
-    pub code: Option<i32>,
+    pub(crate) code: Option<i32>,
     /// What it said: standard output, then standard error.
-    pub output: String,
+    pub(crate) output: String,
 }
 
 impl Program {
     /// Returns Debian's rbldnsd, or nothing if `./test --no-peers` asked to do without.
-    pub fn peer() -> Option<Program> {
+    pub(crate) fn peer() -> Option<Program> {
         if std::env::var_os("REPUTE_NO_PEERS").is_some() {
             eprintln!("skipped: REPUTE_NO_PEERS is set");
             return None;
@@ -40,12 +40,12 @@ impl Program {
     }
 
     /// Returns this project's drop-in.
-    pub fn ours() -> Program {
+    pub(crate) fn ours() -> Program {
         Program { path: env!("CARGO_BIN_EXE_repute").into(), first: &["rbldnsd"] }
     }
 
     /// Runs the program to its end.
-    pub fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         let output = self.command(arguments).output().expect("the program's file can be run");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let output_text = text(&output.stdout) + &text(&output.stderr);
@@ -60,7 +60,7 @@ impl Program {
 }
 
 /// A server in the foreground; it ends with the value.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     port: u16,
     socket: UdpSocket,
@@ -70,7 +70,7 @@ pub struct Running {
 
 impl Running {
     /// Starts a server on a free port and waits until it says that it is ready.
-    pub fn start(program: &Program, arguments: &[&str]) -> Running {
+    pub(crate) fn start(program: &Program, arguments: &[&str]) -> Running {
         let port = free_port();
         let listen = format!("127.0.0.1/{port}");
         let mut all = vec!["-n", "-b", &listen];
@@ -93,22 +93,22 @@ impl Running {
     }
 
     /// Asks one query and returns the reply.
-    pub fn ask(&self, name: &str, rtype: u16) -> Vec<u8> {
+    pub(crate) fn ask(&self, name: &str, rtype: u16) -> Vec<u8> {
         ask(&self.socket, self.port, name, rtype)
     }
 
     /// Returns what it said so far.
-    pub fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         self.said.lock().expect("no reader panics").clone()
     }
 
     /// Sends it a signal.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         signal(&self.child.id().to_string(), name);
     }
 
     /// Asks it to end and returns its exit code and all it said.
-    pub fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
         self.signal("TERM");
         let status = self.child.wait().expect("a child can be waited for");
         for reader in self.readers.drain(..) {
@@ -127,7 +127,7 @@ impl Drop for Running {
 }
 
 /// A server in the background, by its process number; it ends with the value.
-pub struct Daemon(pub String);
+pub(crate) struct Daemon(pub(crate) String);
 
 impl Drop for Daemon {
     fn drop(&mut self) {
@@ -136,7 +136,7 @@ impl Drop for Daemon {
 }
 
 /// Asks one query and returns the reply; asks again if none comes.
-pub fn ask(socket: &UdpSocket, port: u16, name: &str, rtype: u16) -> Vec<u8> {
+pub(crate) fn ask(socket: &UdpSocket, port: u16, name: &str, rtype: u16) -> Vec<u8> {
     let mut query = vec![7, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     for label in name.split('.') {
         query.push(label.len() as u8);
@@ -157,7 +157,7 @@ pub fn ask(socket: &UdpSocket, port: u16, name: &str, rtype: u16) -> Vec<u8> {
 }
 
 /// Waits until something is the case, or fails.
-pub fn until(mut holds: impl FnMut() -> bool) {
+pub(crate) fn until(mut holds: impl FnMut() -> bool) {
     let deadline = deadline();
     while !holds() {
         assert!(std::time::Instant::now() < deadline, "waited in vain");
@@ -166,7 +166,7 @@ pub fn until(mut holds: impl FnMut() -> bool) {
 }
 
 /// Returns a folder that any user can read and write.
-pub fn folder() -> tempfile::TempDir {
+pub(crate) fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let mode = std::fs::Permissions::from_mode(0o777);
     std::fs::set_permissions(folder.path(), mode).expect("the test's own folder");
@@ -174,13 +174,13 @@ pub fn folder() -> tempfile::TempDir {
 }
 
 /// Returns a port nobody uses at the moment.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback has a free port");
     socket.local_addr().expect("a bound socket has an address").port()
 }
 
 /// Whether the test runs as root, which rbldnsd refuses to do.
-pub fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("Uid:"));
     line.and_then(|line| line.split_ascii_whitespace().nth(1)) == Some("0")

@@ -12,32 +12,32 @@ use std::time::{Duration, UNIX_EPOCH};
 use crate::random::Random;
 
 /// The files of a run, the arguments that name them, and what to ask about.
-pub struct Lists {
+pub(crate) struct Lists {
     /// Arguments as rbldnsd takes them: `zone:type:file,...`.
-    pub specs: Vec<String>,
+    pub(crate) specs: Vec<String>,
     /// The zones of these arguments.
-    pub zones: Vec<Zone>,
+    pub(crate) zones: Vec<Zone>,
     folder: PathBuf,
 }
 
 /// A zone and the targets worth asking about.
 #[derive(Default)]
-pub struct Zone {
+pub(crate) struct Zone {
     /// Where it hangs in the tree.
-    pub apex: String,
+    pub(crate) apex: String,
     /// Addresses in, at the edge of and beside its entries.
-    pub ipv4: Vec<Ipv4Addr>,
+    pub(crate) ipv4: Vec<Ipv4Addr>,
     /// The same for IPv6.
-    pub ipv6: Vec<Ipv6Addr>,
+    pub(crate) ipv6: Vec<Ipv6Addr>,
     /// Names relative to the apex.
-    pub names: Vec<String>,
+    pub(crate) names: Vec<String>,
     /// Every key of a real list as it is asked for; too many to ask for each.
-    pub all: Vec<String>,
+    pub(crate) all: Vec<String>,
 }
 
 impl Lists {
     /// Writes generated lists of every type into `folder`, `size` entries in the large ones.
-    pub fn generate(folder: &Path, random: &mut Random, size: usize) -> Lists {
+    pub(crate) fn generate(folder: &Path, random: &mut Random, size: usize) -> Lists {
         let mut lists = Lists { specs: Vec::new(), zones: Vec::new(), folder: folder.to_owned() };
         lists.address_zones(random, size);
         lists.name_zones(random, size);
@@ -48,7 +48,7 @@ impl Lists {
     }
 
     /// Adds a real list as a zone: one address or name at the start of each line.
-    pub fn add_real(&mut self, apex: &str, kind: &str, file: &Path) {
+    pub(crate) fn add_real(&mut self, apex: &str, kind: &str, file: &Path) {
         let text = fs::read_to_string(file).expect("a list that was found can be read");
         let keys = text.lines().filter(|line| !line.starts_with('#'));
         let keys = keys.filter_map(|line| line.split_ascii_whitespace().next());
@@ -73,7 +73,7 @@ impl Lists {
 
     /// Returns whole names below one, of which some must exist if it is an empty non-terminal:
     /// keys that end with it, and addresses whose last labels it is.
-    pub fn below(&self, name: &str, random: &mut Random) -> Vec<String> {
+    pub(crate) fn below(&self, name: &str, random: &mut Random) -> Vec<String> {
         let inside = format!(".{name}");
         let zone = self.zones.iter().filter(|zone| inside.ends_with(&format!(".{}.", zone.apex)));
         let Some(zone) = zone.max_by_key(|zone| zone.apex.len()) else { return Vec::new() };
@@ -582,13 +582,13 @@ fn interlude(random: &mut Random) -> String {
 }
 
 /// Returns an IPv6 address as its nibbles in reverse, as it is asked for.
-pub fn nibbles(address: Ipv6Addr) -> String {
+pub(crate) fn nibbles(address: Ipv6Addr) -> String {
     let digits = address.octets().map(|octet| format!("{octet:02x}")).concat();
     digits.chars().rev().map(String::from).collect::<Vec<_>>().join(".")
 }
 
 /// Returns an IPv4 address as its octets in reverse, as it is asked for.
-pub fn octets(address: Ipv4Addr) -> String {
+pub(crate) fn octets(address: Ipv4Addr) -> String {
     let [a, b, c, d] = address.octets();
     format!("{d}.{c}.{b}.{a}")
 }

@@ -7,35 +7,35 @@ use crate::random::Random;
 use crate::wire::{self, name_wire, rtype};
 
 /// A query as bytes, and what the comparer must know of it.
-pub struct Query {
+pub(crate) struct Query {
     /// The message; its first two bytes are overwritten with an identifier when it is sent.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// The name asked for, in wire form; empty if the message has none that can be read.
-    pub name: Vec<u8>,
+    pub(crate) name: Vec<u8>,
     /// The apex of the zone meant, in wire form; empty if none is.
-    pub apex: Vec<u8>,
+    pub(crate) apex: Vec<u8>,
     /// The type asked for.
-    pub rtype: u16,
+    pub(crate) rtype: u16,
     /// The class asked for.
-    pub class: u16,
+    pub(crate) class: u16,
     /// What is wrong with it, as the sender knows.
-    pub defect: Defect,
+    pub(crate) defect: Defect,
     /// What the one good OPT record in it says.
-    pub edns: Option<Edns>,
+    pub(crate) edns: Option<Edns>,
 }
 
 /// What an OPT record says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Edns {
+pub(crate) struct Edns {
     /// The version.
-    pub version: u8,
+    pub(crate) version: u8,
     /// The size of UDP message the client takes.
-    pub size: u16,
+    pub(crate) size: u16,
 }
 
 /// Whether and how a query strays from what clients send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Defect {
+pub(crate) enum Defect {
     /// It does not.
     None,
     /// A header bit that only replies have (AA, TC) or that nobody knows (Z).
@@ -50,7 +50,7 @@ pub enum Defect {
 
 /// Asks for everything the lists speak of, so that each entry is a witness: what is listed under
 /// an address or a name proves all names above it.
-pub fn exhaustive(lists: &Lists) -> Vec<Query> {
+pub(crate) fn exhaustive(lists: &Lists) -> Vec<Query> {
     let mut queries = Vec::new();
     for zone in &lists.zones {
         let mut names: Vec<String> = Vec::new();
@@ -76,7 +76,7 @@ pub fn exhaustive(lists: &Lists) -> Vec<Query> {
 }
 
 /// Asks for addresses and names of the lists as ordinary clients do: for access lists.
-pub fn ordinary(lists: &Lists, random: &mut Random, count: usize) -> Vec<Query> {
+pub(crate) fn ordinary(lists: &Lists, random: &mut Random, count: usize) -> Vec<Query> {
     let mut queries = Vec::new();
     while queries.len() < count {
         let zone = &lists.zones[random.below(lists.zones.len())];
@@ -88,7 +88,7 @@ pub fn ordinary(lists: &Lists, random: &mut Random, count: usize) -> Vec<Query> 
 }
 
 /// Asks one query of a random kind.
-pub fn any(lists: &Lists, random: &mut Random) -> Query {
+pub(crate) fn any(lists: &Lists, random: &mut Random) -> Query {
     loop {
         let zone = &lists.zones[random.below(lists.zones.len())];
         let name = match random.below(100) {
@@ -137,7 +137,7 @@ pub fn any(lists: &Lists, random: &mut Random) -> Query {
 }
 
 /// Asks a query that cannot be read, or is none.
-pub fn malformed(lists: &Lists, random: &mut Random) -> Query {
+pub(crate) fn malformed(lists: &Lists, random: &mut Random) -> Query {
     let zone = &lists.zones[random.below(lists.zones.len())];
     let name = relative(zone, random);
     let Some(mut query) = plain(zone, &name, rtype::A) else { return malformed(lists, random) };
@@ -181,7 +181,7 @@ pub fn malformed(lists: &Lists, random: &mut Random) -> Query {
 }
 
 /// Asks for the address of a whole name.
-pub fn address(name: &str) -> Query {
+pub(crate) fn address(name: &str) -> Query {
     build(name_wire(name), Vec::new(), rtype::A, 1)
 }
 

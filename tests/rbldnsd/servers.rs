@@ -11,16 +11,16 @@ use crate::queries::Query;
 use crate::wire::{self, Reply};
 
 /// A program that takes rbldnsd's arguments.
-pub struct Program {
+pub(crate) struct Program {
     /// The file to run.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// What comes before rbldnsd's own arguments.
-    pub first: &'static [&'static str],
+    pub(crate) first: &'static [&'static str],
 }
 
 impl Program {
     /// Returns Debian's rbldnsd, or nothing if `./test --no-peers` asked to do without.
-    pub fn peer() -> Option<Program> {
+    pub(crate) fn peer() -> Option<Program> {
         if std::env::var_os("REPUTE_NO_PEERS").is_some() {
             eprintln!("skipped: REPUTE_NO_PEERS is set");
             return None;
@@ -33,21 +33,21 @@ impl Program {
     }
 
     /// Returns this project's drop-in.
-    pub fn ours() -> Program {
+    pub(crate) fn ours() -> Program {
         Program { path: env!("CARGO_BIN_EXE_repute").into(), first: &["rbldnsd"] }
     }
 }
 
 /// A running server; it ends with the value.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     /// Where it answers, over IPv4 and IPv6.
-    pub addresses: [SocketAddr; 2],
+    pub(crate) addresses: [SocketAddr; 2],
 }
 
 impl Server {
     /// Starts a server on free ports of loopback and waits until it says that it is ready.
-    pub fn start(program: &Program, arguments: &[String]) -> Server {
+    pub(crate) fn start(program: &Program, arguments: &[String]) -> Server {
         // A port found free may be taken by another test before the server has it.
         for _ in 0..5 {
             if let Some(server) = Server::try_start(program, arguments) {
@@ -90,7 +90,7 @@ impl Server {
     }
 
     /// Asks one query over TCP.
-    pub fn ask_tcp(&self, query: &[u8]) -> io::Result<Vec<u8>> {
+    pub(crate) fn ask_tcp(&self, query: &[u8]) -> io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect(self.addresses[0])?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.write_all(&[&(query.len() as u16).to_be_bytes(), query].concat())?;
@@ -111,14 +111,14 @@ impl Drop for Server {
 }
 
 /// One socket that asks one server.
-pub struct Client {
+pub(crate) struct Client {
     socket: UdpSocket,
     next: u16,
 }
 
 impl Client {
     /// Opens a socket at an address of loopback and points it at a server.
-    pub fn new(from: IpAddr, server: &Server) -> Client {
+    pub(crate) fn new(from: IpAddr, server: &Server) -> Client {
         let to = server.addresses[usize::from(from.is_ipv6())];
         let socket = UdpSocket::bind((from, 0)).expect("loopback addresses can be bound");
         socket.connect(to).expect("a UDP socket connects at once");
@@ -128,7 +128,12 @@ impl Client {
     /// Sends queries all at once and returns the replies, `None` where there is silence.
     ///
     /// A query without a reply is asked again, up to `tries` times in all.
-    pub fn ask(&mut self, batch: &[&Query], quiet: Duration, tries: usize) -> Vec<Option<Vec<u8>>> {
+    pub(crate) fn ask(
+        &mut self,
+        batch: &[&Query],
+        quiet: Duration,
+        tries: usize,
+    ) -> Vec<Option<Vec<u8>>> {
         let first = self.next;
         self.next = self.next.wrapping_add(batch.len() as u16);
         let mut replies: Vec<Option<Vec<u8>>> = batch.iter().map(|_| None).collect();
@@ -161,7 +166,7 @@ impl Client {
     }
 
     /// Asks again, patiently, where there was silence and `expected` says that a reply must come.
-    pub fn insist(
+    pub(crate) fn insist(
         &mut self,
         batch: &[&Query],
         replies: &mut [Option<Vec<u8>>],
@@ -180,15 +185,15 @@ impl Client {
 }
 
 /// Reads a reply that came, or says why it cannot be read.
-pub fn read(reply: Option<&[u8]>) -> Result<Option<Reply>, &'static str> {
+pub(crate) fn read(reply: Option<&[u8]>) -> Result<Option<Reply>, &'static str> {
     reply.map(wire::parse).transpose()
 }
 
 /// How long a server may take over an answer that must come.
-pub const PATIENCE: Duration = Duration::from_millis(500);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Whether the test runs as root, which rbldnsd refuses to do.
-pub fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("Uid:"));
     line.and_then(|line| line.split_ascii_whitespace().nth(1)) == Some("0")
@@ -213,6 +218,6 @@ fn follow(stream: impl Read + Send + 'static, sender: mpsc::Sender<String>) {
 }
 
 /// The address of loopback that stands for one kind of client in the access lists.
-pub fn client(last: u8) -> IpAddr {
+pub(crate) fn client(last: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))
 }

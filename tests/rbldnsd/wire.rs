@@ -9,85 +9,85 @@ use std::fmt;
 
 /// A reply taken apart, names written out and sections as sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
+pub(crate) struct Reply {
     /// The four bits of the operation.
-    pub opcode: u8,
+    pub(crate) opcode: u8,
     /// The flag bits without operation and code: QR, AA, TC, RD, RA, Z, AD, CD as they stand.
-    pub flags: u16,
+    pub(crate) flags: u16,
     /// The response code, with its upper bits from the OPT record.
-    pub rcode: u16,
+    pub(crate) rcode: u16,
     /// The question as its bytes; empty when there is none.
-    pub question: Vec<u8>,
+    pub(crate) question: Vec<u8>,
     /// ANSWER, AUTHORITY and ADDITIONAL without the OPT record.
-    pub sections: [BTreeSet<Record>; 3],
+    pub(crate) sections: [BTreeSet<Record>; 3],
     /// The OPT record, if there is one.
-    pub opt: Option<Opt>,
+    pub(crate) opt: Option<Opt>,
     /// How many bytes the message had.
-    pub length: usize,
+    pub(crate) length: usize,
 }
 
 /// A record; names in lower case.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Record {
+pub(crate) struct Record {
     /// The owner, in wire form and lower case.
-    pub owner: Vec<u8>,
+    pub(crate) owner: Vec<u8>,
     /// The type.
-    pub rtype: u16,
+    pub(crate) rtype: u16,
     /// The class.
-    pub class: u16,
+    pub(crate) class: u16,
     /// The time to live.
-    pub ttl: u32,
+    pub(crate) ttl: u32,
     /// The data, names in it uncompressed and in lower case.
-    pub data: Vec<u8>,
+    pub(crate) data: Vec<u8>,
 }
 
 /// What the test looks at in an OPT record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Opt {
+pub(crate) struct Opt {
     /// The version of EDNS.
-    pub version: u8,
+    pub(crate) version: u8,
     /// The flag bits.
-    pub flags: u16,
+    pub(crate) flags: u16,
     /// The size of UDP message the sender takes.
-    pub size: u16,
+    pub(crate) size: u16,
 }
 
 /// The flag bits a test speaks of.
-pub const AA: u16 = 0x0400;
+pub(crate) const AA: u16 = 0x0400;
 /// Truncated.
-pub const TC: u16 = 0x0200;
+pub(crate) const TC: u16 = 0x0200;
 /// Recursion desired.
-pub const RD: u16 = 0x0100;
+pub(crate) const RD: u16 = 0x0100;
 
 /// Response codes.
-pub const NOERROR: u16 = 0;
+pub(crate) const NOERROR: u16 = 0;
 /// The query could not be read.
-pub const FORMERR: u16 = 1;
+pub(crate) const FORMERR: u16 = 1;
 /// The server cannot answer for this zone.
-pub const SERVFAIL: u16 = 2;
+pub(crate) const SERVFAIL: u16 = 2;
 /// No such name.
-pub const NXDOMAIN: u16 = 3;
+pub(crate) const NXDOMAIN: u16 = 3;
 /// Not a kind of query the server knows.
-pub const NOTIMP: u16 = 4;
+pub(crate) const NOTIMP: u16 = 4;
 /// Not for this client or not of this server.
-pub const REFUSED: u16 = 5;
+pub(crate) const REFUSED: u16 = 5;
 /// A version of EDNS the server does not know (RFC 6891 section 6.1.3).
-pub const BADVERS: u16 = 16;
+pub(crate) const BADVERS: u16 = 16;
 
 /// Record types.
-pub mod rtype {
-    pub const A: u16 = 1;
-    pub const NS: u16 = 2;
-    pub const SOA: u16 = 6;
-    pub const MX: u16 = 15;
-    pub const TXT: u16 = 16;
-    pub const OPT: u16 = 41;
-    pub const TKEY: u16 = 249;
-    pub const ANY: u16 = 255;
+pub(crate) mod rtype {
+    pub(crate) const A: u16 = 1;
+    pub(crate) const NS: u16 = 2;
+    pub(crate) const SOA: u16 = 6;
+    pub(crate) const MX: u16 = 15;
+    pub(crate) const TXT: u16 = 16;
+    pub(crate) const OPT: u16 = 41;
+    pub(crate) const TKEY: u16 = 249;
+    pub(crate) const ANY: u16 = 255;
 }
 
 /// Reads a reply.
-pub fn parse(message: &[u8]) -> Result<Reply, &'static str> {
+pub(crate) fn parse(message: &[u8]) -> Result<Reply, &'static str> {
     let header = message.get(..12).ok_or("shorter than a header")?;
     let word = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
     let mut at = 12;
@@ -243,7 +243,7 @@ fn skip_uncompressed(message: &[u8], at: &mut usize) -> Result<(), &'static str>
 }
 
 /// Writes a name given as text of plain labels.
-pub fn name_wire(text: &str) -> Vec<u8> {
+pub(crate) fn name_wire(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     for label in text.split('.').filter(|label| !label.is_empty()) {
         out.push(label.len() as u8);
@@ -254,7 +254,7 @@ pub fn name_wire(text: &str) -> Vec<u8> {
 }
 
 /// Writes a name as text, for messages to people.
-pub fn name_text(wire: &[u8]) -> String {
+pub(crate) fn name_text(wire: &[u8]) -> String {
     let mut out = String::new();
     let mut rest = wire;
     while let Some((&length @ 1..=63, tail)) = rest.split_first() {

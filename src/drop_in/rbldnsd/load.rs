@@ -225,7 +225,8 @@ fn date(seconds: u32) -> String {
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     let mut rest = days;
     let mut year = 1970;
-    let leap = |year: u32| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let by = u32::is_multiple_of;
+    let leap = |year: u32| by(year, 4) && (!by(year, 100) || by(year, 400));
     let length = |year| if leap(year) { 366 } else { 365 };
     while rest >= length(year) {
         rest -= length(year);
