@@ -65,13 +65,23 @@ fn main() -> anyhow::Result<()> {
         Command::Answer { image, packets, way, passes } => {
             return respond::instructions::answer(image, packets, *way, *passes);
         }
-        Command::Serve => serve::run(&settings, &mut results)?,
-        Command::Reload => reload::run(&settings, &mut results)?,
+        Command::Serve => {
+            settings.hold_product()?;
+            serve::run(&settings, &mut results)?;
+        }
+        Command::Reload => {
+            settings.hold_product()?;
+            reload::run(&settings, &mut results)?;
+        }
         Command::Respond => respond::run(&settings, &mut results)?,
-        Command::Load => load::run(&settings, &mut results)?,
+        Command::Load => {
+            settings.hold_product()?;
+            load::run(&settings, &mut results)?;
+        }
         Command::Journal => journal::run(&settings, &mut results)?,
         Command::All { update } => {
             page.clone_from(update);
+            settings.hold_product()?;
             respond::run(&settings, &mut results)?;
             load::run(&settings, &mut results)?;
             journal::run(&settings, &mut results)?;

@@ -13,7 +13,7 @@ use std::process::Command;
 
 use crate::echo::Calls;
 use crate::list::List;
-use crate::process::find;
+use crate::process::{find, myself};
 
 /// A server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl Peer {
             Peer::Rbldnsd { .. } => find("rbldnsd"),
             Peer::Nsd => find("nsd"),
             Peer::Knot => find("knotd"),
-            Peer::Ceiling { .. } => std::env::current_exe().ok(),
+            Peer::Ceiling { .. } => Some(myself()),
             Peer::Repute { .. } | Peer::DropIn => repute.map(Path::to_owned),
         }
     }

@@ -42,6 +42,21 @@ impl Settings {
         Ok(folder)
     }
 
+    /// Measures a copy of the product from now on: a build meanwhile must not change what is measured.
+    ///
+    /// # Errors
+    /// If it cannot be copied.
+    pub(crate) fn hold_product(&mut self) -> io::Result<()> {
+        if let Some(product) = &self.repute {
+            let copy = self.folder()?.join("repute");
+            // A server of an earlier run may still execute the old copy: replaced, not overwritten.
+            let _absent = fs::remove_file(&copy);
+            fs::copy(product, &copy)?;
+            self.repute = Some(copy.canonicalize()?);
+        }
+        Ok(())
+    }
+
     /// Draws queries.
     pub(crate) fn draw(&self, list: List, mix: Mix, edns: Edns) -> Queries {
         Queries::draw(&self.lists, list, mix, edns, self.queries)

@@ -13,7 +13,7 @@ use anyhow::Context;
 use super::Case;
 use super::engine::{Engine, Way};
 use crate::library;
-use crate::process::find;
+use crate::process::{find, myself};
 use crate::queries::Queries;
 use crate::results::{Part, Results};
 use crate::settings::Settings;
@@ -57,7 +57,7 @@ fn count(
     let output = Command::new(valgrind)
         .arg("--tool=callgrind")
         .arg(format!("--callgrind-out-file={}", report.display()))
-        .arg(std::env::current_exe()?)
+        .arg(myself())
         .args(["answer", "--way", way, "--passes", &passes.to_string()])
         .args([image, packets])
         .stdin(Stdio::null())
