@@ -106,7 +106,8 @@ fn read(text: &str) -> Result<FileConfig, (std::ops::Range<usize>, String)> {
         (error.span().unwrap_or_default(), format!("not TOML: {}", error.message()))
     })?;
     serde_path_to_error::deserialize(deserializer).map_err(|error| {
-        let path = error.path().to_string();
+        // A table that knows its place in the file shows up as a step of the path.
+        let path = error.path().to_string().replace(".$__serde_spanned_private_value", "");
         let inner = error.into_inner();
         let message = match path.as_str() {
             "." => inner.message().to_owned(),

@@ -60,7 +60,10 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
         runtime: runtime.handle().clone(),
     })?;
     let welcome = Welcome { config: &config, running: &running, zones: board.zones(), first };
-    welcome.write(&mut std::io::stdout().lock())?;
+    // Nobody may be reading that; a server serves all the same.
+    if let Err(error) = welcome.write(&mut std::io::stdout().lock()) {
+        tracing::debug!("cannot say that the server is ready: {error}");
+    }
     let summary = format!("{} zones at {}", welcome.zones.len(), list(running.udp_addresses()));
     notify.ready(&summary);
     tracing::info!("ready after {} ms: {summary}", started.elapsed().as_millis());

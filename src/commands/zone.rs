@@ -3,6 +3,7 @@
 //! Every command reads its lists the way the loader does, so what is seen here is what is served.
 
 mod check;
+mod diff;
 mod export;
 mod lookup;
 mod subject;
@@ -18,10 +19,9 @@ pub(super) fn run(config: Option<&Path>, command: ZoneCommand) -> anyhow::Result
         ZoneCommand::Check { what, list } => check::run(config, &what, &list),
         ZoneCommand::Build { subject, output } => export::build(config, &subject, &output),
         ZoneCommand::Export { subject, format, output } => {
-            let _ = (subject, format, output);
-            anyhow::bail!("wait")
+            export::run(config, &subject, format, output.as_deref())
         }
         ZoneCommand::Lookup { target, what, list } => lookup::run(config, &target, &what, &list),
-        ZoneCommand::Diff { .. } => anyhow::bail!("wait"),
+        ZoneCommand::Diff { old, new, list } => diff::run(config, &old, &new, &list),
     }
 }

@@ -84,8 +84,8 @@ fn paths_are_taken_from_the_folder_of_the_file() {
 fn a_fault_is_shown_in_its_place() {
     assert_eq!(
         refused("[server]\nlisten = [\"localhost\"]\n"),
-        "a.toml:2:11: server.listen[0]: `localhost`: expected an address and port such as \
-         192.0.2.1:53 or [2001:db8::1]:53\n  |\n2 | listen = [\"localhost\"]\n  |           ^^^^^^^^^^^"
+        "a.toml:2:10: server.listen[0]: `localhost`: expected an address and port such as \
+         192.0.2.1:53 or [2001:db8::1]:53\n  |\n2 | listen = [\"localhost\"]\n  |          ^^^^^^^^^^^^^"
     );
     let text = "[[zone]]\napex = \"bl.example\"\ntll = \"5m\"\n";
     let shown = refused(text);

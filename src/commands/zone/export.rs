@@ -6,10 +6,10 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use repute_nameserver::loader::Built;
 use repute_nameserver::loader::spool::replace_file;
-use repute_zone::{Zone, snapshot};
+use repute_zone::{Zone, export, snapshot};
 
 use super::subject::Subject;
-use crate::cli::SubjectArgs;
+use crate::cli::{ExportFormat, SubjectArgs};
 use crate::exit::Verdict;
 
 /// Writes a list as a snapshot: beside the old one, and then in its place.
@@ -30,6 +30,31 @@ pub(super) fn build(
         zone.serial(),
         size >> 10
     );
+    Ok(Verdict::Yes)
+}
+
+/// Writes a list in the format of other software.
+pub(super) fn run(
+    config: Option<&Path>,
+    args: &SubjectArgs,
+    format: ExportFormat,
+    output: Option<&Path>,
+) -> anyhow::Result<Verdict> {
+    let zone = zone(config, args)?;
+    let write = |out: &mut dyn Write| match format {
+        ExportFormat::Rbldnsd => export::rbldnsd(&zone, out),
+        ExportFormat::Master => export::master(&zone, out),
+    };
+    match output {
+        Some(path) => {
+            replace_file(path, write).with_context(|| format!("cannot write {}", path.display()))?
+        }
+        None => {
+            let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+            write(&mut out)?;
+            out.flush()?;
+        }
+    }
     Ok(Verdict::Yes)
 }
 

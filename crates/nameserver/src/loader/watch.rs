@@ -5,7 +5,7 @@
 //! whether a file changed is decided by its stamp, so a lost or doubled hint does no harm, and
 //! where the kernel tells nothing (network file systems) the loader looks from time to time.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,9 +27,13 @@ pub(super) enum Hint {
 #[derive(Debug)]
 pub(super) struct Watch {
     inotify: Inotify,
-    folders: HashMap<WatchDescriptor, (PathBuf, HashSet<OsString>)>,
+    folders: HashMap<WatchDescriptor, Lists>,
     buffer: Vec<u8>,
 }
+
+/// The lists in one folder: the name there, and the paths as they are configured. One folder may be
+/// spelled in several ways, and the loader knows its files by the spelling.
+type Lists = HashMap<OsString, Vec<PathBuf>>;
 
 impl Watch {
     /// Watches the folders of these files.
@@ -38,17 +42,13 @@ impl Watch {
     /// If the kernel refuses: no inotify, too many watches, or no such folder.
     pub(super) fn new<'a>(files: impl Iterator<Item = &'a Path>) -> io::Result<Watch> {
         let inotify = Inotify::init()?;
-        let mut folders: HashMap<_, (PathBuf, HashSet<OsString>)> = HashMap::new();
+        let mut folders: HashMap<_, Lists> = HashMap::new();
         for file in files {
             let Some(name) = file.file_name() else { continue };
             let folder = file.parent().filter(|p| !p.as_os_str().is_empty());
-            let folder = folder.unwrap_or(Path::new("."));
-            let descriptor = inotify.watches().add(folder, mask())?;
-            // Two spellings of one folder have one descriptor; the first spelling stands for both,
-            // and the paths that are told are compared by the loader after the same rule.
-            let (_, names) =
-                folders.entry(descriptor).or_insert_with(|| (folder.to_owned(), HashSet::new()));
-            names.insert(name.to_owned());
+            let descriptor = inotify.watches().add(folder.unwrap_or(Path::new(".")), mask())?;
+            let paths = folders.entry(descriptor).or_default().entry(name.to_owned()).or_default();
+            paths.push(file.to_owned());
         }
         Ok(Watch { inotify, folders, buffer: vec![0; 16 * 1024] })
     }
@@ -65,15 +65,12 @@ impl Watch {
                     hints.push(Hint::Lost);
                     continue;
                 }
-                let Some((folder, names)) = self.folders.get(&event.wd) else { continue };
+                let Some(lists) = self.folders.get(&event.wd) else { continue };
                 let Some(name) = event.name else { continue };
-                let Some(own) = list_of(name, names) else { continue };
-                let path = folder.join(own);
-                hints.push(if event.mask.contains(EventMask::MODIFY) {
-                    Hint::Writing(path)
-                } else {
-                    Hint::Closed(path)
-                });
+                let Some(paths) = list_of(name, lists) else { continue };
+                let writing = event.mask.contains(EventMask::MODIFY);
+                let hint = if writing { Hint::Writing } else { Hint::Closed };
+                hints.extend(paths.iter().cloned().map(hint));
             }
             if !hints.is_empty() {
                 return Ok(hints);
@@ -84,13 +81,13 @@ impl Watch {
 
 /// The list that a name in its folder means: itself, or as rsync writes it before it renames it,
 /// `.list.Xa72bQ`.
-fn list_of<'a>(name: &OsStr, lists: &'a HashSet<OsString>) -> Option<&'a OsStr> {
-    if let Some(list) = lists.get(name) {
-        return Some(list);
+fn list_of<'a>(name: &OsStr, lists: &'a Lists) -> Option<&'a Vec<PathBuf>> {
+    if let Some(paths) = lists.get(name) {
+        return Some(paths);
     }
     let hidden = name.as_encoded_bytes().strip_prefix(b".")?;
     let (list, _) = hidden.split_at(hidden.iter().rposition(|&b| b == b'.')?);
-    lists.iter().find(|l| l.as_encoded_bytes() == list).map(OsString::as_os_str)
+    lists.iter().find(|(name, _)| name.as_encoded_bytes() == list).map(|(_, paths)| paths)
 }
 
 /// What is asked of the kernel.
@@ -137,7 +134,7 @@ mod tests {
 
     #[test]
     fn what_rsync_writes_first_belongs_to_its_list() {
-        let lists = HashSet::from([OsString::from("a.txt")]);
+        let lists = Lists::from([(OsString::from("a.txt"), vec!["./a.txt".into()])]);
         let check = |name: &str, expect: bool| {
             assert_eq!(list_of(OsStr::new(name), &lists).is_some(), expect, "{name}");
         };

@@ -1,0 +1,250 @@
+//! `repute serve` as a person or a service manager meets it: the real binary, its sockets and files.
+
+#[path = "serve/dns.rs"]
+mod dns;
+#[path = "serve/process.rs"]
+mod process;
+
+use std::fs;
+use std::io::Write;
+
+use dns::{ask, ask_txt, listed, rcode, until};
+use process::{Place, Served};
+
+/// The name under which the built-in configuration answers for an address.
+const FIRST_LISTED: &str = "20.185.90.77.ipsum.example";
+
+#[test]
+fn a_first_start_serves_real_lists_and_a_second_one_keeps_what_was_edited() {
+    let place = Place::new();
+    let config = place.built_in();
+    let server = Served::start(&place, &config);
+    assert_eq!(ask(server.dns, FIRST_LISTED).answers, ["127.0.0.10"]);
+    assert!(ask_txt(server.dns, "0-mail.com.disposable.example").answers[0].contains("0-mail.com"));
+    assert!(listed(server.dns, "a.b.0-mail.com.disposable.example"), "what is below is listed");
+    assert!(listed(server.dns, "2.0.0.127.ipsum.example"), "RFC 5782 test entry");
+    assert_eq!(rcode(server.dns, "1.0.0.127.ipsum.example"), 3);
+    server.stop();
+
+    // The data folder of a first start, with one list edited, as the built-in configuration has it.
+    fs::write(place.path("repute-data/ipsum.txt"), "192.0.2.1\t3\n").unwrap();
+    let server = Served::start(&place, &config);
+    assert_eq!(ask(server.dns, "1.2.0.192.ipsum.example").answers, ["127.0.0.3"]);
+    assert!(!listed(server.dns, FIRST_LISTED));
+    server.stop();
+}
+
+#[test]
+fn an_edit_changes_the_answer_however_it_is_written() {
+    let place = Place::new();
+    place.write("a.txt", "192.0.2.1\n");
+    let server = Served::start(&place, &place.config("addresses", &["a.txt"]));
+    assert!(listed(server.dns, "1.2.0.192.bl.example"));
+
+    place.write("a.txt", "192.0.2.2\n");
+    until("rewritten in place", || listed(server.dns, "2.2.0.192.bl.example"));
+    assert!(!listed(server.dns, "1.2.0.192.bl.example"));
+
+    place.write("beside.txt", "192.0.2.3\n");
+    fs::rename(place.path("beside.txt"), place.path("a.txt")).unwrap();
+    until("renamed into place", || listed(server.dns, "3.2.0.192.bl.example"));
+
+    let mut file = fs::OpenOptions::new().append(true).open(place.path("a.txt")).unwrap();
+    file.write_all(b"192.0.2.4\n").unwrap();
+    drop(file);
+    until("appended to", || listed(server.dns, "4.2.0.192.bl.example"));
+    assert!(listed(server.dns, "3.2.0.192.bl.example"));
+    server.stop();
+}
+
+#[test]
+fn a_file_that_is_being_written_is_not_served_half() {
+    let place = Place::new();
+    place.write("a.txt", "192.0.2.1\n");
+    let server = Served::start(&place, &place.config("addresses", &["a.txt"]));
+    // In place, and not closed: the reload that is asked for meanwhile must wait for the writer.
+    let mut file = fs::File::create(place.path("a.txt")).unwrap();
+    file.write_all(b"192.0.2.1\n192.0.2.2\n").unwrap();
+    let reload = server.reload_in_background();
+    for round in 0..50 {
+        file.write_all(format!("198.51.100.{round}\n").as_bytes()).unwrap();
+        assert!(listed(server.dns, "1.2.0.192.bl.example"));
+        assert!(!listed(server.dns, "2.2.0.192.bl.example"), "half a file is served");
+    }
+    drop(file);
+    assert!(reload.wait_with_output().unwrap().status.success());
+    assert!(listed(server.dns, "2.2.0.192.bl.example"));
+    assert!(listed(server.dns, "49.100.51.198.bl.example"));
+    server.stop();
+}
+
+#[test]
+fn a_bad_list_is_refused_and_the_old_one_stays() {
+    let place = Place::new();
+    place.write("a.txt", "192.0.2.1\n");
+    let config = place.config("addresses", &["a.txt"]);
+    let server = Served::start(&place, &config);
+    place.write("a.txt", "<html>\n".repeat(50).as_str());
+    let (code, shown) = server.reload();
+    assert_eq!(code, 1, "{shown}");
+    assert!(shown.contains("50 of 50 lines are faulty"), "{shown}");
+    assert!(listed(server.dns, "1.2.0.192.bl.example"));
+    let (_, status) = server.run(&["status"]);
+    assert!(status.contains("stale"), "{status}");
+
+    // Killed and started again with the bad list: the last good one is served from the disk.
+    server.kill();
+    let server = Served::start(&place, &config);
+    assert!(listed(server.dns, "1.2.0.192.bl.example"));
+    place.write("a.txt", "192.0.2.9\n");
+    until("good again", || listed(server.dns, "9.2.0.192.bl.example"));
+    server.stop();
+}
+
+#[test]
+fn a_refused_list_at_the_first_start_fails_alone() {
+    let place = Place::new();
+    place.write("good.txt", "192.0.2.1\n");
+    place.write("bad.txt", "0.0.0.0/1\n");
+    let config = format!(
+        "{}{}",
+        place.config("addresses", &["good.txt"]),
+        process::zone("bad.example", "addresses", &["bad.txt"])
+    );
+    let server = Served::start(&place, &config);
+    assert!(listed(server.dns, "1.2.0.192.bl.example"));
+    assert_eq!(rcode(server.dns, "1.2.0.192.bad.example"), 2, "SERVFAIL");
+    assert_eq!(rcode(server.dns, "1.2.0.192.other.example"), 5, "REFUSED");
+    let (code, status) = server.run(&["status"]);
+    assert_eq!(code, 1, "{status}");
+    server.stop();
+}
+
+#[test]
+fn sighup_reads_a_list_that_the_kernel_did_not_tell_of() {
+    let place = Place::new();
+    place.write("a.txt", "192.0.2.1\n");
+    let config = place.config("addresses", &["a.txt"]) + "[loader]\nwatch = false\n";
+    let server = Served::start(&place, &config);
+    place.write("a.txt", "192.0.2.2\n");
+    server.signal("HUP");
+    until("reloaded", || listed(server.dns, "2.2.0.192.bl.example"));
+    server.stop();
+}
+
+#[test]
+fn packed_lists_and_several_files_are_one_data_set() {
+    let place = Place::new();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(b"192.0.2.0/24\n").unwrap();
+    fs::write(place.path("a.gz"), gzip.finish().unwrap()).unwrap();
+    place.write("b.txt", "!192.0.2.7\n:4:\n198.51.100.1\n");
+    let server = Served::start(&place, &place.config("ip4set", &["a.gz", "b.txt"]));
+    assert_eq!(ask(server.dns, "1.2.0.192.bl.example").answers, ["127.0.0.2"]);
+    assert_eq!(rcode(server.dns, "7.2.0.192.bl.example"), 3, "excluded in the other file");
+    assert_eq!(ask(server.dns, "1.100.51.198.bl.example").answers, ["127.0.0.4"]);
+    server.stop();
+}
+
+#[test]
+fn a_kill_in_the_middle_of_reloads_leaves_a_server_that_starts() {
+    let place = Place::new();
+    let list = |round: u32| {
+        let mut text = String::from("192.0.2.1\n");
+        (0..20_000).for_each(|i| text += &format!("10.{}.{}.{}\n", i >> 8, i & 255, round % 256));
+        text
+    };
+    place.write("a.txt", &list(0));
+    let config = place.config("addresses", &["a.txt"]);
+    for round in 1..8 {
+        let server = Served::start(&place, &config);
+        assert!(listed(server.dns, "1.2.0.192.bl.example"), "round {round}");
+        // Reloads and the writing of snapshots are under way when the kill comes.
+        place.write("a.txt", &list(round));
+        let reloads: Vec<_> = (0..3).map(|_| server.reload_in_background()).collect();
+        let mut spins = 0_u64;
+        while spins < u64::from(round) * 4_000_000 {
+            spins = std::hint::black_box(spins + 1);
+        }
+        server.kill();
+        for mut reload in reloads {
+            reload.wait().unwrap();
+        }
+    }
+    // Even with the list gone bad, what was good last is there.
+    place.write("a.txt", &"?\n".repeat(1_000));
+    let server = Served::start(&place, &config);
+    assert!(listed(server.dns, "1.2.0.192.bl.example"));
+    let parts = fs::read_dir(place.path("data/zones")).unwrap().count();
+    assert_eq!(parts, 1, "nothing half written is left");
+    server.stop();
+}
+
+#[test]
+fn a_kill_while_a_snapshot_is_built_leaves_the_old_one() {
+    let place = Place::new();
+    place.write("old.txt", "192.0.2.1\n");
+    let build = |list: &str| {
+        let mut command = place.command(&["zone", "build", "--kind", "addresses"]);
+        command.args(["--apex", "bl.example", list, "-o", "bl.snapshot"]);
+        command.spawn().unwrap()
+    };
+    assert!(build("old.txt").wait().unwrap().success());
+    let old = fs::read(place.path("bl.snapshot")).unwrap();
+    let mut text = String::new();
+    (0..300_000_u32).for_each(|i| {
+        let [_, b, c, d] = i.to_be_bytes();
+        text += &format!("10.{b}.{c}.{d}\n");
+    });
+    place.write("new.txt", &text);
+    assert!(build("new.txt").wait().unwrap().success());
+    let new = fs::read(place.path("bl.snapshot")).unwrap();
+    assert!(new != old && build("old.txt").wait().unwrap().success());
+    for round in 0..6_u64 {
+        let mut child = build("new.txt");
+        let mut spins = 0_u64;
+        while spins < round * 30_000_000 {
+            spins = std::hint::black_box(spins + 1);
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let now = fs::read(place.path("bl.snapshot")).unwrap();
+        assert!(now == old || now == new, "{} bytes", now.len());
+    }
+    let config = place.header() + "[[zone]]\napex = \"bl.example\"\nsnapshot = \"bl.snapshot\"\n";
+    let server = Served::start(&place, &config);
+    assert!(listed(server.dns, "2.0.0.127.bl.example"));
+    assert!(build("old.txt").wait().unwrap().success());
+    until("the new snapshot is served", || listed(server.dns, "1.2.0.192.bl.example"));
+    server.stop();
+}
+
+#[test]
+fn what_cannot_start_says_why_in_one_line() {
+    let place = Place::new();
+    place.write("a.txt", "192.0.2.1\n");
+    let config = place.config("addresses", &["a.txt"]);
+    let server = Served::start(&place, &config);
+    let taken = config.replace("127.0.0.1:0", &server.dns.to_string());
+    let taken = taken.replace("\"data\"", "\"other\"");
+    let check = |config: &str, expect: &str| {
+        let (code, shown) = place.fails(config);
+        assert_eq!(code, 2, "{shown}");
+        assert!(shown.contains(expect), "{shown}");
+        shown
+    };
+    let shown = check(&taken, "is in use");
+    assert_eq!(shown.trim_end().lines().count(), 1, "{shown}");
+    let blocked = config.replace("\"data\"", "\"a.txt/data\"");
+    let shown = check(&blocked, "cannot write the data folder");
+    assert_eq!(shown.trim_end().lines().count(), 1, "{shown}");
+    check(&config.replace("listen", "lisen"), "unknown field `lisen`");
+    check(
+        &config.replace("[server]", "[server]\nuser = \"no-such-user\""),
+        "no user `no-such-user`",
+    );
+    let output = place.command(&["serve", "--config", "absent.toml"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot read the configuration"));
+    server.stop();
+}

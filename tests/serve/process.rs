@@ -1,0 +1,158 @@
+//! The binary as a child process, in a folder of its own, on ports that the kernel chooses.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// A folder for one test.
+pub struct Place(tempfile::TempDir);
+
+impl Place {
+    /// An empty folder.
+    pub fn new() -> Place {
+        Place(tempfile::tempdir().unwrap())
+    }
+
+    /// A path in it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Writes a file in it, in place.
+    pub fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    /// A configuration on free ports, without zones.
+    pub fn header(&self) -> String {
+        PORTS.to_owned() + "data-dir = \"data\"\n"
+    }
+
+    /// A configuration with the zone bl.example from these files.
+    pub fn config(&self, kind: &str, files: &[&str]) -> String {
+        self.header() + &zone("bl.example", kind, files)
+    }
+
+    /// The built-in configuration, with its lists in place, but on free ports.
+    pub fn built_in(&self) -> String {
+        let root = env!("CARGO_MANIFEST_DIR");
+        fs::create_dir_all(self.path("repute-data")).unwrap();
+        for (folder, file) in
+            [("ipsum", "ipsum.txt"), ("disposable-domains", "disposable-domains.txt")]
+        {
+            let shipped = format!("{root}/examples/lists/{folder}/{file}");
+            fs::copy(shipped, self.path("repute-data").join(file)).unwrap();
+        }
+        let text = fs::read_to_string(format!("{root}/examples/lists/repute.toml")).unwrap();
+        text.replacen("[server]\n", PORTS, 1)
+    }
+
+    /// The binary, run in the folder.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_repute"));
+        command.args(args).current_dir(self.0.path());
+        command
+    }
+
+    /// Runs a server that cannot start; its exit code and what it says.
+    pub fn fails(&self, config: &str) -> (i32, String) {
+        self.write("wrong.toml", config);
+        let output = self.command(&["serve", "--config", "wrong.toml"]).output().unwrap();
+        assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code().unwrap_or(-1), errors)
+    }
+}
+
+/// Free ports, and no pages.
+const PORTS: &str = "[server]\nlisten = [\"127.0.0.1:0\"]\nmetrics = \"\"\n";
+
+/// A zone from these files.
+pub fn zone(apex: &str, kind: &str, files: &[&str]) -> String {
+    let files: Vec<_> = files.iter().map(|f| format!("\"{f}\"")).collect();
+    let files = files.join(", ");
+    format!("[[zone]]\napex = \"{apex}\"\n[[zone.source]]\nkind = \"{kind}\"\nfiles = [{files}]\n")
+}
+
+/// A server that answers.
+pub struct Served<'p> {
+    /// Its folder.
+    place: &'p Place,
+    /// The process.
+    child: Child,
+    /// Where it answers DNS.
+    pub dns: SocketAddr,
+}
+
+impl<'p> Served<'p> {
+    /// Starts a server and waits until it says that it answers.
+    pub fn start(place: &'p Place, config: &str) -> Served<'p> {
+        place.write("repute.toml", config);
+        let mut child = place
+            .command(&["serve", "--config", "repute.toml"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Only the first line is read: a server whose output nobody takes must go on serving.
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let Some((_, address)) = line.trim().split_once("answers at ") else {
+            let mut errors = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+            panic!("the server does not start: {line}{errors}");
+        };
+        let dns = address.parse().unwrap();
+        // What it logs must go somewhere, or it would wait for us.
+        let mut log = child.stderr.take().unwrap();
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Served { place, child, dns }
+    }
+
+    /// Runs a command beside it; its exit code and what it prints.
+    pub fn run(&self, args: &[&str]) -> (i32, String) {
+        let output = self.place.command(args).args(["--config", "repute.toml"]).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// Has it read its lists again.
+    pub fn reload(&self) -> (i32, String) {
+        self.run(&["reload"])
+    }
+
+    /// Has it read its lists again, and does not wait.
+    pub fn reload_in_background(&self) -> Child {
+        let mut command = self.place.command(&["reload", "--config", "repute.toml"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    /// Stops it as a service manager does.
+    pub fn stop(mut self) {
+        self.signal("TERM");
+        assert!(self.child.wait().unwrap().success(), "a graceful end is no failure");
+        assert!(!self.place.path("data/control").exists(), "the control socket is gone");
+    }
+
+    /// Kills it, as a power failure would.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Served<'_> {
+    fn drop(&mut self) {
+        // A test that failed leaves no server behind; one that ended cannot be killed again.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
