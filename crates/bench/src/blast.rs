@@ -11,7 +11,9 @@
 //! Replies are matched by their identifier, so a reply that contradicts the list is counted as wrong.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::ops::Range;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type as SocketType};
@@ -291,14 +293,25 @@ pub(crate) fn loopback(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
-/// A free port for a server that the bench starts.
+/// A port that is free for UDP and TCP, for a server that the bench starts.
+///
+/// Below the range from which the kernel gives clients theirs: one of those could take a port between
+/// this look and the server's start.
 ///
 /// # Errors
 /// If there is none.
 pub(crate) fn free_port() -> io::Result<u16> {
-    Ok(UdpSocket::bind(loopback(0))?.local_addr()?.port())
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    (0..PORTS.len())
+        .map(|_| PORTS.start + NEXT.fetch_add(1, Ordering::Relaxed) % PORTS.len() as u16)
+        .find(|port| {
+            UdpSocket::bind(loopback(*port)).is_ok() && TcpListener::bind(loopback(*port)).is_ok()
+        })
+        .ok_or_else(|| io::Error::new(io::ErrorKind::AddrInUse, "no port from 20,000 on is free"))
 }
 
+/// Where servers listen.
+const PORTS: Range<u16> = 20_000..30_000;
 /// Most queries that one call sends.
 const SEND_BATCH: usize = 32;
 /// Flat out, what is outstanding after so long a silence is lost.
