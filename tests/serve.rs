@@ -4,6 +4,8 @@
 mod dns;
 #[path = "serve/process.rs"]
 mod process;
+#[path = "serve/web.rs"]
+mod web;
 
 use std::fs;
 use std::io::Write;
@@ -247,4 +249,56 @@ fn what_cannot_start_says_why_in_one_line() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("cannot read the configuration"));
     server.stop();
+}
+
+#[test]
+fn a_feed_is_served_from_its_last_good_copy() {
+    let place = Place::new();
+    let feed = web::Feed::start("192.0.2.1,7\n");
+    let source = "[[zone.source]]\nkind = \"addresses\"\nformat = \"csv\"\ncode-column = 2\n";
+    let config = format!(
+        "{}[[zone]]\napex = \"bl.example\"\nkeep-last-good = false\n{source}url = \"{}\"\n",
+        place.header(),
+        feed.url()
+    );
+    let server = Served::start(&place, &config);
+    until("fetched", || listed(server.dns, "1.2.0.192.bl.example"));
+    assert_eq!(ask(server.dns, "1.2.0.192.bl.example").answers, ["127.0.0.7"]);
+
+    feed.says("192.0.2.2,8\n");
+    server.signal("HUP");
+    until("fetched again", || listed(server.dns, "2.2.0.192.bl.example"));
+
+    // A page that is no list is refused, and the copy on the disk is not touched.
+    feed.says(&"<p>come back later</p>\n".repeat(30));
+    server.signal("HUP");
+    until("refused", || server.run(&["status"]).1.contains("stale"));
+    assert!(listed(server.dns, "2.2.0.192.bl.example"));
+    server.kill();
+    drop(feed);
+    let server = Served::start(&place, &config);
+    assert!(listed(server.dns, "2.2.0.192.bl.example"), "without its web server");
+    server.stop();
+}
+
+#[test]
+fn systemd_is_told_when_answers_are_given_and_when_they_end() {
+    let place = Place::new();
+    place.write("a.txt", "192.0.2.1\n");
+    let path = place.path("notify");
+    let systemd = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    let heard = |expect: &str| {
+        let mut message = [0; 512];
+        let n = systemd.recv(&mut message).unwrap();
+        let message = String::from_utf8_lossy(&message[..n]).into_owned();
+        assert!(message.starts_with(expect), "{message}");
+    };
+    let config = place.config("addresses", &["a.txt"]);
+    let server = Served::start_with(&place, &config, &[("NOTIFY_SOCKET", path.as_path())]);
+    heard("READY=1\nSTATUS=1 zone");
+    server.signal("HUP");
+    heard("RELOADING=1\nMONOTONIC_USEC=");
+    heard("READY=1");
+    server.stop();
+    heard("STOPPING=1");
 }

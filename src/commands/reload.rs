@@ -29,7 +29,7 @@ pub(super) fn run(path: Option<&Path>, args: &ReloadArgs) -> anyhow::Result<Verd
             Outcome::Unchanged => writeln!(out, "{name}: unchanged")?,
             Outcome::Refused { reason } => {
                 verdict = Verdict::No;
-                writeln!(out, "{name}: refused, what was served before still is: {reason}")?;
+                writeln!(out, "{name}: refused: {reason}")?;
             }
         }
     }

@@ -64,7 +64,8 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
     if let Err(error) = welcome.write(&mut std::io::stdout().lock()) {
         tracing::debug!("cannot say that the server is ready: {error}");
     }
-    let summary = format!("{} zones at {}", welcome.zones.len(), list(running.udp_addresses()));
+    let (zones, addresses) = (welcome.zones.len(), list(running.udp_addresses()));
+    let summary = format!("{zones} zone{} at {addresses}", if zones == 1 { "" } else { "s" });
     notify.ready(&summary);
     tracing::info!("ready after {} ms: {summary}", started.elapsed().as_millis());
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A folder for one test.
@@ -89,9 +89,15 @@ pub struct Served<'p> {
 impl<'p> Served<'p> {
     /// Starts a server and waits until it says that it answers.
     pub fn start(place: &'p Place, config: &str) -> Served<'p> {
+        Served::start_with(place, config, &[])
+    }
+
+    /// Starts a server with variables in its environment.
+    pub fn start_with(place: &'p Place, config: &str, variables: &[(&str, &Path)]) -> Served<'p> {
         place.write("repute.toml", config);
         let mut child = place
             .command(&["serve", "--config", "repute.toml"])
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

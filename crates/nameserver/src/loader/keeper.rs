@@ -298,6 +298,15 @@ impl Keeper {
             self.status.faults = built.fault_count();
             return self.refuse(why);
         }
+        let expire = u64::from(self.soa_expire(&built.zone));
+        if let Some(stamp) = built.zone.expires()
+            && u64::from(stamp) + expire < now
+        {
+            let why =
+                format!("its $TIMESTAMP ended more than the SOA's expire time, {expire} s, ago");
+            warn!(zone = %self.config.apex, "`{}` is refused: {why}", self.config.apex);
+            return self.refuse(why);
+        }
         self.serve(built, now)
     }
 
@@ -409,7 +418,7 @@ impl Keeper {
     /// Whether what is served is too old to be served any longer; then it is dropped.
     pub(super) fn expire(&mut self, now: u64) -> Step {
         let Some(zone) = &self.served else { return Step::Same };
-        let expire = u64::from(zone.soa().map_or(self.config.soa.expire, |soa| soa.expire));
+        let expire = u64::from(self.soa_expire(zone));
         // `$TIMESTAMP` says until when the data are good; from then on they are stale.
         let good_until = zone.expires().map_or(self.confirmed, |e| self.confirmed.min(e.into()));
         if good_until + expire >= now {
@@ -421,6 +430,11 @@ impl Keeper {
         let error = format!("not refreshed for the SOA's expire time, {expire} s");
         self.status.last_error.get_or_insert(error);
         Step::Fail
+    }
+
+    /// How long a zone may be served without being refreshed.
+    fn soa_expire(&self, zone: &Zone) -> u32 {
+        zone.soa().map_or(self.config.soa.expire, |soa| soa.expire)
     }
 
     /// Now, or when the feed that was confirmed least recently was.
