@@ -36,6 +36,19 @@ pub(crate) struct Edns {
     pub(crate) dnssec_ok: bool,
 }
 
+impl Edns {
+    /// Reads class and time to live of an OPT record, which mean other things there.
+    #[inline(always)]
+    fn new(raw: &[u8], nsid: bool) -> Edns {
+        Edns {
+            size: u16::from_be_bytes([raw[0], raw[1]]),
+            version: raw[3],
+            dnssec_ok: raw[4] & 0x80 != 0,
+            nsid,
+        }
+    }
+}
+
 /// Why there is nothing to answer, or not with an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unreadable {
@@ -80,6 +93,16 @@ impl Query {
             // Bytes behind the message are not ours to judge; rbldnsd ignores them as well.
             return Ok(());
         }
+        // Nearly every query ends with an OPT record without options and nothing else.
+        if header[6..12] == [0, 0, 0, 0, 0, 1]
+            && packet.len() == end + PLAIN_OPT.len()
+            && let Some(opt) = packet[end..].first_chunk::<{ PLAIN_OPT.len() }>()
+            && opt[..3] == PLAIN_OPT[..3]
+            && opt[9..] == PLAIN_OPT[9..]
+        {
+            self.edns = Some(Edns::new(&opt[3..9], false));
+            return Ok(());
+        }
         self.read_records(packet, end).ok_or(Unreadable::Malformed(Some(end as u16)))
     }
 
@@ -94,19 +117,18 @@ impl Query {
     fn read_question(&mut self, packet: &[u8]) -> Option<usize> {
         let bytes = &packet[HEADER..];
         let (mut at, mut count) = (0_usize, 0_usize);
-        loop {
-            // Eight labels of one byte each, as in an IPv6 address, are taken at once.
-            if let Some(raw) = bytes.get(at..at + 16)
-                && u128::from_le_bytes(raw.try_into().ok()?) & LENGTHS == ONES
-                && count + 8 <= MAX_LABELS
-            {
-                for (i, label) in self.labels[count..count + 8].iter_mut().enumerate() {
-                    *label = (at + 2 * i) as u8;
-                }
-                count += 8;
-                at += 16;
-                continue;
+        // Eight labels of one byte each, as in an IPv6 address, are taken at once.
+        while let Some(raw) = bytes.get(at..at + 16)
+            && u128::from_le_bytes(raw.try_into().ok()?) & LENGTHS == ONES
+            && count + 8 <= MAX_LABELS
+        {
+            for (i, label) in self.labels[count..count + 8].iter_mut().enumerate() {
+                *label = (at + 2 * i) as u8;
             }
+            count += 8;
+            at += 16;
+        }
+        loop {
             let len = usize::from(*bytes.get(at)?);
             if len == 0 {
                 break;
@@ -125,15 +147,20 @@ impl Query {
         if name_len > MAX_NAME {
             return None;
         }
-        let tail = bytes.get(name_len..name_len + 4)?;
+        let tail: &[u8; 4] = bytes.get(name_len..name_len + 4)?.try_into().ok()?;
         self.qtype = u16::from_be_bytes([tail[0], tail[1]]);
         self.qclass = u16::from_be_bytes([tail[2], tail[3]]);
         self.name_len = name_len;
         self.label_count = count;
-        // Length bytes are below 64, so they are not letters and stay as they are.
-        let name = &bytes[..name_len];
-        for (lower, byte) in self.name.iter_mut().zip(name) {
-            *lower = byte.to_ascii_lowercase();
+        // Length bytes are below 64, so they are not letters and stay as they are. What is behind the
+        // name in its last word is not read as part of it.
+        let (words, _) = self.name.as_chunks_mut::<8>();
+        for (word, at) in words.iter_mut().zip((0..name_len).step_by(8)) {
+            let raw = match bytes.get(at..at + 8) {
+                Some(raw) => u64::from_le_bytes(raw.try_into().ok()?),
+                None => last_word(&bytes[at..]),
+            };
+            *word = lower_case(raw).to_le_bytes();
         }
         Some(HEADER + name_len + 4)
     }
@@ -157,15 +184,28 @@ impl Query {
             if !is_root || record < before || self.edns.is_some() {
                 return None;
             }
-            self.edns = Some(Edns {
-                size: u16::from_be_bytes([fixed[2], fixed[3]]),
-                version: fixed[5],
-                dnssec_ok: fixed[6] & 0x80 != 0,
-                nsid: has_option(data, NSID)?,
-            });
+            self.edns = Some(Edns::new(&fixed[2..8], has_option(data, NSID)?));
         }
         Some(())
     }
+}
+
+/// The bytes of an incomplete word.
+#[inline(always)]
+fn last_word(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
+}
+
+/// Eight bytes in lower case (ASCII).
+#[inline(always)]
+fn lower_case(word: u64) -> u64 {
+    const ALL: u64 = 0x0101_0101_0101_0101;
+    let low = word & (ALL * 0x7f);
+    // The upper bit of each byte says whether it is at least `A`, and whether it is above `Z`.
+    let from_a = low + ALL * (0x80 - 0x41);
+    let above_z = low + ALL * (0x7f - 0x5a);
+    let upper = (from_a ^ above_z) & !word & (ALL * 0x80);
+    word | upper >> 2
 }
 
 /// Where a name ends, compressed or not.
@@ -211,6 +251,8 @@ pub(crate) const TC: u8 = 0x02;
 pub(crate) const RD: u8 = 0x01;
 /// The OPT record type.
 pub(crate) const OPT: u16 = 41;
+/// An OPT record without options: owner, type, then what [`Edns`] holds, and no data.
+const PLAIN_OPT: [u8; 11] = [0, 0, OPT as u8, 0, 0, 0, 0, 0, 0, 0, 0];
 /// The NSID option (RFC 5001).
 pub(crate) const NSID: u16 = 3;
 /// Longest name on the wire.
@@ -246,6 +288,15 @@ mod tests {
         assert_eq!(&query.name[..query.name_len], b"\x01a\x02bl\x04test\x00");
         assert_eq!(query.labels[..query.label_count], [0, 2, 5]);
         assert_eq!((query.qtype, query.qclass, query.edns), (1, 1, None));
+    }
+
+    #[test]
+    fn words_are_lower_cased_like_bytes() {
+        for byte in 0..=255_u8 {
+            let word = [byte, b'Z', b'[', b'@', b'A', byte, 0xc1, b'z'];
+            let expect = word.map(|b| b.to_ascii_lowercase());
+            assert_eq!(lower_case(u64::from_le_bytes(word)).to_le_bytes(), expect);
+        }
     }
 
     #[test]

@@ -6,7 +6,9 @@
 
 use std::net::IpAddr;
 
-use repute_zone::{Action, Dialect, Existence, Hit, Listing, Relative, Subject, Zone};
+use repute_zone::{
+    Action, Address, Dialect, Existence, Hit, Listing, Question, Relative, Subject, Zone,
+};
 
 use crate::message::{AA, HEADER, NSID, OPT, Query, TC, Unreadable};
 use crate::write::Writer;
@@ -109,6 +111,7 @@ impl AsRef<[u8]> for ReplyBuffer {
 pub struct Queries {
     queries: Box<[Query]>,
     readable: [Result<(), Unreadable>; BATCH],
+    located: [Option<Located>; BATCH],
 }
 
 /// Most queries of a batch.
@@ -119,6 +122,7 @@ impl Default for Queries {
         Queries {
             queries: (0..BATCH).map(|_| Query::default()).collect(),
             readable: [Err(Unreadable::Drop); BATCH],
+            located: [None; BATCH],
         }
     }
 }
@@ -134,7 +138,8 @@ pub fn respond(
 ) -> Outcome {
     let mut query = Query::default();
     let readable = query.read(packet);
-    answer(packet, &query, readable, client, now, zones, reply)
+    let located = if readable.is_ok() { locate(zones, &query) } else { None };
+    answer(Asked { packet, query: &query, readable, located }, client, now, zones, reply)
 }
 
 /// Answers up to [`BATCH`] queries; `replies` and `outcomes` belong to them in order.
@@ -148,33 +153,58 @@ pub fn respond_batch<B: AsMut<[u8]>>(
 ) {
     let requests = &requests[..requests.len().min(BATCH)];
     for (i, request) in requests.iter().enumerate() {
-        batch.readable[i] = batch.queries[i].read(request.bytes);
-        if batch.readable[i].is_ok() {
-            prefetch(zones, &batch.queries[i], 0);
+        let query = &mut batch.queries[i];
+        batch.readable[i] = query.read(request.bytes);
+        batch.located[i] = None;
+        if batch.readable[i].is_ok()
+            && let Some(located) = locate(zones, query)
+        {
+            prefetch(zones, query, located, 0);
+            batch.located[i] = Some(located);
         }
     }
     for step in 1..3 {
-        for (query, readable) in batch.queries.iter().zip(&batch.readable).take(requests.len()) {
-            if readable.is_ok() {
-                prefetch(zones, query, step);
+        for (query, located) in batch.queries.iter().zip(&batch.located).take(requests.len()) {
+            if let Some(located) = located {
+                prefetch(zones, query, *located, step);
             }
         }
     }
     for (i, request) in requests.iter().enumerate() {
-        let (query, readable) = (&batch.queries[i], batch.readable[i]);
-        let reply = replies[i].as_mut();
-        outcomes[i] = answer(request.bytes, query, readable, &request.client, now, zones, reply);
+        let (query, readable, located) = (&batch.queries[i], batch.readable[i], batch.located[i]);
+        let asked = Asked { packet: request.bytes, query, readable, located };
+        outcomes[i] = answer(asked, &request.client, now, zones, replies[i].as_mut());
     }
+}
+
+/// Where a question leads: found once, and used while its memory is fetched and when it is answered.
+#[derive(Clone, Copy, Debug)]
+struct Located {
+    /// The zone's place.
+    place: usize,
+    /// Labels of its apex.
+    depth: usize,
+    /// The address that the rest of the name spells.
+    address: Address,
+}
+
+/// Finds the zone of a query, if it has one.
+#[inline(always)]
+fn locate(zones: &Zones, query: &Query) -> Option<Located> {
+    let labels = &query.labels[..query.label_count];
+    let (place, depth) = zones.find(&query.name[..query.name_len], labels)?;
+    let address = match &zones.at(place).state {
+        ZoneState::Serving(zone) => zone.question(query.relative(depth)).address(),
+        ZoneState::Failed => Address::None,
+    };
+    Some(Located { place, depth, address })
 }
 
 /// Fetches what answering a query will read.
 #[inline(always)]
-fn prefetch(zones: &Zones, query: &Query, step: u8) {
-    let labels = &query.labels[..query.label_count];
-    if let Some((Served { state: ZoneState::Serving(zone), .. }, depth)) =
-        zones.find(&query.name[..query.name_len], labels)
-    {
-        zone.prefetch(query.relative(depth), step);
+fn prefetch(zones: &Zones, query: &Query, located: Located, step: u8) {
+    if let ZoneState::Serving(zone) = &zones.at(located.place).state {
+        zone.prefetch(Question::new(query.relative(located.depth), located.address), step);
     }
 }
 
@@ -184,7 +214,7 @@ impl Query {
     fn relative(&self, depth: usize) -> Relative<'_> {
         let keep = self.label_count - depth;
         let end = if depth == 0 { self.name_len - 1 } else { usize::from(self.labels[keep]) };
-        Relative::new(&self.name[..end], &self.labels[..keep])
+        Relative::in_buffer(&self.name, end, &self.labels[..keep])
     }
 }
 
@@ -196,16 +226,18 @@ struct Answering<'a> {
     zones: &'a Zones,
 }
 
-#[inline]
-fn answer(
-    packet: &[u8],
-    query: &Query,
+/// A packet as it was read.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    packet: &'a [u8],
+    query: &'a Query,
     readable: Result<(), Unreadable>,
-    client: &Client,
-    now: u32,
-    zones: &Zones,
-    reply: &mut [u8],
-) -> Outcome {
+    located: Option<Located>,
+}
+
+#[inline]
+fn answer(asked: Asked<'_>, client: &Client, now: u32, zones: &Zones, reply: &mut [u8]) -> Outcome {
+    let Asked { packet, query, readable, located } = asked;
     if readable == Err(Unreadable::Drop) {
         return Outcome::Drop;
     }
@@ -273,10 +305,10 @@ fn answer(
         128..=255 => return out.finish(reply, NOTIMP, query, zones, None),
         _ => {}
     }
-    let labels = &query.labels[..query.label_count];
-    let Some((served, depth)) = zones.find(&query.name[..query.name_len], labels) else {
+    let Some(Located { place, depth, address }) = located else {
         return out.finish(reply, REFUSED, query, zones, Some(NOT_AUTHORITATIVE));
     };
+    let served = zones.at(place);
     reply.zone = Some(served.index);
     let mut name = query.relative(depth);
     for acl in [zones.key_acl(), served.serving.key_acl.as_ref()].into_iter().flatten() {
@@ -316,8 +348,10 @@ fn answer(
     if refused {
         return out.finish(reply, REFUSED, query, zones, Some(PROHIBITED));
     }
+    // A key that was cut off changes what the rest of the name spells.
+    let question = if reply.keyed { zone.question(name) } else { Question::new(name, address) };
     let answering = Answering { query, client, now, zones };
-    answering.from_zone(out, reply, served, zone, name, empty, always)
+    answering.from_zone(out, reply, served, zone, question, empty, always)
 }
 
 impl Answering<'_> {
@@ -329,11 +363,12 @@ impl Answering<'_> {
         mut reply: Reply,
         served: &Served,
         zone: &Zone,
-        name: Relative<'_>,
+        question: Question<'_>,
         empty: bool,
         always: Option<Listing<'_>>,
     ) -> Outcome {
         let query = self.query;
+        let name = question.name();
         let at_apex = name.label_count() == 0;
         if at_apex && !self.apex_records(&mut out, served) {
             return out.finish(reply, REFUSED, query, self.zones, None);
@@ -341,7 +376,13 @@ impl Answering<'_> {
         let mut found = if empty || always.is_some() {
             self.by_access_list(&mut out, zone, name, if empty { None } else { always })
         } else {
-            zone.visit(name, |hit| self.hit(&mut out, hit, reply.keyed))
+            let mut hidden = false;
+            let found = zone.answer(question, |hit| match hit {
+                Hit::Listing(listing) if !listing.applies(self.now, reply.keyed) => hidden = true,
+                hit => self.hit(&mut out, hit, reply.keyed),
+            });
+            // An entry that does not apply yet is no entry.
+            if hidden && out.answers() == 0 { Existence::Nothing } else { found }
         };
         if at_apex && found == Existence::Nothing {
             found = Existence::Exists;

@@ -188,12 +188,15 @@ impl<'r> Writer<'r> {
         id: Option<(u16, &[u8])>,
     ) {
         let opt = self.at;
-        let size = size.to_be_bytes();
-        let head = [0, 0, OPT as u8, size[0], size[1], extended_rcode, 0];
-        self.out[opt..opt + 7].copy_from_slice(&head);
-        self.out[opt + 7..opt + OPT_LEN].copy_from_slice(&[u8::from(dnssec_ok) << 7, 0, 0, 0]);
+        let [high, low] = size.to_be_bytes();
+        let dnssec_ok = u8::from(dnssec_ok) << 7;
+        let fixed = [0, 0, OPT as u8, high, low, extended_rcode, 0, dnssec_ok, 0, 0, 0];
+        self.out[opt..opt + OPT_LEN].copy_from_slice(&fixed);
         self.at += OPT_LEN;
         self.additional += 1;
+        if error.is_none() && id.is_none() {
+            return;
+        }
         let options = error.as_ref().map(|(code, data)| (*code, &data[..])).into_iter().chain(id);
         for (code, data) in options {
             // The limit left room for the fixed part only.

@@ -168,18 +168,24 @@ impl Zones {
         self.by_apex.get(apex.as_wire()).map(|&place| &self.served[place].state)
     }
 
-    /// The closest zone around a name in lower-case wire form, and its number of labels.
+    /// The closest zone around a name in lower-case wire form: its place, and its number of labels.
     #[inline]
-    pub(crate) fn find(&self, name: &[u8], labels: &[u8]) -> Option<(&Served, usize)> {
+    pub(crate) fn find(&self, name: &[u8], labels: &[u8]) -> Option<(usize, usize)> {
         if let [only] = &self.served[..] {
             let depth = usize::from(self.depths[0]);
-            return (suffix(name, labels, depth)? == only.apex.as_wire()).then_some((only, depth));
+            return (suffix(name, labels, depth)? == only.apex.as_wire()).then_some((0, depth));
         }
         self.depths.iter().find_map(|&depth| {
             let depth = usize::from(depth);
             let place = self.by_apex.get(suffix(name, labels, depth)?)?;
-            Some((&self.served[*place], depth))
+            Some((*place, depth))
         })
+    }
+
+    /// The zone at a place.
+    #[inline]
+    pub(crate) fn at(&self, place: usize) -> &Served {
+        &self.served[place]
     }
 
     /// What the access list for all zones tells a client.
@@ -211,7 +217,8 @@ impl Zones {
     fn addresses_of(&self, name: &Name) -> Vec<(Name, u32, [u8; 4])> {
         let wire = name.as_wire();
         let labels = label_offsets(wire);
-        let Some((served, depth)) = self.find(wire, &labels) else { return Vec::new() };
+        let Some((place, depth)) = self.find(wire, &labels) else { return Vec::new() };
+        let served = &self.served[place];
         let ZoneState::Serving(zone) = &served.state else { return Vec::new() };
         let keep = labels.len() - depth;
         let end = labels.get(keep).map_or(wire.len() - 1, |at| usize::from(*at));

@@ -30,4 +30,7 @@ pub use dataset::{Dataset, DatasetKind, Header, Soa, UnknownKind};
 pub use fault::{Fault, Faults, LONGEST_LINE, Problem};
 pub use relative::{Octets, Relative};
 pub use value::{Condition, Pair, Text, ValueBuilder, ValueId, Values};
-pub use zone::{DEFAULT_TTL, Dialect, Existence, Hit, Listing, Outline, Subject, Zone, ZoneSpec};
+pub use zone::{
+    Address, DEFAULT_TTL, Dialect, Existence, Hit, Listing, Outline, Question, Subject, Zone,
+    ZoneSpec,
+};

@@ -315,6 +315,12 @@ impl Values {
         })
     }
 
+    /// Whether any entry has a condition.
+    #[inline]
+    pub(crate) fn is_conditional(&self) -> bool {
+        self.conditions.len() > 2 || self.added.as_ref().is_some_and(|a| a.is_conditional())
+    }
+
     /// Whether a pair applies now, for a client with or without a key.
     #[inline]
     pub(crate) fn applies(&self, pair: Pair, now: u32, keyed: bool) -> bool {

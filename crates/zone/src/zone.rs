@@ -116,6 +116,64 @@ pub enum Subject {
     Client,
 }
 
+/// A name below the apex, with the address it spells.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'q> {
+    name: Relative<'q>,
+    address: Address,
+}
+
+/// The whole address that a name spells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// None: the name is something else, or only a part of an address.
+    None,
+    /// Four octets.
+    Ipv4(u32),
+    /// Thirty-two nibbles.
+    Ipv6(u128),
+}
+
+impl Address {
+    /// The address that a name spells.
+    #[inline]
+    fn of(name: Relative<'_>, octets: Octets) -> Address {
+        match name.label_count() {
+            4 => name.ipv4(octets).map_or(Address::None, Address::Ipv4),
+            32 => name.ipv6().map_or(Address::None, Address::Ipv6),
+            _ => Address::None,
+        }
+    }
+}
+
+impl<'q> Question<'q> {
+    /// A question whose address was read before.
+    #[inline]
+    pub fn new(name: Relative<'q>, address: Address) -> Question<'q> {
+        Question { name, address }
+    }
+
+    /// The name.
+    pub fn name(self) -> Relative<'q> {
+        self.name
+    }
+
+    /// The address it spells.
+    pub fn address(self) -> Address {
+        self.address
+    }
+
+    /// 127.0.0.1, ::ffff:127.0.0.1 and INVALID are never listed (RFC 5782 section 5).
+    #[inline(always)]
+    fn is_never_listed(self) -> bool {
+        match self.address {
+            Address::Ipv4(address) => address == 0x7f00_0001,
+            Address::Ipv6(address) => address == 0xffff_7f00_0001,
+            Address::None => self.name.wire() == b"\x07invalid",
+        }
+    }
+}
+
 /// Whether a name is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existence {
@@ -154,6 +212,12 @@ impl<'z> Listing<'z> {
     #[inline]
     pub fn pairs(self, now: u32, keyed: bool) -> impl Iterator<Item = Pair> + 'z {
         self.values.pairs(self.value).filter(move |p| self.values.applies(*p, now, keyed))
+    }
+
+    /// Whether any of its pairs applies: else it is not there yet, or not for this client.
+    #[inline]
+    pub fn applies(self, now: u32, keyed: bool) -> bool {
+        !self.values.is_conditional() || self.pairs(now, keyed).next().is_some()
     }
 
     /// Writes a pair's text, with `subject` where it names what is listed. See
@@ -251,27 +315,39 @@ impl Zone {
         &self.datasets
     }
 
-    /// Fetches memory that [`Self::visit`] will read. Call it with steps 0, 1 and 2 for every
+    /// Reads a name below the apex, once for all that is done with it.
+    #[inline]
+    pub fn question<'q>(&self, name: Relative<'q>) -> Question<'q> {
+        Question { name, address: Address::of(name, self.octets()) }
+    }
+
+    /// Fetches memory that [`Self::answer`] will read. Call it with steps 0, 1 and 2 for every
     /// question of a batch before the first is answered.
     #[inline]
-    pub fn prefetch(&self, name: Relative<'_>, step: u8) {
+    pub fn prefetch(&self, question: Question<'_>, step: u8) {
         for dataset in &self.datasets {
             match &dataset.content {
-                Content::Addresses(a) => prefetch_address(a, name, self.octets(), step),
-                Content::Names(n) if step == 0 => n.index.prefetch_slots(name),
-                Content::Names(n) if step == 1 => n.index.prefetch_records(name),
+                Content::Addresses(a) => a.prefetch(question.address, step),
+                Content::Names(n) if step == 0 => n.index.prefetch_slots(question.name),
+                Content::Names(n) if step == 1 => n.index.prefetch_records(question.name),
                 _ => {}
             }
         }
     }
 
-    /// Finds everything that answers a question for a name below the apex, or the apex itself.
+    /// Finds everything that answers a name below the apex, or the apex itself.
+    pub fn visit<'z>(&'z self, name: Relative<'_>, hit: impl FnMut(Hit<'z>)) -> Existence {
+        self.answer(self.question(name), hit)
+    }
+
+    /// As [`Self::visit`], for a name that was read before.
     #[inline]
-    pub fn visit<'z>(&'z self, name: Relative<'_>, mut hit: impl FnMut(Hit<'z>)) -> Existence {
-        let place = Place { name, octets: self.octets(), aliases: self.aliases() };
-        if self.dialect == Dialect::Native && is_never_listed(name) {
+    pub fn answer<'z>(&'z self, question: Question<'_>, mut hit: impl FnMut(Hit<'z>)) -> Existence {
+        if self.dialect == Dialect::Native && question.is_never_listed() {
             return Existence::Nothing;
         }
+        let Question { name, address } = question;
+        let place = Place { name, address, octets: self.octets(), aliases: self.aliases() };
         let mut found = Existence::Nothing;
         for dataset in &self.datasets {
             found = found.or(dataset.visit(place, &mut hit));
@@ -286,7 +362,8 @@ impl Zone {
 
     /// What a name could be, whatever the data list: for access lists that list all or nothing.
     pub fn outline(&self, name: Relative<'_>) -> Outline {
-        let place = Place { name, octets: self.octets(), aliases: self.aliases() };
+        let Question { address, .. } = self.question(name);
+        let place = Place { name, address, octets: self.octets(), aliases: self.aliases() };
         let outlines = self.datasets.iter().map(|dataset| dataset.outline(place));
         outlines.fold(Outline::default(), Outline::or)
     }
@@ -338,6 +415,7 @@ impl Zone {
 #[derive(Clone, Copy)]
 struct Place<'q> {
     name: Relative<'q>,
+    address: Address,
     octets: Octets,
     aliases: bool,
 }
@@ -474,40 +552,57 @@ impl Addresses {
             }));
             Existence::Listed
         };
-        let count = place.name.label_count();
-        if count == 4
-            && let Some(v4) = &self.v4
-            && let Some(address) = place.name.ipv4(place.octets)
-        {
-            let value = v4.find(address);
-            if value != 0 {
-                return listed(value, Subject::Ipv4(address));
-            }
-        }
-        if count == 32
-            && let Some(address) = place.name.ipv6()
-        {
-            if place.aliases
-                && let Some(inner) = aliased(address)
-                && let Some(v4) = &self.v4
-            {
-                let value = v4.find(inner);
-                if value != 0 {
-                    return listed(value, Subject::Ipv4(inner));
+        match place.address {
+            Address::Ipv4(address) => {
+                if let Some(v4) = &self.v4 {
+                    let value = v4.find(address);
+                    if value != 0 {
+                        return listed(value, Subject::Ipv4(address));
+                    }
                 }
             }
-            let mapped = place.aliases && address >> 32 == 0xffff;
-            if let Some(v6) = &self.v6
-                && !mapped
-            {
-                let value = v6.find(address);
-                if value != 0 {
-                    return listed(value, Subject::Ipv6(address));
+            Address::Ipv6(address) => {
+                if place.aliases
+                    && let Some(inner) = aliased(address)
+                    && let Some(v4) = &self.v4
+                {
+                    let value = v4.find(inner);
+                    if value != 0 {
+                        return listed(value, Subject::Ipv4(inner));
+                    }
                 }
+                let mapped = place.aliases && address >> 32 == 0xffff;
+                if let Some(v6) = &self.v6
+                    && !mapped
+                {
+                    let value = v6.find(address);
+                    if value != 0 {
+                        return listed(value, Subject::Ipv6(address));
+                    }
+                }
+                return Existence::Nothing;
             }
-            return Existence::Nothing;
+            Address::None => {}
         }
         self.existence(place)
+    }
+
+    /// Fetches memory for an address.
+    #[inline(always)]
+    fn prefetch(&self, address: Address, step: u8) {
+        match (address, &self.v4, &self.v6) {
+            (Address::Ipv4(address), Some(v4), _) => match step {
+                0 => v4.prefetch_slot(address),
+                1 => v4.prefetch_bucket(address),
+                _ => v4.prefetch_keys(address),
+            },
+            (Address::Ipv6(address), _, Some(v6)) => match step {
+                0 => v6.prefetch_slot(address),
+                1 => v6.prefetch_bucket(address),
+                _ => v6.prefetch_keys(address),
+            },
+            _ => {}
+        }
     }
 
     /// Whether listed addresses lie below a name that is no listed address itself.
@@ -607,7 +702,8 @@ fn closest<'z, 'q>(branches: &'z [Branch], place: Place<'q>) -> Option<(&'z Bran
     let name = place.name.without_last(branch.labels);
     let ipv4 = branch.datasets.iter().any(|d| d.has_ipv4());
     let aliases = place.octets == Octets::LeadingZeros && ipv4;
-    Some((branch, Place { name, aliases, ..place }))
+    let address = Address::of(name, place.octets);
+    Some((branch, Place { name, address, aliases, ..place }))
 }
 
 /// Whether a name in wire form lies below another.
@@ -642,45 +738,6 @@ fn aliased_any(v4: &crate::dataset::ipv4::Ipv4Index, first: u128, last: u128) ->
         low <= high && v4.any_in((low >> shift) as u32, (high >> shift) as u32)
     })
 }
-
-/// 127.0.0.1, ::ffff:127.0.0.1 and INVALID are never listed (RFC 5782 section 5).
-#[inline(always)]
-fn is_never_listed(name: Relative<'_>) -> bool {
-    let wire = name.wire();
-    match wire.len() {
-        10 => wire == b"\x011\x010\x010\x03127",
-        8 => wire == b"\x07invalid",
-        64 => wire == MAPPED_LOOPBACK,
-        _ => false,
-    }
-}
-
-/// Fetches memory for an address, if the name is one.
-#[inline(always)]
-fn prefetch_address(addresses: &Addresses, name: Relative<'_>, octets: Octets, step: u8) {
-    if let Some(v4) = &addresses.v4
-        && name.label_count() == 4
-        && let Some(address) = name.ipv4(octets)
-    {
-        match step {
-            0 => v4.prefetch_slot(address),
-            1 => v4.prefetch_bucket(address),
-            _ => v4.prefetch_keys(address),
-        }
-    } else if let Some(v6) = &addresses.v6
-        && let Some(address) = name.ipv6()
-    {
-        match step {
-            0 => v6.prefetch_slot(address),
-            1 => v6.prefetch_bucket(address),
-            _ => v6.prefetch_keys(address),
-        }
-    }
-}
-
-/// The labels of ::ffff:127.0.0.1.
-const MAPPED_LOOPBACK: &[u8; 64] = b"\x011\x010\x010\x010\x010\x010\x01f\x017\x01f\x01f\x01f\x01f\
-    \x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010";
 
 /// rbldnsd's default time to live, 35 minutes.
 pub const DEFAULT_TTL: u32 = 2100;
