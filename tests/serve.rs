@@ -274,6 +274,9 @@ fn a_feed_is_served_from_its_last_good_copy() {
     server.signal("HUP");
     until("refused", || server.run(&["status"]).1.contains("stale"));
     assert!(listed(server.dns, "2.2.0.192.bl.example"));
+    feed.says("192.0.2.2,8\n");
+    server.signal("HUP");
+    until("well again", || server.run(&["status"]).1.contains("serving"));
     server.kill();
     drop(feed);
     let server = Served::start(&place, &config);

@@ -4,35 +4,35 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 /// What a server answered.
-pub struct Answer {
+pub(crate) struct Answer {
     /// The response code.
-    pub rcode: u8,
+    pub(crate) rcode: u8,
     /// The data of the answer section: addresses, or texts.
-    pub answers: Vec<String>,
+    pub(crate) answers: Vec<String>,
 }
 
 /// Asks for addresses.
-pub fn ask(server: SocketAddr, name: &str) -> Answer {
+pub(crate) fn ask(server: SocketAddr, name: &str) -> Answer {
     query(server, name, 1)
 }
 
 /// Asks for texts.
-pub fn ask_txt(server: SocketAddr, name: &str) -> Answer {
+pub(crate) fn ask_txt(server: SocketAddr, name: &str) -> Answer {
     query(server, name, 16)
 }
 
 /// Whether a name has an address.
-pub fn listed(server: SocketAddr, name: &str) -> bool {
+pub(crate) fn listed(server: SocketAddr, name: &str) -> bool {
     !ask(server, name).answers.is_empty()
 }
 
 /// The response code to a question for addresses.
-pub fn rcode(server: SocketAddr, name: &str) -> u8 {
+pub(crate) fn rcode(server: SocketAddr, name: &str) -> u8 {
     ask(server, name).rcode
 }
 
 /// Asks again until something is so; fails after a time that only a broken server needs.
-pub fn until(what: &str, is_so: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_so() {
         assert!(start.elapsed() < Duration::from_secs(30), "{what}: it never came");

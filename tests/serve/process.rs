@@ -7,36 +7,36 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A folder for one test.
-pub struct Place(tempfile::TempDir);
+pub(crate) struct Place(tempfile::TempDir);
 
 impl Place {
     /// An empty folder.
-    pub fn new() -> Place {
+    pub(crate) fn new() -> Place {
         Place(tempfile::tempdir().unwrap())
     }
 
     /// A path in it.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// Writes a file in it, in place.
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).unwrap();
     }
 
     /// A configuration on free ports, without zones.
-    pub fn header(&self) -> String {
+    pub(crate) fn header(&self) -> String {
         PORTS.to_owned() + "data-dir = \"data\"\n"
     }
 
     /// A configuration with the zone bl.example from these files.
-    pub fn config(&self, kind: &str, files: &[&str]) -> String {
+    pub(crate) fn config(&self, kind: &str, files: &[&str]) -> String {
         self.header() + &zone("bl.example", kind, files)
     }
 
     /// The built-in configuration, with its lists in place, but on free ports.
-    pub fn built_in(&self) -> String {
+    pub(crate) fn built_in(&self) -> String {
         let root = env!("CARGO_MANIFEST_DIR");
         fs::create_dir_all(self.path("repute-data")).unwrap();
         for (folder, file) in
@@ -50,14 +50,14 @@ impl Place {
     }
 
     /// The binary, run in the folder.
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_repute"));
         command.args(args).current_dir(self.0.path());
         command
     }
 
     /// Runs a server that cannot start; its exit code and what it says.
-    pub fn fails(&self, config: &str) -> (i32, String) {
+    pub(crate) fn fails(&self, config: &str) -> (i32, String) {
         self.write("wrong.toml", config);
         let output = self.command(&["serve", "--config", "wrong.toml"]).output().unwrap();
         assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
@@ -70,30 +70,34 @@ impl Place {
 const PORTS: &str = "[server]\nlisten = [\"127.0.0.1:0\"]\nmetrics = \"\"\n";
 
 /// A zone from these files.
-pub fn zone(apex: &str, kind: &str, files: &[&str]) -> String {
+pub(crate) fn zone(apex: &str, kind: &str, files: &[&str]) -> String {
     let files: Vec<_> = files.iter().map(|f| format!("\"{f}\"")).collect();
     let files = files.join(", ");
     format!("[[zone]]\napex = \"{apex}\"\n[[zone.source]]\nkind = \"{kind}\"\nfiles = [{files}]\n")
 }
 
 /// A server that answers.
-pub struct Served<'p> {
+pub(crate) struct Served<'p> {
     /// Its folder.
     place: &'p Place,
     /// The process.
     child: Child,
     /// Where it answers DNS.
-    pub dns: SocketAddr,
+    pub(crate) dns: SocketAddr,
 }
 
 impl<'p> Served<'p> {
     /// Starts a server and waits until it says that it answers.
-    pub fn start(place: &'p Place, config: &str) -> Served<'p> {
+    pub(crate) fn start(place: &'p Place, config: &str) -> Served<'p> {
         Served::start_with(place, config, &[])
     }
 
     /// Starts a server with variables in its environment.
-    pub fn start_with(place: &'p Place, config: &str, variables: &[(&str, &Path)]) -> Served<'p> {
+    pub(crate) fn start_with(
+        place: &'p Place,
+        config: &str,
+        variables: &[(&str, &Path)],
+    ) -> Served<'p> {
         place.write("repute.toml", config);
         let mut child = place
             .command(&["serve", "--config", "repute.toml"])
@@ -118,38 +122,38 @@ impl<'p> Served<'p> {
     }
 
     /// Runs a command beside it; its exit code and what it prints.
-    pub fn run(&self, args: &[&str]) -> (i32, String) {
+    pub(crate) fn run(&self, args: &[&str]) -> (i32, String) {
         let output = self.place.command(args).args(["--config", "repute.toml"]).output().unwrap();
         let text = [output.stdout, output.stderr].concat();
         (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned())
     }
 
     /// Has it read its lists again.
-    pub fn reload(&self) -> (i32, String) {
+    pub(crate) fn reload(&self) -> (i32, String) {
         self.run(&["reload"])
     }
 
     /// Has it read its lists again, and does not wait.
-    pub fn reload_in_background(&self) -> Child {
+    pub(crate) fn reload_in_background(&self) -> Child {
         let mut command = self.place.command(&["reload", "--config", "repute.toml"]);
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     /// Sends it a signal.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
     /// Stops it as a service manager does.
-    pub fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         self.signal("TERM");
         assert!(self.child.wait().unwrap().success(), "a graceful end is no failure");
         assert!(!self.place.path("data/control").exists(), "the control socket is gone");
     }
 
     /// Kills it, as a power failure would.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 /// A list on the web.
-pub struct Feed {
+pub(crate) struct Feed {
     /// Where it is.
     address: SocketAddr,
     /// What it says now.
@@ -20,7 +20,7 @@ pub struct Feed {
 
 impl Feed {
     /// Begins to serve a text.
-    pub fn start(text: &str) -> Feed {
+    pub(crate) fn start(text: &str) -> Feed {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let text = Arc::new(Mutex::new(text.to_owned()));
@@ -39,12 +39,12 @@ impl Feed {
     }
 
     /// Where it is.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/list.csv", self.address)
     }
 
     /// Changes what it says.
-    pub fn says(&self, text: &str) {
+    pub(crate) fn says(&self, text: &str) {
         text.clone_into(&mut self.text.lock().unwrap());
     }
 }

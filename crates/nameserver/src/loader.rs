@@ -103,7 +103,7 @@ impl Loader {
         let spool = Spool::open(&data_dir)
             .map_err(|source| LoaderError::DataDir { path: data_dir, source })?;
         let (events, inbox) = channel();
-        let mut work = Work::new(config, Arc::new(spool), zones, board, events.clone());
+        let mut work = Work::new(config, &Arc::new(spool), zones, board, events.clone());
         work.watch();
         work.first_load();
         let thread = std::thread::Builder::new()
@@ -191,7 +191,7 @@ impl Work {
     /// Takes on all zones.
     fn new(
         config: LoaderConfig,
-        spool: Arc<Spool>,
+        spool: &Arc<Spool>,
         zones: Arc<ArcSwap<Zones>>,
         board: Arc<StatusBoard>,
         events: Sender<Event>,
@@ -201,7 +201,7 @@ impl Work {
         let max_unpacked = config.max_unpacked;
         let keepers = config.zones.into_iter().zip(0..).map(|(zone, index)| {
             let index = ZoneIndex(index);
-            Keeper::new(index, zone, settle(), Arc::clone(&spool), max_unpacked, now)
+            Keeper::new(index, zone, settle(), Arc::clone(spool), max_unpacked, now)
         });
         Work {
             keepers: keepers.collect(),

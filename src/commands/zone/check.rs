@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use repute_nameserver::loader::Built;
-use repute_zone::Fault;
+use repute_zone::{Fault, Faults};
 
 use super::subject::Subject;
 use crate::cli::ListArgs;
@@ -39,13 +39,16 @@ pub(super) fn run(
 /// Shows all that was noticed in one list.
 fn show(name: &str, built: &Built, out: &mut impl Write) -> std::io::Result<Verdict> {
     let mut shown = 0;
-    for fault in built.faults.iter().flat_map(|f| f.iter()) {
+    for fault in built.faults.iter().flat_map(Faults::iter) {
         writeln!(out, "{}\n", picture(fault))?;
         shown += 1;
     }
     let total = built.fault_count();
     if total > shown {
         writeln!(out, "and {} more faulty lines\n", total - shown)?;
+    }
+    if built.zone.covers_never_listed() {
+        writeln!(out, "{name}: covers 127.0.0.1, which is left out (RFC 5782 section 5)")?;
     }
     for refusal in &built.refusals {
         writeln!(out, "{name}: refused: {refusal}")?;

@@ -47,7 +47,8 @@ pub(super) fn run(
     };
     match output {
         Some(path) => {
-            replace_file(path, write).with_context(|| format!("cannot write {}", path.display()))?
+            replace_file(path, write)
+                .with_context(|| format!("cannot write {}", path.display()))?;
         }
         None => {
             let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());

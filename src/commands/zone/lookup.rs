@@ -66,6 +66,7 @@ fn explain(
     for line in &lines {
         let role = match (line.specificity == most, line.excludes) {
             (true, true) => "excluded by",
+            (true, false) if answers.is_empty() => "in spite of",
             (true, false) => "by",
             (false, true) => "overruled exclusion",
             (false, false) => "overruled",

@@ -204,7 +204,6 @@ impl<'a> Reading<'a> {
             max_ttl: self.config.max_ttl,
             accept_host_bits: self.config.accept_host_bits,
             trace: self.conditions.trace.clone(),
-            ..ReadOptions::default()
         };
         let inputs = files.iter().map(|file| self.input(file)).collect::<Result<Vec<_>, _>>()?;
         let Loaded { dataset, faults, lines, trace, .. } = match format {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use repute_dnsxl::Name;
-use repute_zone::{Zone, snapshot};
+use repute_zone::{Faults, Zone, snapshot};
 use tracing::{info, warn};
 
 use super::build::{AccessLists, BuildError, Built, Conditions, access_lists, build, open};
@@ -209,8 +209,9 @@ impl Keeper {
         let step = match result {
             Ok(Fetched::Unchanged) => {
                 feed.succeeded();
-                // It confirms what is served; if that failed for another reason it is tried again.
-                if self.served.is_none() { self.load(now) } else { self.confirm(unix_now()) }
+                // It confirms what is served; what failed before, for whatever reason, is tried again.
+                let well = self.served.is_some() && self.status.last_error.is_none();
+                if well { self.confirm(unix_now()) } else { self.load(now) }
             }
             Ok(Fetched::Changed(candidate)) => {
                 let path = candidate.path().to_owned();
@@ -291,6 +292,12 @@ impl Keeper {
             }
         };
         self.report_faults(&built);
+        if built.zone.covers_never_listed() {
+            warn!(
+                zone = %self.config.apex,
+                "`{}` covers 127.0.0.1, which is left out (RFC 5782 section 5)", self.config.apex
+            );
+        }
         if !built.refusals.is_empty() {
             let why: Vec<_> = built.refusals.iter().map(ToString::to_string).collect();
             let why = why.join("; ");
@@ -445,7 +452,7 @@ impl Keeper {
     /// Writes the first faulty lines into the log.
     fn report_faults(&self, built: &Built) {
         let total = built.fault_count();
-        for fault in built.faults.iter().flat_map(|f| f.iter()).take(LOGGED_FAULTS) {
+        for fault in built.faults.iter().flat_map(Faults::iter).take(LOGGED_FAULTS) {
             warn!(
                 zone = %self.config.apex,
                 "{fault}"
