@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask};
+use tracing::warn;
 
 /// What happened to a list file, or to the copy that will become one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,15 +39,24 @@ type Lists = HashMap<OsString, Vec<PathBuf>>;
 impl Watch {
     /// Watches the folders of these files.
     ///
+    /// A folder that cannot be watched, as it is not there or there are too many, is only reported.
+    ///
     /// # Errors
-    /// If the kernel refuses: no inotify, too many watches, or no such folder.
+    /// If the kernel has no inotify for us at all.
     pub(super) fn new<'a>(files: impl Iterator<Item = &'a Path>) -> io::Result<Watch> {
         let inotify = Inotify::init()?;
         let mut folders: HashMap<_, Lists> = HashMap::new();
         for file in files {
             let Some(name) = file.file_name() else { continue };
             let folder = file.parent().filter(|p| !p.as_os_str().is_empty());
-            let descriptor = inotify.watches().add(folder.unwrap_or(Path::new(".")), mask())?;
+            let folder = folder.unwrap_or(Path::new("."));
+            let descriptor = match inotify.watches().add(folder, mask()) {
+                Ok(descriptor) => descriptor,
+                Err(error) => {
+                    warn!("cannot watch {}, looking now and then: {error}", folder.display());
+                    continue;
+                }
+            };
             let paths = folders.entry(descriptor).or_default().entry(name.to_owned()).or_default();
             paths.push(file.to_owned());
         }
@@ -120,7 +130,8 @@ mod tests {
     fn a_file_is_seen_when_it_is_written_renamed_or_not_there_yet() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("list");
-        let mut watch = Watch::new([path.as_path()].into_iter()).unwrap();
+        let absent = folder.path().join("absent/list");
+        let mut watch = Watch::new([absent.as_path(), path.as_path()].into_iter()).unwrap();
         fs::write(folder.path().join("other"), "x").unwrap();
         fs::write(&path, "192.0.2.1\n").unwrap();
         let hints = until_closed(&mut watch, &path);
