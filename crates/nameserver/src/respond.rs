@@ -342,7 +342,8 @@ fn answer(asked: Asked<'_>, client: &Client, now: u32, zones: &Zones, reply: &mu
     let ZoneState::Serving(zone) = &served.state else {
         return out.finish(reply, SERVFAIL, query, zones, Some(NOT_READY));
     };
-    if zone.expires().is_some_and(|expires| expires <= now) {
+    // Natively stale data is served until the SOA's expire, which whoever loads the zone watches.
+    if zone.dialect() == Dialect::Rbldnsd && zone.expires().is_some_and(|at| at <= now) {
         return out.finish(reply, SERVFAIL, query, zones, Some(NOT_READY));
     }
     if refused {

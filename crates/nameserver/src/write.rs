@@ -141,8 +141,8 @@ impl<'r> Writer<'r> {
     /// Adds the version or another answer about the server itself.
     pub(crate) fn push_chaos(&mut self, text: &[u8]) {
         let text = &text[..text.len().min(255)];
-        let mut record = vec![0xc0, HEADER as u8, 0, TXT as u8, 0, 3, 0, 0, 0, 0, 0];
-        record.push(text.len() as u8 + 1);
+        let mut record = vec![0xc0, HEADER as u8, 0, TXT as u8, 0, 3, 0, 0, 0, 0];
+        record.extend_from_slice(&(text.len() as u16 + 1).to_be_bytes());
         record.push(text.len() as u8);
         record.extend_from_slice(text);
         self.push_more(&record);

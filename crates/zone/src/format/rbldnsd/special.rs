@@ -9,7 +9,6 @@ use crate::fault::Problem;
 use crate::format::rbldnsd::name::relative;
 use crate::format::rbldnsd::{Part, Reader, is_blank, skip_blanks, word};
 use crate::format::{Progress, ReadError, ReadOptions};
-use crate::zone::Dialect;
 
 impl Reader<'_> {
     /// Reads a special entry, without what introduces it. Says whether it is one.
@@ -143,7 +142,7 @@ impl Reader<'_> {
             let (name, line) = (Arc::clone(&progress.source), progress.line);
             return Err(ReadError::Future { name, line, seconds: stamp - self.options.now });
         }
-        if expires != 0 && self.options.dialect == Dialect::Rbldnsd {
+        if expires != 0 {
             let header = &mut self.main.header;
             header.expires = Some(header.expires.map_or(expires, |e| e.min(expires)));
         }

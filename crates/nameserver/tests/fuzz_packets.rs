@@ -1,0 +1,151 @@
+//! No packet makes us panic, and whatever we answer is a message: counts right, nothing behind it, no
+//! longer than the client takes.
+
+#[path = "../../zone/tests/fuzz/mutation.rs"]
+mod mutation;
+
+use std::io::Cursor;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use mutation::{Mutation, mutate, time};
+use repute_dnsxl::Polarity;
+use repute_nameserver::{
+    Client, Identity, Outcome, Queries, ReplyBuffer, Request, Serving, Transport, ZoneIndex,
+    ZoneState, Zones, respond, respond_batch,
+};
+use repute_zone::format::{Input, ReadOptions, rbldnsd};
+use repute_zone::{Dataset, DatasetKind, Dialect, Soa, Zone, ZoneSpec};
+
+const PACKETS: [&[u8]; 6] = [
+    b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x011\x012\x013\x014\x02bl\x07example\x00\x00\x01\x00\x01",
+    b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01\x011\x012\x013\x014\x02bl\x07example\x00\x00\x10\x00\x01\
+      \x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x04\x00\x03\x00\x00",
+    b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01\x02bl\x07example\x00\x00\xff\x00\x01\
+      \x00\x00\x29\x10\x00\x00\x00\x00\x00\x00\x00",
+    b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07version\x04bind\x00\x00\x10\x00\x03",
+    b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03Www\x03bad\x02BL\x07example\x00\x00\x10\x00\x01",
+    b"\x12\x34\x00\x00\x00\x01\x00\x01\x00\x01\x00\x00\x011\x010\x010\x012\x02bl\x07example\x00\x00\x06\x00\x01\
+      \xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x00\x00\x04\x01\x02\x03\x04\xc0\x0c\x00\x02\x00\x01\x00\x00\x00\x00\x00\x02\xc0\x0c",
+];
+
+fn dataset(kind: DatasetKind, text: &str) -> Arc<Dataset> {
+    let reader = Box::new(Cursor::new(text.as_bytes()));
+    let input = Input { name: Arc::from("fuzz"), reader, modified: 7 };
+    let loaded = rbldnsd::read(kind, vec![input], &ReadOptions::default()).expect("it is readable");
+    Arc::new(loaded.dataset)
+}
+
+fn zones(dialect: Dialect) -> Zones {
+    let name = |text: &str| text.parse().expect("a name");
+    let many: String =
+        (2..90).map(|i| format!("1.2.3.4 :{i}:{} $\n", "long ".repeat(30))).collect();
+    let soa = Soa {
+        ttl: 60,
+        origin: name("ns1.bl.example"),
+        person: name("hm.bl.example"),
+        serial: 1,
+        refresh: 1,
+        retry: 1,
+        expire: 1,
+        minimum: 1,
+    };
+    let zone = Zone::new(ZoneSpec {
+        apex: name("bl.example"),
+        dialect,
+        polarity: Polarity::Block,
+        soa: Some(soa),
+        name_servers: Some((60, vec![name("ns1.bl.example"), name("ns2.bl.example")])),
+        datasets: vec![
+            dataset(DatasetKind::Ip4set, &format!("{many}4.3.2.1 :2:$\n")),
+            dataset(DatasetKind::Ip6trie, "2001:db8::/32 :3:$\n"),
+            dataset(DatasetKind::Dnset, ".bad :4:$\n"),
+            dataset(DatasetKind::Generic, "ns1 A 192.0.2.1\n@ MX 10 mail.example\n@ TXT hello\n"),
+        ],
+        test_entries: true,
+        codes: Vec::new(),
+        serial: 0,
+    });
+    let serving = Serving {
+        acl: Some(dataset(DatasetKind::Acl, "192.0.2.66 :127.0.0.9:you $\n")),
+        key_acl: None,
+        name_servers_in_answers: dialect == Dialect::Rbldnsd,
+    };
+    let identity = Identity {
+        version: Some("1".repeat(300)),
+        server_id: Some("id".repeat(200)),
+        dialect,
+        ..Identity::default()
+    };
+    Zones::new(identity).with(
+        &name("bl.example"),
+        ZoneIndex(0),
+        ZoneState::Serving(Arc::new(zone)),
+        serving,
+    )
+}
+
+/// Walks a message; panics if it is none.
+fn check(reply: &[u8], packet: &[u8], transport: Transport) {
+    assert_eq!(reply[..2], packet[..2]);
+    assert!(reply[2] & 0x80 != 0);
+    if transport == Transport::Udp {
+        assert!(reply.len() <= 1232, "{} bytes", reply.len());
+    }
+    let count = |i: usize| usize::from(u16::from_be_bytes([reply[i], reply[i + 1]]));
+    let mut at = 12;
+    for _ in 0..count(4) {
+        at = skip_name(reply, at) + 4;
+    }
+    for _ in 0..count(6) + count(8) + count(10) {
+        at = skip_name(reply, at);
+        at += 10 + usize::from(u16::from_be_bytes([reply[at + 8], reply[at + 9]]));
+    }
+    assert_eq!(at, reply.len(), "the message ends where its records do");
+}
+
+fn skip_name(message: &[u8], mut at: usize) -> usize {
+    loop {
+        match message[at] {
+            0 => return at + 1,
+            len @ 1..64 => at += 1 + usize::from(len),
+            _ => {
+                let target = usize::from(u16::from_be_bytes([message[at] & 0x3f, message[at + 1]]));
+                assert!(target < at, "a pointer points backwards");
+                return at + 2;
+            }
+        }
+    }
+}
+
+#[test]
+fn fuzz_packets() {
+    let all = [zones(Dialect::Native), zones(Dialect::Rbldnsd)];
+    bolero::check!().with_test_time(time()).with_type::<(u8, u8, Vec<Mutation>)>().for_each(
+        |(which, how, mutations)| {
+            let packet = mutate(PACKETS[usize::from(*which) % PACKETS.len()], mutations);
+            let transport = if how & 1 == 0 { Transport::Udp } else { Transport::Tcp };
+            let last = if how & 2 == 0 { 1 } else { 66 };
+            let client = Client { address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)), transport };
+            let zones = &all[usize::from(how >> 2 & 1)];
+            let mut reply = vec![0xee; 65_535];
+            let one = respond(&packet, &client, 1000, zones, &mut reply);
+            if let Outcome::Reply(done) = one {
+                check(&reply[..usize::from(done.len)], &packet, transport);
+            }
+            // A batch gives the same answers.
+            let requests = [Request { bytes: &packet, client }; 2];
+            let mut replies = ReplyBuffer::many(2);
+            let mut outcomes = [Outcome::Drop; 2];
+            if transport == Transport::Udp {
+                let mut queries = Queries::default();
+                respond_batch(&mut queries, &requests, 1000, zones, &mut replies, &mut outcomes);
+                assert_eq!(outcomes, [one, one]);
+                if let Outcome::Reply(done) = one {
+                    let len = usize::from(done.len);
+                    assert_eq!(replies[1].bytes()[..len], reply[..len]);
+                }
+            }
+        },
+    );
+}
