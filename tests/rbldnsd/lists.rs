@@ -79,7 +79,7 @@ impl Lists {
         let Some(zone) = zone.max_by_key(|zone| zone.apex.len()) else { return Vec::new() };
         let keys = zone.all.iter().chain(&zone.names);
         let keys = keys.map(|key| format!("{key}.{}.", zone.apex));
-        let mut below: Vec<String> = keys.filter(|key| key.ends_with(&inside)).take(64).collect();
+        let mut below: Vec<String> = keys.filter(|key| key.ends_with(&inside)).take(5000).collect();
         below.push(format!("w.{name}"));
 
         let relative = inside.trim_end_matches(&format!(".{}.", zone.apex));
@@ -93,8 +93,10 @@ impl Lists {
             trimmed => trimmed,
         });
         let plain = format!(".{}", plain.collect::<Vec<_>>().join("."));
-        let heads = zone.all.iter().filter_map(|key| key.strip_suffix(&plain));
-        below.extend(heads.take(64).map(|head| format!("{head}.{name}")));
+        let addresses = zone.ipv4.iter().copied().map(self::octets);
+        let keys = addresses.chain(zone.all.iter().cloned());
+        let heads = keys.filter_map(|key| Some(format!("{}.{name}", key.strip_suffix(&plain)?)));
+        below.extend(heads.take(256));
         let octets = labels.iter().copied().take_while(digits).count();
         let nibbles = labels.iter().copied().take_while(nibble).count();
         for i in 0..400 {
@@ -341,6 +343,8 @@ enum Style {
 /// Writes an IPv4 list in which networks overlap, repeat and exclude one another.
 fn ipv4_list(random: &mut Random, zone: &mut Zone, size: usize, style: Style) -> String {
     let mut text = specials(random);
+    // What some of the lines between entries list.
+    zone.ipv4.push(Ipv4Addr::new(10, 9, 8, 7));
     for _ in 0..size {
         let base = Ipv4Addr::from([
             random.one(&[10, 127, 172, 192, 203, 2]),

@@ -1,7 +1,7 @@
 //! Name servers as child processes, and the asking of them.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -199,12 +199,17 @@ pub(crate) fn is_root() -> bool {
     line.and_then(|line| line.split_ascii_whitespace().nth(1)) == Some("0")
 }
 
-/// Returns a port nobody uses at the moment.
+/// Returns a port nobody uses at the moment, by UDP or TCP.
 fn free(address: &str) -> io::Result<SocketAddr> {
-    let socket = UdpSocket::bind(address)?;
-    let address = socket.local_addr()?;
-    std::net::TcpListener::bind(address)?;
-    Ok(address)
+    loop {
+        let address = UdpSocket::bind(address)?.local_addr()?;
+        // Many ports are kept by TCP connections that ended a moment ago.
+        match TcpListener::bind(address) {
+            Ok(_) => return Ok(address),
+            Err(why) if why.kind() == io::ErrorKind::AddrInUse => {}
+            Err(why) => return Err(why),
+        }
+    }
 }
 
 /// Sends what a child says, line by line, until it ends.
