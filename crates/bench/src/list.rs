@@ -3,7 +3,7 @@
 //! Their shape is that of real feeds: single addresses cluster in few hot /16s, networks lie among them
 //! and elsewhere, entries stand in groups under a default line whose text carries the target.
 //!
-//! Which queries are asked of them is in [`crate::queries`].
+//! Which queries are asked of them is in [`mod@crate::queries`].
 
 mod addresses;
 mod names;

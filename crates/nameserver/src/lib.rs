@@ -1,6 +1,6 @@
 //! Answering DNS queries for lists.
 //!
-//! The middle is [`respond`]: a function from a packet and the served [`Zones`] to an answer. Around
+//! The middle is [`respond()`]: a function from a packet and the served [`Zones`] to an answer. Around
 //! it lie the sockets ([`listen`]), what keeps the zones fresh ([`loader`]), and what tells how it all
 //! goes ([`counters`], [`status`], [`metrics`], [`http`], [`control`], [`query_log`]); [`server`] puts
 //! them together.

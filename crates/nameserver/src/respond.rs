@@ -7,11 +7,11 @@
 use std::net::IpAddr;
 
 use repute_zone::{
-    Action, Address, Dialect, Existence, Hit, Listing, Question, Relative, Subject, Zone,
+    Action, Address, Dialect, Existence, Hit, Listing, Question, Quick, Relative, Subject, Zone,
 };
 
 use crate::message::{AA, HEADER, NSID, OPT, Query, TC, Unreadable};
-use crate::write::Writer;
+use crate::write::{Head, Writer};
 use crate::zones::{A, NS, SOA, Served, ZoneIndex, ZoneState, Zones};
 
 /// Who asks, and how.
@@ -235,8 +235,67 @@ struct Asked<'a> {
     located: Option<Located>,
 }
 
-#[inline]
+#[inline(always)]
 fn answer(asked: Asked<'_>, client: &Client, now: u32, zones: &Zones, reply: &mut [u8]) -> Outcome {
+    match plain_answer(&asked, zones, reply) {
+        Some(plain) => Outcome::Reply(plain),
+        None => general_answer(asked, client, now, zones, reply),
+    }
+}
+
+/// Answers what nearly all queries are: a name in a zone without access lists that has one return code,
+/// or nothing. What it does not know, the general way answers; both write the same bytes.
+#[inline(always)]
+fn plain_answer(asked: &Asked<'_>, zones: &Zones, out: &mut [u8]) -> Option<Reply> {
+    let Asked { packet, query, readable: Ok(()), located: Some(located) } = asked else {
+        return None;
+    };
+    let served = zones.at(located.place);
+    let ZoneState::Serving(zone) = &served.state else { return None };
+    let is_plain = served.is_plain
+        & !zones.has_acl()
+        & (query.qclass == CLASS_IN)
+        & (packet[2] & (AA | TC) == 0)
+        & matches!(query.qtype, A | TXT)
+        & query.edns.is_none_or(|edns| edns.version == 0 && !edns.nsid)
+        & zone.expires().is_none();
+    if !is_plain {
+        return None;
+    }
+    let question = Question::new(query.relative(located.depth), located.address);
+    let size = zones.identity().edns_size;
+    let head = Head { packet, end: query.question_end(), edns: query.edns, size };
+    let reply = |len, rcode, answers| Reply {
+        len,
+        zone: Some(served.index),
+        rcode,
+        qtype: query.qtype,
+        answers,
+        listed: answers > 0,
+        truncated: false,
+        keyed: false,
+    };
+    match zone.quick(&question) {
+        Quick::Listed { code, ttl } if query.qtype == A => {
+            Some(reply(head.with_address(ttl, code, out)?, NOERROR, 1))
+        }
+        Quick::Nothing => {
+            let soa = served.records.negative.as_deref()?;
+            let owner = query.apex_offset(&served.apex);
+            Some(reply(head.with_soa(owner, soa, out)?, NXDOMAIN, 0))
+        }
+        Quick::Listed { .. } | Quick::Unsure => None,
+    }
+}
+
+#[inline(never)]
+fn general_answer(
+    asked: Asked<'_>,
+    client: &Client,
+    now: u32,
+    zones: &Zones,
+    reply: &mut [u8],
+) -> Outcome {
     let Asked { packet, query, readable, located } = asked;
     if readable == Err(Unreadable::Drop) {
         return Outcome::Drop;

@@ -7,7 +7,7 @@
 
 use repute_zone::{Listing, Pair};
 
-use crate::message::{AA, HEADER, OPCODE, OPT, QR, RD, TC};
+use crate::message::{AA, Edns, HEADER, OPCODE, OPT, QR, RD, TC};
 use crate::name_servers::Block;
 use crate::respond::TXT;
 use crate::zones::A;
@@ -283,6 +283,62 @@ impl<'r> Writer<'r> {
     }
 }
 
+/// What a plain answer copies from its query, and what it says of EDNS.
+pub(crate) struct Head<'p> {
+    /// The query.
+    pub(crate) packet: &'p [u8],
+    /// Where its question ends.
+    pub(crate) end: usize,
+    /// What its EDNS says.
+    pub(crate) edns: Option<Edns>,
+    /// The size we announce.
+    pub(crate) size: u16,
+}
+
+impl Head<'_> {
+    /// Writes an answer of one address; returns its length.
+    #[inline(always)]
+    pub(crate) fn with_address(&self, ttl: u32, address: [u8; 4], out: &mut [u8]) -> Option<u16> {
+        let mut record = [0; 16];
+        record[..6].copy_from_slice(&[0xc0, HEADER as u8, 0, A as u8, 0, 1]);
+        record[6..10].copy_from_slice(&ttl.to_be_bytes());
+        record[11] = 4;
+        record[12..].copy_from_slice(&address);
+        *out.get_mut(self.end..)?.first_chunk_mut::<16>()? = record;
+        self.around([1, 0], 0, self.end + 16, out)
+    }
+
+    /// Writes NXDOMAIN with the zone's SOA, whose owner begins at a place in the question.
+    #[inline(always)]
+    pub(crate) fn with_soa(&self, owner: u16, soa: &[u8], out: &mut [u8]) -> Option<u16> {
+        let record = out.get_mut(self.end..self.end + 2 + soa.len())?;
+        record[..2].copy_from_slice(&(0xc000 | owner).to_be_bytes());
+        record[2..].copy_from_slice(soa);
+        self.around([0, 1], NXDOMAIN, self.end + 2 + soa.len(), out)
+    }
+
+    /// Writes header, question and EDNS around the records; `at` is where those end.
+    #[inline(always)]
+    fn around(&self, counts: [u8; 2], rcode: u8, at: usize, out: &mut [u8]) -> Option<u16> {
+        let (packet, end) = (self.packet, self.end);
+        let [answers, authority] = counts;
+        let flags = packet[2] & (OPCODE | RD) | QR | AA;
+        let additional = u8::from(self.edns.is_some());
+        let head =
+            [packet[0], packet[1], flags, rcode, 0, 1, 0, answers, 0, authority, 0, additional];
+        *out.first_chunk_mut::<HEADER>()? = head;
+        out.get_mut(HEADER..end)?.copy_from_slice(packet.get(HEADER..end)?);
+        let Some(edns) = self.edns else { return Some(at as u16) };
+        let [high, low] = self.size.to_be_bytes();
+        let dnssec_ok = u8::from(edns.dnssec_ok) << 7;
+        let opt = [0, 0, OPT as u8, high, low, 0, 0, dnssec_ok, 0, 0, 0];
+        *out.get_mut(at..)?.first_chunk_mut::<OPT_LEN>()? = opt;
+        Some((at + OPT_LEN) as u16)
+    }
+}
+
+/// The response code for a name that is not there.
+const NXDOMAIN: u8 = 3;
 /// Bytes of a record with a compressed owner, before its data.
 const RECORD_HEAD: usize = 12;
 /// Bytes of an OPT record without options.

@@ -84,6 +84,8 @@ pub(crate) struct Served {
     pub(crate) state: ZoneState,
     pub(crate) serving: Serving,
     pub(crate) records: ApexRecords,
+    /// Whether the plain cases can be answered without looking at anything else.
+    pub(crate) is_plain: bool,
 }
 
 /// Records of the apex in wire form, each without its owner: type, class, TTL, length, data.
@@ -120,7 +122,11 @@ impl Zones {
             ZoneState::Serving(zone) => ApexRecords::of(zone),
             ZoneState::Failed => ApexRecords::default(),
         };
-        let served = Served { index, apex: apex.clone(), state, serving, records };
+        let is_plain = serving.acl.is_none()
+            && serving.key_acl.is_none()
+            && !serving.name_servers_in_answers
+            && records.negative.as_ref().is_some_and(|soa| soa.len() <= PLAIN_SOA);
+        let served = Served { index, apex: apex.clone(), state, serving, records, is_plain };
         match zones.by_apex.get(apex.as_wire()) {
             Some(&place) => zones.served[place] = served,
             None => {
@@ -193,6 +199,12 @@ impl Zones {
     pub(crate) fn acl_action(&self, client: IpAddr) -> Option<(Action, &Arc<Dataset>)> {
         let acl = self.acl.as_ref()?;
         Some((acl.acl_action(client)?, acl))
+    }
+
+    /// Whether there are access lists for all zones.
+    #[inline]
+    pub(crate) fn has_acl(&self) -> bool {
+        self.acl.is_some() || self.key_acl.is_some()
     }
 
     /// The access list by key for all zones.
@@ -354,6 +366,8 @@ impl std::hash::Hasher for ApexHasher {
     }
 }
 
+/// Longest SOA that fits into every answer beside a question: 512 bytes less the largest of those.
+const PLAIN_SOA: usize = 200;
 /// The A record type.
 pub(crate) const A: u16 = 1;
 /// The NS record type.

@@ -85,6 +85,31 @@ fn zones(dialect: Dialect) -> Zones {
     )
 }
 
+/// A zone of one data set, without access lists.
+fn plain_zones(kind: DatasetKind, text: &str) -> Zones {
+    let name = |text: &str| text.parse().expect("a name");
+    let (ttl, origin, person) = (60, name("ns1.bl.example"), name("hm.bl.example"));
+    let (serial, refresh, retry, expire, minimum) = (1, 1, 1, 1, 30);
+    let zone = Zone::new(ZoneSpec {
+        apex: name("bl.example"),
+        dialect: Dialect::Native,
+        polarity: Polarity::Block,
+        soa: Some(Soa { ttl, origin, person, serial, refresh, retry, expire, minimum }),
+        name_servers: Some((60, vec![name("ns1.bl.example")])),
+        datasets: vec![dataset(kind, text)],
+        test_entries: true,
+        codes: Vec::new(),
+        serial: 0,
+    });
+    let state = ZoneState::Serving(Arc::new(zone));
+    Zones::new(Identity::default()).with(
+        &name("bl.example"),
+        ZoneIndex(3),
+        state,
+        Serving::default(),
+    )
+}
+
 /// Walks a message; panics if it is none.
 fn check(reply: &[u8], packet: &[u8], transport: Transport) {
     assert_eq!(reply[..2], packet[..2]);
@@ -120,19 +145,31 @@ fn skip_name(message: &[u8], mut at: usize) -> usize {
 
 #[test]
 fn fuzz_packets() {
-    let all = [zones(Dialect::Native), zones(Dialect::Rbldnsd)];
+    let plain = [
+        plain_zones(DatasetKind::Ip4trie, "4.3.2.1 :2:$\n5.0.0.0/8 :3:\n"),
+        plain_zones(DatasetKind::Addresses, "4.3.2.1 :2:$\n4.3.2.1 :3:$\n2001:db8::/32 :4:$\n"),
+        plain_zones(DatasetKind::Dnset, ".bad :4:$\nwww.bad :5:\n!a.bad\n1.2.3.4 :6:x\n"),
+    ];
+    let [a, b, c] = plain;
+    let all = [zones(Dialect::Native), zones(Dialect::Rbldnsd), a, b, c];
+    let pass = dataset(DatasetKind::Acl, "198.51.100.1 :ignore\n");
     bolero::check!().with_test_time(time()).with_type::<(u8, u8, Vec<Mutation>)>().for_each(
         |(which, how, mutations)| {
             let packet = mutate(PACKETS[usize::from(*which) % PACKETS.len()], mutations);
             let transport = if how & 1 == 0 { Transport::Udp } else { Transport::Tcp };
             let last = if how & 2 == 0 { 1 } else { 66 };
             let client = Client { address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)), transport };
-            let zones = &all[usize::from(how >> 2 & 1)];
+            let zones = &all[usize::from(how >> 2) % all.len()];
             let mut reply = vec![0xee; 65_535];
             let one = respond(&packet, &client, 1000, zones, &mut reply);
             if let Outcome::Reply(done) = one {
                 check(&reply[..usize::from(done.len)], &packet, transport);
             }
+            // An access list that says nothing of the client takes the general way: the same bytes.
+            let general = zones.with_acl(Some(Arc::clone(&pass)), None);
+            let mut by_general = vec![0xee; 65_535];
+            assert_eq!(respond(&packet, &client, 1000, &general, &mut by_general), one);
+            assert_eq!(by_general, reply);
             // A batch gives the same answers.
             let requests = [Request { bytes: &packet, client }; 2];
             let mut replies = ReplyBuffer::many(2);

@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
+use repute_nameserver::listen::Address;
 use socket2::{Domain, Socket, Type};
 
 use crate::running::{
@@ -192,6 +193,8 @@ fn limit_descriptors(count: u64) -> u64 {
 fn no_tcp_means_no_tcp() {
     let mut config = config();
     config.listen.tcp.connections = 0;
+    // An address of its own: on a shared one another test may get the same port number for TCP.
+    config.listen.addresses = vec![Address::required(SocketAddr::from(([127, 0, 0, 3], 0)))];
     let server = TestServer::start(config);
     assert!(server.running().tcp_addresses().is_empty());
     let error = TcpStream::connect(server.address()).unwrap_err();
