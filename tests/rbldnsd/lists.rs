@@ -80,6 +80,12 @@ impl Lists {
         let keys = zone.all.iter().chain(&zone.names);
         let keys = keys.map(|key| format!("{key}.{}.", zone.apex));
         let mut below: Vec<String> = keys.filter(|key| key.ends_with(&inside)).take(5000).collect();
+        // A wildcard between a key and this name lists what nobody named.
+        for key in below.clone().iter().take(200) {
+            let between = key.match_indices('.').map(|(dot, _)| &key[dot + 1..]);
+            let between = between.take_while(|above| above.len() > name.len());
+            below.extend(between.map(|above| format!("w.{above}")));
+        }
         below.push(format!("w.{name}"));
 
         let relative = inside.trim_end_matches(&format!(".{}.", zone.apex));

@@ -84,6 +84,7 @@ fn run(
     process::enter(options.root.as_deref(), options.work.as_deref())?;
     identity.assume()?;
 
+    repute_nameserver::loader::memory::prepare();
     let plan = Plan::new(&options.zones)?;
     let mut lists = Lists::new(plan, options);
     if !options.quick && lists.refresh(talk) != Refreshed::Whole {
