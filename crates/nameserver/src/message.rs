@@ -133,10 +133,11 @@ impl Query {
             if len == 0 {
                 break;
             }
-            if len > MAX_LABEL || count >= MAX_LABELS {
+            if len > MAX_LABEL {
                 return None;
             }
-            self.labels[count] = at as u8;
+            // A name of 255 bytes has at most 127 labels, so there is always room.
+            *self.labels.get_mut(count)? = at as u8;
             count += 1;
             at += len + 1;
             if at >= MAX_NAME {

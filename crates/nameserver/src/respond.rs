@@ -7,7 +7,8 @@
 use std::net::IpAddr;
 
 use repute_zone::{
-    Action, Address, Dialect, Existence, Hit, Listing, Question, Quick, Relative, Subject, Zone,
+    Action, Address, Dialect, Existence, Hit, Listing, Probe, Question, Quick, Relative, Subject,
+    Zone,
 };
 
 use crate::message::{AA, HEADER, NSID, OPT, Query, TC, Unreadable};
@@ -111,7 +112,6 @@ impl AsRef<[u8]> for ReplyBuffer {
 pub struct Queries {
     queries: Box<[Query]>,
     readable: [Result<(), Unreadable>; BATCH],
-    located: [Option<Located>; BATCH],
 }
 
 /// Most queries of a batch.
@@ -122,7 +122,6 @@ impl Default for Queries {
         Queries {
             queries: (0..BATCH).map(|_| Query::default()).collect(),
             readable: [Err(Unreadable::Drop); BATCH],
-            located: [None; BATCH],
         }
     }
 }
@@ -139,7 +138,8 @@ pub fn respond(
     let mut query = Query::default();
     let readable = query.read(packet);
     let located = if readable.is_ok() { locate(zones, &query) } else { None };
-    answer(Asked { packet, query: &query, readable, located }, client, now, zones, reply)
+    let asked = Asked { packet, query: &query, readable, located: located.as_ref() };
+    answer(&asked, client, now, zones, reply)
 }
 
 /// Answers up to [`BATCH`] queries; `replies` and `outcomes` belong to them in order.
@@ -152,60 +152,57 @@ pub fn respond_batch<B: AsMut<[u8]>>(
     outcomes: &mut [Outcome],
 ) {
     let requests = &requests[..requests.len().min(BATCH)];
-    for (i, request) in requests.iter().enumerate() {
-        let query = &mut batch.queries[i];
-        batch.readable[i] = query.read(request.bytes);
-        batch.located[i] = None;
-        if batch.readable[i].is_ok()
-            && let Some(located) = locate(zones, query)
+    let mut located: [Option<Located<'_>>; BATCH] = [None; BATCH];
+    for ((request, query), (readable, located)) in
+        requests.iter().zip(&mut batch.queries).zip(batch.readable.iter_mut().zip(&mut located))
+    {
+        *readable = query.read(request.bytes);
+        if readable.is_ok()
+            && let Some(here) = locate(zones, query)
         {
-            prefetch(zones, query, located, 0);
-            batch.located[i] = Some(located);
+            here.probe.prefetch(query.relative(here.depth), 0);
+            *located = Some(here);
         }
     }
     for step in 1..3 {
-        for (query, located) in batch.queries.iter().zip(&batch.located).take(requests.len()) {
+        for (query, located) in batch.queries.iter().zip(&located).take(requests.len()) {
             if let Some(located) = located {
-                prefetch(zones, query, *located, step);
+                located.probe.prefetch(query.relative(located.depth), step);
             }
         }
     }
     for (i, request) in requests.iter().enumerate() {
-        let (query, readable, located) = (&batch.queries[i], batch.readable[i], batch.located[i]);
-        let asked = Asked { packet: request.bytes, query, readable, located };
-        outcomes[i] = answer(asked, &request.client, now, zones, replies[i].as_mut());
+        let (query, readable, located) = (&batch.queries[i], batch.readable[i], &located[i]);
+        let asked = Asked { packet: request.bytes, query, readable, located: located.as_ref() };
+        outcomes[i] = answer(&asked, &request.client, now, zones, replies[i].as_mut());
     }
 }
 
 /// Where a question leads: found once, and used while its memory is fetched and when it is answered.
 #[derive(Clone, Copy, Debug)]
-struct Located {
-    /// The zone's place.
-    place: usize,
+struct Located<'z> {
+    /// The zone.
+    served: &'z Served,
     /// Labels of its apex.
     depth: usize,
     /// The address that the rest of the name spells.
     address: Address,
+    /// Where its answer lies.
+    probe: Probe<'z>,
 }
 
 /// Finds the zone of a query, if it has one.
 #[inline(always)]
-fn locate(zones: &Zones, query: &Query) -> Option<Located> {
+fn locate<'z>(zones: &'z Zones, query: &Query) -> Option<Located<'z>> {
     let labels = &query.labels[..query.label_count];
     let (place, depth) = zones.find(&query.name[..query.name_len], labels)?;
-    let address = match &zones.at(place).state {
-        ZoneState::Serving(zone) => zone.question(query.relative(depth)).address(),
-        ZoneState::Failed => Address::None,
+    let served = zones.at(place);
+    let ZoneState::Serving(zone) = &served.state else {
+        return Some(Located { served, depth, address: Address::None, probe: Probe::Nowhere });
     };
-    Some(Located { place, depth, address })
-}
-
-/// Fetches what answering a query will read.
-#[inline(always)]
-fn prefetch(zones: &Zones, query: &Query, located: Located, step: u8) {
-    if let ZoneState::Serving(zone) = &zones.at(located.place).state {
-        zone.prefetch(Question::new(query.relative(located.depth), located.address), step);
-    }
+    let question = zone.question(query.relative(depth));
+    let probe = zone.probe(&question);
+    Some(Located { served, depth, address: question.address(), probe })
 }
 
 impl Query {
@@ -232,12 +229,18 @@ struct Asked<'a> {
     packet: &'a [u8],
     query: &'a Query,
     readable: Result<(), Unreadable>,
-    located: Option<Located>,
+    located: Option<&'a Located<'a>>,
 }
 
 #[inline(always)]
-fn answer(asked: Asked<'_>, client: &Client, now: u32, zones: &Zones, reply: &mut [u8]) -> Outcome {
-    match plain_answer(&asked, zones, reply) {
+fn answer(
+    asked: &Asked<'_>,
+    client: &Client,
+    now: u32,
+    zones: &Zones,
+    reply: &mut [u8],
+) -> Outcome {
+    match plain_answer(asked, zones, reply) {
         Some(plain) => Outcome::Reply(plain),
         None => general_answer(asked, client, now, zones, reply),
     }
@@ -247,10 +250,10 @@ fn answer(asked: Asked<'_>, client: &Client, now: u32, zones: &Zones, reply: &mu
 /// or nothing. What it does not know, the general way answers; both write the same bytes.
 #[inline(always)]
 fn plain_answer(asked: &Asked<'_>, zones: &Zones, out: &mut [u8]) -> Option<Reply> {
-    let Asked { packet, query, readable: Ok(()), located: Some(located) } = asked else {
+    let Asked { packet, query, readable: Ok(()), located: Some(located) } = *asked else {
         return None;
     };
-    let served = zones.at(located.place);
+    let served = located.served;
     let ZoneState::Serving(zone) = &served.state else { return None };
     let is_plain = served.is_plain
         & !zones.has_acl()
@@ -290,13 +293,13 @@ fn plain_answer(asked: &Asked<'_>, zones: &Zones, out: &mut [u8]) -> Option<Repl
 
 #[inline(never)]
 fn general_answer(
-    asked: Asked<'_>,
+    asked: &Asked<'_>,
     client: &Client,
     now: u32,
     zones: &Zones,
     reply: &mut [u8],
 ) -> Outcome {
-    let Asked { packet, query, readable, located } = asked;
+    let Asked { packet, query, readable, located } = *asked;
     if readable == Err(Unreadable::Drop) {
         return Outcome::Drop;
     }
@@ -364,10 +367,9 @@ fn general_answer(
         128..=255 => return out.finish(reply, NOTIMP, query, zones, None),
         _ => {}
     }
-    let Some(Located { place, depth, address }) = located else {
+    let Some(&Located { served, depth, address, .. }) = located else {
         return out.finish(reply, REFUSED, query, zones, Some(NOT_AUTHORITATIVE));
     };
-    let served = zones.at(place);
     reply.zone = Some(served.index);
     let mut name = query.relative(depth);
     for acl in [zones.key_acl(), served.serving.key_acl.as_ref()].into_iter().flatten() {
@@ -411,13 +413,13 @@ fn general_answer(
     // A key that was cut off changes what the rest of the name spells.
     let question = if reply.keyed { zone.question(name) } else { Question::new(name, address) };
     let answering = Answering { query, client, now, zones };
-    answering.from_zone(out, reply, served, zone, question, empty, always)
+    answering.ask_zone(out, reply, served, zone, question, empty, always)
 }
 
 impl Answering<'_> {
     #[expect(clippy::too_many_arguments, reason = "one call; the pieces of an answer")]
     #[inline]
-    fn from_zone(
+    fn ask_zone(
         &self,
         mut out: Writer<'_>,
         mut reply: Reply,

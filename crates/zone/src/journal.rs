@@ -234,11 +234,11 @@ impl Editor {
         let host4 = |len: u8| u32::MAX.checked_shr(u32::from(len)).unwrap_or(0);
         let host6 = |len: u8| u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
         if let Some(ranges) = resolve_again(&self.v4, v4, host4, &mut union) {
-            let old = self.built.v4.patch.take().unwrap_or_else(Arc::default);
+            let old = self.built.v4.patch.take().unwrap_or_default();
             self.built.v4.patch = Some(Arc::new(old.over(&ranges)));
         }
         if let Some(ranges) = resolve_again(&self.v6, v6, host6, &mut union) {
-            let old = self.built.v6.patch.take().unwrap_or_else(Arc::default);
+            let old = self.built.v6.patch.take().unwrap_or_default();
             self.built.v6.patch = Some(Arc::new(old.over(&ranges)));
         }
     }

@@ -31,6 +31,6 @@ pub use fault::{Fault, Faults, LONGEST_LINE, Problem};
 pub use relative::{Octets, Relative};
 pub use value::{Condition, Pair, Text, ValueBuilder, ValueId, Values};
 pub use zone::{
-    Address, DEFAULT_TTL, Dialect, Existence, Hit, Listing, Outline, Question, Quick, Subject,
-    Zone, ZoneSpec,
+    Address, DEFAULT_TTL, Dialect, Existence, Hit, Listing, Outline, Probe, Question, Quick,
+    Subject, Zone, ZoneSpec,
 };

@@ -179,7 +179,7 @@ fn octet_word(word: u32, octets: Octets) -> (u32, bool) {
     let digits = (word & 0xffff_ff00) << unused >> 8;
     let used = 0x00ff_ffff_u32 << unused & 0x00ff_ffff;
     let values = digits ^ (used & 0x0030_3030);
-    let bad = (values | values + 0x0076_7676) & 0x0080_8080;
+    let bad = (values | (values + 0x0076_7676)) & 0x0080_8080;
     let value = (values & 0xff) * 100 + (values >> 8 & 0xff) * 10 + (values >> 16);
     // The first digit is the lowest byte that is used, and a single digit may be 0.
     let leading_zero = (len != 1) & (values & (used & used.wrapping_neg()).wrapping_mul(255) == 0);
@@ -219,6 +219,7 @@ static NIBBLES: [u8; 256] = {
 };
 
 #[cfg(test)]
+#[expect(clippy::redundant_closure_for_method_calls, reason = "paths fix the lifetime too early")]
 mod tests {
     use super::*;
 

@@ -25,6 +25,7 @@ pub use encode::encode;
 ///
 /// # Errors
 /// If it is none, corrupt, cut, or of a newer format.
+#[expect(clippy::needless_pass_by_value, reason = "a zone takes over the image")]
 pub fn open(image: Bytes) -> Result<Zone, SnapshotError> {
     if image.len() < HEADER || image[..8] != *MAGIC {
         return Err(SnapshotError::NoSnapshot);

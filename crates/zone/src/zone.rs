@@ -174,6 +174,50 @@ impl<'q> Question<'q> {
     }
 }
 
+/// Where the answer to a question lies.
+#[derive(Clone, Copy, Debug)]
+pub enum Probe<'z> {
+    /// Not in one place.
+    Nowhere,
+    /// In an index of IPv4 networks.
+    Ipv4(V4Probe<'z>, u32),
+    /// In an index of IPv6 networks.
+    Ipv6(V6Probe<'z>, u128),
+    /// In an index of names.
+    Name(NameProbe<'z>),
+}
+
+/// An index of IPv4 networks.
+#[derive(Clone, Copy, Debug)]
+pub struct V4Probe<'z>(&'z crate::dataset::ipv4::Ipv4Index);
+
+/// An index of IPv6 networks.
+#[derive(Clone, Copy, Debug)]
+pub struct V6Probe<'z>(&'z crate::dataset::ipv6::Ipv6Index);
+
+/// An index of names.
+#[derive(Clone, Copy, Debug)]
+pub struct NameProbe<'z>(&'z crate::dataset::names::NamesIndex);
+
+impl Probe<'_> {
+    /// Fetches memory that answering reads. Call it with steps 0, 1 and 2 for every question of a batch
+    /// before the first is answered: each step reads what the one before fetched.
+    #[inline(always)]
+    pub fn prefetch(&self, name: Relative<'_>, step: u8) {
+        match (self, step) {
+            (Probe::Ipv4(index, address), 0) => index.0.prefetch_slot(*address),
+            (Probe::Ipv4(index, address), 1) => index.0.prefetch_bucket(*address),
+            (Probe::Ipv4(index, address), _) => index.0.prefetch_keys(*address),
+            (Probe::Ipv6(index, address), 0) => index.0.prefetch_slot(*address),
+            (Probe::Ipv6(index, address), 1) => index.0.prefetch_bucket(*address),
+            (Probe::Ipv6(index, address), _) => index.0.prefetch_keys(*address),
+            (Probe::Name(index), 0) => index.0.prefetch_slots(name),
+            (Probe::Name(index), 1) => index.0.prefetch_records(name),
+            (Probe::Name(_), _) | (Probe::Nowhere, _) => {}
+        }
+    }
+}
+
 /// What [`Zone::quick`] finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quick {
@@ -337,18 +381,19 @@ impl Zone {
         Question { name, address: Address::of(name, self.octets()) }
     }
 
-    /// Fetches memory that [`Self::answer`] will read. Call it with steps 0, 1 and 2 for every
-    /// question of a batch before the first is answered.
-    #[inline]
-    pub fn prefetch(&self, question: Question<'_>, step: u8) {
-        for dataset in &self.datasets {
-            match &dataset.content {
-                Content::Addresses(a) => a.prefetch(question.address, step),
-                Content::Names(n) if step == 0 => n.index.prefetch_slots(question.name),
-                Content::Names(n) if step == 1 => n.index.prefetch_records(question.name),
-                _ => {}
-            }
-        }
+    /// Where the answer to a question lies, to have it fetched from memory.
+    #[inline(always)]
+    pub fn probe(&self, question: &Question<'_>) -> Probe<'_> {
+        // The first data set that can answer; with several, the others are fetched when asked.
+        self.datasets.first().map_or(Probe::Nowhere, |dataset| match &dataset.content {
+            Content::Addresses(a) => match (question.address, &a.v4, &a.v6) {
+                (Address::Ipv4(address), Some(v4), _) => Probe::Ipv4(V4Probe(v4), address),
+                (Address::Ipv6(address), _, Some(v6)) => Probe::Ipv6(V6Probe(v6), address),
+                _ => Probe::Nowhere,
+            },
+            Content::Names(names) => Probe::Name(NameProbe(&names.index)),
+            _ => Probe::Nowhere,
+        })
     }
 
     /// Finds everything that answers a name below the apex, or the apex itself.
@@ -643,24 +688,6 @@ impl Addresses {
             Address::None => {}
         }
         self.existence(place)
-    }
-
-    /// Fetches memory for an address.
-    #[inline(always)]
-    fn prefetch(&self, address: Address, step: u8) {
-        match (address, &self.v4, &self.v6) {
-            (Address::Ipv4(address), Some(v4), _) => match step {
-                0 => v4.prefetch_slot(address),
-                1 => v4.prefetch_bucket(address),
-                _ => v4.prefetch_keys(address),
-            },
-            (Address::Ipv6(address), _, Some(v6)) => match step {
-                0 => v6.prefetch_slot(address),
-                1 => v6.prefetch_bucket(address),
-                _ => v6.prefetch_keys(address),
-            },
-            _ => {}
-        }
     }
 
     /// Whether listed addresses lie below a name that is no listed address itself.

@@ -73,7 +73,7 @@ fn ask_everything(zone: &Zone) {
         }
         let name = Relative::new(wire, &labels);
         for step in 0..3 {
-            zone.prefetch(zone.question(name), step);
+            zone.probe(&zone.question(name)).prefetch(name, step);
         }
         zone.visit(name, |hit| {
             if let Hit::Listing(listing) = hit {

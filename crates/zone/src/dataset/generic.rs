@@ -80,10 +80,13 @@ impl Generic {
     }
 }
 
+/// A record as it is read: its name without the root, and the rest in wire form.
+type OwnedRecord = (Box<[u8]>, Box<[u8]>);
+
 /// Records as they are read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct GenericEntries {
-    records: Vec<(Box<[u8]>, Box<[u8]>)>,
+    records: Vec<OwnedRecord>,
 }
 
 impl GenericEntries {

@@ -111,7 +111,7 @@ impl Ipv4Index {
                 prefetch(&self.arena, at + 64);
             }
             Slot::Chunked { at, .. } => {
-                prefetch(&self.arena, at + (address >> 8 & 255) as usize * 2)
+                prefetch(&self.arena, at + (address >> 8 & 255) as usize * 2);
             }
         }
     }

@@ -36,9 +36,10 @@ pub(crate) fn mutate(valid: &[u8], mutations: &[Mutation]) -> Vec<u8> {
                 bytes.splice(at..at, part.iter().copied());
             }
             7 => (0..8).for_each(|i| set(&mut bytes, place + i, |_| value)),
-            _ => (0..4).for_each(|i| {
-                set(&mut bytes, place + i, |_| [0xff, 0, 0x7f, 1][usize::from(value & 3)])
-            }),
+            _ => {
+                let edge = [0xff, 0, 0x7f, 1][usize::from(value & 3)];
+                (0..4).for_each(|i| set(&mut bytes, place + i, |_| edge));
+            }
         }
         bytes.truncate(1 << 16);
     }
