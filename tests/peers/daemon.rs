@@ -34,8 +34,11 @@ impl Daemon {
         Daemon { name, child, lines, seen: Vec::new() }
     }
 
-    /// Waits until the program says a line with this text, and returns that line.
+    /// Waits until the program has said a line with this text, and returns the first such line.
     pub(crate) fn wait_for(&mut self, text: &str) -> String {
+        if let Some(line) = self.seen.iter().find(|line| line.contains(text)) {
+            return line.clone();
+        }
         let deadline = Instant::now() + PATIENCE;
         while let Ok(line) = self.lines.recv_timeout(deadline - Instant::now()) {
             self.seen.push(line);
