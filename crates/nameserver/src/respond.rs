@@ -160,14 +160,15 @@ pub fn respond_batch<B: AsMut<[u8]>>(
         if readable.is_ok()
             && let Some(here) = locate(zones, query)
         {
-            here.probe.prefetch(query.relative(here.depth), 0);
+            here.probe.prefetch(&here.address, || query.relative(here.depth), 0);
             *located = Some(here);
         }
     }
     for step in 1..3 {
         for (query, located) in batch.queries.iter().zip(&located).take(requests.len()) {
             if let Some(located) = located {
-                located.probe.prefetch(query.relative(located.depth), step);
+                let name = || query.relative(located.depth);
+                located.probe.prefetch(&located.address, name, step);
             }
         }
     }

@@ -180,9 +180,9 @@ pub enum Probe<'z> {
     /// Not in one place.
     Nowhere,
     /// In an index of IPv4 networks.
-    Ipv4(V4Probe<'z>, u32),
+    Ipv4(V4Probe<'z>),
     /// In an index of IPv6 networks.
-    Ipv6(V6Probe<'z>, u128),
+    Ipv6(V6Probe<'z>),
     /// In an index of names.
     Name(NameProbe<'z>),
 }
@@ -203,17 +203,24 @@ impl Probe<'_> {
     /// Fetches memory that answering reads. Call it with steps 0, 1 and 2 for every question of a batch
     /// before the first is answered: each step reads what the one before fetched.
     #[inline(always)]
-    pub fn prefetch(&self, name: Relative<'_>, step: u8) {
-        match (self, step) {
-            (Probe::Ipv4(index, address), 0) => index.0.prefetch_slot(*address),
-            (Probe::Ipv4(index, address), 1) => index.0.prefetch_bucket(*address),
-            (Probe::Ipv4(index, address), _) => index.0.prefetch_keys(*address),
-            (Probe::Ipv6(index, address), 0) => index.0.prefetch_slot(*address),
-            (Probe::Ipv6(index, address), 1) => index.0.prefetch_bucket(*address),
-            (Probe::Ipv6(index, address), _) => index.0.prefetch_keys(*address),
-            (Probe::Name(index), 0) => index.0.prefetch_slots(name),
-            (Probe::Name(index), 1) => index.0.prefetch_records(name),
-            (Probe::Name(_), _) | (Probe::Nowhere, _) => {}
+    pub fn prefetch<'q>(&self, address: &Address, name: impl FnOnce() -> Relative<'q>, step: u8) {
+        match (self, address) {
+            (Probe::Ipv4(index), Address::Ipv4(address)) => match step {
+                0 => index.0.prefetch_slot(*address),
+                1 => index.0.prefetch_bucket(*address),
+                _ => index.0.prefetch_keys(*address),
+            },
+            (Probe::Ipv6(index), Address::Ipv6(address)) => match step {
+                0 => index.0.prefetch_slot(*address),
+                1 => index.0.prefetch_bucket(*address),
+                _ => index.0.prefetch_keys(*address),
+            },
+            (Probe::Name(index), _) => match step {
+                0 => index.0.prefetch_slots(name()),
+                1 => index.0.prefetch_records(name()),
+                _ => {}
+            },
+            (Probe::Nowhere | Probe::Ipv4(_) | Probe::Ipv6(_), _) => {}
         }
     }
 }
@@ -387,8 +394,8 @@ impl Zone {
         // The first data set that can answer; with several, the others are fetched when asked.
         self.datasets.first().map_or(Probe::Nowhere, |dataset| match &dataset.content {
             Content::Addresses(a) => match (question.address, &a.v4, &a.v6) {
-                (Address::Ipv4(address), Some(v4), _) => Probe::Ipv4(V4Probe(v4), address),
-                (Address::Ipv6(address), _, Some(v6)) => Probe::Ipv6(V6Probe(v6), address),
+                (Address::Ipv4(_), Some(v4), _) => Probe::Ipv4(V4Probe(v4)),
+                (Address::Ipv6(_), _, Some(v6)) => Probe::Ipv6(V6Probe(v6)),
                 _ => Probe::Nowhere,
             },
             Content::Names(names) => Probe::Name(NameProbe(&names.index)),

@@ -73,7 +73,8 @@ fn ask_everything(zone: &Zone) {
         }
         let name = Relative::new(wire, &labels);
         for step in 0..3 {
-            zone.probe(&zone.question(name)).prefetch(name, step);
+            let question = zone.question(name);
+            zone.probe(&question).prefetch(&question.address(), || name, step);
         }
         zone.visit(name, |hit| {
             if let Hit::Listing(listing) = hit {
