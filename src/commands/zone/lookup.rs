@@ -7,10 +7,10 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::bail;
-use repute_dnsxl::{Target, relative_name};
+use repute_dnsxl::{Name, Target, relative_name};
 use repute_nameserver::loader::Built;
 use repute_zone::format::Traced;
-use repute_zone::{Hit, Relative, Zone};
+use repute_zone::{Hit, Relative, Subject as Named, Zone};
 
 use super::subject::Subject;
 use crate::cli::ListArgs;
@@ -90,10 +90,18 @@ fn answers(zone: &Zone, target: &Target) -> Vec<([u8; 4], String)> {
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let now = u32::try_from(now).unwrap_or(u32::MAX);
-    let subject = target.to_string();
+    let asked = target.to_string();
     let mut found = Vec::new();
     zone.visit(Relative::new(&wire, &labels), |hit| match hit {
         Hit::Listing(listing) => {
+            // A text names the entry, which for names may be one above what was asked about.
+            let subject = match listing.subject() {
+                Named::Name { start, end } => {
+                    let entry = [&wire[usize::from(start)..usize::from(end)], &[0]].concat();
+                    Name::from_wire(&entry).map_or_else(|_| asked.clone(), |n| n.to_string())
+                }
+                Named::Ipv4(_) | Named::Ipv6(_) | Named::Client => asked.clone(),
+            };
             for pair in listing.pairs(now, false) {
                 let mut text = [0; 255];
                 let n = listing.write_text(pair, subject.as_bytes(), text.len(), &mut text);

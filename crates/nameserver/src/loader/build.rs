@@ -162,7 +162,8 @@ impl<'a> Reading<'a> {
         }
         let acl = self.access(self.config.acl.as_deref(), DatasetKind::Acl)?;
         let aclkey = self.access(self.config.aclkey.as_deref(), DatasetKind::Aclkey)?;
-        let zone = Zone::new(spec(self.config, datasets));
+        let serial = next_serial(self.conditions.old.map(Zone::serial), &datasets);
+        let zone = Zone::new(spec(self.config, datasets, serial));
         let mut refusals = guard::check(&zone, self.conditions.old, &self.config.guards);
         refusals.extend(guard::check_faults(&self.faults, self.lines, &self.config.guards));
         self.finish(zone, acl, aclkey, refusals)
@@ -265,7 +266,7 @@ impl Read for Counted<'_> {
 }
 
 /// What the zone engine is told.
-fn spec(config: &ZoneConfig, datasets: Vec<Arc<Dataset>>) -> ZoneSpec {
+fn spec(config: &ZoneConfig, datasets: Vec<Arc<Dataset>>, serial: u32) -> ZoneSpec {
     let soa = &config.soa;
     let said = |pick: fn(&Dataset) -> bool| datasets.iter().any(|d| pick(d));
     let from_files = !config.soa_is_given && said(|d| d.header().soa.is_some());
@@ -293,7 +294,17 @@ fn spec(config: &ZoneConfig, datasets: Vec<Arc<Dataset>>) -> ZoneSpec {
         datasets,
         test_entries: config.test_entries,
         codes: config.return_codes.iter().map(|(code, _)| *code).collect(),
-        serial: 0,
+        serial,
+    }
+}
+
+/// The serial of a zone whose files name none: the time of the newest one, but always later than the
+/// serial before (RFC 1982), since a file can change twice in a second and its time can go back.
+fn next_serial(before: Option<u32>, datasets: &[Arc<Dataset>]) -> u32 {
+    let modified = datasets.iter().map(|d| d.header().modified).max().unwrap_or(0);
+    match before {
+        Some(before) if modified.wrapping_sub(before).cast_signed() <= 0 => before.wrapping_add(1),
+        _ => modified,
     }
 }
 
@@ -345,5 +356,29 @@ impl BuildError {
     /// A file that cannot be read.
     fn read(path: &Path, source: io::Error) -> BuildError {
         BuildError::Read { path: path.to_owned(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    fn dataset(modified: u32) -> Arc<Dataset> {
+        let reader = Box::new(Cursor::new(b"192.0.2.1\n"));
+        let input = Input { name: Arc::from("list"), reader, modified };
+        let options = ReadOptions::default();
+        let loaded = format::rbldnsd::read(DatasetKind::Addresses, vec![input], &options);
+        Arc::new(loaded.expect("the list is readable").dataset)
+    }
+
+    #[test]
+    fn a_serial_is_the_time_of_the_newest_file_and_never_goes_back() {
+        let files = [dataset(1_000), dataset(2_000)];
+        assert_eq!(next_serial(None, &files), 2_000);
+        assert_eq!(next_serial(Some(1_500), &files), 2_000);
+        assert_eq!(next_serial(Some(2_000), &files), 2_001);
+        assert_eq!(next_serial(Some(2_001), &files), 2_002);
+        assert_eq!(next_serial(Some(u32::MAX), &[dataset(u32::MAX)]), 0);
     }
 }
