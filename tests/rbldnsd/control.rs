@@ -1,10 +1,12 @@
 //! Programs that take rbldnsd's arguments, run and watched from outside.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
+use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -173,11 +175,23 @@ pub(crate) fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// Returns a port nobody uses at the moment.
+/// Returns a port that is free for UDP and TCP.
+///
+/// It lies below the range from which the kernel gives clients theirs: one of those could take it
+/// between this look and the server's start.
 pub(crate) fn free_port() -> u16 {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback has a free port");
-    socket.local_addr().expect("a bound socket has an address").port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    (0..PORTS.len())
+        .map(|_| PORTS.start + NEXT.fetch_add(1, Ordering::Relaxed) % PORTS.len() as u16)
+        .find(|port| {
+            let address = ("127.0.0.1", *port);
+            UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok()
+        })
+        .expect("one of ten thousand ports is free")
 }
+
+/// Where servers under test listen.
+const PORTS: Range<u16> = 10_000..20_000;
 
 /// Whether the test runs as root, which rbldnsd refuses to do.
 pub(crate) fn is_root() -> bool {
