@@ -241,7 +241,7 @@ fn answer(
     zones: &Zones,
     reply: &mut [u8],
 ) -> Outcome {
-    match plain_answer(asked, zones, reply) {
+    match plain_answer(asked, client, zones, reply) {
         Some(plain) => Outcome::Reply(plain),
         None => general_answer(asked, client, now, zones, reply),
     }
@@ -250,7 +250,12 @@ fn answer(
 /// Answers what nearly all queries are: a name in a zone without access lists that has one return code,
 /// or nothing. What it does not know, the general way answers; both write the same bytes.
 #[inline(always)]
-fn plain_answer(asked: &Asked<'_>, zones: &Zones, out: &mut [u8]) -> Option<Reply> {
+fn plain_answer(
+    asked: &Asked<'_>,
+    client: &Client,
+    zones: &Zones,
+    out: &mut [u8],
+) -> Option<Reply> {
     let Asked { packet, query, readable: Ok(()), located: Some(located) } = *asked else {
         return None;
     };
@@ -280,15 +285,20 @@ fn plain_answer(asked: &Asked<'_>, zones: &Zones, out: &mut [u8]) -> Option<Repl
         keyed: false,
     };
     match zone.quick(&question) {
-        Quick::Listed { code, ttl } if query.qtype == A => {
-            Some(reply(head.with_address(ttl, code, out)?, NOERROR, 1))
+        Quick::Listed(listing, pair) if query.qtype == A => {
+            Some(reply(head.with_address(listing.ttl(), pair.code, out)?, NOERROR, 1))
+        }
+        Quick::Listed(listing, pair) => {
+            let mut subject = [0; LONGEST_SUBJECT];
+            let len = write_subject(listing.subject(), query, client, &mut subject);
+            Some(reply(head.with_text(listing, pair, &subject[..len], out)?, NOERROR, 1))
         }
         Quick::Nothing => {
             let soa = served.records.negative.as_deref()?;
             let owner = query.apex_offset(&served.apex);
             Some(reply(head.with_soa(owner, soa, out)?, NXDOMAIN, 0))
         }
-        Quick::Listed { .. } | Quick::Unsure => None,
+        Quick::Unsure => None,
     }
 }
 
@@ -531,25 +541,30 @@ impl Answering<'_> {
     /// Adds the texts of a listing.
     fn texts(&self, out: &mut Writer<'_>, listing: Listing<'_>, keyed: bool) {
         let mut subject = [0; LONGEST_SUBJECT];
-        let len = self.write_subject(listing.subject(), &mut subject);
+        let len = write_subject(listing.subject(), self.query, self.client, &mut subject);
         for pair in listing.pairs(self.now, keyed) {
             out.push_text(listing, pair, &subject[..len]);
         }
     }
+}
 
-    /// Writes what a text names, in the form people write it.
-    fn write_subject(&self, subject: Subject, out: &mut [u8; LONGEST_SUBJECT]) -> usize {
-        match subject {
-            Subject::Ipv4(address) => crate::subject::write_ipv4(address, out),
-            Subject::Ipv6(address) => crate::subject::write_ipv6(address, out),
-            Subject::Client => match self.client.address {
-                IpAddr::V4(a) => crate::subject::write_ipv4(a.into(), out),
-                IpAddr::V6(a) => crate::subject::write_ipv6(a.into(), out),
-            },
-            Subject::Name { start, end } => {
-                let name = &self.query.name[usize::from(start)..usize::from(end)];
-                crate::subject::write_name(name, out)
-            }
+/// Writes what a text names, in the form people write it; returns the length.
+fn write_subject(
+    subject: Subject,
+    query: &Query,
+    client: &Client,
+    out: &mut [u8; LONGEST_SUBJECT],
+) -> usize {
+    match subject {
+        Subject::Ipv4(address) => crate::subject::write_ipv4(address, out),
+        Subject::Ipv6(address) => crate::subject::write_ipv6(address, out),
+        Subject::Client => match client.address {
+            IpAddr::V4(a) => crate::subject::write_ipv4(a.into(), out),
+            IpAddr::V6(a) => crate::subject::write_ipv6(a.into(), out),
+        },
+        Subject::Name { start, end } => {
+            let name = &query.name[usize::from(start)..usize::from(end)];
+            crate::subject::write_name(name, out)
         }
     }
 }
@@ -633,10 +648,10 @@ impl Writer<'_> {
     }
 }
 
-/// Longest text form of what a listing names: 255 bytes of a name, each escaped.
-const LONGEST_SUBJECT: usize = 1024;
+/// As much of what a listing names as a text can hold.
+const LONGEST_SUBJECT: usize = 256;
 /// Largest UDP message without EDNS (RFC 1035 section 4.2.1).
-const PLAIN_UDP: usize = 512;
+pub(crate) const PLAIN_UDP: usize = 512;
 /// TXT.
 pub(crate) const TXT: u16 = 16;
 /// The question type for anything.

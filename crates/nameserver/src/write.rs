@@ -9,7 +9,7 @@ use repute_zone::{Listing, Pair};
 
 use crate::message::{AA, Edns, HEADER, OPCODE, OPT, QR, RD, TC};
 use crate::name_servers::Block;
-use crate::respond::TXT;
+use crate::respond::{PLAIN_UDP, TXT};
 use crate::zones::A;
 
 /// A message being written.
@@ -306,6 +306,29 @@ impl Head<'_> {
         record[12..].copy_from_slice(&address);
         *out.get_mut(self.end..)?.first_chunk_mut::<16>()? = record;
         self.around([1, 0], 0, self.end + 16, out)
+    }
+
+    /// Writes an answer of one text; returns its length. Nothing if the pair has no text, or if the
+    /// answer would be longer than every client takes.
+    #[inline(always)]
+    pub(crate) fn with_text(
+        &self,
+        listing: Listing<'_>,
+        pair: Pair,
+        subject: &[u8],
+        out: &mut [u8],
+    ) -> Option<u16> {
+        let (head, text) = out.get_mut(self.end..)?.split_at_mut_checked(RECORD_HEAD + 1)?;
+        let len = listing.write_text(pair, subject, LONGEST_TEXT, text);
+        let at = self.end + RECORD_HEAD + 1 + len;
+        if len == 0 || at + OPT_LEN > PLAIN_UDP {
+            return None;
+        }
+        head[..6].copy_from_slice(&[0xc0, HEADER as u8, 0, TXT as u8, 0, 1]);
+        head[6..10].copy_from_slice(&listing.ttl().to_be_bytes());
+        head[10..12].copy_from_slice(&(len as u16 + 1).to_be_bytes());
+        head[12] = len as u8;
+        self.around([1, 0], 0, at, out)
     }
 
     /// Writes NXDOMAIN with the zone's SOA, whose owner begins at a place in the question.

@@ -146,7 +146,10 @@ fn skip_name(message: &[u8], mut at: usize) -> usize {
 #[test]
 fn fuzz_packets() {
     let plain = [
-        plain_zones(DatasetKind::Ip4trie, "4.3.2.1 :2:$\n5.0.0.0/8 :3:\n"),
+        plain_zones(
+            DatasetKind::Ip4trie,
+            &format!("4.3.2.1 :2:{}$\n5.0.0.0/8 :3:\n", "long ".repeat(48)),
+        ),
         plain_zones(DatasetKind::Addresses, "4.3.2.1 :2:$\n4.3.2.1 :3:$\n2001:db8::/32 :4:$\n"),
         plain_zones(DatasetKind::Dnset, ".bad :4:$\nwww.bad :5:\n!a.bad\n1.2.3.4 :6:x\n"),
     ];
@@ -169,7 +172,8 @@ fn fuzz_packets() {
             let general = zones.with_acl(Some(Arc::clone(&pass)), None);
             let mut by_general = vec![0xee; 65_535];
             assert_eq!(respond(&packet, &client, 1000, &general, &mut by_general), one);
-            assert_eq!(by_general, reply);
+            let len = if let Outcome::Reply(done) = one { usize::from(done.len) } else { 0 };
+            assert_eq!(by_general[..len], reply[..len]);
             // A batch gives the same answers.
             let requests = [Request { bytes: &packet, client }; 2];
             let mut replies = ReplyBuffer::many(2);

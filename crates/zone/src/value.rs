@@ -315,15 +315,16 @@ impl Values {
         })
     }
 
-    /// The return code of a value that has one only, without condition.
+    /// The pair of a value that has one only, without condition.
     #[inline(always)]
-    pub(crate) fn only_code(&self, id: ValueId) -> Option<[u8; 4]> {
+    pub(crate) fn only_pair(&self, id: ValueId) -> Option<Pair> {
         let table = self.table(id);
         let at = (id.0 - table.first.value) as usize;
         let start = table.starts.get(at) as usize;
         let raw: &[u8; PAIR] = table.pairs.get(start * PAIR..)?.first_chunk()?;
         let only = table.starts.get(at + 1) as usize == start + 1 && raw[8..] == [0; 4];
-        only.then_some([raw[0], raw[1], raw[2], raw[3]])
+        let code = [raw[0], raw[1], raw[2], raw[3]];
+        only.then(|| Pair { code, text: crate::section::read_u32(raw, 4), condition: 0 })
     }
 
     /// Whether any entry has a condition.

@@ -11,6 +11,7 @@ use repute_dnsxl::{Name, Polarity, ReturnCode, TestKey, test_entries};
 
 use crate::dataset::acl::Action;
 use crate::dataset::generic::Record;
+use crate::dataset::names::NameFound;
 use crate::dataset::{Addresses, Branch, Content, Dataset, Names, Soa};
 use crate::relative::{Octets, Relative};
 use crate::value::{Pair, Text, ValueBuilder, ValueId, Values};
@@ -226,15 +227,10 @@ impl Probe<'_> {
 }
 
 /// What [`Zone::quick`] finds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Quick {
+#[derive(Clone, Copy, Debug)]
+pub enum Quick<'z> {
     /// Listed with one return code.
-    Listed {
-        /// The return code.
-        code: [u8; 4],
-        /// Time to live in seconds.
-        ttl: u32,
-    },
+    Listed(Listing<'z>, Pair),
     /// Not listed, and nothing below it is.
     Nothing,
     /// Ask [`Zone::answer`].
@@ -433,16 +429,16 @@ impl Zone {
     /// It says the same as [`Self::answer`], or that it is unsure: several answers, delayed entries, names
     /// on the way to listed ones, test entries. Nearly all queries end here, so it is kept short.
     #[inline(always)]
-    pub fn quick(&self, question: &Question<'_>) -> Quick {
+    pub fn quick(&self, question: &Question<'_>) -> Quick<'_> {
         let [dataset] = &self.datasets[..] else { return Quick::Unsure };
-        let (value, values) = match (&dataset.content, question.address) {
+        let (value, values, subject) = match (&dataset.content, question.address) {
             (Content::Addresses(a), Address::Ipv4(address)) => {
                 let Some(v4) = &a.v4 else { return Quick::Unsure };
                 // 127/8 has the test entries, and eight bytes are four nibbles as well.
                 if address >> 24 == 127 || question.name.wire().len() == 8 {
                     return Quick::Unsure;
                 }
-                (v4.find(address), &a.values)
+                (v4.find(address), &a.values, Subject::Ipv4(address))
             }
             (Content::Addresses(a), Address::Ipv6(address)) => {
                 let Some(v6) = &a.v6 else { return Quick::Unsure };
@@ -450,22 +446,23 @@ impl Zone {
                 if address >> 32 == 0xffff || address >> 112 == 0x2002 {
                     return Quick::Unsure;
                 }
-                (v6.find(address), &a.values)
+                (v6.find(address), &a.values, Subject::Ipv6(address))
             }
             (Content::Names(names), _) if question.name.label_count() > 1 => {
                 let found = names.index.find(question.name);
                 if found.value == 0 && found.parent {
                     return Quick::Unsure;
                 }
-                (found.value, &names.values)
+                (found.value, &names.values, found.subject(question.name))
             }
             _ => return Quick::Unsure,
         };
         if value == 0 {
             return Quick::Nothing;
         }
-        match values.only_code(ValueId(value)) {
-            Some(code) => Quick::Listed { code, ttl: dataset.header.ttl },
+        let (value, ttl) = (ValueId(value), dataset.header.ttl);
+        match values.only_pair(value) {
+            Some(pair) => Quick::Listed(Listing { values, value, ttl, subject }, pair),
             None => Quick::Unsure,
         }
     }
@@ -719,6 +716,16 @@ impl Addresses {
     }
 }
 
+impl NameFound {
+    /// What a text names: the entry, not the question.
+    #[inline]
+    fn subject(self, name: Relative<'_>) -> Subject {
+        let end = name.wire().len();
+        let start = end - name.suffix(usize::from(self.labels)).len();
+        Subject::Name { start: start as u8, end: end as u8 }
+    }
+}
+
 impl Names {
     fn visit<'z>(&'z self, place: Place<'_>, ttl: u32, hit: &mut impl FnMut(Hit<'z>)) -> Existence {
         if place.name.label_count() == 0 {
@@ -728,9 +735,7 @@ impl Names {
         if found.value == 0 {
             return Existence::exists_if(found.parent);
         }
-        let end = place.name.wire().len();
-        let start = end - place.name.suffix(usize::from(found.labels)).len();
-        let subject = Subject::Name { start: start as u8, end: end as u8 };
+        let subject = found.subject(place.name);
         let value = ValueId(found.value);
         hit(Hit::Listing(Listing { values: &self.values, value, ttl, subject }));
         Existence::Listed
