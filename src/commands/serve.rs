@@ -131,7 +131,9 @@ impl Welcome<'_> {
                 writeln!(out, "  {name:<width$}  not served: {why}")?;
             }
         }
-        if let (Some(zone), Some(address)) = (self.zones.first(), addresses.first()) {
+        if let (Some(zone), Some(address)) =
+            (self.zones.iter().find(|z| z.health.answers()), addresses.first())
+        {
             writeln!(out, "try      {}", self.dig(&zone.name, *address))?;
         }
         if self.config.origin == Origin::BuiltIn {

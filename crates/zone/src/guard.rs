@@ -75,12 +75,20 @@ pub fn check(new: &Zone, old: Option<&Zone>, guards: &Guards) -> Vec<Refusal> {
     if let Some(len) = guards.ipv4_prefix {
         let known = old.map_or_else(Vec::new, |old| covered4(old, len));
         let newly = covered4(new, len).into_iter().filter(|n| !known.contains(n));
-        refusals.extend(newly.take(MOST_REPORTED).map(|n| Refusal::Covers(Network::V4(n))));
+        let newly = newly.map(|n| (u128::from(n.first()), n.prefix_len()));
+        refusals.extend(widened(newly, 32).into_iter().map(|(first, len)| {
+            let network = Ipv4Network::around(Ipv4Addr::from(first as u32), len);
+            Refusal::Covers(Network::V4(network))
+        }));
     }
     if let Some(len) = guards.ipv6_prefix {
         let known = old.map_or_else(Vec::new, |old| covered6(old, len));
         let newly = covered6(new, len).into_iter().filter(|n| !known.contains(n));
-        refusals.extend(newly.take(MOST_REPORTED).map(|n| Refusal::Covers(Network::V6(n))));
+        let newly = newly.map(|n| (n.first(), n.prefix_len()));
+        refusals.extend(widened(newly, 128).into_iter().map(|(first, len)| {
+            let network = Ipv6Network::around(Ipv6Addr::from(first), len);
+            Refusal::Covers(Network::V6(network))
+        }));
     }
     for dataset in leaves(new) {
         check_names(dataset, guards, &mut refusals);
@@ -207,6 +215,24 @@ fn covered6(zone: &Zone, len: u8) -> Vec<Ipv6Network> {
     covered
 }
 
+/// Joins networks, given in order, to the widest ones that hold nothing else: who lists the world is
+/// told so once. Networks are first address and prefix length; `bits` is the length of an address.
+fn widened(networks: impl Iterator<Item = (u128, u8)>, bits: u8) -> Vec<(u128, u8)> {
+    let mut wide: Vec<(u128, u8)> = Vec::new();
+    for mut network in networks {
+        while let (first, len @ 1..) = network
+            && let half = 1_u128 << (bits - len)
+            && first & half != 0
+            && wide.last() == Some(&(first - half, len))
+        {
+            wide.pop();
+            network = (first - half, len - 1);
+        }
+        wide.push(network);
+    }
+    wide
+}
+
 /// Joins ranges that touch, given in order; forgets those too small to matter.
 struct Merged {
     ranges: Vec<(u128, u128)>,
@@ -249,3 +275,16 @@ impl Merged {
 const MOST_REPORTED: usize = 10;
 /// Most covered IPv6 networks that are looked at.
 const MOST_COVERED: usize = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_told_as_one_network() {
+        let eights = |range: std::ops::Range<u128>| widened(range.map(|n| (n << 24, 8)), 32);
+        assert_eq!(eights(0..256), [(0, 0)]);
+        assert_eq!(eights(2..4), [(2 << 24, 7)]);
+        assert_eq!(eights(3..5), [(3 << 24, 8), (4 << 24, 8)]);
+    }
+}
