@@ -53,6 +53,9 @@ pub enum Refusal {
     /// INVALID must never be listed (RFC 5782 section 5).
     #[error("`invalid` is listed, which tells clients that the list is broken (RFC 5782)")]
     Invalid,
+    /// No line is good: an error page instead of the list looks like that.
+    #[error("all {0} lines are faulty: is this the list?")]
+    NoGoodLine(u64),
     /// Too many lines are faulty.
     #[error(
         "{errors} of {lines} lines are faulty; more than {percent} % and {least} lines are refused"
@@ -74,7 +77,7 @@ pub fn check(new: &Zone, old: Option<&Zone>, guards: &Guards) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     if let Some(len) = guards.ipv4_prefix {
         let known = old.map_or_else(Vec::new, |old| covered4(old, len));
-        let newly = covered4(new, len).into_iter().filter(|n| !known.contains(n));
+        let newly = covered4(new, len).into_iter().filter(|n| known.binary_search(n).is_err());
         let newly = newly.map(|n| (u128::from(n.first()), n.prefix_len()));
         refusals.extend(widened(newly, 32).into_iter().map(|(first, len)| {
             let network = Ipv4Network::around(Ipv4Addr::from(first as u32), len);
@@ -83,7 +86,7 @@ pub fn check(new: &Zone, old: Option<&Zone>, guards: &Guards) -> Vec<Refusal> {
     }
     if let Some(len) = guards.ipv6_prefix {
         let known = old.map_or_else(Vec::new, |old| covered6(old, len));
-        let newly = covered6(new, len).into_iter().filter(|n| !known.contains(n));
+        let newly = covered6(new, len).into_iter().filter(|n| known.binary_search(n).is_err());
         let newly = newly.map(|n| (n.first(), n.prefix_len()));
         refusals.extend(widened(newly, 128).into_iter().map(|(first, len)| {
             let network = Ipv6Network::around(Ipv6Addr::from(first), len);
@@ -101,6 +104,9 @@ pub fn check(new: &Zone, old: Option<&Zone>, guards: &Guards) -> Vec<Refusal> {
 pub fn check_faults(faults: &[Faults], lines: u64, guards: &Guards) -> Option<Refusal> {
     let errors: u64 = faults.iter().map(Faults::errors).sum();
     let (percent, least) = (guards.fault_percent, guards.fault_lines);
+    if errors > 0 && errors >= lines {
+        return Some(Refusal::NoGoodLine(errors));
+    }
     let too_many = errors > least && errors as f64 * 100.0 > lines as f64 * percent;
     too_many.then_some(Refusal::Faults { errors, lines, percent, least })
 }
@@ -279,6 +285,22 @@ const MOST_COVERED: usize = 65_536;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_without_a_good_line_is_refused_however_short() {
+        use crate::format::{Input, ReadOptions, rbldnsd};
+        let refusal = |text: &'static str| {
+            let (name, reader) = (std::sync::Arc::from("list"), Box::new(text.as_bytes()));
+            let input = Input { name, reader, modified: 1 };
+            let kind = crate::dataset::DatasetKind::Addresses;
+            let loaded = rbldnsd::read(kind, vec![input], &ReadOptions::default());
+            let loaded = loaded.expect("the text is readable");
+            check_faults(&[loaded.faults], loaded.lines, &Guards::default())
+        };
+        assert_eq!(refusal("<html>502 Bad Gateway</html>\n"), Some(Refusal::NoGoodLine(1)));
+        assert_eq!(refusal("<html>\n192.0.2.1\n"), None);
+        assert_eq!(refusal("# emptied on purpose\n"), None);
+    }
 
     #[test]
     fn neighbours_are_told_as_one_network() {
