@@ -449,13 +449,16 @@ impl Answering<'_> {
         let mut found = if empty || always.is_some() {
             self.by_access_list(&mut out, zone, name, if empty { None } else { always })
         } else {
-            let mut hidden = false;
+            let (mut hidden, mut shown) = (false, false);
             let found = zone.answer(question, |hit| match hit {
                 Hit::Listing(listing) if !listing.applies(self.now, reply.keyed) => hidden = true,
-                hit => self.hit(&mut out, hit, reply.keyed),
+                hit => {
+                    shown = true;
+                    self.hit(&mut out, hit, reply.keyed);
+                }
             });
-            // An entry that does not apply yet is no entry.
-            if hidden && out.answers() == 0 { Existence::Nothing } else { found }
+            // An entry that does not apply yet is no listing, but what is below it may be: NODATA.
+            if hidden && !shown { Existence::Exists } else { found }
         };
         if at_apex && found == Existence::Nothing {
             found = Existence::Exists;

@@ -141,11 +141,13 @@ impl<'r> Writer<'r> {
     /// Adds the version or another answer about the server itself.
     pub(crate) fn push_chaos(&mut self, text: &[u8]) {
         let text = &text[..text.len().min(255)];
-        let mut record = vec![0xc0, HEADER as u8, 0, TXT as u8, 0, 3, 0, 0, 0, 0];
-        record.extend_from_slice(&(text.len() as u16 + 1).to_be_bytes());
-        record.push(text.len() as u8);
-        record.extend_from_slice(text);
-        self.push_more(&record);
+        let mut record = [0; RECORD_HEAD + 1 + 255];
+        record[..6].copy_from_slice(&[0xc0, HEADER as u8, 0, TXT as u8, 0, 3]);
+        record[10..12].copy_from_slice(&(text.len() as u16 + 1).to_be_bytes());
+        record[RECORD_HEAD] = text.len() as u8;
+        let end = RECORD_HEAD + 1 + text.len();
+        record[RECORD_HEAD + 1..end].copy_from_slice(text);
+        self.push_more(&record[..end]);
     }
 
     /// Adds a record to the authority section; its owner begins at a place in the question.
