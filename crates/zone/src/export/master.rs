@@ -1,8 +1,12 @@
 //! The master file (RFC 1035 section 5): the same answers from BIND, NSD, Knot and others.
 //!
 //! Networks become wildcards. Since the zone is resolved into disjoint blocks, a wildcard stands only
-//! where no other name is below it, so its reach (RFC 4592) is the block exactly. A text that names the
-//! address asked about names the block's first address instead: master files cannot say more.
+//! where no other address is below it. A text that names the address asked about names the block's first
+//! address instead: master files cannot say more.
+//!
+//! IPv4 and IPv6 in one zone do not go together with wildcards (RFC 5782 section 2.4): the nibbles of
+//! 2001:db8::/32 make `1.0.0.2` exist, which cuts the wildcard of a listed 2.0.0.0/8. Such a list is
+//! exported as two zones, one of each family, if it must be exact.
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
