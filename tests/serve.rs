@@ -89,7 +89,7 @@ fn a_bad_list_is_refused_and_the_old_one_stays() {
     place.write("a.txt", "<html>\n".repeat(50).as_str());
     let (code, shown) = server.reload();
     assert_eq!(code, 1, "{shown}");
-    assert!(shown.contains("50 of 50 lines are faulty"), "{shown}");
+    assert!(shown.contains("all 50 lines are faulty"), "{shown}");
     assert!(listed(server.dns, "1.2.0.192.bl.example"));
     let (_, status) = server.run(&["status"]);
     assert!(status.contains("stale"), "{status}");
