@@ -5,14 +5,13 @@
 //! merely unusual, since the first gets FORMERR and the second an answer (RFC 8906).
 
 /// A query. It is filled anew for each packet, so that its arrays are never cleared.
+///
+/// What is read of a usual one lies in its first cache lines.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Query {
-    /// The name in lower case, with the root label.
-    pub(crate) name: [u8; MAX_NAME + LANE],
     /// Length of the name on the wire.
     pub(crate) name_len: usize,
-    /// Offsets of the labels in the name, the root label not among them.
-    pub(crate) labels: [u8; MAX_LABELS + LANE],
     /// How many labels there are.
     pub(crate) label_count: usize,
     /// Type of the question.
@@ -21,6 +20,10 @@ pub(crate) struct Query {
     pub(crate) qclass: u16,
     /// What EDNS says, if the query has it.
     pub(crate) edns: Option<Edns>,
+    /// Offsets of the labels in the name, the root label not among them.
+    pub(crate) labels: [u8; LABELS],
+    /// The name in lower case, with the root label; behind it anything.
+    pub(crate) name: [u8; NAME],
 }
 
 /// What an OPT record says (RFC 6891 section 6.1).
@@ -63,47 +66,62 @@ pub(crate) enum Unreadable {
 impl Default for Query {
     fn default() -> Self {
         Query {
-            name: [0; MAX_NAME + LANE],
             name_len: 0,
-            labels: [0; MAX_LABELS + LANE],
             label_count: 0,
             qtype: 0,
             qclass: 0,
             edns: None,
+            labels: [0; LABELS],
+            name: [0; NAME],
         }
     }
 }
 
 impl Query {
     /// Reads a packet.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read(&mut self, packet: &[u8]) -> Result<(), Unreadable> {
         let Some(&header) = packet.first_chunk::<HEADER>() else { return Err(Unreadable::Drop) };
-        if header[2] & QR != 0 {
+        let (id_flags_question, others) = header.split_at(6);
+        let unusual = [0, 0, id_flags_question[2] & (QR | OPCODE), 0, 0, id_flags_question[5] ^ 1];
+        if unusual != [0; 6] || id_flags_question[4] != 0 {
+            return self.read_unusual(packet);
+        }
+        self.edns = None;
+        let Some(end) = self.read_question(packet) else {
+            return Err(Unreadable::Malformed(None));
+        };
+        match others {
+            // Bytes behind the message are not ours to judge; rbldnsd ignores them as well.
+            [0, 0, 0, 0, 0, 0] => return Ok(()),
+            // Nearly every query ends with an OPT record without options and nothing else.
+            [0, 0, 0, 0, 0, 1] if packet.len() == end + PLAIN_OPT => {
+                if let Some(opt) = packet[end..].first_chunk::<PLAIN_OPT>()
+                    && opt[..3] == [0, 0, OPT as u8]
+                    && opt[9..] == [0, 0]
+                {
+                    self.edns = Some(Edns::new(&opt[3..9], false));
+                    return Ok(());
+                }
+            }
+            _ => {}
+        }
+        self.read_records(packet, end).ok_or(Unreadable::Malformed(Some(end as u16)))
+    }
+
+    /// Reads a packet that is no query with one question.
+    #[cold]
+    fn read_unusual(&mut self, packet: &[u8]) -> Result<(), Unreadable> {
+        if packet[2] & QR != 0 {
             return Err(Unreadable::Drop);
         }
         self.edns = None;
-        let one_question = header[4..6] == [0, 1];
+        let one_question = packet[4..6] == [0, 1];
         let question = if one_question { self.read_question(packet) } else { None };
-        if header[2] & OPCODE != 0 {
+        if packet[2] & OPCODE != 0 {
             return Err(Unreadable::Opcode(question.map(|end| end as u16)));
         }
-        let Some(end) = question else { return Err(Unreadable::Malformed(None)) };
-        if header[6..12] == [0; 6] {
-            // Bytes behind the message are not ours to judge; rbldnsd ignores them as well.
-            return Ok(());
-        }
-        // Nearly every query ends with an OPT record without options and nothing else.
-        if header[6..12] == [0, 0, 0, 0, 0, 1]
-            && packet.len() == end + PLAIN_OPT.len()
-            && let Some(opt) = packet[end..].first_chunk::<{ PLAIN_OPT.len() }>()
-            && opt[..3] == PLAIN_OPT[..3]
-            && opt[9..] == PLAIN_OPT[9..]
-        {
-            self.edns = Some(Edns::new(&opt[3..9], false));
-            return Ok(());
-        }
-        self.read_records(packet, end).ok_or(Unreadable::Malformed(Some(end as u16)))
+        Err(Unreadable::Malformed(None))
     }
 
     /// Where the question ends.
@@ -128,6 +146,8 @@ impl Query {
             count += 8;
             at += 16;
         }
+        // What is cut off here is too long, or not there.
+        let bytes = &bytes[..bytes.len().min(MAX_NAME + 4)];
         loop {
             let len = usize::from(*bytes.get(at)?);
             if len == 0 {
@@ -136,13 +156,10 @@ impl Query {
             if len > MAX_LABEL {
                 return None;
             }
-            // A name of 255 bytes has at most 127 labels, so there is always room.
-            *self.labels.get_mut(count)? = at as u8;
+            // A name of 255 bytes has at most 127 labels.
+            self.labels[count & (LABELS - 1)] = at as u8;
             count += 1;
             at += len + 1;
-            if at >= MAX_NAME {
-                return None;
-            }
         }
         let name_len = at + 1;
         if name_len > MAX_NAME {
@@ -154,14 +171,17 @@ impl Query {
         self.name_len = name_len;
         self.label_count = count;
         // Length bytes are below 64, so they are not letters and stay as they are. What is behind the
-        // name in its last word is not read as part of it.
-        let (words, _) = self.name.as_chunks_mut::<8>();
-        for (word, at) in words.iter_mut().zip((0..name_len).step_by(8)) {
-            let raw = match bytes.get(at..at + 8) {
-                Some(raw) => u64::from_le_bytes(raw.try_into().ok()?),
-                None => last_word(&bytes[at..]),
-            };
-            *word = lower_case(raw).to_le_bytes();
+        // name in its last chunk is not read as part of it.
+        let (chunks, _) = self.name.as_chunks_mut::<LANE>();
+        let (raw, rest) = packet[HEADER..].as_chunks::<LANE>();
+        let needed = name_len.div_ceil(LANE);
+        for (chunk, raw) in chunks[..needed].iter_mut().zip(raw) {
+            *chunk = lower_case(raw);
+        }
+        if needed > raw.len() {
+            let mut last = [0; LANE];
+            last[..rest.len()].copy_from_slice(rest);
+            chunks[raw.len()] = lower_case(&last);
         }
         Some(HEADER + name_len + 4)
     }
@@ -191,22 +211,10 @@ impl Query {
     }
 }
 
-/// The bytes of an incomplete word.
+/// Bytes in lower case (ASCII). Compilers make vector instructions of it.
 #[inline(always)]
-fn last_word(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
-}
-
-/// Eight bytes in lower case (ASCII).
-#[inline(always)]
-fn lower_case(word: u64) -> u64 {
-    const ALL: u64 = 0x0101_0101_0101_0101;
-    let low = word & (ALL * 0x7f);
-    // The upper bit of each byte says whether it is at least `A`, and whether it is above `Z`.
-    let from_a = low + ALL * (0x80 - 0x41);
-    let above_z = low + ALL * (0x7f - 0x5a);
-    let upper = (from_a ^ above_z) & !word & (ALL * 0x80);
-    word | upper >> 2
+fn lower_case(bytes: &[u8; LANE]) -> [u8; LANE] {
+    bytes.map(|byte| byte | u8::from(byte.wrapping_sub(b'A') < 26) << 5)
 }
 
 /// Where a name ends, compressed or not.
@@ -252,8 +260,8 @@ pub(crate) const TC: u8 = 0x02;
 pub(crate) const RD: u8 = 0x01;
 /// The OPT record type.
 pub(crate) const OPT: u16 = 41;
-/// An OPT record without options: owner, type, then what [`Edns`] holds, and no data.
-const PLAIN_OPT: [u8; 11] = [0, 0, OPT as u8, 0, 0, 0, 0, 0, 0, 0, 0];
+/// Length of an OPT record without options: owner, type, then what [`Edns`] holds, and no data.
+const PLAIN_OPT: usize = 11;
 /// The NSID option (RFC 5001).
 pub(crate) const NSID: u16 = 3;
 /// Longest name on the wire.
@@ -262,8 +270,12 @@ const MAX_NAME: usize = 255;
 const MAX_LABEL: usize = 63;
 /// Most labels of a name.
 const MAX_LABELS: usize = 127;
-/// Slack behind arrays that are written in groups.
-const LANE: usize = 8;
+/// Bytes of a name that are lower-cased at once.
+const LANE: usize = 16;
+/// Room for the labels of a name.
+const LABELS: usize = MAX_LABELS + 1;
+/// Room for a name in whole lanes, and so that a word can be read at each of its places.
+pub(crate) const NAME: usize = (MAX_NAME + 1) / LANE * LANE + LANE;
 /// Every second byte: where labels of one byte have their length.
 const LENGTHS: u128 = 0x00ff_00ff_00ff_00ff_00ff_00ff_00ff_00ff;
 /// Lengths of one.
@@ -292,11 +304,11 @@ mod tests {
     }
 
     #[test]
-    fn words_are_lower_cased_like_bytes() {
+    fn lanes_are_lower_cased_like_bytes() {
         for byte in 0..=255_u8 {
-            let word = [byte, b'Z', b'[', b'@', b'A', byte, 0xc1, b'z'];
-            let expect = word.map(|b| b.to_ascii_lowercase());
-            assert_eq!(lower_case(u64::from_le_bytes(word)).to_le_bytes(), expect);
+            let lane =
+                [byte, b'Z', b'[', b'@', b'A', byte, 0xc1, b'z', 0, 1, 63, 64, 91, 97, 122, 123];
+            assert_eq!(lower_case(&lane), lane.map(|b| b.to_ascii_lowercase()));
         }
     }
 

@@ -301,12 +301,12 @@ impl Head<'_> {
     /// Writes an answer of one address; returns its length.
     #[inline(always)]
     pub(crate) fn with_address(&self, ttl: u32, address: [u8; 4], out: &mut [u8]) -> Option<u16> {
-        let mut record = [0; 16];
-        record[..6].copy_from_slice(&[0xc0, HEADER as u8, 0, A as u8, 0, 1]);
-        record[6..10].copy_from_slice(&ttl.to_be_bytes());
-        record[11] = 4;
-        record[12..].copy_from_slice(&address);
-        *out.get_mut(self.end..)?.first_chunk_mut::<16>()? = record;
+        let out = out.first_chunk_mut::<PLAIN_UDP>()?;
+        let ttl = u64::from(ttl.swap_bytes());
+        let first = RECORD_START | u64::from(A) << 24 | ttl << 48;
+        let second = ttl >> 16 | 4 << 24 | u64::from(u32::from_le_bytes(address)) << 32;
+        let record = u128::from(first) | u128::from(second) << 64;
+        *out.get_mut(self.end..)?.first_chunk_mut()? = record.to_le_bytes();
         self.around([1, 0], 0, self.end + 16, out)
     }
 
@@ -320,14 +320,17 @@ impl Head<'_> {
         subject: &[u8],
         out: &mut [u8],
     ) -> Option<u16> {
+        let out = out.first_chunk_mut::<PLAIN_UDP>()?;
         let (head, text) = out.get_mut(self.end..)?.split_at_mut_checked(RECORD_HEAD + 1)?;
         let len = listing.write_text(pair, subject, LONGEST_TEXT, text);
         let at = self.end + RECORD_HEAD + 1 + len;
         if len == 0 || at + OPT_LEN > PLAIN_UDP {
             return None;
         }
-        head[..6].copy_from_slice(&[0xc0, HEADER as u8, 0, TXT as u8, 0, 1]);
-        head[6..10].copy_from_slice(&listing.ttl().to_be_bytes());
+        let ttl = u64::from(listing.ttl().swap_bytes());
+        let first = RECORD_START | u64::from(TXT) << 24 | ttl << 48;
+        *head.first_chunk_mut()? = first.to_le_bytes();
+        head[8..10].copy_from_slice(&((ttl >> 16) as u16).to_le_bytes());
         head[10..12].copy_from_slice(&(len as u16 + 1).to_be_bytes());
         head[12] = len as u8;
         self.around([1, 0], 0, at, out)
@@ -336,23 +339,31 @@ impl Head<'_> {
     /// Writes NXDOMAIN with the zone's SOA, whose owner begins at a place in the question.
     #[inline(always)]
     pub(crate) fn with_soa(&self, owner: u16, soa: &[u8], out: &mut [u8]) -> Option<u16> {
+        let out = out.first_chunk_mut::<PLAIN_UDP>()?;
         let record = out.get_mut(self.end..self.end + 2 + soa.len())?;
-        record[..2].copy_from_slice(&(0xc000 | owner).to_be_bytes());
-        record[2..].copy_from_slice(soa);
+        let (pointer, rest) = record.split_first_chunk_mut()?;
+        *pointer = (0xc000 | owner).to_be_bytes();
+        copy(soa, rest);
         self.around([0, 1], NXDOMAIN, self.end + 2 + soa.len(), out)
     }
 
     /// Writes header, question and EDNS around the records; `at` is where those end.
     #[inline(always)]
-    fn around(&self, counts: [u8; 2], rcode: u8, at: usize, out: &mut [u8]) -> Option<u16> {
-        let (packet, end) = (self.packet, self.end);
+    fn around(
+        &self,
+        counts: [u8; 2],
+        rcode: u8,
+        at: usize,
+        out: &mut [u8; PLAIN_UDP],
+    ) -> Option<u16> {
+        let question = self.packet.get(..self.end)?;
+        copy(question, out.get_mut(..self.end)?);
         let [answers, authority] = counts;
-        let flags = packet[2] & (OPCODE | RD) | QR | AA;
+        // All but the id: flags, response code, one question, and what else there is.
+        let flags = question.get(2)? & (OPCODE | RD) | QR | AA;
         let additional = u8::from(self.edns.is_some());
-        let head =
-            [packet[0], packet[1], flags, rcode, 0, 1, 0, answers, 0, authority, 0, additional];
-        *out.first_chunk_mut::<HEADER>()? = head;
-        out.get_mut(HEADER..end)?.copy_from_slice(packet.get(HEADER..end)?);
+        let head = [flags, rcode, 0, 1, 0, answers, 0, authority, 0, additional];
+        *out[2..].first_chunk_mut()? = head;
         let Some(edns) = self.edns else { return Some(at as u16) };
         let [high, low] = self.size.to_be_bytes();
         let dnssec_ok = u8::from(edns.dnssec_ok) << 7;
@@ -362,6 +373,24 @@ impl Head<'_> {
     }
 }
 
+/// Copies bytes of which there are a few dozen, without a call: whole lanes, and a last one that may
+/// overlap them.
+#[inline(always)]
+fn copy(from: &[u8], to: &mut [u8]) {
+    let (lanes, _) = from.as_chunks::<16>();
+    let (places, _) = to.as_chunks_mut::<16>();
+    for (place, lane) in places.iter_mut().zip(lanes) {
+        *place = *lane;
+    }
+    match (to.last_chunk_mut::<16>(), from.last_chunk::<16>()) {
+        (Some(place), Some(lane)) => *place = *lane,
+        _ => to.copy_from_slice(from),
+    }
+}
+
+/// How a record for the question's name begins, as a little-endian number: a pointer to the name, no type
+/// yet, class IN.
+const RECORD_START: u64 = 0xc0 | (HEADER as u64) << 8 | 1 << 40;
 /// The response code for a name that is not there.
 const NXDOMAIN: u8 = 3;
 /// Bytes of a record with a compressed owner, before its data.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use repute_dnsxl::Name;
 use repute_zone::{Action, Dataset, Dialect, Existence, Hit, Relative, Soa, Zone};
 
+use crate::message::{NAME, Query};
 use crate::name_servers::NameServers;
 
 /// What is served now.
@@ -81,6 +82,10 @@ pub struct Serving {
 pub(crate) struct Served {
     pub(crate) index: ZoneIndex,
     pub(crate) apex: Name,
+    /// The apex, to be compared.
+    words: Words,
+    /// Labels of the apex.
+    pub(crate) depth: usize,
     pub(crate) state: ZoneState,
     pub(crate) serving: Serving,
     pub(crate) records: ApexRecords,
@@ -125,8 +130,12 @@ impl Zones {
         let is_plain = serving.acl.is_none()
             && serving.key_acl.is_none()
             && !serving.name_servers_in_answers
+            && matches!(&state, ZoneState::Serving(zone) if zone.expires().is_none())
             && records.negative.as_ref().is_some_and(|soa| soa.len() <= PLAIN_SOA);
-        let served = Served { index, apex: apex.clone(), state, serving, records, is_plain };
+        let (words, depth) = (Words::of(apex), apex.label_count());
+        let apex_name = apex.clone();
+        let served =
+            Served { index, apex: apex_name, words, depth, state, serving, records, is_plain };
         match zones.by_apex.get(apex.as_wire()) {
             Some(&place) => zones.served[place] = served,
             None => {
@@ -174,24 +183,33 @@ impl Zones {
         self.by_apex.get(apex.as_wire()).map(|&place| &self.served[place].state)
     }
 
-    /// The closest zone around a name in lower-case wire form: its place, and its number of labels.
-    #[inline]
-    pub(crate) fn find(&self, name: &[u8], labels: &[u8]) -> Option<(usize, usize)> {
-        if let [only] = &self.served[..] {
-            let depth = usize::from(self.depths[0]);
-            return (suffix(name, labels, depth)? == only.apex.as_wire()).then_some((0, depth));
+    /// The closest zone around the name of a query, and the number of labels of its apex.
+    #[inline(always)]
+    pub(crate) fn find(&self, query: &Query) -> Option<(&Served, usize)> {
+        let labels = &query.labels[..query.label_count];
+        match &self.served[..] {
+            [only] => {
+                let at = query.name_len.checked_sub(only.apex.as_wire().len())?;
+                // The same bytes at the end of a name can be the end of a label.
+                let depth = only.depth;
+                let is_below = labels.len() >= depth
+                    && labels
+                        .get(labels.len() - depth)
+                        .is_none_or(|label| usize::from(*label) == at)
+                    && only.words.end(&query.name, at);
+                is_below.then_some((only, depth))
+            }
+            _ => self.closest(&query.name[..query.name_len], labels),
         }
+    }
+
+    /// The closest zone around a name in lower-case wire form, and the number of labels of its apex.
+    fn closest(&self, name: &[u8], labels: &[u8]) -> Option<(&Served, usize)> {
         self.depths.iter().find_map(|&depth| {
             let depth = usize::from(depth);
             let place = self.by_apex.get(suffix(name, labels, depth)?)?;
-            Some((*place, depth))
+            Some((&self.served[*place], depth))
         })
-    }
-
-    /// The zone at a place.
-    #[inline]
-    pub(crate) fn at(&self, place: usize) -> &Served {
-        &self.served[place]
     }
 
     /// What the access list for all zones tells a client.
@@ -229,8 +247,7 @@ impl Zones {
     fn addresses_of(&self, name: &Name) -> Vec<(Name, u32, [u8; 4])> {
         let wire = name.as_wire();
         let labels = label_offsets(wire);
-        let Some((place, depth)) = self.find(wire, &labels) else { return Vec::new() };
-        let served = &self.served[place];
+        let Some((served, depth)) = self.closest(wire, &labels) else { return Vec::new() };
         let ZoneState::Serving(zone) = &served.state else { return Vec::new() };
         let keep = labels.len() - depth;
         let end = labels.get(keep).map_or(wire.len() - 1, |at| usize::from(*at));
@@ -312,6 +329,35 @@ fn suffix<'n>(name: &'n [u8], labels: &[u8], count: usize) -> Option<&'n [u8]> {
     }
     let at = labels.len().checked_sub(count).and_then(|i| labels.get(i))?;
     name.get(usize::from(*at)..)
+}
+
+/// A name as words, each with a mask of the bytes that count: compared in a few instructions.
+#[derive(Clone, Debug)]
+pub(crate) struct Words(Box<[(u64, u64)]>);
+
+impl Words {
+    fn of(name: &Name) -> Words {
+        let words = name.as_wire().chunks(8).map(|bytes| {
+            let (mut word, mut mask) = ([0; 8], [0; 8]);
+            word[..bytes.len()].copy_from_slice(bytes);
+            mask[..bytes.len()].fill(0xff);
+            (u64::from_le_bytes(word), u64::from_le_bytes(mask))
+        });
+        Words(words.collect())
+    }
+
+    /// Whether a name ends with these bytes, which begin at a place. Its buffer goes on behind it.
+    #[inline(always)]
+    fn end(&self, buffer: &[u8; NAME], at: usize) -> bool {
+        let Some((name, _)) = buffer.get(at..).map(|name| name.as_chunks::<8>()) else {
+            return false;
+        };
+        let differences = name
+            .iter()
+            .zip(&self.0)
+            .map(|(name, (word, mask))| (u64::from_le_bytes(*name) ^ word) & mask);
+        differences.fold(0, |all, bits| all | bits) == 0
+    }
 }
 
 /// Where the labels of a name in wire form begin.

@@ -15,8 +15,10 @@ pub(crate) mod acl;
 pub(crate) mod generic;
 pub(crate) mod ipv4;
 pub(crate) mod ipv4_entries;
+pub(crate) mod ipv4_search;
 pub(crate) mod ipv6;
 pub(crate) mod names;
+pub(crate) mod names_search;
 
 /// A built data set. It never changes.
 #[derive(Clone, Debug)]

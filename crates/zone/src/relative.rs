@@ -53,6 +53,12 @@ impl<'q> Relative<'q> {
         }
     }
 
+    /// The buffer, and where in it a label's length byte is; labels count from the left.
+    #[inline(always)]
+    pub(crate) fn label_at(self, index: usize) -> (&'q [u8], usize) {
+        (self.buffer, usize::from(self.labels[index]))
+    }
+
     /// A label without its length byte, from the left.
     #[inline]
     pub(crate) fn label(self, index: usize) -> &'q [u8] {
@@ -73,18 +79,23 @@ impl<'q> Relative<'q> {
     #[inline]
     pub(crate) fn ipv4(self, octets: Octets) -> Option<u32> {
         let labels: &[u8; 4] = self.labels.try_into().ok()?;
-        let mut address = 0_u32;
-        if self.len + 3 > self.buffer.len() {
+        let Some(buffer) = self.buffer.first_chunk::<ROOM>() else {
             return self.ipv4_by_bytes(octets);
-        }
-        let mut good = true;
+        };
+        // Labels of more than three digits are none; with fewer, each begins in the first 16 bytes.
+        let (mut address, mut good) = (0_u32, self.len <= LONGEST_IPV4);
         for (place, &at) in labels.iter().enumerate() {
-            let raw = self.buffer.get(usize::from(at)..usize::from(at) + 4)?;
-            let (octet, is_good) = octet_word(u32::from_le_bytes(raw.try_into().ok()?), octets);
-            address |= (octet & 255) << (8 * place);
+            let at = usize::from(at) & (LONGEST_IPV4 - 1);
+            let [a, b, c, d] = [buffer[at], buffer[at + 1], buffer[at + 2], buffer[at + 3]];
+            let (octet, is_good) = octet_word(u32::from_le_bytes([a, b, c, d]));
+            address |= octet << (8 * place);
             good &= is_good;
         }
-        good.then_some(address)
+        match good {
+            true => Some(address),
+            false if octets == Octets::LeadingZeros => self.ipv4_by_bytes(octets),
+            false => None,
+        }
     }
 
     /// As [`Self::ipv4`], for a name without bytes behind it.
@@ -169,23 +180,20 @@ pub enum Octets {
     LeadingZeros,
 }
 
-/// Reads one octet label from a word that begins with it; other bytes may follow it in the word. Says
-/// whether it is one.
+/// Reads one octet label, written without leading zeros, from a word that begins with it; other bytes may
+/// follow it in the word. Says whether it is one.
+///
+/// It takes the digits for what they should be and computes a number; then the label of that number,
+/// from a table, must be the label that is there. So nothing else needs to be checked.
 #[inline(always)]
-fn octet_word(word: u32, octets: Octets) -> (u32, bool) {
+fn octet_word(word: u32) -> (u32, bool) {
+    const USED: [u32; 4] = [0, 0xffff, 0x00ff_ffff, 0xffff_ffff];
     let len = word & 0xff;
-    // The digits, with the last one on top and nothing below the first.
-    let unused = 8_u32.wrapping_mul(3_u32.wrapping_sub(len)) & 31;
-    let digits = (word & 0xffff_ff00) << unused >> 8;
-    let used = 0x00ff_ffff_u32 << unused & 0x00ff_ffff;
-    let values = digits ^ (used & 0x0030_3030);
-    let bad = (values | (values + 0x0076_7676)) & 0x0080_8080;
-    let value = (values & 0xff) * 100 + (values >> 8 & 0xff) * 10 + (values >> 16);
-    // The first digit is the lowest byte that is used, and a single digit may be 0.
-    let leading_zero = (len != 1) & (values & (used & used.wrapping_neg()).wrapping_mul(255) == 0);
-    let leading_zero = leading_zero & (octets == Octets::Plain);
-    let good = (len.wrapping_sub(1) <= 2) & (bad == 0) & (value <= 255) & !leading_zero;
-    (value, good)
+    let label = word & USED[(len & 3) as usize];
+    // The last digit on top: hundreds, tens and ones are the upper three bytes.
+    let digits = (word & 0x0f0f_0f00) << (((len * 8) ^ 24) & 31);
+    let octet = digits.wrapping_mul(1 + (10 << 8) + (100 << 16)) >> 24;
+    (octet, OCTETS[octet as usize & 255] == label)
 }
 
 /// Reads one octet label.
@@ -203,6 +211,28 @@ fn octet(wire: &[u8], octets: Octets) -> Option<(u32, &[u8])> {
     let good = (a <= 9) & (b <= 9) & (c <= 9) & (value <= 255);
     (good && (octets == Octets::LeadingZeros || !leading_zero)).then_some((value, tail))
 }
+
+/// Longest name of four octet labels.
+const LONGEST_IPV4: usize = 16;
+/// Bytes in which words can be read at each of its places.
+const ROOM: usize = LONGEST_IPV4 + 3;
+
+/// The label of each octet: its length, then its digits.
+static OCTETS: [u32; 256] = {
+    let mut table = [0; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        let n = octet as u32;
+        let [hundreds, tens, ones] = [n / 100 + 0x30, n / 10 % 10 + 0x30, n % 10 + 0x30];
+        table[octet] = match n {
+            0..=9 => 1 | ones << 8,
+            10..=99 => 2 | tens << 8 | ones << 16,
+            _ => 3 | hundreds << 8 | tens << 16 | ones << 24,
+        };
+        octet += 1;
+    }
+    table
+};
 
 /// Every second byte of a word.
 const LANES: u64 = 0x00ff_00ff_00ff_00ff;
@@ -248,20 +278,38 @@ mod tests {
         let digits: Vec<Vec<u8>> = (0..=1200_u32)
             .map(|n| n.to_string().into_bytes())
             .chain(
-                ["00", "01", "001", "010", "000", "a", "1a", "a1", "12a", "/", "1:", "99:"]
+                ["00", "01", "001", "010", "000", "a", "1a", "a1", "12a", "/", "1:", "99:", "p"]
                     .map(Vec::from),
             )
             .collect();
         for label in digits {
-            for octets in [Octets::Plain, Octets::LeadingZeros] {
-                let mut wire = vec![label.len() as u8];
-                wire.extend_from_slice(&label);
-                let expect = octet(&wire, octets).map(|(octet, _)| octet);
-                for behind in [&[3, b'1', b'2', b'3'][..], &[0xff; 4], &[0; 4]] {
-                    let buffer = [&wire[..], behind].concat();
-                    let word = u32::from_le_bytes(buffer[..4].try_into().unwrap());
-                    let (value, good) = octet_word(word, octets);
-                    assert_eq!(good.then_some(value), expect, "{label:?} {behind:?}");
+            let mut wire = vec![label.len() as u8];
+            wire.extend_from_slice(&label);
+            let expect = octet(&wire, Octets::Plain).map(|(octet, _)| octet);
+            for behind in [&[3, b'1', b'2', b'3'][..], &[0xff; 4], &[0; 4]] {
+                let buffer = [&wire[..], behind].concat();
+                let word = u32::from_le_bytes(buffer[..4].try_into().unwrap());
+                let (value, good) = octet_word(word);
+                assert_eq!(good.then_some(value), expect, "{label:?} {behind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_word_is_an_octet_label_or_none() {
+        let bytes: Vec<u8> =
+            (0x2e..=0x3b).chain([0, 1, 0x10, 0x19, 0x70, 0x79, 0xb1, 0xff]).collect();
+        let triples = bytes.iter().flat_map(|a| bytes.iter().map(move |b| (*a, *b)));
+        for (a, b) in triples {
+            for c in &bytes {
+                for len in [0, 1, 2, 3, 4, 5, 6, 7, 0x33, 0xff] {
+                    let wire = [len, a, b, *c];
+                    let expect = match len {
+                        1..=3 => octet(&wire[..=usize::from(len)], Octets::Plain).map(|(n, _)| n),
+                        _ => None,
+                    };
+                    let (value, good) = octet_word(u32::from_le_bytes(wire));
+                    assert_eq!(good.then_some(value), expect, "{wire:?}");
                 }
             }
         }

@@ -77,7 +77,7 @@ pub enum SnapshotError {
 /// How a snapshot begins.
 const MAGIC: &[u8; 8] = b"REPUTEZN";
 /// The format this program writes and reads.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Bytes before the checked part.
 const HEADER: usize = 32;
 /// Bytes of an entry of the table of sections.

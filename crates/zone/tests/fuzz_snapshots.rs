@@ -13,7 +13,7 @@ use mutation::{Mutation, mutate, time};
 use repute_dnsxl::Polarity;
 use repute_zone::format::{Input, ReadOptions, rbldnsd};
 use repute_zone::guard::{self, Guards};
-use repute_zone::{DatasetKind, Dialect, Hit, Relative, Zone, ZoneSpec, export, snapshot};
+use repute_zone::{DatasetKind, Dialect, Hit, Probe, Relative, Zone, ZoneSpec, export, snapshot};
 
 fn image(kind: DatasetKind, text: &str) -> Vec<u8> {
     let reader = Box::new(Cursor::new(text.as_bytes()));
@@ -72,9 +72,11 @@ fn ask_everything(zone: &Zone) {
             at += 1 + usize::from(wire[at]);
         }
         let name = Relative::new(wire, &labels);
-        for step in 0..3 {
-            let question = zone.question(name);
-            zone.probe(&question).prefetch(&question.address(), || name, step);
+        if let Some(mut probe) = zone.probe(name) {
+            for step in 0..Probe::STEPS {
+                probe.fetch(step);
+            }
+            probe.quick();
         }
         zone.visit(name, |hit| {
             if let Hit::Listing(listing) = hit {

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use repute_dnsxl::{Name, Polarity, relative_ipv4, relative_ipv6};
 use repute_zone::format::{Input, ReadOptions, rbldnsd};
-use repute_zone::{DatasetKind, Dialect, Existence, Hit, Relative, Zone, ZoneSpec, snapshot};
+use repute_zone::{
+    DatasetKind, Dialect, Existence, Hit, Probe, Quick, Relative, Zone, ZoneSpec, snapshot,
+};
 
 /// Builds a zone from the text of one file, and again by way of a snapshot.
 fn zones(kind: DatasetKind, text: &str) -> [Zone; 2] {
@@ -53,6 +55,21 @@ fn ask(zone: &Zone, wire: &[u8]) -> (BTreeSet<u8>, Existence) {
             codes.extend(listing.pairs(0, false).map(|pair| pair.code[3]));
         }
     });
+    // The short way, from a bare name and from one that lies in a longer buffer, says the same or nothing.
+    let buffer = [wire, b"\x07example\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff"].concat();
+    for name in [Relative::new(wire, &labels), Relative::in_buffer(&buffer, wire.len(), &labels)] {
+        let Some(mut probe) = zone.probe(name) else { continue };
+        for step in 0..Probe::STEPS {
+            probe.fetch(step);
+        }
+        match probe.quick() {
+            Quick::Listed(_, pair) => {
+                assert_eq!((&codes, found), (&[pair.code[3]].into(), Existence::Listed));
+            }
+            Quick::Nothing => assert_eq!((codes.len(), found), (0, Existence::Nothing)),
+            Quick::Unsure => {}
+        }
+    }
     (codes, found)
 }
 

@@ -20,7 +20,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::patch::Patch;
-use crate::prefetch::prefetch;
 use crate::rank::{SLACK, rank_u8, rank_u16};
 use crate::section::{U32s, U64s, read_u16, read_u32};
 
@@ -53,80 +52,6 @@ pub(crate) struct Block {
 }
 
 impl Ipv4Index {
-    /// The value that lists an address, or 0.
-    #[inline(always)]
-    pub(crate) fn find(&self, address: u32) -> u32 {
-        if let Some(patch) = &self.patch
-            && let Some(value) = patch.find(address)
-        {
-            return value;
-        }
-        self.find_base(address)
-    }
-
-    #[inline(always)]
-    fn find_base(&self, address: u32) -> u32 {
-        let x = address as u16;
-        match Slot::of(self.slot(address)) {
-            Slot::Whole { value } => value,
-            Slot::Small { count, at } => {
-                let rank = rank_u16(&self.arena, at, count, x);
-                // A rank of 0 reads a byte before the codes and throws it away: no branch.
-                let place = rank.saturating_sub(1);
-                let start = read_u16(&self.arena, at + place * 2);
-                let (value, shift) = self.meaning(at + count * 2, place);
-                let inside = rank != 0 && (u32::from(x ^ start) >> shift) == 0;
-                if inside { value } else { 0 }
-            }
-            Slot::Chunked { count, at } => {
-                let chunk = at + usize::from(x >> 8) * 2;
-                let first = read_u16(&self.arena, chunk);
-                let here = usize::from(read_u16(&self.arena, chunk + 2).wrapping_sub(first));
-                let (first, low) = (usize::from(first), x as u8);
-                let lows = at + CHUNK_OFFSETS + first;
-                let rank = rank_u8(&self.arena, lows, here, low);
-                let place = rank.saturating_sub(1);
-                let start = self.arena[lows + place];
-                let (value, shift) = self.meaning(at + CHUNK_OFFSETS + count, first + place);
-                let inside = rank != 0 && (u32::from(low ^ start) >> shift) == 0;
-                if inside { value } else { 0 }
-            }
-        }
-    }
-
-    /// Fetches the slot of an address: the first of two waits for memory.
-    #[inline(always)]
-    pub(crate) fn prefetch_slot(&self, address: u32) {
-        let page = self.pages.get((address >> 24) as usize) as usize;
-        prefetch(&self.slots.0, (page * 256 + (address >> 16 & 255) as usize) * 8);
-    }
-
-    /// Fetches what the slot points to: the second.
-    #[inline(always)]
-    pub(crate) fn prefetch_bucket(&self, address: u32) {
-        match Slot::of(self.slot(address)) {
-            Slot::Whole { .. } => {}
-            Slot::Small { at, .. } => {
-                prefetch(&self.arena, at);
-                prefetch(&self.arena, at + 64);
-            }
-            Slot::Chunked { at, .. } => {
-                prefetch(&self.arena, at + (address >> 8 & 255) as usize * 2);
-            }
-        }
-    }
-
-    /// Fetches the keys that a /24 offset points to: the third, for crowded /16s only.
-    #[inline(always)]
-    pub(crate) fn prefetch_keys(&self, address: u32) {
-        if let Slot::Chunked { at, count } = Slot::of(self.slot(address)) {
-            let first = read_u16(&self.arena, at + (address >> 8 & 255) as usize * 2) as usize;
-            prefetch(&self.arena, at + CHUNK_OFFSETS + first);
-            let codes = at + CHUNK_OFFSETS + count + first * usize::from(self.width);
-            prefetch(&self.arena, codes);
-        }
-    }
-
     /// Whether any address from `first` to `last` is listed; both ends of an aligned network.
     pub(crate) fn any_in(&self, first: u32, last: u32) -> bool {
         match &self.patch {
@@ -250,15 +175,20 @@ impl Ipv4Index {
             })
     }
 
-    #[inline(always)]
     fn slot(&self, address: u32) -> u64 {
+        self.slots.get(self.slot_place(address))
+    }
+
+    /// Where the slot of an address is.
+    #[inline(always)]
+    pub(crate) fn slot_place(&self, address: u32) -> usize {
         let page = self.pages.get((address >> 24) as usize) as usize;
-        self.slots.get(page * 256 + (address >> 16 & 255) as usize)
+        page * 256 + (address >> 16 & 255) as usize
     }
 
     /// Value and size of the block whose code is at a place.
     #[inline(always)]
-    fn meaning(&self, codes: usize, place: usize) -> (u32, u8) {
+    pub(crate) fn meaning(&self, codes: usize, place: usize) -> (u32, u8) {
         let meaning = self.book.get_or_zero(self.code(codes, place) as usize);
         (meaning >> 8, meaning as u8)
     }
@@ -275,15 +205,18 @@ impl Ipv4Index {
 
 /// A slot, decoded: `kind:2 | count:17 | place:45`.
 #[derive(Clone, Copy, Debug)]
-enum Slot {
+pub(crate) enum Slot {
+    /// One value for the whole /16; 0 if it is not listed.
     Whole { value: u32 },
+    /// So many starts and codes at a place of the arena.
     Small { count: usize, at: usize },
+    /// Offsets of each /24, so many lower bytes and codes.
     Chunked { count: usize, at: usize },
 }
 
 impl Slot {
     #[inline(always)]
-    fn of(raw: u64) -> Slot {
+    pub(crate) fn of(raw: u64) -> Slot {
         let (count, at) = ((raw >> 2 & 0x1_ffff) as usize, (raw >> 19) as usize);
         match raw & 3 {
             1 => Slot::Small { count, at },
@@ -470,7 +403,7 @@ pub(crate) fn max_code(width: u8) -> u32 {
 /// From this many blocks on, a /16 is divided by /24: measured, faster and no larger.
 const CHUNKED_FROM: usize = 128;
 /// Bytes of the offsets before the lower bytes of a chunked /16.
-const CHUNK_OFFSETS: usize = 257 * 2;
+pub(crate) const CHUNK_OFFSETS: usize = 257 * 2;
 /// Values whose codes are found by place.
 const DIRECT_VALUES: usize = 1 << 16;
 /// Block sizes an index can meet: 0..=64 bits (IPv6 uses the same codes).

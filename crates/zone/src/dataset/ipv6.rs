@@ -15,6 +15,7 @@ use bytes::Bytes;
 
 use crate::dataset::ipv4::{Codes, Ipv4Index, max_code};
 use crate::dataset::ipv4_entries::Ipv4Entries;
+use crate::dataset::ipv4_search::Ipv4Search;
 use crate::patch::Patch;
 use crate::prefetch::prefetch;
 use crate::rank::{SLACK, rank_u32, rank_u64};
@@ -40,20 +41,25 @@ pub(crate) struct Ipv6Index {
 }
 
 impl Ipv6Index {
+    /// Begins a look-up: names the slot of the top level.
+    #[inline(always)]
+    pub(crate) fn search(&self, address: u128) -> Ipv6Search<'_> {
+        Ipv6Search {
+            index: self,
+            top: self.top.search((address >> 96) as u32),
+            middle: (address >> 64) as u32,
+            low: address as u64,
+            found: 0,
+        }
+    }
+
     /// The value that lists an address, or 0.
     #[inline]
     pub(crate) fn find(&self, address: u128) -> u32 {
-        if let Some(patch) = &self.patch
-            && let Some(value) = patch.find(address)
-        {
-            return value;
-        }
-        let top = self.top.find((address >> 96) as u32);
-        if top & BUCKET == 0 {
-            return top;
-        }
-        let middle = self.find_middle(top & !BUCKET, (address >> 64) as u32);
-        if middle & BUCKET == 0 { middle } else { self.find_low(middle & !BUCKET, address as u64) }
+        let mut search = self.search(address);
+        search.read_slot();
+        search.read_top();
+        search.value()
     }
 
     #[inline(always)]
@@ -79,28 +85,6 @@ impl Ipv6Index {
         let (value, shift) = self.meaning(at + count * 8, place);
         let inside = rank != 0 && (x ^ start).checked_shr(u32::from(shift)).unwrap_or(0) == 0;
         if inside { value } else { 0 }
-    }
-
-    /// Fetches the slot of the top level: the first wait for memory.
-    #[inline(always)]
-    pub(crate) fn prefetch_slot(&self, address: u128) {
-        self.top.prefetch_slot((address >> 96) as u32);
-    }
-
-    /// Fetches what the slot points to: the second.
-    #[inline(always)]
-    pub(crate) fn prefetch_bucket(&self, address: u128) {
-        self.top.prefetch_bucket((address >> 96) as u32);
-    }
-
-    /// Fetches the first step of the search in the middle: the third.
-    #[inline(always)]
-    pub(crate) fn prefetch_keys(&self, address: u128) {
-        let top = self.top.find((address >> 96) as u32);
-        if top & BUCKET != 0 {
-            let (at, count) = self.bucket(top & !BUCKET);
-            prefetch(&self.arena, at + count / 2 * 4);
-        }
     }
 
     /// Whether any address from `first` to `last` is listed; both ends of an aligned network.
@@ -221,6 +205,59 @@ impl Ipv6Index {
         };
         let meaning = self.book.get_or_zero(code as usize);
         (meaning >> 8, meaning as u8)
+    }
+}
+
+/// A look-up in steps, as [`Ipv4Search`] is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ipv6Search<'z> {
+    index: &'z Ipv6Index,
+    top: Ipv4Search<'z>,
+    /// Bits 32 to 63 of the address.
+    middle: u32,
+    /// What the top level says, once it is read.
+    found: u32,
+    /// Bits 64 to 127.
+    low: u64,
+}
+
+impl Ipv6Search<'_> {
+    /// The second step: reads the slot of the top level and names what it points to.
+    #[inline(always)]
+    pub(crate) fn read_slot(&mut self) {
+        self.top.read_slot();
+    }
+
+    /// The third step: reads the top level and names where the search in the middle begins.
+    #[inline(always)]
+    pub(crate) fn read_top(&mut self) {
+        self.top.read_chunk();
+        self.found = self.top.value();
+        if self.found & BUCKET != 0 {
+            let (at, count) = self.index.bucket(self.found & !BUCKET);
+            prefetch(&self.index.arena, at + count / 2 * 4);
+        }
+    }
+
+    /// The last step: the value that lists the address, or 0.
+    #[inline(always)]
+    pub(crate) fn value(&self) -> u32 {
+        if let Some(patch) = &self.index.patch
+            && let Some(value) = patch.find(self.address())
+        {
+            return value;
+        }
+        if self.found & BUCKET == 0 {
+            return self.found;
+        }
+        let found = self.index.find_middle(self.found & !BUCKET, self.middle);
+        if found & BUCKET == 0 { found } else { self.index.find_low(found & !BUCKET, self.low) }
+    }
+
+    /// The address that is looked up.
+    pub(crate) fn address(&self) -> u128 {
+        let high = u128::from(self.top.address()) << 96 | u128::from(self.middle) << 64;
+        high | u128::from(self.low)
     }
 }
 

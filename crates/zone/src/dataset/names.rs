@@ -14,9 +14,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::prefetch::prefetch;
 use crate::relative::Relative;
-use crate::section::{U32s, U64s, read_u16, read_u32};
+use crate::section::{U32s, U64s, read_u16, read_u32, read_u64};
 use crate::value::{ValueBuilder, ValueId};
 
 /// The index.
@@ -81,13 +80,18 @@ impl NamesIndex {
     /// Looks a name up.
     #[inline]
     pub(crate) fn find(&self, name: Relative<'_>) -> NameFound {
-        if self.is_shallow() { self.find_in::<SHALLOW>(name) } else { self.find_in::<DEEP>(name) }
+        match self.search(name) {
+            Some(mut search) => {
+                search.read_slots();
+                search.found()
+            }
+            None => self.find_deep(name),
+        }
     }
 
-    #[inline(always)]
-    fn find_in<const N: usize>(&self, name: Relative<'_>) -> NameFound {
+    fn find_deep(&self, name: Relative<'_>) -> NameFound {
         let count = name.label_count();
-        let mut hashes = [0_u64; N];
+        let mut hashes = [0_u64; DEEP];
         let depth = self.hash_suffixes(name, &mut hashes);
         let patched = self.patch.is_some();
         let mut found = NameFound::default();
@@ -117,43 +121,6 @@ impl NamesIndex {
             }
         }
         found
-    }
-
-    /// Fetches the slots a look-up will read.
-    #[inline]
-    pub(crate) fn prefetch_slots(&self, name: Relative<'_>) {
-        if !self.is_shallow() {
-            return;
-        }
-        let count = name.label_count();
-        let mut hashes = [0_u64; SHALLOW];
-        let depth = self.hash_suffixes(name, &mut hashes);
-        for (labels, hash) in hashes.iter().enumerate().take(depth + 1) {
-            let wanted = if labels == count { self.depths } else { self.below_depths };
-            if wanted >> labels & 1 != 0 {
-                prefetch(&self.slots.0, self.place(*hash) * 8);
-            }
-        }
-    }
-
-    /// Fetches the records the slots point to.
-    #[inline]
-    pub(crate) fn prefetch_records(&self, name: Relative<'_>) {
-        if !self.is_shallow() {
-            return;
-        }
-        let count = name.label_count();
-        let mut hashes = [0_u64; SHALLOW];
-        let depth = self.hash_suffixes(name, &mut hashes);
-        for (labels, hash) in hashes.iter().enumerate().take(depth + 1) {
-            let wanted = if labels == count { self.depths } else { self.below_depths };
-            if wanted >> labels & 1 != 0 {
-                let slot = self.slots.get(self.place(*hash));
-                if slot as u32 == *hash as u32 && slot != 0 {
-                    prefetch(&self.arena, (slot >> 32) as usize - 1);
-                }
-            }
-        }
     }
 
     /// Walks all records in no order: name in wire form, record. Patches are not in it.
@@ -208,12 +175,17 @@ impl NamesIndex {
 
     /// Hashes all suffixes up to the deepest that can be in the list; returns its label count.
     #[inline(always)]
-    fn hash_suffixes<const N: usize>(&self, name: Relative<'_>, hashes: &mut [u64; N]) -> usize {
+    pub(crate) fn hash_suffixes<const N: usize>(
+        &self,
+        name: Relative<'_>,
+        hashes: &mut [u64; N],
+    ) -> usize {
         let count = name.label_count();
         let depth = count.min(self.deepest()).min(N - 1);
         hashes[0] = self.seed;
         for labels in 1..=depth {
-            hashes[labels] = hash_label(hashes[labels - 1], name.label(count - labels));
+            let (buffer, at) = name.label_at(count - labels);
+            hashes[labels] = hash_label(hashes[labels - 1], buffer, at);
         }
         depth
     }
@@ -229,13 +201,13 @@ impl NamesIndex {
 
     /// Whether few labels are in use, as in every real list: then few hashes are kept.
     #[inline(always)]
-    fn is_shallow(&self) -> bool {
+    pub(crate) fn is_shallow(&self) -> bool {
         self.deepest() < SHALLOW
     }
 
     /// The record of a name with its hash.
     #[inline(always)]
-    fn record(&self, name: &[u8], hash: u64) -> Record {
+    pub(crate) fn record(&self, name: &[u8], hash: u64) -> Record {
         if let Some(patch) = &self.patch
             && let Some(record) = patch.get(name)
         {
@@ -243,7 +215,8 @@ impl NamesIndex {
         }
         let mut place = self.place(hash);
         let slots = self.slots.len();
-        for _ in 0..slots {
+        // No record lies farther, and an image that claims so must not make each query scan it.
+        for _ in 0..=LONGEST_PROBE {
             let slot = self.slots.get(place);
             if slot == 0 {
                 break;
@@ -260,7 +233,7 @@ impl NamesIndex {
     }
 
     #[inline(always)]
-    fn place(&self, hash: u64) -> usize {
+    pub(crate) fn place(&self, hash: u64) -> usize {
         place(hash, self.slots.len())
     }
 
@@ -553,24 +526,25 @@ pub(crate) fn hash_name(seed: u64, name: &[u8]) -> u64 {
         count += 1;
         at += 1 + usize::from(name[at]);
     }
-    labels[..count].iter().rev().fold(seed, |hash, &at| {
-        let at = usize::from(at);
-        hash_label(hash, &name[at + 1..at + 1 + usize::from(name[at])])
-    })
+    labels[..count].iter().rev().fold(seed, |hash, &at| hash_label(hash, name, usize::from(at)))
 }
 
-/// Continues a hash with a label.
+/// Continues a hash with the label whose length byte is at a place of the buffer.
 #[inline(always)]
-fn hash_label(hash: u64, label: &[u8]) -> u64 {
-    let mut hash = hash ^ (label.len() as u64) << 56;
-    let (words, rest) = label.as_chunks::<8>();
-    for word in words {
-        hash = fold(hash ^ u64::from_le_bytes(*word), WORD_KEY);
+fn hash_label(hash: u64, buffer: &[u8], at: usize) -> u64 {
+    let len = usize::from(buffer[at]);
+    let mut hash = hash ^ (len as u64) << 56;
+    let (mut at, mut left) = (at + 1, len);
+    while left > 8 {
+        hash = fold(hash ^ read_u64(buffer, at), WORD_KEY);
+        at += 8;
+        left -= 8;
     }
-    let mut last = 0_u64;
-    for &byte in rest {
-        last = last << 8 | u64::from(byte);
-    }
+    // What is behind the label in its last word is cut off.
+    let last = match buffer.get(at..at + 8) {
+        Some(_) => read_u64(buffer, at) & (u64::MAX >> ((8_usize.wrapping_sub(left) * 8) & 63)),
+        None => buffer[at..at + left].iter().rev().fold(0, |word, &b| word << 8 | u64::from(b)),
+    };
     fold(hash ^ last, LABEL_KEY)
 }
 
@@ -601,7 +575,7 @@ pub(crate) fn label_count(mut name: &[u8]) -> usize {
 /// Most labels of a name of 255 bytes.
 const MAX_LABELS: usize = 127;
 /// Hashes kept where records have few labels.
-const SHALLOW: usize = 8;
+pub(crate) const SHALLOW: usize = 8;
 /// Hashes kept otherwise.
 const DEEP: usize = MAX_LABELS + 1;
 /// Farthest a record may lie from where its search begins: at a load of 0.8 seven sigma.

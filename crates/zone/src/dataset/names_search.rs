@@ -1,0 +1,106 @@
+//! A look-up in the index of names, in steps, as [`super::ipv4_search`] has one for addresses.
+//!
+//! All suffixes are hashed once. The slots of those that may have a record are named first and read
+//! together; what is free there needs no second look.
+
+use crate::dataset::names::{NameFound, NamesIndex, Record, SHALLOW, Say};
+use crate::prefetch::prefetch;
+use crate::relative::Relative;
+
+/// A look-up that has begun.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NameSearch<'z, 'q> {
+    index: &'z NamesIndex,
+    name: Relative<'q>,
+    /// Bit `n`: the last `n` labels may have a record that matters.
+    wanted: u32,
+    /// Hash of the last `n` labels.
+    hashes: [u64; SHALLOW],
+}
+
+impl NamesIndex {
+    /// Begins a look-up: hashes the suffixes and names their slots. Nothing for lists whose records have
+    /// many labels, or that were changed since they were built: for those there is [`Self::find`].
+    #[inline(always)]
+    pub(crate) fn search<'z, 'q>(&'z self, name: Relative<'q>) -> Option<NameSearch<'z, 'q>> {
+        if !self.is_shallow() {
+            return None;
+        }
+        let mut hashes = [0; SHALLOW];
+        self.hash_suffixes(name, &mut hashes);
+        let count = name.label_count().min(31) as u32;
+        // Shallow: all bits that are set are below SHALLOW.
+        let (exact, below) = (self.depths as u32, self.below_depths as u32);
+        let wanted = exact & (1 << count) | below & ((1 << count) - 1) & !1;
+        for labels in bits(wanted) {
+            prefetch(&self.slots.0, self.place(hashes[labels]) * 8);
+        }
+        Some(NameSearch { index: self, name, wanted, hashes })
+    }
+}
+
+impl NameSearch<'_, '_> {
+    /// The second step: reads the slots and names the records they point to.
+    #[inline(always)]
+    pub(crate) fn read_slots(&mut self) {
+        for labels in bits(self.wanted) {
+            let hash = self.hashes[labels];
+            let slot = self.index.slots.get(self.index.place(hash));
+            if slot == 0 {
+                self.wanted &= !(1 << labels);
+            } else if slot as u32 == hash as u32 {
+                prefetch(&self.index.arena, (slot >> 32) as usize - 1);
+            }
+        }
+    }
+
+    /// The last step: what the list says of the name.
+    #[inline(always)]
+    pub(crate) fn found(&self) -> NameFound {
+        let count = self.name.label_count();
+        let mut found = NameFound::default();
+        let mut excluded = false;
+        let mut wanted = self.wanted;
+        while wanted != 0 {
+            // The longest suffix decides.
+            let labels = 31 - wanted.leading_zeros() as usize;
+            wanted &= !(1 << labels);
+            let record = self.record(labels);
+            if labels == count {
+                found.parent = record.parent;
+                found.labels = count as u8;
+                match record.exact {
+                    Say::Listed(value) => return NameFound { value, ..found },
+                    Say::Excluded if record.below != Say::Nothing => return found,
+                    Say::Excluded => excluded = true,
+                    Say::Nothing => {}
+                }
+                continue;
+            }
+            match record.below {
+                // Only the name itself is excluded: those below it are listed, so it exists.
+                Say::Listed(_) if excluded => return NameFound { parent: true, ..found },
+                Say::Listed(value) => return NameFound { value, labels: labels as u8, ..found },
+                Say::Excluded => return found,
+                Say::Nothing => {}
+            }
+        }
+        found
+    }
+
+    /// The record of the last labels.
+    #[inline(always)]
+    fn record(&self, labels: usize) -> Record {
+        self.index.record(self.name.suffix(labels), self.hashes[labels & (SHALLOW - 1)])
+    }
+}
+
+/// The places of the bits of a mask, all below [`SHALLOW`].
+#[inline(always)]
+fn bits(mut mask: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = mask.trailing_zeros() as usize;
+        mask &= mask.wrapping_sub(1);
+        (place < SHALLOW).then_some(place)
+    })
+}
