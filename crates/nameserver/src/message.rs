@@ -79,23 +79,24 @@ impl Default for Query {
 
 impl Query {
     /// Reads a packet.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn read(&mut self, packet: &[u8]) -> Result<(), Unreadable> {
-        let Some(&header) = packet.first_chunk::<HEADER>() else { return Err(Unreadable::Drop) };
-        let (id_flags_question, others) = header.split_at(6);
-        let unusual = [0, 0, id_flags_question[2] & (QR | OPCODE), 0, 0, id_flags_question[5] ^ 1];
-        if unusual != [0; 6] || id_flags_question[4] != 0 {
+        let Some(header) = packet.first_chunk::<HEADER>() else { return Err(Unreadable::Drop) };
+        // Flags and all counts but the last, as one number.
+        let start =
+            u64::from_le_bytes(*header[2..].first_chunk().expect("the header has 12 bytes"));
+        if start & !UNJUDGED != ONE_QUESTION {
             return self.read_unusual(packet);
         }
         self.edns = None;
         let Some(end) = self.read_question(packet) else {
             return Err(Unreadable::Malformed(None));
         };
-        match others {
+        match [packet[10], packet[11]] {
             // Bytes behind the message are not ours to judge; rbldnsd ignores them as well.
-            [0, 0, 0, 0, 0, 0] => return Ok(()),
+            [0, 0] => return Ok(()),
             // Nearly every query ends with an OPT record without options and nothing else.
-            [0, 0, 0, 0, 0, 1] if packet.len() == end + PLAIN_OPT => {
+            [0, 1] if packet.len() == end + PLAIN_OPT => {
                 if let Some(opt) = packet[end..].first_chunk::<PLAIN_OPT>()
                     && opt[..3] == [0, 0, OPT as u8]
                     && opt[9..] == [0, 0]
@@ -109,7 +110,7 @@ impl Query {
         self.read_records(packet, end).ok_or(Unreadable::Malformed(Some(end as u16)))
     }
 
-    /// Reads a packet that is no query with one question.
+    /// Reads a packet that is no query with one question, or has records before the additional ones.
     #[cold]
     fn read_unusual(&mut self, packet: &[u8]) -> Result<(), Unreadable> {
         if packet[2] & QR != 0 {
@@ -121,7 +122,8 @@ impl Query {
         if packet[2] & OPCODE != 0 {
             return Err(Unreadable::Opcode(question.map(|end| end as u16)));
         }
-        Err(Unreadable::Malformed(None))
+        let Some(end) = question else { return Err(Unreadable::Malformed(None)) };
+        self.read_records(packet, end).ok_or(Unreadable::Malformed(Some(end as u16)))
     }
 
     /// Where the question ends.
@@ -246,6 +248,10 @@ fn has_option(mut data: &[u8], code: u16) -> Option<bool> {
     Some(found)
 }
 
+/// Flags and counts of a query with one question and no records but additional ones, as a number.
+const ONE_QUESTION: u64 = 1 << 24;
+/// Of the flags those that are not looked at there: all but QR and the opcode.
+const UNJUDGED: u64 = 0xff00 | !(QR | OPCODE) as u64;
 /// Length of a message's header.
 pub(crate) const HEADER: usize = 12;
 /// Query or response.
@@ -274,8 +280,8 @@ const MAX_LABELS: usize = 127;
 const LANE: usize = 16;
 /// Room for the labels of a name.
 const LABELS: usize = MAX_LABELS + 1;
-/// Room for a name in whole lanes, and so that a word can be read at each of its places.
-pub(crate) const NAME: usize = (MAX_NAME + 1) / LANE * LANE + LANE;
+/// Room for a name in whole lanes, and so that three words can be read at each of its places.
+pub(crate) const NAME: usize = (MAX_NAME + 1) / LANE * LANE + 2 * LANE;
 /// Every second byte: where labels of one byte have their length.
 const LENGTHS: u128 = 0x00ff_00ff_00ff_00ff_00ff_00ff_00ff_00ff;
 /// Lengths of one.

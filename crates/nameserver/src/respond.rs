@@ -9,7 +9,7 @@
 use std::net::IpAddr;
 
 use arrayvec::ArrayVec;
-use repute_zone::{Probe, Relative};
+use repute_zone::{Hashes, Probe, Relative};
 
 use crate::message::{HEADER, Query, Unreadable};
 use crate::zones::{Served, ZoneIndex, ZoneState, Zones};
@@ -111,14 +111,14 @@ impl AsRef<[u8]> for ReplyBuffer {
 
 /// Room for the queries of a batch; kept by a worker, so that it is written and never cleared.
 #[derive(Debug)]
-pub struct Queries(Box<[Query]>);
+pub struct Queries(Box<[(Query, Hashes)]>);
 
 /// Most queries of a batch.
 pub const BATCH: usize = 64;
 
 impl Default for Queries {
     fn default() -> Self {
-        Queries((0..BATCH).map(|_| Query::default()).collect())
+        Queries((0..BATCH).map(|_| Default::default()).collect())
     }
 }
 
@@ -131,12 +131,15 @@ pub fn respond(
     zones: &Zones,
     reply: &mut [u8],
 ) -> Outcome {
-    let mut query = Query::default();
+    let (mut query, mut hashes) = Default::default();
     let mut asked = Asked::read(packet, &mut query, zones);
+    asked.begin(&mut hashes, zones);
     for step in 0..Probe::STEPS {
         asked.fetch(step);
     }
-    asked.answer(client, now, zones, reply)
+    let mut outcome = Outcome::Drop;
+    asked.answer(client, now, zones, reply, &mut outcome);
+    outcome
 }
 
 /// Answers up to [`BATCH`] queries; `replies` and `outcomes` belong to them in order.
@@ -148,11 +151,13 @@ pub fn respond_batch<B: AsMut<[u8]>>(
     replies: &mut [B],
     outcomes: &mut [Outcome],
 ) {
-    let mut asked: ArrayVec<Asked<'_>, BATCH> = requests
-        .iter()
-        .zip(&mut batch.0)
-        .map(|(request, query)| Asked::read(request.bytes, query, zones))
-        .collect();
+    let mut asked = ArrayVec::<Asked<'_>, BATCH>::new();
+    for (request, (query, hashes)) in requests.iter().zip(&mut batch.0) {
+        asked.push(Asked::read(request.bytes, query, zones));
+        if let Some(asked) = asked.last_mut() {
+            asked.begin(hashes, zones);
+        }
+    }
     for step in 0..Probe::STEPS {
         for asked in &mut asked {
             asked.fetch(step);
@@ -160,7 +165,7 @@ pub fn respond_batch<B: AsMut<[u8]>>(
     }
     let places = requests.iter().zip(replies).zip(outcomes);
     for (asked, ((request, reply), outcome)) in asked.iter().zip(places) {
-        *outcome = asked.answer(&request.client, now, zones, reply.as_mut());
+        asked.answer(&request.client, now, zones, reply.as_mut(), outcome);
     }
 }
 
@@ -169,27 +174,31 @@ struct Asked<'a> {
     packet: &'a [u8],
     query: &'a Query,
     readable: Result<(), Unreadable>,
-    /// The zone of the question, and the labels of its apex.
-    zone: Option<(&'a Served, usize)>,
+    /// The zone of the question.
+    zone: Option<&'a Served>,
     /// The short way to its answer.
     probe: Option<Probe<'a, 'a>>,
 }
 
 impl<'a> Asked<'a> {
-    /// Reads a packet and finds where its question leads.
+    /// Reads a packet and finds its zone.
     #[inline(always)]
     fn read(packet: &'a [u8], query: &'a mut Query, zones: &'a Zones) -> Asked<'a> {
         let readable = query.read(packet);
         let query: &'a Query = query;
         let zone = if readable.is_ok() { zones.find(query) } else { None };
-        let mut asked = Asked { packet, query, readable, zone, probe: None };
-        if let Some((served, depth)) = zone
+        Asked { packet, query, readable, zone, probe: None }
+    }
+
+    /// Begins the short way to its answer, if there is one.
+    #[inline(always)]
+    fn begin(&mut self, hashes: &'a mut Hashes, zones: &Zones) {
+        if let Some(served) = self.zone
             && let ZoneState::Serving(zone) = &served.state
-            && asked.is_plain(served, zones)
+            && self.is_plain(served, zones)
         {
-            asked.probe = zone.probe(query.relative(depth));
+            zone.probe(self.query.relative(served.depth), hashes, &mut self.probe);
         }
-        asked
     }
 
     /// Fetches memory that its answer needs: one step of the [`Probe`].
@@ -200,11 +209,18 @@ impl<'a> Asked<'a> {
         }
     }
 
+    /// Writes the answer, and into `outcome` what it is.
     #[inline(always)]
-    fn answer(&self, client: &Client, now: u32, zones: &Zones, reply: &mut [u8]) -> Outcome {
-        match self.plain_answer(client, zones, reply) {
-            Some(plain) => Outcome::Reply(plain),
-            None => self.general_answer(client, now, zones, reply),
+    fn answer(
+        &self,
+        client: &Client,
+        now: u32,
+        zones: &Zones,
+        reply: &mut [u8],
+        outcome: &mut Outcome,
+    ) {
+        if self.plain_answer(client, zones, reply, outcome).is_none() {
+            *outcome = self.general_answer(client, now, zones, reply);
         }
     }
 }

@@ -1,27 +1,46 @@
 //! What a listing names, as people write it: for the `$` in a text.
 
-/// Writes an IPv4 address; returns the length.
+/// Writes an IPv4 address; returns the length. There must be room for the longest.
 #[inline]
 pub(crate) fn write_ipv4(address: u32, out: &mut [u8]) -> usize {
+    let out = out.first_chunk_mut::<LONGEST_IPV4>().expect("a text has room for an address");
     let mut at = 0;
-    for (i, octet) in address.to_be_bytes().into_iter().enumerate() {
-        if i > 0 {
-            out[at] = b'.';
-            at += 1;
-        }
-        if octet >= 100 {
-            out[at] = b'0' + octet / 100;
-            at += 1;
-        }
-        if octet >= 10 {
-            out[at] = b'0' + octet / 10 % 10;
-            at += 1;
-        }
-        out[at] = b'0' + octet % 10;
-        at += 1;
+    for octet in address.to_be_bytes() {
+        let (digits, len) = OCTETS[usize::from(octet)];
+        // Digits that the octet lacks, and the dot behind it, are overwritten by the next one.
+        out[at & 15..][..4].copy_from_slice(&digits);
+        at += usize::from(len);
     }
-    at
+    // The last dot is not part of it.
+    at - 1
 }
+
+/// Room for four octets, each with a dot, written four bytes at a time.
+const LONGEST_IPV4: usize = 20;
+
+/// Each octet in decimal and a dot behind it, and their length.
+static OCTETS: [([u8; 4], u8); 256] = {
+    let mut table = [([b'.'; 4], 0); 256];
+    let mut octet = 0;
+    while octet < 256 {
+        let digits = [octet / 100, octet / 10 % 10, octet % 10];
+        let skip = if octet < 10 {
+            2
+        } else if octet < 100 {
+            1
+        } else {
+            0
+        };
+        let mut i = skip;
+        while i < 3 {
+            table[octet].0[i - skip] = b'0' + digits[i] as u8;
+            i += 1;
+        }
+        table[octet].1 = 4 - skip as u8;
+        octet += 1;
+    }
+    table
+};
 
 /// Writes an IPv6 address as RFC 5952 wants it, but never with an IPv4 address at its end, as
 /// rbldnsd does; returns the length.

@@ -365,10 +365,12 @@ impl Head<'_> {
         let head = [flags, rcode, 0, 1, 0, answers, 0, authority, 0, additional];
         *out[2..].first_chunk_mut()? = head;
         let Some(edns) = self.edns else { return Some(at as u16) };
-        let [high, low] = self.size.to_be_bytes();
-        let dnssec_ok = u8::from(edns.dnssec_ok) << 7;
-        let opt = [0, 0, OPT as u8, high, low, 0, 0, dnssec_ok, 0, 0, 0];
-        *out.get_mut(at..)?.first_chunk_mut::<OPT_LEN>()? = opt;
+        // As a number: the root, the type in bytes 1 and 2, our size behind it, DO on top of byte 7.
+        let size = u64::from(self.size.swap_bytes());
+        let opt = u64::from(OPT) << 16 | size << 24 | u64::from(edns.dnssec_ok) << 63;
+        let (start, rest) = out.get_mut(at..at + OPT_LEN)?.split_first_chunk_mut()?;
+        *start = opt.to_le_bytes();
+        *rest.first_chunk_mut()? = [0; OPT_LEN - 8];
         Some((at + OPT_LEN) as u16)
     }
 }

@@ -83,7 +83,7 @@ pub(crate) struct Served {
     pub(crate) index: ZoneIndex,
     pub(crate) apex: Name,
     /// The apex, to be compared.
-    words: Words,
+    words: Option<Words>,
     /// Labels of the apex.
     pub(crate) depth: usize,
     pub(crate) state: ZoneState,
@@ -183,32 +183,30 @@ impl Zones {
         self.by_apex.get(apex.as_wire()).map(|&place| &self.served[place].state)
     }
 
-    /// The closest zone around the name of a query, and the number of labels of its apex.
+    /// The closest zone around the name of a query.
     #[inline(always)]
-    pub(crate) fn find(&self, query: &Query) -> Option<(&Served, usize)> {
+    pub(crate) fn find(&self, query: &Query) -> Option<&Served> {
         let labels = &query.labels[..query.label_count];
         match &self.served[..] {
             [only] => {
-                let at = query.name_len.checked_sub(only.apex.as_wire().len())?;
-                // The same bytes at the end of a name can be the end of a label.
-                let depth = only.depth;
-                let is_below = labels.len() >= depth
-                    && labels
-                        .get(labels.len() - depth)
-                        .is_none_or(|label| usize::from(*label) == at)
-                    && only.words.end(&query.name, at);
-                is_below.then_some((only, depth))
+                let above = labels.len().checked_sub(only.depth)?;
+                let at = labels.get(above).map_or(query.name_len - 1, |at| usize::from(*at));
+                let is_below = match &only.words {
+                    Some(words) => words.are_at(&query.name, at as u8),
+                    None => query.name[at..query.name_len] == *only.apex.as_wire(),
+                };
+                is_below.then_some(only)
             }
             _ => self.closest(&query.name[..query.name_len], labels),
         }
     }
 
-    /// The closest zone around a name in lower-case wire form, and the number of labels of its apex.
-    fn closest(&self, name: &[u8], labels: &[u8]) -> Option<(&Served, usize)> {
+    /// The closest zone around a name in lower-case wire form.
+    fn closest(&self, name: &[u8], labels: &[u8]) -> Option<&Served> {
         self.depths.iter().find_map(|&depth| {
             let depth = usize::from(depth);
             let place = self.by_apex.get(suffix(name, labels, depth)?)?;
-            Some((&self.served[*place], depth))
+            Some(&self.served[*place])
         })
     }
 
@@ -247,9 +245,9 @@ impl Zones {
     fn addresses_of(&self, name: &Name) -> Vec<(Name, u32, [u8; 4])> {
         let wire = name.as_wire();
         let labels = label_offsets(wire);
-        let Some((served, depth)) = self.closest(wire, &labels) else { return Vec::new() };
+        let Some(served) = self.closest(wire, &labels) else { return Vec::new() };
         let ZoneState::Serving(zone) = &served.state else { return Vec::new() };
-        let keep = labels.len() - depth;
+        let keep = labels.len() - served.depth;
         let end = labels.get(keep).map_or(wire.len() - 1, |at| usize::from(*at));
         let relative = Relative::new(&wire[..end], &labels[..keep]);
         let mut addresses: Vec<(u32, [u8; 4])> = Vec::new();
@@ -332,31 +330,35 @@ fn suffix<'n>(name: &'n [u8], labels: &[u8], count: usize) -> Option<&'n [u8]> {
 }
 
 /// A name as words, each with a mask of the bytes that count: compared in a few instructions.
-#[derive(Clone, Debug)]
-pub(crate) struct Words(Box<[(u64, u64)]>);
+#[derive(Clone, Copy, Debug)]
+struct Words([(u64, u64); WORDS]);
 
 impl Words {
-    fn of(name: &Name) -> Words {
-        let words = name.as_wire().chunks(8).map(|bytes| {
-            let (mut word, mut mask) = ([0; 8], [0; 8]);
-            word[..bytes.len()].copy_from_slice(bytes);
-            mask[..bytes.len()].fill(0xff);
-            (u64::from_le_bytes(word), u64::from_le_bytes(mask))
-        });
-        Words(words.collect())
+    /// Nothing if it is too long for that.
+    fn of(name: &Name) -> Option<Words> {
+        let wire = name.as_wire();
+        (wire.len() <= WORDS * 8).then(|| {
+            Words(std::array::from_fn(|i| {
+                let bytes = wire.get(i * 8..).unwrap_or(&[]);
+                let bytes = &bytes[..bytes.len().min(8)];
+                let (mut word, mut mask) = ([0; 8], [0; 8]);
+                word[..bytes.len()].copy_from_slice(bytes);
+                mask[..bytes.len()].fill(0xff);
+                (u64::from_le_bytes(word), u64::from_le_bytes(mask))
+            }))
+        })
     }
 
-    /// Whether a name ends with these bytes, which begin at a place. Its buffer goes on behind it.
+    /// Whether the bytes from a place on are these. The buffer goes on behind its name.
     #[inline(always)]
-    fn end(&self, buffer: &[u8; NAME], at: usize) -> bool {
-        let Some((name, _)) = buffer.get(at..).map(|name| name.as_chunks::<8>()) else {
-            return false;
-        };
-        let differences = name
-            .iter()
-            .zip(&self.0)
-            .map(|(name, (word, mask))| (u64::from_le_bytes(*name) ^ word) & mask);
-        differences.fold(0, |all, bits| all | bits) == 0
+    fn are_at(&self, buffer: &[u8; NAME], at: u8) -> bool {
+        let mut differences = 0;
+        for (i, (word, mask)) in self.0.into_iter().enumerate() {
+            let bytes = &buffer[usize::from(at) + i * 8..usize::from(at) + i * 8 + 8];
+            let own = u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
+            differences |= (own ^ word) & mask;
+        }
+        differences == 0
     }
 }
 
@@ -412,6 +414,8 @@ impl std::hash::Hasher for ApexHasher {
     }
 }
 
+/// Words of an apex that is compared in a few instructions.
+const WORDS: usize = 3;
 /// Longest SOA that fits into every answer beside a question: 512 bytes less the largest of those.
 const PLAIN_SOA: usize = 200;
 /// The A record type.

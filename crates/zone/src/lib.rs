@@ -26,6 +26,7 @@ mod zone;
 pub use dataset::acl::Action;
 pub use dataset::generic::Record;
 pub use dataset::names::Extent;
+pub use dataset::names_search::Hashes;
 pub use dataset::{Dataset, DatasetKind, Header, Soa, UnknownKind};
 pub use fault::{Fault, Faults, LONGEST_LINE, Problem};
 pub use relative::{Octets, Relative};

@@ -4,6 +4,8 @@
 //! labels can mean several things at once: `1.0.0.2` is the address 2.0.0.1, the nibbles of 2001::/16
 //! and a domain name. Each data set takes the meaning it knows.
 
+use crate::section::read_u32;
+
 /// A name below an apex: lower-case wire form without the apex, and where its labels begin.
 #[derive(Clone, Copy, Debug)]
 pub struct Relative<'q> {
@@ -53,10 +55,10 @@ impl<'q> Relative<'q> {
         }
     }
 
-    /// The buffer, and where in it a label's length byte is; labels count from the left.
+    /// The buffer, and where in it the length byte of each label is.
     #[inline(always)]
-    pub(crate) fn label_at(self, index: usize) -> (&'q [u8], usize) {
-        (self.buffer, usize::from(self.labels[index]))
+    pub(crate) fn labels(self) -> (&'q [u8], &'q [u8]) {
+        (self.buffer, self.labels)
     }
 
     /// A label without its length byte, from the left.
@@ -86,8 +88,7 @@ impl<'q> Relative<'q> {
         let (mut address, mut good) = (0_u32, self.len <= LONGEST_IPV4);
         for (place, &at) in labels.iter().enumerate() {
             let at = usize::from(at) & (LONGEST_IPV4 - 1);
-            let [a, b, c, d] = [buffer[at], buffer[at + 1], buffer[at + 2], buffer[at + 3]];
-            let (octet, is_good) = octet_word(u32::from_le_bytes([a, b, c, d]));
+            let (octet, is_good) = octet_word(read_u32(buffer, at));
             address |= octet << (8 * place);
             good &= is_good;
         }
@@ -132,23 +133,23 @@ impl<'q> Relative<'q> {
         if self.len != 64 || self.labels.len() != 32 {
             return None;
         }
-        let (groups, _) = self.wire().as_chunks::<8>();
-        let (mut address, mut good) = (0_u128, true);
-        // Four labels at once: length and digit by turns, the lowest nibble first.
-        for (place, group) in groups.iter().enumerate() {
-            let word = u64::from_le_bytes(*group);
-            let digits = word >> 8 & LANES;
-            let nibbles = (digits & (LANES / 255 * 15)) + (digits >> 6 & (LANES / 255)) * 9;
-            // Written again, the nibbles must give the digits: 0-9, or a-f above 9.
-            let letters = (nibbles + LANES / 255 * 6) >> 4 & (LANES / 255);
-            let again = nibbles + LANES / 255 * 0x30 + letters * 0x27;
-            let in_range = nibbles & !(LANES / 255 * 15) == 0;
-            good &= word & LANES == LANES / 255 && again == digits && in_range;
-            let pairs = (nibbles | nibbles >> 12) & 0x0000_00ff_0000_00ff;
-            let group = (pairs | pairs >> 24) & 0xffff;
-            address |= u128::from(group) << (16 * place);
+        let (labels, _) = self.wire().as_chunks::<16>();
+        let (mut octets, mut wrong) = ([0; 16], 0);
+        // Eight labels at once: length and digit by turns, the lowest nibble first.
+        for (octets, labels) in octets.chunks_exact_mut(4).zip(labels) {
+            let (labels, _) = labels.as_chunks::<2>();
+            let labels: [u16; 8] = std::array::from_fn(|i| u16::from_le_bytes(labels[i]));
+            let nibbles = labels.map(|label| (label >> 8 & 15) + (label >> 14) * 9);
+            // Written again, the nibbles must give the labels, 0-9 or a-f above 9, and be none above 15.
+            for (label, nibble) in labels.into_iter().zip(nibbles) {
+                let letter = if nibble > 9 { 0x27 } else { 0 };
+                wrong |= (nibble + 0x30 + letter) << 8 ^ 1 ^ label | nibble >> 4;
+            }
+            for (i, octet) in octets.iter_mut().enumerate() {
+                *octet = (nibbles[2 * i] | nibbles[2 * i + 1] << 4) as u8;
+            }
         }
-        good.then_some(address)
+        (wrong == 0).then(|| u128::from_le_bytes(octets))
     }
 
     /// The network that 1 to 31 nibble labels spell, as first and last address.
@@ -233,9 +234,6 @@ static OCTETS: [u32; 256] = {
     }
     table
 };
-
-/// Every second byte of a word.
-const LANES: u64 = 0x00ff_00ff_00ff_00ff;
 
 /// Value of each hexadecimal digit in lower case; 16 and more for what is none.
 static NIBBLES: [u8; 256] = {

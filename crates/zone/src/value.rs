@@ -367,7 +367,7 @@ impl Values {
                 }
             };
             let n = piece.len().min(limit - written);
-            out[written..written + n].copy_from_slice(&piece[..n]);
+            copy(&piece[..n], &mut out[written..written + n]);
             written += n;
         }
         written
@@ -454,6 +454,21 @@ impl Values {
             Some(added) if (id.0 - self.first.value) as usize + 1 >= self.starts.len() => added,
             _ => self,
         }
+    }
+}
+
+/// Copies bytes of which there are a few dozen, without a call: whole lanes, and a last one that may
+/// overlap them. Both are of one length.
+#[inline(always)]
+pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
+    let (lanes, _) = from.as_chunks::<16>();
+    let (places, _) = to.as_chunks_mut::<16>();
+    for (place, lane) in places.iter_mut().zip(lanes) {
+        *place = *lane;
+    }
+    match (to.last_chunk_mut::<16>(), from.last_chunk::<16>()) {
+        (Some(place), Some(lane)) => *place = *lane,
+        _ => to.copy_from_slice(from),
     }
 }
 

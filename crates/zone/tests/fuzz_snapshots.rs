@@ -13,7 +13,9 @@ use mutation::{Mutation, mutate, time};
 use repute_dnsxl::Polarity;
 use repute_zone::format::{Input, ReadOptions, rbldnsd};
 use repute_zone::guard::{self, Guards};
-use repute_zone::{DatasetKind, Dialect, Hit, Probe, Relative, Zone, ZoneSpec, export, snapshot};
+use repute_zone::{
+    DatasetKind, Dialect, Hashes, Hit, Probe, Relative, Zone, ZoneSpec, export, snapshot,
+};
 
 fn image(kind: DatasetKind, text: &str) -> Vec<u8> {
     let reader = Box::new(Cursor::new(text.as_bytes()));
@@ -72,11 +74,13 @@ fn ask_everything(zone: &Zone) {
             at += 1 + usize::from(wire[at]);
         }
         let name = Relative::new(wire, &labels);
-        if let Some(mut probe) = zone.probe(name) {
+        let (mut hashes, mut probe) = (Hashes::default(), None);
+        zone.probe(name, &mut hashes, &mut probe);
+        if let Some(mut probe) = probe {
             for step in 0..Probe::STEPS {
                 probe.fetch(step);
             }
-            probe.quick();
+            probe.quick(|| name);
         }
         zone.visit(name, |hit| {
             if let Hit::Listing(listing) = hit {

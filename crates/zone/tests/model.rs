@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use repute_dnsxl::{Name, Polarity, relative_ipv4, relative_ipv6};
 use repute_zone::format::{Input, ReadOptions, rbldnsd};
 use repute_zone::{
-    DatasetKind, Dialect, Existence, Hit, Probe, Quick, Relative, Zone, ZoneSpec, snapshot,
+    DatasetKind, Dialect, Existence, Hashes, Hit, Probe, Quick, Relative, Zone, ZoneSpec, snapshot,
 };
 
 /// Builds a zone from the text of one file, and again by way of a snapshot.
@@ -58,11 +58,13 @@ fn ask(zone: &Zone, wire: &[u8]) -> (BTreeSet<u8>, Existence) {
     // The short way, from a bare name and from one that lies in a longer buffer, says the same or nothing.
     let buffer = [wire, b"\x07example\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff"].concat();
     for name in [Relative::new(wire, &labels), Relative::in_buffer(&buffer, wire.len(), &labels)] {
-        let Some(mut probe) = zone.probe(name) else { continue };
+        let (mut hashes, mut probe) = (Hashes::default(), None);
+        zone.probe(name, &mut hashes, &mut probe);
+        let Some(mut probe) = probe else { continue };
         for step in 0..Probe::STEPS {
             probe.fetch(step);
         }
-        match probe.quick() {
+        match probe.quick(|| name) {
             Quick::Listed(_, pair) => {
                 assert_eq!((&codes, found), (&[pair.code[3]].into(), Existence::Listed));
             }

@@ -92,11 +92,11 @@ impl Asked<'_> {
             128..=255 => return out.finish(reply, NOTIMP, query, zones, None),
             _ => {}
         }
-        let Some((served, depth)) = zone else {
+        let Some(served) = zone else {
             return out.finish(reply, REFUSED, query, zones, Some(NOT_AUTHORITATIVE));
         };
         reply.zone = Some(served.index);
-        let mut name = query.relative(depth);
+        let mut name = query.relative(served.depth);
         for acl in [zones.key_acl(), served.serving.key_acl.as_ref()].into_iter().flatten() {
             if matches!(query.qtype, NS | SOA) {
                 break;

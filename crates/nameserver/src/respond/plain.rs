@@ -6,7 +6,7 @@
 use repute_zone::Quick;
 
 use super::general::{LONGEST_SUBJECT, write_subject};
-use super::{Asked, CLASS_IN, Client, NOERROR, NXDOMAIN, Reply, TXT};
+use super::{Asked, CLASS_IN, Client, NOERROR, NXDOMAIN, Outcome, Reply, TXT};
 use crate::message::{AA, TC};
 use crate::write::Head;
 use crate::zones::{A, Served, Zones};
@@ -25,42 +25,49 @@ impl Asked<'_> {
     }
 
     /// Answers a query that has a probe, if that is sure.
+    ///
+    /// The outcome is written where it belongs and not returned: its fields are small, and a copy of it
+    /// would wait for each of them to be written.
     #[inline(always)]
     pub(super) fn plain_answer(
         &self,
         client: &Client,
         zones: &Zones,
         out: &mut [u8],
-    ) -> Option<Reply> {
-        let (Some(probe), Some((served, _))) = (&self.probe, self.zone) else { return None };
+        outcome: &mut Outcome,
+    ) -> Option<()> {
+        let (Some(probe), Some(served)) = (&self.probe, self.zone) else { return None };
         let query = self.query;
         let size = zones.identity().edns_size;
         let head = Head { packet: self.packet, end: query.question_end(), edns: query.edns, size };
-        let reply = |len, rcode, answers| Reply {
-            len,
-            zone: Some(served.index),
-            rcode,
-            qtype: query.qtype,
-            answers,
-            listed: answers > 0,
-            truncated: false,
-            keyed: false,
+        let mut reply = |len, rcode, answers| {
+            *outcome = Outcome::Reply(Reply {
+                len,
+                zone: Some(served.index),
+                rcode,
+                qtype: query.qtype,
+                answers,
+                listed: answers > 0,
+                truncated: false,
+                keyed: false,
+            });
         };
-        match probe.quick() {
+        match probe.quick(|| query.relative(served.depth)) {
             Quick::Listed(listing, pair) if query.qtype == A => {
-                Some(reply(head.with_address(listing.ttl(), pair.code, out)?, NOERROR, 1))
+                reply(head.with_address(listing.ttl(), pair.code, out)?, NOERROR, 1);
             }
             Quick::Listed(listing, pair) => {
                 let mut subject = [0; LONGEST_SUBJECT];
                 let len = write_subject(listing.subject(), query, client, &mut subject);
-                Some(reply(head.with_text(listing, pair, &subject[..len], out)?, NOERROR, 1))
+                reply(head.with_text(listing, pair, &subject[..len], out)?, NOERROR, 1);
             }
             Quick::Nothing => {
                 let soa = served.records.negative.as_deref()?;
                 let owner = query.apex_offset(&served.apex);
-                Some(reply(head.with_soa(owner, soa, out)?, NXDOMAIN, 0))
+                reply(head.with_soa(owner, soa, out)?, NXDOMAIN, 0);
             }
-            Quick::Unsure => None,
+            Quick::Unsure => return None,
         }
+        Some(())
     }
 }

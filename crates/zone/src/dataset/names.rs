@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::dataset::names_search::Hashes;
 use crate::relative::Relative;
 use crate::section::{U32s, U64s, read_u16, read_u32, read_u64};
 use crate::value::{ValueBuilder, ValueId};
@@ -80,10 +81,10 @@ impl NamesIndex {
     /// Looks a name up.
     #[inline]
     pub(crate) fn find(&self, name: Relative<'_>) -> NameFound {
-        match self.search(name) {
+        match self.search(name, &mut Hashes::default()) {
             Some(mut search) => {
                 search.read_slots();
-                search.found()
+                search.found(name)
             }
             None => self.find_deep(name),
         }
@@ -182,10 +183,12 @@ impl NamesIndex {
     ) -> usize {
         let count = name.label_count();
         let depth = count.min(self.deepest()).min(N - 1);
-        hashes[0] = self.seed;
-        for labels in 1..=depth {
-            let (buffer, at) = name.label_at(count - labels);
-            hashes[labels] = hash_label(hashes[labels - 1], buffer, at);
+        let (buffer, labels) = name.labels();
+        let mut hash = self.seed;
+        hashes[0] = hash;
+        for (place, &at) in hashes[1..].iter_mut().zip(labels.iter().rev()).take(depth) {
+            hash = hash_label(hash, buffer, usize::from(at));
+            *place = hash;
         }
         depth
     }

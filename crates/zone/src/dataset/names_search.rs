@@ -3,7 +3,7 @@
 //! All suffixes are hashed once. The slots of those that may have a record are named first and read
 //! together; what is free there needs no second look.
 
-use crate::dataset::names::{NameFound, NamesIndex, Record, SHALLOW, Say};
+use crate::dataset::names::{NameFound, NamesIndex, SHALLOW, Say};
 use crate::prefetch::prefetch;
 use crate::relative::Relative;
 
@@ -11,31 +11,39 @@ use crate::relative::Relative;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NameSearch<'z, 'q> {
     index: &'z NamesIndex,
-    name: Relative<'q>,
+    /// Labels of the name.
+    count: u8,
     /// Bit `n`: the last `n` labels may have a record that matters.
     wanted: u32,
-    /// Hash of the last `n` labels.
-    hashes: [u64; SHALLOW],
+    hashes: &'q Hashes,
 }
+
+/// Room for the hashes of a name's last `n` labels. It is lent to a look-up, since a copy of it would cost
+/// as much as the hashing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hashes([u64; SHALLOW]);
 
 impl NamesIndex {
     /// Begins a look-up: hashes the suffixes and names their slots. Nothing for lists whose records have
     /// many labels, or that were changed since they were built: for those there is [`Self::find`].
     #[inline(always)]
-    pub(crate) fn search<'z, 'q>(&'z self, name: Relative<'q>) -> Option<NameSearch<'z, 'q>> {
+    pub(crate) fn search<'z, 'q>(
+        &'z self,
+        name: Relative<'q>,
+        hashes: &'q mut Hashes,
+    ) -> Option<NameSearch<'z, 'q>> {
         if !self.is_shallow() {
             return None;
         }
-        let mut hashes = [0; SHALLOW];
-        self.hash_suffixes(name, &mut hashes);
+        self.hash_suffixes(name, &mut hashes.0);
         let count = name.label_count().min(31) as u32;
         // Shallow: all bits that are set are below SHALLOW.
         let (exact, below) = (self.depths as u32, self.below_depths as u32);
         let wanted = exact & (1 << count) | below & ((1 << count) - 1) & !1;
         for labels in bits(wanted) {
-            prefetch(&self.slots.0, self.place(hashes[labels]) * 8);
+            prefetch(&self.slots.0, self.place(hashes.0[labels]) * 8);
         }
-        Some(NameSearch { index: self, name, wanted, hashes })
+        Some(NameSearch { index: self, count: count as u8, wanted, hashes })
     }
 }
 
@@ -44,7 +52,7 @@ impl NameSearch<'_, '_> {
     #[inline(always)]
     pub(crate) fn read_slots(&mut self) {
         for labels in bits(self.wanted) {
-            let hash = self.hashes[labels];
+            let hash = self.hashes.0[labels];
             let slot = self.index.slots.get(self.index.place(hash));
             if slot == 0 {
                 self.wanted &= !(1 << labels);
@@ -54,10 +62,10 @@ impl NameSearch<'_, '_> {
         }
     }
 
-    /// The last step: what the list says of the name.
+    /// The last step: what the list says of the name, which is the one the look-up began with.
     #[inline(always)]
-    pub(crate) fn found(&self) -> NameFound {
-        let count = self.name.label_count();
+    pub(crate) fn found(&self, name: Relative<'_>) -> NameFound {
+        let count = usize::from(self.count);
         let mut found = NameFound::default();
         let mut excluded = false;
         let mut wanted = self.wanted;
@@ -65,7 +73,8 @@ impl NameSearch<'_, '_> {
             // The longest suffix decides.
             let labels = 31 - wanted.leading_zeros() as usize;
             wanted &= !(1 << labels);
-            let record = self.record(labels);
+            let hash = self.hashes.0[labels & (SHALLOW - 1)];
+            let record = self.index.record(name.suffix(labels), hash);
             if labels == count {
                 found.parent = record.parent;
                 found.labels = count as u8;
@@ -86,12 +95,6 @@ impl NameSearch<'_, '_> {
             }
         }
         found
-    }
-
-    /// The record of the last labels.
-    #[inline(always)]
-    fn record(&self, labels: usize) -> Record {
-        self.index.record(self.name.suffix(labels), self.hashes[labels & (SHALLOW - 1)])
     }
 }
 

@@ -7,10 +7,10 @@
 use super::Zone;
 use super::listing::{Listing, Subject};
 use super::question::Address;
+use crate::dataset::Content;
 use crate::dataset::ipv4_search::Ipv4Search;
 use crate::dataset::ipv6::Ipv6Search;
-use crate::dataset::names_search::NameSearch;
-use crate::dataset::{Content, Dataset};
+use crate::dataset::names_search::{Hashes, NameSearch};
 use crate::relative::Relative;
 use crate::value::{Pair, ValueId, Values};
 
@@ -22,8 +22,8 @@ use crate::value::{Pair, ValueId, Values};
 #[derive(Clone, Copy, Debug)]
 pub struct Probe<'z, 'q> {
     search: Search<'z, 'q>,
-    dataset: &'z Dataset,
     values: &'z Values,
+    ttl: u32,
 }
 
 /// The look-up that answers a question.
@@ -31,7 +31,7 @@ pub struct Probe<'z, 'q> {
 enum Search<'z, 'q> {
     Ipv4(Ipv4Search<'z>),
     Ipv6(Ipv6Search<'z>),
-    Name(NameSearch<'z, 'q>, Relative<'q>),
+    Name(NameSearch<'z, 'q>),
     /// The list has nothing of this family.
     Nowhere,
 }
@@ -50,29 +50,44 @@ pub enum Quick<'z> {
 impl Zone {
     /// Begins to answer a name below the apex, if it can be answered on the short way: names of addresses
     /// outside those of test entries and aliases, names of more than one label in a list of names.
+    ///
+    /// The probe is written to `place`, where it is used, and not returned: copying it from place to place
+    /// would take longer than making it.
     #[inline(always)]
-    pub fn probe<'z, 'q>(&'z self, name: Relative<'q>) -> Option<Probe<'z, 'q>> {
-        let [dataset] = &self.datasets[..] else { return self.probe_several(name) };
+    pub fn probe<'z, 'q>(
+        &'z self,
+        name: Relative<'q>,
+        hashes: &'q mut Hashes,
+        place: &mut Option<Probe<'z, 'q>>,
+    ) {
+        let [dataset] = &self.datasets[..] else {
+            *place = self.probe_several(name);
+            return;
+        };
+        let ttl = dataset.header.ttl;
         match &dataset.content {
             Content::Addresses(addresses) => {
-                let search = match Address::of(name, self.octets()) {
-                    Address::Ipv4(address) if is_plain_ipv4(address, name) => {
-                        let v4 = addresses.v4.as_ref();
-                        v4.map_or(Search::Nowhere, |v4| Search::Ipv4(v4.search(address)))
-                    }
-                    Address::Ipv6(address) if is_plain_ipv6(address) => {
-                        let v6 = addresses.v6.as_ref();
-                        v6.map_or(Search::Nowhere, |v6| Search::Ipv6(v6.search(address)))
-                    }
-                    _ => return None,
-                };
-                Some(Probe { search, dataset, values: &addresses.values })
+                let values = &addresses.values;
+                let mut begin = |search| *place = Some(Probe { search, values, ttl });
+                match Address::of(name, self.octets()) {
+                    Address::Ipv4(address) if is_plain_ipv4(address, name) => match &addresses.v4 {
+                        Some(v4) => begin(Search::Ipv4(v4.search(address))),
+                        None => begin(Search::Nowhere),
+                    },
+                    Address::Ipv6(address) if is_plain_ipv6(address) => match &addresses.v6 {
+                        Some(v6) => begin(Search::Ipv6(v6.search(address))),
+                        None => begin(Search::Nowhere),
+                    },
+                    _ => {}
+                }
             }
             Content::Names(names) if name.label_count() > 1 => {
-                let search = Search::Name(names.index.search(name)?, name);
-                Some(Probe { search, dataset, values: &names.values })
+                if let Some(search) = names.index.search(name, hashes) {
+                    let search = Search::Name(search);
+                    *place = Some(Probe { search, values: &names.values, ttl });
+                }
             }
-            _ => None,
+            _ => {}
         }
     }
 
@@ -93,8 +108,8 @@ impl Zone {
                 _ => return None,
             };
             if let Some(search) = search {
-                let values = &addresses.values;
-                if only.replace(Probe { search, dataset, values }).is_some() {
+                let (values, ttl) = (&addresses.values, dataset.header.ttl);
+                if only.replace(Probe { search, values, ttl }).is_some() {
                     return None;
                 }
             }
@@ -115,31 +130,31 @@ impl<'z> Probe<'z, '_> {
             (Search::Ipv4(search), _) => search.read_chunk(),
             (Search::Ipv6(search), 0) => search.read_slot(),
             (Search::Ipv6(search), _) => search.read_top(),
-            (Search::Name(search, _), 0) => search.read_slots(),
+            (Search::Name(search), 0) => search.read_slots(),
             (Search::Name(..) | Search::Nowhere, _) => {}
         }
     }
 
-    /// The answer: the same that [`Zone::answer`] gives, or none.
+    /// The answer: the same that [`Zone::answer`] gives, or none. `name` is what it began with.
     #[inline(always)]
-    pub fn quick(&self) -> Quick<'z> {
+    pub fn quick<'n>(&self, name: impl FnOnce() -> Relative<'n>) -> Quick<'z> {
         let (value, subject) = match &self.search {
             Search::Nowhere => return Quick::Nothing,
             Search::Ipv4(search) => (search.value(), Subject::Ipv4(search.address())),
             Search::Ipv6(search) => (search.value(), Subject::Ipv6(search.address())),
-            Search::Name(search, name) => {
-                let found = search.found();
+            Search::Name(search) => {
+                let name = name();
+                let found = search.found(name);
                 if found.value == 0 && found.parent {
                     return Quick::Unsure;
                 }
-                (found.value, found.subject(*name))
+                (found.value, found.subject(name))
             }
         };
         if value == 0 {
             return Quick::Nothing;
         }
-        let Probe { dataset, values, .. } = *self;
-        let (value, ttl) = (ValueId(value), dataset.header.ttl);
+        let (Probe { values, ttl, .. }, value) = (*self, ValueId(value));
         match values.only_pair(value) {
             Some(pair) => Quick::Listed(Listing { values, value, ttl, subject }, pair),
             None => Quick::Unsure,
