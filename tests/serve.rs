@@ -135,6 +135,46 @@ fn sighup_reads_a_list_that_the_kernel_did_not_tell_of() {
 }
 
 #[test]
+fn a_serial_never_goes_back_whatever_clocks_lists_and_restarts_do() {
+    let place = Place::new();
+    let config = place.config("addresses", &["a.txt"]);
+    let config = config.replace("[[zone.source]]", "keep-last-good = false\n[[zone.source]]");
+    // Puts a list into place that was written at this time, as far as the file tells.
+    let list = |text: &str, time: u64| {
+        place.write("beside.txt", text);
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(time);
+        fs::File::open(place.path("beside.txt")).unwrap().set_modified(time).unwrap();
+        fs::rename(place.path("beside.txt"), place.path("a.txt")).unwrap();
+    };
+    list("192.0.2.1\n", 2_000_000);
+    let server = Served::start(&place, &config);
+    assert_eq!(server.serial("bl.example"), 2_000_000);
+    list("192.0.2.2\n", 1_000_000);
+    assert_eq!(server.reload().0, 0);
+    assert_eq!(server.serial("bl.example"), 2_000_001, "the clock went back");
+    assert_eq!(server.reload().0, 0);
+    assert_eq!(server.serial("bl.example"), 2_000_001, "nothing changed");
+    server.stop();
+
+    let server = Served::start(&place, &config);
+    assert_eq!(server.serial("bl.example"), 2_000_001, "nothing changed, over a restart");
+    server.kill();
+    list("192.0.2.3\n", 1_500_000);
+    let server = Served::start(&place, &config);
+    assert_eq!(server.serial("bl.example"), 2_000_002, "changed while nobody looked");
+    server.kill();
+
+    // A refused list takes no serial, and what comes after it follows the last that was served.
+    list(&"?\n".repeat(50), 3_000_000);
+    let server = Served::start(&place, &config);
+    assert_eq!(rcode(server.dns, "3.2.0.192.bl.example"), 2, "SERVFAIL");
+    list("192.0.2.4\n", 1_600_000);
+    assert_eq!(server.reload().0, 0);
+    assert_eq!(server.serial("bl.example"), 2_000_003);
+    server.stop();
+}
+
+#[test]
 fn packed_lists_and_several_files_are_one_data_set() {
     let place = Place::new();
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -178,7 +218,7 @@ fn a_kill_in_the_middle_of_reloads_leaves_a_server_that_starts() {
     let server = Served::start(&place, &config);
     assert!(listed(server.dns, "1.2.0.192.bl.example"));
     let parts = fs::read_dir(place.path("data/zones")).unwrap().count();
-    assert_eq!(parts, 1, "nothing half written is left");
+    assert_eq!(parts, 2, "the zone and its serial, and nothing half written");
     server.stop();
 }
 

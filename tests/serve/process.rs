@@ -128,6 +128,15 @@ impl<'p> Served<'p> {
         (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned())
     }
 
+    /// The serial of a zone.
+    pub(crate) fn serial(&self, zone: &str) -> u64 {
+        let (_, status) = self.run(&["status", "--json"]);
+        let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+        let zones = status["zones"].as_array().unwrap();
+        let zone = zones.iter().find(|z| z["name"] == zone).expect("the zone is served");
+        zone["serial"].as_u64().unwrap()
+    }
+
     /// Has it read its lists again.
     pub(crate) fn reload(&self) -> (i32, String) {
         self.run(&["reload"])

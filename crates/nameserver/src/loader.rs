@@ -33,6 +33,7 @@ mod keeper;
 mod map;
 pub mod memory;
 mod schedule;
+mod serial;
 mod settle;
 pub mod spool;
 mod watch;
@@ -41,6 +42,7 @@ pub use build::{BuildError, Built, Conditions, build, open};
 pub use config::{
     Content, FeedConfig, Format, LoaderConfig, SoaConfig, SourceConfig, SourceOrigin, ZoneConfig,
 };
+pub use serial::{Fingerprint, Issued};
 
 use crate::control::{Outcome, Reload, Reloaded};
 use crate::status::{StatusBoard, ZoneStatus};

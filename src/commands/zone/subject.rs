@@ -101,6 +101,7 @@ impl Subject {
             trace: trace.cloned(),
             feed: &|feed| self.spool.feed(&feed.url),
             old: None,
+            last_serial: None,
             progress: Some(&progress),
         };
         let built = loader::build(&self.config, &conditions);

@@ -21,6 +21,7 @@ use super::config::{Content, FeedConfig, Format, SourceConfig, SourceOrigin, Zon
 use super::decompress::unpack;
 use super::files::{OpenList, Stamp};
 use super::map;
+use super::serial::{Fingerprint, Issued, fingerprint, next_serial};
 
 /// What a build needs beside the zone's own configuration.
 pub struct Conditions<'a> {
@@ -34,6 +35,8 @@ pub struct Conditions<'a> {
     pub feed: &'a dyn Fn(&FeedConfig) -> PathBuf,
     /// What is served now: guards ask what is new.
     pub old: Option<&'a Zone>,
+    /// The last serial of the zone, however long ago that was.
+    pub last_serial: Option<Issued>,
     /// Told how many bytes of the files were read, now and then.
     pub progress: Option<&'a dyn Fn(u64)>,
 }
@@ -57,6 +60,8 @@ pub struct Built {
     pub lines: u64,
     /// The files it was made of, as they were.
     pub files: Vec<(PathBuf, Stamp)>,
+    /// What its serial stands for.
+    pub issued: Issued,
 }
 
 impl Built {
@@ -98,7 +103,7 @@ fn open_snapshot(
     let mut reading = Reading::new(config, conditions);
     let acl = reading.access(config.acl.as_deref(), DatasetKind::Acl)?;
     let aclkey = reading.access(config.aclkey.as_deref(), DatasetKind::Aclkey)?;
-    let mut built = reading.finish(zone, acl, aclkey, refusals)?;
+    let mut built = reading.finish(zone, None, (acl, aclkey), refusals)?;
     built.files.push((path.to_owned(), stamp));
     Ok(built)
 }
@@ -156,17 +161,20 @@ impl<'a> Reading<'a> {
     fn zone(mut self, sources: &[SourceConfig]) -> Result<Built, BuildError> {
         let opened: Vec<Vec<OpenList>> =
             sources.iter().map(|s| self.open(&s.origin)).collect::<Result<_, _>>()?;
+        let made_of =
+            fingerprint(self.config, sources.iter().zip(opened.iter().map(Vec::as_slice)));
         let mut datasets = Vec::with_capacity(sources.len());
         for (source, files) in sources.iter().zip(opened) {
             datasets.push(self.read(&source.format, files)?);
         }
         let acl = self.access(self.config.acl.as_deref(), DatasetKind::Acl)?;
         let aclkey = self.access(self.config.aclkey.as_deref(), DatasetKind::Aclkey)?;
-        let serial = next_serial(self.conditions.old.map(Zone::serial), &datasets);
+        let modified = datasets.iter().map(|d| d.header().modified).max().unwrap_or(0);
+        let serial = next_serial(self.conditions.last_serial, modified, made_of);
         let zone = Zone::new(spec(self.config, datasets, serial));
         let mut refusals = guard::check(&zone, self.conditions.old, &self.config.guards);
         refusals.extend(guard::check_faults(&self.faults, self.lines, &self.config.guards));
-        self.finish(zone, acl, aclkey, refusals)
+        self.finish(zone, Some(made_of), (acl, aclkey), refusals)
     }
 
     /// Opens the files of a source.
@@ -234,8 +242,8 @@ impl<'a> Reading<'a> {
     fn finish(
         self,
         zone: Zone,
-        acl: Option<Arc<Dataset>>,
-        aclkey: Option<Arc<Dataset>>,
+        made_of: Option<Fingerprint>,
+        (acl, aclkey): AccessLists,
         refusals: Vec<Refusal>,
     ) -> Result<Built, BuildError> {
         if let Some(file) = self.open.iter().find(|f| !f.is_unchanged()) {
@@ -243,7 +251,8 @@ impl<'a> Reading<'a> {
         }
         let files = self.open.iter().map(|f| (f.path().to_owned(), f.stamp())).collect();
         let Reading { faults, trace, lines, .. } = self;
-        Ok(Built { zone, acl, aclkey, faults, refusals, trace, lines, files })
+        let issued = Issued { serial: zone.serial(), made_of };
+        Ok(Built { zone, acl, aclkey, faults, refusals, trace, lines, files, issued })
     }
 }
 
@@ -298,16 +307,6 @@ fn spec(config: &ZoneConfig, datasets: Vec<Arc<Dataset>>, serial: u32) -> ZoneSp
     }
 }
 
-/// The serial of a zone whose files name none: the time of the newest one, but always later than the
-/// serial before (RFC 1982), since a file can change twice in a second and its time can go back.
-fn next_serial(before: Option<u32>, datasets: &[Arc<Dataset>]) -> u32 {
-    let modified = datasets.iter().map(|d| d.header().modified).max().unwrap_or(0);
-    match before {
-        Some(before) if modified.wrapping_sub(before).cast_signed() <= 0 => before.wrapping_add(1),
-        _ => modified,
-    }
-}
-
 /// Why there is no zone.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -356,29 +355,5 @@ impl BuildError {
     /// A file that cannot be read.
     fn read(path: &Path, source: io::Error) -> BuildError {
         BuildError::Read { path: path.to_owned(), source }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Cursor;
-
-    fn dataset(modified: u32) -> Arc<Dataset> {
-        let reader = Box::new(Cursor::new(b"192.0.2.1\n"));
-        let input = Input { name: Arc::from("list"), reader, modified };
-        let options = ReadOptions::default();
-        let loaded = format::rbldnsd::read(DatasetKind::Addresses, vec![input], &options);
-        Arc::new(loaded.expect("the list is readable").dataset)
-    }
-
-    #[test]
-    fn a_serial_is_the_time_of_the_newest_file_and_never_goes_back() {
-        let files = [dataset(1_000), dataset(2_000)];
-        assert_eq!(next_serial(None, &files), 2_000);
-        assert_eq!(next_serial(Some(1_500), &files), 2_000);
-        assert_eq!(next_serial(Some(2_000), &files), 2_001);
-        assert_eq!(next_serial(Some(2_001), &files), 2_002);
-        assert_eq!(next_serial(Some(u32::MAX), &[dataset(u32::MAX)]), 0);
     }
 }

@@ -41,6 +41,11 @@ impl Stamp {
         self.size
     }
 
+    /// What stays the same when the file is given another name.
+    pub(super) fn but_for_its_name(&self) -> Stamp {
+        Stamp { changed: (0, 0), ..*self }
+    }
+
     /// Takes the stamp out of what the kernel says.
     fn from_metadata(metadata: &Metadata) -> io::Result<Stamp> {
         if !metadata.is_file() {

@@ -17,6 +17,7 @@ use super::config::{Content, FeedConfig, SourceOrigin, ZoneConfig};
 use super::feed::{Candidate, FeedError, Fetched, unix_now};
 use super::files::Stamp;
 use super::schedule;
+use super::serial::{Issued, is_later};
 use super::settle::Settle;
 use super::spool::{FeedNote, Spool, replace_file};
 use crate::status::{ZoneHealth, ZoneStatus};
@@ -44,6 +45,8 @@ pub(super) struct Keeper {
     confirmed: u64,
     /// What is told about it.
     status: ZoneStatus,
+    /// Its last serial, from before the start too.
+    issued: Option<Issued>,
     /// Where last good copies lie.
     spool: Arc<Spool>,
     /// How many bytes a compressed list may unpack to.
@@ -112,6 +115,11 @@ impl Keeper {
             forced: false,
             confirmed: 0,
             status: ZoneStatus::loading(config.apex.clone(), index),
+            issued: Issued::read(&spool.serial(&config.apex)).or_else(|| {
+                // Without a note the last good zone is what is known.
+                let serial = open(&spool.zone(&config.apex)).ok()?.serial();
+                Some(Issued { serial, made_of: None })
+            }),
             config: Arc::new(config),
             spool,
             max_unpacked,
@@ -269,6 +277,7 @@ impl Keeper {
             trace: None,
             feed,
             old: self.served.as_deref(),
+            last_serial: self.issued,
             progress: None,
         }
     }
@@ -321,7 +330,8 @@ impl Keeper {
     fn serve(&mut self, built: Built, now: u64) -> Step {
         let faults = built.fault_count();
         let source_modified = built.modified();
-        let Built { zone, acl, aclkey, .. } = built;
+        let Built { zone, acl, aclkey, issued, .. } = built;
+        self.issue(issued);
         let zone = Arc::new(zone);
         self.status = ZoneStatus {
             health: ZoneHealth::Serving,
@@ -348,6 +358,28 @@ impl Keeper {
             }
         }
         Step::Serve(Box::new(Served { zone, serving: self.serving((acl, aclkey)) }))
+    }
+
+    /// Writes the serial down before anybody sees it, so that no restart goes behind it.
+    fn issue(&mut self, issued: Issued) {
+        let apex = &self.config.apex;
+        if let Some(last) = self.issued
+            && is_later(last.serial, issued.serial)
+        {
+            // Only a serial that somebody wrote down can go back, and he may want just that.
+            warn!(
+                zone = %apex, "the serial of `{apex}` goes back from {} to {}: secondaries and \
+                 mirrors do not follow (RFC 1982)", last.serial, issued.serial
+            );
+        }
+        if self.issued == Some(issued) {
+            return;
+        }
+        let place = self.spool.serial(apex);
+        if let Err(error) = issued.write(&place) {
+            warn!(zone = %apex, "cannot keep {}: {error}", place.display());
+        }
+        self.issued = Some(issued);
     }
 
     /// How the zone is served, apart from its data.

@@ -12,7 +12,7 @@ use repute_dnsxl::Name;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// The folder of last good feeds and zones.
+/// The folder of last good feeds and zones, and of the zones' serials.
 #[derive(Clone, Debug)]
 pub struct Spool {
     feeds: PathBuf,
@@ -51,6 +51,16 @@ impl Spool {
 
     /// Where the last good snapshot of a zone lies.
     pub fn zone(&self, apex: &Name) -> PathBuf {
+        self.of_zone(apex, "snapshot")
+    }
+
+    /// Where the last serial of a zone is written down.
+    pub fn serial(&self, apex: &Name) -> PathBuf {
+        self.of_zone(apex, "serial")
+    }
+
+    /// The file of a zone with this ending.
+    fn of_zone(&self, apex: &Name, ending: &str) -> PathBuf {
         // A name may have any byte in it, `/` too, so its text form names the file only if harmless.
         let text = apex.to_string();
         let harmless = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
@@ -59,7 +69,7 @@ impl Spool {
         } else {
             format!("{:016x}", xxh3_64(apex.as_wire()))
         };
-        self.zones.join(format!("{name}.snapshot"))
+        self.zones.join(format!("{name}.{ending}"))
     }
 }
 
