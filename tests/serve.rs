@@ -262,6 +262,50 @@ fn a_kill_while_a_snapshot_is_built_leaves_the_old_one() {
 }
 
 #[test]
+fn a_snapshot_that_is_cut_or_overwritten_under_the_server_harms_nobody() {
+    let place = Place::new();
+    let mut text = String::new();
+    (0..100_000_u32).for_each(|i| {
+        let [_, b, c, d] = (i * 97).to_be_bytes();
+        text += &format!("10.{b}.{c}.{d} :2:number {i}\n");
+    });
+    place.write("list.txt", &text);
+    let args = ["zone", "build", "--kind", "ip4set", "--apex", "bl.example", "list.txt", "-o"];
+    let build = |name: &str| place.command(&args).arg(name).status().unwrap().success();
+    assert!(build("bl.snapshot"));
+    let good = fs::read(place.path("bl.snapshot")).unwrap();
+    let config = place.header() + "[[zone]]\napex = \"bl.example\"\nsnapshot = \"bl.snapshot\"\n";
+    let server = Served::start(&place, &config);
+    let dns = server.dns;
+    let all_is_well = || {
+        for i in (0..100_000_u32).step_by(499) {
+            let [_, b, c, d] = (i * 97).to_be_bytes();
+            let name = format!("{d}.{c}.{b}.10.bl.example");
+            assert_eq!(ask_txt(dns, &name).answers, [format!("number {i}")]);
+        }
+    };
+    all_is_well();
+    // In place: whoever maps that file dies of the next look.
+    for damage in [&b""[..], &good[..good.len() / 2], &vec![0xff; good.len()]] {
+        fs::write(place.path("bl.snapshot"), damage).unwrap();
+        all_is_well();
+        assert_eq!(server.reload().0, 1, "refused");
+        all_is_well();
+    }
+    server.kill();
+
+    // The last good one is served after a restart too.
+    let server = Served::start(&place, &config.replace("127.0.0.1:0", &dns.to_string()));
+    all_is_well();
+    fs::write(place.path("bl.snapshot"), &good).unwrap();
+    assert_eq!(server.reload().0, 0);
+    all_is_well();
+    let kept: Vec<_> = fs::read_dir(place.path("data/zones")).unwrap().collect();
+    assert_eq!(kept.len(), 2, "the last good one and its serial, no copies: {kept:?}");
+    server.stop();
+}
+
+#[test]
 fn what_cannot_start_says_why_in_one_line() {
     let place = Place::new();
     place.write("a.txt", "192.0.2.1\n");

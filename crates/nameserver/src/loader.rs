@@ -264,6 +264,7 @@ impl Work {
 
     /// Waits and works until it is stopped.
     fn run(mut self, inbox: &Receiver<Event>) {
+        self.keep();
         loop {
             self.fetch_due(Instant::now());
             let wait = self.next().saturating_duration_since(Instant::now());
@@ -387,7 +388,13 @@ impl Work {
             self.trim = None;
             memory::trim();
         }
+        self.keep();
         self.answer_waiting();
+    }
+
+    /// Keeps on disk what is served since the last time.
+    fn keep(&mut self) {
+        self.keepers.iter_mut().for_each(Keeper::keep);
     }
 
     /// Begins the fetches that are due, each on a thread of its own: a slow server delays no list

@@ -102,6 +102,7 @@ impl Subject {
             feed: &|feed| self.spool.feed(&feed.url),
             old: None,
             last_serial: None,
+            copies: None,
             progress: Some(&progress),
         };
         let built = loader::build(&self.config, &conditions);

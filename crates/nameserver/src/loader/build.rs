@@ -7,21 +7,24 @@
 //! Whether the zone is then served is not decided here; `repute zone` uses the same way to look.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use repute_dnsxl::{Name, Target};
 use repute_zone::format::{self, Input, Loaded, ReadError, ReadOptions, Traced};
 use repute_zone::guard::{self, Refusal};
 use repute_zone::snapshot::{self, SnapshotError};
 use repute_zone::{Dataset, DatasetKind, Dialect, Faults, Soa, Zone, ZoneSpec};
+use tracing::warn;
 
 use super::config::{Content, FeedConfig, Format, SourceConfig, SourceOrigin, ZoneConfig};
 use super::decompress::unpack;
 use super::files::{OpenList, Stamp};
 use super::map;
 use super::serial::{Fingerprint, Issued, fingerprint, next_serial};
+use super::spool::{Draft, Spool};
 
 /// What a build needs beside the zone's own configuration.
 pub struct Conditions<'a> {
@@ -37,6 +40,8 @@ pub struct Conditions<'a> {
     pub old: Option<&'a Zone>,
     /// The last serial of the zone, however long ago that was.
     pub last_serial: Option<Issued>,
+    /// Where private copies of snapshots go; without it they are read into memory.
+    pub copies: Option<&'a Spool>,
     /// Told how many bytes of the files were read, now and then.
     pub progress: Option<&'a dyn Fn(u64)>,
 }
@@ -62,6 +67,8 @@ pub struct Built {
     pub files: Vec<(PathBuf, Stamp)>,
     /// What its serial stands for.
     pub issued: Issued,
+    /// The copy of a snapshot that the zone is mapped from, if it may become the last good one.
+    pub(super) copy: Option<Draft>,
 }
 
 impl Built {
@@ -93,8 +100,14 @@ fn open_snapshot(
     conditions: &Conditions<'_>,
     path: &Path,
 ) -> Result<Built, BuildError> {
-    let stamp = Stamp::of(path).map_err(|e| BuildError::read(path, e))?;
-    let zone = open(path)?;
+    let file = OpenList::open(path).map_err(|e| BuildError::read(path, e))?;
+    let (zone, copy) =
+        match open_copy(&file, conditions.copies.map(|spool| spool.zone(&config.apex))) {
+            Err(_) if !file.is_unchanged() => {
+                return Err(BuildError::Changed { path: path.to_owned() });
+            }
+            opened => opened?,
+        };
     if *zone.apex() != config.apex {
         let found = zone.apex().clone();
         return Err(BuildError::OtherZone { path: path.to_owned(), found });
@@ -103,9 +116,29 @@ fn open_snapshot(
     let mut reading = Reading::new(config, conditions);
     let acl = reading.access(config.acl.as_deref(), DatasetKind::Acl)?;
     let aclkey = reading.access(config.aclkey.as_deref(), DatasetKind::Aclkey)?;
-    let mut built = reading.finish(zone, None, (acl, aclkey), refusals)?;
-    built.files.push((path.to_owned(), stamp));
-    Ok(built)
+    reading.open.push(file);
+    let built = reading.finish(zone, None, (acl, aclkey), refusals)?;
+    Ok(Built { copy, ..built })
+}
+
+/// Opens what a snapshot file of the operator's holds now, out of his reach: a copy for this place in
+/// the data folder, or in memory.
+fn open_copy(file: &OpenList, place: Option<PathBuf>) -> Result<(Zone, Option<Draft>), BuildError> {
+    let copied = place.and_then(|place| match map::copy(file.file(), &place) {
+        Ok(copied) => Some(copied),
+        Err(error) => {
+            warn!("cannot copy {} into the data folder: {error}", file.path().display());
+            None
+        }
+    });
+    let (copy, image) = match copied {
+        Some((copy, image)) => (Some(copy), image),
+        None => {
+            let read = file.file().rewind().and_then(|()| map::read(file.file()));
+            (None, read.map_err(|e| BuildError::read(file.path(), e))?)
+        }
+    };
+    Ok((checked(image, file.path())?, copy))
 }
 
 /// An acl and an aclkey data set, if there are any.
@@ -125,12 +158,25 @@ pub(super) fn access_lists(
     Ok((acl, aclkey))
 }
 
-/// Maps a snapshot file and opens it.
+/// Reads a snapshot file and opens it.
+///
+/// # Errors
+/// If it cannot be read, or is corrupt, cut, or of a newer format.
+pub fn open(path: &Path) -> Result<Zone, BuildError> {
+    let file = OpenList::open(path).map_err(|e| BuildError::read(path, e))?;
+    Ok(open_copy(&file, None)?.0)
+}
+
+/// Opens a snapshot in the data folder without reading all of it.
 ///
 /// # Errors
 /// If it cannot be mapped, or is corrupt, cut, or of a newer format.
-pub fn open(path: &Path) -> Result<Zone, BuildError> {
-    let image = map::map(path).map_err(|e| BuildError::read(path, e))?;
+pub(super) fn open_own(path: &Path) -> Result<Zone, BuildError> {
+    checked(map::map(path).map_err(|e| BuildError::read(path, e))?, path)
+}
+
+/// Opens the bytes of a snapshot.
+fn checked(image: Bytes, path: &Path) -> Result<Zone, BuildError> {
     snapshot::open(image).map_err(|source| BuildError::Snapshot { path: path.to_owned(), source })
 }
 
@@ -252,7 +298,7 @@ impl<'a> Reading<'a> {
         let files = self.open.iter().map(|f| (f.path().to_owned(), f.stamp())).collect();
         let Reading { faults, trace, lines, .. } = self;
         let issued = Issued { serial: zone.serial(), made_of };
-        Ok(Built { zone, acl, aclkey, faults, refusals, trace, lines, files, issued })
+        Ok(Built { zone, acl, aclkey, faults, refusals, trace, lines, files, issued, copy: None })
     }
 }
 

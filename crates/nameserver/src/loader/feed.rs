@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ use ureq::Agent;
 use ureq::http::Response;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
-use super::spool::{FeedNote, beside, promote, write_beside};
+use super::spool::{Draft, FeedNote, write_beside};
 
 /// A list on a web server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,15 +42,14 @@ pub(super) enum Fetched {
 /// A fetched version that waits to be judged. Dropped, it removes its file.
 #[derive(Debug)]
 pub(super) struct Candidate {
-    beside: PathBuf,
-    place: PathBuf,
+    draft: Draft,
     note: FeedNote,
 }
 
 impl Candidate {
     /// Where it lies until it is judged.
     pub(super) fn path(&self) -> &Path {
-        &self.beside
+        self.draft.path()
     }
 
     /// Makes it the last good copy.
@@ -58,15 +57,9 @@ impl Candidate {
     /// # Errors
     /// If the data folder cannot be written.
     pub(super) fn accept(self) -> io::Result<()> {
-        promote(&self.beside, &self.place)?;
-        self.note.write(&self.place)
-    }
-}
-
-impl Drop for Candidate {
-    fn drop(&mut self) {
-        // After `accept` there is nothing under this name.
-        let _ = std::fs::remove_file(&self.beside);
+        let place = self.draft.place().to_owned();
+        self.draft.accept()?;
+        self.note.write(&place)
     }
 }
 
@@ -93,18 +86,18 @@ pub(super) fn fetch(feed: &FeedConfig, place: &Path) -> Result<Fetched, FeedErro
         last_modified: header(&response, "last-modified"),
         confirmed: unix_now(),
     };
-    let candidate = Candidate { beside: beside(place), place: place.to_owned(), note };
+    let candidate = Candidate { draft: Draft::new(place), note };
     let mut body = response.into_body().into_reader();
     let mut copied = Ok(());
-    write_beside(&candidate.beside, |out| {
+    write_beside(candidate.path(), |out| {
         copied = copy(&mut body, out, feed.max_size);
         Ok(())
     })?;
     copied?;
-    if candidate.beside.metadata()?.len() == 0 {
+    if candidate.path().metadata()?.len() == 0 {
         return Err(FeedError::Empty);
     }
-    if place.is_file() && same_content(&candidate.beside, place)? {
+    if place.is_file() && same_content(candidate.path(), place)? {
         // Some servers know neither ETag nor time: the same bytes need no new zone.
         candidate.note.write(place)?;
         return Ok(Fetched::Unchanged);

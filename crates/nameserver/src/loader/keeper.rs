@@ -12,14 +12,14 @@ use repute_dnsxl::Name;
 use repute_zone::{Faults, Zone, snapshot};
 use tracing::{info, warn};
 
-use super::build::{AccessLists, BuildError, Built, Conditions, access_lists, build, open};
+use super::build::{AccessLists, BuildError, Built, Conditions, access_lists, build, open_own};
 use super::config::{Content, FeedConfig, SourceOrigin, ZoneConfig};
 use super::feed::{Candidate, FeedError, Fetched, unix_now};
 use super::files::Stamp;
 use super::schedule;
 use super::serial::{Issued, is_later};
 use super::settle::Settle;
-use super::spool::{FeedNote, Spool, replace_file};
+use super::spool::{Draft, FeedNote, Spool, replace_file};
 use crate::status::{ZoneHealth, ZoneStatus};
 use crate::zones::{Serving, ZoneIndex};
 
@@ -35,6 +35,8 @@ pub(super) struct Keeper {
     pub(super) settle: Settle,
     /// What is served, if anything.
     served: Option<Arc<Zone>>,
+    /// What is served and not kept on disk yet.
+    unkept: Option<Unkept>,
     /// Its files when they were last read, or tried.
     read: BTreeMap<PathBuf, Option<Stamp>>,
     /// Its files when they were last looked at.
@@ -65,6 +67,14 @@ pub(super) struct Feed {
     failures: u32,
     /// When its server last confirmed our copy, in Unix seconds; 0 if there is none.
     confirmed: u64,
+}
+
+/// What will be the last good zone once it is on the disk.
+enum Unkept {
+    /// A zone built from lists.
+    Built(Arc<Zone>),
+    /// The copy of a snapshot, which lies beside its place.
+    Copied(Draft),
 }
 
 /// What is to be served after a step.
@@ -110,6 +120,7 @@ impl Keeper {
             feeds: feeds.collect(),
             settle,
             served: None,
+            unkept: None,
             read: BTreeMap::new(),
             seen: BTreeMap::new(),
             forced: false,
@@ -117,7 +128,7 @@ impl Keeper {
             status: ZoneStatus::loading(config.apex.clone(), index),
             issued: Issued::read(&spool.serial(&config.apex)).or_else(|| {
                 // Without a note the last good zone is what is known.
-                let serial = open(&spool.zone(&config.apex)).ok()?.serial();
+                let serial = open_own(&spool.zone(&config.apex)).ok()?.serial();
                 Some(Issued { serial, made_of: None })
             }),
             config: Arc::new(config),
@@ -278,6 +289,7 @@ impl Keeper {
             feed,
             old: self.served.as_deref(),
             last_serial: self.issued,
+            copies: Some(&self.spool),
             progress: None,
         }
     }
@@ -330,7 +342,7 @@ impl Keeper {
     fn serve(&mut self, built: Built, now: u64) -> Step {
         let faults = built.fault_count();
         let source_modified = built.modified();
-        let Built { zone, acl, aclkey, issued, .. } = built;
+        let Built { zone, acl, aclkey, issued, copy, .. } = built;
         self.issue(issued);
         let zone = Arc::new(zone);
         self.status = ZoneStatus {
@@ -351,13 +363,26 @@ impl Keeper {
         );
         self.served = Some(Arc::clone(&zone));
         self.confirmed = self.confirmed_by_feeds(now);
-        if self.config.keep_last_good && matches!(self.config.content, Content::Lists(_)) {
-            let place = self.spool.zone(&self.config.apex);
-            if let Err(error) = replace_file(&place, |out| snapshot::encode(&zone, out)) {
-                warn!(zone = %self.config.apex, "cannot keep {}: {error}", place.display());
-            }
-        }
+        self.unkept = match (&self.config.content, copy) {
+            _ if !self.config.keep_last_good => None,
+            (Content::Lists(_), _) => Some(Unkept::Built(Arc::clone(&zone))),
+            (Content::Snapshot(_), copy) => copy.map(Unkept::Copied),
+        };
         Step::Serve(Box::new(Served { zone, serving: self.serving((acl, aclkey)) }))
+    }
+
+    /// Writes what is served to the disk as the last good zone, if that was not done yet. It takes a
+    /// while, so it comes after the zone is served.
+    pub(super) fn keep(&mut self) {
+        let place = self.spool.zone(&self.config.apex);
+        let kept = match self.unkept.take() {
+            None => Ok(()),
+            Some(Unkept::Built(zone)) => replace_file(&place, |out| snapshot::encode(&zone, out)),
+            Some(Unkept::Copied(copy)) => copy.accept(),
+        };
+        if let Err(error) = kept {
+            warn!(zone = %self.config.apex, "cannot keep {}: {error}", place.display());
+        }
     }
 
     /// Writes the serial down before anybody sees it, so that no restart goes behind it.
@@ -407,7 +432,7 @@ impl Keeper {
             Ok(_) | Err(_) => return self.nothing(),
         };
         let expire = u64::from(self.config.soa.expire);
-        let zone = match open(&place) {
+        let zone = match open_own(&place) {
             Ok(zone) if *zone.apex() == self.config.apex => zone,
             Ok(_) => return self.nothing(),
             Err(error) => {

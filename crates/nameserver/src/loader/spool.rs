@@ -7,6 +7,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use repute_dnsxl::Name;
 use serde::{Deserialize, Serialize};
@@ -124,10 +125,53 @@ pub fn replace_file(
     written
 }
 
-/// The name under which a file is written before it takes its place.
-pub(super) fn beside(path: &Path) -> PathBuf {
+/// A file beside its place, where it waits to be judged. Dropped, it is removed; who has mapped it
+/// keeps it until he lets go.
+#[derive(Debug)]
+pub(super) struct Draft {
+    path: PathBuf,
+    place: PathBuf,
+}
+
+impl Draft {
+    /// A file that is to be written for this place.
+    pub(super) fn new(place: &Path) -> Draft {
+        Draft { path: beside(place), place: place.to_owned() }
+    }
+
+    /// Where it lies until it is judged.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The place it is for.
+    pub(super) fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// Flushes it and puts it into its place.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub(super) fn accept(self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()?;
+        promote(&self.path, &self.place)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // After `accept` there is nothing under this name.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// The name under which a file is written before it takes its place; no two writers have the same.
+fn beside(path: &Path) -> PathBuf {
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.{BESIDE}", std::process::id()));
+    name.push(format!(".{}.{number}.{BESIDE}", std::process::id()));
     path.with_file_name(name)
 }
 
@@ -142,7 +186,7 @@ pub(super) fn write_beside(
 }
 
 /// Renames a flushed file into its place and flushes the folder, which holds the name.
-pub(super) fn promote(beside: &Path, path: &Path) -> io::Result<()> {
+fn promote(beside: &Path, path: &Path) -> io::Result<()> {
     fs::rename(beside, path)?;
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
