@@ -29,9 +29,10 @@ pub(crate) enum Command {
     Serve,
     /// Show what the running server serves
     Status(StatusArgs),
-    /// Have the running server read its lists again, and wait until it has
+    /// Have the running server read its configuration and lists again, and wait until it has
     ///
-    /// Exit code: 0 all are served, 1 one was refused, 2 no server answers.
+    /// Exit code: 0 all are served, 1 one was refused, 2 no server answers or the configuration is
+    /// faulty.
     Reload(ReloadArgs),
     /// Look into lists: check, build, export, look up, compare
     #[command(subcommand)]
@@ -52,7 +53,7 @@ pub(crate) struct StatusArgs {
 /// Arguments of `repute reload`.
 #[derive(Debug, Args)]
 pub(crate) struct ReloadArgs {
-    /// Only this zone
+    /// Only the lists of this zone, and not the configuration
     pub(crate) zone: Option<Name>,
 }
 
@@ -178,7 +179,7 @@ const SERVE_HELP: &str = "\
 Without a configuration it answers on 127.0.0.1:5300 (and [::1]:5300), keeps its data in ./repute-data
 and serves two example lists that it writes there on the first start.
 
-SIGHUP reads the lists again, SIGTERM and SIGINT end the server.";
+SIGHUP reads the configuration and the lists again, SIGTERM and SIGINT end the server.";
 
 /// Below `repute zone check --help`.
 const CHECK_HELP: &str = "\

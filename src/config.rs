@@ -10,6 +10,7 @@
 mod file;
 mod meaning;
 mod picture;
+mod restart;
 mod value;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use repute_nameserver::{Identity, server};
 pub(crate) use file::{FileLogFormat as LogFormat, FileLogLevel as LogLevel};
 pub(crate) use meaning::{zone_of_files, zone_of_snapshot};
 pub(crate) use picture::Picture;
+pub(crate) use restart::Opened;
 
 use file::FileConfig;
 
@@ -85,6 +87,20 @@ impl Config {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the configuration {}", path.display()))?;
         Ok(Config::parse(&text, Origin::File(path.to_owned()))?)
+    }
+
+    /// Finds the control socket in a configuration that may be faulty elsewhere.
+    pub(crate) fn find_control(named: Option<&Path>) -> Option<PathBuf> {
+        let path = named.unwrap_or(Path::new(USUAL_FILE));
+        let text = std::fs::read_to_string(path).ok()?;
+        let written: toml::Table = text.parse().ok()?;
+        let said = |key: &str| written.get("server")?.get(key)?.as_str().filter(|s| !s.is_empty());
+        let folder = path.parent().unwrap_or(Path::new(""));
+        match (said("control"), said("data-dir")) {
+            (Some(control), _) => Some(folder.join(control)),
+            (None, Some(data_dir)) => Some(folder.join(data_dir).join("control")),
+            (None, None) => Some(file::FileServer::default().data_dir.join("control")),
+        }
     }
 
     /// Reads a configuration from text.

@@ -4,6 +4,8 @@
 mod dns;
 #[path = "serve/process.rs"]
 mod process;
+#[path = "serve/reload.rs"]
+mod reload;
 #[path = "serve/web.rs"]
 mod web;
 

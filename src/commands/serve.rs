@@ -13,23 +13,33 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use repute_dnsxl::Name;
 use repute_nameserver::Zones;
+use repute_nameserver::control::Reload;
 use repute_nameserver::listen::Given;
-use repute_nameserver::loader::{Loader, Remote, memory};
+use repute_nameserver::loader::{Loader, memory};
 use repute_nameserver::server::{Parts, Running, Server};
 use repute_nameserver::status::{StatusBoard, ZoneStatus};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::config::{Config, Origin};
+use crate::config::{Config, Opened, Origin};
 use crate::exit::Verdict;
 use crate::systemd::Notify;
 use crate::{first_start, privilege, telemetry};
+
+mod reloader;
+
+use reloader::Reloader;
 
 /// Serves until it is told to stop.
 pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
     let started = Instant::now();
     // Descriptors that systemd passed are taken before any other is opened.
     let given = given_sockets()?;
+    let opened = Opened {
+        dns: !given.udp.is_empty() || !given.tcp.is_empty(),
+        pages: given.http.is_some(),
+        control: given.control.is_some(),
+    };
     memory::prepare();
     let config = Config::find(path)?;
     telemetry::start(config.process.log_level, config.process.log_format);
@@ -43,6 +53,12 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
     let bound = Server::bind(config.server.clone(), given)?;
     if let Some(user) = &config.process.user {
         privilege::become_user(user)?;
+        if let Origin::File(path) = &config.origin
+            && let Err(error) = std::fs::File::open(path)
+        {
+            let (path, user) = (path.display(), &user.user);
+            tracing::warn!("user {user} cannot read {path}, so a reload will fail: {error}");
+        }
     }
     let zones = Arc::new(ArcSwap::from_pointee(Zones::new(config.identity.clone())));
     let board = Arc::new(StatusBoard::new());
@@ -53,23 +69,25 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
         .enable_all()
         .build()
         .context("cannot start the control threads")?;
+    let reloader =
+        Arc::new(Reloader::new(config.clone(), opened, loader.remote(), Arc::clone(&zones)));
     let running = bound.start(Parts {
         zones,
         board: Arc::clone(&board),
-        reload: Arc::new(loader.remote()),
+        reload: Arc::clone(&reloader) as Arc<dyn Reload>,
         runtime: runtime.handle().clone(),
     })?;
+    reloader.running(running.query_log());
     let welcome = Welcome { config: &config, running: &running, zones: board.zones(), first };
     // Nobody may be reading that; a server serves all the same.
     if let Err(error) = welcome.write(&mut std::io::stdout().lock()) {
         tracing::debug!("cannot say that the server is ready: {error}");
     }
-    let (zones, addresses) = (welcome.zones.len(), list(running.udp_addresses()));
-    let summary = format!("{zones} zone{} at {addresses}", if zones == 1 { "" } else { "s" });
+    let summary = summary(&board, &running);
     notify.ready(&summary);
     tracing::info!("ready after {} ms: {summary}", started.elapsed().as_millis());
 
-    wait(&mut signals, &loader.remote(), &running, &notify, &summary);
+    wait(&mut signals, &reloader, &board, &running, &notify);
     notify.stopping();
     tracing::info!("stopping");
     runtime.block_on(running.stop());
@@ -78,7 +96,13 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
 }
 
 /// Waits for the signal to stop; on the way there, reloads when asked.
-fn wait(signals: &mut Signals, loader: &Remote, running: &Running, notify: &Notify, summary: &str) {
+fn wait(
+    signals: &mut Signals,
+    reloader: &Reloader,
+    board: &StatusBoard,
+    running: &Running,
+    notify: &Notify,
+) {
     for signal in signals.forever() {
         if signal != SIGHUP {
             return;
@@ -86,10 +110,16 @@ fn wait(signals: &mut Signals, loader: &Remote, running: &Running, notify: &Noti
         tracing::info!("reloading on SIGHUP");
         notify.reloading();
         running.reopen_logs();
-        loader.reload_soon();
+        reloader.reload_soon();
         // The old lists are answered from meanwhile: for systemd that is ready.
-        notify.ready(summary);
+        notify.ready(&summary(board, running));
     }
+}
+
+/// What is served, in a few words.
+fn summary(board: &StatusBoard, running: &Running) -> String {
+    let (zones, addresses) = (board.zones().len(), list(running.udp_addresses()));
+    format!("{zones} zone{} at {addresses}", if zones == 1 { "" } else { "s" })
 }
 
 /// The sockets that systemd opened for us.

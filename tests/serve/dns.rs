@@ -9,16 +9,23 @@ pub(crate) struct Answer {
     pub(crate) rcode: u8,
     /// The data of the answer section: addresses, or texts.
     pub(crate) answers: Vec<String>,
+    /// The time to live of the first answer.
+    pub(crate) ttl: Option<u32>,
 }
 
 /// Asks for addresses.
 pub(crate) fn ask(server: SocketAddr, name: &str) -> Answer {
-    query(server, name, 1)
+    query(server, name, 1, IN)
 }
 
 /// Asks for texts.
 pub(crate) fn ask_txt(server: SocketAddr, name: &str) -> Answer {
-    query(server, name, 16)
+    query(server, name, 16, IN)
+}
+
+/// Asks the server for its version.
+pub(crate) fn ask_version(server: SocketAddr) -> Vec<String> {
+    query(server, "version.bind", 16, CHAOS).answers
 }
 
 /// Whether a name has an address.
@@ -41,7 +48,7 @@ pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
 }
 
 /// Sends one question and takes its answer apart.
-fn query(server: SocketAddr, name: &str, kind: u16) -> Answer {
+fn query(server: SocketAddr, name: &str, kind: u16, class: u8) -> Answer {
     let mut message = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     for label in name.split('.') {
         message.push(label.len() as u8);
@@ -49,7 +56,7 @@ fn query(server: SocketAddr, name: &str, kind: u16) -> Answer {
     }
     message.push(0);
     message.extend_from_slice(&kind.to_be_bytes());
-    message.extend_from_slice(&[0, 1]);
+    message.extend_from_slice(&[0, class]);
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.connect(server).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -60,8 +67,11 @@ fn query(server: SocketAddr, name: &str, kind: u16) -> Answer {
     let count = usize::from(u16::from_be_bytes([reply[6], reply[7]]));
     let mut rest = &reply[message.len()..];
     let mut answers = Vec::new();
+    let mut ttl = None;
     for _ in 0..count {
         // Owner by pointer, type, class, TTL, length.
+        let seconds = rest[6..10].try_into().expect("four bytes");
+        ttl = ttl.or(Some(u32::from_be_bytes(seconds)));
         let length = usize::from(u16::from_be_bytes([rest[10], rest[11]]));
         let data = &rest[12..12 + length];
         answers.push(match kind {
@@ -70,5 +80,10 @@ fn query(server: SocketAddr, name: &str, kind: u16) -> Answer {
         });
         rest = &rest[12 + length..];
     }
-    Answer { rcode: reply[3] & 15, answers }
+    Answer { rcode: reply[3] & 15, answers, ttl }
 }
+
+/// The class of the Internet.
+const IN: u8 = 1;
+/// The class of servers' own words.
+const CHAOS: u8 = 3;

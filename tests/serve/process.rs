@@ -116,8 +116,9 @@ impl<'p> Served<'p> {
         };
         let dns = address.parse().unwrap();
         // What it logs must go somewhere, or it would wait for us.
-        let mut log = child.stderr.take().unwrap();
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        let mut stderr = child.stderr.take().unwrap();
+        let mut log = std::fs::File::create(place.path("log")).unwrap();
+        std::thread::spawn(move || std::io::copy(&mut stderr, &mut log));
         Served { place, child, dns }
     }
 
@@ -126,6 +127,13 @@ impl<'p> Served<'p> {
         let output = self.place.command(args).args(["--config", "repute.toml"]).output().unwrap();
         let text = [output.stdout, output.stderr].concat();
         (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// Waits until something is logged, and returns all that was logged so far.
+    pub(crate) fn logged(&self, what: &str) -> String {
+        let log = || std::fs::read_to_string(self.place.path("log")).unwrap();
+        super::dns::until(what, || log().contains(what));
+        log()
     }
 
     /// The serial of a zone.

@@ -47,12 +47,23 @@ pub enum Request {
 pub enum Answer {
     /// How the server is.
     Status(Box<Report>),
-    /// What became of each zone.
-    Reloaded(Vec<Reloaded>),
+    /// What became of a reload.
+    Reloaded(Reloads),
     /// It was done.
     Done,
     /// It was not, and why.
     Error(String),
+}
+
+/// What became of a reload.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloads {
+    /// What became of each zone.
+    pub zones: Vec<Reloaded>,
+    /// What failed beside them, in words.
+    pub problems: Vec<String>,
+    /// What should be known, in words.
+    pub notes: Vec<String>,
 }
 
 /// What became of one zone's reload.
@@ -80,6 +91,10 @@ pub enum Outcome {
     },
     /// The sources are as they were.
     Unchanged,
+    /// It is no longer in the configuration, and no longer served.
+    Removed,
+    /// Its feed was never fetched, so there is nothing to serve yet.
+    Waiting,
     /// What was served before still is.
     Refused {
         /// Why, in words.
@@ -89,13 +104,13 @@ pub enum Outcome {
 
 /// Whoever can build zones again.
 pub trait Reload: Send + Sync {
-    /// Builds one zone, or all, and returns when that is done, for each zone concerned.
+    /// Builds one zone, or reads the configuration again and builds all; returns when that is done.
     ///
     /// It may take as long as it takes: the caller is a thread that can wait.
     ///
     /// # Errors
-    /// In words, if the zone is not configured.
-    fn reload(&self, zone: Option<&Name>) -> Result<Vec<Reloaded>, String>;
+    /// In words, if the zone is not configured, or the configuration is faulty.
+    fn reload(&self, zone: Option<&Name>) -> Result<Reloads, String>;
 }
 
 /// What requests are answered from.
@@ -166,7 +181,7 @@ impl Commands {
         match request {
             Request::Status => Answer::Status(Box::new((self.gather)())),
             Request::Reload(zone) => match self.reload.reload(zone.as_ref()) {
-                Ok(zones) => Answer::Reloaded(zones),
+                Ok(reloads) => Answer::Reloaded(reloads),
                 Err(reason) => Answer::Error(reason),
             },
             Request::ReopenLogs => {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
+use arc_swap::ArcSwapOption;
 use crossbeam_queue::ArrayQueue;
 
 use crate::counters::Rcode;
@@ -90,9 +91,18 @@ pub enum Destination {
     Syslog(PathBuf),
 }
 
-/// The end of a queue at which a worker reports queries.
-#[derive(Clone, Debug)]
-pub(crate) struct Recorder(Option<Arc<Channel>>);
+/// The end of a queue at which a worker reports queries; it stays when the log is set up anew.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recorder(Arc<Slot>);
+
+/// Where a worker finds its queue, if there is one now.
+#[derive(Debug, Default)]
+struct Slot {
+    /// Whether there is one.
+    on: AtomicBool,
+    /// The queue.
+    channel: ArcSwapOption<Channel>,
+}
 
 /// A queue from one worker to the log thread.
 #[derive(Debug)]
@@ -112,12 +122,13 @@ struct Channel {
 impl Recorder {
     /// Whether anything is logged at all: the one branch a batch pays when not.
     pub(crate) fn is_on(&self) -> bool {
-        self.0.is_some()
+        self.0.on.load(Ordering::Relaxed)
     }
 
     /// Reports a query, if it is of the kind that is wanted and its turn has come.
     pub(crate) fn note(&self, moment: Moment, request: &[u8], client: &Client, outcome: &Outcome) {
-        let Some(channel) = &self.0 else { return };
+        let channel = self.0.channel.load();
+        let Some(channel) = &*channel else { return };
         if !channel.wants(outcome) {
             return;
         }
@@ -134,7 +145,30 @@ impl Recorder {
     }
 }
 
+impl Slot {
+    /// Gives the worker another queue, or none, and returns when it has left the one before.
+    fn replace(&self, channel: Option<Arc<Channel>>) {
+        self.on.store(channel.is_some(), Ordering::Relaxed);
+        let Some(before) = self.channel.swap(channel) else { return };
+        // Ours, the log's and the writer's: whoever else holds it is about to report a query.
+        while Arc::strong_count(&before) > 3 {
+            thread::yield_now();
+        }
+    }
+}
+
 impl Channel {
+    /// An empty queue.
+    fn new(config: &Config, records: usize) -> Channel {
+        Channel {
+            queue: ArrayQueue::new(records),
+            queries: config.queries,
+            sample: config.sample,
+            turn: AtomicU32::new(0),
+            lost: AtomicU64::new(0),
+        }
+    }
+
     /// Whether queries with this outcome are logged.
     fn wants(&self, outcome: &Outcome) -> bool {
         match (self.queries, outcome) {
@@ -157,11 +191,26 @@ impl Channel {
 /// The running log.
 #[derive(Debug)]
 pub(crate) struct QueryLog {
+    /// How it is.
+    config: Config,
+    /// Where the workers find their queues.
+    slots: Vec<Recorder>,
+    /// Knows the names of zones.
+    board: Arc<StatusBoard>,
+    /// Who writes; `None` when the log is off.
+    pen: Option<Pen>,
+    /// Lines and losses of those who wrote before.
+    before: (u64, u64),
+}
+
+/// A thread that writes, and the queues it writes from.
+#[derive(Debug)]
+struct Pen {
     /// The queues of all workers.
     channels: Vec<Arc<Channel>>,
-    /// The thread that writes; `None` when the log is off.
+    /// The thread; `None` when it has ended.
     writer: Option<JoinHandle<()>>,
-    /// Orders to that thread.
+    /// Orders to it.
     orders: Arc<Orders>,
 }
 
@@ -185,21 +234,79 @@ impl QueryLog {
         sources: usize,
         board: Arc<StatusBoard>,
     ) -> io::Result<QueryLog> {
-        let orders = Arc::new(Orders::default());
-        if config.queries == Queries::Off {
-            return Ok(QueryLog { channels: Vec::new(), writer: None, orders });
+        let slots = (0..sources).map(|_| Recorder::default()).collect();
+        let mut log =
+            QueryLog { config: Config::default(), slots, board, pen: None, before: (0, 0) };
+        log.configure(config)?;
+        Ok(log)
+    }
+
+    /// Sets the log up anew while queries are answered. What was reported before is written as it was
+    /// meant to be.
+    ///
+    /// # Errors
+    /// If the new destination cannot be opened; nothing is changed then.
+    pub(crate) fn configure(&mut self, config: &Config) -> io::Result<()> {
+        if self.config == *config {
+            return Ok(());
         }
-        let sink = Sink::open(&config.destination)?;
-        let channel = |_| {
-            Arc::new(Channel {
-                queue: ArrayQueue::new(QUEUE_RECORDS),
-                queries: config.queries,
-                sample: config.sample,
-                turn: AtomicU32::new(0),
-                lost: AtomicU64::new(0),
-            })
+        let pen = match config.queries {
+            Queries::Off => None,
+            Queries::Hits | Queries::Errors | Queries::All => {
+                Some(Pen::take(config, self.slots.len(), Arc::clone(&self.board))?)
+            }
         };
-        let channels: Vec<_> = (0..sources).map(channel).collect();
+        for (place, slot) in self.slots.iter().enumerate() {
+            slot.0.replace(pen.as_ref().map(|pen| Arc::clone(&pen.channels[place])));
+        }
+        if let Some(mut old) = std::mem::replace(&mut self.pen, pen) {
+            old.stop();
+            let (lines, lost) = old.counts();
+            self.before = (self.before.0 + lines, self.before.1 + lost);
+        }
+        self.config = config.clone();
+        Ok(())
+    }
+
+    /// The end of the queue for one source.
+    pub(crate) fn recorder(&self, source: usize) -> Recorder {
+        self.slots.get(source).cloned().unwrap_or_default()
+    }
+
+    /// Opens the file again, as after a rotation.
+    pub(crate) fn reopen(&self) {
+        if let Some(pen) = &self.pen {
+            pen.orders.reopen.store(true, Ordering::Release);
+        }
+    }
+
+    /// Lines written, and queries lost because the log could not keep up.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let (lines, lost) = self.pen.as_ref().map_or((0, 0), Pen::counts);
+        (self.before.0 + lines, self.before.1 + lost)
+    }
+
+    /// Writes what is queued and ends. The workers must have ended before.
+    pub(crate) fn stop(&mut self) {
+        if let Some(pen) = &mut self.pen {
+            pen.stop();
+        }
+    }
+}
+
+impl Drop for QueryLog {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Pen {
+    /// Opens the destination and starts a thread that writes there.
+    fn take(config: &Config, sources: usize, board: Arc<StatusBoard>) -> io::Result<Pen> {
+        let sink = Sink::open(&config.destination)?;
+        let orders = Arc::new(Orders::default());
+        let channels: Vec<_> =
+            (0..sources).map(|_| Arc::new(Channel::new(config, QUEUE_RECORDS))).collect();
         let writer = Writer {
             channels: channels.clone(),
             orders: Arc::clone(&orders),
@@ -208,38 +315,22 @@ impl QueryLog {
             sink,
         };
         let writer = thread::Builder::new().name("query-log".into()).spawn(move || writer.run())?;
-        Ok(QueryLog { channels, writer: Some(writer), orders })
+        Ok(Pen { channels, writer: Some(writer), orders })
     }
 
-    /// The end of the queue for one source.
-    pub(crate) fn recorder(&self, source: usize) -> Recorder {
-        Recorder(self.channels.get(source).cloned())
-    }
-
-    /// Opens the file again, as after a rotation.
-    pub(crate) fn reopen(&self) {
-        self.orders.reopen.store(true, Ordering::Release);
-    }
-
-    /// Lines written, and queries lost because the log could not keep up.
-    pub(crate) fn counts(&self) -> (u64, u64) {
+    /// Lines written and queries lost.
+    fn counts(&self) -> (u64, u64) {
         let lost = self.channels.iter().map(|c| c.lost.load(Ordering::Relaxed)).sum();
         (self.orders.lines.load(Ordering::Relaxed), lost)
     }
 
-    /// Writes what is queued and ends. The workers must have ended before.
-    pub(crate) fn stop(&mut self) {
+    /// Writes what is queued and ends.
+    fn stop(&mut self) {
         self.orders.stop.store(true, Ordering::Release);
         if let Some(writer) = self.writer.take() {
             writer.thread().unpark();
             let _ = writer.join();
         }
-    }
-}
-
-impl Drop for QueryLog {
-    fn drop(&mut self) {
-        self.stop();
     }
 }
 
@@ -280,13 +371,7 @@ pub(crate) mod tests {
 
     /// Which of five outcomes are wanted: a hit, a miss, an error, a drop, an empty answer.
     fn wanted(queries: Queries) -> [bool; 5] {
-        let channel = Channel {
-            queue: ArrayQueue::new(1),
-            queries,
-            sample: 1,
-            turn: AtomicU32::new(0),
-            lost: AtomicU64::new(0),
-        };
+        let channel = Channel::new(&Config { queries, ..Config::default() }, 1);
         [answer(0, true), answer(3, false), answer(5, false), Outcome::Drop, answer(0, false)]
             .map(|outcome| channel.wants(&outcome))
     }
@@ -321,18 +406,43 @@ pub(crate) mod tests {
 
     #[test]
     fn a_full_queue_loses_records_and_counts_them() {
-        let channel = Arc::new(Channel {
-            queue: ArrayQueue::new(3),
-            queries: Queries::All,
-            sample: 1,
-            turn: AtomicU32::new(0),
-            lost: AtomicU64::new(0),
-        });
-        let recorder = Recorder(Some(Arc::clone(&channel)));
+        let config = Config { queries: Queries::All, ..Config::default() };
+        let channel = Arc::new(Channel::new(&config, 3));
+        let recorder = Recorder::default();
+        recorder.0.replace(Some(Arc::clone(&channel)));
         for _ in 0..5 {
             recorder.note(Moment::default(), &query(), &client(), &Outcome::Drop);
         }
         assert_eq!((channel.queue.len(), channel.lost.load(Ordering::Relaxed)), (3, 2));
+    }
+
+    #[test]
+    fn a_log_that_is_set_up_anew_writes_each_query_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = |name: &str| Config {
+            queries: Queries::All,
+            destination: Destination::File(folder.path().join(name)),
+            ..Config::default()
+        };
+        let mut log = QueryLog::start(&Config::default(), 1, Arc::new(StatusBoard::new())).unwrap();
+        let recorder = log.recorder(0);
+        assert!(!recorder.is_on());
+        let note = || recorder.note(Moment::default(), &query(), &client(), &answer(0, true));
+        note();
+        log.configure(&to("one")).unwrap();
+        assert!(recorder.is_on());
+        (0..3).for_each(|_| note());
+        log.configure(&to("two")).unwrap();
+        note();
+        assert!(log.configure(&to("absent/folder")).is_err());
+        note();
+        log.configure(&Config::default()).unwrap();
+        assert!(!recorder.is_on());
+        note();
+        log.stop();
+        let lines =
+            |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap().lines().count();
+        assert_eq!((lines("one"), lines("two"), log.counts()), (3, 2, (5, 0)));
     }
 
     proptest! {

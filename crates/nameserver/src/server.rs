@@ -223,6 +223,11 @@ impl Running {
         self.overview.reopen_logs();
     }
 
+    /// A handle for those who may change the query log.
+    pub fn query_log(&self) -> QueryLogRemote {
+        QueryLogRemote(Arc::clone(&self.overview))
+    }
+
     /// Stops: no new query is taken, those that have arrived are answered, then everything ends.
     pub async fn stop(self) {
         let overview = Arc::clone(&self.overview);
@@ -242,6 +247,20 @@ impl Running {
             overview.log.lock().unwrap_or_else(PoisonError::into_inner).stop();
         });
         let _ = log.await;
+    }
+}
+
+/// Changes the query log of a server that runs.
+#[derive(Clone, Debug)]
+pub struct QueryLogRemote(Arc<Overview>);
+
+impl QueryLogRemote {
+    /// Sets the query log up anew.
+    ///
+    /// # Errors
+    /// If its destination cannot be opened; it stays as it was then.
+    pub fn configure(&self, config: &query_log::Config) -> io::Result<()> {
+        self.0.log.lock().unwrap_or_else(PoisonError::into_inner).configure(config)
     }
 }
 

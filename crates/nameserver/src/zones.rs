@@ -168,6 +168,12 @@ impl Zones {
         Zones { acl, key_acl, ..self.clone() }
     }
 
+    /// The same from a server that says something else of itself.
+    #[must_use]
+    pub fn with_identity(&self, identity: Identity) -> Zones {
+        Zones { identity: Arc::new(identity), ..self.clone() }
+    }
+
     /// What the server says of itself.
     pub fn identity(&self) -> &Identity {
         &self.identity

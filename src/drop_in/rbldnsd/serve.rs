@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use repute_dnsxl::Name;
-use repute_nameserver::control::{Reload, Reloaded};
+use repute_nameserver::control::{Reload, Reloads};
 use repute_nameserver::counters::{Rcode, Totals, ZoneTotals};
 use repute_nameserver::listen::{self, Address, Given, ListenError};
 use repute_nameserver::query_log::{Config as LogConfig, Destination, Format, Queries};
@@ -422,7 +422,7 @@ impl Ledger {
 struct BySignal;
 
 impl Reload for BySignal {
-    fn reload(&self, _zone: Option<&Name>) -> Result<Vec<Reloaded>, String> {
+    fn reload(&self, _zone: Option<&Name>) -> Result<Reloads, String> {
         Err("send SIGHUP to reload".to_owned())
     }
 }

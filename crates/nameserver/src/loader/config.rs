@@ -15,7 +15,7 @@ pub use super::feed::FeedConfig;
 /// All the loader needs to know.
 #[derive(Clone, Debug)]
 pub struct LoaderConfig {
-    /// The zones; their place here is their `ZoneIndex`.
+    /// The zones.
     pub zones: Vec<ZoneConfig>,
     /// An acl file that holds for all zones.
     pub acl: Option<PathBuf>,
@@ -32,7 +32,7 @@ pub struct LoaderConfig {
 }
 
 /// One zone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ZoneConfig {
     /// The name the list is asked under.
     pub apex: Name,
@@ -94,7 +94,7 @@ pub struct SoaConfig {
 }
 
 /// What a zone is made of.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     /// Lists, each a data set.
     Lists(Vec<SourceConfig>),
@@ -103,7 +103,7 @@ pub enum Content {
 }
 
 /// One list.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SourceConfig {
     /// Where it lies.
     pub origin: SourceOrigin,
@@ -112,7 +112,7 @@ pub struct SourceConfig {
 }
 
 /// Where a list lies.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum SourceOrigin {
     /// In files, read as one.
     Files(Vec<PathBuf>),
@@ -121,7 +121,7 @@ pub enum SourceOrigin {
 }
 
 /// How a list is written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Format {
     /// As a data file of rbldnsd.
     Rbldnsd(DatasetKind),

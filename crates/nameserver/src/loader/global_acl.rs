@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 use super::build::BuildError;
 use super::decompress::unpack;
 use super::files::{OpenList, Stamp};
+use super::keeper::Reading;
 use super::settle::Settle;
 
 /// The access list for all zones, if there is one.
@@ -26,14 +27,32 @@ pub(super) struct GlobalAcl {
     seen: Option<Stamp>,
     /// Whether a good list is in force.
     in_force: bool,
-    /// How many bytes a compressed list may unpack to.
-    max_unpacked: u64,
+    /// How the file is read.
+    reading: Reading,
+    /// Why it could not be put in force, if so.
+    last_error: Option<String>,
 }
 
 impl GlobalAcl {
     /// Takes on a file.
-    pub(super) fn new(path: Option<PathBuf>, settle: Settle, max_unpacked: u64) -> GlobalAcl {
-        GlobalAcl { path, settle, seen: None, in_force: false, max_unpacked }
+    pub(super) fn new(path: Option<PathBuf>, reading: Reading) -> GlobalAcl {
+        let settle = reading.settle();
+        GlobalAcl { path, settle, seen: None, in_force: false, reading, last_error: None }
+    }
+
+    /// Takes over another file, or none; whether all clients are to be answered from now on. Until
+    /// the new file could be read, what is in force stays so.
+    pub(super) fn configure(&mut self, path: Option<PathBuf>, reading: Reading) -> bool {
+        let ended = path.is_none() && self.path.is_some();
+        if path != self.path || reading != self.reading {
+            *self = GlobalAcl { in_force: !ended, ..GlobalAcl::new(path, reading) };
+        }
+        ended
+    }
+
+    /// Why the list could not be put in force, if so.
+    pub(super) fn last_error(&self) -> Option<&str> {
+        self.last_error.as_deref()
     }
 
     /// The file.
@@ -84,6 +103,7 @@ impl GlobalAcl {
             Ok(dataset) => {
                 info!("{} is in force with {} entries", path.display(), dataset.entries());
                 self.in_force = true;
+                self.last_error = None;
                 Some(Arc::new(dataset))
             }
             Err(BuildError::Changed { .. }) => {
@@ -91,11 +111,15 @@ impl GlobalAcl {
                 None
             }
             Err(error) if self.in_force => {
-                warn!("the access list for all zones is not reloaded: {error}");
+                let why = format!("the access list for all zones is not reloaded: {error}");
+                warn!("{why}");
+                self.last_error = Some(why);
                 None
             }
             Err(error) => {
-                error!("every client is refused, as there is no access list: {error}");
+                let why = format!("every client is refused, as there is no access list: {error}");
+                error!("{why}");
+                self.last_error = Some(why);
                 Some(Arc::new(refuse_all()))
             }
         }
@@ -106,7 +130,7 @@ impl GlobalAcl {
         let failed = |source| BuildError::Read { path: path.to_owned(), source };
         let file = OpenList::open(path).map_err(failed)?;
         let name = Arc::from(path.display().to_string());
-        let reader = unpack(file.file(), self.max_unpacked).map_err(failed)?;
+        let reader = unpack(file.file(), self.reading.max_unpacked).map_err(failed)?;
         let input = Input { name, reader, modified: file.stamp().modified() };
         let loaded = format::rbldnsd::read(DatasetKind::Acl, vec![input], &ReadOptions::default())?;
         for fault in loaded.faults.iter() {

@@ -13,7 +13,7 @@ use repute_zone::{Faults, Zone, snapshot};
 use tracing::{info, warn};
 
 use super::build::{AccessLists, BuildError, Built, Conditions, access_lists, build, open_own};
-use super::config::{Content, FeedConfig, SourceOrigin, ZoneConfig};
+use super::config::{Content, FeedConfig, LoaderConfig, SourceOrigin, ZoneConfig};
 use super::feed::{Candidate, FeedError, Fetched, unix_now};
 use super::files::Stamp;
 use super::schedule;
@@ -51,8 +51,32 @@ pub(super) struct Keeper {
     issued: Option<Issued>,
     /// Where last good copies lie.
     spool: Arc<Spool>,
+    /// How lists are read.
+    reading: Reading,
+}
+
+/// How lists are read, whatever zone they belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reading {
+    /// How long a file must be quiet before.
+    pub(super) settle: Duration,
+    /// How long, if somebody does not close it.
+    pub(super) patience: Duration,
     /// How many bytes a compressed list may unpack to.
-    max_unpacked: u64,
+    pub(super) max_unpacked: u64,
+}
+
+impl Reading {
+    /// What the configuration says of it.
+    pub(super) fn of(config: &LoaderConfig) -> Reading {
+        let LoaderConfig { settle, check_interval, max_unpacked, .. } = *config;
+        Reading { settle, patience: check_interval, max_unpacked }
+    }
+
+    /// Files at rest that are to be read so.
+    pub(super) fn settle(&self) -> Settle {
+        Settle::new(self.settle, self.patience)
+    }
 }
 
 /// One feed of a zone.
@@ -102,23 +126,14 @@ impl Keeper {
     pub(super) fn new(
         index: ZoneIndex,
         config: ZoneConfig,
-        settle: Settle,
+        reading: Reading,
         spool: Arc<Spool>,
-        max_unpacked: u64,
         now: Instant,
     ) -> Keeper {
-        let sources = match &config.content {
-            Content::Lists(sources) => &sources[..],
-            Content::Snapshot(_) => &[],
-        };
-        let feeds = sources.iter().filter_map(|source| match &source.origin {
-            SourceOrigin::Feed(feed) => Some(Feed::new(feed.clone(), &spool, now)),
-            SourceOrigin::Files(_) => None,
-        });
         Keeper {
             index,
-            feeds: feeds.collect(),
-            settle,
+            feeds: feeds(&config).map(|feed| Feed::new(feed.clone(), &spool, now)).collect(),
+            settle: reading.settle(),
             served: None,
             unkept: None,
             read: BTreeMap::new(),
@@ -133,8 +148,33 @@ impl Keeper {
             }),
             config: Arc::new(config),
             spool,
-            max_unpacked,
+            reading,
         }
+    }
+
+    /// Takes over what the configuration says of the zone now. What is served stays until the zone is
+    /// built anew.
+    pub(super) fn configure(&mut self, config: ZoneConfig, reading: Reading, now: Instant) {
+        if self.reading != reading {
+            (self.reading, self.settle) = (reading, reading.settle());
+        }
+        if *self.config == config {
+            return;
+        }
+        let mut before = std::mem::take(&mut self.feeds);
+        for feed in feeds(&config) {
+            let same = before.iter().position(|known| known.config == *feed);
+            self.feeds.push(match same {
+                Some(at) => before.swap_remove(at),
+                None => Feed::new(feed.clone(), &self.spool, now),
+            });
+        }
+        // What was wrong, was wrong with other sources.
+        self.status.last_error = None;
+        self.config = Arc::new(config);
+        self.seen.clear();
+        self.look(now);
+        self.force(now);
     }
 
     /// What is told about the zone.
@@ -180,10 +220,13 @@ impl Keeper {
         Some(Duration::from_secs(now.saturating_sub(newest.max()?.into())))
     }
 
-    /// Has the zone built anew even if no file changed.
+    /// Has the zone built anew even if no file changed, and its feeds fetched.
     pub(super) fn force(&mut self, now: Instant) {
         self.forced = true;
         self.settle.disturb(now);
+        for feed in &mut self.feeds {
+            feed.next = feed.next.map(|_| now);
+        }
     }
 
     /// The wait is over: builds the zone, if its files are still as they were when it began and not
@@ -217,14 +260,16 @@ impl Keeper {
     /// Takes what a fetch found.
     pub(super) fn fetched(
         &mut self,
-        feed: usize,
+        url: &str,
         result: Result<Fetched, FeedError>,
         now: Instant,
         chance: u64,
     ) -> Step {
         let zone = self.config.apex.clone();
-        let Some(feed) = self.feeds.get_mut(feed) else { return Step::Same };
-        let url = feed.config.url.clone();
+        // A feed that was taken out of the configuration is of no use.
+        let Some(feed) = self.feeds.iter_mut().find(|f| f.config.url == url) else {
+            return Step::Same;
+        };
         let step = match result {
             Ok(Fetched::Unchanged) => {
                 feed.succeeded();
@@ -237,7 +282,7 @@ impl Keeper {
                 let built = self.build(&|other| {
                     if other.url == url { path.clone() } else { self.spool.feed(&other.url) }
                 });
-                self.accept(&url, built, candidate)
+                self.accept(url, built, candidate)
             }
             Err(error) => {
                 feed.failures = feed.failures.saturating_add(1);
@@ -284,7 +329,7 @@ impl Keeper {
     fn conditions<'a>(&'a self, feed: &'a dyn Fn(&FeedConfig) -> PathBuf) -> Conditions<'a> {
         Conditions {
             now: u32::try_from(unix_now()).unwrap_or(u32::MAX),
-            max_unpacked: self.max_unpacked,
+            max_unpacked: self.reading.max_unpacked,
             trace: None,
             feed,
             old: self.served.as_deref(),
@@ -545,6 +590,18 @@ impl Feed {
         self.failures = 0;
         self.confirmed = unix_now();
     }
+}
+
+/// The feeds of a zone.
+fn feeds(config: &ZoneConfig) -> impl Iterator<Item = &FeedConfig> {
+    let sources = match &config.content {
+        Content::Lists(sources) => &sources[..],
+        Content::Snapshot(_) => &[],
+    };
+    sources.iter().filter_map(|source| match &source.origin {
+        SourceOrigin::Feed(feed) => Some(feed),
+        SourceOrigin::Files(_) => None,
+    })
 }
 
 /// How many faulty lines of a file are logged.

@@ -5,12 +5,13 @@
 //! whether a file changed is decided by its stamp, so a lost or doubled hint does no harm, and
 //! where the kernel tells nothing (network file systems) the loader looks from time to time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask};
+use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
 use tracing::warn;
 
 /// What happened to a list file, or to the copy that will become one.
@@ -24,43 +25,43 @@ pub(super) enum Hint {
     Lost,
 }
 
-/// Watches the folders of some files.
+/// Waits for what the kernel tells of some folders.
 #[derive(Debug)]
 pub(super) struct Watch {
     inotify: Inotify,
-    folders: HashMap<WatchDescriptor, Lists>,
+    watched: Arc<Mutex<Watched>>,
     buffer: Vec<u8>,
 }
+
+/// Says which folders those are, also while somebody waits.
+pub(super) struct Folders {
+    watches: Watches,
+    watched: Arc<Mutex<Watched>>,
+    /// Folders that cannot be watched, which was told.
+    missing: HashSet<PathBuf>,
+}
+
+/// The folders, as the kernel names them, with the lists in each.
+type Watched = HashMap<WatchDescriptor, Lists>;
 
 /// The lists in one folder: the name there, and the paths as they are configured. One folder may be
 /// spelled in several ways, and the loader knows its files by the spelling.
 type Lists = HashMap<OsString, Vec<PathBuf>>;
 
 impl Watch {
-    /// Watches the folders of these files.
-    ///
-    /// A folder that cannot be watched, as it is not there or there are too many, is only reported.
+    /// Watches nothing yet.
     ///
     /// # Errors
     /// If the kernel has no inotify for us at all.
-    pub(super) fn new<'a>(files: impl Iterator<Item = &'a Path>) -> io::Result<Watch> {
+    pub(super) fn new() -> io::Result<(Watch, Folders)> {
         let inotify = Inotify::init()?;
-        let mut folders: HashMap<_, Lists> = HashMap::new();
-        for file in files {
-            let Some(name) = file.file_name() else { continue };
-            let folder = file.parent().filter(|p| !p.as_os_str().is_empty());
-            let folder = folder.unwrap_or(Path::new("."));
-            let descriptor = match inotify.watches().add(folder, mask()) {
-                Ok(descriptor) => descriptor,
-                Err(error) => {
-                    warn!("cannot watch {}, looking now and then: {error}", folder.display());
-                    continue;
-                }
-            };
-            let paths = folders.entry(descriptor).or_default().entry(name.to_owned()).or_default();
-            paths.push(file.to_owned());
-        }
-        Ok(Watch { inotify, folders, buffer: vec![0; 16 * 1024] })
+        let watched = Arc::new(Mutex::new(Watched::new()));
+        let folders = Folders {
+            watches: inotify.watches(),
+            watched: Arc::clone(&watched),
+            missing: HashSet::new(),
+        };
+        Ok((Watch { inotify, watched, buffer: vec![0; 16 * 1024] }, folders))
     }
 
     /// Waits until something happens and tells it.
@@ -70,21 +71,65 @@ impl Watch {
     pub(super) fn wait(&mut self) -> io::Result<Vec<Hint>> {
         loop {
             let mut hints = Vec::new();
-            for event in self.inotify.read_events_blocking(&mut self.buffer)? {
+            let events = self.inotify.read_events_blocking(&mut self.buffer)?;
+            let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+            for event in events {
                 if event.mask.contains(EventMask::Q_OVERFLOW) {
                     hints.push(Hint::Lost);
                     continue;
                 }
-                let Some(lists) = self.folders.get(&event.wd) else { continue };
+                let Some(lists) = watched.get(&event.wd) else { continue };
                 let Some(name) = event.name else { continue };
                 let Some(paths) = list_of(name, lists) else { continue };
                 let writing = event.mask.contains(EventMask::MODIFY);
                 let hint = if writing { Hint::Writing } else { Hint::Closed };
                 hints.extend(paths.iter().cloned().map(hint));
             }
+            drop(watched);
             if !hints.is_empty() {
                 return Ok(hints);
             }
+        }
+    }
+}
+
+impl Folders {
+    /// Watches the folders of these files, and no others. Called again, it finds folders that were
+    /// not there before, or that were replaced.
+    ///
+    /// A folder that cannot be watched, as it is not there or there are too many, is only reported.
+    pub(super) fn set<'a>(&mut self, files: impl Iterator<Item = &'a Path>) {
+        let mut lists: HashMap<&Path, Lists> = HashMap::new();
+        for file in files {
+            let Some(name) = file.file_name() else { continue };
+            let folder = file.parent().filter(|p| !p.as_os_str().is_empty());
+            let lists = lists.entry(folder.unwrap_or(Path::new("."))).or_default();
+            lists.entry(name.to_owned()).or_default().push(file.to_owned());
+        }
+        self.missing.retain(|folder| lists.contains_key(folder.as_path()));
+        // What happens from here on waits for the new names.
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut *watched);
+        for (folder, lists) in lists {
+            match self.watches.add(folder, mask()) {
+                Ok(descriptor) => {
+                    self.missing.remove(folder);
+                    before.remove(&descriptor);
+                    let known = watched.entry(descriptor).or_default();
+                    for (name, paths) in lists {
+                        known.entry(name).or_default().extend(paths);
+                    }
+                }
+                Err(error) => {
+                    if self.missing.insert(folder.to_owned()) {
+                        warn!("cannot watch {}, looking now and then: {error}", folder.display());
+                    }
+                }
+            }
+        }
+        for descriptor in before.into_keys() {
+            // A folder that is gone is no longer watched anyway.
+            let _ = self.watches.remove(descriptor);
         }
     }
 }
@@ -131,7 +176,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("list");
         let absent = folder.path().join("absent/list");
-        let mut watch = Watch::new([absent.as_path(), path.as_path()].into_iter()).unwrap();
+        let (mut watch, mut folders) = Watch::new().unwrap();
+        folders.set([absent.as_path(), path.as_path()].into_iter());
         fs::write(folder.path().join("other"), "x").unwrap();
         fs::write(&path, "192.0.2.1\n").unwrap();
         let hints = until_closed(&mut watch, &path);
@@ -141,6 +187,13 @@ mod tests {
         fs::write(&beside, "192.0.2.2\n").unwrap();
         fs::rename(&beside, &path).unwrap();
         until_closed(&mut watch, &path);
+
+        fs::create_dir(folder.path().join("absent")).unwrap();
+        folders.set([absent.as_path()].into_iter());
+        fs::write(&path, "192.0.2.3\n").unwrap();
+        fs::write(&absent, "192.0.2.3\n").unwrap();
+        let hints = until_closed(&mut watch, &absent);
+        assert!(!hints.contains(&Hint::Closed(path)), "no longer watched");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use repute_dnsxl::{Name, Polarity};
-use repute_nameserver::control::{Reload, Reloaded};
+use repute_nameserver::control::{Reload, Reloaded, Reloads};
 use repute_nameserver::listen::{self, Address, Given};
 use repute_nameserver::server::{Config, Parts, Running, Server};
 use repute_nameserver::status::{StatusBoard, ZoneHealth, ZoneStatus};
@@ -126,13 +126,14 @@ impl Drop for TestServer {
 pub(crate) struct Unchanged;
 
 impl Reload for Unchanged {
-    fn reload(&self, zone: Option<&Name>) -> Result<Vec<Reloaded>, String> {
+    fn reload(&self, zone: Option<&Name>) -> Result<Reloads, String> {
         match zone {
             Some(other) if *other != apex() => Err(format!("zone `{other}` is not configured")),
-            _ => Ok(vec![Reloaded {
-                zone: apex().to_string(),
-                outcome: repute_nameserver::control::Outcome::Unchanged,
-            }]),
+            _ => {
+                let outcome = repute_nameserver::control::Outcome::Unchanged;
+                let zone = Reloaded { zone: apex().to_string(), outcome };
+                Ok(Reloads { zones: vec![zone], ..Reloads::default() })
+            }
         }
     }
 }

@@ -1,0 +1,124 @@
+//! A running server takes over what its configuration says now.
+//!
+//! The file is read as a whole first: if it is faulty nothing changes. What needs a restart stays as
+//! it is, and is named. Everything else is handed to those whom it concerns, who keep what they have
+//! until the new is ready, so that no query is lost.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use arc_swap::ArcSwap;
+use repute_dnsxl::Name;
+use repute_nameserver::control::{Reload, Reloads};
+use repute_nameserver::loader::{LoaderConfig, Outcomes, Remote};
+use repute_nameserver::server::{self, QueryLogRemote};
+use repute_nameserver::{Identity, Zones};
+use tracing::{error, info, warn};
+
+use crate::config::{Config, Opened, Origin};
+
+/// Knows what is in force, and all whom a change concerns.
+pub(super) struct Reloader {
+    /// The configuration that is in force.
+    config: Mutex<Config>,
+    /// Which sockets are not its own to change.
+    opened: Opened,
+    /// Builds zones.
+    loader: Remote,
+    /// What is served, and what the server says of itself.
+    zones: Arc<ArcSwap<Zones>>,
+    /// The query log, once the server runs.
+    query_log: OnceLock<QueryLogRemote>,
+}
+
+/// A reload under way.
+struct Begun {
+    /// What becomes of the zones.
+    outcomes: Outcomes,
+    /// What has failed already.
+    problems: Vec<String>,
+    /// What should be known.
+    notes: Vec<String>,
+}
+
+impl Reloader {
+    /// For a server that was started by this configuration.
+    pub(super) fn new(
+        config: Config,
+        opened: Opened,
+        loader: Remote,
+        zones: Arc<ArcSwap<Zones>>,
+    ) -> Reloader {
+        Reloader { config: Mutex::new(config), opened, loader, zones, query_log: OnceLock::new() }
+    }
+
+    /// The server runs: its query log can be changed from now on.
+    pub(super) fn running(&self, query_log: QueryLogRemote) {
+        // It is told once.
+        let _ = self.query_log.set(query_log);
+    }
+
+    /// Reads the configuration and all lists again and does not wait. With a faulty configuration the
+    /// lists are read by the one in force.
+    pub(super) fn reload_soon(&self) {
+        if self.begin().is_err() {
+            self.loader.reload_soon();
+        }
+    }
+
+    /// Reads the configuration and hands it on.
+    fn begin(&self) -> Result<Begun, String> {
+        let mut config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = match &config.origin {
+            Origin::BuiltIn => config.clone(),
+            Origin::File(path) => Config::find(Some(path)).map_err(|fault| {
+                let fault = format!("{fault:#}");
+                let first = fault.lines().next().unwrap_or_default();
+                error!("the configuration is faulty, the server goes on as before: {first}");
+                fault
+            })?,
+        };
+        let (mut problems, mut notes) = (Vec::new(), Vec::new());
+        let keys = new.needs_restart(&config, self.opened);
+        if !keys.is_empty() {
+            let note = format!("only a restart takes over {}", keys.join(", "));
+            warn!("{note}");
+            notes.push(note);
+        }
+        let Config { identity, loader, server: server::Config { query_log, .. }, .. } = new;
+        if identity != config.identity {
+            self.identify(&identity);
+            config.identity = identity;
+        }
+        match self.query_log.get().map(|log| log.configure(&query_log)) {
+            None => {}
+            Some(Ok(())) => config.server.query_log = query_log,
+            Some(Err(why)) => {
+                let problem = format!("the query log stays as it is: {why}");
+                error!("{problem}");
+                problems.push(problem);
+            }
+        }
+        config.loader = LoaderConfig { data_dir: config.loader.data_dir.clone(), ..loader };
+        info!("the configuration is in force, with {} zones", config.loader.zones.len());
+        let outcomes = self.loader.configure(config.loader.clone());
+        Ok(Begun { outcomes, problems, notes })
+    }
+
+    /// Has the server say something else of itself.
+    fn identify(&self, identity: &Identity) {
+        self.zones.rcu(|zones| zones.with_identity(identity.clone()));
+    }
+}
+
+impl Reload for Reloader {
+    fn reload(&self, zone: Option<&Name>) -> Result<Reloads, String> {
+        if zone.is_some() {
+            return self.loader.reload(zone);
+        }
+        let Begun { outcomes, problems, notes } = self.begin()?;
+        let mut reloads = outcomes.wait()?;
+        reloads.problems.splice(0..0, problems);
+        reloads.notes.extend(notes);
+        Ok(reloads)
+    }
+}
