@@ -356,7 +356,7 @@ fn a_feed_is_served_from_its_last_good_copy() {
     until("fetched again", || listed(server.dns, "2.2.0.192.bl.example"));
 
     // A page that is no list is refused, and the copy on the disk is not touched.
-    feed.says(&"<p>come back later</p>\n".repeat(30));
+    feed.says("<p>come back later</p>\n".repeat(30));
     server.signal("HUP");
     until("refused", || server.run(&["status"]).1.contains("stale"));
     assert!(listed(server.dns, "2.2.0.192.bl.example"));
@@ -367,6 +367,69 @@ fn a_feed_is_served_from_its_last_good_copy() {
     drop(feed);
     let server = Served::start(&place, &config);
     assert!(listed(server.dns, "2.2.0.192.bl.example"), "without its web server");
+    server.stop();
+}
+
+#[test]
+fn a_snapshot_from_the_web_is_checked_and_its_last_good_copy_kept() {
+    let place = Place::new();
+    let snapshot = |apex: &str, list: &str| {
+        place.write("list.txt", list);
+        let args = ["zone", "build", "--kind", "addresses", "--apex", apex, "list.txt", "-o", "s"];
+        assert!(place.command(&args).status().unwrap().success());
+        fs::read(place.path("s")).unwrap()
+    };
+    let first = snapshot("bl.example", "192.0.2.1\n");
+    let feed = web::Feed::start(&first);
+    let zone = format!("[[zone]]\napex = \"bl.example\"\nsnapshot = \"{}\"\n", feed.url());
+    let config = place.header() + &zone + "snapshot-max-size = \"64KiB\"\n";
+    let server = Served::start(&place, &config);
+    let (dns, has) =
+        (server.dns, |address: u8, dns| listed(dns, &format!("{address}.2.0.192.bl.example")));
+    until("fetched", || has(1, dns));
+    let second = snapshot("bl.example", "192.0.2.2\n");
+    feed.says(&second);
+    server.signal("HUP");
+    until("fetched again", || has(2, dns));
+
+    let mut corrupt = first.clone();
+    *corrupt.last_mut().unwrap() ^= 1;
+    let other = snapshot("other.example", "192.0.2.3\n");
+    let large = snapshot(
+        "bl.example",
+        &(0..40_000_u32).fold(String::new(), |list, i| {
+            let [_, b, c, d] = (i * 97).to_be_bytes();
+            list + &format!("10.{b}.{c}.{d}\n")
+        }),
+    );
+    for (bad, why) in [
+        (&corrupt[..], "checksum differs"),
+        (&first[..first.len() / 2], "the snapshot has"),
+        (&other, "is a snapshot of `other.example`"),
+        (&large, "larger than 65536 bytes"),
+        (b"<p>come back later</p>", "not a snapshot"),
+    ] {
+        feed.says(bad);
+        server.signal("HUP");
+        until(why, || server.run(&["status"]).1.contains(why));
+        assert!(has(2, dns), "{why}");
+    }
+    server.kill();
+
+    // A copy that went bad on the disk is fetched again, although the web server has nothing new.
+    feed.says(&second);
+    let mut copies =
+        fs::read_dir(place.path("data/feeds")).unwrap().map(|entry| entry.unwrap().path());
+    let copy = copies.find(|path| path.extension().is_some_and(|e| e == "list")).unwrap();
+    assert!(fs::read(&copy).unwrap() == second);
+    fs::write(&copy, &corrupt).unwrap();
+    let server = Served::start(&place, &config);
+    until("fetched afresh", || has(2, server.dns));
+    until("well again", || server.run(&["status"]).1.contains("serving"));
+    server.kill();
+    drop(feed);
+    let server = Served::start(&place, &config);
+    assert!(has(2, server.dns), "without its web server");
     server.stop();
 }
 

@@ -264,9 +264,18 @@ pub(crate) struct FileZone {
     /// Keep the last good zone on disk, to serve it after a restart if the list is refused then.
     #[serde(default = "FileZone::yes")]
     pub(crate) keep_last_good: bool,
-    /// A compiled snapshot to serve, instead of sources.
+    /// A compiled snapshot to serve, instead of sources: a file, or an http or https URL.
     #[serde(default)]
     pub(crate) snapshot: PathBuf,
+    /// How often a snapshot is fetched.
+    #[serde(default = "FileSource::interval")]
+    pub(crate) snapshot_interval: Span,
+    /// When its fetch is given up.
+    #[serde(default = "FileSource::timeout")]
+    pub(crate) snapshot_timeout: Span,
+    /// It may be so large.
+    #[serde(default = "FileZone::snapshot_max_size")]
+    pub(crate) snapshot_max_size: Size,
     /// `[zone.soa]`; without this table the one of the data files counts, if they have one.
     #[serde(default)]
     pub(crate) soa: Option<FileSoa>,
@@ -296,6 +305,9 @@ impl FileZone {
             accept_host_bits: false,
             keep_last_good: FileZone::yes(),
             snapshot: PathBuf::new(),
+            snapshot_interval: FileSource::interval(),
+            snapshot_timeout: FileSource::timeout(),
+            snapshot_max_size: FileZone::snapshot_max_size(),
             soa: None,
             guards: FileGuards::default(),
             source: Vec::new(),
@@ -320,6 +332,11 @@ impl FileZone {
     /// Default of `max-ttl`: what resolvers cap at anyway.
     fn max_ttl() -> Span {
         Span::seconds(604_800)
+    }
+
+    /// Default of `snapshot-max-size`: some 60 million addresses.
+    fn snapshot_max_size() -> Size {
+        Size(256 << 20)
     }
 
     /// A default of `true`.

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use repute_dnsxl::{Name, Polarity};
 use repute_nameserver::listen::{self, Address, Workers, tcp};
 use repute_nameserver::loader::{
-    Content, FeedConfig, Format, LoaderConfig, SoaConfig, SourceConfig, SourceOrigin, ZoneConfig,
+    Content, FeedConfig, Format, LoaderConfig, SnapshotOrigin, SoaConfig, SourceConfig,
+    SourceOrigin, ZoneConfig,
 };
 use repute_nameserver::query_log::{self, Destination, Queries};
 use repute_nameserver::{Identity, http, server};
@@ -162,11 +163,11 @@ fn identity(written: FileNameserver) -> Identity {
 
 /// `[[zone]]`.
 fn zone(written: FileZone, span: Range<usize>, folder: &Path) -> Result<ZoneConfig, Fault> {
+    let snapshot = snapshot(&written, folder);
     let apex = written.apex.0;
     let fault = |message: String| Fault { span: span.clone(), message };
-    let snapshot = optional(&written.snapshot, folder);
     let content = match (snapshot, written.source.is_empty()) {
-        (Some(path), true) => Content::Snapshot(path),
+        (Some(origin), true) => Content::Snapshot(origin),
         (None, false) => Content::Lists(
             written.source.into_iter().map(|s| source(s, folder)).collect::<Result<_, _>>()?,
         ),
@@ -206,6 +207,24 @@ fn zone(written: FileZone, span: Range<usize>, folder: &Path) -> Result<ZoneConf
         content,
         apex,
     })
+}
+
+/// Where the snapshot of a zone lies, if it is made of one.
+fn snapshot(written: &FileZone, folder: &Path) -> Option<SnapshotOrigin> {
+    match written.snapshot.to_str() {
+        Some(url) if is_url(url) => Some(SnapshotOrigin::Feed(FeedConfig {
+            url: url.to_owned(),
+            interval: written.snapshot_interval.0,
+            timeout: written.snapshot_timeout.0,
+            max_size: written.snapshot_max_size.0,
+        })),
+        Some(_) | None => optional(&written.snapshot, folder).map(SnapshotOrigin::File),
+    }
+}
+
+/// Whether a text is an address that feeds are fetched from.
+fn is_url(text: &str) -> bool {
+    text.starts_with("http://") || text.starts_with("https://")
 }
 
 /// A zone of plain files that are in no configuration, with all defaults.
@@ -268,14 +287,12 @@ fn source(written: Spanned<FileSource>, folder: &Path) -> Result<SourceConfig, F
     let fault = |message: &str| Fault { span: span.clone(), message: message.to_owned() };
     let origin = match (written.files.is_empty(), written.url.as_str()) {
         (false, "") => SourceOrigin::Files(written.files.iter().map(|f| folder.join(f)).collect()),
-        (true, url) if url.starts_with("http://") || url.starts_with("https://") => {
-            SourceOrigin::Feed(FeedConfig {
-                url: url.to_owned(),
-                interval: written.interval.0,
-                timeout: written.timeout.0,
-                max_size: written.max_size.0,
-            })
-        }
+        (true, url) if is_url(url) => SourceOrigin::Feed(FeedConfig {
+            url: url.to_owned(),
+            interval: written.interval.0,
+            timeout: written.timeout.0,
+            max_size: written.max_size.0,
+        }),
         (true, "") => return Err(fault("a source needs `files` or `url`")),
         (true, _) => return Err(fault("`url` must begin with http:// or https://")),
         (false, _) => return Err(fault("a source has either `files` or `url`, not both")),

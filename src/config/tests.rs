@@ -1,6 +1,10 @@
 //! The configuration from outside: what is refused, where the caret stands, and that the annotated
 //! file tells the truth.
 
+use std::time::Duration;
+
+use repute_nameserver::loader::{Content, FeedConfig, SnapshotOrigin};
+
 use super::file::FileConfig;
 use super::*;
 
@@ -74,10 +78,25 @@ fn paths_are_taken_from_the_folder_of_the_file() {
     let text = "[server]\ndata-dir = \"data\"\n[[zone]]\napex = \"a.example\"\nsnapshot = \"/x/y\"";
     let config = Config::parse(text, Origin::File("/etc/repute/a.toml".into())).unwrap();
     assert_eq!(config.process.data_dir, Path::new("/etc/repute/data"));
-    let content = &config.loader.zones[0].content;
-    assert!(
-        matches!(content, repute_nameserver::loader::Content::Snapshot(p) if p == Path::new("/x/y"))
+    assert_eq!(
+        config.loader.zones[0].content,
+        Content::Snapshot(SnapshotOrigin::File(PathBuf::from("/x/y")))
     );
+}
+
+#[test]
+fn a_snapshot_may_be_an_address() {
+    let text = "[[zone]]\napex = \"a.example\"\nsnapshot = \"https://lists.example/a\"\n\
+                snapshot-interval = \"5m\"\nsnapshot-max-size = \"1MiB\"";
+    let config = Config::parse(text, Origin::File("/etc/repute/a.toml".into())).unwrap();
+    let feed = FeedConfig {
+        url: "https://lists.example/a".into(),
+        interval: Duration::from_secs(300),
+        timeout: Duration::from_secs(60),
+        max_size: 1 << 20,
+    };
+    let content = Content::Snapshot(SnapshotOrigin::Feed(feed));
+    assert_eq!(config.loader.zones[0].content, content);
 }
 
 #[test]

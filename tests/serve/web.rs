@@ -11,7 +11,7 @@ pub(crate) struct Feed {
     /// Where it is.
     address: SocketAddr,
     /// What it says now.
-    text: Arc<Mutex<String>>,
+    text: Arc<Mutex<Vec<u8>>>,
     /// Whether it is over.
     over: Arc<AtomicBool>,
     /// Its thread.
@@ -20,10 +20,10 @@ pub(crate) struct Feed {
 
 impl Feed {
     /// Begins to serve a text.
-    pub(crate) fn start(text: &str) -> Feed {
+    pub(crate) fn start(text: impl AsRef<[u8]>) -> Feed {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let text = Arc::new(Mutex::new(text.to_owned()));
+        let text = Arc::new(Mutex::new(text.as_ref().to_owned()));
         let over = Arc::new(AtomicBool::new(false));
         let (said, ended) = (Arc::clone(&text), Arc::clone(&over));
         let thread = std::thread::spawn(move || {
@@ -32,7 +32,8 @@ impl Feed {
                     return;
                 }
                 // A client that hangs up is its own affair.
-                let _ = answer(stream.unwrap(), &said.lock().unwrap());
+                let text = said.lock().unwrap().clone();
+                let _ = answer(stream.unwrap(), &text);
             }
         });
         Feed { address, text, over, thread: Some(thread) }
@@ -44,8 +45,8 @@ impl Feed {
     }
 
     /// Changes what it says.
-    pub(crate) fn says(&self, text: &str) {
-        text.clone_into(&mut self.text.lock().unwrap());
+    pub(crate) fn says(&self, text: impl AsRef<[u8]>) {
+        text.as_ref().clone_into(&mut self.text.lock().unwrap());
     }
 }
 
@@ -60,11 +61,22 @@ impl Drop for Feed {
     }
 }
 
-/// Reads one request and answers it with the text.
-fn answer(mut stream: TcpStream, text: &str) -> std::io::Result<()> {
+/// Reads one request and answers it with the text, unless the client has it.
+fn answer(mut stream: TcpStream, text: &[u8]) -> std::io::Result<()> {
     let mut request = String::new();
     let mut lines = BufReader::new(stream.try_clone()?);
     while !request.ends_with("\r\n\r\n") && lines.read_line(&mut request)? > 0 {}
-    let length = text.len();
-    write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{text}")
+    let (length, etag) = (text.len(), format!("\"{:x}\"", text.iter().fold(7, hash)));
+    let known = request.contains(&etag);
+    let (status, body) = if known { ("304 Not Modified", &[][..]) } else { ("200 OK", text) };
+    let length = if known { 0 } else { length };
+    let head = format!("etag: {etag}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+    stream.write_all(format!("HTTP/1.1 {status}\r\n{head}").as_bytes())?;
+    stream.write_all(body)?;
+    Ok(())
+}
+
+/// One more byte of a text that must be told from others.
+fn hash(sum: u64, byte: &u8) -> u64 {
+    (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3).rotate_left(5)
 }

@@ -39,7 +39,8 @@ mod work;
 
 pub use build::{BuildError, Built, Conditions, build, open};
 pub use config::{
-    Content, FeedConfig, Format, LoaderConfig, SoaConfig, SourceConfig, SourceOrigin, ZoneConfig,
+    Content, FeedConfig, Format, LoaderConfig, SnapshotOrigin, SoaConfig, SourceConfig,
+    SourceOrigin, ZoneConfig,
 };
 pub use serial::{Fingerprint, Issued};
 

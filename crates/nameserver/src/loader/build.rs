@@ -19,7 +19,9 @@ use repute_zone::snapshot::{self, SnapshotError};
 use repute_zone::{Dataset, DatasetKind, Dialect, Faults, Soa, Zone, ZoneSpec};
 use tracing::warn;
 
-use super::config::{Content, FeedConfig, Format, SourceConfig, SourceOrigin, ZoneConfig};
+use super::config::{
+    Content, FeedConfig, Format, SnapshotOrigin, SourceConfig, SourceOrigin, ZoneConfig,
+};
 use super::decompress::unpack;
 use super::files::{OpenList, Stamp};
 use super::map;
@@ -44,6 +46,17 @@ pub struct Conditions<'a> {
     pub copies: Option<&'a Spool>,
     /// Told how many bytes of the files were read, now and then.
     pub progress: Option<&'a dyn Fn(u64)>,
+}
+
+impl Conditions<'_> {
+    /// Where the last copy of a feed lies, if it ever was fetched.
+    fn fetched(&self, feed: &FeedConfig) -> Result<PathBuf, BuildError> {
+        let path = (self.feed)(feed);
+        match path.exists() {
+            true => Ok(path),
+            false => Err(BuildError::NotFetched { url: feed.url.clone() }),
+        }
+    }
 }
 
 /// A built zone, with all that was noticed on the way.
@@ -90,7 +103,7 @@ impl Built {
 pub fn build(config: &ZoneConfig, conditions: &Conditions<'_>) -> Result<Built, BuildError> {
     match &config.content {
         Content::Lists(sources) => Reading::new(config, conditions).zone(sources),
-        Content::Snapshot(path) => open_snapshot(config, conditions, path),
+        Content::Snapshot(origin) => open_snapshot(config, conditions, origin),
     }
 }
 
@@ -98,19 +111,26 @@ pub fn build(config: &ZoneConfig, conditions: &Conditions<'_>) -> Result<Built, 
 fn open_snapshot(
     config: &ZoneConfig,
     conditions: &Conditions<'_>,
-    path: &Path,
+    origin: &SnapshotOrigin,
 ) -> Result<Built, BuildError> {
-    let file = OpenList::open(path).map_err(|e| BuildError::read(path, e))?;
-    let (zone, copy) =
-        match open_copy(&file, conditions.copies.map(|spool| spool.zone(&config.apex))) {
-            Err(_) if !file.is_unchanged() => {
-                return Err(BuildError::Changed { path: path.to_owned() });
-            }
-            opened => opened?,
-        };
+    let path = match origin {
+        SnapshotOrigin::File(path) => path.clone(),
+        SnapshotOrigin::Feed(feed) => conditions.fetched(feed)?,
+    };
+    let file = OpenList::open(&path).map_err(|e| BuildError::read(&path, e))?;
+    let opened = match origin {
+        SnapshotOrigin::File(_) => {
+            open_copy(&file, conditions.copies.map(|spool| spool.zone(&config.apex)))
+        }
+        SnapshotOrigin::Feed(_) => open_own(&path).map(|zone| (zone, None)),
+    };
+    let (zone, copy) = match opened {
+        Err(_) if !file.is_unchanged() => return Err(BuildError::Changed { path }),
+        opened => opened?,
+    };
     if *zone.apex() != config.apex {
         let found = zone.apex().clone();
-        return Err(BuildError::OtherZone { path: path.to_owned(), found });
+        return Err(BuildError::OtherZone { path, found });
     }
     let refusals = guard::check(&zone, conditions.old, &config.guards);
     let mut reading = Reading::new(config, conditions);
@@ -228,13 +248,7 @@ impl<'a> Reading<'a> {
         let open = |path: &Path| OpenList::open(path).map_err(|e| BuildError::read(path, e));
         match origin {
             SourceOrigin::Files(paths) => paths.iter().map(|p| open(p)).collect(),
-            SourceOrigin::Feed(feed) => {
-                let path = (self.conditions.feed)(feed);
-                if !path.exists() {
-                    return Err(BuildError::NotFetched { url: feed.url.clone() });
-                }
-                Ok(vec![open(&path)?])
-            }
+            SourceOrigin::Feed(feed) => Ok(vec![open(&self.conditions.fetched(feed)?)?]),
         }
     }
 

@@ -98,8 +98,17 @@ pub struct SoaConfig {
 pub enum Content {
     /// Lists, each a data set.
     Lists(Vec<SourceConfig>),
-    /// A file made by `repute zone build`.
-    Snapshot(PathBuf),
+    /// What `repute zone build` made.
+    Snapshot(SnapshotOrigin),
+}
+
+/// Where a snapshot lies.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SnapshotOrigin {
+    /// In a file.
+    File(PathBuf),
+    /// On a web server.
+    Feed(FeedConfig),
 }
 
 /// One list.

@@ -13,7 +13,7 @@ use repute_zone::{Faults, Zone, snapshot};
 use tracing::{info, warn};
 
 use super::build::{AccessLists, BuildError, Built, Conditions, access_lists, build, open_own};
-use super::config::{Content, FeedConfig, LoaderConfig, SourceOrigin, ZoneConfig};
+use super::config::{Content, FeedConfig, LoaderConfig, SnapshotOrigin, SourceOrigin, ZoneConfig};
 use super::feed::{Candidate, FeedError, Fetched, unix_now};
 use super::files::Stamp;
 use super::schedule;
@@ -132,7 +132,10 @@ impl Keeper {
     ) -> Keeper {
         Keeper {
             index,
-            feeds: feeds(&config).map(|feed| Feed::new(feed.clone(), &spool, now)).collect(),
+            feeds: feeds(&config)
+                .into_iter()
+                .map(|feed| Feed::new(feed.clone(), &spool, now))
+                .collect(),
             settle: reading.settle(),
             served: None,
             unkept: None,
@@ -186,7 +189,8 @@ impl Keeper {
     pub(super) fn files(&self) -> Vec<&Path> {
         let mut files = Vec::new();
         match &self.config.content {
-            Content::Snapshot(path) => files.push(path.as_path()),
+            Content::Snapshot(SnapshotOrigin::File(path)) => files.push(path.as_path()),
+            Content::Snapshot(SnapshotOrigin::Feed(_)) => {}
             Content::Lists(sources) => {
                 for source in sources {
                     match &source.origin {
@@ -250,6 +254,11 @@ impl Keeper {
             info!(zone = %self.config.apex, "{} is being written: waiting", path.display());
             self.settle.disturb(now);
             return Step::Same;
+        }
+        if let Err(BuildError::Snapshot { path, .. }) = &built
+            && let Some(feed) = self.feeds.iter_mut().find(|feed| feed.place == *path)
+        {
+            feed.fetch_anew(now);
         }
         self.settle.rest();
         self.forced = false;
@@ -585,6 +594,12 @@ impl Feed {
         Feed { config, place, next, failures: 0, confirmed }
     }
 
+    /// Our copy is of no use: the server must not be asked whether it has another than that.
+    fn fetch_anew(&mut self, now: Instant) {
+        FeedNote::forget(&self.place);
+        self.next = self.next.map(|_| now);
+    }
+
     /// The server confirmed or replaced our copy.
     fn succeeded(&mut self) {
         self.failures = 0;
@@ -593,15 +608,19 @@ impl Feed {
 }
 
 /// The feeds of a zone.
-fn feeds(config: &ZoneConfig) -> impl Iterator<Item = &FeedConfig> {
-    let sources = match &config.content {
-        Content::Lists(sources) => &sources[..],
-        Content::Snapshot(_) => &[],
-    };
-    sources.iter().filter_map(|source| match &source.origin {
-        SourceOrigin::Feed(feed) => Some(feed),
-        SourceOrigin::Files(_) => None,
-    })
+fn feeds(config: &ZoneConfig) -> Vec<&FeedConfig> {
+    match &config.content {
+        Content::Lists(sources) => {
+            let origins = sources.iter().map(|source| &source.origin);
+            let feeds = origins.filter_map(|origin| match origin {
+                SourceOrigin::Feed(feed) => Some(feed),
+                SourceOrigin::Files(_) => None,
+            });
+            feeds.collect()
+        }
+        Content::Snapshot(SnapshotOrigin::Feed(feed)) => vec![feed],
+        Content::Snapshot(SnapshotOrigin::File(_)) => Vec::new(),
+    }
 }
 
 /// How many faulty lines of a file are logged.

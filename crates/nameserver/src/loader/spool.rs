@@ -93,6 +93,12 @@ impl FeedNote {
         serde_json::from_slice(&fs::read(note_path(feed)).ok()?).ok()
     }
 
+    /// Removes the note beside a feed, so that the feed is fetched afresh.
+    pub(super) fn forget(feed: &Path) {
+        // Without one there is nothing to forget.
+        let _ = fs::remove_file(note_path(feed));
+    }
+
     /// Writes the note beside a feed. The feed is renamed into place first: should we be killed in
     /// between, the old note asks for a version that is gone, and the feed is fetched again.
     ///
