@@ -177,6 +177,30 @@ fn a_serial_never_goes_back_whatever_clocks_lists_and_restarts_do() {
 }
 
 #[test]
+fn a_list_that_could_not_be_read_is_tried_again_although_no_folder_tells_of_it() {
+    let place = Place::new();
+    // What they lead to is in a folder that the server does not know.
+    for list in ["a.txt", "all.acl"] {
+        let absent = place.path("disk").join(list);
+        std::os::unix::fs::symlink(absent, place.path(list)).unwrap();
+    }
+    let config = place.config("addresses", &["a.txt"]) + "[nameserver]\nacl = \"all.acl\"\n";
+    let server = Served::start(
+        &place,
+        &config.replace("[[zone]]", "[loader]\ncheck-interval = \"1h\"\n[[zone]]"),
+    );
+    assert_eq!(rcode(server.dns, "1.2.0.192.bl.example"), 2, "SERVFAIL");
+    fs::create_dir(place.path("disk")).unwrap();
+    place.write("disk/a.txt", "192.0.2.1\n");
+    until("the list is read", || rcode(server.dns, "1.2.0.192.bl.example") == 5);
+    place.write("disk/all.acl", "127.0.0.0/8 :pass\n");
+    until("the access list is read", || listed(server.dns, "1.2.0.192.bl.example"));
+    let told = server.logged("`bl.example` is not loaded");
+    assert_eq!(told.matches("is not loaded").count(), 1, "told once: {told}");
+    server.stop();
+}
+
+#[test]
 fn packed_lists_and_several_files_are_one_data_set() {
     let place = Place::new();
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

@@ -412,6 +412,19 @@ pub enum BuildError {
 }
 
 impl BuildError {
+    /// Whether it may pass without a change of the files: what the system refuses today it may give
+    /// tomorrow.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            BuildError::Read { .. } | BuildError::Content(ReadError::Io { .. }) => true,
+            BuildError::Changed { .. }
+            | BuildError::Content(_)
+            | BuildError::NotFetched { .. }
+            | BuildError::OtherZone { .. }
+            | BuildError::Snapshot { .. } => false,
+        }
+    }
+
     /// A file that cannot be read.
     fn read(path: &Path, source: io::Error) -> BuildError {
         BuildError::Read { path: path.to_owned(), source }

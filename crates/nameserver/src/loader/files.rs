@@ -8,6 +8,7 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What tells one version of a file from the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,17 @@ impl Stamp {
     /// The time of the last write in Unix seconds, as serials use it.
     pub fn modified(&self) -> u32 {
         u32::try_from(self.modified.0.max(0)).unwrap_or(u32::MAX)
+    }
+
+    /// How far the last write is from a time. A file that is being written now is near; a time to come
+    /// is as far as one that is past, as clocks are set back and copies keep the times of others.
+    pub(super) fn distance(&self, from: SystemTime) -> Duration {
+        let nanos = |seconds: i128, nanos: i128| seconds * 1_000_000_000 + nanos;
+        let then = nanos(self.modified.0.into(), self.modified.1.into());
+        let from = from.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let from = nanos(from.as_secs().into(), from.subsec_nanos().into());
+        let distance = u64::try_from(then.abs_diff(from)).unwrap_or(u64::MAX);
+        Duration::from_nanos(distance)
     }
 
     /// The length in bytes.
@@ -122,6 +134,23 @@ mod tests {
         std::fs::copy(&path, &beside).unwrap();
         std::fs::rename(&beside, &path).unwrap();
         assert!(!open.is_unchanged(), "renamed into place, with the same content");
+    }
+
+    #[test]
+    fn only_a_file_that_was_written_right_now_may_be_half_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list");
+        let file = File::create(&path).unwrap();
+        let now = UNIX_EPOCH + Duration::from_millis(1_800_000_000_500);
+        let check = |written: SystemTime, expect: u64| {
+            file.set_modified(written).unwrap();
+            let distance = Stamp::of(&path).unwrap().distance(now);
+            assert_eq!(distance, Duration::from_millis(expect));
+        };
+        check(now, 0);
+        check(now - Duration::from_millis(600), 600);
+        check(now + Duration::from_millis(3_600_000), 3_600_000);
+        check(UNIX_EPOCH, 1_800_000_000_500);
     }
 
     #[test]

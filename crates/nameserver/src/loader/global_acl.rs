@@ -15,6 +15,7 @@ use super::build::BuildError;
 use super::decompress::unpack;
 use super::files::{OpenList, Stamp};
 use super::keeper::Reading;
+use super::schedule::Retry;
 use super::settle::Settle;
 
 /// The access list for all zones, if there is one.
@@ -29,6 +30,8 @@ pub(super) struct GlobalAcl {
     in_force: bool,
     /// How the file is read.
     reading: Reading,
+    /// When a file that could not be read is tried again.
+    retry: Retry,
     /// Why it could not be put in force, if so.
     last_error: Option<String>,
 }
@@ -37,7 +40,8 @@ impl GlobalAcl {
     /// Takes on a file.
     pub(super) fn new(path: Option<PathBuf>, reading: Reading) -> GlobalAcl {
         let settle = reading.settle();
-        GlobalAcl { path, settle, seen: None, in_force: false, reading, last_error: None }
+        let retry = Retry::default();
+        GlobalAcl { path, settle, seen: None, in_force: false, reading, retry, last_error: None }
     }
 
     /// Takes over another file, or none; whether all clients are to be answered from now on. Until
@@ -58,6 +62,11 @@ impl GlobalAcl {
     /// The file.
     pub(super) fn file(&self) -> Option<&Path> {
         self.path.as_deref()
+    }
+
+    /// When a file that could not be read is tried again, unless it changes before.
+    pub(super) fn retry(&self) -> Option<Instant> {
+        if self.settle.due().is_some() { None } else { self.retry.due() }
     }
 
     /// When it may be read.
@@ -99,30 +108,33 @@ impl GlobalAcl {
     pub(super) fn settled(&mut self, now: Instant) -> Option<Arc<Dataset>> {
         let path = self.path.clone()?;
         self.settle.rest();
-        match self.read(&path) {
+        let read = self.read(&path);
+        match &read {
+            Err(error) if error.may_pass() => self.retry.failed(now, self.reading.patience),
+            Ok(_) | Err(_) => self.retry.over(),
+        }
+        let error = match read {
             Ok(dataset) => {
                 info!("{} is in force with {} entries", path.display(), dataset.entries());
                 self.in_force = true;
                 self.last_error = None;
-                Some(Arc::new(dataset))
+                return Some(Arc::new(dataset));
             }
             Err(BuildError::Changed { .. }) => {
                 self.settle.disturb(now);
-                None
+                return None;
             }
-            Err(error) if self.in_force => {
-                let why = format!("the access list for all zones is not reloaded: {error}");
-                warn!("{why}");
-                self.last_error = Some(why);
-                None
-            }
-            Err(error) => {
-                let why = format!("every client is refused, as there is no access list: {error}");
-                error!("{why}");
-                self.last_error = Some(why);
-                Some(Arc::new(refuse_all()))
-            }
+            Err(error) => error,
+        };
+        let why = match self.in_force {
+            true => format!("the access list for all zones is not reloaded: {error}"),
+            false => format!("every client is refused, as there is no access list: {error}"),
+        };
+        if self.last_error.as_ref() != Some(&why) {
+            error!("{why}");
         }
+        self.last_error = Some(why);
+        if self.in_force { None } else { Some(Arc::new(refuse_all())) }
     }
 
     /// Reads the file.

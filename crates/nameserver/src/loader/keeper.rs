@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use repute_dnsxl::Name;
 use repute_zone::{Faults, Zone, snapshot};
@@ -16,7 +16,7 @@ use super::build::{AccessLists, BuildError, Built, Conditions, access_lists, bui
 use super::config::{Content, FeedConfig, LoaderConfig, SnapshotOrigin, SourceOrigin, ZoneConfig};
 use super::feed::{Candidate, FeedError, Fetched, unix_now};
 use super::files::Stamp;
-use super::schedule;
+use super::schedule::{self, Retry};
 use super::serial::{Issued, is_later};
 use super::settle::Settle;
 use super::spool::{Draft, FeedNote, Spool, replace_file};
@@ -43,6 +43,10 @@ pub(super) struct Keeper {
     seen: BTreeMap<PathBuf, Option<Stamp>>,
     /// Whether it is to be built even if no file changed.
     forced: bool,
+    /// When files that could not be read are tried again.
+    retry: Retry,
+    /// The last failure to build that was told, so that it is not told again at each try.
+    told: Option<String>,
     /// When what is served was last known to be what its sources say, in Unix seconds.
     confirmed: u64,
     /// What is told about it.
@@ -142,6 +146,8 @@ impl Keeper {
             read: BTreeMap::new(),
             seen: BTreeMap::new(),
             forced: false,
+            retry: Retry::default(),
+            told: None,
             confirmed: 0,
             status: ZoneStatus::loading(config.apex.clone(), index),
             issued: Issued::read(&spool.serial(&config.apex)).or_else(|| {
@@ -217,11 +223,12 @@ impl Keeper {
         }
     }
 
-    /// How long ago the newest file was written, if that was a moment ago only.
-    pub(super) fn youth(&self, now: u64) -> Option<Duration> {
-        let newest =
-            self.files().into_iter().filter_map(|f| Stamp::of(f).ok()).map(|s| s.modified());
-        Some(Duration::from_secs(now.saturating_sub(newest.max()?.into())))
+    /// How long its files must be left alone yet, as somebody may be writing to them. Nobody has told
+    /// us before the start, but who writes leaves the time of it.
+    pub(super) fn unsettled(&self, now: SystemTime) -> Duration {
+        let stamps = self.files().into_iter().filter_map(|file| Stamp::of(file).ok());
+        let rests = stamps.map(|stamp| self.reading.settle.saturating_sub(stamp.distance(now)));
+        rests.max().unwrap_or_default()
     }
 
     /// Has the zone built anew even if no file changed, and its feeds fetched.
@@ -247,6 +254,11 @@ impl Keeper {
         self.load(now)
     }
 
+    /// When files that could not be read are tried again, unless they change before.
+    pub(super) fn retry(&self) -> Option<Instant> {
+        if self.settle.due().is_some() { None } else { self.retry.due() }
+    }
+
     /// Builds the zone from the files as they are.
     pub(super) fn load(&mut self, now: Instant) -> Step {
         let built = self.build(&|feed| self.spool.feed(&feed.url));
@@ -260,8 +272,15 @@ impl Keeper {
         {
             feed.fetch_anew(now);
         }
+        match &built {
+            Err(error) if error.may_pass() => self.retry.failed(now, self.reading.patience),
+            Ok(_) | Err(_) => self.retry.over(),
+        }
         self.settle.rest();
-        self.forced = false;
+        if std::mem::take(&mut self.forced) {
+            // Whoever asked wants to be told.
+            self.told = None;
+        }
         self.read.clone_from(&self.seen);
         self.judge(built, unix_now())
     }
@@ -362,8 +381,12 @@ impl Keeper {
                 return self.fall_back();
             }
             Err(error) => {
-                warn!(zone = %self.config.apex, "`{}` is not reloaded: {error}", self.config.apex);
-                return self.refuse(error.to_string());
+                let why = error.to_string();
+                if self.told.as_ref() != Some(&why) {
+                    warn!(zone = %self.config.apex, "`{}` is not loaded: {why}", self.config.apex);
+                    self.told = Some(why.clone());
+                }
+                return self.refuse(why);
             }
         };
         self.report_faults(&built);
@@ -394,6 +417,7 @@ impl Keeper {
 
     /// Serves a good build, and keeps it.
     fn serve(&mut self, built: Built, now: u64) -> Step {
+        self.told = None;
         let faults = built.fault_count();
         let source_modified = built.modified();
         let Built { zone, acl, aclkey, issued, copy, .. } = built;
@@ -479,7 +503,7 @@ impl Keeper {
     }
 
     /// Serves the last good zone from before the start, if there is one that may still be served.
-    fn fall_back(&mut self) -> Step {
+    pub(super) fn fall_back(&mut self) -> Step {
         let place = self.spool.zone(&self.config.apex);
         let written = match Stamp::of(&place) {
             Ok(stamp) if self.config.keep_last_good => stamp.modified(),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use repute_dnsxl::Name;
@@ -214,19 +214,29 @@ impl Work {
 
     /// Loads everything for the first time.
     pub(super) fn first_load(&mut self) {
-        // A list that was written in this moment may not be whole yet, and nobody has told us.
-        let now = unix_now();
-        if self.keepers.iter().any(|k| k.youth(now).is_some_and(|age| age < self.reading.settle)) {
-            std::thread::sleep(self.reading.settle);
-        }
-        let now = Instant::now();
-        self.acl.look(now);
-        self.apply_acl(now);
-        for at in 0..self.keepers.len() {
-            self.keepers[at].look(now);
-            let step = self.keepers[at].load(now);
-            self.apply(at, step);
-        }
+        self.acl.look(Instant::now());
+        self.apply_acl(Instant::now());
+        let unsettled: Vec<Duration> =
+            self.keepers.iter().map(|keeper| keeper.unsettled(SystemTime::now())).collect();
+        let load = |work: &mut Work, young: bool| {
+            for (at, rest) in unsettled.iter().enumerate() {
+                if young == rest.is_zero() {
+                    continue;
+                }
+                let now = Instant::now();
+                work.keepers[at].look(now);
+                let step = match work.keepers[at].load(now) {
+                    // It is being written all the while: the last good one until that ends.
+                    Step::Same => work.keepers[at].fall_back(),
+                    step => step,
+                };
+                work.apply(at, step);
+            }
+        };
+        // Those that nobody has touched of late need no wait.
+        load(self, false);
+        std::thread::sleep(unsettled.iter().copied().max().unwrap_or_default());
+        load(self, true);
         memory::trim();
     }
 
@@ -257,7 +267,8 @@ impl Work {
     fn next(&self) -> Instant {
         let settles = self.keepers.iter().filter_map(|k| k.settle.due()).chain(self.acl.due());
         let feeds = self.keepers.iter().flat_map(|k| k.feeds.iter().filter_map(|f| f.next));
-        settles.chain(feeds).chain(self.trim).fold(self.next_look, Instant::min)
+        let retries = self.keepers.iter().filter_map(Keeper::retry).chain(self.acl.retry());
+        settles.chain(feeds).chain(retries).chain(self.trim).fold(self.next_look, Instant::min)
     }
 
     /// Takes what the kernel tells.
@@ -360,12 +371,16 @@ impl Work {
                 self.apply(at, step);
             }
         }
-        if self.acl.due().is_some_and(|due| due <= now) {
+        if self.acl.due().or(self.acl.retry()).is_some_and(|due| due <= now) {
             self.apply_acl(now);
         }
         for at in 0..self.keepers.len() {
-            if self.keepers[at].settle.is_due(now) {
-                let step = self.keepers[at].settled(now);
+            let keeper = &mut self.keepers[at];
+            if keeper.settle.is_due(now) {
+                let step = keeper.settled(now);
+                self.apply(at, step);
+            } else if keeper.retry().is_some_and(|due| due <= now) {
+                let step = keeper.load(now);
                 self.apply(at, step);
             }
         }
