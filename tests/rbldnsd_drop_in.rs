@@ -10,7 +10,7 @@ use std::net::UdpSocket;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use control::{Program, Ran, Running, folder, free_port, is_root};
+use control::{Program, Question, Ran, Running, folder, free_port, is_root};
 
 /// Command lines that fail or end by themselves: both programs must say the same and end the same.
 #[test]
@@ -124,6 +124,49 @@ fn log_and_statistics_are_as_rbldnsd_writes_them() {
     });
     assert_eq!(ours.0, Some(0), "exit code");
     assert_eq!(ours, theirs);
+}
+
+/// Types, classes, operations and names of all kinds: each line has the same words for them. Answers
+/// may differ where `doc/rbldnsd.md` says so; where they do not, neither does the rest of the line.
+#[test]
+fn the_log_has_the_words_of_rbldnsd_for_whatever_is_asked() {
+    let Some(peer) = Program::peer() else { return };
+    const LISTED: [&[u8]; 5] = [b"2", b"0", b"0", b"127", b"bl"];
+    let plain = Question { rtype: 1, class: 1, opcode: 0 };
+    let mut asked: Vec<(&[&[u8]], Question)> = Vec::new();
+    asked.extend((0..300).map(|rtype| (&LISTED[..], Question { rtype, ..plain })));
+    asked.extend([0, 1, 2, 3, 4, 77, 254, 255, 256, 65_535].map(|class| {
+        let question = Question { class, ..plain };
+        (&LISTED[..], question)
+    }));
+    asked.extend((0..16).map(|opcode| (&LISTED[..], Question { opcode, ..plain })));
+    asked.push((&[b"a b.\xff\0", b"\"$@;()\\'#", b"bl"], plain));
+    asked.push((&[], plain));
+    let [theirs, ours] = [peer, Program::ours()].map(|program| {
+        let folder = folder();
+        let path = |name: &str| folder.path().join(name).to_str().expect("a plain name").to_owned();
+        fs::write(path("list"), "127.0.0.2\n").expect("the test's folder takes files");
+        let (log, list) = (path("log"), format!("bl:ip4set:{}", path("list")));
+        let server = Running::start(&program, &["-l", &format!("+{log}"), &list]);
+        for (name, question) in &asked {
+            server.ask_anything(name, *question);
+        }
+        let read = || fs::read_to_string(&log).unwrap_or_default();
+        control::until(|| read().lines().count() == asked.len());
+        assert_eq!(server.end().0, Some(0));
+        read().lines().map(|l| l.split_once(' ').expect("a time").1.to_owned()).collect::<Vec<_>>()
+    });
+    for ((theirs, ours), (_, question)) in theirs.iter().zip(&ours).zip(&asked) {
+        let words = |line: &str| line.split(": ").next().map(str::to_owned);
+        assert_eq!(words(ours), words(theirs));
+        let same_answer = match (question.opcode, question.rtype) {
+            (0, rtype) => rtype < 128 && rtype != 41 || (250..256).contains(&rtype),
+            (_, _) => true,
+        };
+        if same_answer {
+            assert_eq!(ours, theirs);
+        }
+    }
 }
 
 #[test]

@@ -99,6 +99,11 @@ impl Running {
         ask(&self.socket, self.port, name, rtype)
     }
 
+    /// Asks any question and returns the reply.
+    pub(crate) fn ask_anything(&self, labels: &[&[u8]], question: Question) -> Vec<u8> {
+        ask_anything(&self.socket, self.port, labels, question)
+    }
+
     /// Returns what it said so far.
     pub(crate) fn said(&self) -> String {
         self.said.lock().expect("no reader panics").clone()
@@ -139,14 +144,36 @@ impl Drop for Daemon {
 
 /// Asks one query and returns the reply; asks again if none comes.
 pub(crate) fn ask(socket: &UdpSocket, port: u16, name: &str, rtype: u16) -> Vec<u8> {
-    let mut query = vec![7, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-    for label in name.split('.') {
+    let labels: Vec<&[u8]> = name.split('.').map(str::as_bytes).collect();
+    ask_anything(socket, port, &labels, Question { rtype, class: 1, opcode: 0 })
+}
+
+/// What is asked about a name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question {
+    /// The type.
+    pub(crate) rtype: u16,
+    /// The class.
+    pub(crate) class: u16,
+    /// The operation.
+    pub(crate) opcode: u8,
+}
+
+/// Asks any question about any labels until it is answered.
+pub(crate) fn ask_anything(
+    socket: &UdpSocket,
+    port: u16,
+    labels: &[&[u8]],
+    question: Question,
+) -> Vec<u8> {
+    let mut query = vec![7, 7, question.opcode << 3, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    for label in labels {
         query.push(label.len() as u8);
-        query.extend_from_slice(label.as_bytes());
+        query.extend_from_slice(label);
     }
     query.push(0);
-    query.extend(rtype.to_be_bytes());
-    query.extend([0, 1]);
+    query.extend(question.rtype.to_be_bytes());
+    query.extend(question.class.to_be_bytes());
     socket.set_read_timeout(Some(Duration::from_secs(2))).expect("a time-out over 0 is taken");
     let mut reply = [0; 2048];
     for _ in 0..5 {
@@ -155,7 +182,7 @@ pub(crate) fn ask(socket: &UdpSocket, port: u16, name: &str, rtype: u16) -> Vec<
             return reply[..length].to_vec();
         }
     }
-    panic!("no answer to {name}");
+    panic!("no answer to {question:?} about {labels:?}");
 }
 
 /// Waits until something is the case, or fails.

@@ -21,6 +21,7 @@ use crate::respond::{Client, Outcome};
 use crate::status::StatusBoard;
 
 mod line;
+mod rbldnsd;
 mod record;
 mod sink;
 mod writer;
@@ -448,8 +449,12 @@ pub(crate) mod tests {
     proptest! {
         #[test]
         fn any_bytes_make_a_line(request in proptest::collection::vec(any::<u8>(), 0..600)) {
-            let record = Record::new(Moment::default(), &request, &client(), &Outcome::Drop);
-            for format in [Format::Text, Format::Json, Format::Rbldnsd] {
+            for (format, outcome) in [
+                (Format::Text, Outcome::Drop),
+                (Format::Json, Outcome::Drop),
+                (Format::Rbldnsd, answer(1, false)),
+            ] {
+                let record = Record::new(Moment::default(), &request, &client(), &outcome);
                 let mut line = Vec::new();
                 line::write(&record, format, &StatusBoard::new(), &mut line);
                 let line = String::from_utf8(line).unwrap();

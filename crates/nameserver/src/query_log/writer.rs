@@ -32,21 +32,23 @@ impl Writer {
             if self.orders.reopen.swap(false, Ordering::AcqRel) {
                 self.sink.reopen();
             }
-            let mut lines = 0;
+            let (mut lines, mut idle) = (0, true);
             for channel in &self.channels {
                 // At most one queue's worth, so that a busy worker does not keep the others waiting.
                 for record in std::iter::from_fn(|| channel.queue.pop()).take(QUEUE_RECORDS) {
+                    let before = text.len();
                     line::write(&record, self.format, &self.board, &mut text);
+                    lines += u64::from(text.len() > before);
                     self.sink.line(&mut text);
-                    lines += 1;
+                    idle = false;
                 }
             }
             self.sink.flush(&mut text);
             self.orders.lines.fetch_add(lines, Ordering::Relaxed);
-            match (lines, stopping) {
-                (0, true) => return,
-                (0, false) => thread::park_timeout(PAUSE),
-                _ => {}
+            match (idle, stopping) {
+                (true, true) => return,
+                (true, false) => thread::park_timeout(PAUSE),
+                (false, _) => {}
             }
         }
     }
