@@ -126,11 +126,34 @@ fn read(text: &str) -> Result<FileConfig, (std::ops::Range<usize>, String)> {
         let path = error.path().to_string().replace(".$__serde_spanned_private_value", "");
         let inner = error.into_inner();
         let message = match path.as_str() {
-            "." => inner.message().to_owned(),
-            path => format!("{path}: {}", inner.message()),
+            "." => plain(inner.message()),
+            path => format!("{path}: {}", plain(inner.message())),
         };
         (inner.span().unwrap_or_default(), message)
     })
+}
+
+/// Says in an operator's words what the parser expected.
+fn plain(message: &str) -> String {
+    let words = [
+        ("wanted string or table", "expected a text"),
+        ("expected a sequence", "expected a list"),
+        ("expected a map", "expected a table"),
+        ("expected a string", "expected a text"),
+        ("expected path string", "expected a path"),
+        ("expected a boolean", "expected true or false"),
+        ("expected usize", "expected a whole number, 0 or more"),
+        ("expected u32", "expected a whole number from 0 to 4294967295"),
+        ("expected u16", "expected a whole number from 0 to 65535"),
+        ("expected u8", "expected a whole number from 0 to 255"),
+        ("expected f64", "expected a number"),
+    ];
+    for (theirs, ours) in words {
+        if let Some(before) = message.strip_suffix(theirs) {
+            return format!("{before}{ours}");
+        }
+    }
+    message.to_owned()
 }
 
 /// A configuration that cannot be used: what is wrong, and where.

@@ -17,7 +17,7 @@ use super::value::{ListenAddress, Separator, Size, Span, Text};
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub(crate) struct FileConfig {
     /// Sockets, user and folders of the process.
     pub(crate) server: FileServer,
@@ -31,7 +31,7 @@ pub(crate) struct FileConfig {
 
 /// `[server]`: sockets, user and folders of the process.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub(crate) struct FileServer {
     /// Addresses to answer DNS at, by UDP and TCP.
     pub(crate) listen: Vec<Text<ListenAddress>>,
@@ -107,7 +107,7 @@ impl<'de> Deserialize<'de> for MetricsAddress {
 
 /// `[nameserver]`: how queries are answered.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub(crate) struct FileNameserver {
     /// Largest UDP answer we offer in EDNS.
     pub(crate) edns_size: u16,
@@ -150,7 +150,7 @@ impl Default for FileNameserver {
 
 /// `[nameserver.query-log]`: which queries are written down.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub(crate) struct FileQueryLog {
     /// Which queries.
     pub(crate) queries: FileQueryLogQueries,
@@ -199,7 +199,7 @@ pub(crate) enum FileLogFormat {
 
 /// `[loader]`: how lists are read and kept fresh.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub(crate) struct FileLoader {
     /// Have the kernel tell of changed files.
     pub(crate) watch: bool,
@@ -224,7 +224,7 @@ impl Default for FileLoader {
 
 /// `[[zone]]`: one list as served in DNS.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub(crate) struct FileZone {
     /// The name the list is asked under.
     pub(crate) apex: Text<Name>,
@@ -360,7 +360,7 @@ pub(crate) enum FilePolarity {
 
 /// `[zone.soa]`: start of authority (RFC 1035 section 3.3.13).
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub(crate) struct FileSoa {
     /// The primary name server; empty means the first of `name-servers`, or the apex.
     pub(crate) primary: String,
@@ -397,7 +397,7 @@ impl Default for FileSoa {
 
 /// `[zone.guards]`: what makes a new version of a list be refused.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub(crate) struct FileGuards {
     /// Refuse a list that newly covers an IPv4 network of this prefix length in full; 0 is off.
     pub(crate) ipv4_prefix: u8,
@@ -425,7 +425,7 @@ impl Default for FileGuards {
 
 /// `[[zone.source]]`: where entries come from.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 pub(crate) struct FileSource {
     /// What the entries are.
     pub(crate) kind: Text<DatasetKind>,

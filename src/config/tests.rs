@@ -140,6 +140,67 @@ fn what_does_not_fit_together_is_refused() {
 }
 
 #[test]
+fn a_wrong_type_is_named_by_its_key_wherever_it_stands() {
+    let zone = "[[zone]]\napex = \"a.example\"\n";
+    let source = "[[zone]]\napex = \"a.example\"\n[[zone.source]]\nkind = \"addresses\"\n";
+    let check = |before: &str, text: &str, expect: &str| {
+        let shown = refused(&format!("{before}{text}"));
+        let (_, first) = shown.lines().next().unwrap().split_once(": ").unwrap();
+        assert_eq!(first, expect, "{text}");
+        for word in ["serde", "struct", "File", "usize", "sequence"] {
+            assert!(!shown.contains(word), "{shown}");
+        }
+    };
+    let wrong = |what: &str, expect: &str| format!("invalid type: {what}, expected {expect}");
+    let one = |expect: &str| wrong("integer `1`", expect);
+    check("", "zone = 1", &format!("zone: {}", one("a list")));
+    check("", "zone = [1]", &format!("zone[0]: {}", one("a table")));
+    check("", "server = 1", &format!("server: {}", one("a table")));
+    check("[server]\n", "listen = 1", &format!("server.listen: {}", one("a list")));
+    check("[server]\n", "listen = [1]", &format!("server.listen[0]: {}", one("a text")));
+    check("[server]\n", "data-dir = 1", &format!("server.data-dir: {}", one("a path")));
+    check("[server]\n", "log-level = 1", "server.log-level: expected a text");
+    check(
+        "[nameserver.query-log]\n",
+        "sample = -1",
+        "nameserver.query-log.sample: invalid value: integer `-1`, expected a whole number from 0 to \
+         4294967295",
+    );
+    check("[nameserver]\n", "query-log = 1", &format!("nameserver.query-log: {}", one("a table")));
+    check("[loader]\n", "watch = 1", &format!("loader.watch: {}", one("true or false")));
+    check("[[zone]]", "", "zone[0]: missing field `apex`");
+    check(
+        zone,
+        "ttl = true",
+        &format!("zone[0].ttl: {}", wrong("boolean `true`", "a span of time such as \"35m\"")),
+    );
+    check(zone, "soa = 1", &format!("zone[0].soa: {}", one("a table")));
+    check(zone, "name-servers = [1]", &format!("zone[0].name-servers[0]: {}", one("a text")));
+    check(zone, "return-codes = 1", &format!("zone[0].return-codes: {}", one("a table")));
+    check(
+        zone,
+        "return-codes = { \"127.0.0.2\" = 1 }",
+        &format!("zone[0].return-codes.127.0.0.2: {}", one("a text")),
+    );
+    check(
+        zone,
+        "guards = { ipv4-prefix = 300 }",
+        "zone[0].guards.ipv4-prefix: invalid value: integer `300`, expected a whole number from 0 to \
+         255",
+    );
+    check(zone, "source = 1", &format!("zone[0].source: {}", one("a list")));
+    check(zone, "source = [1]", &format!("zone[0].source[0]: {}", one("a table")));
+    check(source, "files = [1]", &format!("zone[0].source[0].files[0]: {}", one("a path")));
+    check(source, "format = 1", "zone[0].source[0].format: expected a text");
+    check(source, "code = 1", &format!("zone[0].source[0].code: {}", one("a text")));
+    check(
+        source,
+        "key-column = -1",
+        "zone[0].source[0].key-column: invalid value: integer `-1`, expected a whole number, 0 or more",
+    );
+}
+
+#[test]
 fn a_mail_address_becomes_a_name() {
     let text = "[[zone]]\napex = \"a.example\"\nsnapshot = \"x\"\n[zone.soa]\n\
                 contact = \"jane.doe@example.com\"";
