@@ -12,7 +12,7 @@ use crate::network::{on_private_network, run};
 #[test]
 fn a_master_file_loads_in_named_checkzone() {
     on_private_network(|| {
-        for (kind, list) in [("addresses", ADDRESSES), ("names", NAMES)] {
+        for (kind, list) in [("addresses", ADDRESSES), ("addresses", MIXED), ("names", NAMES)] {
             let server = start_list_server_of(kind, &[("bl.example", list)]);
             let file = export(&server, "master");
             let output = run("named-checkzone", &["bl.example", &file]);
@@ -24,9 +24,11 @@ fn a_master_file_loads_in_named_checkzone() {
 #[test]
 fn nsd_answers_the_same_from_a_master_file() {
     on_private_network(|| {
-        for (kind, list, questions) in
-            [("addresses", ADDRESSES, ABOUT_ADDRESSES), ("names", NAMES, ABOUT_NAMES)]
-        {
+        for (kind, list, questions) in [
+            ("addresses", ADDRESSES, ABOUT_ADDRESSES),
+            ("addresses", MIXED, ABOUT_MIXED),
+            ("names", NAMES, ABOUT_NAMES),
+        ] {
             let server = start_list_server_of(kind, &[("bl.example", list)]);
             export(&server, "master");
             let _nsd = start_nsd(server.folder());
@@ -129,6 +131,44 @@ const ADDRESSES: &str = "\
 !2001:db8:2::/48
 2001:db8:3::7 :4:one address
 ";
+
+/// Networks of both families that begin with the same labels, loopback inside of one, and an entry for
+/// clients with a key.
+const MIXED: &str = "\
+2.0.0.0/15 :2:four
+2.0.1.0/24 :3:a part of that
+2001:db8::/32 :4:six
+2002:800::/22 :5:six to four
+3000::/17 :6:wide
+127.0.0.0/24 :7:loopback
+198.51.100.0/24 :8:a network
+198.51.100.9 :9:for few @ key=require
+";
+
+/// Addresses at which families, wildcards and conditions meet.
+const ABOUT_MIXED: &[&str] = &[
+    "0.0.0.2.bl.example",
+    "1.0.0.2.bl.example",
+    "2.0.0.2.bl.example",
+    "10.0.0.2.bl.example",
+    "5.1.0.2.bl.example",
+    "255.1.0.2.bl.example",
+    "7.200.0.2.bl.example",
+    "7.200.1.2.bl.example",
+    "7.200.2.2.bl.example",
+    "1.2.0.3.bl.example",
+    "10.2.0.3.bl.example",
+    "2.0.0.127.bl.example",
+    "3.0.0.127.bl.example",
+    "8.100.51.198.bl.example",
+    "9.100.51.198.bl.example",
+    "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.bl.example",
+    "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.9.b.d.0.1.0.0.2.bl.example",
+    "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.9.b.d.0.2.0.0.2.bl.example",
+    "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.9.b.d.0.0.1.0.2.bl.example",
+    "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.9.b.d.0.f.0.0.3.bl.example",
+    "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.9.b.d.0.f.0.1.3.bl.example",
+];
 
 /// Exact names, all below a name, both, one inside another, an exclusion.
 const NAMES: &str = "\

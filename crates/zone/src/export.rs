@@ -3,23 +3,26 @@
 //! Both are written from the resolved zone, so nesting, exclusions and ties are already decided and
 //! the order of lines does not matter.
 
+mod header;
 mod master;
+mod paths;
 mod rbldnsd;
+mod record_sets;
 
 use std::io::{self, Write};
 
 use crate::dataset::generic::Record;
-use crate::value::{Pair, Values};
 
 pub use master::master;
 pub use rbldnsd::rbldnsd;
 
-/// A text as it was meant: with the target's place filled in.
-fn text(values: &Values, pair: Pair, target: &str) -> Vec<u8> {
-    let mut out = vec![0; LONGEST_TEXT];
-    let len = values.write_text(pair, target.as_bytes(), LONGEST_TEXT, &mut out);
-    out.truncate(len);
-    out
+/// What an export shows of entries that have a delay or need a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// What a client without a key is told at this time (seconds since 1970).
+    At(u32),
+    /// All of them, each with its condition, and every answer of a network.
+    Whole,
 }
 
 /// Writes a character-string between quotes (RFC 1035 section 5.1).
@@ -77,6 +80,3 @@ fn record_text(record: Record<'_>) -> Option<String> {
         _ => None,
     }
 }
-
-/// The longest text, as served.
-const LONGEST_TEXT: usize = 254;

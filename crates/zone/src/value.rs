@@ -425,7 +425,8 @@ impl Values {
             })
     }
 
-    fn condition(&self, id: u32) -> Condition {
+    /// A condition by its id.
+    pub(crate) fn condition(&self, id: u32) -> Condition {
         let at = (id - self.first.condition) as usize;
         if at * 2 + 1 >= self.conditions.len() {
             return self.added.as_ref().map_or(Condition::default(), |a| a.condition(id));

@@ -56,7 +56,7 @@ impl Content {
     /// Takes a zone apart by way of its export, in which all is resolved.
     fn of(zone: &Zone) -> anyhow::Result<Content> {
         let mut text = Vec::new();
-        export::rbldnsd(zone, &mut text)?;
+        export::rbldnsd(zone, export::View::Whole, &mut text)?;
         let mut entries: BTreeMap<(bool, String), Vec<String>> = BTreeMap::new();
         let mut addresses = false;
         // A line that begins with a colon answers for those that follow it and say nothing

@@ -2,11 +2,13 @@
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use repute_nameserver::loader::Built;
 use repute_nameserver::loader::spool::replace_file;
-use repute_zone::{Zone, export, snapshot};
+use repute_zone::export::{self, View};
+use repute_zone::{Zone, snapshot};
 
 use super::subject::Subject;
 use crate::cli::{ExportFormat, SubjectArgs};
@@ -41,9 +43,11 @@ pub(super) fn run(
     output: Option<&Path>,
 ) -> anyhow::Result<Verdict> {
     let zone = zone(config, args)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = u32::try_from(now).unwrap_or(u32::MAX);
     let write = |out: &mut dyn Write| match format {
-        ExportFormat::Rbldnsd => export::rbldnsd(&zone, out),
-        ExportFormat::Master => export::master(&zone, out),
+        ExportFormat::Rbldnsd => export::rbldnsd(&zone, View::At(now), out),
+        ExportFormat::Master => export::master(&zone, now, out),
     };
     match output {
         Some(path) => {

@@ -4,6 +4,7 @@
 //! resolved, where rbldnsd leaves both to the reader and excludes by records of its own.
 
 use std::io::{self, BufWriter, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use repute_zone::export;
 
@@ -14,10 +15,12 @@ use super::plan::Plan;
 pub(super) fn write(plan: &Plan, datasets: &Datasets, out: &mut dyn Write) -> io::Result<()> {
     let mut out = BufWriter::new(out);
     writeln!(out, "; zone dump by Repute version {}", env!("CARGO_PKG_VERSION"))?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = u32::try_from(now).unwrap_or(u32::MAX);
     for planned in &plan.zones {
         // All were loaded, or there would be no dump.
         if let Some(zone) = datasets.zone(planned) {
-            export::master(&zone, &mut out)?;
+            export::master(&zone, now, &mut out)?;
         }
     }
     out.flush()

@@ -1,237 +1,277 @@
 //! The master file (RFC 1035 section 5): the same answers from BIND, NSD, Knot and others.
 //!
-//! Networks become wildcards. Since the zone is resolved into disjoint blocks, a wildcard stands only
-//! where no other address is below it. A text that names the address asked about names the block's first
-//! address instead: master files cannot say more.
+//! Networks, and names with all that is below them, become wildcards. A wildcard answers only for names
+//! whose closest encloser (RFC 4592 section 3.3.1) is the name above the asterisk, so every name that
+//! exists below cuts it. Therefore the zone is walked as the tree of the names at which something begins,
+//! and at each of them one question about a name that is not in the tree tells what its wildcard has to
+//! say: an answer, an own wildcard where another one was cut, or that the name exists without a listing.
 //!
-//! IPv4 and IPv6 in one zone do not go together with wildcards (RFC 5782 section 2.4): the nibbles of
-//! 2001:db8::/32 make `1.0.0.2` exist, which cuts the wildcard of a listed 2.0.0.0/8. Such a list is
-//! exported as two zones, one of each family, if it must be exact.
+//! A label from 0 to 9 is an octet and a nibble (RFC 5782 section 2.4): `*.0.2` for 2.0.0.0/16 would also
+//! list all of 2000::/8. Where the families differ below such a name, the wildcard is IPv4's and the
+//! sixteen nibbles are written out; since IPv4 has four labels only, that ends soon.
+//!
+//! What master files cannot say: a wildcard also answers for names that are no address, a text that names
+//! the address asked about names the first address of its network instead, and a literal `*` as a label
+//! is left out.
 
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
 
-use crate::dataset::names::{Record, Say};
-use crate::dataset::{Addresses, Branch, Content, Dataset, Names};
-use crate::export::{name_text, quoted, record_text, text};
-use crate::value::{ValueId, Values};
+use crate::dataset::{Content, Dataset};
+use crate::export::header::{Syntax, header};
+use crate::export::paths::{Paths, path_of};
+use crate::export::record_sets::{Asked, EXISTS, RecordSets};
+use crate::export::{View, name_text};
 use crate::zone::{Subject, Zone};
 
-/// Writes a zone as a master file.
+/// Writes a zone as a master file: what a client without a key is told at a time (seconds since 1970).
 ///
 /// # Errors
 /// If `out` fails.
-pub fn master(zone: &Zone, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "; {}, serial {}, {} entries", zone.apex(), zone.serial(), zone.entries())?;
-    writeln!(out, "$ORIGIN {}.", zone.apex())?;
-    if let Some(soa) = zone.soa() {
-        writeln!(
-            out,
-            "@\t{}\tIN\tSOA\t{}. {}. {} {} {} {} {}",
-            soa.ttl,
-            soa.origin,
-            soa.person,
-            soa.serial,
-            soa.refresh,
-            soa.retry,
-            soa.expire,
-            soa.minimum
-        )?;
-    }
-    if let Some((ttl, servers)) = zone.name_servers() {
-        for server in servers {
-            writeln!(out, "@\t{ttl}\tIN\tNS\t{server}.")?;
-        }
-    }
-    for dataset in zone.datasets() {
-        records(dataset, "", out)?;
-    }
-    if let Some(tests) = &zone.tests {
-        for entry in &tests.entries {
-            let target = match entry.subject {
-                Subject::Ipv4(a) => Ipv4Addr::from(a).to_string(),
-                Subject::Ipv6(a) => Ipv6Addr::from(a).to_string(),
-                Subject::Name { .. } | Subject::Client => name_text(&entry.relative),
-            };
-            let owner = name_text(&entry.relative);
-            Owners { values: &tests.values, ttl: tests.ttl, out, error: None }.put(
-                &owner,
-                entry.value,
-                &target,
-            )?;
-        }
-    }
+pub fn master(zone: &Zone, now: u32, out: &mut dyn Write) -> io::Result<()> {
+    header(zone, View::At(now), Syntax::Master, out)?;
+    let mut bases = vec![Vec::new()];
+    let mut holds = Holds::default();
+    zone.datasets.iter().for_each(|dataset| holds.add(dataset, &mut bases));
+    let paths = Paths::of(zone);
+    let mut walk = Walk {
+        asked: Asked::new(zone, now),
+        ttl: zone.datasets.first().map_or(0, |dataset| dataset.header.ttl),
+        // The root's byte and a wildcard's two have their place beside the apex.
+        room: 255 - zone.apex().as_wire().len(),
+        bases,
+        holds,
+        paths: &paths,
+        path: Vec::new(),
+        out,
+    };
+    walk.node(0..paths.len(), Shape::default(), false)?;
     Ok(())
 }
 
-fn records(dataset: &Dataset, below: &str, out: &mut dyn Write) -> io::Result<()> {
-    let ttl = dataset.header.ttl;
-    match &dataset.content {
-        Content::Addresses(addresses) => address_records(addresses, ttl, below, out),
-        Content::Names(names) => name_records(names, ttl, below, out),
-        Content::Generic(generic) => {
-            let mut lines = Vec::new();
-            generic.names.for_each(|name, record| {
-                if let Say::Listed(set) = record.exact {
-                    let owner = join(&name_text(name), below);
-                    lines.extend(generic.records(set).filter_map(|record| {
-                        Some(format!("{owner}\t{}\tIN\t{}", record.ttl(), record_text(record)?))
-                    }));
+/// Which kinds of entries a zone has.
+#[derive(Clone, Copy, Debug, Default)]
+struct Holds {
+    addresses: bool,
+    names: bool,
+}
+
+impl Holds {
+    /// Adds what a data set has, and the paths where sub-zones of a combined one begin.
+    fn add(&mut self, dataset: &Dataset, bases: &mut Vec<Vec<u8>>) {
+        match &dataset.content {
+            Content::Addresses(_) => self.addresses = true,
+            Content::Names(_) => self.names = true,
+            Content::Combined(branches) => {
+                for branch in branches {
+                    bases.push(path_of(&branch.suffix));
+                    branch.datasets.iter().for_each(|dataset| self.add(dataset, bases));
                 }
-            });
-            lines.sort_unstable();
-            lines.iter().try_for_each(|line| writeln!(out, "{line}"))
+            }
+            Content::Generic(_) | Content::Acl(_) | Content::Keys(_) => {}
         }
-        Content::Combined(branches) => {
-            branches.iter().try_for_each(|Branch { suffix, datasets, .. }| {
-                let below = if suffix.is_empty() { String::new() } else { name_text(suffix) };
-                datasets.iter().try_for_each(|dataset| records(dataset, &below, out))
-            })
-        }
-        Content::Acl(_) | Content::Keys(_) => Ok(()),
     }
 }
 
-fn address_records(
-    addresses: &Addresses,
+/// The walk through the tree, from the apex down.
+struct Walk<'w> {
+    asked: Asked<'w>,
+    /// Time to live of what only marks that a name exists.
     ttl: u32,
-    below: &str,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let values = &addresses.values;
-    if let Some(v4) = &addresses.v4 {
-        let mut owners = Owners { values, ttl, out: &mut *out, error: None };
-        v4.for_each(|first, shift, value| {
-            // Whole octets behind the wildcard; what is between is written out.
-            let wild = shift / 8;
-            for part in 0..1_u32 << (shift % 8) {
-                let address = first + (part << (8 * wild));
-                let octets = Ipv4Addr::from(address).octets();
-                let mut labels = if wild == 0 { Vec::new() } else { vec!["*".to_owned()] };
-                labels.extend(octets[..4 - usize::from(wild)].iter().rev().map(u8::to_string));
-                let target = Ipv4Addr::from(address).to_string();
-                owners.entry(&join(&labels.join("."), below), ValueId(value), &target);
+    /// How long a path may be to be a name below the apex.
+    room: usize,
+    /// Where addresses begin: the apex and sub-zones.
+    bases: Vec<Vec<u8>>,
+    holds: Holds,
+    paths: &'w Paths,
+    /// Where the walk is.
+    path: Vec<u8>,
+    out: &'w mut dyn Write,
+}
+
+impl<'w> Walk<'w> {
+    /// Writes all at and below the current path; `range` are the paths that begin with it. `covered` says
+    /// whether a wildcard would answer for it if it did not exist. Tells whether it exists now.
+    fn node(&mut self, mut range: Range<usize>, shape: Shape, covered: bool) -> io::Result<bool> {
+        if self.path.len() > self.room {
+            return Ok(false);
+        }
+        let shape = if self.bases.contains(&self.path) { Shape::default() } else { shape };
+        while range.start < range.end && self.paths.get(range.start).len() == self.path.len() {
+            range.start += 1;
+        }
+        let wire = path_of(&self.path);
+        let owner = name_text(&wire);
+        let own = self.asked.at(&wire, None);
+        own.write(&owner, self.out)?;
+        let children = self.children(range);
+        let (wildcard, nibbles) = self.below(&children, shape);
+        let mut exists = !own.is_empty();
+        if !wildcard.is_empty() && self.path.len() + 2 <= self.room {
+            let above = if wire.is_empty() { String::new() } else { format!(".{owner}") };
+            wildcard.write(&format!("*{above}"), self.out)?;
+            exists = true;
+        }
+        let covers = !wildcard.is_empty();
+        for child in &children {
+            exists |= self.child(child.label, child.range.clone(), shape, covers)?;
+        }
+        for nibble in 0..16 {
+            if nibbles >> nibble & 1 != 0 {
+                let label = [b"0123456789abcdef"[nibble]];
+                exists |= self.child(&label, 0..0, shape, covers)?;
             }
+        }
+        if covered && !exists {
+            // It must exist, or the wildcard above would answer for it and for what is below.
+            writeln!(self.out, "{owner}\t{}\tIN\t{EXISTS}", self.ttl)?;
+            exists = true;
+        }
+        Ok(exists)
+    }
+
+    fn child(
+        &mut self,
+        label: &[u8],
+        range: Range<usize>,
+        shape: Shape,
+        covered: bool,
+    ) -> io::Result<bool> {
+        let len = self.path.len();
+        self.path.push(label.len() as u8);
+        self.path.extend_from_slice(label);
+        let exists = self.node(range, shape.below(label), covered);
+        self.path.truncate(len);
+        exists
+    }
+
+    /// The labels below the current path, each with the paths that go on with it.
+    fn children(&self, range: Range<usize>) -> Vec<Child<'w>> {
+        let mut children: Vec<Child<'w>> = Vec::new();
+        let (at, paths) = (self.path.len(), self.paths);
+        for index in range {
+            let rest = &paths.get(index)[at..];
+            let label = &rest[1..1 + usize::from(rest[0])];
+            match children.last_mut() {
+                Some(last) if last.label == label => last.range.end = index + 1,
+                _ => children.push(Child { label, range: index..index + 1 }),
+            }
+        }
+        children
+    }
+
+    /// What names below the current path are answered that are not in the tree, and the nibbles that
+    /// have to be in it as well so that this is so.
+    fn below(&self, children: &[Child<'_>], shape: Shape) -> (RecordSets, u16) {
+        let (v4, v6) = if self.holds.addresses {
+            (self.below_as_octets(children, shape), self.below_as_nibbles(children, shape))
+        } else {
+            (None, None)
+        };
+        match (v4, v6) {
+            (Some(v4), Some((v6, nibbles))) if v4 != v6 => (v4, nibbles),
+            (Some(sets), _) | (None, Some((sets, _))) => (sets, 0),
+            (None, None) if self.holds.names => (self.below_as_name(children), 0),
+            (None, None) => (RecordSets::default(), 0),
+        }
+    }
+
+    /// What an IPv4 address is answered that begins with the current path and goes on with none of
+    /// its children; nothing if there is none.
+    fn below_as_octets(&self, children: &[Child<'_>], shape: Shape) -> Option<RecordSets> {
+        let (first, depth) = shape.v4.filter(|(_, depth)| *depth < 4)?;
+        let mut free = [true; 256];
+        for octet in children.iter().filter_map(|child| octet(child.label)) {
+            free[usize::from(octet)] = false;
+        }
+        let octet = free.iter().rposition(|free| *free)?;
+        let mut path = self.path.clone();
+        for label in std::iter::once(octet.to_string()).chain((depth..3).map(|_| "0".to_owned())) {
+            path.push(label.len() as u8);
+            path.extend_from_slice(label.as_bytes());
+        }
+        let network = Subject::Ipv4(first);
+        (path.len() <= self.room).then(|| self.asked.at(&path_of(&path), Some(network)))
+    }
+
+    /// The same for an IPv6 address, and all nibbles that go on with none of the children.
+    fn below_as_nibbles(&self, children: &[Child<'_>], shape: Shape) -> Option<(RecordSets, u16)> {
+        let (first, depth) = shape.v6.filter(|(_, depth)| *depth < 32)?;
+        let mut free = u16::MAX;
+        for nibble in children.iter().filter_map(|child| nibble(child.label)) {
+            free &= !(1 << nibble);
+        }
+        let last = b"0123456789abcdef"[free.checked_ilog2()? as usize];
+        let mut path = self.path.clone();
+        path.extend([1, last]);
+        path.extend((depth..31).flat_map(|_| *b"\x010"));
+        let network = Subject::Ipv6(first);
+        (path.len() <= self.room).then(|| (self.asked.at(&path_of(&path), Some(network)), free))
+    }
+
+    /// What a name is answered that is no address.
+    fn below_as_name(&self, children: &[Child<'_>]) -> RecordSets {
+        let mut label = b"_".to_vec();
+        while children.iter().any(|child| child.label == label) {
+            label.push(b'_');
+        }
+        let mut path = self.path.clone();
+        path.push(label.len() as u8);
+        path.extend_from_slice(&label);
+        match path.len() <= self.room {
+            true => self.asked.at(&path_of(&path), None),
+            false => RecordSets::default(),
+        }
+    }
+}
+
+/// A label below the current path.
+struct Child<'p> {
+    label: &'p [u8],
+    /// The paths that go on with it.
+    range: Range<usize>,
+}
+
+/// The beginnings of addresses that a path spells, and how many labels they have.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    v4: Option<(u32, u32)>,
+    v6: Option<(u128, u32)>,
+}
+
+impl Default for Shape {
+    /// Where addresses begin.
+    fn default() -> Shape {
+        Shape { v4: Some((0, 0)), v6: Some((0, 0)) }
+    }
+}
+
+impl Shape {
+    /// One label further down.
+    fn below(self, label: &[u8]) -> Shape {
+        let v4 = self.v4.filter(|(_, depth)| *depth < 4).and_then(|(first, depth)| {
+            Some((first | u32::from(octet(label)?) << (24 - 8 * depth), depth + 1))
         });
-        owners.finish()?;
-    }
-    if let Some(v6) = &addresses.v6 {
-        let mut owners = Owners { values, ttl, out: &mut *out, error: None };
-        v6.for_each(|first, shift, value| {
-            let wild = shift / 4;
-            for part in 0..1_u128 << (shift % 4) {
-                let address = first + (part << (4 * wild));
-                let digits = format!("{address:032x}");
-                let mut labels = if wild == 0 { Vec::new() } else { vec!["*".to_owned()] };
-                let kept = digits[..32 - usize::from(wild)].chars().rev().map(String::from);
-                labels.extend(kept);
-                let target = Ipv6Addr::from(address).to_string();
-                owners.entry(&join(&labels.join("."), below), ValueId(value), &target);
-            }
+        let v6 = self.v6.filter(|(_, depth)| *depth < 32).and_then(|(first, depth)| {
+            Some((first | u128::from(nibble(label)?) << (124 - 4 * depth), depth + 1))
         });
-        owners.finish()?;
-    }
-    Ok(())
-}
-
-/// Names: a wildcard ends where another name is, so what it lists is written again around that name.
-fn name_records(names: &Names, ttl: u32, below: &str, out: &mut dyn Write) -> io::Result<()> {
-    let mut all: Vec<(Vec<u8>, Record)> = Vec::new();
-    names.index.for_each(|name, record| all.push((name.to_vec(), record)));
-    all.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-    let mut owners = Owners { values: &names.values, ttl, out, error: None };
-    for (name, record) in all.iter().filter(|(name, _)| !name.is_empty()) {
-        let around = covering(names, name);
-        let text = name_text(name);
-        match (record.exact, &around) {
-            (Say::Listed(value), _) => owners.entry(&join(&text, below), ValueId(value), &text),
-            (Say::Nothing, Some((value, subject))) => {
-                owners.entry(&join(&text, below), *value, subject);
-            }
-            // The name must exist without a listing, or the wildcard around it would answer.
-            (Say::Excluded, Some(_)) => owners.excluded(&join(&text, below)),
-            (Say::Excluded | Say::Nothing, _) => {}
-        }
-        let wildcard = format!("*.{text}");
-        match (record.below, &around) {
-            (Say::Listed(value), _) => owners.entry(&join(&wildcard, below), ValueId(value), &text),
-            (Say::Nothing, Some((value, subject))) => {
-                owners.entry(&join(&wildcard, below), *value, subject);
-            }
-            (Say::Excluded, Some(_)) => owners.excluded(&join(&wildcard, below)),
-            (Say::Excluded | Say::Nothing, _) => {}
-        }
-    }
-    owners.finish()
-}
-
-/// What lists a name because it lies below another, and that other name.
-fn covering(names: &Names, name: &[u8]) -> Option<(ValueId, String)> {
-    let mut above = name;
-    while let Some(&len) = above.first() {
-        above = &above[1 + usize::from(len)..];
-        match names.index.record_of(above).below {
-            Say::Listed(value) => return Some((ValueId(value), name_text(above))),
-            Say::Excluded => return None,
-            Say::Nothing => {}
-        }
-    }
-    None
-}
-
-fn join(labels: &str, below: &str) -> String {
-    match (labels, below) {
-        ("@", "") => "@".to_owned(),
-        ("@", below) => below.to_owned(),
-        (labels, "") => labels.to_owned(),
-        (labels, below) => format!("{labels}.{below}"),
+        Shape { v4, v6 }
     }
 }
 
-/// Writes A and TXT records of owners.
-struct Owners<'v> {
-    values: &'v Values,
-    ttl: u32,
-    out: &'v mut dyn Write,
-    error: Option<io::Error>,
+/// The octet that a label spells, without leading zeros.
+fn octet(label: &[u8]) -> Option<u8> {
+    if label.len() > 1 && label[0] == b'0' || !label.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(label).ok()?.parse().ok()
 }
 
-impl Owners<'_> {
-    fn entry(&mut self, owner: &str, value: ValueId, target: &str) {
-        if self.error.is_none() {
-            self.error = self.put(owner, value, target).err();
-        }
-    }
-
-    fn put(&mut self, owner: &str, value: ValueId, target: &str) -> io::Result<()> {
-        let ttl = self.ttl;
-        let mut seen = Vec::new();
-        for pair in self.values.pairs(value) {
-            let [a, b, c, d] = pair.code;
-            if !seen.contains(&pair.code) {
-                seen.push(pair.code);
-                writeln!(self.out, "{owner}\t{ttl}\tIN\tA\t{a}.{b}.{c}.{d}")?;
-            }
-            let text = text(self.values, pair, target);
-            if !text.is_empty() {
-                write!(self.out, "{owner}\t{ttl}\tIN\tTXT\t")?;
-                quoted(self.out, &text)?;
-                writeln!(self.out)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// A name that exists without being listed.
-    fn excluded(&mut self, owner: &str) {
-        if self.error.is_none() {
-            let ttl = self.ttl;
-            let line = writeln!(self.out, "{owner}\t{ttl}\tIN\tHINFO\t\"\" \"not listed\"");
-            self.error = line.err();
-        }
-    }
-
-    fn finish(self) -> io::Result<()> {
-        self.error.map_or(Ok(()), Err)
+/// The nibble that a label spells.
+fn nibble(label: &[u8]) -> Option<u8> {
+    match *label {
+        [digit @ b'0'..=b'9'] => Some(digit - b'0'),
+        [letter @ b'a'..=b'f'] => Some(letter - b'a' + 10),
+        _ => None,
     }
 }

@@ -5,151 +5,181 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::dataset::names::Say;
 use crate::dataset::{Addresses, Branch, Content, Dataset, Names};
-use crate::export::{name_text, record_text};
-use crate::value::{ValueId, Values};
-use crate::zone::Zone;
+use crate::export::header::{Syntax, header};
+use crate::export::{View, name_text, record_text};
+use crate::value::{Pair, ValueId, Values};
+use crate::zone::{Dialect, Subject, Zone};
 
 /// Writes a zone as a file for rbldnsd's type `combined`.
 ///
 /// rbldnsd answers an IPv6 network with one value only: of several the first is written, with a
-/// comment. Test entries that we add ourselves are written out.
+/// comment. Test entries that we add ourselves are written out, and what is never listed is excluded.
 ///
 /// # Errors
 /// If `out` fails.
-pub fn rbldnsd(zone: &Zone, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "# {}, serial {}, {} entries", zone.apex(), zone.serial(), zone.entries())?;
-    if let Some(soa) = zone.soa() {
-        writeln!(
-            out,
-            "$SOA {} {} {} {} {} {} {} {}",
-            soa.ttl,
-            soa.origin,
-            soa.person,
-            soa.serial,
-            soa.refresh,
-            soa.retry,
-            soa.expire,
-            soa.minimum
-        )?;
-    }
-    if let Some((ttl, servers)) = zone.name_servers() {
-        write!(out, "$NS {ttl}")?;
-        for server in servers {
-            write!(out, " {server}")?;
-        }
-        writeln!(out)?;
-    }
+pub fn rbldnsd(zone: &Zone, view: View, out: &mut dyn Write) -> io::Result<()> {
+    header(zone, view, Syntax::Rbldnsd, out)?;
+    let never_listed = zone.dialect == Dialect::Native;
+    let mut export = Export { view, never_listed, out };
     for dataset in zone.datasets() {
-        branch(dataset, "@", out)?;
+        export.branch(dataset, &[])?;
     }
-    tests(zone, out)
+    export.tests(zone)
 }
 
-fn branch(dataset: &Dataset, at: &str, out: &mut dyn Write) -> io::Result<()> {
-    let ttl = dataset.header.ttl;
-    match &dataset.content {
-        Content::Addresses(addresses) => addresses_at(addresses, ttl, at, out),
-        Content::Names(names) => names_at(names, ttl, at, out),
-        Content::Generic(generic) => {
-            writeln!(out, "$DATASET generic {at}\n$TTL {ttl}")?;
-            let mut lines = Vec::new();
-            generic.names.for_each(|name, record| {
-                if let Say::Listed(set) = record.exact {
-                    for record in generic.records(set) {
-                        if let Some(text) = record_text(record) {
-                            lines.push(format!("{}\t{}\t{text}", name_text(name), record.ttl()));
+/// An export under way.
+struct Export<'o> {
+    view: View,
+    /// Whether 127.0.0.1 and its like are never listed (RFC 5782 section 5), at the apex.
+    never_listed: bool,
+    out: &'o mut dyn Write,
+}
+
+impl Export<'_> {
+    /// Writes a data set; `suffix` is where it is below the apex.
+    fn branch(&mut self, dataset: &Dataset, suffix: &[u8]) -> io::Result<()> {
+        let ttl = dataset.header.ttl;
+        match &dataset.content {
+            Content::Addresses(addresses) => self.addresses(addresses, ttl, suffix),
+            Content::Names(names) => self.names(names, ttl, suffix),
+            Content::Generic(generic) => {
+                self.head("generic", ttl, suffix)?;
+                let mut lines = Vec::new();
+                generic.names.for_each(|name, record| {
+                    if let Say::Listed(set) = record.exact {
+                        for record in generic.records(set) {
+                            if let Some(text) = record_text(record) {
+                                lines.push(format!(
+                                    "{}\t{}\t{text}",
+                                    name_text(name),
+                                    record.ttl()
+                                ));
+                            }
                         }
                     }
+                });
+                lines.sort_unstable();
+                lines.iter().try_for_each(|line| writeln!(self.out, "{line}"))
+            }
+            Content::Combined(branches) => {
+                branches.iter().try_for_each(|Branch { suffix, datasets, .. }| {
+                    datasets.iter().try_for_each(|dataset| self.branch(dataset, suffix))
+                })
+            }
+            Content::Acl(_) | Content::Keys(_) => Ok(()),
+        }
+    }
+
+    fn addresses(&mut self, addresses: &Addresses, ttl: u32, suffix: &[u8]) -> io::Result<()> {
+        let values = &addresses.values;
+        let never_listed = self.never_listed && suffix.is_empty();
+        if let Some(v4) = &addresses.v4 {
+            self.head("ip4set", ttl, suffix)?;
+            if never_listed && v4.find(LOOPBACK) != 0 {
+                writeln!(self.out, "!{}", Ipv4Addr::from(LOOPBACK))?;
+            }
+            let mut lines = self.lines(values);
+            v4.for_each(|first, shift, value| {
+                let (address, len) = (Ipv4Addr::from(first), 32 - shift);
+                match len {
+                    32 if never_listed && first == LOOPBACK => {}
+                    32 => lines.entry(&format!("{address}"), ValueId(value), Several::Repeat),
+                    _ => lines.entry(&format!("{address}/{len}"), ValueId(value), Several::Repeat),
                 }
             });
-            lines.sort_unstable();
-            lines.iter().try_for_each(|line| writeln!(out, "{line}"))
+            lines.finish()?;
         }
-        Content::Combined(branches) => {
-            branches.iter().try_for_each(|Branch { suffix, datasets, .. }| {
-                datasets.iter().try_for_each(|dataset| branch(dataset, &name_text(suffix), out))
-            })
-        }
-        Content::Acl(_) | Content::Keys(_) => Ok(()),
-    }
-}
-
-fn addresses_at(addresses: &Addresses, ttl: u32, at: &str, out: &mut dyn Write) -> io::Result<()> {
-    let values = &addresses.values;
-    if let Some(v4) = &addresses.v4 {
-        writeln!(out, "$DATASET ip4set {at}\n$TTL {ttl}")?;
-        let mut writer = Lines { values, out: &mut *out, default: ValueId::NOTHING, error: None };
-        v4.for_each(|first, shift, value| {
-            let (address, len) = (Ipv4Addr::from(first), 32 - shift);
-            let key = if len == 32 { format!("{address}") } else { format!("{address}/{len}") };
-            writer.entry(&key, ValueId(value), Several::Repeat);
-        });
-        writer.finish()?;
-    }
-    if let Some(v6) = &addresses.v6 {
-        writeln!(out, "$DATASET ip6trie {at}\n$TTL {ttl}")?;
-        let mut writer = Lines { values, out: &mut *out, default: ValueId::NOTHING, error: None };
-        v6.for_each(|first, shift, value| {
-            let key = format!("{}/{}", groups(first), 128 - shift);
-            writer.entry(&key, ValueId(value), Several::First);
-        });
-        writer.finish()?;
-    }
-    Ok(())
-}
-
-fn names_at(names: &Names, ttl: u32, at: &str, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "$DATASET dnset {at}\n$TTL {ttl}")?;
-    let mut entries = Vec::new();
-    names.index.for_each(|name, record| {
-        let text = name_text(name);
-        let mut side = |say: Say, lead: &str| match say {
-            Say::Nothing => {}
-            Say::Excluded => entries.push((format!("!{lead}{text}"), ValueId::NOTHING)),
-            Say::Listed(value) => entries.push((format!("{lead}{text}"), ValueId(value))),
-        };
-        if record.exact == record.below {
-            side(record.exact, ".");
-        } else {
-            side(record.exact, "");
-            side(record.below, "*.");
-        }
-    });
-    entries.sort_unstable_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
-    let values = &names.values;
-    let mut writer = Lines { values, out, default: ValueId::NOTHING, error: None };
-    for (key, value) in entries {
-        writer.entry(&key, value, Several::Repeat);
-    }
-    writer.finish()
-}
-
-/// Test entries that the zone adds to its lists.
-fn tests(zone: &Zone, out: &mut dyn Write) -> io::Result<()> {
-    use crate::zone::Subject;
-    let Some(tests) = &zone.tests else { return Ok(()) };
-    for kind in ["ip4set", "ip6trie", "dnset"] {
-        let entries = tests.entries.iter().filter_map(|entry| {
-            let key = match entry.subject {
-                Subject::Ipv4(a) if kind == "ip4set" => Ipv4Addr::from(a).to_string(),
-                Subject::Ipv6(a) if kind == "ip6trie" => format!("{}/128", groups(a)),
-                Subject::Name { .. } if kind == "dnset" => name_text(&entry.relative),
-                _ => return None,
-            };
-            Some((key, entry.value))
-        });
-        let entries: Vec<_> = entries.collect();
-        if !entries.is_empty() {
-            writeln!(out, "$DATASET {kind} @\n$TTL {}", tests.ttl)?;
-            let (values, default) = (&tests.values, ValueId::NOTHING);
-            let mut writer = Lines { values, out: &mut *out, default, error: None };
-            for (key, value) in entries {
-                writer.entry(&key, value, Several::Repeat);
+        if let Some(v6) = &addresses.v6 {
+            self.head("ip6trie", ttl, suffix)?;
+            let mapped = 0xffff << 32 | u128::from(LOOPBACK);
+            if never_listed && v6.find(mapped) != 0 {
+                writeln!(self.out, "!{}/128", groups(mapped))?;
             }
-            writer.finish()?;
+            let several = match self.view {
+                View::At(_) => Several::First,
+                View::Whole => Several::Repeat,
+            };
+            let mut lines = self.lines(values);
+            v6.for_each(|first, shift, value| {
+                if shift > 0 || !never_listed || first != mapped {
+                    let key = format!("{}/{}", groups(first), 128 - shift);
+                    lines.entry(&key, ValueId(value), several);
+                }
+            });
+            lines.finish()?;
         }
+        Ok(())
     }
-    Ok(())
+
+    fn names(&mut self, names: &Names, ttl: u32, suffix: &[u8]) -> io::Result<()> {
+        self.head("dnset", ttl, suffix)?;
+        let never_listed = self.never_listed && suffix.is_empty();
+        let values = &names.values;
+        let mut entries = Vec::new();
+        let mut lines = self.lines(values);
+        names.index.for_each(|name, record| {
+            let text = name_text(name);
+            let mut side = |say: Say, lead: &str| match say {
+                Say::Nothing => {}
+                // What does not apply hides what is around it all the same.
+                Say::Listed(value) if lines.pairs(ValueId(value)).next().is_some() => {
+                    entries.push((format!("{lead}{text}"), ValueId(value)));
+                }
+                Say::Listed(_) | Say::Excluded => {
+                    entries.push((format!("!{lead}{text}"), ValueId::NOTHING));
+                }
+            };
+            if never_listed && name == b"\x07invalid" {
+                side(record.below, "*.");
+            } else if record.exact == record.below {
+                side(record.exact, ".");
+            } else {
+                side(record.exact, "");
+                side(record.below, "*.");
+            }
+        });
+        entries.sort_unstable_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
+        for (key, value) in entries {
+            lines.entry(&key, value, Several::Repeat);
+        }
+        lines.finish()
+    }
+
+    /// Test entries that the zone adds to its lists.
+    fn tests(&mut self, zone: &Zone) -> io::Result<()> {
+        let Some(tests) = &zone.tests else { return Ok(()) };
+        for kind in ["ip4set", "ip6trie", "dnset"] {
+            let entries = tests.entries.iter().filter_map(|entry| {
+                let key = match entry.subject {
+                    Subject::Ipv4(a) if kind == "ip4set" => Ipv4Addr::from(a).to_string(),
+                    Subject::Ipv6(a) if kind == "ip6trie" => format!("{}/128", groups(a)),
+                    Subject::Name { .. } if kind == "dnset" => name_text(&entry.relative),
+                    _ => return None,
+                };
+                Some((key, entry.value))
+            });
+            let entries: Vec<_> = entries.collect();
+            if !entries.is_empty() {
+                self.head(kind, tests.ttl, &[])?;
+                let mut lines = self.lines(&tests.values);
+                for (key, value) in entries {
+                    lines.entry(&key, value, Several::Repeat);
+                }
+                lines.finish()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The lines a data set begins with.
+    fn head(&mut self, kind: &str, ttl: u32, suffix: &[u8]) -> io::Result<()> {
+        writeln!(self.out, "$DATASET {kind} {}\n$TTL {ttl}", name_text(suffix))
+    }
+
+    fn lines<'v>(&'v mut self, values: &'v Values) -> Lines<'v> {
+        let default = ValueId::NOTHING;
+        Lines { values, view: self.view, out: &mut *self.out, default, error: None }
+    }
 }
 
 /// What to do with a value of several pairs.
@@ -164,12 +194,13 @@ enum Several {
 /// Writes entries; a default line serves all that follow with the same value.
 struct Lines<'v> {
     values: &'v Values,
+    view: View,
     out: &'v mut dyn Write,
     default: ValueId,
     error: Option<io::Error>,
 }
 
-impl Lines<'_> {
+impl<'v> Lines<'v> {
     fn entry(&mut self, key: &str, value: ValueId, several: Several) {
         if self.error.is_none() {
             self.error = self.try_entry(key, value, several).err();
@@ -180,7 +211,7 @@ impl Lines<'_> {
         if value == ValueId::NOTHING {
             return writeln!(self.out, "{key}");
         }
-        let pairs: Vec<_> = self.values.pairs(value).collect();
+        let pairs: Vec<_> = self.pairs(value).collect();
         match &pairs[..] {
             [pair] => {
                 if self.default != value {
@@ -192,7 +223,7 @@ impl Lines<'_> {
                 writeln!(self.out, "{key}")
             }
             all => {
-                let count = if several == Several::First { 1 } else { all.len() };
+                let count = if several == Several::First { 1.min(all.len()) } else { all.len() };
                 if count < all.len() {
                     writeln!(self.out, "# {} more answers of {key} are left out", all.len() - 1)?;
                 }
@@ -206,8 +237,17 @@ impl Lines<'_> {
         }
     }
 
-    /// `:A:TXT`, with `$` where the target goes in.
-    fn answer(&self, pair: crate::value::Pair) -> Vec<u8> {
+    /// The pairs of a value that are shown.
+    fn pairs(&self, value: ValueId) -> impl Iterator<Item = Pair> + use<'v> {
+        let (values, view) = (self.values, self.view);
+        values.pairs(value).filter(move |pair| match view {
+            View::At(now) => values.applies(*pair, now, false),
+            View::Whole => true,
+        })
+    }
+
+    /// `:A:TXT`, with `$` where the target goes in, and the condition behind it.
+    fn answer(&self, pair: Pair) -> Vec<u8> {
         let [a, b, c, d] = pair.code;
         let mut answer = format!(":{a}.{b}.{c}.{d}:").into_bytes();
         let text = self.values.template_of(pair);
@@ -216,6 +256,19 @@ impl Lines<'_> {
             answer.push(b'=');
         }
         answer.extend_from_slice(&text);
+        if self.view == View::Whole {
+            let condition = self.values.condition(pair.condition);
+            if condition.from != 0 {
+                answer.extend_from_slice(format!(" @ ts={};delay=0", condition.from).as_bytes());
+            }
+            for (is_set, word) in
+                [(condition.keyed_only, "require"), (condition.keyed_at_once, "nodelay")]
+            {
+                if is_set {
+                    answer.extend_from_slice(format!(" @ key={word}").as_bytes());
+                }
+            }
+        }
         answer
     }
 
@@ -229,3 +282,6 @@ fn groups(address: u128) -> String {
     let groups = Ipv6Addr::from(address).segments();
     groups.map(|g| format!("{g:x}")).join(":")
 }
+
+/// 127.0.0.1.
+const LOOPBACK: u32 = 0x7f00_0001;

@@ -51,7 +51,7 @@ impl<'q> Question<'q> {
 
     /// 127.0.0.1, ::ffff:127.0.0.1 and INVALID are never listed (RFC 5782 section 5).
     #[inline(always)]
-    pub(super) fn is_never_listed(self) -> bool {
+    pub(crate) fn is_never_listed(self) -> bool {
         match self.address {
             Address::Ipv4(address) => address == 0x7f00_0001,
             Address::Ipv6(address) => address == 0xffff_7f00_0001,
