@@ -21,7 +21,7 @@ use repute_nameserver::{Identity, server};
 
 pub(crate) use file::{FileLogFormat as LogFormat, FileLogLevel as LogLevel};
 pub(crate) use meaning::{zone_of_files, zone_of_snapshot};
-pub(crate) use picture::Picture;
+pub(crate) use picture::{Picture, shown};
 pub(crate) use restart::Opened;
 
 use file::FileConfig;
@@ -164,9 +164,9 @@ pub(crate) struct ConfigError(String);
 impl ConfigError {
     /// Shows a fault in its place.
     fn new(file: &str, text: &str, span: std::ops::Range<usize>, message: &str) -> ConfigError {
-        let (line, column, shown, width) = picture::place(text, span);
+        let (line, column, line_text, width) = picture::place(text, span);
         // A table is shown by its first line; a caret under the whole header says no more.
-        let picture = Picture { file, line, column, text: shown, width, message };
+        let picture = Picture { file, line, column, text: line_text, width, message };
         ConfigError(picture.to_string())
     }
 }

@@ -34,10 +34,19 @@ impl fmt::Display for Picture<'_> {
         let margin = " ".repeat(number.len());
         writeln!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
         writeln!(f, "{margin} |")?;
-        writeln!(f, "{number} | {}", self.text.replace('\t', " "))?;
-        let before = " ".repeat(self.column.saturating_sub(1) as usize);
+        writeln!(f, "{number} | {}", shown(self.text))?;
+        // Of a long line only the start is shown.
+        let before = self.text.chars().count().min(self.column.saturating_sub(1) as usize);
+        let before = " ".repeat(before);
         write!(f, "{margin} | {before}{}", "^".repeat(self.width.max(1)))
     }
+}
+
+/// A foreign text as a terminal may show it: a blank for each tab, so that the caret stands right, and no
+/// control characters.
+pub(crate) fn shown(text: &str) -> String {
+    let safe = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().map(|c| if c == '\t' { ' ' } else { safe(c) }).collect()
 }
 
 /// Finds line, column and text of a byte range in a file; the range may span lines.
@@ -64,6 +73,11 @@ fn floor_boundary(text: &str, at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shown_cannot_command_a_terminal() {
+        assert_eq!(shown("a\tb\x1b[2Jc\0d"), "a b\u{fffd}[2Jc\u{fffd}d");
+    }
 
     #[test]
     fn the_caret_stands_under_the_fault() {

@@ -33,8 +33,8 @@ pub enum Problem {
     /// `$MAXRANGE4` may only be lowered.
     #[error("$MAXRANGE4 may only be lowered; this line changes nothing")]
     RangeRaised,
-    /// A special that is unknown, or not allowed here, or malformed.
-    #[error("not a special entry that can stand here, or malformed")]
+    /// A special that is unknown, or not allowed here.
+    #[error("not a special entry that can stand here")]
     Special,
     /// A text longer than a TXT string holds was cut. The entry counts.
     #[error("the text is longer than 255 bytes and was cut")]
@@ -56,7 +56,10 @@ pub enum Problem {
 impl Problem {
     /// Whether the line counts in spite of it.
     pub fn is_warning(&self) -> bool {
-        matches!(self, Problem::TextCut | Problem::RangeRaised | Problem::NoBranch)
+        matches!(
+            self,
+            Problem::TextCut | Problem::RangeRaised | Problem::NoBranch | Problem::Parameter(_)
+        )
     }
 }
 

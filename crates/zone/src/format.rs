@@ -142,20 +142,24 @@ pub(crate) struct Progress {
     pub(crate) source: Arc<str>,
     pub(crate) line: u64,
     pub(crate) lines: u64,
+    /// How many bytes of the line were blanks before it began.
+    pub(crate) indent: usize,
     pub(crate) faults: Faults,
 }
 
 impl Progress {
     /// Nothing read yet.
     pub(crate) fn new() -> Progress {
-        Progress { source: Arc::from(""), line: 0, lines: 0, faults: Faults::default() }
+        Progress { source: Arc::from(""), line: 0, lines: 0, indent: 0, faults: Faults::default() }
     }
 
     /// Reports a fault at a place in a line.
     #[cold]
     pub(crate) fn fault(&mut self, line: &[u8], at: usize, problem: Problem) {
-        let text = String::from_utf8_lossy(line).chars().take(200).collect();
-        let (source, column) = (Arc::clone(&self.source), at as u32 + 1);
+        let indent = std::iter::repeat_n(' ', self.indent);
+        let text =
+            indent.chain(String::from_utf8_lossy(line).chars()).take(LONGEST_SHOWN).collect();
+        let (source, column) = (Arc::clone(&self.source), (self.indent + at) as u32 + 1);
         self.faults.push(Fault { source, line: self.line, column, text, problem });
     }
 }
@@ -186,20 +190,25 @@ pub(crate) fn for_each_line(
             at = newline + 1;
             progress.line += 1;
             if !std::mem::take(&mut skipping) {
-                each(strip(line, dialect), progress)?;
+                let stripped = strip(line, dialect);
+                progress.indent = indent(line, stripped);
+                each(stripped, progress)?;
             }
         }
         if read == 0 {
             if end > at && !skipping {
                 progress.line += 1;
-                each(strip(&buffer[at..end], dialect), progress)?;
+                let (line, stripped) = (&buffer[at..end], strip(&buffer[at..end], dialect));
+                progress.indent = indent(line, stripped);
+                each(stripped, progress)?;
             }
             return Ok(());
         }
         if end - at >= LONGEST_LINE {
             if !skipping {
                 progress.line += 1;
-                progress.fault(&buffer[at..at + 200], 0, Problem::LongLine);
+                progress.indent = 0;
+                progress.fault(&buffer[at..at + LONGEST_SHOWN], 0, Problem::LongLine);
                 progress.line -= 1;
             }
             (skipping, filled) = (true, 0);
@@ -224,5 +233,13 @@ fn strip(mut line: &[u8], dialect: Dialect) -> &[u8] {
     }
 }
 
+/// How many bytes of a line were stripped at its start.
+#[inline]
+fn indent(line: &[u8], stripped: &[u8]) -> usize {
+    stripped.as_ptr().addr().saturating_sub(line.as_ptr().addr()).min(line.len())
+}
+
+/// How many characters of a faulty line are kept.
+const LONGEST_SHOWN: usize = 200;
 /// How much is read at once.
 const BLOCK: usize = 256 * 1024;

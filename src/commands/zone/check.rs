@@ -65,9 +65,11 @@ fn show(name: &str, built: &Built, out: &mut impl Write) -> std::io::Result<Verd
 
 /// A faulty line with a caret under its column.
 fn picture(fault: &Fault) -> String {
-    // Columns count bytes; the caret stands under characters.
+    // Columns count bytes; the caret stands under characters. Of a long line only the start is kept.
     let bytes = (fault.column as usize).saturating_sub(1);
     let before = fault.text.char_indices().take_while(|(at, _)| *at < bytes).count();
+    let beyond = bytes.saturating_sub(fault.text.len());
+    let text = if beyond > 0 { format!("{}...", fault.text) } else { fault.text.clone() };
     let message = match fault.problem.is_warning() {
         true => format!("warning: {}", fault.problem),
         false => fault.problem.to_string(),
@@ -75,8 +77,8 @@ fn picture(fault: &Fault) -> String {
     let picture = Picture {
         file: &fault.source,
         line: fault.line,
-        column: before as u32 + 1,
-        text: &fault.text,
+        column: (before + beyond) as u32 + 1,
+        text: &text,
         width: 1,
         message: &message,
     };

@@ -14,6 +14,7 @@ use repute_zone::{Hit, Relative, Subject as Named, Zone};
 
 use super::subject::Subject;
 use crate::cli::ListArgs;
+use crate::config::shown;
 use crate::exit::Verdict;
 
 /// Looks a target up in the lists that were named.
@@ -55,7 +56,7 @@ fn explain(
         let [a, b, c, d] = code;
         write!(out, "{target} is listed in {name}: {a}.{b}.{c}.{d}{meaning}")?;
         if !text.is_empty() {
-            write!(out, " \"{text}\"")?;
+            write!(out, " \"{}\"", shown(text))?;
         }
         writeln!(out)?;
     }
@@ -71,7 +72,7 @@ fn explain(
             (false, true) => "overruled exclusion",
             (false, false) => "overruled",
         };
-        writeln!(out, "  {role} {}:{}: {}", line.source, line.line, line.text)?;
+        writeln!(out, "  {role} {}:{}: {}", line.source, line.line, shown(&line.text))?;
     }
     if lines.is_empty() && !answers.is_empty() {
         writeln!(out, "  by a test entry (RFC 5782 section 5) or the snapshot")?;

@@ -6,6 +6,7 @@
 
 mod acl;
 pub(super) mod address;
+pub(super) mod fault;
 mod generic;
 pub(super) mod name;
 mod special;
@@ -100,9 +101,8 @@ impl<'o> Reader<'o> {
             [] => return Ok(()),
             [b'$', special @ ..] | [b'#' | b';' | b':', b'$', special @ ..] => {
                 progress.lines += 1;
-                let at = line.len() - special.len();
-                if !self.special(special, progress)? {
-                    progress.fault(line, at, Problem::Special);
+                if let Err(Bad { at, problem }) = self.special(line, special, progress)? {
+                    progress.fault(line, at, problem);
                 }
                 return Ok(());
             }
@@ -265,13 +265,20 @@ impl Part {
 /// Why a line does not count: where, and what is wrong there.
 #[derive(Debug)]
 pub(super) struct Bad {
+    /// The byte from which on it is wrong.
     pub(super) at: usize,
+    /// What is wrong.
     pub(super) problem: Problem,
 }
 
 impl Bad {
     fn expected(at: usize, what: &'static str) -> Bad {
         Bad { at, problem: Problem::Expected(what) }
+    }
+
+    /// The same in a line in which what was looked at begins at a place.
+    pub(super) fn at(self, start: usize) -> Bad {
+        Bad { at: start + self.at, ..self }
     }
 }
 

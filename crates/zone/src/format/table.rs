@@ -12,7 +12,7 @@ use crate::dataset::ipv6::Ipv6Entries;
 use crate::dataset::names::{Extent, NamesEntries, Repeats, label_count};
 use crate::dataset::{Addresses, Content, Dataset, DatasetKind, Header, Names};
 use crate::fault::Problem;
-use crate::format::rbldnsd::{address, name, value};
+use crate::format::rbldnsd::{address, fault, name, value};
 use crate::format::{Input, Loaded, Progress, ReadError, ReadOptions, Traced, for_each_line};
 use crate::resolve::Overlap;
 use crate::value::{Text, ValueBuilder, ValueId};
@@ -163,7 +163,7 @@ impl<'o> Reader<'o> {
     ) -> Result<(), (usize, Problem)> {
         let specificity = if let Some((network, [])) = address::ipv4(key, true) {
             let (first, last, len) =
-                network.check(at, self.options, None).map_err(|bad| (bad.at, bad.problem))?;
+                network.check(self.options, None).map_err(|problem| at_size(line, at, problem))?;
             match len {
                 Some(len) => self.v4.push(first, len, value),
                 None => self.v4.push_range(first, last, value),
@@ -177,7 +177,7 @@ impl<'o> Reader<'o> {
         } else if let Some((first, len, [])) = address::ipv6(key) {
             let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
             if first & host != 0 && !self.options.accept_host_bits {
-                return Err((at, Problem::HostBits));
+                return Err(at_size(line, at, Problem::HostBits));
             }
             self.v6.push(first & !host, len, value);
             match self.options.trace {
@@ -185,7 +185,9 @@ impl<'o> Reader<'o> {
                 _ => return Ok(()),
             }
         } else {
-            return Err((at, Problem::Expected("an IPv4 or IPv6 address, network or range")));
+            let what = "an IPv4 or IPv6 address, network or range";
+            let bad = fault::of_address(key, what, fault::Most::Range);
+            return Err((at + bad.at, bad.problem));
         };
         super::rbldnsd::keep_trace(&mut self.trace, progress, line, specificity, value);
         Ok(())
@@ -199,13 +201,18 @@ impl<'o> Reader<'o> {
         value: ValueId,
         progress: &Progress,
     ) -> Result<(), (usize, Problem)> {
+        let whole = key;
         let (below, key) = match key {
             [b'*', b'.', key @ ..] => (Some(Extent::Below), key),
             [b'.', key @ ..] => (Some(Extent::Both), key),
             key => (None, key),
         };
         let mut wire = [0; 256];
-        let name = name::relative(key, &mut wire).map_err(|error| (at, Problem::Name(error)))?;
+        let name = name::relative(key, &mut wire).map_err(|error| {
+            let bad = fault::of_name(key, error);
+            let lead = whole.len() - key.len();
+            (at + lead + bad.at, bad.problem)
+        })?;
         if name.is_empty() {
             return Err((at, Problem::Expected("a domain name")));
         }
@@ -251,6 +258,13 @@ impl<'o> Reader<'o> {
     }
 }
 
+/// Points at what says how large a network is; see [`address::at_size`].
+#[cold]
+fn at_size(line: &[u8], at: usize, problem: Problem) -> (usize, Problem) {
+    let bad = address::at_size(line, at, problem);
+    (bad.at, bad.problem)
+}
+
 /// A column and where it begins, quotes around it stripped.
 fn column(line: &[u8], separator: Option<u8>, n: usize) -> Option<(usize, &[u8])> {
     let mut at = 0;
@@ -267,9 +281,11 @@ fn column(line: &[u8], separator: Option<u8>, n: usize) -> Option<(usize, &[u8])
             None => rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len()),
         };
         if i == n {
-            let mut text = rest[..end].trim_ascii();
+            let mut text = rest[..end].trim_ascii_end();
+            at += text.len() - text.trim_ascii_start().len();
+            text = text.trim_ascii_start();
             if let [b'"', inner @ .., b'"'] = text {
-                text = inner;
+                (at, text) = (at + 1, inner);
             }
             return (!text.is_empty()).then_some((at, text));
         }

@@ -7,6 +7,7 @@ use crate::dataset::acl::{Acl, Action, Keys};
 use crate::dataset::ipv4_entries::Ipv4Entries;
 use crate::dataset::ipv6::Ipv6Entries;
 use crate::fault::Problem;
+use crate::format::rbldnsd::fault::{self, Most};
 use crate::format::rbldnsd::value::{Answer, Answers, parse};
 use crate::format::rbldnsd::{Bad, Entries, Part, address, is_blank, is_over, skip_blanks};
 use crate::format::{Progress, ReadError, ReadOptions};
@@ -91,16 +92,19 @@ pub(super) fn address_entry(
     let v4 = address::ipv4(line, false).filter(|(_, rest)| address::is_end_of_key(rest));
     let v6 = || address::ipv6(line).filter(|(_, _, rest)| address::is_end_of_key(rest));
     let (network, rest) = if let Some((key, rest)) = v4 {
-        let (first, _, len) = key.check(0, options, max_range)?;
+        let checked = key.check(options, max_range);
+        let (first, _, len) = checked.map_err(|problem| address::at_size(line, 0, problem))?;
         (Ok((first, len.unwrap_or(32))), rest)
     } else if let Some((first, len, rest)) = v6() {
         let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
         if first & host != 0 && !options.accept_host_bits {
-            return Err(Bad { at: 0, problem: Problem::HostBits });
+            return Err(address::at_size(line, 0, Problem::HostBits));
         }
         (Err((first & !host, len)), rest)
     } else {
-        return Err(Bad::expected(0, "an IPv4 or IPv6 address or network"));
+        return Err(
+            fault::of_address(line, "an IPv4 or IPv6 address or network", Most::Network).at(0)
+        );
     };
     let rest = skip_blanks(rest);
     let Part { answers, entries, .. } = part;

@@ -6,7 +6,8 @@ use repute_dnsxl::Target;
 
 use crate::dataset::DatasetKind;
 use crate::fault::Problem;
-use crate::format::rbldnsd::{Bad, Entries, Part, keep_trace, skip_blanks};
+use crate::format::rbldnsd::fault::{self, Most};
+use crate::format::rbldnsd::{Bad, Entries, Part, is_blank, keep_trace, skip_blanks};
 use crate::format::{Progress, ReadOptions, Traced};
 use crate::value::ValueId;
 
@@ -36,7 +37,8 @@ pub(super) fn entry(
         if !is_end_of_key(rest) {
             return Err(Bad::expected(line.len() - rest.len(), IPV4));
         }
-        let (first, last, len) = network.check(at, options, max_range)?;
+        let (first, last, len) =
+            network.check(options, max_range).map_err(|problem| at_size(line, at, problem))?;
         let value = value(part, line, rest, excludes, progress)?;
         let Entries::Addresses { v4, .. } = &mut part.entries else { return Ok(()) };
         match len {
@@ -53,20 +55,22 @@ pub(super) fn entry(
         return Ok(());
     }
     if part.kind == DatasetKind::Ip4set {
-        return Err(Bad::expected(at, IPV4));
+        return Err(fault::of_ipv4(key, IPV4, Most::Range).at(at));
     }
     let Some((first, len, rest)) = ipv6(key) else {
-        return Err(Bad::expected(at, "an IPv4 or IPv6 address or network"));
+        let most = if ranges { Most::Range } else { Most::Network };
+        let what = match part.kind {
+            DatasetKind::Ip6trie => IPV6,
+            _ => "an IPv4 or IPv6 address or network",
+        };
+        return Err(fault::of_address(key, what, most).at(at));
     };
     if !is_end_of_key(rest) {
-        return Err(Bad::expected(
-            line.len() - rest.len(),
-            "an IPv6 network such as 2001:db8::/32",
-        ));
+        return Err(Bad::expected(line.len() - rest.len(), IPV6));
     }
     let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
     if first & host != 0 && !options.accept_host_bits {
-        return Err(Bad { at, problem: Problem::HostBits });
+        return Err(at_size(line, at, Problem::HostBits));
     }
     let value = value(part, line, rest, excludes, progress)?;
     let Entries::Addresses { v6, .. } = &mut part.entries else { return Ok(()) };
@@ -95,7 +99,7 @@ pub(super) fn plain_entry(
     let Entries::Addresses { v4, v6 } = &mut part.entries else { return Ok(()) };
     if part.kind == DatasetKind::Ip4tset {
         let Some((Ipv4Key { first, len: Some(32), .. }, rest)) = ipv4(line, false) else {
-            return Err(Bad::expected(0, "an IPv4 address"));
+            return Err(fault::of_ipv4(line, "an IPv4 address", Most::Address).at(0));
         };
         if !is_end_of_key(rest) {
             return Err(Bad::expected(line.len() - rest.len(), "an IPv4 address"));
@@ -122,7 +126,8 @@ pub(super) fn plain_entry(
             }
             Ok(())
         }
-        _ => Err(Bad::expected(at, what)),
+        Some(_) => Err(Bad::expected(at, what)),
+        None => Err(fault::of_address(key, what, Most::Network).at(at)),
     }
 }
 
@@ -155,23 +160,22 @@ impl Ipv4Key {
     /// First and last address and prefix length, if they may be listed.
     pub(in crate::format) fn check(
         self,
-        at: usize,
         options: &ReadOptions,
         max_range: Option<u64>,
-    ) -> Result<(u32, u32, Option<u8>), Bad> {
+    ) -> Result<(u32, u32, Option<u8>), Problem> {
         let Ipv4Key { mut first, last, len } = self;
         if let Some(len) = len {
             let host = u32::MAX.checked_shr(u32::from(len)).unwrap_or(0);
             if first & host != 0 {
                 if !options.accept_host_bits {
-                    return Err(Bad { at, problem: Problem::HostBits });
+                    return Err(Problem::HostBits);
                 }
                 first &= !host;
             }
         }
         let size = u64::from(last - first) + 1;
         match max_range {
-            Some(most) if size > most => Err(Bad { at, problem: Problem::TooLarge(size, most) }),
+            Some(most) if size > most => Err(Problem::TooLarge(size, most)),
             _ => Ok((first, last, len)),
         }
     }
@@ -295,5 +299,17 @@ pub(super) fn is_end_of_key(rest: &[u8]) -> bool {
     matches!(rest.first(), None | Some(b' ' | b'\t' | b'#' | b';' | b':'))
 }
 
+/// Points at what says how large a network is, the key of which begins at `at`: its prefix length, the
+/// end of its range, or all of it.
+#[cold]
+pub(in crate::format) fn at_size(line: &[u8], at: usize, problem: Problem) -> Bad {
+    let key = line.get(at..).unwrap_or_default();
+    let word = key.iter().take_while(|b| !is_blank(**b));
+    let size = word.clone().position(|b| matches!(b, b'/' | b'-')).map_or(0, |slash| slash + 1);
+    Bad { at: at + size, problem }
+}
+
 /// What an IPv4 entry may be.
 const IPV4: &str = "an IPv4 address, network or range";
+/// What an IPv6 entry may be.
+const IPV6: &str = "an IPv6 address, or a network such as 2001:db8::/32";

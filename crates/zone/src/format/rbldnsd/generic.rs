@@ -2,7 +2,7 @@
 
 use crate::fault::Problem;
 use crate::format::rbldnsd::name::relative;
-use crate::format::rbldnsd::{Bad, Entries, Part, special, word};
+use crate::format::rbldnsd::{Bad, Entries, Part, fault, special, word};
 use crate::format::{Progress, ReadOptions};
 
 /// Reads an entry.
@@ -20,7 +20,7 @@ pub(super) fn entry(
         text => match relative(text, &mut wire) {
             Ok([]) => return Err(Bad::expected(0, "a domain name, or @")),
             Ok(name) => name,
-            Err(error) => return Err(Bad { at: 0, problem: Problem::Name(error) }),
+            Err(error) => return Err(fault::of_name(text, error).at(0)),
         },
     };
     let mut ttl = part.header.ttl;

@@ -4,8 +4,7 @@ use repute_dnsxl::{Name, Target};
 
 use crate::dataset::DatasetKind;
 use crate::dataset::names::Extent;
-use crate::fault::Problem;
-use crate::format::rbldnsd::{Bad, Entries, Part, keep_trace, skip_blanks, word};
+use crate::format::rbldnsd::{Bad, Entries, Part, fault, keep_trace, skip_blanks, word};
 use crate::format::{Progress, ReadOptions, Traced};
 use crate::value::ValueId;
 
@@ -35,9 +34,7 @@ pub(super) fn entry(
     let name = match relative(text, &mut wire) {
         Ok(name) if !name.is_empty() => name,
         Ok(_) => return Err(Bad::expected(line.len() - key.len(), "a domain name")),
-        Err(error) => {
-            return Err(Bad { at: line.len() - key.len(), problem: Problem::Name(error) });
-        }
+        Err(error) => return Err(fault::of_name(text, error).at(line.len() - key.len())),
     };
     let value = if excludes {
         ValueId::NOTHING

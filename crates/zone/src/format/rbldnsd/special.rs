@@ -7,30 +7,51 @@ use repute_dnsxl::Name;
 use crate::dataset::{DatasetKind, Soa};
 use crate::fault::Problem;
 use crate::format::rbldnsd::name::relative;
-use crate::format::rbldnsd::{Part, Reader, is_blank, skip_blanks, word};
+use crate::format::rbldnsd::{Bad, Part, Reader, fault, is_blank, skip_blanks, word};
 use crate::format::{Progress, ReadError, ReadOptions};
 
 impl Reader<'_> {
-    /// Reads a special entry, without what introduces it. Says whether it is one.
+    /// Reads a special entry: a line, and the part of it behind what introduces it. Tells what is wrong with
+    /// it, if it is.
     pub(super) fn special(
         &mut self,
+        line: &[u8],
         text: &[u8],
         progress: &mut Progress,
-    ) -> Result<bool, ReadError> {
+    ) -> Result<Result<(), Bad>, ReadError> {
         let (head, rest) = word(text);
-        if head.len() == 1 && (head[0].is_ascii_digit() || head[0] == b'=') {
-            return Ok(self.variable(head[0], rest));
-        }
-        Ok(match head.to_ascii_lowercase().as_slice() {
-            b"soa" => self.soa(rest).is_some(),
-            b"ns" | b"nameserver" => self.name_servers(rest).is_some(),
-            b"ttl" => self.ttl(rest).is_some(),
-            b"maxrange4" => self.max_range(text, rest, progress).is_some(),
-            b"timestamp" => return self.timestamp(rest, progress),
-            b"dataset" if self.main.kind == DatasetKind::Combined => {
-                return self.dataset(rest, progress);
+        let good = if head.len() == 1 && (head[0].is_ascii_digit() || head[0] == b'=') {
+            self.variable(head[0], rest)
+        } else {
+            match head.to_ascii_lowercase().as_slice() {
+                b"soa" => self.soa(rest).is_some(),
+                b"ns" | b"nameserver" => self.name_servers(rest).is_some(),
+                b"ttl" => self.ttl(rest).is_some(),
+                b"maxrange4" => self.max_range(line, rest, progress).is_some(),
+                b"timestamp" => self.timestamp(rest, progress)?,
+                b"dataset" if self.main.kind == DatasetKind::Combined => {
+                    self.dataset(line, rest, progress)?
+                }
+                _ => false,
             }
-            _ => false,
+        };
+        let may_stand_here = self.main.kind.has_records();
+        let what = match head.to_ascii_lowercase().as_slice() {
+            b"soa" if may_stand_here => {
+                "ttl origin person serial refresh retry expire minimum, times with s, m, h, d or w"
+            }
+            b"ns" | b"nameserver" if may_stand_here => "ttl name name ...",
+            b"ttl" => "a time such as 35m",
+            b"maxrange4" => "a number of addresses, or a prefix length such as /16",
+            b"timestamp" => "yyyy:mm:dd:hh:mm:ss in UTC, and then maybe +2d or another time",
+            b"dataset" if self.main.kind == DatasetKind::Combined => "type[:name] apex ...",
+            [b'0'..=b'9' | b'='] => "a text",
+            _ => "",
+        };
+        Ok(match (good, what) {
+            (true, _) => Ok(()),
+            (false, "") => Err(Bad { at: line.len() - text.len(), problem: Problem::Special }),
+            (false, what) => Err(Bad::expected(line.len() - rest.len(), what)),
         })
     }
 
@@ -54,7 +75,7 @@ impl Reader<'_> {
     }
 
     fn soa(&mut self, text: &[u8]) -> Option<()> {
-        if matches!(self.main.kind, DatasetKind::Acl | DatasetKind::Aclkey) {
+        if !self.main.kind.has_records() {
             return None;
         }
         if self.main.header.soa.is_some() {
@@ -73,7 +94,7 @@ impl Reader<'_> {
     }
 
     fn name_servers(&mut self, text: &[u8]) -> Option<()> {
-        if matches!(self.main.kind, DatasetKind::Acl | DatasetKind::Aclkey) {
+        if !self.main.kind.has_records() {
             return None;
         }
         if self.main.header.name_servers.is_some() {
@@ -116,7 +137,9 @@ impl Reader<'_> {
             }
         };
         match self.max_range {
-            Some(now) if now < size => progress.fault(line, 0, Problem::RangeRaised),
+            Some(now) if now < size => {
+                progress.fault(line, line.len() - text.len(), Problem::RangeRaised);
+            }
             _ => self.max_range = Some(size),
         }
         Some(())
@@ -150,7 +173,12 @@ impl Reader<'_> {
     }
 
     /// `$DATASET type[:name] branch ...`: what follows belongs to a new data set.
-    fn dataset(&mut self, text: &[u8], progress: &mut Progress) -> Result<bool, ReadError> {
+    fn dataset(
+        &mut self,
+        line: &[u8],
+        text: &[u8],
+        progress: &mut Progress,
+    ) -> Result<bool, ReadError> {
         let comment = (0..text.len())
             .find(|&i| matches!(text[i], b'#' | b';') && (i == 0 || is_blank(text[i - 1])));
         let (kind, mut rest) = word(&text[..comment.unwrap_or(text.len())]);
@@ -169,7 +197,7 @@ impl Reader<'_> {
         let mut part = Part::new(kind, self.main.header.ttl);
         part.answers.inherit(&self.main.answers);
         if rest.is_empty() {
-            progress.fault(text, text.len(), Problem::NoBranch);
+            progress.fault(line, line.len(), Problem::NoBranch);
         }
         while !rest.is_empty() {
             let (branch, tail) = word(rest);
@@ -179,7 +207,11 @@ impl Reader<'_> {
                 b"@" => part.branches.push(Box::default()),
                 name => match relative(name, &mut wire) {
                     Ok(name) => part.branches.push(Box::from(name)),
-                    Err(error) => progress.fault(text, 0, Problem::Name(error)),
+                    Err(error) => {
+                        let start = line.len() - text.len() + offset(text, name);
+                        let bad = fault::of_name(name, error).at(start);
+                        progress.fault(line, bad.at, bad.problem);
+                    }
                 },
             }
         }
@@ -187,6 +219,18 @@ impl Reader<'_> {
         self.in_part = true;
         Ok(true)
     }
+}
+
+impl DatasetKind {
+    /// Whether its files may say something of the zone: access lists have none.
+    fn has_records(self) -> bool {
+        !matches!(self, DatasetKind::Acl | DatasetKind::Aclkey)
+    }
+}
+
+/// Where a part of a text begins in it.
+fn offset(text: &[u8], part: &[u8]) -> usize {
+    part.as_ptr().addr().saturating_sub(text.as_ptr().addr()).min(text.len())
 }
 
 /// Reads a time to live; 0 takes the default, others are kept inside the limits.
