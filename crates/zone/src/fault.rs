@@ -48,6 +48,9 @@ pub enum Problem {
     /// A `$DATASET` without names: its entries are not served.
     #[error("no name follows the data set's type; its entries are not served")]
     NoBranch,
+    /// A parameter behind an entry's `@` does nothing. The entry counts.
+    #[error("{0}")]
+    Parameter(&'static str),
     /// The table would have more distinct answers than an index can name.
     #[error("more than {} distinct answers; this entry is left out", crate::value::ValueId::MAX)]
     ManyValues,

@@ -148,10 +148,8 @@ impl Answers {
         if self.values.len() > ValueId::MAX as usize {
             return Err(Bad { at: line.len() - text.len(), problem: Problem::ManyValues });
         }
-        let (value, condition) = match conditions.then(|| split_condition(text)).flatten() {
-            Some((value, condition)) => (value, condition),
-            None => (text, Condition::default()),
-        };
+        let divided = if conditions { split_condition(line, text, progress) } else { None };
+        let (value, condition) = divided.unwrap_or((text, Condition::default()));
         let answer = if is_over(value) {
             self.default.clone()
         } else {
@@ -223,27 +221,69 @@ fn return_code(text: &[u8]) -> Option<([u8; 4], &[u8])> {
 
 /// Divides a value from parameters behind an `@` (`@ ts=1700000000;delay=60s`): nothing if what
 /// follows the `@` are no parameters, since then it is part of the text.
-fn split_condition(text: &[u8]) -> Option<(&[u8], Condition)> {
-    let at = (0..text.len()).find(|&i| text[i] == b'@' && (i == 0 || is_blank(text[i - 1])))?;
-    let parameters = std::str::from_utf8(&text[at + 1..]).ok()?;
-    let parameters = parameters.split([' ', '\t']).take_while(|w| !w.starts_with(['#', ';']));
+///
+/// The same words as in rspamd's rbldnsd count, and like there others are passed over, but not without
+/// a word. There a delay without `ts` holds the answer back for so long; here nothing waits.
+fn split_condition<'t>(
+    line: &[u8],
+    text: &'t [u8],
+    progress: &mut Progress,
+) -> Option<(&'t [u8], Condition)> {
+    let starts_word = |text: &[u8], i: usize| i == 0 || is_blank(text[i - 1]);
+    let at = (0..text.len()).find(|&i| text[i] == b'@' && starts_word(text, i))?;
+    let behind = &text[at + 1..];
+    let comment =
+        (0..behind.len()).find(|&i| matches!(behind[i], b'#' | b';') && starts_word(behind, i));
+    let behind = &behind[..comment.unwrap_or(behind.len())];
+    let mut parameters = Vec::new();
+    let mut start = line.len() - text.len() + at + 1;
+    for part in behind.split(|b| matches!(b, b';' | b':')) {
+        let word = part.trim_ascii();
+        if !word.is_empty() {
+            let (key, value) = std::str::from_utf8(word).ok()?.split_once('=')?;
+            if !key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')) {
+                return None;
+            }
+            let blanks = part.len() - part.trim_ascii_start().len();
+            parameters.push((start + blanks, key, value.trim_ascii_start()));
+        }
+        start += part.len() + 1;
+    }
+    if !parameters.iter().any(|(_, key, _)| matches!(*key, "ts" | "delay" | "key")) {
+        return None;
+    }
     let (mut condition, mut stamp, mut delay) = (Condition::default(), None, None);
-    let mut any = false;
-    for parameter in parameters.flat_map(|w| w.split([';', ':'])).filter(|p| !p.is_empty()) {
-        match parameter.split_once('=')? {
-            ("ts", seconds) => stamp = Some(seconds.parse::<u32>().ok()?),
-            ("delay", time) => delay = Some(super::special::seconds(time.as_bytes())?.0),
+    for (place, key, value) in parameters {
+        let mut odd = |what| progress.fault(line, place, Problem::Parameter(what));
+        match (key, value) {
+            ("ts", seconds) => match seconds.parse::<u64>() {
+                Ok(seconds) => stamp = Some((place, u32::try_from(seconds).unwrap_or(u32::MAX))),
+                Err(_) => odd("`ts` takes seconds since 1970; it is passed over"),
+            },
+            ("delay", time) => match super::special::seconds(time.as_bytes()) {
+                Some((seconds, [])) => delay = Some((place, seconds)),
+                Some(_) | None => odd("`delay` takes a time such as 60s; it is passed over"),
+            },
             ("key", "require") => condition.keyed_only = true,
             ("key", "nodelay") => condition.keyed_at_once = true,
-            _ => return None,
+            ("key", _) => odd("`key` takes `require` or `nodelay`; it is passed over"),
+            _ => odd("unknown entry parameter; it is passed over"),
         }
-        any = true;
     }
-    if let (Some(stamp), Some(delay)) = (stamp, delay) {
-        condition.from = stamp.saturating_add(delay);
+    match (stamp, delay) {
+        (Some((_, stamp)), Some((_, delay))) => condition.from = stamp.saturating_add(delay),
+        (None, Some((place, _))) => {
+            let what = "`delay` without `ts` is passed over: no answer is held back";
+            progress.fault(line, place, Problem::Parameter(what));
+        }
+        (Some((place, _)), None) => {
+            let what = "`ts` without `delay` says nothing";
+            progress.fault(line, place, Problem::Parameter(what));
+        }
+        (None, None) => {}
     }
     let end = text[..at].iter().rposition(|b| !is_blank(*b)).map_or(0, |last| last + 1);
-    any.then_some((&text[..end], condition))
+    Some((&text[..end], condition))
 }
 
 /// A text as written, to be taken to pieces later.
@@ -292,3 +332,55 @@ pub(in crate::format) fn pieces(
 
 /// What one TXT string of rbldnsd holds.
 const LONGEST_TEXT: usize = 255;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Parameters, what they mean, and what is said of them by column.
+    fn check(text: &str, expect: Option<(&str, Condition)>, said: &[(u32, &str)]) {
+        let mut progress = Progress::new();
+        let text = text.as_bytes();
+        let got = split_condition(text, text, &mut progress);
+        let expect = expect.map(|(value, condition)| (value.as_bytes(), condition));
+        assert_eq!(got, expect, "{}", String::from_utf8_lossy(text));
+        let faults: Vec<(u32, String)> =
+            progress.faults.iter().map(|f| (f.column, f.problem.to_string())).collect();
+        assert_eq!(faults.len(), said.len(), "{faults:?}");
+        for ((column, problem), (place, words)) in faults.iter().zip(said) {
+            assert!(column == place && problem.contains(words), "{faults:?}");
+        }
+        assert_eq!(progress.faults.errors(), 0, "the entry counts");
+    }
+
+    const PLAIN: Condition = Condition { from: 0, keyed_only: false, keyed_at_once: false };
+
+    #[test]
+    fn parameters_follow_an_at_sign() {
+        let from = |from| Condition { from, ..PLAIN };
+        check(":2:x @ ts=100;delay=60s", Some((":2:x", from(160))), &[]);
+        check("@ delay=1m : ts=100 # why", Some(("", from(160))), &[]);
+        check(
+            "x @ts=100;delay=1h;key=nodelay",
+            Some(("x", Condition { keyed_at_once: true, ..from(3700) })),
+            &[],
+        );
+        check("x @ key=require", Some(("x", Condition { keyed_only: true, ..PLAIN })), &[]);
+        check("x @ ts=99999999999;delay=1s", Some(("x", from(u32::MAX))), &[]);
+    }
+
+    #[test]
+    fn other_texts_with_an_at_sign_stay_texts() {
+        for text in ["mail abuse @ example", "a@b.example ts=1", "x @ a=b", "x @ ", "x @ ts", "x"] {
+            check(text, None, &[]);
+        }
+    }
+
+    #[test]
+    fn parameters_that_say_nothing_are_told() {
+        check("x @ delay=60s", Some(("x", PLAIN)), &[(5, "no answer is held back")]);
+        check("x @ ts=100", Some(("x", PLAIN)), &[(5, "says nothing")]);
+        check("x @ ts=1 delay=2s", Some(("x", PLAIN)), &[(5, "since 1970")]);
+        check("x @ key=maybe;score=5", Some(("x", PLAIN)), &[(5, "`require`"), (15, "unknown")]);
+    }
+}
