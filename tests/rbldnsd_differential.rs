@@ -8,6 +8,8 @@
 mod compare;
 #[path = "rbldnsd/lists.rs"]
 mod lists;
+#[path = "rbldnsd/program.rs"]
+mod program;
 #[path = "rbldnsd/queries.rs"]
 mod queries;
 #[path = "rbldnsd/random.rs"]
@@ -25,9 +27,10 @@ use std::time::Duration;
 
 use compare::{Difference, Ledger, Verdict, compare};
 use lists::Lists;
+use program::Program;
 use queries::{Defect, Query};
 use random::Random;
-use servers::{Client, PATIENCE, Program, Server, client, read};
+use servers::{Client, PATIENCE, Server, client, read};
 
 #[test]
 fn drop_in_answers_as_rbldnsd() {

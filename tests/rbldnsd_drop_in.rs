@@ -4,13 +4,16 @@
 
 #[path = "rbldnsd/control.rs"]
 mod control;
+#[path = "rbldnsd/program.rs"]
+mod program;
 
 use std::fs;
 use std::net::UdpSocket;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use control::{Program, Question, Ran, Running, folder, free_port, is_root};
+use control::{Question, Ran, Running, folder};
+use program::{Program, free_port, is_root};
 
 /// Command lines that fail or end by themselves: both programs must say the same and end the same.
 #[test]

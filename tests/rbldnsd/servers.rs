@@ -1,46 +1,17 @@
 //! Name servers as child processes, and the asking of them.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
+use crate::program::{Process, Program};
 use crate::queries::Query;
 use crate::wire::{self, Reply};
 
-/// A program that takes rbldnsd's arguments.
-pub(crate) struct Program {
-    /// The file to run.
-    pub(crate) path: PathBuf,
-    /// What comes before rbldnsd's own arguments.
-    pub(crate) first: &'static [&'static str],
-}
-
-impl Program {
-    /// Returns Debian's rbldnsd, or nothing if `./test --no-peers` asked to do without.
-    pub(crate) fn peer() -> Option<Program> {
-        if std::env::var_os("REPUTE_NO_PEERS").is_some() {
-            eprintln!("skipped: REPUTE_NO_PEERS is set");
-            return None;
-        }
-        let folders = ["/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin"];
-        let path = folders.map(|folder| Path::new(folder).join("rbldnsd"));
-        let path = path.into_iter().find(|path| path.exists());
-        let path = path.expect("rbldnsd is missing: install Debian's package rbldnsd");
-        Some(Program { path, first: &[] })
-    }
-
-    /// Returns this project's drop-in.
-    pub(crate) fn ours() -> Program {
-        Program { path: env!("CARGO_BIN_EXE_repute").into(), first: &["rbldnsd"] }
-    }
-}
-
 /// A running server; it ends with the value.
 pub(crate) struct Server {
-    child: Child,
+    /// The server.
+    _process: Process,
     /// Where it answers, over IPv4 and IPv6.
     pub(crate) addresses: [SocketAddr; 2],
 }
@@ -48,45 +19,12 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server on free ports of loopback and waits until it says that it is ready.
     pub(crate) fn start(program: &Program, arguments: &[String]) -> Server {
-        // A port found free may be taken by another test before the server has it.
-        for _ in 0..5 {
-            if let Some(server) = Server::try_start(program, arguments) {
-                return server;
-            }
-        }
-        panic!("{} does not start", program.path.display());
-    }
-
-    fn try_start(program: &Program, arguments: &[String]) -> Option<Server> {
-        let addresses = [
-            free("127.0.0.1:0").expect("loopback has a free port"),
-            free("[::1]:0").unwrap_or_else(|_| free("127.0.0.1:0").expect("a free port")),
-        ];
-        let mut command = Command::new(&program.path);
-        command.args(program.first).arg("-n");
-        for address in addresses {
-            command.arg("-b").arg(format!("{}/{}", address.ip(), address.port()));
-        }
-        if is_root() {
-            command.args(["-u", "65534:65534"]);
-        }
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the server's file can be run");
-        let (sender, lines) = mpsc::channel();
-        follow(child.stdout.take().expect("stdout is piped"), sender.clone());
-        follow(child.stderr.take().expect("stderr is piped"), sender);
-        let mut said = Vec::new();
-        // The channel closes when the server ends without having got ready.
-        for line in lines {
-            let ready = line.contains(" started (");
-            said.push(line);
-            if ready {
-                return Some(Server { child, addresses });
-            }
-        }
-        eprintln!("{said:#?}");
-        child.wait().expect("a child can be waited for");
-        None
+        let four = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let six = IpAddr::V6(Ipv6Addr::LOCALHOST);
+        // Without IPv6 both are IPv4.
+        let second = if UdpSocket::bind((six, 0)).is_ok() { six } else { four };
+        let (process, on) = Process::start(program, &[four, second], arguments);
+        Server { _process: process, addresses: [on[0], on[1]] }
     }
 
     /// Asks one query over TCP.
@@ -99,14 +37,6 @@ impl Server {
         let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
         stream.read_exact(&mut reply)?;
         Ok(reply)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself; there is nothing left to do then.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -191,36 +121,6 @@ pub(crate) fn read(reply: Option<&[u8]>) -> Result<Option<Reply>, &'static str> 
 
 /// How long a server may take over an answer that must come.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
-
-/// Whether the test runs as root, which rbldnsd refuses to do.
-pub(crate) fn is_root() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"));
-    line.and_then(|line| line.split_ascii_whitespace().nth(1)) == Some("0")
-}
-
-/// Returns a port nobody uses at the moment, by UDP or TCP.
-fn free(address: &str) -> io::Result<SocketAddr> {
-    loop {
-        let address = UdpSocket::bind(address)?.local_addr()?;
-        // Many ports are kept by TCP connections that ended a moment ago.
-        match TcpListener::bind(address) {
-            Ok(_) => return Ok(address),
-            Err(why) if why.kind() == io::ErrorKind::AddrInUse => {}
-            Err(why) => return Err(why),
-        }
-    }
-}
-
-/// Sends what a child says, line by line, until it ends.
-fn follow(stream: impl Read + Send + 'static, sender: mpsc::Sender<String>) {
-    std::thread::spawn(move || {
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            // Nobody listens once the server is ready; what it says is still taken from it.
-            let _ = sender.send(line);
-        }
-    });
-}
 
 /// The address of loopback that stands for one kind of client in the access lists.
 pub(crate) fn client(last: u8) -> IpAddr {
