@@ -6,6 +6,7 @@
 //! | 1 | no: not listed, different, faults |
 //! | 2 | could not tell or not do it; the command line or the configuration is wrong |
 
+use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
@@ -29,10 +30,23 @@ pub(crate) fn code(result: anyhow::Result<Verdict>) -> ExitCode {
         // `repute zone export | head` is a fine thing to do.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("repute: {error:#}");
+            eprintln!("repute: {}", story(error.chain()));
             ExitCode::from(2)
         }
     }
+}
+
+/// An error with its causes, each told once: some name their cause themselves.
+pub(crate) fn story<'e>(chain: impl Iterator<Item = &'e (dyn Error + 'static)>) -> String {
+    let mut story = String::new();
+    for cause in chain.map(ToString::to_string) {
+        if story.is_empty() {
+            story = cause;
+        } else if !story.ends_with(&cause) {
+            story = format!("{story}: {cause}");
+        }
+    }
+    story
 }
 
 /// Whether a command only failed because nobody reads its output any more.
@@ -47,6 +61,15 @@ mod tests {
     use anyhow::Context;
 
     use super::*;
+
+    #[test]
+    fn causes_are_told_once() {
+        let missing = || io::Error::from(io::ErrorKind::NotFound);
+        let told = anyhow::Error::new(missing()).context(format!("cannot read x: {}", missing()));
+        assert_eq!(story(told.chain()), format!("cannot read x: {}", missing()));
+        let untold = anyhow::Error::new(missing()).context("cannot read x");
+        assert_eq!(story(untold.chain()), format!("cannot read x: {}", missing()));
+    }
 
     #[test]
     fn a_closed_pipe_is_no_error() {

@@ -44,6 +44,11 @@ pub fn open(image: Bytes) -> Result<Zone, SnapshotError> {
     decode::zone(&image, read_u32(&image, 12) as usize).ok_or(SnapshotError::Inconsistent)
 }
 
+/// Whether a file that begins with these bytes is a snapshot, good or not.
+pub fn is_snapshot(start: &[u8]) -> bool {
+    start.starts_with(MAGIC)
+}
+
 /// Why a snapshot cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SnapshotError {

@@ -9,7 +9,7 @@ use repute_zone::{Fault, Faults};
 use super::subject::Subject;
 use crate::cli::ListArgs;
 use crate::config::Picture;
-use crate::exit::Verdict;
+use crate::exit::{Verdict, story};
 
 /// Checks the lists that were named, and tells the worst that was found.
 pub(super) fn run(
@@ -21,9 +21,19 @@ pub(super) fn run(
     let mut verdict = Verdict::Yes;
     for subject in Subject::find(config, what, list)? {
         let found = match subject.build(None) {
+            Ok(built) if subject.is_snapshot() => {
+                let (entries, serial) = (built.zone.entries(), built.zone.serial());
+                let name = &subject.name;
+                writeln!(
+                    out,
+                    "{name}: a snapshot of {entries} entries, serial {serial}; would be served"
+                )?;
+                Verdict::Yes
+            }
             Ok(built) => show(&subject.name, &built, &mut out)?,
             Err(error) => {
-                writeln!(out, "{}: cannot be served: {error}", subject.name)?;
+                let why = story(anyhow::Error::new(error).chain());
+                writeln!(out, "{}: cannot be served: {why}", subject.name)?;
                 Verdict::Unknown
             }
         };
@@ -55,7 +65,13 @@ fn show(name: &str, built: &Built, out: &mut impl Write) -> std::io::Result<Verd
     }
     let (entries, lines) = (built.zone.entries(), built.lines);
     let fate = if built.refusals.is_empty() { "would be served" } else { "would not be served" };
-    writeln!(out, "{name}: {entries} entries of {lines} lines, {total} faulty; {fate}")?;
+    let warnings: u64 = built.faults.iter().map(Faults::warnings).sum();
+    let faulty = total.saturating_sub(warnings);
+    let warnings = match warnings {
+        0 => String::new(),
+        n => format!(", {n} with a warning"),
+    };
+    writeln!(out, "{name}: {entries} entries of {lines} lines, {faulty} faulty{warnings}; {fate}")?;
     Ok(match (built.refusals.is_empty(), total) {
         (false, _) => Verdict::Unknown,
         (true, 0) => Verdict::Yes,

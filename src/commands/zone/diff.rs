@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use anyhow::Context;
 use repute_dnsxl::Network;
 use repute_zone::{Zone, export};
 
@@ -27,7 +26,14 @@ pub(super) fn run(
 ) -> anyhow::Result<Verdict> {
     let read = |name: &str| -> anyhow::Result<Zone> {
         let subject = Subject::find_one(config, &[name.to_owned()], list)?;
-        Ok(subject.build(None).with_context(|| name.to_owned())?.zone)
+        let built = subject.build(None).map_err(|error| subject.failed(error))?;
+        let faults = built.fault_count();
+        if faults > 0 {
+            eprintln!(
+                "{name}: {faults} faulty lines are passed over; `repute zone check` shows them"
+            );
+        }
+        Ok(built.zone)
     };
     let (old, new) = (Content::of(&read(old)?)?, Content::of(&read(new)?)?);
     let (removed, added) = (old.without(&new), new.without(&old));

@@ -66,7 +66,7 @@ pub(super) fn run(
 /// Reads the one list that was named. What would not be served is not passed on either.
 fn zone(config: Option<&Path>, args: &SubjectArgs) -> anyhow::Result<Zone> {
     let subject = Subject::find_one(config, &args.what, &args.list)?;
-    let built = subject.build(None).with_context(|| subject.name.clone())?;
+    let built = subject.build(None).map_err(|error| subject.failed(error))?;
     let faults = built.fault_count();
     let Built { zone, refusals, .. } = built;
     if let Some(refusal) = refusals.first() {

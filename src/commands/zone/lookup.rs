@@ -3,6 +3,7 @@
 //! A server keeps no lines in memory, so the files are read again.
 
 use std::io::Write;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,7 +16,7 @@ use repute_zone::{Hit, Relative, Subject as Named, Zone};
 use super::subject::Subject;
 use crate::cli::ListArgs;
 use crate::config::shown;
-use crate::exit::Verdict;
+use crate::exit::{Verdict, story};
 
 /// Looks a target up in the lists that were named.
 pub(super) fn run(
@@ -24,15 +25,28 @@ pub(super) fn run(
     what: &[String],
     list: &ListArgs,
 ) -> anyhow::Result<Verdict> {
+    if let Target::Name(name) = target
+        && let Some((address, _)) = name.to_string().split_once('/')
+        && address.parse::<IpAddr>().is_ok()
+    {
+        bail!("`{name}` is a network: look up one of its addresses");
+    }
     let mut out = std::io::stdout().lock();
     let mut verdict = Verdict::No;
     for subject in Subject::find(config, what, list)? {
-        let built = match subject.build(Some(target)) {
-            Ok(built) => built,
-            Err(error) => bail!("{}: {error}", subject.name),
-        };
-        if explain(&subject, target, &built, &mut out)? {
-            verdict = Verdict::Yes;
+        match subject.build(Some(target)) {
+            Ok(built) => {
+                if explain(&subject, target, &built, &mut out)? {
+                    verdict = Verdict::Yes;
+                }
+            }
+            // The other lists may still say something.
+            Err(error) => {
+                eprintln!("repute: {}", story(subject.failed(error).chain()));
+                if verdict == Verdict::No {
+                    verdict = Verdict::Unknown;
+                }
+            }
         }
     }
     Ok(verdict)
@@ -45,10 +59,10 @@ fn explain(
     built: &Built,
     out: &mut impl Write,
 ) -> std::io::Result<bool> {
-    let answers = answers(&built.zone, target);
+    let (answers, waits) = answers(&built.zone, target);
     let name = &subject.name;
     if answers.is_empty() {
-        writeln!(out, "{target} is not listed in {name}")?;
+        writeln!(out, "{target} is not listed in {name}{}", if waits { WAITS } else { "" })?;
     }
     for (code, text) in &answers {
         let meaning = subject.config().return_codes.iter().find(|(c, _)| c.0.octets() == *code);
@@ -75,13 +89,21 @@ fn explain(
         writeln!(out, "  {role} {}:{}: {}", line.source, line.line, shown(&line.text))?;
     }
     if lines.is_empty() && !answers.is_empty() {
-        writeln!(out, "  by a test entry (RFC 5782 section 5) or the snapshot")?;
+        if subject.is_snapshot() {
+            writeln!(
+                out,
+                "  a snapshot keeps no lines; name the list it was built from to see them"
+            )?;
+        } else {
+            writeln!(out, "  by a test entry that is added to every list (RFC 5782 section 5)")?;
+        }
     }
     Ok(!answers.is_empty())
 }
 
-/// All that a zone answers for a target: codes and texts, plain records as their type.
-fn answers(zone: &Zone, target: &Target) -> Vec<([u8; 4], String)> {
+/// All that a zone answers for a target: codes and texts, and addresses of plain records; and whether
+/// an entry does not apply.
+fn answers(zone: &Zone, target: &Target) -> (Vec<([u8; 4], String)>, bool) {
     let wire = relative_name(target);
     let mut labels = Vec::new();
     let mut at = 0;
@@ -92,7 +114,7 @@ fn answers(zone: &Zone, target: &Target) -> Vec<([u8; 4], String)> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let now = u32::try_from(now).unwrap_or(u32::MAX);
     let asked = target.to_string();
-    let mut found = Vec::new();
+    let (mut found, mut waits) = (Vec::new(), false);
     zone.visit(Relative::new(&wire, &labels), |hit| match hit {
         Hit::Listing(listing) => {
             // A text names the entry, which for names may be one above what was asked about.
@@ -103,13 +125,21 @@ fn answers(zone: &Zone, target: &Target) -> Vec<([u8; 4], String)> {
                 }
                 Named::Ipv4(_) | Named::Ipv6(_) | Named::Client => asked.clone(),
             };
+            waits |= !listing.applies(now, false);
             for pair in listing.pairs(now, false) {
                 let mut text = [0; 255];
                 let n = listing.write_text(pair, subject.as_bytes(), text.len(), &mut text);
                 found.push((pair.code, String::from_utf8_lossy(&text[..n]).into_owned()));
             }
         }
-        Hit::Record(_) => {}
+        Hit::Record(record) => {
+            if let (1, Ok(address)) = (record.rtype(), record.data().try_into()) {
+                found.push((address, String::new()));
+            }
+        }
     });
-    found
+    (found, waits)
 }
+
+/// Why an entry that is there lists nothing.
+const WAITS: &str = ": its entry has a delay that is not over, or is for clients with a key";

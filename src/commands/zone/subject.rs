@@ -1,6 +1,7 @@
 //! The lists a command is about: zones of the configuration, snapshots, or plain files.
 
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,8 +13,11 @@ use repute_nameserver::loader::{
     self, BuildError, Built, Conditions, Content, SourceOrigin, ZoneConfig,
 };
 
+use repute_zone::snapshot;
+
 use crate::cli::ListArgs;
 use crate::config::{self, Config};
+use crate::exit::story;
 
 /// A list that can be read.
 pub(super) struct Subject {
@@ -37,8 +41,17 @@ impl Subject {
         if list.kind.is_some() && what.is_empty() {
             bail!("--kind says how to read files: name at least one");
         }
+        if what.iter().any(|word| word == "-") {
+            bail!("a list cannot be read from standard input: write it to a file first");
+        }
         if let Some(kind) = list.kind {
-            let files = what.iter().map(PathBuf::from).collect();
+            let files: Vec<PathBuf> = what.iter().map(PathBuf::from).collect();
+            // Comparing a list with yesterday's snapshot needs the kind for one of them only.
+            match what.iter().find(|file| is_snapshot(Path::new(file))) {
+                Some(file) if what.len() == 1 => return Ok(vec![Subject::snapshot(file)?]),
+                Some(file) => bail!("`{file}` is a snapshot: it cannot be one list with others"),
+                None => {}
+            }
             let zone = config::zone_of_files(list.apex.clone(), kind, files)?;
             return Ok(vec![Subject::of(zone, what.join(", "), Path::new(""), MAX_UNPACKED)]);
         }
@@ -85,6 +98,21 @@ impl Subject {
         }
     }
 
+    /// What became of reading it, if that failed: with its name, unless it is said already.
+    pub(super) fn failed(&self, error: BuildError) -> anyhow::Error {
+        let error = anyhow::Error::new(error);
+        if story(error.chain()).contains(&self.name) {
+            error
+        } else {
+            error.context(self.name.clone())
+        }
+    }
+
+    /// Whether it is a snapshot, which knows no lines.
+    pub(super) fn is_snapshot(&self) -> bool {
+        matches!(self.config.content, Content::Snapshot(_))
+    }
+
     /// How it is made.
     pub(super) fn config(&self) -> &ZoneConfig {
         &self.config
@@ -118,8 +146,13 @@ impl Subject {
     /// A snapshot file, whose apex it knows itself.
     fn snapshot(file: &str) -> anyhow::Result<Subject> {
         let path = PathBuf::from(file);
-        let zone = loader::open(&path)
-            .context("a file without --kind is taken for a snapshot made by `repute zone build`")?;
+        if !is_snapshot(&path) && File::open(&path).is_ok() {
+            bail!(
+                "`{file}` is no snapshot; to read it as a list, say of what with --kind, such as \
+                 `--kind addresses` or `--kind names`"
+            );
+        }
+        let zone = loader::open(&path)?;
         let config = config::zone_of_snapshot(zone.apex().clone(), path);
         Ok(Subject::of(config, file.to_owned(), Path::new(""), MAX_UNPACKED))
     }
@@ -145,6 +178,13 @@ impl Subject {
         let style = ProgressStyle::with_template(style).expect("a constant template is sound");
         ProgressBar::new(size).with_style(style)
     }
+}
+
+/// Whether a file can be read and says that it is a snapshot.
+fn is_snapshot(path: &Path) -> bool {
+    let mut start = [0; 8];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && snapshot::is_snapshot(&start)
 }
 
 /// How many bytes files outside a configuration may unpack to.
