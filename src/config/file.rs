@@ -403,6 +403,11 @@ pub(crate) struct FileGuards {
     pub(crate) ipv4_prefix: u8,
     /// The same for IPv6.
     pub(crate) ipv6_prefix: u8,
+    /// Refuse a list that newly covers as many IPv4 addresses, wherever they are, as a network of this
+    /// prefix length has, if that is also a tenth of what it covered before; 0 is off.
+    pub(crate) ipv4_growth: u8,
+    /// The same for IPv6.
+    pub(crate) ipv6_growth: u8,
     /// Names that may be listed although they are a top-level domain or public suffix.
     pub(crate) allow_suffixes: Vec<Text<Name>>,
     /// Refuse a list of whose lines more than this share are faulty, in per cent ...
@@ -416,6 +421,8 @@ impl Default for FileGuards {
         FileGuards {
             ipv4_prefix: 8,
             ipv6_prefix: 16,
+            ipv4_growth: 8,
+            ipv6_growth: 16,
             allow_suffixes: Vec::new(),
             fault_percent: 1.0,
             fault_lines: 10,

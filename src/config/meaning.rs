@@ -371,6 +371,8 @@ fn guards(written: FileGuards) -> Result<Guards, String> {
     Ok(Guards {
         ipv4_prefix: length(written.ipv4_prefix, 32, "ipv4-prefix")?,
         ipv6_prefix: length(written.ipv6_prefix, 128, "ipv6-prefix")?,
+        ipv4_growth: length(written.ipv4_growth, 32, "ipv4-growth")?,
+        ipv6_growth: length(written.ipv6_growth, 128, "ipv6-growth")?,
         allowed_suffixes: written.allow_suffixes.into_iter().map(|n| n.0).collect(),
         fault_percent: written.fault_percent,
         fault_lines: written.fault_lines,

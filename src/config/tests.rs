@@ -130,6 +130,10 @@ fn what_does_not_fit_together_is_refused() {
     check(&format!("{zone}snapshot = \"a\"\n{zone}snapshot = \"b\""), "there twice");
     check(&format!("{zone}snapshot = \"a\"\n[zone.guards]\nipv4-prefix = 33"), "0 to 32");
     check(
+        &format!("{zone}snapshot = \"a\"\n[zone.guards]\nipv6-growth = 129"),
+        "ipv6-growth must be 0 to 128",
+    );
+    check(
         &format!("{zone}[[zone.source]]\nkind = \"ip4set\"\nformat = \"csv\"\nfiles = [\"a\"]"),
         "use `addresses` or `names`",
     );

@@ -1,16 +1,25 @@
 //! Guards: what a list may never do, however it came to say so.
 //!
 //! A list that lists the world rejects all mail of its users, so a new version that suddenly covers
-//! a large network, a top-level domain or a public suffix is refused before it is served (RFC 6471
-//! section 3.3), and so is one with too many faulty lines: half a file looks like that.
+//! a large network, as many addresses in pieces, a top-level domain or a public suffix is refused before
+//! it is served (RFC 6471 section 3.3), and so is one with too many faulty lines: half a file looks like
+//! that.
+//!
+//! What counts is what a version covers and the one before it did not, all data sets together. A list
+//! that is large and stays so is not refused again and again, and of a first version, all of which is
+//! new, only its share of the whole address space can be judged.
+
+mod coverage;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use repute_dnsxl::{Ipv4Network, Ipv6Network, Name, Network};
 
-use crate::dataset::{Content, Dataset};
+use crate::dataset::{Addresses, Content, Dataset};
 use crate::fault::Faults;
 use crate::zone::Zone;
+
+use coverage::{Covered, Growth};
 
 /// What makes a new version of a zone be refused.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +28,11 @@ pub struct Guards {
     pub ipv4_prefix: Option<u8>,
     /// A newly covered IPv6 network of this prefix length; none turns it off. Default 16.
     pub ipv6_prefix: Option<u8>,
+    /// As many newly covered IPv4 addresses, wherever they are, as a network of this prefix length has,
+    /// if they are also a tenth of what was covered before; none turns it off. Default 8.
+    pub ipv4_growth: Option<u8>,
+    /// The same for IPv6. Default 16.
+    pub ipv6_growth: Option<u8>,
     /// Top-level domains and public suffixes that may be listed.
     pub allowed_suffixes: Vec<Name>,
     /// The largest share of faulty lines, in per cent. Default 1.
@@ -32,6 +46,8 @@ impl Default for Guards {
         Guards {
             ipv4_prefix: Some(8),
             ipv6_prefix: Some(16),
+            ipv4_growth: Some(8),
+            ipv6_growth: Some(16),
             allowed_suffixes: Vec::new(),
             fault_percent: 1.0,
             fault_lines: 10,
@@ -45,6 +61,19 @@ pub enum Refusal {
     /// All addresses of a large network are listed that were not before.
     #[error("all of {0} would be listed; if that is meant, change the zone's guards")]
     Covers(Network),
+    /// So many addresses are listed that were not before.
+    #[error(
+        "as many {family} addresses would be newly listed as {networks} /{len} networks have; if that \
+         is meant, change the zone's guards"
+    )]
+    Grows {
+        /// `IPv4` or `IPv6`.
+        family: &'static str,
+        /// How many networks have as many addresses, rounded down.
+        networks: u128,
+        /// Length of their prefixes.
+        len: u8,
+    },
     /// A name that stands for others' names is listed.
     #[error(
         "`{0}` is a top-level domain or public suffix; if that is meant, allow it in the guards"
@@ -75,24 +104,26 @@ pub enum Refusal {
 /// Checks what a new version lists, against what the old one listed.
 pub fn check(new: &Zone, old: Option<&Zone>, guards: &Guards) -> Vec<Refusal> {
     let mut refusals = Vec::new();
-    if let Some(len) = guards.ipv4_prefix {
-        let known = old.map_or_else(Vec::new, |old| covered4(old, len));
-        let newly = covered4(new, len).into_iter().filter(|n| known.binary_search(n).is_err());
-        let newly = newly.map(|n| (u128::from(n.first()), n.prefix_len()));
-        refusals.extend(widened(newly, 32).into_iter().map(|(first, len)| {
-            let network = Ipv4Network::around(Ipv4Addr::from(first as u32), len);
-            Refusal::Covers(Network::V4(network))
-        }));
-    }
-    if let Some(len) = guards.ipv6_prefix {
-        let known = old.map_or_else(Vec::new, |old| covered6(old, len));
-        let newly = covered6(new, len).into_iter().filter(|n| known.binary_search(n).is_err());
-        let newly = newly.map(|n| (n.first(), n.prefix_len()));
-        refusals.extend(widened(newly, 128).into_iter().map(|(first, len)| {
-            let network = Ipv6Network::around(Ipv6Addr::from(first), len);
-            Refusal::Covers(Network::V6(network))
-        }));
-    }
+    let covers = |first: u128, len| {
+        Refusal::Covers(Network::V4(Ipv4Network::around(Ipv4Addr::from(first as u32), len)))
+    };
+    let limits = Limits {
+        family: "IPv4",
+        prefix: guards.ipv4_prefix,
+        growth: guards.ipv4_growth,
+        first: FIRST_IPV4,
+    };
+    check_addresses(|a| a.v4.as_ref(), new, old, limits, covers, &mut refusals);
+    let covers = |first: u128, len| {
+        Refusal::Covers(Network::V6(Ipv6Network::around(Ipv6Addr::from(first), len)))
+    };
+    let limits = Limits {
+        family: "IPv6",
+        prefix: guards.ipv6_prefix,
+        growth: guards.ipv6_growth,
+        first: FIRST_IPV6,
+    };
+    check_addresses(|a| a.v6.as_ref(), new, old, limits, covers, &mut refusals);
     for dataset in leaves(new) {
         check_names(dataset, guards, &mut refusals);
     }
@@ -109,6 +140,58 @@ pub fn check_faults(faults: &[Faults], lines: u64, guards: &Guards) -> Option<Re
     }
     let too_many = errors > least && errors as f64 * 100.0 > lines as f64 * percent;
     too_many.then_some(Refusal::Faults { errors, lines, percent, least })
+}
+
+/// What addresses of a family may newly be listed.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// What the family is called.
+    family: &'static str,
+    /// Length of a network that may not be.
+    prefix: Option<u8>,
+    /// Length of a network that has as many addresses as may not be.
+    growth: Option<u8>,
+    /// The same for a first version.
+    first: u8,
+}
+
+/// Checks the addresses of a family: whole networks first, since their names say most.
+fn check_addresses<'z, I: Covered + 'z>(
+    index: impl Fn(&'z Addresses) -> Option<&'z I>,
+    new: &'z Zone,
+    old: Option<&'z Zone>,
+    limits: Limits,
+    covers: impl Fn(u128, u8) -> Refusal,
+    refusals: &mut Vec<Refusal>,
+) {
+    if limits.prefix.is_none() && limits.growth.is_none() {
+        return;
+    }
+    let indexes = |zone| {
+        leaves(zone).into_iter().filter_map(|leaf| match &leaf.content {
+            Content::Addresses(addresses) => index(addresses),
+            _ => None,
+        })
+    };
+    let now: Vec<&I> = indexes(new).collect();
+    if now.is_empty() {
+        return;
+    }
+    let before: Vec<&I> = old.map_or_else(Vec::new, |old| indexes(old).collect());
+    let growth = Growth::between(&now, &before, limits.prefix.unwrap_or(1));
+    if limits.prefix.is_some() && growth.covers_any() {
+        let widest = growth.widest::<I>().take(MOST_REPORTED);
+        refusals.extend(widest.map(|(first, len)| covers(first, len)));
+        return;
+    }
+    let Some(len) = limits.growth else { return };
+    let size = |len: u8| 1_u128.checked_shl(u32::from(I::BITS - len.min(I::BITS)));
+    let (size, first) = (size(len).unwrap_or(u128::MAX), size(limits.first).unwrap_or(u128::MAX));
+    let limit = if old.is_some() { size.max(growth.before / 10) } else { size.max(first) };
+    if growth.added >= limit {
+        let networks = growth.added / size;
+        refusals.push(Refusal::Grows { family: limits.family, networks, len });
+    }
 }
 
 fn check_names(dataset: &Dataset, guards: &Guards, refusals: &mut Vec<Refusal>) {
@@ -148,151 +231,50 @@ fn is_suffix(wire: &[u8]) -> bool {
         })
 }
 
-/// The data sets that hold entries.
-fn leaves(zone: &Zone) -> impl Iterator<Item = &Dataset> {
-    zone.datasets().iter().flat_map(|dataset| match &dataset.content {
-        Content::Combined(branches) => {
-            branches.iter().flat_map(|b| &b.datasets).map(|d| &**d).collect()
-        }
-        _ => vec![&**dataset],
-    })
-}
-
-/// Networks of a prefix length whose addresses are all listed.
-fn covered4(zone: &Zone, len: u8) -> Vec<Ipv4Network> {
-    let mut ranges: Vec<(u32, u32)> = Vec::new();
-    for dataset in leaves(zone) {
-        let Content::Addresses(addresses) = &dataset.content else { continue };
-        let Some(v4) = &addresses.v4 else { continue };
-        let mut merged = Merged::new(u64::from(len), 32);
-        v4.for_each(|first, shift, _| {
-            let last = first | ((1_u64 << shift) - 1) as u32;
-            merged.add(u128::from(first), u128::from(last));
-        });
-        ranges.extend(merged.finish().into_iter().map(|(a, b)| (a as u32, b as u32)));
-    }
-    ranges.sort_unstable();
-    let mut all = Merged { ranges: Vec::new(), open: None, least: 0 };
-    for (first, last) in ranges {
-        all.add(u128::from(first), u128::from(last));
-    }
-    let size = 1_u64 << (32 - u32::from(len));
-    let mut covered = Vec::new();
-    for (first, last) in all.finish() {
-        let mut at = (first as u64).next_multiple_of(size);
-        while at + size - 1 <= last as u64 {
-            covered.push(Ipv4Network::around(Ipv4Addr::from(at as u32), len));
-            at += size;
-        }
-    }
-    covered
-}
-
-/// As [`covered4`], for IPv6.
-fn covered6(zone: &Zone, len: u8) -> Vec<Ipv6Network> {
-    let mut ranges = Vec::new();
-    for dataset in leaves(zone) {
-        let Content::Addresses(addresses) = &dataset.content else { continue };
-        let Some(v6) = &addresses.v6 else { continue };
-        let mut merged = Merged::new(u64::from(len), 128);
-        v6.for_each(|first, shift, _| {
-            let host = 1_u128.checked_shl(u32::from(shift)).unwrap_or(0).wrapping_sub(1);
-            merged.add(first, first | host);
-        });
-        ranges.extend(merged.finish());
-    }
-    ranges.sort_unstable();
-    let mut all = Merged { ranges: Vec::new(), open: None, least: 0 };
-    for (first, last) in ranges {
-        all.add(first, last);
-    }
-    let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
-    let mut covered = Vec::new();
-    for (first, last) in all.finish() {
-        let mut at = if first & host == 0 { Some(first) } else { (first | host).checked_add(1) };
-        while let Some(start) = at.filter(|start| start | host <= last && *start >= first) {
-            covered.push(Ipv6Network::around(Ipv6Addr::from(start), len));
-            if covered.len() > MOST_COVERED {
-                break;
+/// The data sets that hold entries, each once.
+fn leaves(zone: &Zone) -> Vec<&Dataset> {
+    let mut leaves: Vec<&Dataset> = Vec::new();
+    for dataset in zone.datasets() {
+        match &dataset.content {
+            Content::Combined(branches) => {
+                // A data set at several names is still one.
+                for dataset in branches.iter().flat_map(|branch| &branch.datasets) {
+                    if !leaves.iter().any(|leaf| std::ptr::eq(*leaf, &**dataset)) {
+                        leaves.push(dataset);
+                    }
+                }
             }
-            at = (start | host).checked_add(1);
+            _ => leaves.push(dataset),
         }
     }
-    covered
-}
-
-/// Joins networks, given in order, to the widest ones that hold nothing else: who lists the world is
-/// told so once. Networks are first address and prefix length; `bits` is the length of an address.
-fn widened(networks: impl Iterator<Item = (u128, u8)>, bits: u8) -> Vec<(u128, u8)> {
-    let mut wide: Vec<(u128, u8)> = Vec::new();
-    for mut network in networks {
-        while let (first, len @ 1..) = network
-            && let half = 1_u128 << (bits - len)
-            && first & half != 0
-            && wide.last() == Some(&(first - half, len))
-        {
-            wide.pop();
-            network = (first - half, len - 1);
-        }
-        wide.push(network);
-    }
-    wide
-}
-
-/// Joins ranges that touch, given in order; forgets those too small to matter.
-struct Merged {
-    ranges: Vec<(u128, u128)>,
-    open: Option<(u128, u128)>,
-    least: u128,
-}
-
-impl Merged {
-    /// Small is less than a 256th of a network of this prefix length.
-    fn new(len: u64, bits: u64) -> Merged {
-        let least = 1_u128.checked_shl((bits - len).saturating_sub(8) as u32).unwrap_or(u128::MAX);
-        Merged { ranges: Vec::new(), open: None, least }
-    }
-
-    fn add(&mut self, first: u128, last: u128) {
-        match &mut self.open {
-            Some((_, end)) if first <= end.saturating_add(1) => *end = (*end).max(last),
-            _ => {
-                self.close();
-                self.open = Some((first, last));
-            }
-        }
-    }
-
-    fn close(&mut self) {
-        if let Some((first, last)) = self.open.take()
-            && last - first >= self.least.saturating_sub(1)
-        {
-            self.ranges.push((first, last));
-        }
-    }
-
-    fn finish(mut self) -> Vec<(u128, u128)> {
-        self.close();
-        self.ranges
-    }
+    leaves
 }
 
 /// Most refusals that are named.
 const MOST_REPORTED: usize = 10;
-/// Most covered IPv6 networks that are looked at.
-const MOST_COVERED: usize = 65_536;
+/// A first version that lists as much as a network of this length, half of all addresses, is no list.
+const FIRST_IPV4: u8 = 1;
+/// The same for IPv6, of which only 2000::/3 is in use.
+const FIRST_IPV6: u8 = 4;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use repute_dnsxl::{Polarity, ReturnCode};
+
     use super::*;
+    use crate::dataset::DatasetKind;
+    use crate::format::{Input, ReadOptions, rbldnsd};
+    use crate::value::Text;
+    use crate::zone::{Dialect, ZoneSpec};
 
     #[test]
     fn a_file_without_a_good_line_is_refused_however_short() {
-        use crate::format::{Input, ReadOptions, rbldnsd};
         let refusal = |text: &'static str| {
-            let (name, reader) = (std::sync::Arc::from("list"), Box::new(text.as_bytes()));
+            let (name, reader) = (Arc::from("list"), Box::new(text.as_bytes()));
             let input = Input { name, reader, modified: 1 };
-            let kind = crate::dataset::DatasetKind::Addresses;
+            let kind = DatasetKind::Addresses;
             let loaded = rbldnsd::read(kind, vec![input], &ReadOptions::default());
             let loaded = loaded.expect("the text is readable");
             check_faults(&[loaded.faults], loaded.lines, &Guards::default())
@@ -302,11 +284,132 @@ mod tests {
         assert_eq!(refusal("# emptied on purpose\n"), None);
     }
 
+    /// A zone of data sets of these kinds.
+    fn zone(datasets: &[(DatasetKind, &str)]) -> Zone {
+        let datasets = datasets.iter().map(|(kind, text)| {
+            let (name, reader) = (Arc::from("list"), Box::new(text.as_bytes()));
+            let input = Input { name, reader, modified: 1 };
+            let loaded = rbldnsd::read(*kind, vec![input], &ReadOptions::default());
+            let loaded = loaded.expect("the text is readable");
+            assert_eq!(loaded.faults.errors(), 0);
+            Arc::new(loaded.dataset)
+        });
+        Zone::new(ZoneSpec {
+            apex: "bl.example".parse().expect("a name"),
+            dialect: Dialect::Native,
+            polarity: Polarity::Block,
+            soa: None,
+            name_servers: None,
+            datasets: datasets.collect(),
+            test_entries: false,
+            codes: Vec::new(),
+            serial: 0,
+        })
+    }
+
+    fn addresses(text: &str) -> Zone {
+        zone(&[(DatasetKind::Addresses, text)])
+    }
+
+    fn refusals(new: &Zone, old: Option<&Zone>) -> Vec<String> {
+        check(new, old, &Guards::default()).iter().map(ToString::to_string).collect()
+    }
+
+    const TEN: &str =
+        "all of 10.0.0.0/8 would be listed; if that is meant, change the zone's guards";
+
     #[test]
-    fn neighbours_are_told_as_one_network() {
-        let eights = |range: std::ops::Range<u128>| widened(range.map(|n| (n << 24, 8)), 32);
-        assert_eq!(eights(0..256), [(0, 0)]);
-        assert_eq!(eights(2..4), [(2 << 24, 7)]);
-        assert_eq!(eights(3..5), [(3 << 24, 8), (4 << 24, 8)]);
+    fn a_network_is_covered_by_any_number_of_pieces_in_any_data_set() {
+        let pieces = |half: u32| -> String {
+            let every_other = (half..0x2_0000).step_by(2);
+            every_other.map(|n| format!("{}/25\n", Ipv4Addr::from(10 << 24 | n << 7))).collect()
+        };
+        let (even, odd) = (pieces(0), pieces(1));
+        assert_eq!(refusals(&addresses(&even), None), [""; 0]);
+        let both = zone(&[(DatasetKind::Ip4trie, &even), (DatasetKind::Ip4set, &odd)]);
+        assert_eq!(refusals(&both, None), [TEN]);
+        assert_eq!(refusals(&both, Some(&addresses(&odd))), [TEN]);
+        assert_eq!(refusals(&both, Some(&both)), [""; 0]);
+        assert_eq!(refusals(&both, Some(&addresses("10.0.0.0/8"))), [""; 0]);
+        let parts = format!("$DATASET ip4trie a @\n{even}$DATASET ip4trie @\n{odd}");
+        assert_eq!(refusals(&zone(&[(DatasetKind::Combined, &parts)]), None), [TEN]);
+    }
+
+    #[test]
+    fn an_exclusion_or_two_do_not_hide_a_network() {
+        assert_eq!(refusals(&addresses("10.0.0.0/8\n!10.1.2.3\n!10.77.0.0/16"), None), [""; 0]);
+        let hidden = addresses("10.0.0.0/8\n!10.1.2.3\n!10.77.0.0/17");
+        assert_eq!(refusals(&hidden, None), [TEN]);
+        assert_eq!(refusals(&addresses("10.0.0.0/8"), Some(&hidden)), [""; 0]);
+    }
+
+    #[test]
+    fn half_of_every_network_is_refused_for_its_sum() {
+        let halves: String = (0..256).map(|n| format!("{n}.0.0.0/9\n")).collect();
+        let halves = addresses(&halves);
+        let why = |n| {
+            format!(
+                "as many IPv4 addresses would be newly listed as {n} /8 networks have; if that is \
+                 meant, change the zone's guards"
+            )
+        };
+        assert_eq!(refusals(&halves, None), [why(128)]);
+        assert_eq!(refusals(&halves, Some(&addresses("192.0.2.1"))), [why(127)]);
+        assert_eq!(refusals(&halves, Some(&halves)), [""; 0]);
+        let guards = Guards { ipv4_growth: None, ..Guards::default() };
+        assert_eq!(check(&halves, None, &guards), []);
+        // 2000::/3 is what there is of IPv6.
+        let halves: String = (0x2000..0x4000).map(|n| format!("{n:x}::/17\n")).collect();
+        let why = "as many IPv6 addresses would be newly listed as 4096 /16 networks have; if that \
+                   is meant, change the zone's guards";
+        assert_eq!(refusals(&addresses(&halves), None), [why]);
+    }
+
+    #[test]
+    fn a_large_list_is_judged_by_what_is_new() {
+        let list = |n: u32| -> String { (1..=n).map(|n| format!("{n}.0.0.0/9\n")).collect() };
+        let large = addresses(&list(60));
+        assert_eq!(refusals(&large, None), [""; 0]);
+        assert_eq!(refusals(&large, Some(&large)), [""; 0]);
+        assert_eq!(refusals(&addresses(&list(65)), Some(&large)), [""; 0]);
+        assert_eq!(refusals(&addresses(&list(67)), Some(&large)).len(), 1);
+        let small = addresses(&list(10));
+        assert_eq!(refusals(&addresses(&list(11)), Some(&small)), [""; 0]);
+        assert_eq!(refusals(&addresses(&list(12)), Some(&small)).len(), 1);
+    }
+
+    #[test]
+    fn changes_laid_over_a_list_count() {
+        use crate::journal::{Change, Editor, Key, Record, State};
+        let change = |network: &str, state| Change {
+            key: Key::Network(network.parse().expect("a network")),
+            state,
+        };
+        let listed = State::Listed(vec![(ReturnCode::LISTED, Text::new())]);
+        let spec = |zone: &Zone| ZoneSpec {
+            apex: zone.apex().clone(),
+            dialect: Dialect::Native,
+            polarity: Polarity::Block,
+            soa: None,
+            name_servers: None,
+            datasets: Vec::new(),
+            test_entries: false,
+            codes: Vec::new(),
+            serial: 1,
+        };
+        let first = [("10.0.0.0/9", listed.clone()), ("2001::/17", listed.clone())];
+        let first = first.map(|(network, state)| change(network, state));
+        let mut editor = Editor::new(spec(&addresses("")), 300, first);
+        let before = editor.zone().clone();
+        assert_eq!(refusals(&before, None), [""; 0]);
+        let changes =
+            ["10.128.0.0/9", "2001:8000::/17"].map(|n| change(n, listed.clone())).to_vec();
+        let after = editor.apply(&Record { from: 1, to: 2, changes }).expect("it follows").clone();
+        let six = TEN.replace("10.0.0.0/8", "2001::/16");
+        assert_eq!(refusals(&after, Some(&before)), [TEN.to_owned(), six]);
+        assert_eq!(refusals(&after, Some(&after)), [""; 0]);
+        let changes = vec![change("10.0.0.0/9", State::Absent)];
+        let less = editor.apply(&Record { from: 2, to: 3, changes }).expect("it follows").clone();
+        assert_eq!(refusals(&after, Some(&less)), [TEN]);
     }
 }

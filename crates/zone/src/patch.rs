@@ -106,6 +106,54 @@ where
     pub(crate) fn len(&self) -> usize {
         self.ranges.len()
     }
+
+    /// Begins a walk over an index with this patch laid over it, from `first` to `last`.
+    pub(crate) fn walk(&self, first: K, last: K) -> Walk<'_, K> {
+        let from = self.ranges.partition_point(|r| r.last < first);
+        let to = self.ranges.partition_point(|r| r.first <= last);
+        Walk { ranges: &self.ranges[from..to.max(from)], begun: false }
+    }
+}
+
+/// A walk over an index in order, with what a patch lays over it.
+pub(crate) struct Walk<'p, K> {
+    /// Ranges of the patch that do not lie wholly before what was given.
+    ranges: &'p [Range<K>],
+    /// Whether the first of them was given already.
+    begun: bool,
+}
+
+impl<K> Walk<'_, K>
+where
+    K: Copy + Ord + From<u8> + Add<Output = K> + Sub<Output = K>,
+{
+    /// Takes the index's next range; gives what is listed up to its end.
+    pub(crate) fn next(&mut self, under: Range<K>, give: &mut impl FnMut(Range<K>)) {
+        let one = K::from(1);
+        let mut first = under.first;
+        while let Some((&over, rest)) = self.ranges.split_first()
+            && over.first <= under.last
+        {
+            if first < over.first {
+                give(Range { first, last: over.first - one, ..under });
+            }
+            if !std::mem::replace(&mut self.begun, true) && over.value != 0 {
+                give(over);
+            }
+            if over.last >= under.last {
+                return;
+            }
+            first = first.max(over.last + one);
+            (self.ranges, self.begun) = (rest, false);
+        }
+        give(Range { first, ..under });
+    }
+
+    /// Gives what the patch lists behind the index's last range.
+    pub(crate) fn finish(self, give: &mut impl FnMut(Range<K>)) {
+        let rest = &self.ranges[usize::from(self.begun)..];
+        rest.iter().filter(|range| range.value != 0).for_each(|range| give(*range));
+    }
 }
 
 /// Appends a range; one that touches the last with the same value extends it.
@@ -151,6 +199,26 @@ mod tests {
                 _ => None,
             };
             assert_eq!(both.find(x), expect, "{x}");
+        }
+    }
+
+    #[test]
+    fn a_walk_gives_what_look_ups_find() {
+        let p =
+            patch(&[(0, 2, 7), (10, 19, 0), (25, 26, 5), (30, 49, 6), (60, 69, 0), (80, 80, 8)]);
+        let index = [(1, 1, 1), (5, 5, 1), (8, 21, 2), (24, 28, 3), (35, 36, 4), (48, 60, 5)];
+        let mut given = Vec::new();
+        let mut walk = p.walk(1, 100);
+        for (first, last, value) in index {
+            walk.next(Range { first, last, value }, &mut |range| given.push(range));
+        }
+        walk.finish(&mut |range| given.push(range));
+        assert!(given.is_sorted_by(|a, b| a.last < b.first), "{given:?}");
+        for x in 0..100_u32 {
+            let under = index.iter().find(|(first, last, _)| (*first..=*last).contains(&x));
+            let expect = p.find(x).unwrap_or(under.map_or(0, |(_, _, value)| *value));
+            let found = given.iter().find(|r| (r.first..=r.last).contains(&x));
+            assert_eq!(found.map_or(0, |r| r.value), expect, "{x}");
         }
     }
 

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::patch::Patch;
+use crate::patch::{Patch, Range};
 use crate::rank::{SLACK, rank_u8, rank_u16};
 use crate::section::{U32s, U64s, read_u16, read_u32};
 
@@ -112,33 +112,86 @@ impl Ipv4Index {
         }
     }
 
-    /// Walks the blocks in order: first address, size as a power of two, value. Patches are not in it.
+    /// Walks the blocks in order, as they are with the patch: first address, size as a power of two,
+    /// value.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(u32, u8, u32)) {
-        for bucket in 0..65_536_u32 {
-            let base = bucket << 16;
-            match Slot::of(self.slot(base)) {
-                Slot::Whole { value: 0 } => {}
-                Slot::Whole { value } => visit(base, 16, value),
-                Slot::Small { count, at } => {
-                    for i in 0..count {
-                        let (value, shift) = self.meaning(at + count * 2, i);
-                        visit(base | u32::from(read_u16(&self.arena, at + i * 2)), shift, value);
-                    }
+        let Some(patch) = &self.patch else {
+            return (0..=u16::MAX).for_each(|bucket| self.for_each_in(bucket, &mut visit));
+        };
+        let mut give = |range: Range<u32>| {
+            blocks(range.first, range.last, |first, shift| visit(first, shift, range.value));
+        };
+        let mut walk = patch.walk(0, u32::MAX);
+        for bucket in 0..=u16::MAX {
+            self.for_each_in(bucket, &mut |first, shift, value| {
+                let last = first | ((1_u64 << shift) - 1) as u32;
+                walk.next(Range { first, last, value }, &mut give);
+            });
+        }
+        walk.finish(&mut give);
+    }
+
+    /// Walks what is listed inside one /16, in order, as it is with the patch: first and last address.
+    pub(crate) fn covered_in(&self, bucket: u16, mut visit: impl FnMut(u32, u32)) {
+        let (first, last) = (u32::from(bucket) << 16, u32::from(bucket) << 16 | 0xffff);
+        let Some(patch) = &self.patch else {
+            return self.for_each_in(bucket, &mut |first, shift, _| {
+                visit(first, first | ((1_u64 << shift) - 1) as u32);
+            });
+        };
+        let mut give = |range: Range<u32>| visit(range.first.max(first), range.last.min(last));
+        let mut walk = patch.walk(first, last);
+        self.for_each_in(bucket, &mut |first, shift, value| {
+            let last = first | ((1_u64 << shift) - 1) as u32;
+            walk.next(Range { first, last, value }, &mut give);
+        });
+        walk.finish(&mut give);
+    }
+
+    /// Walks the blocks of one /16 as they were built.
+    #[inline]
+    pub(crate) fn for_each_in(&self, bucket: u16, visit: &mut impl FnMut(u32, u8, u32)) {
+        let base = u32::from(bucket) << 16;
+        match Slot::of(self.slot(base)) {
+            Slot::Whole { value: 0 } => {}
+            Slot::Whole { value } => visit(base, 16, value),
+            Slot::Small { count, at } => {
+                let (starts, _) = self.arena[at..at + count * 2].as_chunks::<2>();
+                for (start, (value, shift)) in starts.iter().zip(self.meanings(at + count * 2)) {
+                    visit(base | u32::from(u16::from_le_bytes(*start)), shift, value);
                 }
-                Slot::Chunked { count, at } => {
-                    for chunk in 0..256_usize {
-                        let first = read_u16(&self.arena, at + chunk * 2);
-                        let next = read_u16(&self.arena, at + chunk * 2 + 2);
-                        let first_place = usize::from(first);
-                        for i in first_place..first_place + usize::from(next.wrapping_sub(first)) {
-                            let low = u32::from(self.arena[at + CHUNK_OFFSETS + i]);
-                            let (value, shift) = self.meaning(at + CHUNK_OFFSETS + count, i);
-                            visit(base | (chunk as u32) << 8 | low, shift, value);
-                        }
+            }
+            Slot::Chunked { count, at } => {
+                let (lows, codes) = (at + CHUNK_OFFSETS, at + CHUNK_OFFSETS + count);
+                for chunk in 0..256_usize {
+                    let first = read_u16(&self.arena, at + chunk * 2);
+                    let next = read_u16(&self.arena, at + chunk * 2 + 2);
+                    let (first, here) = (usize::from(first), usize::from(next.wrapping_sub(first)));
+                    let base = base | (chunk as u32) << 8;
+                    let meanings = self.meanings(codes + first * usize::from(self.width));
+                    let lows = &self.arena[lows + first..lows + first + here];
+                    for (low, (value, shift)) in lows.iter().zip(meanings) {
+                        visit(base | u32::from(*low), shift, value);
                     }
                 }
             }
         }
+    }
+
+    /// Values and sizes of all blocks whose codes begin at a place.
+    #[inline(always)]
+    fn meanings(&self, codes: usize) -> impl Iterator<Item = (u32, u8)> + '_ {
+        let (book, _) = self.book.0.as_chunks::<4>();
+        self.arena[codes..].chunks_exact(usize::from(self.width)).map(|code| {
+            let code = match *code {
+                [a] => u32::from(a),
+                [a, b] => u32::from(u16::from_le_bytes([a, b])),
+                [a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
+                _ => 0,
+            };
+            let meaning = book.get(code as usize).map_or(0, |raw| u32::from_le_bytes(*raw));
+            (meaning >> 8, meaning as u8)
+        })
     }
 
     /// Bytes held in memory or in the mapped image.
@@ -200,6 +253,17 @@ impl Ipv4Index {
             2 => u32::from(read_u16(&self.arena, codes + place * 2)),
             _ => read_u32(&self.arena, codes + place * 4),
         }
+    }
+}
+
+/// Divides a range into aligned blocks: first address, size as a power of two.
+fn blocks(first: u32, last: u32, mut visit: impl FnMut(u32, u8)) {
+    let (mut at, end) = (u64::from(first), u64::from(last) + 1);
+    while at < end {
+        let aligned = if at == 0 { 32 } else { at.trailing_zeros() };
+        let shift = aligned.min((end - at).ilog2());
+        visit(at as u32, shift as u8);
+        at += 1 << shift;
     }
 }
 

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use crate::dataset::ipv4::{Codes, Ipv4Index, max_code};
 use crate::dataset::ipv4_entries::Ipv4Entries;
 use crate::dataset::ipv4_search::Ipv4Search;
-use crate::patch::Patch;
+use crate::patch::{Patch, Range};
 use crate::prefetch::prefetch;
 use crate::rank::{SLACK, rank_u32, rank_u64};
 use crate::resolve::{Cover, Entry, Overlap, sweep};
@@ -137,9 +137,44 @@ impl Ipv6Index {
         }
     }
 
-    /// Walks the blocks in order: first address, size as a power of two, value. Patches are not in it.
+    /// Walks the blocks in order, as they are with the patch: first address, size as a power of two,
+    /// value.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(u128, u8, u32)) {
-        self.top.for_each(|top, shift, value| {
+        let Some(patch) = &self.patch else {
+            return (0..=u16::MAX).for_each(|bucket| self.for_each_in(bucket, &mut visit));
+        };
+        let mut give = |range: Range<u128>| {
+            blocks(range.first, range.last, |first, shift| visit(first, shift as u8, range.value));
+        };
+        let mut walk = patch.walk(0, u128::MAX);
+        for bucket in 0..=u16::MAX {
+            self.for_each_in(bucket, &mut |first, shift, value| {
+                walk.next(Range { first, last: first | host_mask(shift), value }, &mut give);
+            });
+        }
+        walk.finish(&mut give);
+    }
+
+    /// Walks what is listed inside one /16, in order, as it is with the patch: first and last address.
+    pub(crate) fn covered_in(&self, bucket: u16, mut visit: impl FnMut(u128, u128)) {
+        let first = u128::from(bucket) << 112;
+        let last = first | host_mask(112);
+        let Some(patch) = &self.patch else {
+            return self.for_each_in(bucket, &mut |first, shift, _| {
+                visit(first, first | host_mask(shift));
+            });
+        };
+        let mut give = |range: Range<u128>| visit(range.first.max(first), range.last.min(last));
+        let mut walk = patch.walk(first, last);
+        self.for_each_in(bucket, &mut |first, shift, value| {
+            walk.next(Range { first, last: first | host_mask(shift), value }, &mut give);
+        });
+        walk.finish(&mut give);
+    }
+
+    /// Walks the blocks of one /16 as they were built.
+    fn for_each_in(&self, bucket: u16, visit: &mut impl FnMut(u128, u8, u32)) {
+        self.top.for_each_in(bucket, &mut |top, shift, value| {
             let high = u128::from(top) << 96;
             if value & BUCKET == 0 {
                 visit(high, shift + 96, value);
@@ -425,8 +460,13 @@ impl Ipv6Builder {
     }
 }
 
+/// The bits behind a block's first address.
+fn host_mask(shift: u8) -> u128 {
+    1_u128.checked_shl(u32::from(shift)).unwrap_or(0).wrapping_sub(1)
+}
+
 /// Divides a range into aligned blocks: first address, size as a power of two.
-fn blocks(first: u128, last: u128, mut visit: impl FnMut(u128, u32)) {
+pub(crate) fn blocks(first: u128, last: u128, mut visit: impl FnMut(u128, u32)) {
     let mut at = first;
     loop {
         let aligned = at.trailing_zeros();

@@ -1,0 +1,315 @@
+//! What a version covers that the one before it did not: how many addresses, and which whole networks.
+//!
+//! Both versions are walked side by side in windows of the upper 16 bits, each version as the union of
+//! its data sets, so that nothing is too small to count and no more than a window is held in memory.
+//!
+//! Names are not here; one name at a time says all about itself.
+
+use std::ops::{Add, Sub};
+
+use crate::dataset::ipv4::Ipv4Index;
+use crate::dataset::ipv6::{Ipv6Index, blocks};
+
+/// What is new.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Growth {
+    /// Covered networks of the length that was asked for: numbers of the first and last, in order.
+    networks: Vec<(u128, u128)>,
+    /// How long their prefixes are.
+    len: u8,
+    /// How many addresses are covered that were not before.
+    pub(super) added: u128,
+    /// How many were covered before.
+    pub(super) before: u128,
+}
+
+impl Growth {
+    /// Compares two versions, each a list of indexes. Networks have prefixes of `len` bits, at least 1;
+    /// one is covered if all but at most a 256th of its addresses are.
+    pub(super) fn between<I: Covered>(new: &[&I], old: &[&I], len: u8) -> Growth {
+        let mut growth = Growth { len: len.clamp(1, I::BITS), ..Growth::default() };
+        let host_bits = u32::from(I::BITS - growth.len);
+        let (mut now, mut before) = (Networks::new(host_bits), Networks::new(host_bits));
+        let (mut new_ranges, mut old_ranges) = (Vec::new(), Vec::new());
+        for window in 0..=u16::MAX {
+            fill(&mut new_ranges, new, window);
+            fill(&mut old_ranges, old, window);
+            if new_ranges.is_empty() && old_ranges.is_empty() {
+                continue;
+            }
+            let old_count = before.add_all::<I>(&old_ranges);
+            let new_count = now.add_all::<I>(&new_ranges);
+            growth.before = growth.before.saturating_add(old_count);
+            if old_count == 0 {
+                growth.added = growth.added.saturating_add(new_count);
+                continue;
+            }
+            gaps(&new_ranges, &old_ranges, |first, last| {
+                growth.added = growth.added.saturating_add(I::count(&[(first, last)]));
+            });
+        }
+        let (now, before) = (now.finish(), before.finish());
+        gaps(&now, &before, |first, last| growth.networks.push((first, last)));
+        growth
+    }
+
+    /// The networks, joined to the widest ones that hold nothing else: first address and length of the
+    /// prefix. Who lists the world is told so once.
+    pub(super) fn widest<I: Covered>(&self) -> impl Iterator<Item = (u128, u8)> {
+        self.networks.iter().flat_map(|&(first, last)| {
+            let mut widest = Vec::new();
+            blocks(first, last, |number, shift| {
+                let len = self.len.saturating_sub(shift as u8);
+                widest.push((number << (I::BITS - self.len), len));
+            });
+            widest
+        })
+    }
+
+    /// Whether there is any such network.
+    pub(super) fn covers_any(&self) -> bool {
+        !self.networks.is_empty()
+    }
+}
+
+/// An index that can be gone through in windows.
+pub(super) trait Covered {
+    /// An address as a number.
+    type Address: Copy
+        + Ord
+        + Into<u128>
+        + From<u8>
+        + Add<Output = Self::Address>
+        + Sub<Output = Self::Address>;
+
+    /// Bits of an address.
+    const BITS: u8;
+
+    /// Walks what is listed below 16 upper bits, in order: first and last address.
+    fn covered_in(&self, window: u16, visit: impl FnMut(Self::Address, Self::Address));
+
+    /// How many addresses ranges have.
+    fn count(ranges: &[(Self::Address, Self::Address)]) -> u128;
+}
+
+impl Covered for Ipv4Index {
+    type Address = u32;
+    const BITS: u8 = 32;
+
+    fn covered_in(&self, window: u16, visit: impl FnMut(u32, u32)) {
+        Ipv4Index::covered_in(self, window, visit);
+    }
+
+    fn count(ranges: &[(u32, u32)]) -> u128 {
+        ranges
+            .iter()
+            .map(|(first, last)| u64::from(last.saturating_sub(*first)) + 1)
+            .sum::<u64>()
+            .into()
+    }
+}
+
+impl Covered for Ipv6Index {
+    type Address = u128;
+    const BITS: u8 = 128;
+
+    fn covered_in(&self, window: u16, visit: impl FnMut(u128, u128)) {
+        Ipv6Index::covered_in(self, window, visit);
+    }
+
+    fn count(ranges: &[(u128, u128)]) -> u128 {
+        ranges.iter().fold(0, |count, (first, last)| count.saturating_add(size(*first, *last)))
+    }
+}
+
+/// Fills a list with what the indexes together list in a window: sorted, disjoint, none touching.
+fn fill<I: Covered>(ranges: &mut Vec<(I::Address, I::Address)>, indexes: &[&I], window: u16) {
+    ranges.clear();
+    for index in indexes {
+        index.covered_in(window, |first, last| join(ranges, first, last));
+    }
+    if indexes.len() > 1 {
+        // Each index gave its own in order, which this sort makes use of.
+        ranges.sort();
+        let mut united = Vec::with_capacity(ranges.len());
+        for &(first, last) in &*ranges {
+            join(&mut united, first, last);
+        }
+        *ranges = united;
+    }
+}
+
+/// Appends a range; one that meets the last one, or touches it, extends it.
+#[inline]
+fn join<K>(ranges: &mut Vec<(K, K)>, first: K, last: K)
+where
+    K: Copy + Ord + From<u8> + Sub<Output = K>,
+{
+    match ranges.last_mut() {
+        Some((from, to)) if *from <= first && (first <= *to || first - K::from(1) == *to) => {
+            *to = last.max(*to);
+        }
+        _ => ranges.push((first, last)),
+    }
+}
+
+/// Visits what lies in the first ranges and not in the second; both are sorted and disjoint.
+fn gaps<K>(ranges: &[(K, K)], without: &[(K, K)], mut visit: impl FnMut(K, K))
+where
+    K: Copy + Ord + From<u8> + Add<Output = K> + Sub<Output = K>,
+{
+    let one = K::from(1);
+    let mut without = without;
+    'ranges: for &(first, last) in ranges {
+        let mut at = first;
+        while let Some((&(from, to), rest)) = without.split_first()
+            && from <= last
+        {
+            if at < from {
+                visit(at, from - one);
+            }
+            if to >= last {
+                continue 'ranges;
+            }
+            at = at.max(to + one);
+            without = rest;
+        }
+        visit(at, last);
+    }
+}
+
+/// How many addresses a range has; a window has less than all.
+fn size(first: u128, last: u128) -> u128 {
+    last.saturating_sub(first).saturating_add(1)
+}
+
+/// Finds the networks that are covered, from ranges in order.
+struct Networks {
+    host_bits: u32,
+    /// The network that ranges are in now, by its number.
+    current: u128,
+    /// How many of its addresses are covered so far.
+    count: u128,
+    /// Numbers of the first and last network of each run of covered ones.
+    covered: Vec<(u128, u128)>,
+}
+
+impl Networks {
+    /// Nothing is covered yet.
+    fn new(host_bits: u32) -> Networks {
+        Networks { host_bits, current: 0, count: 0, covered: Vec::new() }
+    }
+
+    /// Adds what is covered in a window; returns how many addresses that is.
+    fn add_all<I: Covered>(&mut self, ranges: &[(I::Address, I::Address)]) -> u128 {
+        let count = I::count(ranges);
+        let wide = self.host_bits >= u32::from(I::BITS) - 16;
+        match ranges.first() {
+            // All of the window lies in one network.
+            Some(&(first, _)) if wide => self.count(first.into() >> self.host_bits, count),
+            _ => ranges.iter().for_each(|&(first, last)| self.add(first.into(), last.into())),
+        }
+        count
+    }
+
+    /// Adds a range.
+    fn add(&mut self, first: u128, last: u128) {
+        let (from, to) = (first >> self.host_bits, last >> self.host_bits);
+        if from >= to {
+            return self.count(from, size(first, last));
+        }
+        self.count(from, size(first, from << self.host_bits | self.host_mask()));
+        self.close();
+        if to - from > 1 {
+            join(&mut self.covered, from + 1, to - 1);
+        }
+        self.count(to, size(to << self.host_bits, last));
+    }
+
+    /// Counts addresses of a network.
+    fn count(&mut self, network: u128, addresses: u128) {
+        if network != self.current {
+            self.close();
+            self.current = network;
+        }
+        self.count = self.count.saturating_add(addresses);
+    }
+
+    /// Decides about the current network.
+    fn close(&mut self) {
+        let size = self.host_mask() + 1;
+        if std::mem::take(&mut self.count) >= size - size / SPARED {
+            join(&mut self.covered, self.current, self.current);
+        }
+    }
+
+    /// Bits of an address behind the network.
+    fn host_mask(&self) -> u128 {
+        (1 << self.host_bits) - 1
+    }
+
+    /// The covered networks.
+    fn finish(mut self) -> Vec<(u128, u128)> {
+        self.close();
+        self.covered
+    }
+}
+
+/// A network of which no more than this part is left out counts as covered: an exclusion in 10.0.0.0/8
+/// does not make it harmless.
+const SPARED: u128 = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_are_what_is_in_one_and_not_in_the_other() {
+        let sets: [&[(u8, u8)]; 6] = [
+            &[],
+            &[(0, 255)],
+            &[(0, 9), (20, 29), (200, 255)],
+            &[(5, 24)],
+            &[(9, 20), (30, 199)],
+            &[(0, 0), (2, 2), (4, 4), (255, 255)],
+        ];
+        let holds = |set: &[(u8, u8)], x| set.iter().any(|(a, b)| (*a..=*b).contains(&x));
+        for a in sets {
+            for b in sets {
+                let mut found = Vec::new();
+                gaps(a, b, |first, last| found.extend(first..=last));
+                let expect = (0..=255).filter(|&x| holds(a, x) && !holds(b, x));
+                assert_eq!(found, expect.collect::<Vec<u8>>(), "{a:?} without {b:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_network_is_covered_but_for_a_small_part() {
+        let covered = |ranges: &[(u128, u128)]| {
+            let mut networks = Networks::new(10);
+            ranges.iter().for_each(|&(first, last)| networks.add(first, last));
+            networks.finish()
+        };
+        assert_eq!(covered(&[(0, 1023)]), [(0, 0)]);
+        assert_eq!(covered(&[(0, 99), (102, 1020)]), []);
+        assert_eq!(covered(&[(0, 99), (101, 1020)]), [(0, 0)]);
+        assert_eq!(covered(&[(0, 99), (101, 5000)]), [(0, 3)]);
+        assert_eq!(covered(&[(2000, 3071), (3072, 4095)]), [(2, 3)]);
+        assert_eq!(covered(&[(2000, 3060), (9000, 9001)]), []);
+    }
+
+    #[test]
+    fn neighbours_are_told_as_one_network() {
+        let eights = |networks: Vec<(u128, u128)>| {
+            Growth { networks, len: 8, ..Growth::default() }
+                .widest::<Ipv4Index>()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(eights(vec![(0, 255)]), [(0, 0)]);
+        assert_eq!(eights(vec![(2, 3)]), [(2 << 24, 7)]);
+        assert_eq!(eights(vec![(3, 4)]), [(3 << 24, 8), (4 << 24, 8)]);
+        let sixteens = Growth { networks: vec![(0, 0xffff)], len: 16, ..Growth::default() };
+        assert_eq!(sixteens.widest::<Ipv6Index>().collect::<Vec<_>>(), [(0, 0)]);
+    }
+}
