@@ -5,9 +5,10 @@
 //! data set is built: what is left is an index and the values it points to.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
-use repute_dnsxl::Name;
+use repute_dnsxl::{Name, relative_ipv4};
 
 use crate::value::Values;
 
@@ -60,7 +61,34 @@ impl Dataset {
             Content::Keys(keys) => keys.values.image_bytes(),
         }
     }
+
+    /// An address that must never be listed and that it covers, at whatever name.
+    pub(crate) fn covers_never_listed(&self) -> Option<IpAddr> {
+        match &self.content {
+            Content::Addresses(a) => {
+                let v4 = a.v4.as_ref().is_some_and(|v4| v4.find(NEVER_IPV4) != 0);
+                let v6 = a.v6.as_ref().is_some_and(|v6| v6.find(NEVER_IPV6) != 0);
+                let v4 = v4.then_some(IpAddr::V4(NEVER_IPV4.into()));
+                v4.or(v6.then_some(IpAddr::V6(NEVER_IPV6.into())))
+            }
+            Content::Generic(generic) => {
+                let name = relative_ipv4(NEVER_IPV4.into());
+                let lists = generic.names.record_of(&name).exact.lists();
+                lists.then_some(IpAddr::V4(NEVER_IPV4.into()))
+            }
+            Content::Combined(branches) => {
+                let datasets = branches.iter().flat_map(|branch| &branch.datasets);
+                datasets.into_iter().find_map(|dataset| dataset.covers_never_listed())
+            }
+            Content::Names(_) | Content::Acl(_) | Content::Keys(_) => None,
+        }
+    }
 }
+
+/// 127.0.0.1 must never be listed (RFC 5782 section 5).
+pub(crate) const NEVER_IPV4: u32 = 0x7f00_0001;
+/// Nor must ::ffff:127.0.0.1.
+pub(crate) const NEVER_IPV6: u128 = 0xffff_7f00_0001;
 
 /// What a list file says about the zone it belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! whole when the list changes. It knows what is listed and what exists; how a message is composed from
 //! that, and who may ask, is the name server's part.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode, test_entries};
@@ -189,14 +190,10 @@ impl Zone {
         outlines.fold(Outline::default(), Outline::or)
     }
 
-    /// Whether an address must never be listed, whatever the data say (RFC 5782 section 5), and
-    /// still is covered by them.
-    pub fn covers_never_listed(&self) -> bool {
-        let loopback = 0x7f00_0001_u32;
-        self.datasets.iter().any(|d| match &d.content {
-            Content::Addresses(a) => a.v4.as_ref().is_some_and(|v4| v4.find(loopback) != 0),
-            _ => false,
-        })
+    /// An address that must never be listed (RFC 5782 section 5) and that the data cover all the same: a
+    /// native zone leaves it out, below whatever name.
+    pub fn covers_never_listed(&self) -> Option<IpAddr> {
+        self.datasets.iter().find_map(|dataset| dataset.covers_never_listed())
     }
 
     fn octets(&self) -> Octets {

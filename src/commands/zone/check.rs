@@ -57,8 +57,8 @@ fn show(name: &str, built: &Built, out: &mut impl Write) -> std::io::Result<Verd
     if total > shown {
         writeln!(out, "and {} more faulty lines\n", total - shown)?;
     }
-    if built.zone.covers_never_listed() {
-        writeln!(out, "{name}: covers 127.0.0.1, which is left out (RFC 5782 section 5)")?;
+    if let Some(address) = built.zone.covers_never_listed() {
+        writeln!(out, "{name}: covers {address}, which is left out (RFC 5782 section 5)")?;
     }
     for refusal in &built.refusals {
         writeln!(out, "{name}: refused: {refusal}")?;

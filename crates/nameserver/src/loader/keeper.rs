@@ -390,10 +390,10 @@ impl Keeper {
             }
         };
         self.report_faults(&built);
-        if built.zone.covers_never_listed() {
+        if let Some(address) = built.zone.covers_never_listed() {
             warn!(
                 zone = %self.config.apex,
-                "`{}` covers 127.0.0.1, which is left out (RFC 5782 section 5)", self.config.apex
+                "`{}` covers {address}, which is left out (RFC 5782 section 5)", self.config.apex
             );
         }
         if !built.refusals.is_empty() {

@@ -30,7 +30,7 @@ pub fn rbldnsd(zone: &Zone, view: View, out: &mut dyn Write) -> io::Result<()> {
 /// An export under way.
 struct Export<'o> {
     view: View,
-    /// Whether 127.0.0.1 and its like are never listed (RFC 5782 section 5), at the apex.
+    /// Whether 127.0.0.1 and its like are never listed (RFC 5782 section 5).
     never_listed: bool,
     out: &'o mut dyn Write,
 }
@@ -72,7 +72,7 @@ impl Export<'_> {
 
     fn addresses(&mut self, addresses: &Addresses, ttl: u32, suffix: &[u8]) -> io::Result<()> {
         let values = &addresses.values;
-        let never_listed = self.never_listed && suffix.is_empty();
+        let never_listed = self.never_listed;
         if let Some(v4) = &addresses.v4 {
             self.head("ip4set", ttl, suffix)?;
             if never_listed && v4.find(LOOPBACK) != 0 {
@@ -113,7 +113,7 @@ impl Export<'_> {
 
     fn names(&mut self, names: &Names, ttl: u32, suffix: &[u8]) -> io::Result<()> {
         self.head("dnset", ttl, suffix)?;
-        let never_listed = self.never_listed && suffix.is_empty();
+        let never_listed = self.never_listed;
         let values = &names.values;
         let mut entries = Vec::new();
         let mut lines = self.lines(values);

@@ -1,5 +1,6 @@
 //! What is asked: a name below the apex, and the address it may spell.
 
+use crate::dataset::{NEVER_IPV4, NEVER_IPV6};
 use crate::relative::{Octets, Relative};
 
 /// A name below the apex, with the address it spells.
@@ -53,8 +54,8 @@ impl<'q> Question<'q> {
     #[inline(always)]
     pub(crate) fn is_never_listed(self) -> bool {
         match self.address {
-            Address::Ipv4(address) => address == 0x7f00_0001,
-            Address::Ipv6(address) => address == 0xffff_7f00_0001,
+            Address::Ipv4(address) => address == NEVER_IPV4,
+            Address::Ipv6(address) => address == NEVER_IPV6,
             Address::None => self.name.wire() == b"\x07invalid",
         }
     }

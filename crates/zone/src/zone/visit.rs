@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use repute_dnsxl::TestKey;
 
 use super::listing::{Hit, Listing, Subject};
-use super::question::Address;
+use super::question::{Address, Question};
 use crate::dataset::acl::Action;
 use crate::dataset::names::NameFound;
 use crate::dataset::{Addresses, Branch, Content, Dataset, Names};
@@ -286,6 +286,10 @@ fn visit_branches<'z>(
     let Some((branch, inner)) = closest(branches, place) else {
         return Existence::exists_if(on_the_way);
     };
+    let Place { name, address, octets, .. } = inner;
+    if octets == Octets::Plain && (Question { name, address }).is_never_listed() {
+        return Existence::exists_if(on_the_way);
+    }
     let found = Existence::exists_if(on_the_way || inner.name.label_count() == 0);
     branch.datasets.iter().fold(found, |found, dataset| found.or(dataset.visit(inner, hit)))
 }
