@@ -19,6 +19,7 @@ pub(crate) mod ipv4_entries;
 pub(crate) mod ipv4_search;
 pub(crate) mod ipv6;
 pub(crate) mod names;
+pub(crate) mod names_patch;
 pub(crate) mod names_search;
 
 /// A built data set. It never changes.

@@ -6,31 +6,25 @@
 //! else is shared with the zone before, so ten changes cost the same in a list of any size. When the
 //! patch has grown, [`Editor::compact`] builds the indexes anew; the caller chooses the moment.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt::Debug;
-use std::ops::{Add, Sub};
+mod entries;
+
 use std::sync::Arc;
 
 use repute_dnsxl::{Name, Network, ReturnCode};
 
-use crate::dataset::ipv4::Ipv4Index;
-use crate::dataset::ipv4_entries::Ipv4Entries;
-use crate::dataset::ipv6::{Ipv6Entries, Ipv6Index};
-use crate::dataset::names::{
-    Extent, NamesEntries, NamesIndex, NamesPatch, Record as NameRecord, Repeats, Say,
-};
+use crate::dataset::names::Extent;
 use crate::dataset::{Addresses, Content, Dataset, DatasetKind, Header, Names};
-use crate::patch::Range;
-use crate::resolve::{Cover, Entry, Overlap, sweep};
-use crate::value::{Text, ValueBuilder, ValueId, Values};
+use crate::value::Text;
 use crate::zone::{Zone, ZoneSpec};
+
+use entries::{Entries, Indexes, Touched};
 
 /// The changes from one serial to the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// The serial it applies to.
     pub from: u32,
-    /// The serial it leads to.
+    /// The serial it leads to, which is later.
     pub to: u32,
     /// The changes, in order; of several for one key the last counts.
     pub changes: Vec<Change>,
@@ -57,7 +51,7 @@ pub enum Key {
 /// What an entry is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Listed with these return codes and texts.
+    /// Listed with these return codes and texts; without any, never listed.
     Listed(Vec<(ReturnCode, Text)>),
     /// Never listed.
     Excluded,
@@ -68,46 +62,36 @@ pub enum State {
 /// A list that can be changed.
 #[derive(Debug)]
 pub struct Editor {
+    /// The zone around the list.
     spec: ZoneSpec,
+    /// Time to live of all listings, in seconds.
     ttl: u32,
-    values: ValueBuilder,
-    v4: BTreeMap<(u32, u8), ValueId>,
-    v6: BTreeMap<(u128, u8), ValueId>,
-    names: HashMap<Box<[u8]>, NameState>,
-    built: Built,
+    /// The version.
+    serial: u32,
+    /// The entries as they were written.
+    entries: Entries,
+    /// The indexes as last built, with what was laid over them since.
+    indexes: Indexes,
+    /// The zone as it was last made.
     zone: Arc<Zone>,
 }
 
-/// What a name is, and how many listed names lie below it.
-#[derive(Clone, Copy, Debug, Default)]
-struct NameState {
-    exact: Say,
-    below: Say,
-    listed_below: u32,
-}
-
-/// The indexes as last built, with what was laid over them since.
-#[derive(Clone, Debug)]
-struct Built {
-    v4: Ipv4Index,
-    v6: Ipv6Index,
-    names: NamesIndex,
-    address_values: Values,
-}
-
 impl Editor {
-    /// A list of these entries. `spec.datasets` is replaced; `spec.serial` is the first serial and
-    /// `ttl` holds for all listings.
-    pub fn new(spec: ZoneSpec, ttl: u32, entries: impl IntoIterator<Item = Change>) -> Editor {
-        let mut values = ValueBuilder::default();
-        let built = Built::of(&BTreeMap::new(), &BTreeMap::new(), &HashMap::new(), &mut values);
-        let zone = Arc::new(Zone::new(ZoneSpec { datasets: Vec::new(), ..spec.clone() }));
-        let (v4, v6, names) = (BTreeMap::new(), BTreeMap::new(), HashMap::new());
-        let mut editor = Editor { spec, ttl, values, v4, v6, names, built, zone };
-        for change in entries {
-            editor.enter(&change, &mut Touched::default());
+    /// A list of these entries. `spec.datasets` is replaced; the SOA's serial, or else `spec.serial`, is the
+    /// first serial; `ttl` holds for all listings.
+    pub fn new(spec: ZoneSpec, ttl: u32, changes: impl IntoIterator<Item = Change>) -> Editor {
+        let serial = match &spec.soa {
+            Some(soa) if soa.serial != 0 => soa.serial,
+            Some(_) | None => spec.serial,
+        };
+        let mut entries = Entries::default();
+        for change in changes {
+            entries.enter(&change, &mut Touched::default());
         }
-        editor.compact();
+        let indexes = entries.index();
+        let zone = Arc::new(Zone::new(ZoneSpec { datasets: Vec::new(), ..spec.clone() }));
+        let mut editor = Editor { spec, ttl, serial, entries, indexes, zone };
+        editor.publish();
         editor
     }
 
@@ -119,284 +103,245 @@ impl Editor {
     /// Applies a record and returns the new zone.
     ///
     /// # Errors
-    /// If the record does not begin at the zone's serial; nothing is changed then.
+    /// If the record does not lead from the zone's serial to a later one; nothing is changed then.
     pub fn apply(&mut self, record: &Record) -> Result<&Arc<Zone>, WrongSerial> {
-        if record.from != self.serial() {
-            return Err(WrongSerial { expected: self.serial(), found: record.from });
+        let Record { from, to, changes } = record;
+        if *from != self.serial {
+            return Err(WrongSerial::From { expected: self.serial, found: *from });
+        }
+        // RFC 1982: of two serials the later one is less than half a circle ahead.
+        if to.wrapping_sub(*from).cast_signed() <= 0 {
+            return Err(WrongSerial::To { from: *from, to: *to });
         }
         let mut touched = Touched::default();
-        for change in &record.changes {
-            self.enter(change, &mut touched);
+        for change in changes {
+            self.entries.enter(change, &mut touched);
         }
-        self.patch_addresses(touched.v4, touched.v6);
-        self.patch_names(&touched.names);
-        self.set_serial(record.to);
+        self.lay(&touched);
+        self.serial = *to;
         self.publish();
         Ok(&self.zone)
     }
 
-    /// Whether so much was laid over the indexes that building them anew is worth it.
+    /// Whether so much was laid over the indexes, or so many answers came, that building them anew is worth
+    /// it.
     pub fn wants_compaction(&self) -> bool {
-        let patched = self.built.v4.patch.as_ref().map_or(0, |p| p.len())
-            + self.built.v6.patch.as_ref().map_or(0, |p| p.len())
-            + self.built.names.patch.as_ref().map_or(0, |p| p.len());
-        patched > PATCHES_KEPT
+        let Indexes { v4, v6, names, values } = &self.indexes;
+        let patched = v4.patch.as_ref().map_or(0, |p| p.len())
+            + v6.patch.as_ref().map_or(0, |p| p.len())
+            + names.patch.as_ref().map_or(0, |p| p.len());
+        let answers = self.entries.values.len() - values.first_added().value as usize;
+        patched > PATCHES_KEPT || answers > PATCHES_KEPT
     }
 
-    /// Builds the indexes anew; the zone answers the same, and can be written as a snapshot.
+    /// Builds the indexes anew and forgets what no entry needs; the zone answers the same, and can be
+    /// written as a snapshot.
     pub fn compact(&mut self) -> &Arc<Zone> {
-        self.built = Built::of(&self.v4, &self.v6, &self.names, &mut self.values);
+        self.indexes = self.entries.index();
         self.publish();
         &self.zone
     }
 
-    fn serial(&self) -> u32 {
-        self.spec.soa.as_ref().map_or(self.spec.serial, |soa| soa.serial)
-    }
-
-    fn set_serial(&mut self, serial: u32) {
-        self.spec.serial = serial;
-        if let Some(soa) = &mut self.spec.soa {
-            soa.serial = serial;
+    /// Lays over the indexes what holds now in what was touched.
+    fn lay(&mut self, touched: &Touched) {
+        let Indexes { v4, v6, names, .. } = &mut self.indexes;
+        let ranges = self.entries.resolve_v4(touched);
+        if !ranges.is_empty() {
+            let old = v4.patch.take().unwrap_or_default();
+            v4.patch = Some(Arc::new(old.over(&ranges)));
         }
-    }
-
-    /// Takes a change into the entries, and notes what it touches.
-    fn enter(&mut self, change: &Change, touched: &mut Touched) {
-        let value = match &change.state {
-            State::Absent => None,
-            State::Excluded => Some(ValueId::NOTHING),
-            State::Listed(answers) => {
-                let values = &mut self.values;
-                Some(answers.iter().fold(ValueId::NOTHING, |all, (code, text)| {
-                    let one = values.single(code.0.octets(), text);
-                    values.union(all, one)
-                }))
-            }
-        };
-        match &change.key {
-            Key::Network(Network::V4(network)) => {
-                let key = (network.first(), network.prefix_len());
-                put(&mut self.v4, key, value);
-                touched.v4.push((network.first(), network.last(), network.prefix_len()));
-            }
-            Key::Network(Network::V6(network)) => {
-                let key = (network.first(), network.prefix_len());
-                put(&mut self.v6, key, value);
-                touched.v6.push((network.first(), network.last(), network.prefix_len()));
-            }
-            Key::Name(name, extent) => self.enter_name(name.relative(), *extent, value, touched),
+        let ranges = self.entries.resolve_v6(touched);
+        if !ranges.is_empty() {
+            let old = v6.patch.take().unwrap_or_default();
+            v6.patch = Some(Arc::new(old.over(&ranges)));
         }
-    }
-
-    fn enter_name(
-        &mut self,
-        name: &[u8],
-        extent: Extent,
-        value: Option<ValueId>,
-        touched: &mut Touched,
-    ) {
-        let say = match value {
-            None => Say::Nothing,
-            Some(ValueId::NOTHING) => Say::Excluded,
-            Some(value) => Say::Listed(value.0),
-        };
-        let state = self.names.entry(Box::from(name)).or_default();
-        let listed_before = state.exact.lists() || state.below.lists();
-        if extent != Extent::Below {
-            state.exact = say;
+        let mut records = self.entries.records(touched).peekable();
+        if records.peek().is_some() {
+            *names = names.with(records);
         }
-        if extent != Extent::Exact {
-            state.below = say;
-        }
-        let listed_now = state.exact.lists() || state.below.lists();
-        touched.names.push(Box::from(name));
-        if listed_before == listed_now {
-            return;
-        }
-        let mut above = name;
-        while let Some(&len) = above.first() {
-            above = &above[1 + usize::from(len)..];
-            let state = self.names.entry(Box::from(above)).or_default();
-            state.listed_below = if listed_now {
-                state.listed_below + 1
-            } else {
-                state.listed_below.saturating_sub(1)
-            };
-            touched.names.push(Box::from(above));
-        }
-    }
-
-    /// Resolves the touched networks again and lays the result over the indexes.
-    fn patch_addresses(&mut self, v4: Vec<(u32, u32, u8)>, v6: Vec<(u128, u128, u8)>) {
-        let values = &mut self.values;
-        let mut union = |a, b| values.union(ValueId(a), ValueId(b)).0;
-        let host4 = |len: u8| u32::MAX.checked_shr(u32::from(len)).unwrap_or(0);
-        let host6 = |len: u8| u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
-        if let Some(ranges) = resolve_again(&self.v4, v4, host4, &mut union) {
-            let old = self.built.v4.patch.take().unwrap_or_default();
-            self.built.v4.patch = Some(Arc::new(old.over(&ranges)));
-        }
-        if let Some(ranges) = resolve_again(&self.v6, v6, host6, &mut union) {
-            let old = self.built.v6.patch.take().unwrap_or_default();
-            self.built.v6.patch = Some(Arc::new(old.over(&ranges)));
-        }
-    }
-
-    /// Lays the records of the touched names over the index.
-    fn patch_names(&mut self, touched: &[Box<[u8]>]) {
-        if touched.is_empty() {
-            return;
-        }
-        let mut patch: NamesPatch =
-            self.built.names.patch.take().map_or_else(HashMap::new, |old| (*old).clone());
-        for name in touched {
-            let state = self.names.get(name).copied().unwrap_or_default();
-            patch.insert(name.clone(), state.record());
-        }
-        self.built.names.patch = Some(Arc::new(patch));
     }
 
     /// Makes the zone of what is there.
     fn publish(&mut self) {
-        let first = self.built.address_values.first_added();
-        if self.values.len() > first.value as usize {
-            let added = self.values.finish_from(first);
-            self.built.address_values.added = Some(Arc::new(added));
+        let Indexes { v4, v6, names, values } = &mut self.indexes;
+        if self.entries.values.len() > values.len() {
+            let first = values.first_added();
+            values.added = Some(Arc::new(self.entries.values.finish_from(first)));
         }
-        let header = Header { ttl: self.ttl, modified: self.serial(), ..Header::default() };
+        let header = Header { ttl: self.ttl, modified: self.serial, ..Header::default() };
         let mut datasets = Vec::new();
-        if !self.v4.is_empty() || !self.v6.is_empty() {
-            let content = Content::Addresses(Box::new(Addresses {
-                v4: Some(self.built.v4.clone()),
-                v6: Some(self.built.v6.clone()),
-                values: self.built.address_values.clone(),
-            }));
-            let entries = (self.v4.len() + self.v6.len()) as u64;
-            let (kind, header) = (DatasetKind::Addresses, header.clone());
+        if self.entries.networks() > 0 {
+            let (v4, v6, values) = (Some(v4.clone()), Some(v6.clone()), values.clone());
+            let content = Content::Addresses(Box::new(Addresses { v4, v6, values }));
+            let (kind, entries) = (DatasetKind::Addresses, self.entries.networks());
+            let header = header.clone();
             datasets.push(Arc::new(Dataset { kind, header, content, entries }));
         }
-        if !self.names.is_empty() {
-            let (index, values) = (self.built.names.clone(), self.built.address_values.clone());
+        if self.entries.names() > 0 {
+            let (index, values) = (names.clone(), values.clone());
             let content = Content::Names(Box::new(Names { index, values }));
-            let entries = self.names.len() as u64;
-            datasets.push(Arc::new(Dataset { kind: DatasetKind::Names, header, content, entries }));
+            let (kind, entries) = (DatasetKind::Names, self.entries.names());
+            datasets.push(Arc::new(Dataset { kind, header, content, entries }));
         }
-        self.zone = Arc::new(Zone::new(ZoneSpec { datasets, ..self.spec.clone() }));
-    }
-}
-
-impl NameState {
-    fn record(self) -> NameRecord {
-        let parent = self.listed_below > 0 || self.below.lists();
-        NameRecord { exact: self.exact, below: self.below, parent }
-    }
-}
-
-impl Built {
-    fn of(
-        v4: &BTreeMap<(u32, u8), ValueId>,
-        v6: &BTreeMap<(u128, u8), ValueId>,
-        names: &HashMap<Box<[u8]>, NameState>,
-        values: &mut ValueBuilder,
-    ) -> Built {
-        let mut networks4 = Ipv4Entries::default();
-        for (&(first, len), &value) in v4 {
-            networks4.push(first, len, value);
+        let mut spec = ZoneSpec { datasets, serial: self.serial, ..self.spec.clone() };
+        if let Some(soa) = &mut spec.soa {
+            soa.serial = self.serial;
         }
-        let mut networks6 = Ipv6Entries::default();
-        for (&(first, len), &value) in v6 {
-            networks6.push(first, len, value);
-        }
-        let mut entries = NamesEntries::default();
-        for (name, state) in names {
-            for (say, extent) in [(state.exact, Extent::Exact), (state.below, Extent::Below)] {
-                match say {
-                    Say::Nothing => {}
-                    Say::Excluded => entries.push(name, extent, ValueId::NOTHING),
-                    Say::Listed(value) => entries.push(name, extent, ValueId(value)),
-                }
-            }
-        }
-        let (v4, _) = networks4.index(Overlap::AllOfLongest, values);
-        let (v6, _) = networks6.index(Overlap::AllOfLongest, values);
-        let names = entries.index(Repeats::Together, values);
-        Built { v4, v6, names, address_values: values.finish() }
+        self.zone = Arc::new(Zone::new(spec));
     }
-}
-
-/// What a record touches.
-#[derive(Default)]
-struct Touched {
-    /// First address, last address, prefix length.
-    v4: Vec<(u32, u32, u8)>,
-    v6: Vec<(u128, u128, u8)>,
-    names: Vec<Box<[u8]>>,
-}
-
-fn put<K: Ord>(map: &mut BTreeMap<K, ValueId>, key: K, value: Option<ValueId>) {
-    match value {
-        Some(value) => map.insert(key, value),
-        None => map.remove(&key),
-    };
-}
-
-/// Resolves networks from the entries: sorted, disjoint ranges that cover exactly them.
-fn resolve_again<K>(
-    entries: &BTreeMap<(K, u8), ValueId>,
-    mut touched: Vec<(K, K, u8)>,
-    host_mask: impl Fn(u8) -> K,
-    union: &mut impl FnMut(u32, u32) -> u32,
-) -> Option<Vec<Range<K>>>
-where
-    K: Copy
-        + Ord
-        + Debug
-        + From<u8>
-        + Add<Output = K>
-        + Sub<Output = K>
-        + std::ops::BitOr<Output = K>,
-    K: std::ops::BitAnd<Output = K> + std::ops::Not<Output = K>,
-{
-    if touched.is_empty() {
-        return None;
-    }
-    // Wider ones first, so that those inside are passed over.
-    touched.sort_unstable_by_key(|&(first, _, len)| (first, len));
-    let mut ranges = Vec::new();
-    let mut end = None;
-    for (first, last, len) in touched {
-        if end.is_some_and(|end| last <= end) {
-            continue;
-        }
-        end = Some(last);
-        let around = (0..len).rev().find_map(|len| {
-            let outer = first & !host_mask(len);
-            entries.get(&(outer, len)).map(|value| Cover { value: value.0, len: Some(len) })
-        });
-        let inside = entries
-            .range((first, len)..=(last, u8::MAX))
-            .map(|(&(first, len), value)| (first, first | host_mask(len), len, value.0))
-            .map(|(first, last, len, value)| Entry { first, last, len, value });
-        let cover = around.unwrap_or_default();
-        sweep((first, last), cover, inside, Overlap::AllOfLongest, union, |first, last, value| {
-            crate::patch::push(&mut ranges, Range { first, last, value });
-        });
-    }
-    Some(ranges)
 }
 
 /// A record that does not continue the zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the record begins at serial {found}, the zone is at {expected}; fetch the records between"
-)]
-pub struct WrongSerial {
-    /// The zone's.
-    pub expected: u32,
-    /// The record's.
-    pub found: u32,
+pub enum WrongSerial {
+    /// It begins elsewhere.
+    #[error(
+        "the record begins at serial {found}, the zone is at {expected}; fetch the records between"
+    )]
+    From {
+        /// The zone's.
+        expected: u32,
+        /// The record's.
+        found: u32,
+    },
+    /// It does not lead to a later serial.
+    #[error("the record leads from serial {from} to {to}, which is not later (RFC 1982)")]
+    To {
+        /// Where it begins.
+        from: u32,
+        /// Where it leads.
+        to: u32,
+    },
 }
 
-/// From this many patched ranges and names on, building anew is worth it.
+/// From this many patched ranges and names, or added answers, on, building anew is worth it.
 const PATCHES_KEPT: usize = 8192;
+
+#[cfg(test)]
+mod tests {
+    use repute_dnsxl::Polarity;
+
+    use super::*;
+    use crate::zone::{Dialect, Quick};
+    use crate::{Hashes, Probe, Relative, Subject};
+
+    fn editor(changes: &[(&str, Extent, Option<&str>)]) -> Editor {
+        let spec = ZoneSpec {
+            apex: "bl.example".parse().expect("a name"),
+            dialect: Dialect::Native,
+            polarity: Polarity::Block,
+            soa: None,
+            name_servers: None,
+            datasets: Vec::new(),
+            test_entries: false,
+            codes: Vec::new(),
+            serial: 1,
+        };
+        Editor::new(spec, 300, changes.iter().map(change))
+    }
+
+    fn change(&(key, extent, text): &(&str, Extent, Option<&str>)) -> Change {
+        let network = key.parse().map(Key::Network);
+        let key = network.unwrap_or_else(|_| Key::Name(key.parse().expect("a name"), extent));
+        let listed = |text| State::Listed(vec![(ReturnCode::LISTED, Text::template(text))]);
+        Change { key, state: text.map_or(State::Absent, listed) }
+    }
+
+    fn apply(editor: &mut Editor, changes: &[(&str, Extent, Option<&str>)]) {
+        let changes = changes.iter().map(change).collect();
+        let record = Record { from: editor.serial, to: editor.serial + 1, changes };
+        editor.apply(&record).expect("the record follows");
+    }
+
+    #[test]
+    fn entries_are_what_was_entered_and_no_names_above() {
+        use Extent::{Below, Both, Exact};
+        let text = Some("listed");
+        let mut editor = editor(&[("a.b.c.example", Exact, text), ("192.0.2.0/24", Exact, text)]);
+        assert_eq!(editor.zone().entries(), 2);
+        apply(&mut editor, &[("d.example", Both, text), ("192.0.2.0/24", Exact, Some("other"))]);
+        assert_eq!(editor.zone().entries(), 3);
+        apply(&mut editor, &[("d.example", Below, Some("other")), ("x.example", Exact, None)]);
+        assert_eq!(editor.zone().entries(), 4);
+        apply(&mut editor, &[("d.example", Both, None), ("a.b.c.example", Exact, None)]);
+        assert_eq!(editor.zone().entries(), 1);
+    }
+
+    #[test]
+    fn what_was_never_there_leaves_nothing_behind() {
+        let mut editor = editor(&[("192.0.2.1", Extent::Exact, Some("listed"))]);
+        apply(&mut editor, &[("x.example", Extent::Both, None)]);
+        assert_eq!(editor.zone().datasets().len(), 1);
+        let names = [("x.example", Extent::Both, Some("listed"))];
+        apply(&mut editor, &names);
+        assert_eq!(editor.zone().datasets().len(), 2);
+        apply(&mut editor, &names.map(|(name, extent, _)| (name, extent, None)));
+        assert_eq!(editor.zone().datasets().len(), 1);
+    }
+
+    #[test]
+    fn answers_that_no_entry_gives_are_forgotten() {
+        let texts: Vec<_> = (0..=PATCHES_KEPT).map(|n| format!("reason {n}")).collect();
+        let mut editor = editor(&[("192.0.2.1", Extent::Exact, Some("first"))]);
+        let bytes = editor.zone().image_bytes();
+        for texts in texts.chunks(1000) {
+            assert!(!editor.wants_compaction());
+            let changes = texts.iter().map(|text| ("192.0.2.1", Extent::Exact, Some(&**text)));
+            apply(&mut editor, &changes.collect::<Vec<_>>());
+        }
+        assert!(editor.wants_compaction());
+        editor.compact();
+        assert!(!editor.wants_compaction());
+        // "reason 8192" has six bytes more than "first".
+        assert_eq!(editor.zone().image_bytes(), bytes + 6);
+        assert_eq!(editor.entries.values.len(), 2);
+    }
+
+    #[test]
+    fn a_record_must_lead_to_a_later_serial() {
+        let mut editor = editor(&[]);
+        let record = |from, to| Record { from, to, changes: Vec::new() };
+        let wrong = |from, to| Err(WrongSerial::To { from, to });
+        assert_eq!(editor.apply(&record(1, 1)).map(|_| ()), wrong(1, 1));
+        assert_eq!(editor.apply(&record(1, 0)).map(|_| ()), wrong(1, 0));
+        assert_eq!(editor.apply(&record(1, 0x8000_0001)).map(|_| ()), wrong(1, 0x8000_0001));
+        let gap = WrongSerial::From { expected: 1, found: 2 };
+        assert_eq!(editor.apply(&record(2, 3)).map(|_| ()), Err(gap));
+        assert!(editor.apply(&record(1, 0x8000_0000)).is_ok());
+        assert!(editor.apply(&record(0x8000_0000, u32::MAX)).is_ok());
+        assert!(editor.apply(&record(u32::MAX, 5)).is_ok());
+    }
+
+    #[test]
+    fn changed_names_are_answered_the_short_way() {
+        let mut editor = editor(&[("x.example", Extent::Both, Some("listed"))]);
+        apply(&mut editor, &[("y.example", Extent::Both, Some("new"))]);
+        let quick = |labels: &[&str]| -> String {
+            let (mut wire, mut places) = (Vec::new(), Vec::new());
+            for label in labels {
+                places.push(wire.len() as u8);
+                wire.push(label.len() as u8);
+                wire.extend_from_slice(label.as_bytes());
+            }
+            let name = Relative::new(&wire, &places);
+            let (mut hashes, mut probe) = (Hashes::default(), None);
+            editor.zone().probe(name, &mut hashes, &mut probe);
+            let mut probe = probe.expect("it is a list of names");
+            (0..Probe::STEPS).for_each(|step| probe.fetch(step));
+            match probe.quick(|| name) {
+                Quick::Listed(listing, pair) => {
+                    let mut text = [0; 255];
+                    let len = listing.write_text(pair, b"", 254, &mut text);
+                    let Subject::Name { start, .. } = listing.subject() else { panic!("a name") };
+                    format!("{} from {start}", String::from_utf8_lossy(&text[..len]))
+                }
+                Quick::Nothing => "nothing".into(),
+                Quick::Unsure => "unsure".into(),
+            }
+        };
+        assert_eq!(quick(&["y", "example"]), "new from 0");
+        assert_eq!(quick(&["a", "b", "c", "d", "e", "f", "g", "h", "y", "example"]), "new from 16");
+        assert_eq!(quick(&["www", "x", "example"]), "listed from 4");
+        assert_eq!(quick(&["z", "example"]), "nothing");
+    }
+}

@@ -127,7 +127,7 @@ pub struct ValueBuilder {
 impl Default for ValueBuilder {
     fn default() -> Self {
         ValueBuilder {
-            sets: HashMap::new(),
+            sets: HashMap::from([(Box::default(), 0)]),
             pairs: vec![Box::default()],
             texts: HashMap::from([(Text::new(), 0)]),
             text_list: vec![Text::new()],
@@ -144,6 +144,42 @@ impl ValueBuilder {
 
     /// As [`Self::single`], for an entry that applies under a condition.
     pub fn conditional(&mut self, code: [u8; 4], text: &Text, condition: Condition) -> ValueId {
+        let pair = self.pair(code, text, condition);
+        self.set(Box::from([pair]))
+    }
+
+    /// The value of several return codes with their texts, in this order; of equal ones the first.
+    pub(crate) fn several<'t>(
+        &mut self,
+        answers: impl IntoIterator<Item = ([u8; 4], &'t Text)>,
+    ) -> ValueId {
+        let mut pairs = Vec::new();
+        for (code, text) in answers {
+            let pair = self.pair(code, text, Condition::default());
+            if !pairs.contains(&pair) {
+                pairs.push(pair);
+            }
+        }
+        self.set(pairs.into_boxed_slice())
+    }
+
+    /// A builder of the values in use, and the new id of each by its old one.
+    pub(crate) fn only(&self, is_used: &[bool]) -> (ValueBuilder, Vec<ValueId>) {
+        let mut kept = ValueBuilder::default();
+        let ids = self.pairs.iter().zip(is_used).map(|(pairs, used)| {
+            let pairs = pairs.iter().filter(|_| *used).map(|pair| {
+                let text = &self.text_list[pair.text as usize];
+                kept.pair(pair.code, text, self.conditions[pair.condition as usize])
+            });
+            let pairs = pairs.collect();
+            kept.set(pairs)
+        });
+        let ids = ids.collect();
+        (kept, ids)
+    }
+
+    /// A pair, whose text and condition are stored once.
+    fn pair(&mut self, code: [u8; 4], text: &Text, condition: Condition) -> Pair {
         let text = match self.texts.get(text) {
             Some(&id) => id,
             None => {
@@ -160,7 +196,7 @@ impl ValueBuilder {
                 self.conditions.len() as u32 - 1
             }
         };
-        self.set(Box::from([Pair { code, text, condition }]))
+        Pair { code, text, condition }
     }
 
     /// The value that answers with all pairs of both.

@@ -1,26 +1,54 @@
 //! A journal applied gives the same zone as one built from what it leads to.
 
 use std::collections::HashMap;
+use std::io::Cursor;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use repute_dnsxl::{Ipv4Network, Ipv6Network, Name, Network, Polarity, ReturnCode};
 use repute_dnsxl::{relative_ipv4, relative_ipv6};
+use repute_zone::format::{Input, ReadOptions, rbldnsd};
+use repute_zone::guard::{self, Guards};
 use repute_zone::journal::{Change, Editor, Key, Record, State};
-use repute_zone::{Dialect, Existence, Extent, Hit, Relative, Text, Zone, ZoneSpec, snapshot};
+use repute_zone::{
+    DatasetKind, Dialect, Existence, Extent, Hit, Relative, Soa, Text, Zone, ZoneSpec, export,
+    snapshot,
+};
 
 fn spec(serial: u32) -> ZoneSpec {
     ZoneSpec {
         apex: "bl.example".parse().expect("a name"),
         dialect: Dialect::Native,
         polarity: Polarity::Block,
-        soa: None,
+        soa: Some(Soa {
+            ttl: 300,
+            origin: "ns.example".parse().expect("a name"),
+            person: "hm.example".parse().expect("a name"),
+            serial: 0,
+            refresh: 300,
+            retry: 300,
+            expire: 300,
+            minimum: 300,
+        }),
         name_servers: None,
         datasets: Vec::new(),
         test_entries: false,
         codes: Vec::new(),
         serial,
     }
+}
+
+/// The zone that rbldnsd would serve of an export.
+fn exported(zone: &Zone) -> Zone {
+    let mut text = Vec::new();
+    export::rbldnsd(zone, export::View::At(0), &mut text).expect("memory takes it");
+    let (name, reader) = (Arc::from("export"), Box::new(Cursor::new(text)));
+    let inputs = vec![Input { name, reader, modified: 1 }];
+    let loaded = rbldnsd::read(DatasetKind::Combined, inputs, &ReadOptions::default());
+    let loaded = loaded.expect("the export is readable");
+    assert_eq!(loaded.faults.errors(), 0);
+    Zone::new(ZoneSpec { datasets: vec![Arc::new(loaded.dataset)], ..spec(1) })
 }
 
 /// Codes with texts that answer a relative name, sorted, and whether it exists.
@@ -94,6 +122,27 @@ fn final_state(changes: &[Change]) -> Vec<Change> {
     order.into_iter().map(|key| Change { state: states[&key].clone(), key }).collect()
 }
 
+/// What strict guards say, sorted.
+fn refusals(zone: &Zone, old: Option<&Zone>) -> Vec<String> {
+    let addresses = Guards {
+        ipv4_prefix: Some(22),
+        ipv6_prefix: Some(64),
+        allowed_suffixes: vec!["a".parse().expect("a name"), "b".parse().expect("a name")],
+        ..Guards::default()
+    };
+    let names = Guards {
+        ipv4_prefix: None,
+        ipv6_prefix: None,
+        ipv4_growth: None,
+        ipv6_growth: None,
+        ..Guards::default()
+    };
+    let said = [addresses, names].map(|guards| guard::check(zone, old, &guards));
+    let mut said: Vec<_> = said.iter().flatten().map(ToString::to_string).collect();
+    said.sort();
+    said
+}
+
 /// Every question at which something may differ.
 fn questions(changes: &[Change]) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
@@ -153,18 +202,32 @@ proptest! {
             let record = Record { from: serial, to: serial + 1, changes };
             let zone = editor.apply(&record).expect("serials follow").clone();
             let rebuilt = Editor::new(spec(serial + 1), 300, final_state(&all));
+            prop_assert_eq!(zone.serial(), serial + 1);
+            prop_assert_eq!(rebuilt.zone().serial(), serial + 1);
+            prop_assert_eq!(zone.entries(), rebuilt.zone().entries());
+            prop_assert_eq!(zone.datasets().len(), rebuilt.zone().datasets().len());
             for question in questions(&all) {
                 let expect = ask(rebuilt.zone(), &question);
                 prop_assert_eq!(ask(&zone, &question), expect, "{:?}", question);
             }
         }
+        let changed = editor.zone().clone();
         let compact = editor.compact().clone();
         let rebuilt = Editor::new(spec(9), 300, final_state(&all));
+        // All of a changed list can be gone through, too.
+        prop_assert_eq!(refusals(&changed, None), refusals(rebuilt.zone(), None));
+        let against_itself = refusals(&changed, Some(rebuilt.zone()));
+        prop_assert!(against_itself.iter().all(|why| !why.starts_with("all of")));
+        let exported = exported(&changed);
         let mut image = Vec::new();
         snapshot::encode(&compact, &mut image).expect("memory takes it");
         let reopened = snapshot::open(image.into()).expect("the snapshot is good");
         for question in questions(&all) {
             let expect = ask(rebuilt.zone(), &question);
+            let found = ask(&exported, &question);
+            // An export holds one answer of each IPv6 network.
+            prop_assert_eq!(found.1, expect.1, "{:?} exported", question);
+            prop_assert!(question.len() >= 64 || found == expect, "{:?} exported", question);
             prop_assert_eq!(&ask(&compact, &question), &expect, "{:?}", question);
             prop_assert_eq!(&ask(&reopened, &question), &expect, "{:?}", question);
         }

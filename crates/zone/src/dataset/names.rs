@@ -1,19 +1,21 @@
 //! The index of domain names: exact names, and everything below a name.
 //!
-//! One open-addressed table holds every listed name, and also every name on the way to one, since
-//! those exist too (RFC 8020: no NXDOMAIN for them). A query is hashed once from the right over its
-//! labels, which gives the hash of each of its suffixes; a mask of the label counts in use spares the
-//! probes that cannot succeed. A slot is a 32-bit tag and the place of the record, so a miss costs
-//! one cache line.
+//! One table holds every listed name, and also every name on the way to one, since those exist too
+//! (RFC 8020: no NXDOMAIN for them). A query is hashed once from the right over its labels, which gives
+//! the hash of each of its suffixes; a mask of the label counts in use spares the probes that cannot
+//! succeed. A slot is a tag (the upper half of the hash) and the place of the record. Slots stand in the
+//! order of their tags, each as near as can be to the place that its tag asks for: so the table may be
+//! crowded, and a miss still ends at the first greater tag, nearly always in one cache line.
 //!
-//! Adversaries choose names. Probes are bounded when the table is built (a crowded table is built
-//! again with another seed), so no choice of names makes a look-up slow.
+//! Adversaries choose names. Distances are bounded when the table is built (a crowded one is built again
+//! with another seed), so no choice of names makes a look-up slow.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::dataset::names_patch::NamesPatch;
 use crate::dataset::names_search::Hashes;
 use crate::relative::Relative;
 use crate::section::{U32s, U64s, read_u16, read_u32, read_u64};
@@ -22,7 +24,8 @@ use crate::value::{ValueBuilder, ValueId};
 /// The index.
 #[derive(Clone, Debug)]
 pub(crate) struct NamesIndex {
-    /// `place + 1:32 | tag:32`; 0 is free.
+    /// `place + 1:32 | tag:32`, by ascending tag; 0 is free. The last ones ([`FARTHEST`]) are only there for
+    /// those that lie behind the place that their tag asks for.
     pub(crate) slots: U64s,
     /// Three numbers each: what the name itself has, what is below it, whether listed names are.
     pub(crate) book: U32s,
@@ -32,16 +35,13 @@ pub(crate) struct NamesIndex {
     pub(crate) arena: Bytes,
     /// Seed of the hash.
     pub(crate) seed: u64,
-    /// Bit `n`: there are records of `n` labels.
+    /// Bit `n`: there are records of `n` labels, here or in the patch.
     pub(crate) depths: u128,
     /// Bit `n`: there are records of `n` labels that list what is below them.
     pub(crate) below_depths: u128,
     /// Changes since it was built.
     pub(crate) patch: Option<Arc<NamesPatch>>,
 }
-
-/// Names whose records were replaced, each with its new record; one without anything was removed.
-pub(crate) type NamesPatch = HashMap<Box<[u8]>, Record>;
 
 /// What a list says of a name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -94,10 +94,9 @@ impl NamesIndex {
         let count = name.label_count();
         let mut hashes = [0_u64; DEEP];
         let depth = self.hash_suffixes(name, &mut hashes);
-        let patched = self.patch.is_some();
         let mut found = NameFound::default();
         let mut excluded = false;
-        if count <= depth && (patched || self.depths >> count & 1 != 0) {
+        if count <= depth && self.depths >> count & 1 != 0 {
             let record = self.record(name.suffix(count), hashes[count]);
             found.parent = record.parent;
             found.labels = count as u8;
@@ -108,9 +107,8 @@ impl NamesIndex {
                 Say::Nothing => {}
             }
         }
-        let below = if patched { u128::MAX } else { self.below_depths };
         for labels in (1..=depth.min(count.saturating_sub(1))).rev() {
-            if below >> labels & 1 == 0 {
+            if self.below_depths >> labels & 1 == 0 {
                 continue;
             }
             match self.record(name.suffix(labels), hashes[labels]).below {
@@ -124,12 +122,42 @@ impl NamesIndex {
         found
     }
 
-    /// Walks all records in no order: name in wire form, record. Patches are not in it.
+    /// Walks all records in no order, as they are with the patch: name in wire form, record.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(&[u8], Record)) {
         for slot in self.slots.iter().filter(|s| *s != 0) {
             let (name, record) = self.read((slot >> 32) as usize - 1);
-            visit(name, record);
+            let newer = self.patch.as_ref().and_then(|p| p.get(name, hash_name(self.seed, name)));
+            match newer {
+                None => visit(name, record),
+                Some(record) if record != Record::default() => visit(name, record),
+                Some(_) => {}
+            }
         }
+        let Some(patch) = &self.patch else { return };
+        for (name, record) in patch.iter().filter(|(_, record)| *record != Record::default()) {
+            if self.base_record(name, hash_name(self.seed, name)).is_none() {
+                visit(name, record);
+            }
+        }
+    }
+
+    /// The same index with other records of some names; one without anything removes the name.
+    pub(crate) fn with<'n>(
+        &self,
+        records: impl IntoIterator<Item = (&'n [u8], Record)>,
+    ) -> NamesIndex {
+        let mut index = self.clone();
+        let mut patch = self.patch.as_deref().cloned().unwrap_or_default();
+        for (name, record) in records {
+            let labels = label_count(name);
+            index.depths |= 1 << labels;
+            if record.below != Say::Nothing {
+                index.below_depths |= 1 << labels;
+            }
+            patch.insert(name, hash_name(self.seed, name), record);
+        }
+        index.patch = Some(Arc::new(patch));
+        index
     }
 
     /// What the list says of exactly this name.
@@ -160,8 +188,7 @@ impl NamesIndex {
         let head = usize::from(self.width) + 1;
         let side = |say: u32| say < 2 || values(say - 1);
         matches!(self.width, 1 | 2 | 4)
-            && self.slots.len() > 0
-            && self.slots.iter().any(|s| s == 0)
+            && self.slots.len() > FARTHEST
             && self.book.len().is_multiple_of(3)
             && (0..self.book.len() / 3)
                 .all(|i| side(self.book.get(i * 3)) && side(self.book.get(i * 3 + 1)))
@@ -196,10 +223,7 @@ impl NamesIndex {
     /// Most labels of a record.
     #[inline(always)]
     fn deepest(&self) -> usize {
-        match &self.patch {
-            Some(_) => MAX_LABELS,
-            None => 127_usize.saturating_sub(self.depths.leading_zeros() as usize),
-        }
+        127_usize.saturating_sub(self.depths.leading_zeros() as usize)
     }
 
     /// Whether few labels are in use, as in every real list: then few hashes are kept.
@@ -212,32 +236,46 @@ impl NamesIndex {
     #[inline(always)]
     pub(crate) fn record(&self, name: &[u8], hash: u64) -> Record {
         if let Some(patch) = &self.patch
-            && let Some(record) = patch.get(name)
+            && let Some(record) = patch.get(name, hash)
         {
-            return *record;
+            return record;
         }
-        let mut place = self.place(hash);
-        let slots = self.slots.len();
-        // No record lies farther, and an image that claims so must not make each query scan it.
-        for _ in 0..=LONGEST_PROBE {
-            let slot = self.slots.get(place);
-            if slot == 0 {
-                break;
-            }
-            if slot as u32 == hash as u32 {
-                let (own, record) = self.read((slot >> 32) as usize - 1);
-                if own == name {
-                    return record;
-                }
-            }
-            place = if place + 1 == slots { 0 } else { place + 1 };
-        }
-        Record::default()
+        self.base_record(name, hash).unwrap_or_default()
     }
 
+    /// The record of a name with its hash, as it was built.
     #[inline(always)]
-    pub(crate) fn place(&self, hash: u64) -> usize {
-        place(hash, self.slots.len())
+    fn base_record(&self, name: &[u8], hash: u64) -> Option<Record> {
+        let mut slot = self.seek(self.home(hash), hash)?;
+        loop {
+            let (own, record) = self.read((self.slots.get(slot) >> 32) as usize - 1);
+            if own == name {
+                return Some(record);
+            }
+            // Another name of the same tag may follow.
+            slot = self.seek(slot + 1, hash)?;
+        }
+    }
+
+    /// The first slot with the tag of a hash, from a place on.
+    #[inline(always)]
+    pub(crate) fn seek(&self, from: usize, hash: u64) -> Option<usize> {
+        let (tag, end) = (tag(hash), self.home(hash) + FARTHEST);
+        let mut place = from;
+        while place < end {
+            let slot = self.slots.get(place);
+            if slot as u32 >= tag || slot == 0 {
+                return (slot as u32 == tag && slot != 0).then_some(place);
+            }
+            place += 1;
+        }
+        None
+    }
+
+    /// Where the search for a hash begins.
+    #[inline(always)]
+    pub(crate) fn home(&self, hash: u64) -> usize {
+        home(hash, self.slots.len() - FARTHEST)
     }
 
     #[inline(always)]
@@ -378,7 +416,7 @@ impl Table {
             self.grow();
         }
         let hash = hash_name(self.seed, name);
-        let mut place = place(hash, self.slots.len());
+        let mut place = home(hash, self.slots.len());
         let index = loop {
             match self.slots[place] {
                 0 => {
@@ -404,7 +442,7 @@ impl Table {
     fn grow(&mut self) {
         self.slots = vec![0; self.slots.len() * 2];
         for (i, (_, _, hash, _)) in self.records.iter().enumerate() {
-            let mut at = place(*hash, self.slots.len());
+            let mut at = home(*hash, self.slots.len());
             while self.slots[at] != 0 {
                 at = (at + 1) % self.slots.len();
             }
@@ -467,15 +505,23 @@ impl Table {
             }
         }
         drop(self.slots);
-        let size = (self.records.len() * 5 / 4 + 2).max(4);
+        let homes = (self.records.len() * 5 / 4).max(1);
         let mut seed = self.seed;
+        let mut slots = self.records.iter().zip(&places).map(|(r, at)| slot(r.2, *at)).collect();
         let slots = loop {
-            if let Some(slots) =
-                place_all(size, seed, &self.records, &self.names, &places, self.seed)
-            {
+            if let Some(slots) = place_all(slots, homes) {
                 break slots;
             }
             seed = fold(seed, LABEL_KEY);
+            slots = self
+                .records
+                .iter()
+                .zip(&places)
+                .map(|(&(at, len, ..), record)| {
+                    let name = &self.names[at as usize..at as usize + usize::from(len)];
+                    slot(hash_name(seed, name), *record)
+                })
+                .collect();
         };
         NamesIndex {
             slots: slots.into_iter().collect(),
@@ -490,34 +536,33 @@ impl Table {
     }
 }
 
-/// Places all records, or nothing if one of them is too far from where its search begins.
-fn place_all(
-    size: usize,
-    seed: u64,
-    records: &[(u32, u8, u64, Record)],
-    names: &[u8],
-    places: &[u32],
-    hashed_with: u64,
-) -> Option<Vec<u64>> {
-    let mut slots = vec![0_u64; size];
-    for (&(at, len, hash, _), &record) in records.iter().zip(places) {
-        let hash = if seed == hashed_with {
-            hash
-        } else {
-            hash_name(seed, &names[at as usize..at as usize + usize::from(len)])
-        };
-        let mut slot = place(hash, size);
-        let mut steps = 0;
-        while slots[slot] != 0 {
-            slot = if slot + 1 == size { 0 } else { slot + 1 };
-            steps += 1;
-            if steps > LONGEST_PROBE {
-                return None;
-            }
+/// Puts slots in the order of their tags where those ask for, or behind. Nothing if one would lie too far
+/// behind.
+fn place_all(mut slots: Vec<u64>, homes: usize) -> Option<Vec<u64>> {
+    slots.sort_unstable_by_key(|slot| *slot as u32);
+    let mut placed = vec![0_u64; homes + FARTHEST];
+    let mut next = 0;
+    for slot in slots {
+        let home = home(slot << 32, homes);
+        let place = home.max(next);
+        if place >= home + FARTHEST {
+            return None;
         }
-        slots[slot] = (u64::from(record) + 1) << 32 | u64::from(hash as u32);
+        placed[place] = slot;
+        next = place + 1;
     }
-    Some(slots)
+    Some(placed)
+}
+
+/// A slot: the tag of a hash, and where the record is.
+fn slot(hash: u64, record: u32) -> u64 {
+    (u64::from(record) + 1) << 32 | u64::from(tag(hash))
+}
+
+/// What a slot keeps of a hash.
+#[inline(always)]
+fn tag(hash: u64) -> u32 {
+    (hash >> 32) as u32
 }
 
 /// Hashes a name from its last label to its first.
@@ -558,11 +603,10 @@ fn fold(a: u64, b: u64) -> u64 {
     (product >> 64) as u64 ^ product as u64
 }
 
-/// Where the search for a hash begins in a table of any size.
+/// Where the search for a hash begins, of so many places. Greater tags never have a lesser one.
 #[inline(always)]
-fn place(hash: u64, slots: usize) -> usize {
-    // The tag is the lower half, so the place comes from the upper.
-    (((hash >> 32) * slots as u64) >> 32) as usize
+fn home(hash: u64, homes: usize) -> usize {
+    ((u64::from(tag(hash)) * homes as u64) >> 32) as usize
 }
 
 /// How many labels a name in wire form has.
@@ -581,8 +625,8 @@ const MAX_LABELS: usize = 127;
 pub(crate) const SHALLOW: usize = 8;
 /// Hashes kept otherwise.
 const DEEP: usize = MAX_LABELS + 1;
-/// Farthest a record may lie from where its search begins: at a load of 0.8 seven sigma.
-const LONGEST_PROBE: usize = 256;
+/// No slot lies so far behind the place that its tag asks for.
+const FARTHEST: usize = 256;
 /// Seed of the first attempt.
 const FIRST_SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Multiplier of whole words of a label.

@@ -25,7 +25,7 @@ pub struct Hashes([u64; SHALLOW]);
 
 impl NamesIndex {
     /// Begins a look-up: hashes the suffixes and names their slots. Nothing for lists whose records have
-    /// many labels, or that were changed since they were built: for those there is [`Self::find`].
+    /// many labels: for those there is [`Self::find`].
     #[inline(always)]
     pub(crate) fn search<'z, 'q>(
         &'z self,
@@ -41,7 +41,7 @@ impl NamesIndex {
         let (exact, below) = (self.depths as u32, self.below_depths as u32);
         let wanted = exact & (1 << count) | below & ((1 << count) - 1) & !1;
         for labels in bits(wanted) {
-            prefetch(&self.slots.0, self.place(hashes.0[labels]) * 8);
+            prefetch(&self.slots.0, self.home(hashes.0[labels]) * 8);
         }
         Some(NameSearch { index: self, count: count as u8, wanted, hashes })
     }
@@ -53,11 +53,13 @@ impl NameSearch<'_, '_> {
     pub(crate) fn read_slots(&mut self) {
         for labels in bits(self.wanted) {
             let hash = self.hashes.0[labels];
-            let slot = self.index.slots.get(self.index.place(hash));
-            if slot == 0 {
-                self.wanted &= !(1 << labels);
-            } else if slot as u32 == hash as u32 {
-                prefetch(&self.index.arena, (slot >> 32) as usize - 1);
+            match self.index.seek(self.index.home(hash), hash) {
+                Some(place) => {
+                    let slot = self.index.slots.get(place);
+                    prefetch(&self.index.arena, (slot >> 32) as usize - 1);
+                }
+                None if self.index.patch.is_none() => self.wanted &= !(1 << labels),
+                None => {}
             }
         }
     }
