@@ -35,6 +35,10 @@ pub(crate) struct Rates {
 impl Window {
     /// Takes a sample and lets go of those that are too old.
     pub(crate) fn sample(&mut self, at: Duration, totals: &Totals) {
+        if self.0.is_empty() {
+            // Nothing had come when the server started.
+            self.0.push_back(Sample { at: Duration::ZERO, queries: 0, zones: Vec::new() });
+        }
         self.0.push_back(Sample::of(at, totals));
         // One sample older than the window stays, so that the window is covered.
         while self.0.get(1).is_some_and(|second| at.saturating_sub(second.at) >= WINDOW) {
@@ -98,6 +102,9 @@ mod tests {
         let rates = Window::default().rates(seconds(10), &totals(100));
         assert_eq!(rates, Rates { queries: 10.0, zones: vec![0.0, 10.0] });
         assert_eq!(Window::default().rates(seconds(0), &totals(0)).queries, 0.0);
+        let mut window = Window::default();
+        window.sample(seconds(5), &totals(100));
+        assert_eq!(window.rates(seconds(10), &totals(100)).queries, 10.0, "after a sample too");
     }
 
     #[test]
@@ -112,7 +119,7 @@ mod tests {
             window.sample(seconds(t), &totals(12_000));
         }
         assert_eq!(window.rates(seconds(200), &totals(12_000)).queries, 0.0);
-        assert!(window.0.len() <= 14);
+        assert!(window.0.len() <= 15);
     }
 
     #[test]
