@@ -1,4 +1,5 @@
-//! The list server seen by the software that people run: Unbound, Postfix, SpamAssassin, dig.
+//! The list server seen by the software that people run: Unbound, Postfix, SpamAssassin, dig, a
+//! browser.
 //!
 //! Every test is alone on a private network ([`network`]): real programs on their real ports, with
 //! addresses from the documentation ranges as mail clients. The lists are small text files, since
@@ -16,5 +17,6 @@ mod postfix;
 mod readme;
 mod smtp;
 mod spamassassin;
+mod status_page;
 mod systemd;
 mod unbound;

@@ -165,8 +165,9 @@ const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
 /// Content-Type of short answers.
 const PLAIN: &str = "text/plain; charset=utf-8";
-/// The pages load nothing and run nothing; their style is in them.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+/// The pages load nothing and run nothing; their style and icon are in them.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// Most bytes of a request's head (hyper takes no less than 8 KiB).
 const HEAD_BYTES: usize = 16 * 1024;
 /// Most header lines of a request.
@@ -203,7 +204,7 @@ mod tests {
         let (_, json) = get("/status", "*/*", sent.clone());
         assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), sent);
         let (_, html) = get("/status", "text/html,*/*;q=0.8", sent);
-        assert!(html.starts_with("<!doctype html>") && html.contains("bl.example"));
+        assert!(html.starts_with("<!doctype html>") && html.contains("bl.<wbr>example"));
         assert!(html.contains("&lt;b&gt;bad&lt;/b&gt;") && !html.contains("<b>bad"));
     }
 

@@ -1,12 +1,19 @@
-//! The status page for people: a [`Report`] as one plain HTML page without scripts.
+//! The status page for people: a [`Report`] as one HTML page.
+//!
+//! It loads nothing and runs nothing: its style is in it, and the icon shows in the browser's tab
+//! whether all is well. On a wide screen zones are rows, on a narrow one cards, in the colours the
+//! reader's system prefers. What is said never hangs on a colour alone. Everything that comes from
+//! outside is escaped.
 
 use std::fmt::{self, Display, Formatter, Write};
 
+use crate::query_log::Moment;
 use crate::report::{Report, ZoneReport};
+use crate::status::ZoneHealth;
 
 /// Writes the page.
 pub(super) fn render(report: &Report) -> String {
-    let mut page = String::with_capacity(4096 + 512 * report.zones.len());
+    let mut page = String::with_capacity(STYLE.len() + 4096 + 1024 * report.zones.len());
     // Writing to a string cannot fail.
     let _ = write_page(&mut page, report);
     page
@@ -14,93 +21,233 @@ pub(super) fn render(report: &Report) -> String {
 
 /// The page from top to bottom.
 fn write_page(page: &mut String, report: &Report) -> fmt::Result {
-    let Report { version, queries_per_second, .. } = report;
-    page.push_str(HEAD);
-    let silent = report.silent_zones().count();
-    let headline = match (report.zones.len(), silent) {
-        (0, _) => "No zone is configured".to_owned(),
-        (1, 0) => "The zone answers".to_owned(),
-        (all, 0) => format!("All {all} zones answer"),
-        (all, silent) => format!("{silent} of {all} zones do not answer"),
-    };
-    let class = if silent == 0 { "good" } else { "bad" };
-    writeln!(page, "<h1 class=\"{class}\">{headline}</h1>")?;
+    let (mood, headline) = headline(report);
+    let (class, colour) = (mood.class(), mood.colour());
+    write!(
+        page,
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <title>{headline} - Repute</title>\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <link rel=\"icon\" href=\"data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' \
+         viewBox='0 0 16 16'><circle cx='8' cy='8' r='7' fill='%23{colour}'/></svg>\">\n\
+         <style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n\
+         <p class=\"brand\">Repute <small>{}</small></p>\n<h1 class=\"{class}\">{headline}</h1>\n",
+        Escaped(&report.version)
+    )?;
+    let now = Moment { seconds: report.time.try_into().unwrap_or(u32::MAX), milliseconds: 0 };
+    let iso = now.to_string();
+    let (day, time) = iso.split_once('T').unwrap_or((&iso, ""));
+    let time = time.split('.').next().unwrap_or_default();
     writeln!(
         page,
-        "<p>repute {}, up {}, {} of memory, {queries_per_second:.1} queries a second in the last minute.</p>",
-        Escaped(version),
-        Span(report.time.saturating_sub(report.started_at)),
-        Bytes(report.memory_bytes),
+        "<p><time datetime=\"{iso}\">{day} {time} UTC</time>, up {}</p>\n</header>\n<main>",
+        Span(report.time.saturating_sub(report.started_at))
     )?;
-    page.push_str(
-        "<table><thead><tr><th>Zone<th>State<th>Serial<th>Entries<th>Memory<th>Built\
-         <th>Source changed<th>Faults<th>Queries/s<th>Answers<th>Listed</tr></thead><tbody>\n",
-    );
+    write_figures(page, report)?;
+    write_notes(page, report)?;
+    write_zones(page, report)?;
+    write_traffic(page, report)?;
+    write_footer(page, report)
+}
+
+/// How things stand, in a sentence.
+fn headline(report: &Report) -> (Mood, String) {
+    let silent = report.silent_zones().count();
+    let stale = report.zones.iter().filter(|zone| zone.health == ZoneHealth::Stale).count();
+    match (report.zones.len(), silent, stale) {
+        (0, _, _) => (Mood::Warn, "No zone is configured".to_owned()),
+        (1, 0, 0) => (Mood::Good, "The zone answers".to_owned()),
+        (1, 0, _) => (Mood::Warn, "The zone answers with older data".to_owned()),
+        (1, _, _) => (Mood::Bad, "The zone does not answer".to_owned()),
+        (all, 0, 0) => (Mood::Good, format!("All {all} zones answer")),
+        (all, 0, 1) => (Mood::Warn, format!("All {all} zones answer, one with older data")),
+        (all, 0, stale) => (Mood::Warn, format!("All {all} zones answer, {stale} with older data")),
+        (all, 1, _) => (Mood::Bad, format!("One of {all} zones does not answer")),
+        (all, silent, _) => (Mood::Bad, format!("{silent} of {all} zones do not answer")),
+    }
+}
+
+/// Whether somebody should act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mood {
+    /// No.
+    Good,
+    /// Soon.
+    Warn,
+    /// Now.
+    Bad,
+}
+
+impl Mood {
+    /// Its class in the style.
+    fn class(self) -> &'static str {
+        match self {
+            Mood::Good => "good",
+            Mood::Warn => "warn",
+            Mood::Bad => "bad",
+        }
+    }
+
+    /// Its colour in the icon, which must be seen on light and dark tabs.
+    fn colour(self) -> &'static str {
+        match self {
+            Mood::Good => "1a9c57",
+            Mood::Warn => "e0a100",
+            Mood::Bad => "d92d3a",
+        }
+    }
+}
+
+/// The few numbers that are looked at first.
+fn write_figures(page: &mut String, report: &Report) -> fmt::Result {
+    let entries: u64 = report.zones.iter().map(|zone| zone.entries).sum();
+    page.push_str("<dl class=\"figures\">\n");
+    let mut figure = |name: &str, value: &dyn Display| {
+        writeln!(page, "<div><dt>{name}</dt><dd>{value}</dd></div>")
+    };
+    figure("Queries/s, last minute", &Rate(report.queries_per_second))?;
+    figure("Queries", &Count(report.udp.queries + report.tcp.queries))?;
+    figure("Entries", &Count(entries))?;
+    figure("Memory", &Bytes(report.memory_bytes))?;
+    page.push_str("</dl>\n");
+    Ok(())
+}
+
+/// What went wrong in the server itself.
+fn write_notes(page: &mut String, report: &Report) -> fmt::Result {
+    let mut note = |count: u64, class: &str, what: &str| match count {
+        0 => Ok(()),
+        _ => writeln!(page, "<p class=\"note {class}\">{} {what}</p>", Count(count)),
+    };
+    let overflow: u64 = report.receive_buffer_drops.values().sum();
+    note(overflow, "bad", "queries were lost, as a receive buffer was full")?;
+    note(report.panics, "bad", "batches of queries were lost to a fault of the server")?;
+    note(
+        report.tcp_connections.refused,
+        "",
+        "TCP connections were refused, as the limits allow no more",
+    )?;
+    note(report.query_log_lost, "", "queries are not in the query log, which could not keep up")
+}
+
+/// The zones: rows, or cards.
+fn write_zones(page: &mut String, report: &Report) -> fmt::Result {
+    page.push_str("<h2>Zones</h2>\n<div class=\"table\">\n");
+    if report.zones.is_empty() {
+        page.push_str(
+            "<p class=\"empty\">Write a [[zone]] into the configuration, then run \
+             <code>repute reload</code>.</p>\n</div>\n",
+        );
+        return Ok(());
+    }
+    page.push_str("<table>\n<thead><tr><th scope=\"col\">Zone</th><th scope=\"col\" class=\"state\">State</th>");
+    for column in ZONE_COLUMNS {
+        write!(page, "<th scope=\"col\">{column}</th>")?;
+    }
+    page.push_str("</tr></thead>\n<tbody>\n");
     for zone in &report.zones {
         write_zone(page, zone, report.time)?;
     }
-    page.push_str("</tbody></table>\n<table><thead><tr><th>Transport<th>Queries<th>Dropped");
-    page.push_str("<th>Not sent<th>Received<th>Sent</tr></thead><tbody>\n");
+    page.push_str("</tbody>\n</table>\n</div>\n");
+    Ok(())
+}
+
+/// One zone, and what is wrong with it.
+fn write_zone(page: &mut String, zone: &ZoneReport, now: u64) -> fmt::Result {
+    let (class, word) = match zone.health {
+        ZoneHealth::Serving => ("good", "serving"),
+        ZoneHealth::Stale => ("warn", "older data"),
+        ZoneHealth::Loading => ("idle", "loading"),
+        ZoneHealth::Failed => ("bad", "no answers"),
+    };
+    write!(
+        page,
+        "<tr class=\"{class}\"><th scope=\"row\">{}</th>\
+         <td class=\"state\"><span class=\"mark\">{word}</span></td>",
+        // A long name may break behind its dots.
+        Escaped(&zone.name).to_string().replace('.', ".<wbr>")
+    )?;
+    let ago = |seconds: Option<u64>| match seconds {
+        Some(seconds) => format!("{} <small>ago</small>", Span(seconds)),
+        None => "<span class=\"none\">never</span>".to_owned(),
+    };
+    let answers = &zone.answers;
+    let share = match answers.total {
+        0 => String::new(),
+        total => format!(" <small>{:.0} %</small>", 100.0 * answers.listed as f64 / total as f64),
+    };
+    let cells = [
+        Count(zone.entries).to_string(),
+        zone.serial.to_string(),
+        ago(zone.source_age),
+        ago(zone.loaded_at.map(|then| now.saturating_sub(u64::from(then)))),
+        Bytes(zone.image_bytes).to_string(),
+        Count(zone.faults).to_string(),
+        Rate(zone.queries_per_second).to_string(),
+        Count(answers.total).to_string(),
+        format!("{}{share}", Count(answers.listed)),
+    ];
+    for (column, cell) in ZONE_COLUMNS.iter().zip(cells) {
+        write!(page, "<td data-is=\"{column}\">{cell}</td>")?;
+    }
+    page.push_str("</tr>\n");
+    if let Some(error) = &zone.last_error {
+        let columns = ZONE_COLUMNS.len() + 2;
+        writeln!(
+            page,
+            "<tr class=\"why {class}\"><td colspan=\"{columns}\"><p>{}</p></td></tr>",
+            Escaped(error)
+        )?;
+    }
+    Ok(())
+}
+
+/// What went in and out.
+fn write_traffic(page: &mut String, report: &Report) -> fmt::Result {
+    page.push_str(
+        "<h2>Traffic</h2>\n<div class=\"table\">\n<table>\n<thead><tr><th scope=\"col\">Transport</th>",
+    );
+    for column in TRAFFIC_COLUMNS {
+        write!(page, "<th scope=\"col\">{column}</th>")?;
+    }
+    page.push_str("</tr></thead>\n<tbody>\n");
     for (name, counts) in [("UDP", &report.udp), ("TCP", &report.tcp)] {
-        writeln!(
-            page,
-            "<tr><th>{name}<td>{}<td>{}<td>{}<td>{}<td>{}</tr>",
-            counts.queries,
-            counts.dropped,
-            counts.send_failures,
-            Bytes(counts.bytes_in),
-            Bytes(counts.bytes_out),
-        )?;
+        write!(page, "<tr><th scope=\"row\">{name}</th>")?;
+        let cells = [
+            Count(counts.queries).to_string(),
+            Count(counts.dropped).to_string(),
+            Count(counts.send_failures).to_string(),
+            Bytes(counts.bytes_in).to_string(),
+            Bytes(counts.bytes_out).to_string(),
+        ];
+        for (column, cell) in TRAFFIC_COLUMNS.iter().zip(cells) {
+            write!(page, "<td data-is=\"{column}\">{cell}</td>")?;
+        }
+        page.push_str("</tr>\n");
     }
-    page.push_str("</tbody></table>\n");
-    let overflow: u64 = report.receive_buffer_drops.values().sum();
-    if overflow > 0 {
-        writeln!(
-            page,
-            "<p class=\"bad\">{overflow} queries were lost as a receive buffer was full.</p>"
-        )?;
-    }
-    page.push_str("<p>Listening on ");
+    page.push_str("</tbody>\n</table>\n</div>\n</main>\n");
+    Ok(())
+}
+
+/// Where the server listens, and where more is told.
+fn write_footer(page: &mut String, report: &Report) -> fmt::Result {
+    page.push_str("<footer>\n<p>Listening on ");
     for (i, address) in report.udp_addresses.iter().enumerate() {
         write!(page, "{}{address}", if i > 0 { ", " } else { "" })?;
     }
+    let threads = match report.workers {
+        1 => "1 thread".to_owned(),
+        n => format!("{n} threads"),
+    };
+    let elsewhere = Count(report.elsewhere.total);
     writeln!(
         page,
-        "; {} workers; {} TCP connections. <a href=\"/metrics\">Metrics</a>, \
-         <a href=\"/status.json\">JSON</a>.</p>",
-        report.workers, report.tcp_connections.open,
+        "; {threads}; {} open TCP connections; {elsewhere} answers to queries for no zone of ours.</p>\n\
+         <p><a href=\"/metrics\">Metrics</a> for Prometheus, <a href=\"/status.json\">JSON</a> for \
+         programs, <a href=\"/healthz\">health</a> for load balancers.</p>\n\
+         </footer>\n</body>\n</html>",
+        Count(report.tcp_connections.open)
     )
-}
-
-/// The row of one zone, and a second one with what is wrong.
-fn write_zone(page: &mut String, zone: &ZoneReport, now: u64) -> fmt::Result {
-    let class = if zone.health.answers() { "" } else { " class=\"bad\"" };
-    write!(
-        page,
-        "<tr><th>{}<td{class}>{}<td>{}<td>{}<td>{}",
-        Escaped(&zone.name),
-        zone.health.label(),
-        zone.serial,
-        zone.entries,
-        Bytes(zone.image_bytes),
-    )?;
-    let built = zone.loaded_at.map(|then| now.saturating_sub(u64::from(then)));
-    for age in [built, zone.source_age] {
-        match age {
-            Some(seconds) => write!(page, "<td>{} ago", Span(seconds))?,
-            None => page.push_str("<td>-"),
-        }
-    }
-    let ZoneReport { faults, queries_per_second, answers, .. } = zone;
-    writeln!(
-        page,
-        "<td>{faults}<td>{queries_per_second:.1}<td>{}<td>{}</tr>",
-        answers.total, answers.listed
-    )?;
-    if let Some(error) = &zone.last_error {
-        writeln!(page, "<tr><td class=\"bad\" colspan=\"11\">{}</tr>", Escaped(error))?;
-    }
-    Ok(())
 }
 
 /// Text that may contain anything.
@@ -114,6 +261,7 @@ impl Display for Escaped<'_> {
                 '<' => f.write_str("&lt;")?,
                 '>' => f.write_str("&gt;")?,
                 '"' => f.write_str("&quot;")?,
+                '\'' => f.write_str("&#39;")?,
                 other => f.write_char(other)?,
             }
         }
@@ -153,32 +301,120 @@ impl Display for Bytes {
     }
 }
 
-/// What stands before the first word.
-const HEAD: &str = "<!doctype html>
-<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Repute: status</title>
-<meta name=\"viewport\" content=\"width=device-width\">
-<style>
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; margin: 1.5rem 0; display: block; overflow-x: auto; }
-th, td { padding: .25rem .75rem; text-align: right; border-bottom: 1px solid #8885; white-space: nowrap; }
-th:first-child, td[colspan] { text-align: left; }
-td { font-variant-numeric: tabular-nums; }
-.bad { color: light-dark(#b00020, #ff8a80); white-space: normal; }
-.good::before { content: \"\\2713\\00a0\"; }
-.bad::before { content: \"\\26a0\\00a0\"; }
-</style></head><body>
-";
+/// A whole number in groups of three digits.
+struct Count(u64);
+
+impl Display for Count {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        for (at, digit) in digits.chars().enumerate() {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
+                // A narrow blank at which no line breaks: it means the same everywhere.
+                f.write_char('\u{202f}')?;
+            }
+            f.write_char(digit)?;
+        }
+        Ok(())
+    }
+}
+
+/// Events a second: whole ones unless they are few.
+struct Rate(f64);
+
+impl Display for Rate {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.0 < 10.0 { write!(f, "{:.1}", self.0) } else { Count(self.0.round() as u64).fmt(f) }
+    }
+}
+
+/// What is told of each zone, beside its name and state.
+const ZONE_COLUMNS: [&str; 9] = [
+    "Entries",
+    "Serial",
+    "Source changed",
+    "Loaded",
+    "Memory",
+    "Faulty lines",
+    "Queries/s",
+    "Answers",
+    "Listed",
+];
+
+/// What is told of each transport.
+const TRAFFIC_COLUMNS: [&str; 5] = ["Queries", "Not answered", "Not sent", "Received", "Sent"];
+
+/// How the page looks.
+const STYLE: &str = include_str!("page.css");
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::tests::report;
 
     #[test]
-    fn spans_and_sizes_are_short() {
+    fn numbers_are_short() {
         let spans = [5, 65, 3_700, 90_000].map(|s| Span(s).to_string());
         assert_eq!(spans, ["5 s", "1 min 5 s", "1 h 1 min", "1 d 1 h"]);
         let sizes = [9, 1_536, 5 << 20, 3 << 40].map(|b| Bytes(b).to_string());
         assert_eq!(sizes, ["9 B", "1.5 KiB", "5.0 MiB", "3.0 TiB"]);
+        let counts = [0, 999, 1_000, 120_437, 10_000_000].map(|n| Count(n).to_string());
+        let blank = |text: &str| text.replace(' ', "\u{202f}");
+        assert_eq!(counts, ["0", "999", "1 000", "120 437", "10 000 000"].map(blank));
+        let rates = [0.0, 1.24, 9.96, 12.4, 123_456.7].map(|n| Rate(n).to_string());
+        assert_eq!(rates, ["0.0", "1.2", "10.0", "12", "123 457"].map(blank));
+    }
+
+    #[test]
+    fn the_headline_says_the_worst() {
+        let check = |healths: &[ZoneHealth], expect: (Mood, &str)| {
+            let mut report = report("bl.example");
+            let zone = report.zones.remove(0);
+            let zones = healths.iter().map(|health| ZoneReport { health: *health, ..zone.clone() });
+            report.zones = zones.collect();
+            assert_eq!(headline(&report), (expect.0, expect.1.to_owned()));
+        };
+        use ZoneHealth::{Failed, Loading, Serving, Stale};
+        check(&[], (Mood::Warn, "No zone is configured"));
+        check(&[Serving], (Mood::Good, "The zone answers"));
+        check(&[Stale], (Mood::Warn, "The zone answers with older data"));
+        check(&[Loading], (Mood::Bad, "The zone does not answer"));
+        check(&[Serving; 3], (Mood::Good, "All 3 zones answer"));
+        check(&[Serving, Stale], (Mood::Warn, "All 2 zones answer, one with older data"));
+        check(&[Serving, Stale, Failed], (Mood::Bad, "One of 3 zones does not answer"));
+        check(&[Failed, Loading], (Mood::Bad, "2 of 2 zones do not answer"));
+    }
+
+    /// Every tag that was opened is closed, in order, and nothing from outside opens one.
+    #[test]
+    fn the_page_is_well_formed_whatever_zones_and_errors_are_called() {
+        let mut report = report("bl.example");
+        report.version = "<script>alert('1')</script>\"&".into();
+        report.zones[0].name = "\"><img src=x onerror='a()'>.example".into();
+        report.zones[0].last_error = Some("</p></td></style><script>a()</script>".into());
+        let page = render(&report);
+        let mut open: Vec<&str> = Vec::new();
+        let (_, mut rest) = page.split_once("<!doctype html>").expect("it begins so");
+        while let Some((_, tag)) = rest.split_once('<') {
+            // An attribute may have the icon's own tags in it.
+            let mut quoted = false;
+            let end = tag.find(|c| {
+                quoted ^= c == '"';
+                c == '>' && !quoted
+            });
+            let (tag, after) = tag.split_at(end.expect("a tag ends"));
+            rest = after;
+            let name = tag.split([' ', '\n']).next().expect("a name");
+            match name.strip_prefix('/') {
+                Some(name) => assert_eq!(open.pop(), Some(name), "<{tag}>"),
+                None if ["meta", "link", "wbr"].contains(&name) => {}
+                None => open.push(name),
+            }
+            assert!(!["script", "img"].contains(&name), "<{tag}>");
+        }
+        assert_eq!(open, [""; 0]);
+        let own = page.replace("http://www.w3.org/2000/svg", "");
+        for outside in ["http:", "https:", "//", "url(", "@import"] {
+            assert!(!own.contains(outside), "{outside} is loaded from elsewhere");
+        }
     }
 }
