@@ -138,11 +138,20 @@ impl<'p> Served<'p> {
 
     /// The serial of a zone.
     pub(crate) fn serial(&self, zone: &str) -> u64 {
+        self.zone(zone)["serial"].as_u64().unwrap()
+    }
+
+    /// How many answers a zone gave.
+    pub(crate) fn answers(&self, zone: &str) -> u64 {
+        self.zone(zone)["answers"]["total"].as_u64().unwrap()
+    }
+
+    /// What is told of a zone.
+    fn zone(&self, zone: &str) -> serde_json::Value {
         let (_, status) = self.run(&["status", "--json"]);
         let status: serde_json::Value = serde_json::from_str(&status).unwrap();
         let zones = status["zones"].as_array().unwrap();
-        let zone = zones.iter().find(|z| z["name"] == zone).expect("the zone is served");
-        zone["serial"].as_u64().unwrap()
+        zones.iter().find(|z| z["name"] == zone).expect("the zone is served").clone()
     }
 
     /// Has it read its lists again.

@@ -73,7 +73,9 @@ impl Reloader {
             Origin::File(path) => Config::find(Some(path)).map_err(|fault| {
                 let fault = format!("{fault:#}");
                 let first = fault.lines().next().unwrap_or_default();
-                error!("the configuration is faulty, the server goes on as before: {first}");
+                error!(
+                    "the configuration is not taken over, the server goes on as before: {first}"
+                );
                 fault
             })?,
         };
