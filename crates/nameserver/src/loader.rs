@@ -34,6 +34,7 @@ mod schedule;
 mod serial;
 mod settle;
 pub mod spool;
+mod subscription;
 mod watch;
 mod work;
 

@@ -16,10 +16,11 @@ use super::build::{AccessLists, BuildError, Built, Conditions, access_lists, bui
 use super::config::{Content, FeedConfig, LoaderConfig, SnapshotOrigin, SourceOrigin, ZoneConfig};
 use super::feed::{Candidate, FeedError, Fetched, unix_now};
 use super::files::Stamp;
-use super::schedule::{self, Retry};
+use super::schedule::Retry;
 use super::serial::{Issued, is_later};
 use super::settle::Settle;
-use super::spool::{Draft, FeedNote, Spool, replace_file};
+use super::spool::{Draft, Spool, replace_file};
+use super::subscription::{Feed, feeds_of};
 use crate::status::{ZoneHealth, ZoneStatus};
 use crate::zones::{Serving, ZoneIndex};
 
@@ -83,20 +84,6 @@ impl Reading {
     }
 }
 
-/// One feed of a zone.
-pub(super) struct Feed {
-    /// Where it is fetched.
-    pub(super) config: FeedConfig,
-    /// Where its last good copy lies.
-    pub(super) place: PathBuf,
-    /// When it is fetched next; `None` while it is being fetched.
-    pub(super) next: Option<Instant>,
-    /// Failures since the last success.
-    failures: u32,
-    /// When its server last confirmed our copy, in Unix seconds; 0 if there is none.
-    confirmed: u64,
-}
-
 /// What will be the last good zone once it is on the disk.
 enum Unkept {
     /// A zone built from lists.
@@ -136,7 +123,7 @@ impl Keeper {
     ) -> Keeper {
         Keeper {
             index,
-            feeds: feeds(&config)
+            feeds: feeds_of(&config)
                 .into_iter()
                 .map(|feed| Feed::new(feed.clone(), &spool, now))
                 .collect(),
@@ -171,7 +158,7 @@ impl Keeper {
             return;
         }
         let mut before = std::mem::take(&mut self.feeds);
-        for feed in feeds(&config) {
+        for feed in feeds_of(&config) {
             let same = before.iter().position(|known| known.config == *feed);
             self.feeds.push(match same {
                 Some(at) => before.swap_remove(at),
@@ -236,7 +223,7 @@ impl Keeper {
         self.forced = true;
         self.settle.disturb(now);
         for feed in &mut self.feeds {
-            feed.next = feed.next.map(|_| now);
+            feed.hurry(now);
         }
     }
 
@@ -313,14 +300,13 @@ impl Keeper {
                 self.accept(url, built, candidate)
             }
             Err(error) => {
-                feed.failures = feed.failures.saturating_add(1);
+                feed.failed();
                 warn!(%zone, "cannot fetch {url}: {error}");
                 self.refuse(format!("{url}: {error}"))
             }
         };
         if let Some(feed) = self.feeds.iter_mut().find(|f| f.config.url == url) {
-            let pause = schedule::pause(feed.config.interval, feed.failures, chance);
-            feed.next = Some(now + pause);
+            feed.pause(now, chance);
         }
         step
     }
@@ -342,7 +328,7 @@ impl Keeper {
                 warn!(zone = %self.config.apex, "cannot keep a copy of {url}: {error}");
             }
         } else {
-            feed.failures = feed.failures.saturating_add(1);
+            feed.failed();
         }
         self.judge(built, unix_now())
     }
@@ -602,48 +588,6 @@ impl Keeper {
     /// The zone's apex.
     pub(super) fn apex(&self) -> &Name {
         &self.config.apex
-    }
-}
-
-impl Feed {
-    /// Takes on a feed: due at once if it was never fetched or its copy is old.
-    fn new(config: FeedConfig, spool: &Spool, now: Instant) -> Feed {
-        let place = spool.feed(&config.url);
-        let confirmed = match FeedNote::read(&place) {
-            Some(note) if place.is_file() => note.confirmed,
-            Some(_) | None => 0,
-        };
-        let age = Duration::from_secs(unix_now().saturating_sub(confirmed));
-        let next = Some(now + config.interval.saturating_sub(age));
-        Feed { config, place, next, failures: 0, confirmed }
-    }
-
-    /// Our copy is of no use: the server must not be asked whether it has another than that.
-    fn fetch_anew(&mut self, now: Instant) {
-        FeedNote::forget(&self.place);
-        self.next = self.next.map(|_| now);
-    }
-
-    /// The server confirmed or replaced our copy.
-    fn succeeded(&mut self) {
-        self.failures = 0;
-        self.confirmed = unix_now();
-    }
-}
-
-/// The feeds of a zone.
-fn feeds(config: &ZoneConfig) -> Vec<&FeedConfig> {
-    match &config.content {
-        Content::Lists(sources) => {
-            let origins = sources.iter().map(|source| &source.origin);
-            let feeds = origins.filter_map(|origin| match origin {
-                SourceOrigin::Feed(feed) => Some(feed),
-                SourceOrigin::Files(_) => None,
-            });
-            feeds.collect()
-        }
-        Content::Snapshot(SnapshotOrigin::Feed(feed)) => vec![feed],
-        Content::Snapshot(SnapshotOrigin::File(_)) => Vec::new(),
     }
 }
 
