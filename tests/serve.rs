@@ -328,6 +328,13 @@ fn a_snapshot_that_is_cut_or_overwritten_under_the_server_harms_nobody() {
     all_is_well();
     let kept: Vec<_> = fs::read_dir(place.path("data/zones")).unwrap().collect();
     assert_eq!(kept.len(), 2, "the last good one and its serial, no copies: {kept:?}");
+
+    // Without a place for copies it is read into memory.
+    fs::remove_dir_all(place.path("data/zones")).unwrap();
+    assert_eq!(server.reload().0, 0);
+    assert!(server.logged("cannot copy").contains("bl.snapshot"));
+    fs::write(place.path("bl.snapshot"), "").unwrap();
+    all_is_well();
     server.stop();
 }
 

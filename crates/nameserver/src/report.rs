@@ -46,12 +46,12 @@ pub struct Report {
     pub query_log_lost: u64,
     /// Answers to queries for no zone of ours.
     pub elsewhere: AnswersReport,
-    /// The zones, in the order of the configuration.
+    /// The zones, in the order in which they were configured.
     pub zones: Vec<ZoneReport>,
 }
 
 impl Report {
-    /// The zones that give no answers, in the order of the configuration.
+    /// The zones that give no answers, in the same order.
     pub fn silent_zones(&self) -> impl Iterator<Item = &ZoneReport> {
         self.zones.iter().filter(|zone| !zone.health.answers())
     }

@@ -16,7 +16,7 @@ use crate::zones::ZoneIndex;
 pub struct ZoneStatus {
     /// Its apex.
     pub name: Name,
-    /// Its position in the configuration, by which queries are counted.
+    /// Its number, by which queries are counted; it keeps that as long as it is configured.
     pub index: ZoneIndex,
     /// Whether it answers, and with what.
     pub health: ZoneHealth,
@@ -123,7 +123,7 @@ impl StatusBoard {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(&index.0).cloned()
     }
 
-    /// All reports, in the order of the configuration.
+    /// All reports: in the order of the configuration at the start, then in that of additions.
     pub fn zones(&self) -> Vec<ZoneStatus> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use repute_zone::format::{self, Input, ReadOptions};
 use repute_zone::{Dataset, DatasetKind};
@@ -52,6 +52,13 @@ impl GlobalAcl {
             *self = GlobalAcl { in_force: !ended, ..GlobalAcl::new(path, reading) };
         }
         ended
+    }
+
+    /// How long the file must be left alone yet, as somebody may be writing to it.
+    pub(super) fn unsettled(&self, now: SystemTime) -> Duration {
+        let stamp = self.path.as_deref().and_then(|path| Stamp::of(path).ok());
+        stamp
+            .map_or(Duration::ZERO, |stamp| self.reading.settle.saturating_sub(stamp.distance(now)))
     }
 
     /// Why the list could not be put in force, if so.

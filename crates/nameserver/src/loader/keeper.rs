@@ -26,7 +26,7 @@ use crate::zones::{Serving, ZoneIndex};
 
 /// One zone that is kept fresh.
 pub(super) struct Keeper {
-    /// Its place in the configuration.
+    /// The number by which its queries are counted.
     pub(super) index: ZoneIndex,
     /// What it is made of.
     pub(super) config: Arc<ZoneConfig>,

@@ -214,6 +214,7 @@ impl Work {
 
     /// Loads everything for the first time.
     pub(super) fn first_load(&mut self) {
+        std::thread::sleep(self.acl.unsettled(SystemTime::now()));
         self.acl.look(Instant::now());
         self.apply_acl(Instant::now());
         let unsettled: Vec<Duration> =
