@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::daemon::Daemon;
 use crate::dig::ask;
 use crate::list_server::REPUTE;
-use crate::network::on_private_network;
+use crate::network::{on_private_network, run};
 
 #[test]
 fn the_query_that_starts_the_server_is_answered() {
@@ -23,6 +23,14 @@ fn the_query_that_starts_the_server_is_answered() {
         let patient = ["+short", "+timeout=60", "7.2.0.192.bl.example", "A"];
         assert_eq!(ask(&patient), "127.0.0.2\n");
         server.wait_for("answers at 127.0.0.1:5300");
+
+        // The sockets are systemd's: what the configuration says of them needs no restart either.
+        let changed = CONFIG.replace("192.0.2.53:53", "192.0.2.54:53").replace("bl.", "other.");
+        fs::write(&config, changed).expect("it is writable");
+        let file = config.to_string_lossy();
+        let told = run(REPUTE, &["reload", "--config", &file]);
+        assert!(told.contains("other.example: 1 entries") && !told.contains("restart"), "{told}");
+        assert_eq!(ask(&["+short", "7.2.0.192.other.example", "A"]), "127.0.0.2\n");
     });
 }
 
