@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use crossbeam_queue::ArrayQueue;
@@ -200,7 +201,9 @@ pub(crate) struct QueryLog {
     board: Arc<StatusBoard>,
     /// Who writes; `None` when the log is off.
     pen: Option<Pen>,
-    /// Lines and losses of those who wrote before.
+    /// Those who wrote before and have not come to an end, as nobody takes their lines.
+    retired: Vec<Pen>,
+    /// Lines and losses of those who have.
     before: (u64, u64),
 }
 
@@ -236,8 +239,14 @@ impl QueryLog {
         board: Arc<StatusBoard>,
     ) -> io::Result<QueryLog> {
         let slots = (0..sources).map(|_| Recorder::default()).collect();
-        let mut log =
-            QueryLog { config: Config::default(), slots, board, pen: None, before: (0, 0) };
+        let mut log = QueryLog {
+            config: Config::default(),
+            slots,
+            board,
+            pen: None,
+            retired: Vec::new(),
+            before: (0, 0),
+        };
         log.configure(config)?;
         Ok(log)
     }
@@ -260,9 +269,12 @@ impl QueryLog {
         for (place, slot) in self.slots.iter().enumerate() {
             slot.0.replace(pen.as_ref().map(|pen| Arc::clone(&pen.channels[place])));
         }
-        if let Some(mut old) = std::mem::replace(&mut self.pen, pen) {
-            old.stop();
-            let (lines, lost) = old.counts();
+        if let Some(old) = std::mem::replace(&mut self.pen, pen) {
+            old.finish(GRACE);
+            self.retired.push(old);
+        }
+        for done in self.retired.extract_if(.., |pen| pen.is_done()) {
+            let (lines, lost) = done.counts();
             self.before = (self.before.0 + lines, self.before.1 + lost);
         }
         self.config = config.clone();
@@ -283,13 +295,13 @@ impl QueryLog {
 
     /// Lines written, and queries lost because the log could not keep up.
     pub(crate) fn counts(&self) -> (u64, u64) {
-        let (lines, lost) = self.pen.as_ref().map_or((0, 0), Pen::counts);
-        (self.before.0 + lines, self.before.1 + lost)
+        let pens = self.pen.iter().chain(&self.retired).map(Pen::counts);
+        pens.fold(self.before, |sum, pen| (sum.0 + pen.0, sum.1 + pen.1))
     }
 
     /// Writes what is queued and ends. The workers must have ended before.
     pub(crate) fn stop(&mut self) {
-        if let Some(pen) = &mut self.pen {
+        for pen in self.pen.iter_mut().chain(&mut self.retired) {
             pen.stop();
         }
     }
@@ -327,14 +339,31 @@ impl Pen {
 
     /// Writes what is queued and ends.
     fn stop(&mut self) {
-        self.orders.stop.store(true, Ordering::Release);
+        self.finish(Duration::ZERO);
         if let Some(writer) = self.writer.take() {
-            writer.thread().unpark();
             let _ = writer.join();
         }
     }
+
+    /// Begins to end, and waits a while for that: whoever takes the lines may have stopped to.
+    fn finish(&self, patience: Duration) {
+        self.orders.stop.store(true, Ordering::Release);
+        let Some(writer) = &self.writer else { return };
+        writer.thread().unpark();
+        let begin = Instant::now();
+        while !writer.is_finished() && begin.elapsed() < patience {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Whether all that was queued is written.
+    fn is_done(&self) -> bool {
+        self.writer.as_ref().is_none_or(JoinHandle::is_finished)
+    }
 }
 
+/// How long the end of a log that is replaced is waited for.
+const GRACE: Duration = Duration::from_secs(2);
 /// Records a worker can be ahead of the log thread.
 const QUEUE_RECORDS: usize = 4096;
 #[cfg(test)]
@@ -444,6 +473,31 @@ pub(crate) mod tests {
         let lines =
             |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap().lines().count();
         assert_eq!((lines("one"), lines("two"), log.counts()), (3, 2, (5, 0)));
+    }
+
+    #[test]
+    fn a_log_whose_lines_nobody_takes_keeps_no_new_one_from_starting() {
+        // A pipe that nobody reads: once it is full the writer stands still.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let reader = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        let to = |path: PathBuf| Config {
+            queries: Queries::All,
+            destination: Destination::File(path),
+            ..Config::default()
+        };
+        let board = Arc::new(StatusBoard::new());
+        let mut log = QueryLog::start(&to(path), 1, board).unwrap();
+        let recorder = log.recorder(0);
+        let note = || recorder.note(Moment::default(), &query(), &client(), &answer(0, true));
+        (0..QUEUE_RECORDS).for_each(|_| note());
+        log.configure(&to(folder.path().join("file"))).unwrap();
+        note();
+        drop(reader);
+        log.stop();
+        let lines = std::fs::read_to_string(folder.path().join("file")).unwrap().lines().count();
+        assert_eq!(lines, 1);
     }
 
     proptest! {
