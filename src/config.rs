@@ -11,6 +11,7 @@ mod file;
 mod meaning;
 mod picture;
 mod restart;
+mod shape;
 mod value;
 
 use std::path::{Path, PathBuf};
@@ -121,6 +122,9 @@ fn read(text: &str) -> Result<FileConfig, (std::ops::Range<usize>, String)> {
     let deserializer = toml::Deserializer::parse(text).map_err(|error| {
         (error.span().unwrap_or_default(), format!("not TOML: {}", error.message()))
     })?;
+    if let Some(fault) = shape::list_for_table(text) {
+        return Err(fault);
+    }
     serde_path_to_error::deserialize(deserializer).map_err(|error| {
         // A table that knows its place in the file shows up as a step of the path.
         let path = error.path().to_string().replace(".$__serde_spanned_private_value", "");

@@ -159,6 +159,7 @@ fn a_wrong_type_is_named_by_its_key_wherever_it_stands() {
     let one = |expect: &str| wrong("integer `1`", expect);
     check("", "zone = 1", &format!("zone: {}", one("a list")));
     check("", "zone = [1]", &format!("zone[0]: {}", one("a table")));
+    check("", "[[server]]", "server: expected a table, not a list");
     check("", "server = 1", &format!("server: {}", one("a table")));
     check("[server]\n", "listen = 1", &format!("server.listen: {}", one("a list")));
     check("[server]\n", "listen = [1]", &format!("server.listen[0]: {}", one("a text")));
