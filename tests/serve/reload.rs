@@ -160,7 +160,7 @@ fn guards_are_taken_over() {
     place.write("a.txt", "10.0.0.0/8\n");
     assert_eq!(server.reload().0, 1);
     assert!(!listed(server.dns, "1.0.0.10.bl.example"));
-    let guards = "[zone.guards]\nipv4-prefix = 7\n[[zone.source]]";
+    let guards = "[zone.guards]\nipv4-prefix = 7\nipv4-growth = 7\n[[zone.source]]";
     assert_eq!(reload(&place, &server, &config.replace("[[zone.source]]", guards)).0, 0);
     assert!(listed(server.dns, "1.0.0.10.bl.example"));
     server.stop();
