@@ -147,7 +147,7 @@ pub(crate) struct ListArgs {
 }
 
 /// Formats of other software.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExportFormat {
     /// Data files of rbldnsd
     Rbldnsd,
