@@ -43,6 +43,7 @@ impl Lists {
         lists.name_zones(random, size);
         lists.combined(random, size / 4);
         lists.odd_zones(random);
+        lists.rough_zones(random);
         lists.access(random);
         lists
     }
@@ -100,7 +101,13 @@ impl Lists {
         });
         let plain = format!(".{}", plain.collect::<Vec<_>>().join("."));
         let addresses = zone.ipv4.iter().copied().map(self::octets);
-        let keys = addresses.chain(zone.all.iter().cloned());
+        let aliases = zone.ipv4.iter().flat_map(|a| {
+            [
+                a.to_ipv6_mapped(),
+                Ipv6Addr::from(0x2002_u128 << 112 | u128::from(u32::from(*a)) << 80),
+            ]
+        });
+        let keys = addresses.chain(aliases.map(self::nibbles)).chain(zone.all.iter().cloned());
         let heads = keys.filter_map(|key| Some(format!("{}.{name}", key.strip_suffix(&plain)?)));
         below.extend(heads.take(256));
         let octets = labels.iter().copied().take_while(digits).count();
@@ -298,6 +305,26 @@ impl Lists {
         }
     }
 
+    /// Lists as other systems and broken programs write them, of all types whose entries are lines.
+    fn rough_zones(&mut self, random: &mut Random) {
+        for (i, kind) in ["ip4set", "ip4trie", "ip6trie", "dnset"].into_iter().enumerate() {
+            for roughness in Roughness::ALL {
+                let apex = format!("rough{}{i}.test", roughness as usize);
+                let mut zone = Zone { apex: apex.clone(), ..Zone::default() };
+                let mut text = format!("$SOA 60 a.{apex} b.{apex} 1 1 1 1 1\n") + &specials(random);
+                text += &match kind {
+                    "ip4set" => ipv4_list(random, &mut zone, 60, Style::Set),
+                    "ip4trie" => ipv4_list(random, &mut zone, 60, Style::Trie),
+                    "ip6trie" => ipv6_list(random, &mut zone, 60, true),
+                    _ => name_list(random, &mut zone, 60),
+                };
+                let file = self.write(&apex, &roughness.of(&text, kind != "dnset", random));
+                self.specs.push(format!("{apex}:{kind}:{file}"));
+                self.zones.push(zone);
+            }
+        }
+    }
+
     /// Access lists: one for all zones and one of a zone, by loopback addresses of clients.
     fn access(&mut self, random: &mut Random) {
         let all = "127.0.0.10 :ignore\n127.0.0.11 :refuse\n127.0.0.12 =empty\n\
@@ -334,6 +361,90 @@ impl Lists {
         self.write(name, &packed.finish().expect("memory takes bytes"))
     }
 }
+
+/// What is rough about a list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Roughness {
+    /// Every line ends with a carriage return.
+    CarriageReturns,
+    /// The last line does not end.
+    NoEnd,
+    /// Bytes of value 0 stand in some lines.
+    Nul,
+    /// Some lines are long.
+    LongLines,
+    /// Special lines stand between entries.
+    Specials,
+    /// Tabs stand for blanks.
+    Tabs,
+    /// Bytes that are no UTF-8.
+    Bytes,
+}
+
+impl Roughness {
+    const ALL: [Roughness; 7] = [
+        Roughness::CarriageReturns,
+        Roughness::NoEnd,
+        Roughness::Nul,
+        Roughness::LongLines,
+        Roughness::Specials,
+        Roughness::Tabs,
+        Roughness::Bytes,
+    ];
+
+    /// Makes a list rough, with its keys or without.
+    fn of(self, text: &str, keys: bool, random: &mut Random) -> Vec<u8> {
+        let mut rough = Vec::new();
+        for line in text.lines() {
+            let some = random.percent(15);
+            // Names stay as they are, since they are asked for.
+            let start = if keys { 0 } else { line.find([' ', '\t']).unwrap_or(line.len()) };
+            let place = start + random.below(line.len() - start + 1);
+            let mut line = line.as_bytes().to_vec();
+            match self {
+                Roughness::CarriageReturns => line.push(b'\r'),
+                Roughness::Nul if some => line.insert(place, 0),
+                Roughness::LongLines if some => {
+                    let length = random.one(&[250, 255, 256, 257, 500, 2000, 4000, 6000]);
+                    line.extend(std::iter::repeat_n(b'y', length));
+                }
+                Roughness::Specials if some => {
+                    rough.extend_from_slice(random.pick(&SPECIALS).as_bytes());
+                    rough.push(b'\n');
+                }
+                Roughness::Tabs => {
+                    line.iter_mut().filter(|b| **b == b' ').for_each(|blank| *blank = b'\t');
+                }
+                Roughness::Bytes if some => line.insert(place, random.below(256) as u8),
+                _ => {}
+            }
+            rough.extend_from_slice(&line);
+            rough.push(b'\n');
+        }
+        if self == Roughness::NoEnd {
+            rough.pop();
+        }
+        rough
+    }
+}
+
+/// Special lines that may stand anywhere.
+const SPECIALS: [&str; 14] = [
+    "$TTL 5m",
+    "$TTL 0",
+    "$ttl 7200 ",
+    "$TTL 1h30",
+    "$1 another first",
+    "$3 third",
+    "$4",
+    "$= <$=>",
+    "#$2 hidden $1",
+    "$MAXRANGE4 /9",
+    "$MAXRANGE4 300",
+    "$SOA 99 x y 2 2 2 2 2",
+    "$NS 99 ns.elsewhere.test",
+    "$TIMESTAMP 2020:01:01 2037:01:01",
+];
 
 /// Which entries a type of IPv4 list takes.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -219,7 +219,8 @@ pub(crate) fn for_each_line(
     }
 }
 
-/// Strips the blanks on both sides of a line. To rbldnsd a carriage return is text, not a blank.
+/// Strips the blanks on both sides of a line. To rbldnsd a carriage return is text, not a blank, and a
+/// byte of value 0 ends the line.
 #[inline]
 fn strip(mut line: &[u8], dialect: Dialect) -> &[u8] {
     match dialect {
@@ -228,7 +229,7 @@ fn strip(mut line: &[u8], dialect: Dialect) -> &[u8] {
             while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = line {
                 line = rest;
             }
-            line
+            memchr::memchr(0, line).map_or(line, |end| &line[..end])
         }
     }
 }
