@@ -397,8 +397,12 @@ impl Roughness {
         let mut rough = Vec::new();
         for line in text.lines() {
             let some = random.percent(15);
-            // Names stay as they are, since they are asked for.
-            let start = if keys { 0 } else { line.find([' ', '\t']).unwrap_or(line.len()) };
+            // Names stay as they are, since they are asked for; an address cut short is a network.
+            let start = if keys && self != Roughness::Nul {
+                0
+            } else {
+                line.find([' ', '\t']).unwrap_or(line.len())
+            };
             let place = start + random.below(line.len() - start + 1);
             let mut line = line.as_bytes().to_vec();
             match self {

@@ -257,6 +257,8 @@ pub(in crate::format) fn ipv6(text: &[u8]) -> Option<(u128, u8, &[u8])> {
             (len <= 128).then_some((address, len, &tail[digits..]))
         }
         _ if bits == 16 => None,
+        // What follows is no group, and a value begins behind a whole address only.
+        [b':', ..] if bits < 128 => None,
         rest => Some((address, bits, rest)),
     }
 }

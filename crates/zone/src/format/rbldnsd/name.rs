@@ -1,6 +1,6 @@
 //! Entries of name data sets: `x`, `*.x` (below) and `.x` (both).
 
-use repute_dnsxl::{Name, Target};
+use repute_dnsxl::Target;
 
 use crate::dataset::DatasetKind;
 use crate::dataset::names::Extent;
@@ -105,11 +105,86 @@ pub(in crate::format) fn relative<'w>(
     Ok(&wire[..at])
 }
 
+/// The same with escapes, read as rbldnsd does: `\` and one to three digits are a byte, before anything
+/// else it is that itself, and at the end it is nothing.
 #[cold]
 fn escaped<'w>(text: &[u8], wire: &'w mut [u8; 256]) -> Result<&'w [u8], repute_dnsxl::NameError> {
-    let text = std::str::from_utf8(text).map_err(|_| repute_dnsxl::NameError::BadEscape)?;
-    let name: Name = text.parse()?;
-    let relative = name.relative();
-    wire[..relative.len()].copy_from_slice(relative);
-    Ok(&wire[..relative.len()])
+    use repute_dnsxl::NameError;
+    let (mut start, mut at) = (0, 1);
+    let mut rest = text;
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        let byte = match byte {
+            b'.' => {
+                match at - start - 1 {
+                    0 => {}
+                    len @ 1..=63 => {
+                        wire[start] = len as u8;
+                        start = at;
+                        at += 1;
+                    }
+                    _ => return Err(NameError::LongLabel),
+                }
+                continue;
+            }
+            b'\\' => {
+                let digits = rest.iter().take(3).take_while(|b| b.is_ascii_digit()).count();
+                let Some((&next, _)) = rest.split_first() else { break };
+                let number = rest[..digits].iter().fold(0, |n, d| n * 10 + u32::from(d - b'0'));
+                rest = &rest[digits.max(1)..];
+                match digits {
+                    0 => next,
+                    _ => u8::try_from(number).map_err(|_| NameError::BadEscape)?,
+                }
+            }
+            other => other,
+        };
+        if at > 253 {
+            return Err(NameError::TooLong);
+        }
+        wire[at] = byte.to_ascii_lowercase();
+        at += 1;
+    }
+    match at - start - 1 {
+        0 => Ok(&wire[..start]),
+        len @ 1..=63 => {
+            wire[start] = len as u8;
+            Ok(&wire[..at])
+        }
+        _ => Err(NameError::LongLabel),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use repute_dnsxl::NameError;
+
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_rbldnsd_reads_them() {
+        let read = |text: &str| relative(text.as_bytes(), &mut [0; 256]).map(<[u8]>::to_vec);
+        for (text, wire) in [
+            ("A.b", &b"\x01a\x01b"[..]),
+            ("a..b.", b"\x01a\x01b"),
+            ("a\\.b", b"\x03a.b"),
+            ("a\\.b..c.", b"\x03a.b\x01c"),
+            ("\\65\\9b", b"\x03a\x09b"),
+            ("\\0650", b"\x02a0"),
+            ("a\\", b"\x01a"),
+            ("a.\\", b"\x01a"),
+            ("\\", b""),
+        ] {
+            assert_eq!(read(text), Ok(wire.to_vec()), "{text}");
+        }
+        assert_eq!(read("\\256"), Err(NameError::BadEscape));
+        assert_eq!(read(&format!("\\.{}", "x".repeat(63))), Err(NameError::LongLabel));
+        assert_eq!(read(&format!("\\.{}", ".abc".repeat(64))), Err(NameError::TooLong));
+        // The longest: 253 bytes with a length before each label.
+        let long = format!("\\a{}", ".abc".repeat(63));
+        let plain = long.replace('\\', "");
+        assert_eq!(read(&long), read(&plain));
+        assert_eq!(read(&format!("{long}d")), read(&format!("{plain}d")));
+        assert_eq!(read(&format!("{long}.d")), read(&format!("{plain}.d")));
+    }
 }
