@@ -13,6 +13,7 @@ mod coverage;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use psl::Psl as _;
 use repute_dnsxl::{Ipv4Network, Ipv6Network, Name, Network};
 
 use crate::dataset::{Addresses, Content, Dataset};
@@ -200,13 +201,13 @@ fn check_names(dataset: &Dataset, guards: &Guards, refusals: &mut Vec<Refusal>) 
         if refusals.len() >= MOST_REPORTED || !(record.exact.lists() || record.below.lists()) {
             return;
         }
-        let whole = [wire, &[0]].concat();
-        let Ok(name) = Name::from_wire(&whole) else { return };
         match wire {
             b"\x04test" => {}
             b"\x07invalid" => refusals.push(Refusal::Invalid),
-            _ if is_suffix(wire) && !guards.allowed_suffixes.contains(&name) => {
-                refusals.push(Refusal::Suffix(name));
+            _ if is_suffix(wire) => {
+                let name = Name::from_wire(&[wire, &[0]].concat());
+                let not_allowed = name.ok().filter(|name| !guards.allowed_suffixes.contains(name));
+                refusals.extend(not_allowed.map(Refusal::Suffix));
             }
             _ => {}
         }
@@ -215,20 +216,21 @@ fn check_names(dataset: &Dataset, guards: &Guards, refusals: &mut Vec<Refusal>) 
 
 /// Whether others register names directly below a name (publicsuffix.org, ICANN's part).
 fn is_suffix(wire: &[u8]) -> bool {
-    let mut text = Vec::with_capacity(wire.len());
-    let mut rest = wire;
-    while let Some((&len, tail)) = rest.split_first() {
-        let (label, tail) = tail.split_at(usize::from(len));
-        if !text.is_empty() {
-            text.push(b'.');
-        }
-        text.extend_from_slice(label);
-        rest = tail;
+    let (mut places, mut count, mut at) = ([0_u8; 128], 0, 0);
+    while at < wire.len() && count < places.len() {
+        places[count] = at as u8;
+        count += 1;
+        at += 1 + usize::from(wire[at]);
     }
-    !text.contains(&b'.')
-        || psl::suffix(&text).is_some_and(|suffix| {
-            suffix.typ() == Some(psl::Type::Icann) && suffix.as_bytes() == &text[..]
-        })
+    let label = |&at: &u8| {
+        let (len, rest) = wire[usize::from(at)..].split_first().unwrap_or((&0, &[]));
+        rest.get(..usize::from(*len)).unwrap_or(rest)
+    };
+    // A name as text has a dot between labels where its wire form has a length before each.
+    count <= 1 || {
+        let suffix = psl::List.find(places[..count].iter().rev().map(label));
+        suffix.typ == Some(psl::Type::Icann) && suffix.len + 1 == wire.len()
+    }
 }
 
 /// The data sets that hold entries, each once.
@@ -282,6 +284,29 @@ mod tests {
         assert_eq!(refusal("<html>502 Bad Gateway</html>\n"), Some(Refusal::NoGoodLine(1)));
         assert_eq!(refusal("<html>\n192.0.2.1\n"), None);
         assert_eq!(refusal("# emptied on purpose\n"), None);
+    }
+
+    #[test]
+    fn names_that_stand_for_others_names_are_told() {
+        let list = zone(&[(
+            DatasetKind::Dnset,
+            "com\nco.uk\n.k12.tx.us\nx.co.uk\nexample.com\n*.de\ngithub.io\n!net\ntest\ninvalid\n\
+             .x.kawasaki.jp\n*.y.x.kawasaki.jp\ncity.kawasaki.jp\nwww.city.kawasaki.jp",
+        )]);
+        let told = check(&list, None, &Guards::default());
+        let mut names: Vec<String> = told
+            .iter()
+            .map(|refusal| match refusal {
+                Refusal::Suffix(name) => name.to_string(),
+                other => format!("{other:?}"),
+            })
+            .collect();
+        names.sort();
+        assert_eq!(names, ["Invalid", "co.uk", "com", "de", "k12.tx.us", "x.kawasaki.jp"]);
+        let allowed_suffixes = ["com", "co.uk", "de", "k12.tx.us", "x.kawasaki.jp"];
+        let allowed_suffixes = allowed_suffixes.map(|n| n.parse().expect("a name")).to_vec();
+        let guards = Guards { allowed_suffixes, ..Guards::default() };
+        assert_eq!(check(&list, None, &guards), [Refusal::Invalid]);
     }
 
     /// A zone of data sets of these kinds.
