@@ -102,8 +102,35 @@ pub enum Refusal {
     },
 }
 
+/// How many addresses a version covers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Of IPv4.
+    pub ipv4: u128,
+    /// Of IPv6.
+    pub ipv6: u128,
+}
+
+impl Reach {
+    /// The more of two, for each family.
+    pub fn max(self, other: Reach) -> Reach {
+        Reach { ipv4: self.ipv4.max(other.ipv4), ipv6: self.ipv6.max(other.ipv6) }
+    }
+}
+
+/// What the guards say of a version.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// Why it is refused, if it is.
+    pub refusals: Vec<Refusal>,
+    /// How much it covers, as far as guards look.
+    pub reach: Reach,
+}
+
 /// Checks what a new version lists, against what the old one listed.
-pub fn check(new: &Zone, old: Option<&Zone>, guards: &Guards) -> Vec<Refusal> {
+///
+/// `most` is the most that any version covered: a list that was cut by mistake may come back whole.
+pub fn check(new: &Zone, old: Option<&Zone>, most: Reach, guards: &Guards) -> Verdict {
     let mut refusals = Vec::new();
     let covers = |first: u128, len| {
         Refusal::Covers(Network::V4(Ipv4Network::around(Ipv4Addr::from(first as u32), len)))
@@ -113,8 +140,9 @@ pub fn check(new: &Zone, old: Option<&Zone>, guards: &Guards) -> Vec<Refusal> {
         prefix: guards.ipv4_prefix,
         growth: guards.ipv4_growth,
         first: FIRST_IPV4,
+        most: most.ipv4,
     };
-    check_addresses(|a| a.v4.as_ref(), new, old, limits, covers, &mut refusals);
+    let ipv4 = check_addresses(|a| a.v4.as_ref(), new, old, limits, covers, &mut refusals);
     let covers = |first: u128, len| {
         Refusal::Covers(Network::V6(Ipv6Network::around(Ipv6Addr::from(first), len)))
     };
@@ -123,13 +151,14 @@ pub fn check(new: &Zone, old: Option<&Zone>, guards: &Guards) -> Vec<Refusal> {
         prefix: guards.ipv6_prefix,
         growth: guards.ipv6_growth,
         first: FIRST_IPV6,
+        most: most.ipv6,
     };
-    check_addresses(|a| a.v6.as_ref(), new, old, limits, covers, &mut refusals);
+    let ipv6 = check_addresses(|a| a.v6.as_ref(), new, old, limits, covers, &mut refusals);
     for dataset in leaves(new) {
         check_names(dataset, guards, &mut refusals);
     }
     refusals.truncate(MOST_REPORTED);
-    refusals
+    Verdict { refusals, reach: Reach { ipv4, ipv6 } }
 }
 
 /// Checks how many lines are faulty. `lines` is the number of all lines that are no comments.
@@ -154,9 +183,12 @@ struct Limits {
     growth: Option<u8>,
     /// The same for a first version.
     first: u8,
+    /// The most that any version covered.
+    most: u128,
 }
 
-/// Checks the addresses of a family: whole networks first, since their names say most.
+/// Checks the addresses of a family: whole networks first, since their names say most. Returns how many
+/// are covered.
 fn check_addresses<'z, I: Covered + 'z>(
     index: impl Fn(&'z Addresses) -> Option<&'z I>,
     new: &'z Zone,
@@ -164,9 +196,9 @@ fn check_addresses<'z, I: Covered + 'z>(
     limits: Limits,
     covers: impl Fn(u128, u8) -> Refusal,
     refusals: &mut Vec<Refusal>,
-) {
+) -> u128 {
     if limits.prefix.is_none() && limits.growth.is_none() {
-        return;
+        return 0;
     }
     let indexes = |zone| {
         leaves(zone).into_iter().filter_map(|leaf| match &leaf.content {
@@ -176,23 +208,26 @@ fn check_addresses<'z, I: Covered + 'z>(
     };
     let now: Vec<&I> = indexes(new).collect();
     if now.is_empty() {
-        return;
+        return 0;
     }
     let before: Vec<&I> = old.map_or_else(Vec::new, |old| indexes(old).collect());
     let growth = Growth::between(&now, &before, limits.prefix.unwrap_or(1));
     if limits.prefix.is_some() && growth.covers_any() {
         let widest = growth.widest::<I>().take(MOST_REPORTED);
         refusals.extend(widest.map(|(first, len)| covers(first, len)));
-        return;
+    } else if let Some(len) = limits.growth {
+        let size = |len: u8| 1_u128.checked_shl(u32::from(I::BITS - len.min(I::BITS)));
+        let (size, first) =
+            (size(len).unwrap_or(u128::MAX), size(limits.first).unwrap_or(u128::MAX));
+        let most = limits.most.max(growth.before);
+        let limit = if old.is_some() { size.max(most / 10) } else { size.max(first) };
+        // What an earlier version covered beyond the one before may come back.
+        if growth.added.saturating_sub(most - growth.before) >= limit {
+            let networks = growth.added / size;
+            refusals.push(Refusal::Grows { family: limits.family, networks, len });
+        }
     }
-    let Some(len) = limits.growth else { return };
-    let size = |len: u8| 1_u128.checked_shl(u32::from(I::BITS - len.min(I::BITS)));
-    let (size, first) = (size(len).unwrap_or(u128::MAX), size(limits.first).unwrap_or(u128::MAX));
-    let limit = if old.is_some() { size.max(growth.before / 10) } else { size.max(first) };
-    if growth.added >= limit {
-        let networks = growth.added / size;
-        refusals.push(Refusal::Grows { family: limits.family, networks, len });
-    }
+    growth.now
 }
 
 fn check_names(dataset: &Dataset, guards: &Guards, refusals: &mut Vec<Refusal>) {
@@ -293,7 +328,7 @@ mod tests {
             "com\nco.uk\n.k12.tx.us\nx.co.uk\nexample.com\n*.de\ngithub.io\n!net\ntest\ninvalid\n\
              .x.kawasaki.jp\n*.y.x.kawasaki.jp\ncity.kawasaki.jp\nwww.city.kawasaki.jp",
         )]);
-        let told = check(&list, None, &Guards::default());
+        let told = check(&list, None, Reach::default(), &Guards::default()).refusals;
         let mut names: Vec<String> = told
             .iter()
             .map(|refusal| match refusal {
@@ -306,7 +341,8 @@ mod tests {
         let allowed_suffixes = ["com", "co.uk", "de", "k12.tx.us", "x.kawasaki.jp"];
         let allowed_suffixes = allowed_suffixes.map(|n| n.parse().expect("a name")).to_vec();
         let guards = Guards { allowed_suffixes, ..Guards::default() };
-        assert_eq!(check(&list, None, &guards), [Refusal::Invalid]);
+        let told = check(&list, None, Reach::default(), &guards).refusals;
+        assert_eq!(told, [Refusal::Invalid]);
     }
 
     /// A zone of data sets of these kinds.
@@ -337,7 +373,11 @@ mod tests {
     }
 
     fn refusals(new: &Zone, old: Option<&Zone>) -> Vec<String> {
-        check(new, old, &Guards::default()).iter().map(ToString::to_string).collect()
+        check(new, old, Reach::default(), &Guards::default())
+            .refusals
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     const TEN: &str =
@@ -382,7 +422,7 @@ mod tests {
         assert_eq!(refusals(&halves, Some(&addresses("192.0.2.1"))), [why(127)]);
         assert_eq!(refusals(&halves, Some(&halves)), [""; 0]);
         let guards = Guards { ipv4_growth: None, ..Guards::default() };
-        assert_eq!(check(&halves, None, &guards), []);
+        assert_eq!(check(&halves, None, Reach::default(), &guards).refusals, []);
         // 2000::/3 is what there is of IPv6.
         let halves: String = (0x2000..0x4000).map(|n| format!("{n:x}::/17\n")).collect();
         let why = "as many IPv6 addresses would be newly listed as 4096 /16 networks have; if that \
@@ -401,6 +441,21 @@ mod tests {
         let small = addresses(&list(10));
         assert_eq!(refusals(&addresses(&list(11)), Some(&small)), [""; 0]);
         assert_eq!(refusals(&addresses(&list(12)), Some(&small)).len(), 1);
+    }
+
+    #[test]
+    fn a_list_that_was_cut_by_mistake_may_come_back() {
+        let list = |n: u32| -> String { (1..=n).map(|n| format!("{n}.0.0.0/9\n")).collect() };
+        let (whole, cut) = (addresses(&list(10)), addresses("192.0.2.1"));
+        let guards = Guards::default();
+        let served = check(&whole, None, Reach::default(), &guards);
+        assert_eq!(served, Verdict { refusals: vec![], reach: Reach { ipv4: 10 << 23, ipv6: 0 } });
+        let most = served.reach.max(check(&cut, Some(&whole), served.reach, &guards).reach);
+        assert_eq!(most, served.reach);
+        assert_eq!(check(&whole, Some(&cut), most, &guards).refusals, []);
+        assert_eq!(check(&addresses(&list(11)), Some(&cut), most, &guards).refusals, []);
+        assert_eq!(check(&addresses(&list(13)), Some(&cut), most, &guards).refusals.len(), 1);
+        assert_eq!(check(&whole, Some(&cut), Reach::default(), &guards).refusals.len(), 1);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use mutation::{Mutation, mutate, time};
 use repute_dnsxl::Polarity;
 use repute_zone::format::table::{self, TableKind, TableOptions};
 use repute_zone::format::{Input, Loaded, ReadError, ReadOptions, rbldnsd};
-use repute_zone::guard::{self, Guards};
+use repute_zone::guard::{self, Guards, Reach};
 use repute_zone::{DatasetKind, Dialect, Relative, Zone, ZoneSpec, export, snapshot};
 
 const LISTS: [&str; 6] = [
@@ -82,7 +82,7 @@ fn fuzz_data_files() {
             ] {
                 zone.visit(Relative::new(wire, labels), |_| {});
             }
-            guard::check(&zone, None, &Guards::default());
+            guard::check(&zone, None, Reach::default(), &Guards::default());
             // A few wide IPv6 or IPv4 networks would be written out as millions of names.
             if zone.entries() < 20 && !text.contains(&b'/') {
                 export::master(&zone, 1_700_000_000, &mut std::io::sink())

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use mutation::{Mutation, mutate, time};
 use repute_dnsxl::Polarity;
 use repute_zone::format::{Input, ReadOptions, rbldnsd};
-use repute_zone::guard::{self, Guards};
+use repute_zone::guard::{self, Guards, Reach};
 use repute_zone::{
     DatasetKind, Dialect, Hashes, Hit, Probe, Relative, Zone, ZoneSpec, export, snapshot,
 };
@@ -108,7 +108,7 @@ fn fuzz_snapshots() {
             }
             if let Ok(zone) = snapshot::open(image.into()) {
                 ask_everything(&zone);
-                guard::check(&zone, None, &Guards::default());
+                guard::check(&zone, None, Reach::default(), &Guards::default());
                 export::rbldnsd(&zone, export::View::At(0), &mut std::io::sink())
                     .expect("a sink takes all");
             }

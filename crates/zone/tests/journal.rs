@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use repute_dnsxl::{Ipv4Network, Ipv6Network, Name, Network, Polarity, ReturnCode};
 use repute_dnsxl::{relative_ipv4, relative_ipv6};
 use repute_zone::format::{Input, ReadOptions, rbldnsd};
-use repute_zone::guard::{self, Guards};
+use repute_zone::guard::{self, Guards, Reach};
 use repute_zone::journal::{Change, Editor, Key, Record, State};
 use repute_zone::{
     DatasetKind, Dialect, Existence, Extent, Hit, Relative, Soa, Text, Zone, ZoneSpec, export,
@@ -137,7 +137,8 @@ fn refusals(zone: &Zone, old: Option<&Zone>) -> Vec<String> {
         ipv6_growth: None,
         ..Guards::default()
     };
-    let said = [addresses, names].map(|guards| guard::check(zone, old, &guards));
+    let said = [addresses, names];
+    let said = said.map(|guards| guard::check(zone, old, Reach::default(), &guards).refusals);
     let mut said: Vec<_> = said.iter().flatten().map(ToString::to_string).collect();
     said.sort();
     said

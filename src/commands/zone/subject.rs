@@ -12,6 +12,7 @@ use repute_nameserver::loader::spool::Spool;
 use repute_nameserver::loader::{
     self, BuildError, Built, Conditions, Content, SourceOrigin, ZoneConfig,
 };
+use repute_zone::guard::Reach;
 
 use repute_zone::snapshot;
 
@@ -131,6 +132,7 @@ impl Subject {
             old: None,
             last_serial: None,
             copies: None,
+            most: Reach::default(),
             progress: Some(&progress),
         };
         let built = loader::build(&self.config, &conditions);

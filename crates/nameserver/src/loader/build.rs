@@ -14,7 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use repute_dnsxl::{Name, Target};
 use repute_zone::format::{self, Input, Loaded, ReadError, ReadOptions, Traced};
-use repute_zone::guard::{self, Refusal};
+use repute_zone::guard::{self, Reach, Refusal, Verdict};
 use repute_zone::snapshot::{self, SnapshotError};
 use repute_zone::{Dataset, DatasetKind, Dialect, Faults, Soa, Zone, ZoneSpec};
 use tracing::warn;
@@ -44,6 +44,8 @@ pub struct Conditions<'a> {
     pub last_serial: Option<Issued>,
     /// Where private copies of snapshots go; without it they are read into memory.
     pub copies: Option<&'a Spool>,
+    /// The most that was served.
+    pub most: Reach,
     /// Told how many bytes of the files were read, now and then.
     pub progress: Option<&'a dyn Fn(u64)>,
 }
@@ -72,6 +74,8 @@ pub struct Built {
     pub faults: Vec<Faults>,
     /// Why it should not be served.
     pub refusals: Vec<Refusal>,
+    /// How much it covers.
+    pub reach: Reach,
     /// The lines that decide about the traced target.
     pub trace: Vec<Traced>,
     /// How many lines were read.
@@ -132,12 +136,12 @@ fn open_snapshot(
         let found = zone.apex().clone();
         return Err(BuildError::OtherZone { path, found });
     }
-    let refusals = guard::check(&zone, conditions.old, &config.guards);
+    let verdict = guard::check(&zone, conditions.old, conditions.most, &config.guards);
     let mut reading = Reading::new(config, conditions);
     let acl = reading.access(config.acl.as_deref(), DatasetKind::Acl)?;
     let aclkey = reading.access(config.aclkey.as_deref(), DatasetKind::Aclkey)?;
     reading.open.push(file);
-    let built = reading.finish(zone, None, (acl, aclkey), refusals)?;
+    let built = reading.finish(zone, None, (acl, aclkey), verdict)?;
     Ok(Built { copy, ..built })
 }
 
@@ -238,9 +242,11 @@ impl<'a> Reading<'a> {
         let modified = datasets.iter().map(|d| d.header().modified).max().unwrap_or(0);
         let serial = next_serial(self.conditions.last_serial, modified, made_of);
         let zone = Zone::new(spec(self.config, datasets, serial));
-        let mut refusals = guard::check(&zone, self.conditions.old, &self.config.guards);
-        refusals.extend(guard::check_faults(&self.faults, self.lines, &self.config.guards));
-        self.finish(zone, Some(made_of), (acl, aclkey), refusals)
+        let Conditions { old, most, .. } = *self.conditions;
+        let mut verdict = guard::check(&zone, old, most, &self.config.guards);
+        let faults = guard::check_faults(&self.faults, self.lines, &self.config.guards);
+        verdict.refusals.extend(faults);
+        self.finish(zone, Some(made_of), (acl, aclkey), verdict)
     }
 
     /// Opens the files of a source.
@@ -304,15 +310,16 @@ impl<'a> Reading<'a> {
         zone: Zone,
         made_of: Option<Fingerprint>,
         (acl, aclkey): AccessLists,
-        refusals: Vec<Refusal>,
+        verdict: Verdict,
     ) -> Result<Built, BuildError> {
         if let Some(file) = self.open.iter().find(|f| !f.is_unchanged()) {
             return Err(BuildError::Changed { path: file.path().to_owned() });
         }
         let files = self.open.iter().map(|f| (f.path().to_owned(), f.stamp())).collect();
         let Reading { faults, trace, lines, .. } = self;
-        let issued = Issued { serial: zone.serial(), made_of };
-        Ok(Built { zone, acl, aclkey, faults, refusals, trace, lines, files, issued, copy: None })
+        let (issued, copy) = (Issued { serial: zone.serial(), made_of }, None);
+        let Verdict { refusals, reach } = verdict;
+        Ok(Built { zone, acl, aclkey, faults, refusals, reach, trace, lines, files, issued, copy })
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use repute_dnsxl::Name;
+use repute_zone::guard::Reach;
 use repute_zone::{Faults, Zone, snapshot};
 use tracing::{info, warn};
 
@@ -38,6 +39,8 @@ pub(super) struct Keeper {
     served: Option<Arc<Zone>>,
     /// What is served and not kept on disk yet.
     unkept: Option<Unkept>,
+    /// The most that was served.
+    most: Reach,
     /// Its files when they were last read, or tried.
     read: BTreeMap<PathBuf, Option<Stamp>>,
     /// Its files when they were last looked at.
@@ -130,6 +133,7 @@ impl Keeper {
             settle: reading.settle(),
             served: None,
             unkept: None,
+            most: Reach::default(),
             read: BTreeMap::new(),
             seen: BTreeMap::new(),
             forced: false,
@@ -349,6 +353,7 @@ impl Keeper {
             old: self.served.as_deref(),
             last_serial: self.issued,
             copies: Some(&self.spool),
+            most: self.most,
             progress: None,
         }
     }
@@ -406,7 +411,8 @@ impl Keeper {
         self.told = None;
         let faults = built.fault_count();
         let source_modified = built.modified();
-        let Built { zone, acl, aclkey, issued, copy, .. } = built;
+        let Built { zone, acl, aclkey, reach, issued, copy, .. } = built;
+        self.most = self.most.max(reach);
         self.issue(issued);
         let zone = Arc::new(zone);
         self.status = ZoneStatus {

@@ -17,7 +17,9 @@ pub(super) struct Growth {
     networks: Vec<(u128, u128)>,
     /// How long their prefixes are.
     len: u8,
-    /// How many addresses are covered that were not before.
+    /// How many addresses are covered.
+    pub(super) now: u128,
+    /// How many are covered that were not before.
     pub(super) added: u128,
     /// How many were covered before.
     pub(super) before: u128,
@@ -39,6 +41,7 @@ impl Growth {
             }
             let old_count = before.add_all::<I>(&old_ranges);
             let new_count = now.add_all::<I>(&new_ranges);
+            growth.now = growth.now.saturating_add(new_count);
             growth.before = growth.before.saturating_add(old_count);
             if old_count == 0 {
                 growth.added = growth.added.saturating_add(new_count);
