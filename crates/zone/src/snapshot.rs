@@ -87,3 +87,44 @@ const VERSION: u32 = 2;
 const HEADER: usize = 32;
 /// Bytes of an entry of the table of sections.
 const TABLE_ENTRY: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use repute_dnsxl::Polarity;
+
+    use super::*;
+    use crate::dataset::{Branch, Content, Dataset, DatasetKind, Header};
+    use crate::zone::{Dialect, ZoneSpec};
+
+    /// The snapshot of a zone with two empty data sets that say they have so many entries.
+    fn image(entries: u64) -> Vec<u8> {
+        let branches: Vec<Branch> = Vec::new();
+        let content = Content::Combined(branches);
+        let (kind, header) = (DatasetKind::Combined, Header::default());
+        let dataset = Arc::new(Dataset { kind, header, content, entries });
+        let zone = Zone::new(ZoneSpec {
+            apex: "bl.example".parse().expect("a name"),
+            dialect: Dialect::Native,
+            polarity: Polarity::Block,
+            soa: None,
+            name_servers: None,
+            datasets: vec![Arc::clone(&dataset), dataset],
+            test_entries: false,
+            codes: Vec::new(),
+            serial: 1,
+        });
+        let mut image = Vec::new();
+        encode(&zone, &mut image).expect("memory takes it");
+        image
+    }
+
+    #[test]
+    fn counts_that_no_list_has_are_refused() {
+        let zone = open(image(1 << 32).into()).expect("the snapshot is good");
+        assert_eq!(zone.entries(), 1 << 33);
+        let error = open(image(u64::MAX).into()).map(|zone| zone.entries());
+        assert_eq!(error, Err(SnapshotError::Inconsistent));
+    }
+}

@@ -88,6 +88,8 @@ impl Decoder<'_> {
     fn dataset(&mut self) -> Option<Dataset> {
         let (kind, _) = *DatasetKind::ALL.get(usize::from(self.byte()?))?;
         let entries = read_u64(&self.take(8)?, 0);
+        // What is counted together must not overflow.
+        (entries <= MOST_ENTRIES).then_some(())?;
         let header = self.header()?;
         let content = match kind {
             DatasetKind::Ip4set
@@ -266,3 +268,6 @@ impl Decoder<'_> {
         }
     }
 }
+
+/// More entries than any data set can have.
+const MOST_ENTRIES: u64 = 1 << 40;

@@ -1,0 +1,197 @@
+//! Versions that are refused, and versions that only look so.
+
+use std::sync::Arc;
+
+use repute_dnsxl::{Polarity, ReturnCode};
+
+use super::*;
+use crate::dataset::DatasetKind;
+use crate::format::{Input, ReadOptions, rbldnsd};
+use crate::value::Text;
+use crate::zone::{Dialect, ZoneSpec};
+
+#[test]
+fn a_file_without_a_good_line_is_refused_however_short() {
+    let refusal = |text: &'static str| {
+        let (name, reader) = (Arc::from("list"), Box::new(text.as_bytes()));
+        let input = Input { name, reader, modified: 1 };
+        let kind = DatasetKind::Addresses;
+        let loaded = rbldnsd::read(kind, vec![input], &ReadOptions::default());
+        let loaded = loaded.expect("the text is readable");
+        check_faults(&[loaded.faults], loaded.lines, &Guards::default())
+    };
+    assert_eq!(refusal("<html>502 Bad Gateway</html>\n"), Some(Refusal::NoGoodLine(1)));
+    assert_eq!(refusal("<html>\n192.0.2.1\n"), None);
+    assert_eq!(refusal("# emptied on purpose\n"), None);
+}
+
+#[test]
+fn names_that_stand_for_others_names_are_told() {
+    let list = zone(&[(
+        DatasetKind::Dnset,
+        "com\nco.uk\n.k12.tx.us\nx.co.uk\nexample.com\n*.de\ngithub.io\n!net\ntest\ninvalid\n\
+         .x.kawasaki.jp\n*.y.x.kawasaki.jp\ncity.kawasaki.jp\nwww.city.kawasaki.jp",
+    )]);
+    let told = check(&list, None, Reach::default(), &Guards::default()).refusals;
+    let mut names: Vec<String> = told
+        .iter()
+        .map(|refusal| match refusal {
+            Refusal::Suffix(name) => name.to_string(),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    names.sort();
+    assert_eq!(names, ["Invalid", "co.uk", "com", "de", "k12.tx.us", "x.kawasaki.jp"]);
+    let allowed_suffixes = ["com", "co.uk", "de", "k12.tx.us", "x.kawasaki.jp"];
+    let allowed_suffixes = allowed_suffixes.map(|n| n.parse().expect("a name")).to_vec();
+    let guards = Guards { allowed_suffixes, ..Guards::default() };
+    let told = check(&list, None, Reach::default(), &guards).refusals;
+    assert_eq!(told, [Refusal::Invalid]);
+}
+
+/// A zone of data sets of these kinds.
+fn zone(datasets: &[(DatasetKind, &str)]) -> Zone {
+    let datasets = datasets.iter().map(|(kind, text)| {
+        let (name, reader) = (Arc::from("list"), Box::new(text.as_bytes()));
+        let input = Input { name, reader, modified: 1 };
+        let loaded = rbldnsd::read(*kind, vec![input], &ReadOptions::default());
+        let loaded = loaded.expect("the text is readable");
+        assert_eq!(loaded.faults.errors(), 0);
+        Arc::new(loaded.dataset)
+    });
+    Zone::new(ZoneSpec {
+        apex: "bl.example".parse().expect("a name"),
+        dialect: Dialect::Native,
+        polarity: Polarity::Block,
+        soa: None,
+        name_servers: None,
+        datasets: datasets.collect(),
+        test_entries: false,
+        codes: Vec::new(),
+        serial: 0,
+    })
+}
+
+fn addresses(text: &str) -> Zone {
+    zone(&[(DatasetKind::Addresses, text)])
+}
+
+fn refusals(new: &Zone, old: Option<&Zone>) -> Vec<String> {
+    check(new, old, Reach::default(), &Guards::default())
+        .refusals
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+const TEN: &str = "all of 10.0.0.0/8 would be listed; if that is meant, change the zone's guards";
+
+#[test]
+fn a_network_is_covered_by_any_number_of_pieces_in_any_data_set() {
+    let pieces = |half: u32| -> String {
+        let every_other = (half..0x2_0000).step_by(2);
+        every_other.map(|n| format!("{}/25\n", Ipv4Addr::from(10 << 24 | n << 7))).collect()
+    };
+    let (even, odd) = (pieces(0), pieces(1));
+    assert_eq!(refusals(&addresses(&even), None), [""; 0]);
+    let both = zone(&[(DatasetKind::Ip4trie, &even), (DatasetKind::Ip4set, &odd)]);
+    assert_eq!(refusals(&both, None), [TEN]);
+    assert_eq!(refusals(&both, Some(&addresses(&odd))), [TEN]);
+    assert_eq!(refusals(&both, Some(&both)), [""; 0]);
+    assert_eq!(refusals(&both, Some(&addresses("10.0.0.0/8"))), [""; 0]);
+    let parts = format!("$DATASET ip4trie a @\n{even}$DATASET ip4trie @\n{odd}");
+    assert_eq!(refusals(&zone(&[(DatasetKind::Combined, &parts)]), None), [TEN]);
+}
+
+#[test]
+fn an_exclusion_or_two_do_not_hide_a_network() {
+    assert_eq!(refusals(&addresses("10.0.0.0/8\n!10.1.2.3\n!10.77.0.0/16"), None), [""; 0]);
+    let hidden = addresses("10.0.0.0/8\n!10.1.2.3\n!10.77.0.0/17");
+    assert_eq!(refusals(&hidden, None), [TEN]);
+    assert_eq!(refusals(&addresses("10.0.0.0/8"), Some(&hidden)), [""; 0]);
+}
+
+#[test]
+fn half_of_every_network_is_refused_for_its_sum() {
+    let halves: String = (0..256).map(|n| format!("{n}.0.0.0/9\n")).collect();
+    let halves = addresses(&halves);
+    let why = |n| {
+        format!(
+            "as many IPv4 addresses would be newly listed as {n} /8 networks have; if that is \
+             meant, change the zone's guards"
+        )
+    };
+    assert_eq!(refusals(&halves, None), [why(128)]);
+    assert_eq!(refusals(&halves, Some(&addresses("192.0.2.1"))), [why(127)]);
+    assert_eq!(refusals(&halves, Some(&halves)), [""; 0]);
+    let guards = Guards { ipv4_growth: None, ..Guards::default() };
+    assert_eq!(check(&halves, None, Reach::default(), &guards).refusals, []);
+    // 2000::/3 is what there is of IPv6.
+    let halves: String = (0x2000..0x4000).map(|n| format!("{n:x}::/17\n")).collect();
+    let why = "as many IPv6 addresses would be newly listed as 4096 /16 networks have; if that \
+               is meant, change the zone's guards";
+    assert_eq!(refusals(&addresses(&halves), None), [why]);
+}
+
+#[test]
+fn a_large_list_is_judged_by_what_is_new() {
+    let list = |n: u32| -> String { (1..=n).map(|n| format!("{n}.0.0.0/9\n")).collect() };
+    let large = addresses(&list(60));
+    assert_eq!(refusals(&large, None), [""; 0]);
+    assert_eq!(refusals(&large, Some(&addresses("# nothing yet"))), [""; 0]);
+    assert_eq!(refusals(&large, Some(&large)), [""; 0]);
+    assert_eq!(refusals(&addresses(&list(65)), Some(&large)), [""; 0]);
+    assert_eq!(refusals(&addresses(&list(67)), Some(&large)).len(), 1);
+    let small = addresses(&list(10));
+    assert_eq!(refusals(&addresses(&list(11)), Some(&small)), [""; 0]);
+    assert_eq!(refusals(&addresses(&list(12)), Some(&small)).len(), 1);
+}
+
+#[test]
+fn a_list_that_was_cut_by_mistake_may_come_back() {
+    let list = |n: u32| -> String { (1..=n).map(|n| format!("{n}.0.0.0/9\n")).collect() };
+    let (whole, cut) = (addresses(&list(10)), addresses("192.0.2.1"));
+    let guards = Guards::default();
+    let served = check(&whole, None, Reach::default(), &guards);
+    assert_eq!(served, Verdict { refusals: vec![], reach: Reach { ipv4: 10 << 23, ipv6: 0 } });
+    let most = served.reach.max(check(&cut, Some(&whole), served.reach, &guards).reach);
+    assert_eq!(most, served.reach);
+    assert_eq!(check(&whole, Some(&cut), most, &guards).refusals, []);
+    assert_eq!(check(&addresses(&list(11)), Some(&cut), most, &guards).refusals, []);
+    assert_eq!(check(&addresses(&list(13)), Some(&cut), most, &guards).refusals.len(), 1);
+    assert_eq!(check(&whole, Some(&cut), Reach::default(), &guards).refusals.len(), 1);
+}
+
+#[test]
+fn changes_laid_over_a_list_count() {
+    use crate::journal::{Change, Editor, Key, Record, State};
+    let change = |network: &str, state| Change {
+        key: Key::Network(network.parse().expect("a network")),
+        state,
+    };
+    let listed = State::Listed(vec![(ReturnCode::LISTED, Text::new())]);
+    let spec = |zone: &Zone| ZoneSpec {
+        apex: zone.apex().clone(),
+        dialect: Dialect::Native,
+        polarity: Polarity::Block,
+        soa: None,
+        name_servers: None,
+        datasets: Vec::new(),
+        test_entries: false,
+        codes: Vec::new(),
+        serial: 1,
+    };
+    let first = [("10.0.0.0/9", listed.clone()), ("2001::/17", listed.clone())];
+    let first = first.map(|(network, state)| change(network, state));
+    let mut editor = Editor::new(spec(&addresses("")), 300, first);
+    let before = editor.zone().clone();
+    assert_eq!(refusals(&before, None), [""; 0]);
+    let changes = ["10.128.0.0/9", "2001:8000::/17"].map(|n| change(n, listed.clone())).to_vec();
+    let after = editor.apply(&Record { from: 1, to: 2, changes }).expect("it follows").clone();
+    let six = TEN.replace("10.0.0.0/8", "2001::/16");
+    assert_eq!(refusals(&after, Some(&before)), [TEN.to_owned(), six]);
+    assert_eq!(refusals(&after, Some(&after)), [""; 0]);
+    let changes = vec![change("10.0.0.0/9", State::Absent)];
+    let less = editor.apply(&Record { from: 2, to: 3, changes }).expect("it follows").clone();
+    assert_eq!(refusals(&after, Some(&less)), [TEN]);
+}
