@@ -166,7 +166,8 @@ impl Zone {
     #[inline]
     pub fn answer<'z>(&'z self, question: Question<'_>, mut hit: impl FnMut(Hit<'z>)) -> Existence {
         if self.dialect == Dialect::Native && question.is_never_listed() {
-            return Existence::Nothing;
+            let below = self.datasets.iter().any(|dataset| dataset.has_names_below(question.name));
+            return Existence::exists_if(below);
         }
         let Question { name, address } = question;
         let place = Place { name, address, octets: self.octets(), aliases: self.aliases() };

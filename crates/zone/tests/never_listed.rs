@@ -126,3 +126,17 @@ fn rbldnsd_answers_what_it_reads() {
     let read = zone(DatasetKind::Combined, Dialect::Rbldnsd, &exported);
     assert_eq!(ask(&read, "127.0.0.1", b"\x04spam"), Existence::Listed);
 }
+
+#[test]
+fn invalid_exists_if_names_below_it_are_listed() {
+    for (text, expect) in [
+        ("x.invalid", Existence::Exists),
+        (".invalid", Existence::Exists),
+        ("invalid", Existence::Nothing),
+        ("x.example", Existence::Nothing),
+    ] {
+        let zone = zone(DatasetKind::Dnset, Dialect::Native, text);
+        let found = zone.visit(Relative::new(b"\x07invalid", &[0]), |_| panic!("{text}"));
+        assert_eq!(found, expect, "{text}");
+    }
+}

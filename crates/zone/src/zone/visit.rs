@@ -130,6 +130,14 @@ impl Dataset {
         }
     }
 
+    /// Whether it lists names below this one.
+    pub(super) fn has_names_below(&self, name: Relative<'_>) -> bool {
+        match &self.content {
+            Content::Names(names) => names.index.record_of(name.wire()).parent,
+            _ => false,
+        }
+    }
+
     /// What a name could be, whatever the entries are.
     pub(super) fn outline(&self, place: Place<'_>) -> Outline {
         let name = place.name;
