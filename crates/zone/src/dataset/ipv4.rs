@@ -148,6 +148,46 @@ impl Ipv4Index {
         walk.finish(&mut give);
     }
 
+    /// How many addresses inside one /16 are listed.
+    pub(crate) fn count_in(&self, bucket: u16) -> u64 {
+        if self.patch.is_some() {
+            let mut count = 0;
+            self.covered_in(bucket, |first, last| count += u64::from(last - first) + 1);
+            return count;
+        }
+        let (codes, count) = match Slot::of(self.slot(u32::from(bucket) << 16)) {
+            Slot::Whole { value } => return if value == 0 { 0 } else { 1 << 16 },
+            Slot::Small { count, at } => (at + count * 2, count),
+            Slot::Chunked { count, at } => (at + CHUNK_OFFSETS + count, count),
+        };
+        self.meanings(codes).take(count).map(|(_, shift)| 1_u64 << shift).sum()
+    }
+
+    /// Whether codes mean the same in another index.
+    pub(crate) fn has_codes_of(&self, other: &Ipv4Index) -> bool {
+        self.patch.is_none()
+            && other.patch.is_none()
+            && self.width == other.width
+            && self.book.0 == other.book.0
+    }
+
+    /// Whether one /16 was built from the same blocks as in another index with the same codes.
+    pub(crate) fn has_blocks_of(&self, other: &Ipv4Index, bucket: u16) -> bool {
+        let slot = |index: &Ipv4Index| Slot::of(index.slot(u32::from(bucket) << 16));
+        let width = usize::from(self.width);
+        let (len, own, others) = match (slot(self), slot(other)) {
+            (Slot::Whole { value: a }, Slot::Whole { value: b }) => return a == b,
+            (Slot::Small { count, at: a }, Slot::Small { count: n, at: b }) if count == n => {
+                (count * (2 + width), a, b)
+            }
+            (Slot::Chunked { count, at: a }, Slot::Chunked { count: n, at: b }) if count == n => {
+                (CHUNK_OFFSETS + count * (1 + width), a, b)
+            }
+            _ => return false,
+        };
+        self.arena[own..own + len] == other.arena[others..others + len]
+    }
+
     /// Walks the blocks of one /16 as they were built.
     #[inline]
     pub(crate) fn for_each_in(&self, bucket: u16, visit: &mut impl FnMut(u32, u8, u32)) {

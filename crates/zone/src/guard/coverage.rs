@@ -33,7 +33,20 @@ impl Growth {
         let host_bits = u32::from(I::BITS - growth.len);
         let (mut now, mut before) = (Networks::new(host_bits), Networks::new(host_bits));
         let (mut new_ranges, mut old_ranges) = (Vec::new(), Vec::new());
+        let short = Short::of(new, old, host_bits);
         for window in 0..=u16::MAX {
+            if let Some(count) = short.as_ref().and_then(|short| short.count(window)) {
+                let network = u128::from(window) << (I::BITS - 16) >> host_bits;
+                now.count(network, count);
+                growth.now = growth.now.saturating_add(count);
+                if old.is_empty() {
+                    growth.added = growth.added.saturating_add(count);
+                } else {
+                    before.count(network, count);
+                    growth.before = growth.before.saturating_add(count);
+                }
+                continue;
+            }
             fill(&mut new_ranges, new, window);
             fill(&mut old_ranges, old, window);
             if new_ranges.is_empty() && old_ranges.is_empty() {
@@ -75,6 +88,34 @@ impl Growth {
     }
 }
 
+/// The short way through windows of which all is new or nothing is: nearly all of every list. They need
+/// only be counted.
+struct Short<'i, I> {
+    new: &'i I,
+    old: Option<&'i I>,
+}
+
+impl<'i, I: Covered> Short<'i, I> {
+    /// The short way, where there is one: each version is one index whose windows compare, and a window
+    /// lies in one network.
+    fn of(new: &[&'i I], old: &[&'i I], host_bits: u32) -> Option<Short<'i, I>> {
+        if host_bits < u32::from(I::BITS) - 16 {
+            return None;
+        }
+        match (new, old) {
+            ([new], []) => Some(Short { new, old: None }),
+            ([new], [old]) if new.compares_with(old) => Some(Short { new, old: Some(old) }),
+            _ => None,
+        }
+    }
+
+    /// How many addresses a window lists, unless some of them are new and some are not.
+    fn count(&self, window: u16) -> Option<u128> {
+        let same = self.old.is_none_or(|old| self.new.is_same_in(old, window));
+        same.then(|| self.new.count_in(window))
+    }
+}
+
 /// An index that can be gone through in windows.
 pub(super) trait Covered {
     /// An address as a number.
@@ -93,6 +134,15 @@ pub(super) trait Covered {
 
     /// How many addresses ranges have.
     fn count(ranges: &[(Self::Address, Self::Address)]) -> u128;
+
+    /// How many addresses of a window are listed.
+    fn count_in(&self, window: u16) -> u128;
+
+    /// Whether windows can be compared with another index's without being walked.
+    fn compares_with(&self, other: &Self) -> bool;
+
+    /// Whether a window lists the same there, as far as can be seen at once.
+    fn is_same_in(&self, other: &Self, window: u16) -> bool;
 }
 
 impl Covered for Ipv4Index {
@@ -110,6 +160,18 @@ impl Covered for Ipv4Index {
             .sum::<u64>()
             .into()
     }
+
+    fn count_in(&self, window: u16) -> u128 {
+        Ipv4Index::count_in(self, window).into()
+    }
+
+    fn compares_with(&self, other: &Ipv4Index) -> bool {
+        self.has_codes_of(other)
+    }
+
+    fn is_same_in(&self, other: &Ipv4Index, window: u16) -> bool {
+        self.has_blocks_of(other, window)
+    }
 }
 
 impl Covered for Ipv6Index {
@@ -122,6 +184,23 @@ impl Covered for Ipv6Index {
 
     fn count(ranges: &[(u128, u128)]) -> u128 {
         ranges.iter().fold(0, |count, (first, last)| count.saturating_add(size(*first, *last)))
+    }
+
+    fn count_in(&self, window: u16) -> u128 {
+        let mut count = 0_u128;
+        Ipv6Index::covered_in(self, window, |first, last| {
+            count = count.saturating_add(size(first, last));
+        });
+        count
+    }
+
+    /// Lists of IPv6 networks are small; they are walked.
+    fn compares_with(&self, _: &Ipv6Index) -> bool {
+        false
+    }
+
+    fn is_same_in(&self, _: &Ipv6Index, _: u16) -> bool {
+        false
     }
 }
 
@@ -265,6 +344,42 @@ const SPARED: u128 = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_short_way_leads_where_the_long_one_does() {
+        use crate::dataset::ipv4_entries::Ipv4Entries;
+        use crate::resolve::Overlap;
+        use crate::value::{ValueBuilder, ValueId};
+        let index = |count: u32, more: &[(u32, u8)]| {
+            let mut entries = Ipv4Entries::default();
+            entries.push(0x0a00_0000, 9, ValueId(1));
+            for n in 0..count {
+                let base = (n % 7) << 20 | n.wrapping_mul(0x9e37) & 0xffff;
+                entries.push(0xc000_0000 | base, 32, ValueId(1 + n % 3));
+                entries.push(0x0a80_0000 | (n % 128) << 16, 16, ValueId(2));
+            }
+            more.iter().for_each(|(first, len)| entries.push(*first, *len, ValueId(1)));
+            entries.index(Overlap::AllOfLongest, &mut ValueBuilder::default()).0
+        };
+        let indexes = [
+            index(0, &[]),
+            index(127, &[]),
+            index(128, &[]),
+            index(5000, &[]),
+            index(5000, &[(0xc010_1234, 32), (0xdead_0000, 18)]),
+        ];
+        for new in &indexes {
+            for old in indexes.iter().map(Some).chain([None]) {
+                let old: Vec<_> = old.into_iter().collect();
+                // Of an index given twice windows cannot be compared, and it covers the same.
+                let twice: Vec<_> = old.iter().chain(&old).copied().collect();
+                for len in [1, 8, 16] {
+                    let short = Growth::between(&[new], &old, len);
+                    assert_eq!(short, Growth::between(&[new, new], &twice, len), "/{len}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn gaps_are_what_is_in_one_and_not_in_the_other() {
