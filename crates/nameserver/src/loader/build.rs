@@ -182,6 +182,17 @@ pub(super) fn access_lists(
     Ok((acl, aclkey))
 }
 
+/// Takes an access list only whole. A list of entries may serve its good lines; a line that is missing
+/// here could be the one that keeps somebody out.
+pub(super) fn access_without_faults(path: &Path, faults: &Faults) -> Result<(), BuildError> {
+    if faults.errors() == 0 {
+        return Ok(());
+    }
+    let first = faults.iter().find(|fault| !fault.problem.is_warning());
+    let first = first.map_or_else(|| format!("{} lines", faults.errors()), ToString::to_string);
+    Err(BuildError::Access { path: path.to_owned(), first })
+}
+
 /// Reads a snapshot file and opens it.
 ///
 /// # Errors
@@ -266,7 +277,9 @@ impl<'a> Reading<'a> {
     ) -> Result<Option<Arc<Dataset>>, BuildError> {
         let Some(path) = path else { return Ok(None) };
         let file = OpenList::open(path).map_err(|e| BuildError::read(path, e))?;
-        self.read(&Format::Rbldnsd(kind), vec![file]).map(Some)
+        let dataset = self.read(&Format::Rbldnsd(kind), vec![file])?;
+        self.faults.last().map_or(Ok(()), |faults| access_without_faults(path, faults))?;
+        Ok(Some(dataset))
     }
 
     /// Reads the files of one data set.
@@ -377,6 +390,17 @@ fn spec(config: &ZoneConfig, datasets: Vec<Arc<Dataset>>, serial: u32) -> ZoneSp
 /// Why there is no zone.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
+    /// An access list with faulty lines: without them it may let in whom it should not.
+    #[error(
+        "the access list {path} is not put in force while a line of it is faulty: {first}",
+        path = path.display()
+    )]
+    Access {
+        /// The file.
+        path: PathBuf,
+        /// The first fault, with its line.
+        first: String,
+    },
     /// A file was written while we read it.
     #[error("{path} changed while it was read", path = path.display())]
     Changed {
@@ -424,7 +448,8 @@ impl BuildError {
     pub(super) fn may_pass(&self) -> bool {
         match self {
             BuildError::Read { .. } | BuildError::Content(ReadError::Io { .. }) => true,
-            BuildError::Changed { .. }
+            BuildError::Access { .. }
+            | BuildError::Changed { .. }
             | BuildError::Content(_)
             | BuildError::NotFetched { .. }
             | BuildError::OtherZone { .. }

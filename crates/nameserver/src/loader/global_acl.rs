@@ -11,7 +11,7 @@ use repute_zone::format::{self, Input, ReadOptions};
 use repute_zone::{Dataset, DatasetKind};
 use tracing::{error, info, warn};
 
-use super::build::BuildError;
+use super::build::{BuildError, access_without_faults};
 use super::decompress::unpack;
 use super::files::{OpenList, Stamp};
 use super::keeper::Reading;
@@ -152,12 +152,13 @@ impl GlobalAcl {
         let reader = unpack(file.file(), self.reading.max_unpacked).map_err(failed)?;
         let input = Input { name, reader, modified: file.stamp().modified() };
         let loaded = format::rbldnsd::read(DatasetKind::Acl, vec![input], &ReadOptions::default())?;
-        for fault in loaded.faults.iter() {
-            warn!("{fault}");
-        }
         if !file.is_unchanged() {
             return Err(BuildError::Changed { path: path.to_owned() });
         }
+        for fault in loaded.faults.iter() {
+            warn!("{fault}");
+        }
+        access_without_faults(path, &loaded.faults)?;
         Ok(loaded.dataset)
     }
 }
@@ -170,4 +171,45 @@ fn refuse_all() -> Dataset {
     format::rbldnsd::read(DatasetKind::Acl, vec![input], &ReadOptions::default())
         .expect("a constant list is readable")
         .dataset
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::net::Ipv4Addr;
+
+    use repute_zone::Action;
+
+    use super::*;
+
+    fn written(path: &Path, text: &str) -> GlobalAcl {
+        fs::write(path, text).unwrap();
+        let zero = Duration::ZERO;
+        let reading = Reading { settle: zero, patience: zero, max_unpacked: 1 << 20 };
+        GlobalAcl::new(Some(path.to_owned()), reading)
+    }
+
+    #[test]
+    fn a_faulty_line_opens_the_server_to_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("acl");
+        let (now, client) = (Instant::now(), Ipv4Addr::LOCALHOST.into());
+
+        let mut acl = written(&path, "127.0.0.0/8 :refuse\n");
+        let list = acl.settled(now).expect("a good list is put in force");
+        assert_eq!(list.acl_action(client), Some(Action::Refuse));
+        fs::write(&path, "127.0.0.0.1/8 :refuse\n192.0.2.0/24 :refuse\n").unwrap();
+        assert!(acl.settled(now).is_none(), "the good list stays in force");
+        let told = acl.last_error().expect("it is told");
+        assert!(told.contains("acl:1:"), "{told}");
+
+        // At a first start there is none to stay in force.
+        for text in ["127.0.0.0/8 :refues\n", "127.0.0.0/8 :refuse\nnonsense\n"] {
+            let list = written(&path, text).settled(now).expect("something is put in force");
+            assert_eq!(
+                list.acl_action(Ipv4Addr::new(198, 51, 100, 1).into()),
+                Some(Action::Refuse)
+            );
+        }
+    }
 }
