@@ -2,7 +2,8 @@
 //!
 //! RFC 5782 section 5: an address list has 127.0.0.2 and never 127.0.0.1, an IPv6 list has
 //! ::ffff:127.0.0.2 and never ::ffff:127.0.0.1, a name list has TEST and never INVALID. Section 2.3
-//! adds: a list with several return codes has an entry 127.0.0.n for each value n.
+//! adds: a list with several return codes has an entry 127.0.0.n for each value n. Lists with codes outside
+//! of 127.0.0.0/24 get the same: the address that is the code answers with it.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -20,7 +21,7 @@ pub struct TestEntry {
 /// The key of a test entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TestKey {
-    /// 127.0.0.n.
+    /// 127.0.0.2, and each return code as an address.
     Ipv4(Ipv4Addr),
     /// ::ffff:127.0.0.2.
     Ipv6(Ipv6Addr),
@@ -49,11 +50,13 @@ pub fn test_entries(kind: KeyKind, polarity: Polarity, codes: &[ReturnCode]) -> 
             let v6 = TestKey::Ipv6(Ipv4Addr::new(127, 0, 0, 2).to_ipv6_mapped());
             let mut entries =
                 vec![TestEntry { key: v4, code: main }, TestEntry { key: v6, code: main }];
-            for code in codes {
-                let [127, 0, 0, n @ 3..=255] = code.0.octets() else { continue };
-                let key = TestKey::Ipv4(Ipv4Addr::new(127, 0, 0, n));
-                entries.push(TestEntry { key, code: *code });
-            }
+            let shown = codes.iter().filter(|code| match code.0.octets() {
+                // The first is never listed, the second is there, the third are errors by convention.
+                [127, 0, 0, 0..=2] | [127, 255, 255, _] => false,
+                [127, ..] => polarity != Polarity::Allow || !reads_as_blocked(**code),
+                _ => false,
+            });
+            entries.extend(shown.map(|&code| TestEntry { key: TestKey::Ipv4(code.0), code }));
             entries
         }
     }
@@ -97,7 +100,20 @@ mod tests {
     fn an_allow_list_stays_out_of_the_codes_that_mean_blocked() {
         let codes = ["127.0.10.3", "127.0.4.2"].map(|c| c.parse().unwrap());
         let entries = test_entries(KeyKind::Ip, Polarity::Allow, &codes);
-        assert_eq!(entries[0].code.to_string(), "127.0.4.2");
+        assert_eq!(
+            keys(&entries),
+            ["127.0.0.2 127.0.4.2", "::ffff:127.0.0.2 127.0.4.2", "127.0.4.2 127.0.4.2"]
+        );
+    }
+
+    #[test]
+    fn what_is_never_listed_or_an_error_is_no_test_entry() {
+        let codes = ["127.0.0.1", "127.255.255.254", "127.0.5.1", "8.8.8.8", "127.0.0.255"];
+        let codes = codes.map(|code| code.parse().unwrap());
+        let block = test_entries(KeyKind::Ip, Polarity::Block, &codes);
+        assert_eq!(keys(&block)[2..], ["127.0.5.1 127.0.5.1", "127.0.0.255 127.0.0.255"]);
+        let allow = test_entries(KeyKind::Ip, Polarity::Allow, &codes[2..]);
+        assert_eq!(keys(&allow)[2..], ["127.0.5.1 127.0.5.1"]);
     }
 
     #[test]
