@@ -5,7 +5,7 @@
 //! the question. Equal records are written once, and all of a type get the lowest time to live
 //! (RFC 2181 section 5).
 
-use repute_zone::{Listing, Pair};
+use repute_zone::{Listing, Pair, copy_short};
 
 use crate::message::{AA, Edns, HEADER, OPCODE, OPT, QR, RD, TC};
 use crate::name_servers::Block;
@@ -343,7 +343,7 @@ impl Head<'_> {
         let record = out.get_mut(self.end..self.end + 2 + soa.len())?;
         let (pointer, rest) = record.split_first_chunk_mut()?;
         *pointer = (0xc000 | owner).to_be_bytes();
-        copy(soa, rest);
+        copy_short(soa, rest);
         self.around([0, 1], NXDOMAIN, self.end + 2 + soa.len(), out)
     }
 
@@ -357,7 +357,7 @@ impl Head<'_> {
         out: &mut [u8; PLAIN_UDP],
     ) -> Option<u16> {
         let question = self.packet.get(..self.end)?;
-        copy(question, out.get_mut(..self.end)?);
+        copy_short(question, out.get_mut(..self.end)?);
         let [answers, authority] = counts;
         // All but the id: flags, response code, one question, and what else there is.
         let flags = question.get(2)? & (OPCODE | RD) | QR | AA;
@@ -372,21 +372,6 @@ impl Head<'_> {
         *start = opt.to_le_bytes();
         *rest.first_chunk_mut()? = [0; OPT_LEN - 8];
         Some((at + OPT_LEN) as u16)
-    }
-}
-
-/// Copies bytes of which there are a few dozen, without a call: whole lanes, and a last one that may
-/// overlap them.
-#[inline(always)]
-fn copy(from: &[u8], to: &mut [u8]) {
-    let (lanes, _) = from.as_chunks::<16>();
-    let (places, _) = to.as_chunks_mut::<16>();
-    for (place, lane) in places.iter_mut().zip(lanes) {
-        *place = *lane;
-    }
-    match (to.last_chunk_mut::<16>(), from.last_chunk::<16>()) {
-        (Some(place), Some(lane)) => *place = *lane,
-        _ => to.copy_from_slice(from),
     }
 }
 

@@ -13,6 +13,7 @@ mod fault;
 pub mod format;
 pub mod guard;
 pub mod journal;
+mod lanes;
 mod patch;
 mod prefetch;
 mod rank;
@@ -29,6 +30,7 @@ pub use dataset::names::Extent;
 pub use dataset::names_search::Hashes;
 pub use dataset::{Dataset, DatasetKind, Header, Soa, UnknownKind};
 pub use fault::{Fault, Faults, LONGEST_LINE, Problem};
+pub use lanes::copy_short;
 pub use relative::{Octets, Relative};
 pub use value::{Condition, Pair, Text, ValueBuilder, ValueId, Values};
 pub use zone::{

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::lanes::copy_short;
 use crate::section::U32s;
 
 /// Names an answer of a dataset. [`ValueId::NOTHING`] is the absence of one.
@@ -403,7 +404,7 @@ impl Values {
                 }
             };
             let n = piece.len().min(limit - written);
-            copy(&piece[..n], &mut out[written..written + n]);
+            copy_short(&piece[..n], &mut out[written..written + n]);
             written += n;
         }
         written
@@ -491,21 +492,6 @@ impl Values {
             Some(added) if (id.0 - self.first.value) as usize + 1 >= self.starts.len() => added,
             _ => self,
         }
-    }
-}
-
-/// Copies bytes of which there are a few dozen, without a call: whole lanes, and a last one that may
-/// overlap them. Both are of one length.
-#[inline(always)]
-pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
-    let (lanes, _) = from.as_chunks::<16>();
-    let (places, _) = to.as_chunks_mut::<16>();
-    for (place, lane) in places.iter_mut().zip(lanes) {
-        *place = *lane;
-    }
-    match (to.last_chunk_mut::<16>(), from.last_chunk::<16>()) {
-        (Some(place), Some(lane)) => *place = *lane,
-        _ => to.copy_from_slice(from),
     }
 }
 

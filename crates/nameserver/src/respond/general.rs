@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use repute_zone::{Action, Dialect, Existence, Hit, Listing, Question, Relative, Subject, Zone};
+use repute_zone::{
+    Action, Dataset, Dialect, Existence, Hit, Listing, Question, Relative, Subject, Zone,
+};
 
 use super::{
     ANY, Asked, BADVERS, CLASS_ANY, CLASS_CHAOS, CLASS_IN, Client, EXTENDED_ERROR, FORMERR,
@@ -27,17 +29,12 @@ impl Asked<'_> {
         if readable == Err(Unreadable::Drop) {
             return Outcome::Drop;
         }
-        let mut always = None;
-        let mut empty = false;
-        let mut refused = false;
+        let mut told = Told::default();
         if let Some((action, acl)) = zones.acl_action(client.address) {
-            match action {
-                Action::Pass => {}
-                Action::Ignore => return Outcome::Drop,
-                Action::Refuse => refused = true,
-                Action::Empty => empty = true,
-                Action::Always(value) => always = acl.always(value),
-            }
+            told.hear(action, acl);
+        }
+        if told.ignored {
+            return Outcome::Drop;
         }
         let question = match readable {
             Ok(()) => query.question_end(),
@@ -106,24 +103,15 @@ impl Asked<'_> {
                 name = name.without_last(1);
                 reply.keyed = true;
             }
-            match action {
-                Action::Pass => {}
-                Action::Ignore => return Outcome::Drop,
-                Action::Refuse => refused = true,
-                Action::Empty => empty = true,
-                Action::Always(value) => always = always.or(acl.always(value)),
-            }
+            told.hear(action, acl);
         }
         if let Some(acl) = &served.serving.acl
             && let Some(action) = acl.acl_action(client.address)
         {
-            match action {
-                Action::Pass => {}
-                Action::Ignore => return Outcome::Drop,
-                Action::Refuse => refused = true,
-                Action::Empty => empty = true,
-                Action::Always(value) => always = always.or(acl.always(value)),
-            }
+            told.hear(action, acl);
+        }
+        if told.ignored {
+            return Outcome::Drop;
         }
         let ZoneState::Serving(zone) = &served.state else {
             return out.finish(reply, SERVFAIL, query, zones, Some(NOT_READY));
@@ -132,12 +120,38 @@ impl Asked<'_> {
         if zone.dialect() == Dialect::Rbldnsd && zone.expires().is_some_and(|at| at <= now) {
             return out.finish(reply, SERVFAIL, query, zones, Some(NOT_READY));
         }
-        if refused {
+        if told.refused {
             return out.finish(reply, REFUSED, query, zones, Some(PROHIBITED));
         }
         let question = zone.question(name);
         let answering = Answering { query, client, now, zones };
-        answering.ask_zone(out, reply, served, zone, question, empty, always)
+        answering.ask_zone(out, reply, served, zone, question, told.empty, told.always)
+    }
+}
+
+/// What access lists say of a client, all of them together.
+#[derive(Default)]
+struct Told<'z> {
+    /// It gets no answer.
+    ignored: bool,
+    /// It gets REFUSED.
+    refused: bool,
+    /// Nothing is listed for it.
+    empty: bool,
+    /// This is listed for it, whatever it asks.
+    always: Option<Listing<'z>>,
+}
+
+impl<'z> Told<'z> {
+    /// Adds what one of them says; of several listings the first counts.
+    fn hear(&mut self, action: Action, acl: &'z Dataset) {
+        match action {
+            Action::Pass => {}
+            Action::Ignore => self.ignored = true,
+            Action::Refuse => self.refused = true,
+            Action::Empty => self.empty = true,
+            Action::Always(value) => self.always = self.always.or(acl.always(value)),
+        }
     }
 }
 

@@ -77,6 +77,43 @@ pub(crate) struct NameFound {
     pub(crate) parent: bool,
 }
 
+/// What the records of a name and of those above it decide, heard from the longest to the shortest.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ruling {
+    /// What is found so far.
+    pub(crate) found: NameFound,
+    /// Only the name itself is excluded: what is below it may be listed.
+    excluded: bool,
+}
+
+impl Ruling {
+    /// Hears the record of the name, which has so many labels; whether that decides.
+    #[inline(always)]
+    pub(crate) fn of_itself(&mut self, record: Record, labels: usize) -> bool {
+        self.found.parent = record.parent;
+        self.found.labels = labels as u8;
+        match record.exact {
+            Say::Listed(value) => self.found.value = value,
+            Say::Excluded => self.excluded = true,
+            Say::Nothing => return false,
+        }
+        !self.excluded || record.below != Say::Nothing
+    }
+
+    /// Hears the record of a name above, of so many labels; whether that decides.
+    #[inline(always)]
+    pub(crate) fn of_above(&mut self, record: Record, labels: usize) -> bool {
+        match record.below {
+            // Those below the excluded name are listed, so it exists.
+            Say::Listed(_) if self.excluded => self.found.parent = true,
+            Say::Listed(value) => (self.found.value, self.found.labels) = (value, labels as u8),
+            Say::Excluded => {}
+            Say::Nothing => return false,
+        }
+        true
+    }
+}
+
 impl NamesIndex {
     /// Looks a name up.
     #[inline]
@@ -90,36 +127,26 @@ impl NamesIndex {
         }
     }
 
+    /// Looks a name up in a list whose records have many labels.
     fn find_deep(&self, name: Relative<'_>) -> NameFound {
         let count = name.label_count();
         let mut hashes = [0_u64; DEEP];
         let depth = self.hash_suffixes(name, &mut hashes);
-        let mut found = NameFound::default();
-        let mut excluded = false;
+        let mut ruling = Ruling::default();
         if count <= depth && self.depths >> count & 1 != 0 {
             let record = self.record(name.suffix(count), hashes[count]);
-            found.parent = record.parent;
-            found.labels = count as u8;
-            match record.exact {
-                Say::Listed(value) => return NameFound { value, ..found },
-                Say::Excluded if record.below != Say::Nothing => return found,
-                Say::Excluded => excluded = true,
-                Say::Nothing => {}
+            if ruling.of_itself(record, count) {
+                return ruling.found;
             }
         }
         for labels in (1..=depth.min(count.saturating_sub(1))).rev() {
-            if self.below_depths >> labels & 1 == 0 {
-                continue;
-            }
-            match self.record(name.suffix(labels), hashes[labels]).below {
-                // Only the name itself is excluded: those below it are listed, so it exists.
-                Say::Listed(_) if excluded => return NameFound { parent: true, ..found },
-                Say::Listed(value) => return NameFound { value, labels: labels as u8, ..found },
-                Say::Excluded => return found,
-                Say::Nothing => {}
+            if self.below_depths >> labels & 1 != 0
+                && ruling.of_above(self.record(name.suffix(labels), hashes[labels]), labels)
+            {
+                break;
             }
         }
-        found
+        ruling.found
     }
 
     /// Walks all records in no order, as they are with the patch: name in wire form, record.

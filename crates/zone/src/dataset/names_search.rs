@@ -3,7 +3,7 @@
 //! All suffixes are hashed once. The slots of those that may have a record are named first and read
 //! together; what is free there needs no second look.
 
-use crate::dataset::names::{NameFound, NamesIndex, SHALLOW, Say};
+use crate::dataset::names::{NameFound, NamesIndex, Ruling, SHALLOW};
 use crate::prefetch::prefetch;
 use crate::relative::Relative;
 
@@ -68,8 +68,7 @@ impl NameSearch<'_, '_> {
     #[inline(always)]
     pub(crate) fn found(&self, name: Relative<'_>) -> NameFound {
         let count = usize::from(self.count);
-        let mut found = NameFound::default();
-        let mut excluded = false;
+        let mut ruling = Ruling::default();
         let mut wanted = self.wanted;
         while wanted != 0 {
             // The longest suffix decides.
@@ -77,26 +76,15 @@ impl NameSearch<'_, '_> {
             wanted &= !(1 << labels);
             let hash = self.hashes.0[labels & (SHALLOW - 1)];
             let record = self.index.record(name.suffix(labels), hash);
-            if labels == count {
-                found.parent = record.parent;
-                found.labels = count as u8;
-                match record.exact {
-                    Say::Listed(value) => return NameFound { value, ..found },
-                    Say::Excluded if record.below != Say::Nothing => return found,
-                    Say::Excluded => excluded = true,
-                    Say::Nothing => {}
-                }
-                continue;
-            }
-            match record.below {
-                // Only the name itself is excluded: those below it are listed, so it exists.
-                Say::Listed(_) if excluded => return NameFound { parent: true, ..found },
-                Say::Listed(value) => return NameFound { value, labels: labels as u8, ..found },
-                Say::Excluded => return found,
-                Say::Nothing => {}
+            let decided = match labels == count {
+                true => ruling.of_itself(record, labels),
+                false => ruling.of_above(record, labels),
+            };
+            if decided {
+                break;
             }
         }
-        found
+        ruling.found
     }
 }
 
