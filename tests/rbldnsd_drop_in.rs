@@ -129,6 +129,26 @@ fn log_and_statistics_are_as_rbldnsd_writes_them() {
     assert_eq!(ours, theirs);
 }
 
+/// A log that cannot be written is told, and both serve on without it.
+#[test]
+fn a_log_that_cannot_be_opened_stops_nothing() {
+    let Some(peer) = Program::peer() else { return };
+    let told = [peer, Program::ours()].map(|program| {
+        let folder = folder();
+        let list = folder.path().join("list");
+        fs::write(&list, "127.0.0.2\n").expect("the test's folder takes files");
+        let list = format!("z.test:ip4set:{}", list.display());
+        let server = Running::start(&program, &["-l", "/nonexistent/log", "-c", "0", &list]);
+        let reply = server.ask("2.0.0.127.z.test", 1);
+        assert_eq!(reply[6..8], [0, 1], "it is answered");
+        let (code, said) = server.end();
+        let told = said.lines().filter_map(|line| line.split_once("error (re)opening"));
+        (code, told.map(|(_, what)| what.to_owned()).collect::<Vec<_>>())
+    });
+    assert_eq!(told[1].1, [" logfile `/nonexistent/log': No such file or directory"]);
+    assert_eq!(told[0], told[1]);
+}
+
 /// Types, classes, operations and names of all kinds: each line has the same words for them. Answers
 /// may differ where `doc/rbldnsd.md` says so; where they do not, neither does the rest of the line.
 #[test]

@@ -7,6 +7,7 @@
 //!
 //! Off by default: it is the one place where clients are named.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -91,6 +92,15 @@ pub enum Destination {
     File(PathBuf),
     /// A syslog socket, usually `/dev/log`; the journal listens there too.
     Syslog(PathBuf),
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Destination::Stdout => f.write_str("to standard output"),
+            Destination::File(path) | Destination::Syslog(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// The end of a queue at which a worker reports queries; it stays when the log is set up anew.

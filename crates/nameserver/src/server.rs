@@ -102,6 +102,13 @@ impl Bound {
         &self.listeners.tcp_addresses
     }
 
+    /// The same without its query log.
+    #[must_use]
+    pub fn without_query_log(mut self) -> Bound {
+        self.config.query_log = query_log::Config::default();
+        self
+    }
+
     /// Starts to answer.
     ///
     /// # Errors
@@ -116,8 +123,12 @@ impl Bound {
         };
         let workers = listeners.workers.len();
         let counters = Arc::new(Counters::new(workers));
-        let log = QueryLog::start(&config.query_log, workers + 1, Arc::clone(&board))
-            .map_err(StartError::QueryLog)?;
+        let log = QueryLog::start(&config.query_log, workers + 1, Arc::clone(&board)).map_err(
+            |source| StartError::QueryLog {
+                place: config.query_log.destination.to_string(),
+                source,
+            },
+        )?;
         let duty = |worker| Duty {
             zones: Arc::clone(&zones),
             counters: counters.udp(worker),
@@ -279,8 +290,13 @@ pub enum StartError {
     #[error(transparent)]
     Control(#[from] ControlError),
     /// The query log.
-    #[error("cannot open the query log")]
-    QueryLog(#[source] io::Error),
+    #[error("cannot open the query log {place}: {source}")]
+    QueryLog {
+        /// Where it should go.
+        place: String,
+        /// Why it cannot.
+        source: io::Error,
+    },
     /// Threads, or joining sockets to the runtime.
     #[error("the system gives no more threads or descriptors")]
     Threads(#[source] io::Error),

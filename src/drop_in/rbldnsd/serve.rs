@@ -104,9 +104,17 @@ fn run(
     };
     let events = Events::listen(options.check.0);
     let events = events.map_err(|why| process::failed("unable to catch signals", &why))?;
+    // rbldnsd serves on without its log: a folder its user may not write to must not stop an old set-up.
+    let (bound, unlogged) = match unwritable_log(options) {
+        Some(why) => (bound.without_query_log(), Some(why)),
+        None => (bound, None),
+    };
     let running = bound.start(parts).map_err(|why| format!("unable to start: {why}"))?;
     let (version, count) = (env!("CARGO_PKG_VERSION"), lists.plan.zones.len());
     talk.info(format!("Repute version {version} started ({sockets} socket(s), {count} zone(s))"));
+    if let Some(why) = unlogged {
+        talk.error(why);
+    }
     if let Some(background) = background {
         background.ready(talk, options.query_log == Some(QueryLog::Stdout));
     }
@@ -176,6 +184,13 @@ fn given() -> Result<Given, String> {
     let pid = pid.as_deref();
     Given::from_systemd(std::process::id(), pid, fds.as_deref(), names.as_deref())
         .map_err(|why| why.to_string())
+}
+
+/// Why the query log cannot be written, in rbldnsd's words, if so.
+fn unwritable_log(options: &Options) -> Option<String> {
+    let Some(QueryLog::File(path)) = &options.query_log else { return None };
+    let why = OpenOptions::new().append(true).create(true).open(path).err()?;
+    Some(process::failed(&format!("error (re)opening logfile `{}'", path.display()), &why))
 }
 
 /// Binds all addresses by UDP, and by TCP where that is free.
