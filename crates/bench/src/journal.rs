@@ -5,7 +5,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use repute_dnsxl::{Ipv4Network, Ipv6Network, Network, Polarity, ReturnCode};
+use repute_dnsxl::{Ipv4Network, Ipv6Network, KeyKind, Network, Polarity, ReturnCode};
 use repute_zone::journal::{Change, Editor, Key, Record, State};
 use repute_zone::{Dialect, Extent, Text, ZoneSpec};
 
@@ -33,7 +33,7 @@ pub(crate) fn run(settings: &Settings, results: &mut Results) -> anyhow::Result<
         let beside = network(entry.base ^ random.below(256) as u32, 32);
         (network(entry.base, entry.len), beside)
     });
-    measure(settings, results, mixed, entries, &records)?;
+    measure(settings, results, (mixed, KeyKind::Ip), entries, &records)?;
 
     let list = Networks6::generate(seed, count);
     let entries = list.entries.iter().map(|half| listed(network6(*half, 64), LISTED));
@@ -41,7 +41,7 @@ pub(crate) fn run(settings: &Settings, results: &mut Results) -> anyhow::Result<
         let half = *random.pick(&list.entries);
         (network6(half, 64), network6(half ^ random.below(256), 64))
     });
-    measure(settings, results, networks6, entries, &records)?;
+    measure(settings, results, (networks6, KeyKind::Ip), entries, &records)?;
 
     let list = Names::generate(seed, count);
     let entries = list.entries.iter().map(|(name, reach)| listed(self::name(name, *reach), LISTED));
@@ -50,21 +50,21 @@ pub(crate) fn run(settings: &Settings, results: &mut Results) -> anyhow::Result<
         let beside = format!("{}.{name}", random.below(256));
         (self::name(name, *reach), self::name(&beside, Reach::Exact))
     });
-    measure(settings, results, names, entries, &records)
+    measure(settings, results, (names, KeyKind::Name), entries, &records)
 }
 
 /// Applies records to a list and notes what each cost.
 fn measure(
     settings: &Settings,
     results: &mut Results,
-    case: &str,
+    (case, kind): (&str, KeyKind),
     entries: impl Iterator<Item = Change> + Send,
     records: &[Record],
 ) -> anyhow::Result<()> {
     std::thread::scope(|scope| {
         let work = || {
             restrict(&[settings.server_cpu], Scheduling::RealTime)?;
-            let mut editor = Editor::new(spec()?, 2100, entries);
+            let mut editor = Editor::new(spec()?, &[kind], 2100, entries)?;
             for record in records {
                 let before = kernel::thread_cpu();
                 editor.apply(record)?;
@@ -72,7 +72,7 @@ fn measure(
                 results.add(Part::Journal, case, SUBJECT, "CPU-ms", spent);
             }
             let before = kernel::thread_cpu();
-            editor.compact();
+            editor.compact()?;
             let spent = (kernel::thread_cpu() - before).as_secs_f64() * 1e3;
             let case = format!("{case}: indexes built anew");
             results.add(Part::Journal, &case, SUBJECT, "CPU-ms", spent);

@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use repute_dnsxl::{Name, relative_ipv4};
 
-use crate::value::Values;
+use crate::value::{ValueId, Values};
 
 pub(crate) mod acl;
 pub(crate) mod generic;
@@ -84,6 +84,25 @@ impl Dataset {
             Content::Names(_) | Content::Acl(_) | Content::Keys(_) => None,
         }
     }
+}
+
+/// A list holds more than an index can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TooMany {
+    /// Each distinct set of return codes and texts has a number of 23 bits.
+    #[error(
+        "more than {} distinct answers: give entries the same text (a `$` in it stands for what is \
+         listed), or divide the list",
+        ValueId::MAX
+    )]
+    Answers,
+    /// Each network that is divided further has a number of 23 bits.
+    #[error(
+        "more than {} IPv6 networks of 64 bits with longer prefixes inside: list /64 networks, or \
+         divide the list",
+        ValueId::MAX
+    )]
+    Ipv6Networks,
 }
 
 /// 127.0.0.1 must never be listed (RFC 5782 section 5).

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use repute_dnsxl::Target;
 
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, TooMany};
 use crate::fault::{Fault, Faults, LONGEST_LINE, Problem};
 use crate::zone::{DEFAULT_TTL, Dialect};
 
@@ -126,6 +126,14 @@ pub enum ReadError {
         name: Arc<str>,
         /// The line.
         line: u64,
+    },
+    /// The list holds more than an index can name.
+    #[error("{name}: {many}")]
+    TooMany {
+        /// The last of its files.
+        name: Arc<str>,
+        /// What there is too much of.
+        many: TooMany,
     },
     /// An access list by key has a label longer than 63 bytes.
     #[error("{name}:{line}: a key is longer than 63 bytes")]

@@ -10,10 +10,10 @@ mod entries;
 
 use std::sync::Arc;
 
-use repute_dnsxl::{Name, Network, ReturnCode};
+use repute_dnsxl::{KeyKind, Name, Network, ReturnCode};
 
 use crate::dataset::names::Extent;
-use crate::dataset::{Addresses, Content, Dataset, DatasetKind, Header, Names};
+use crate::dataset::{Addresses, Content, Dataset, DatasetKind, Header, Names, TooMany};
 use crate::value::Text;
 use crate::zone::{Zone, ZoneSpec};
 
@@ -64,6 +64,8 @@ pub enum State {
 pub struct Editor {
     /// The zone around the list.
     spec: ZoneSpec,
+    /// Which keys it takes: without entries it still answers as a list of these.
+    keys: Vec<KeyKind>,
     /// Time to live of all listings, in seconds.
     ttl: u32,
     /// The version.
@@ -77,22 +79,31 @@ pub struct Editor {
 }
 
 impl Editor {
-    /// A list of these entries. `spec.datasets` is replaced; the SOA's serial, or else `spec.serial`, is the
+    /// A list with keys of these kinds and these entries. `spec.datasets` is replaced; the SOA's serial, or else `spec.serial`, is the
     /// first serial; `ttl` holds for all listings.
-    pub fn new(spec: ZoneSpec, ttl: u32, changes: impl IntoIterator<Item = Change>) -> Editor {
+    ///
+    /// # Errors
+    /// If the entries are more than an index can hold.
+    pub fn new(
+        spec: ZoneSpec,
+        keys: &[KeyKind],
+        ttl: u32,
+        changes: impl IntoIterator<Item = Change>,
+    ) -> Result<Editor, TooMany> {
         let serial = match &spec.soa {
             Some(soa) if soa.serial != 0 => soa.serial,
             Some(_) | None => spec.serial,
         };
         let mut entries = Entries::default();
         for change in changes {
+            entries.check_room(1)?;
             entries.enter(&change, &mut Touched::default());
         }
-        let indexes = entries.index();
+        let indexes = entries.index()?;
         let zone = Arc::new(Zone::new(ZoneSpec { datasets: Vec::new(), ..spec.clone() }));
-        let mut editor = Editor { spec, ttl, serial, entries, indexes, zone };
+        let mut editor = Editor { spec, keys: keys.to_vec(), ttl, serial, entries, indexes, zone };
         editor.publish();
-        editor
+        Ok(editor)
     }
 
     /// The zone as it is now.
@@ -103,15 +114,21 @@ impl Editor {
     /// Applies a record and returns the new zone.
     ///
     /// # Errors
-    /// If the record does not lead from the zone's serial to a later one; nothing is changed then.
-    pub fn apply(&mut self, record: &Record) -> Result<&Arc<Zone>, WrongSerial> {
+    /// If the record does not lead from the zone's serial to a later one, or brings more than an index can
+    /// hold; the zone stays as it is then.
+    pub fn apply(&mut self, record: &Record) -> Result<&Arc<Zone>, Refused> {
         let Record { from, to, changes } = record;
         if *from != self.serial {
-            return Err(WrongSerial::From { expected: self.serial, found: *from });
+            return Err(Refused::From { expected: self.serial, found: *from });
         }
         // RFC 1982: of two serials the later one is less than half a circle ahead.
         if to.wrapping_sub(*from).cast_signed() <= 0 {
-            return Err(WrongSerial::To { from: *from, to: *to });
+            return Err(Refused::To { from: *from, to: *to });
+        }
+        // A change brings one answer at most; building anew forgets those that no entry gives.
+        if self.entries.check_room(changes.len()).is_err() {
+            self.compact()?;
+            self.entries.check_room(changes.len())?;
         }
         let mut touched = Touched::default();
         for change in changes {
@@ -136,10 +153,13 @@ impl Editor {
 
     /// Builds the indexes anew and forgets what no entry needs; the zone answers the same, and can be
     /// written as a snapshot.
-    pub fn compact(&mut self) -> &Arc<Zone> {
-        self.indexes = self.entries.index();
+    ///
+    /// # Errors
+    /// If the entries are more than an index can hold; the zone stays as it is then.
+    pub fn compact(&mut self) -> Result<&Arc<Zone>, TooMany> {
+        self.indexes = self.entries.index()?;
         self.publish();
-        &self.zone
+        Ok(&self.zone)
     }
 
     /// Lays over the indexes what holds now in what was touched.
@@ -170,14 +190,14 @@ impl Editor {
         }
         let header = Header { ttl: self.ttl, modified: self.serial, ..Header::default() };
         let mut datasets = Vec::new();
-        if self.entries.networks() > 0 {
+        if self.entries.networks() > 0 || self.keys.contains(&KeyKind::Ip) {
             let (v4, v6, values) = (Some(v4.clone()), Some(v6.clone()), values.clone());
             let content = Content::Addresses(Box::new(Addresses { v4, v6, values }));
             let (kind, entries) = (DatasetKind::Addresses, self.entries.networks());
             let header = header.clone();
             datasets.push(Arc::new(Dataset { kind, header, content, entries }));
         }
-        if self.entries.names() > 0 {
+        if self.entries.names() > 0 || self.keys.contains(&KeyKind::Name) {
             let (index, values) = (names.clone(), values.clone());
             let content = Content::Names(Box::new(Names { index, values }));
             let (kind, entries) = (DatasetKind::Names, self.entries.names());
@@ -191,9 +211,9 @@ impl Editor {
     }
 }
 
-/// A record that does not continue the zone.
+/// Why a record is not applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WrongSerial {
+pub enum Refused {
     /// It begins elsewhere.
     #[error(
         "the record begins at serial {found}, the zone is at {expected}; fetch the records between"
@@ -212,6 +232,9 @@ pub enum WrongSerial {
         /// Where it leads.
         to: u32,
     },
+    /// It brings more than an index can hold.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
 }
 
 /// From this many patched ranges and names, or added answers, on, building anew is worth it.
@@ -225,7 +248,7 @@ mod tests {
     use crate::zone::{Dialect, Quick};
     use crate::{Hashes, Probe, Relative, Subject};
 
-    fn editor(changes: &[(&str, Extent, Option<&str>)]) -> Editor {
+    fn editor(keys: &[KeyKind], changes: &[(&str, Extent, Option<&str>)]) -> Editor {
         let spec = ZoneSpec {
             apex: "bl.example".parse().expect("a name"),
             dialect: Dialect::Native,
@@ -237,7 +260,7 @@ mod tests {
             codes: Vec::new(),
             serial: 1,
         };
-        Editor::new(spec, 300, changes.iter().map(change))
+        Editor::new(spec, keys, 300, changes.iter().map(change)).expect("few")
     }
 
     fn change(&(key, extent, text): &(&str, Extent, Option<&str>)) -> Change {
@@ -257,7 +280,8 @@ mod tests {
     fn entries_are_what_was_entered_and_no_names_above() {
         use Extent::{Below, Both, Exact};
         let text = Some("listed");
-        let mut editor = editor(&[("a.b.c.example", Exact, text), ("192.0.2.0/24", Exact, text)]);
+        let mut editor =
+            editor(&[], &[("a.b.c.example", Exact, text), ("192.0.2.0/24", Exact, text)]);
         assert_eq!(editor.zone().entries(), 2);
         apply(&mut editor, &[("d.example", Both, text), ("192.0.2.0/24", Exact, Some("other"))]);
         assert_eq!(editor.zone().entries(), 3);
@@ -269,7 +293,7 @@ mod tests {
 
     #[test]
     fn what_was_never_there_leaves_nothing_behind() {
-        let mut editor = editor(&[("192.0.2.1", Extent::Exact, Some("listed"))]);
+        let mut editor = editor(&[KeyKind::Ip], &[("192.0.2.1", Extent::Exact, Some("listed"))]);
         apply(&mut editor, &[("x.example", Extent::Both, None)]);
         assert_eq!(editor.zone().datasets().len(), 1);
         let names = [("x.example", Extent::Both, Some("listed"))];
@@ -282,7 +306,7 @@ mod tests {
     #[test]
     fn answers_that_no_entry_gives_are_forgotten() {
         let texts: Vec<_> = (0..=PATCHES_KEPT).map(|n| format!("reason {n}")).collect();
-        let mut editor = editor(&[("192.0.2.1", Extent::Exact, Some("first"))]);
+        let mut editor = editor(&[KeyKind::Ip], &[("192.0.2.1", Extent::Exact, Some("first"))]);
         let bytes = editor.zone().image_bytes();
         for texts in texts.chunks(1000) {
             assert!(!editor.wants_compaction());
@@ -290,7 +314,7 @@ mod tests {
             apply(&mut editor, &changes.collect::<Vec<_>>());
         }
         assert!(editor.wants_compaction());
-        editor.compact();
+        editor.compact().expect("few");
         assert!(!editor.wants_compaction());
         // "reason 8192" has six bytes more than "first".
         assert_eq!(editor.zone().image_bytes(), bytes + 6);
@@ -299,13 +323,13 @@ mod tests {
 
     #[test]
     fn a_record_must_lead_to_a_later_serial() {
-        let mut editor = editor(&[]);
+        let mut editor = editor(&[], &[]);
         let record = |from, to| Record { from, to, changes: Vec::new() };
-        let wrong = |from, to| Err(WrongSerial::To { from, to });
+        let wrong = |from, to| Err(Refused::To { from, to });
         assert_eq!(editor.apply(&record(1, 1)).map(|_| ()), wrong(1, 1));
         assert_eq!(editor.apply(&record(1, 0)).map(|_| ()), wrong(1, 0));
         assert_eq!(editor.apply(&record(1, 0x8000_0001)).map(|_| ()), wrong(1, 0x8000_0001));
-        let gap = WrongSerial::From { expected: 1, found: 2 };
+        let gap = Refused::From { expected: 1, found: 2 };
         assert_eq!(editor.apply(&record(2, 3)).map(|_| ()), Err(gap));
         assert!(editor.apply(&record(1, 0x8000_0000)).is_ok());
         assert!(editor.apply(&record(0x8000_0000, u32::MAX)).is_ok());
@@ -314,7 +338,7 @@ mod tests {
 
     #[test]
     fn changed_names_are_answered_the_short_way() {
-        let mut editor = editor(&[("x.example", Extent::Both, Some("listed"))]);
+        let mut editor = editor(&[KeyKind::Name], &[("x.example", Extent::Both, Some("listed"))]);
         apply(&mut editor, &[("y.example", Extent::Both, Some("new"))]);
         let quick = |labels: &[&str]| -> String {
             let (mut wire, mut places) = (Vec::new(), Vec::new());

@@ -28,7 +28,7 @@ pub use dataset::acl::Action;
 pub use dataset::generic::Record;
 pub use dataset::names::Extent;
 pub use dataset::names_search::Hashes;
-pub use dataset::{Dataset, DatasetKind, Header, Soa, UnknownKind};
+pub use dataset::{Dataset, DatasetKind, Header, Soa, TooMany, UnknownKind};
 pub use fault::{Fault, Faults, LONGEST_LINE, Problem};
 pub use lanes::copy_short;
 pub use relative::{Octets, Relative};

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::dataset::TooMany;
 use crate::lanes::copy_short;
 use crate::section::U32s;
 
@@ -223,6 +224,17 @@ impl ValueBuilder {
             *text = pieces(&text.0);
         }
         self.texts.clear();
+    }
+
+    /// Whether an index can name so many values and these.
+    ///
+    /// # Errors
+    /// If not.
+    pub(crate) fn check_room(&self, more: usize) -> Result<(), TooMany> {
+        match self.pairs.len() + more > ValueId::MAX as usize + 1 {
+            true => Err(TooMany::Answers),
+            false => Ok(()),
+        }
     }
 
     /// How many values there are, [`ValueId::NOTHING`] included.

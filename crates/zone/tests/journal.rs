@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use repute_dnsxl::{Ipv4Network, Ipv6Network, Name, Network, Polarity, ReturnCode};
+use repute_dnsxl::{Ipv4Network, Ipv6Network, KeyKind, Name, Network, Polarity, ReturnCode};
 use repute_dnsxl::{relative_ipv4, relative_ipv6};
 use repute_zone::format::{Input, ReadOptions, rbldnsd};
 use repute_zone::guard::{self, Guards, Reach};
@@ -195,14 +195,14 @@ proptest! {
         first in proptest::collection::vec(change(), 0..30),
         records in proptest::collection::vec(proptest::collection::vec(change(), 1..8), 1..8),
     ) {
-        let mut editor = Editor::new(spec(1), 300, first.clone());
+        let mut editor = Editor::new(spec(1), &[], 300, first.clone()).expect("few");
         let mut all = first;
         for (i, changes) in records.into_iter().enumerate() {
             let serial = i as u32 + 1;
             all.extend(changes.clone());
             let record = Record { from: serial, to: serial + 1, changes };
             let zone = editor.apply(&record).expect("serials follow").clone();
-            let rebuilt = Editor::new(spec(serial + 1), 300, final_state(&all));
+            let rebuilt = Editor::new(spec(serial + 1), &[], 300, final_state(&all)).expect("few");
             prop_assert_eq!(zone.serial(), serial + 1);
             prop_assert_eq!(rebuilt.zone().serial(), serial + 1);
             prop_assert_eq!(zone.entries(), rebuilt.zone().entries());
@@ -213,8 +213,8 @@ proptest! {
             }
         }
         let changed = editor.zone().clone();
-        let compact = editor.compact().clone();
-        let rebuilt = Editor::new(spec(9), 300, final_state(&all));
+        let compact = editor.compact().expect("few").clone();
+        let rebuilt = Editor::new(spec(9), &[], 300, final_state(&all)).expect("few");
         // All of a changed list can be gone through, too.
         prop_assert_eq!(refusals(&changed, None), refusals(rebuilt.zone(), None));
         let against_itself = refusals(&changed, Some(rebuilt.zone()));
@@ -237,9 +237,24 @@ proptest! {
 
 #[test]
 fn a_record_that_does_not_follow_changes_nothing() {
-    let mut editor = Editor::new(spec(5), 300, []);
+    let mut editor = Editor::new(spec(5), &[], 300, []).expect("nothing");
     let record = Record { from: 4, to: 5, changes: Vec::new() };
     assert!(editor.apply(&record).is_err());
     let record = Record { from: 5, to: 6, changes: Vec::new() };
     assert!(editor.apply(&record).is_ok());
+}
+
+#[test]
+fn a_list_without_entries_is_still_one_of_addresses_or_names() {
+    let test_points = [relative_ipv4(Ipv4Addr::new(127, 0, 0, 2)), b"\x04test".to_vec()];
+    for (keys, is_listed) in [
+        (&[KeyKind::Ip][..], [true, false]),
+        (&[KeyKind::Name][..], [false, true]),
+        (&[KeyKind::Ip, KeyKind::Name][..], [true, true]),
+    ] {
+        let spec = ZoneSpec { test_entries: true, ..spec(1) };
+        let editor = Editor::new(spec, keys, 300, []).expect("nothing");
+        let found = test_points.each_ref().map(|name| !ask(editor.zone(), name).0.is_empty());
+        assert_eq!(found, is_listed, "{keys:?}");
+    }
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::dataset::TooMany;
 use crate::dataset::ipv4::{Codes, Ipv4Index, max_code};
 use crate::dataset::ipv4_entries::Ipv4Entries;
 use crate::dataset::ipv4_search::Ipv4Search;
@@ -315,9 +316,17 @@ impl Ipv6Entries {
 
     /// Resolves the networks into an index. Also returns how many were dropped as duplicates of an
     /// earlier one with another value.
-    pub(crate) fn index(mut self, overlap: Overlap, values: &mut ValueBuilder) -> (Ipv6Index, u64) {
+    ///
+    /// # Errors
+    /// If more networks are divided than can be named.
+    pub(crate) fn index(
+        mut self,
+        overlap: Overlap,
+        values: &mut ValueBuilder,
+    ) -> Result<(Ipv6Index, u64), TooMany> {
         // Stable: of two equal networks the first one read comes first.
         self.entries.sort_by_key(|&(first, len, _)| (first, len));
+        check_buckets(self.entries.iter().map(|&(first, len, _)| (first, len)), MOST_BUCKETS)?;
         let mut ranges: Vec<(u128, u128, u32)> = Vec::new();
         let entries = self.entries.iter().map(|&(first, len, value)| {
             let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
@@ -337,7 +346,7 @@ impl Ipv6Entries {
                 blocks(first, last, |start, shift| builder.add(start, shift as u8, value));
             }
             if let Some(index) = builder.finish() {
-                return (index, dropped);
+                return Ok((index, dropped));
             }
         }
         unreachable!("32-bit codes cannot be exhausted by 23-bit values")
@@ -460,6 +469,27 @@ impl Ipv6Builder {
     }
 }
 
+/// Whether sorted networks, given by first address and length of the prefix, need no more buckets than
+/// this: one for each /64 and each /32 that is divided.
+///
+/// # Errors
+/// If they do.
+pub(crate) fn check_buckets(
+    networks: impl Iterator<Item = (u128, u8)>,
+    most: usize,
+) -> Result<(), TooMany> {
+    let (mut buckets, mut low, mut middle) = (0, None, None);
+    for (first, len) in networks {
+        if len > 32 && middle.replace(first >> 96) != Some(first >> 96) {
+            buckets += 1;
+        }
+        if len > 64 && low.replace(first >> 64) != Some(first >> 64) {
+            buckets += 1;
+        }
+    }
+    if buckets > most { Err(TooMany::Ipv6Networks) } else { Ok(()) }
+}
+
 /// The bits behind a block's first address.
 fn host_mask(shift: u8) -> u128 {
     1_u128.checked_shl(u32::from(shift)).unwrap_or(0).wrapping_sub(1)
@@ -484,3 +514,32 @@ pub(crate) fn blocks(first: u128, last: u128, mut visit: impl FnMut(u128, u32)) 
 
 /// Marks a value that names a bucket of the level below.
 const BUCKET: u32 = 1 << 23;
+/// How many buckets can be named.
+pub(crate) const MOST_BUCKETS: usize = BUCKET as usize;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_divided_networks_than_can_be_named_are_an_error() {
+        let documentation = 0x2001_0db8_u128 << 96;
+        let mut networks = vec![(documentation, 32)];
+        for n in 0..4 {
+            networks.push((documentation | n << 64, 64));
+            networks.push((documentation | n << 64 | 1, 128));
+            networks.push((documentation | n << 64 | 2, 127));
+        }
+        networks.push((0x2001_0db9 << 96, 48));
+        let check = |most| check_buckets(networks.iter().copied(), most);
+        let mut entries = Ipv6Entries::default();
+        networks
+            .iter()
+            .for_each(|&(first, len)| entries.push(first, len, ValueId(1 + u32::from(len))));
+        let (index, _) =
+            entries.index(Overlap::AllOfLongest, &mut ValueBuilder::default()).expect("few");
+        assert_eq!(index.buckets.len(), 6);
+        assert_eq!(check(6), Ok(()));
+        assert_eq!(check(5), Err(TooMany::Ipv6Networks));
+    }
+}

@@ -18,7 +18,7 @@ use crate::dataset::generic::GenericEntries;
 use crate::dataset::ipv4_entries::Ipv4Entries;
 use crate::dataset::ipv6::Ipv6Entries;
 use crate::dataset::names::{NamesEntries, Repeats};
-use crate::dataset::{Addresses, Branch, Content, Dataset, DatasetKind, Header, Names};
+use crate::dataset::{Addresses, Branch, Content, Dataset, DatasetKind, Header, Names, TooMany};
 use crate::fault::Problem;
 use crate::format::{Input, Loaded, Progress, ReadError, ReadOptions, Traced, for_each_line};
 use crate::resolve::Overlap;
@@ -46,7 +46,7 @@ pub fn read(
             reader.line(line, progress)
         })?;
     }
-    Ok(reader.finish(progress))
+    reader.finish(progress)
 }
 
 /// A file being read.
@@ -142,7 +142,9 @@ impl<'o> Reader<'o> {
         Ok(())
     }
 
-    fn finish(self, progress: Progress) -> Loaded {
+    fn finish(self, progress: Progress) -> Result<Loaded, ReadError> {
+        let name = Arc::clone(&progress.source);
+        let too_many = |many| ReadError::TooMany { name: Arc::clone(&name), many };
         let mut duplicates = 0;
         let mut main = self.main;
         let modified = main.header.modified;
@@ -150,7 +152,7 @@ impl<'o> Reader<'o> {
         for mut part in self.parts {
             part.header.modified = modified;
             let suffixes = std::mem::take(&mut part.branches);
-            let dataset = Arc::new(part.finish(&mut duplicates));
+            let dataset = Arc::new(part.finish(&mut duplicates).map_err(too_many)?);
             for suffix in suffixes {
                 match branches.iter_mut().find(|b| b.suffix == suffix) {
                     Some(branch) => branch.datasets.push(Arc::clone(&dataset)),
@@ -174,10 +176,10 @@ impl<'o> Reader<'o> {
             let header = std::mem::take(&mut main.header);
             Dataset { kind: main.kind, header, content: Content::Combined(branches), entries }
         } else {
-            main.finish(&mut duplicates)
+            main.finish(&mut duplicates).map_err(too_many)?
         };
         let Progress { faults, lines, .. } = progress;
-        Loaded { dataset, faults, lines, duplicates, trace: self.trace }
+        Ok(Loaded { dataset, faults, lines, duplicates, trace: self.trace })
     }
 }
 
@@ -204,7 +206,7 @@ impl Part {
     }
 
     /// Builds the data set.
-    fn finish(self, duplicates: &mut u64) -> Dataset {
+    fn finish(self, duplicates: &mut u64) -> Result<Dataset, TooMany> {
         use DatasetKind as Kind;
         let Part { kind, header, mut answers, entries, .. } = self;
         let count;
@@ -225,12 +227,18 @@ impl Part {
                     *duplicates += dropped;
                     index
                 });
-                let v6 = (v6.len() > 0).then(|| {
-                    let (index, dropped) = v6.index(overlap, &mut answers.values);
+                let mut v6_index = None;
+                if v6.len() > 0 {
+                    let (index, dropped) = v6.index(overlap, &mut answers.values)?;
                     *duplicates += dropped;
-                    index
-                });
-                Content::Addresses(Box::new(Addresses { v4, v6, values: answers.finish() }))
+                    v6_index = Some(index);
+                }
+                answers.values.check_room(0)?;
+                Content::Addresses(Box::new(Addresses {
+                    v4,
+                    v6: v6_index,
+                    values: answers.finish(),
+                }))
             }
             Entries::Names(names) => {
                 count = names.len();
@@ -239,6 +247,7 @@ impl Part {
                     _ => Repeats::Together,
                 };
                 let index = names.index(repeats, &mut answers.values);
+                answers.values.check_room(0)?;
                 Content::Names(Box::new(Names { index, values: answers.finish() }))
             }
             Entries::Generic(records) => {
@@ -251,14 +260,14 @@ impl Part {
             }
             Entries::Acl(acl) => {
                 count = acl.len();
-                Content::Acl(Box::new(acl.finish(answers, duplicates)))
+                Content::Acl(Box::new(acl.finish(answers, duplicates)?))
             }
             Entries::Keys(keys) => {
                 count = keys.len();
                 Content::Keys(Box::new(keys.finish(answers)))
             }
         };
-        Dataset { kind, header, content, entries: count as u64 }
+        Ok(Dataset { kind, header, content, entries: count as u64 })
     }
 }
 

@@ -4,6 +4,7 @@
 //! and lines that begin with `#` or `;` are comments.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use repute_dnsxl::{ReturnCode, Target};
 
@@ -75,7 +76,7 @@ pub fn read(
             Ok(())
         })?;
     }
-    Ok(reader.finish(progress, modified))
+    reader.finish(progress, modified)
 }
 
 /// A table being read.
@@ -233,13 +234,19 @@ impl<'o> Reader<'o> {
         Ok(())
     }
 
-    fn finish(mut self, progress: Progress, modified: u32) -> Loaded {
+    fn finish(mut self, progress: Progress, modified: u32) -> Result<Loaded, ReadError> {
+        let name = Arc::clone(&progress.source);
+        let too_many = |many| ReadError::TooMany { name: Arc::clone(&name), many };
         let (kind, content, entries) = match self.table.kind {
             TableKind::Addresses => {
                 let entries = self.v4.len() + self.v6.len();
                 let overlap = Overlap::AllOfLongest;
                 let v4 = (self.v4.len() > 0).then(|| self.v4.index(overlap, &mut self.values).0);
-                let v6 = (self.v6.len() > 0).then(|| self.v6.index(overlap, &mut self.values).0);
+                let v6 = match self.v6.len() {
+                    0 => None,
+                    _ => Some(self.v6.index(overlap, &mut self.values).map_err(too_many)?.0),
+                };
+                self.values.check_room(0).map_err(too_many)?;
                 let values = self.values.finish();
                 let content = Content::Addresses(Box::new(Addresses { v4, v6, values }));
                 (DatasetKind::Addresses, content, entries)
@@ -247,6 +254,7 @@ impl<'o> Reader<'o> {
             TableKind::Names => {
                 let entries = self.names.len();
                 let index = self.names.index(Repeats::Together, &mut self.values);
+                self.values.check_room(0).map_err(too_many)?;
                 let values = self.values.finish();
                 (DatasetKind::Names, Content::Names(Box::new(Names { index, values })), entries)
             }
@@ -254,7 +262,7 @@ impl<'o> Reader<'o> {
         let header = Header { ttl: self.options.default_ttl, modified, ..Header::default() };
         let dataset = Dataset { kind, header, content, entries: entries as u64 };
         let Progress { faults, lines, .. } = progress;
-        Loaded { dataset, faults, lines, duplicates: 0, trace: self.trace }
+        Ok(Loaded { dataset, faults, lines, duplicates: 0, trace: self.trace })
     }
 }
 

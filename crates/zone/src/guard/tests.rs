@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use repute_dnsxl::{Polarity, ReturnCode};
+use repute_dnsxl::{KeyKind, Polarity, ReturnCode};
 
 use super::*;
 use crate::dataset::DatasetKind;
@@ -183,7 +183,7 @@ fn changes_laid_over_a_list_count() {
     };
     let first = [("10.0.0.0/9", listed.clone()), ("2001::/17", listed.clone())];
     let first = first.map(|(network, state)| change(network, state));
-    let mut editor = Editor::new(spec(&addresses("")), 300, first);
+    let mut editor = Editor::new(spec(&addresses("")), &[KeyKind::Ip], 300, first).expect("few");
     let before = editor.zone().clone();
     assert_eq!(refusals(&before, None), [""; 0]);
     let changes = ["10.128.0.0/9", "2001:8000::/17"].map(|n| change(n, listed.clone())).to_vec();

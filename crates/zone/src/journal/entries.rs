@@ -8,9 +8,10 @@ use std::ops::{Add, Sub};
 
 use repute_dnsxl::Network;
 
+use crate::dataset::TooMany;
 use crate::dataset::ipv4::Ipv4Index;
 use crate::dataset::ipv4_entries::Ipv4Entries;
-use crate::dataset::ipv6::{Ipv6Entries, Ipv6Index};
+use crate::dataset::ipv6::{Ipv6Entries, Ipv6Index, MOST_BUCKETS, check_buckets};
 use crate::dataset::names::{Extent, NamesEntries, NamesIndex, Record, Repeats, Say};
 use crate::journal::{Change, Key, State};
 use crate::patch::Range;
@@ -79,6 +80,14 @@ impl Entries {
     /// How many names there are; one that is listed with all below it alike counts once.
     pub(super) fn names(&self) -> u64 {
         self.name_entries
+    }
+
+    /// Whether so many changes more, each with an answer of its own, can be taken in.
+    ///
+    /// # Errors
+    /// If not.
+    pub(super) fn check_room(&self, changes: usize) -> Result<(), TooMany> {
+        self.values.check_room(changes)
     }
 
     /// Takes a change in, and notes what it touches.
@@ -181,7 +190,11 @@ impl Entries {
     }
 
     /// Forgets the answers of entries that are gone, and builds indexes of those that are there.
-    pub(super) fn index(&mut self) -> Indexes {
+    ///
+    /// # Errors
+    /// If an index cannot hold them; nothing is changed then.
+    pub(super) fn index(&mut self) -> Result<Indexes, TooMany> {
+        check_buckets(self.v6.keys().copied(), MOST_BUCKETS)?;
         self.forget_values();
         self.names.shrink_to_fit();
         let mut v4 = Ipv4Entries::default();
@@ -203,9 +216,9 @@ impl Entries {
             }
         }
         let (v4, _) = v4.index(Overlap::AllOfLongest, &mut self.values);
-        let (v6, _) = v6.index(Overlap::AllOfLongest, &mut self.values);
+        let (v6, _) = v6.index(Overlap::AllOfLongest, &mut self.values)?;
         let names = names.index(Repeats::Together, &mut self.values);
-        Indexes { v4, v6, names, values: self.values.finish() }
+        Ok(Indexes { v4, v6, names, values: self.values.finish() })
     }
 
     /// Keeps the values of entries only, under new ids.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::dataset::TooMany;
 use crate::dataset::acl::{Acl, Action, Keys};
 use crate::dataset::ipv4_entries::Ipv4Entries;
 use crate::dataset::ipv6::Ipv6Entries;
@@ -41,12 +42,12 @@ impl AclEntries {
     }
 
     /// Builds the access list.
-    pub(super) fn finish(self, answers: Answers, duplicates: &mut u64) -> Acl {
+    pub(super) fn finish(self, answers: Answers, duplicates: &mut u64) -> Result<Acl, TooMany> {
         let overlap = Overlap::FirstOfLongest;
         let (v4, dropped4) = self.v4.index(overlap, &mut ValueBuilder::default());
-        let (v6, dropped6) = self.v6.index(overlap, &mut ValueBuilder::default());
+        let (v6, dropped6) = self.v6.index(overlap, &mut ValueBuilder::default())?;
         *duplicates += dropped4 + dropped6;
-        Acl { v4, v6, actions: self.actions, values: answers.finish() }
+        Ok(Acl { v4, v6, actions: self.actions, values: answers.finish() })
     }
 }
 
