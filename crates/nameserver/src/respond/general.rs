@@ -113,6 +113,10 @@ impl Asked<'_> {
         if told.ignored {
             return Outcome::Drop;
         }
+        // As rbldnsd does, its drop-in looks first whether the zone is loaded.
+        if told.refused && zones.identity().dialect == Dialect::Native {
+            return out.finish(reply, REFUSED, query, zones, Some(PROHIBITED));
+        }
         let ZoneState::Serving(zone) = &served.state else {
             return out.finish(reply, SERVFAIL, query, zones, Some(NOT_READY));
         };
