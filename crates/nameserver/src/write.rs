@@ -5,6 +5,8 @@
 //! the question. Equal records are written once, and all of a type get the lowest time to live
 //! (RFC 2181 section 5).
 
+use std::collections::HashSet;
+
 use repute_zone::{Listing, Pair, copy_short};
 
 use crate::message::{AA, Edns, HEADER, OPCODE, OPT, QR, RD, TC};
@@ -24,6 +26,8 @@ pub(crate) struct Writer<'r> {
     authority: u16,
     additional: u16,
     truncated: bool,
+    /// The answers, once there are [`MANY`].
+    seen: Option<HashSet<Box<[u8]>>>,
 }
 
 impl<'r> Writer<'r> {
@@ -49,8 +53,8 @@ impl<'r> Writer<'r> {
         out[5] = u8::from(question > HEADER);
         out[6..HEADER].fill(0);
         let (answers, authority, additional) = (0, 0, 0);
-        let (at, truncated) = (question, false);
-        Some(Writer { out, at, question, end, answers, authority, additional, truncated })
+        let (at, truncated, seen) = (question, false, None);
+        Some(Writer { out, at, question, end, answers, authority, additional, truncated, seen })
     }
 
     /// The message's id.
@@ -231,25 +235,8 @@ impl<'r> Writer<'r> {
         if self.truncated {
             return;
         }
-        let mut ttl = [record[6], record[7], record[8], record[9]];
-        let mut at = self.question;
-        let mut repeated = false;
-        for _ in 0..self.answers {
-            let len = usize::from(u16::from_be_bytes([self.out[at + 10], self.out[at + 11]]));
-            let end = at + RECORD_HEAD + len;
-            let old = &mut self.out[at..end];
-            if old[2..4] == record[2..4] {
-                let lowest = ttl.min([old[6], old[7], old[8], old[9]]);
-                old[6..10].copy_from_slice(&lowest);
-                ttl = lowest;
-                repeated |= old[10..] == record[10..];
-            }
-            at = end;
-        }
-        if self.answers > 0 {
-            self.lower(record, ttl);
-        }
-        if repeated {
+        let ttl = self.lowest_ttl(record);
+        if self.is_repeated(record) {
             return;
         }
         if self.at + record.len() > self.end {
@@ -262,16 +249,55 @@ impl<'r> Writer<'r> {
         self.answers += 1;
     }
 
-    /// Gives all answers of a record's type a time to live.
-    fn lower(&mut self, record: &[u8], ttl: [u8; 4]) {
+    /// Gives all answers of a record's type the lowest time to live of them and it, and returns that.
+    fn lowest_ttl(&mut self, record: &[u8]) -> [u8; 4] {
+        let mut ttl = [record[6], record[7], record[8], record[9]];
+        if self.answers == 0 {
+            return ttl;
+        }
+        let first = self.question;
+        let known = &self.out[first..first + RECORD_HEAD];
+        // Those of one type agree already, so the first answer speaks for all of its type.
+        if known[2..4] == record[2..4] && known[6..10] <= ttl[..] {
+            ttl.copy_from_slice(&known[6..10]);
+            return ttl;
+        }
         let mut at = self.question;
         for _ in 0..self.answers {
-            let len = usize::from(u16::from_be_bytes([self.out[at + 10], self.out[at + 11]]));
-            if self.out[at + 2..at + 4] == record[2..4] {
-                self.out[at + 6..at + 10].copy_from_slice(&ttl);
+            let old = &mut self.out[at..at + RECORD_HEAD];
+            at += RECORD_HEAD + usize::from(u16::from_be_bytes([old[10], old[11]]));
+            if old[2..4] == record[2..4] {
+                ttl = ttl.min([old[6], old[7], old[8], old[9]]);
+                old[6..10].copy_from_slice(&ttl);
             }
-            at += RECORD_HEAD + len;
         }
+        ttl
+    }
+
+    /// Whether a record of this type and data is there.
+    fn is_repeated(&mut self, record: &[u8]) -> bool {
+        if self.answers < MANY {
+            return self
+                .each_answer()
+                .any(|old| old[2..4] == record[2..4] && old[10..] == record[10..]);
+        }
+        // Only lists with very many answers at one name come here; each further one is looked up.
+        let known = self.seen.take();
+        let mut seen = known.unwrap_or_else(|| self.each_answer().map(identity).collect());
+        let is_new = seen.insert(identity(record));
+        self.seen = Some(seen);
+        !is_new
+    }
+
+    /// The answers so far, as they stand in the message.
+    fn each_answer(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = &self.out[self.question..self.at];
+        (0..self.answers).map(move |_| {
+            let len = usize::from(u16::from_be_bytes([rest[10], rest[11]]));
+            let (record, tail) = rest.split_at(RECORD_HEAD + len);
+            rest = tail;
+            record
+        })
     }
 
     /// Leaves only the question, with TC.
@@ -380,9 +406,44 @@ impl Head<'_> {
 const RECORD_START: u64 = 0xc0 | (HEADER as u64) << 8 | 1 << 40;
 /// The response code for a name that is not there.
 const NXDOMAIN: u8 = 3;
+/// What makes a record another one: type and data.
+fn identity(record: &[u8]) -> Box<[u8]> {
+    [&record[2..4], &record[10..]].concat().into_boxed_slice()
+}
+
+/// From so many answers on a further one is not compared with each of them.
+const MANY: u16 = 64;
 /// Bytes of a record with a compressed owner, before its data.
 const RECORD_HEAD: usize = 12;
 /// Bytes of an OPT record without options.
 const OPT_LEN: usize = 11;
 /// Longest text, as in rbldnsd: one string of a TXT record, less one.
 const LONGEST_TEXT: usize = 254;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_thousands_of_answers_none_is_repeated_and_the_lowest_time_to_live_holds() {
+        let mut question = [0; HEADER + 5];
+        question[5] = 1;
+        question[HEADER + 2] = A as u8;
+        question[HEADER + 4] = 1;
+        let mut reply = vec![0; usize::from(u16::MAX)];
+        let mut out = Writer::new(&question, question.len(), reply.len(), false, &mut reply);
+        let out = out.as_mut().expect("there is room");
+        for ttl in [300, 60, 500] {
+            for n in 0..3000_u16 {
+                let [high, low] = n.to_be_bytes();
+                out.push_address(ttl, [127, 0, high, low]);
+            }
+        }
+        let len = usize::from(out.len());
+        assert_eq!(reply[6..8], 3000_u16.to_be_bytes());
+        let records = reply[question.len()..len].chunks(RECORD_HEAD + 4);
+        assert!(records.clone().all(|record| record[6..10] == 60_u32.to_be_bytes()));
+        let distinct: HashSet<_> = records.map(|record| &record[RECORD_HEAD..]).collect();
+        assert_eq!(distinct.len(), 3000);
+    }
+}
