@@ -4,9 +4,11 @@
 //! all of them. How its entries were written, in which format and with which defaults, is over when a
 //! data set is built: what is left is an index and the values it points to.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use repute_dnsxl::{Name, relative_ipv4};
 
@@ -54,7 +56,7 @@ impl Dataset {
             Content::Names(n) => n.index.image_bytes() + n.values.image_bytes(),
             Content::Generic(g) => g.image_bytes(),
             Content::Combined(branches) => {
-                branches.iter().flat_map(|b| &b.datasets).map(|d| d.image_bytes()).sum()
+                distinct(branches).map(|dataset| dataset.image_bytes()).sum()
             }
             Content::Acl(acl) => {
                 acl.v4.image_bytes() + acl.v6.image_bytes() + acl.values.image_bytes()
@@ -78,8 +80,7 @@ impl Dataset {
                 lists.then_some(IpAddr::V4(NEVER_IPV4.into()))
             }
             Content::Combined(branches) => {
-                let datasets = branches.iter().flat_map(|branch| &branch.datasets);
-                datasets.into_iter().find_map(|dataset| dataset.covers_never_listed())
+                distinct(branches).find_map(|dataset| dataset.covers_never_listed())
             }
             Content::Names(_) | Content::Acl(_) | Content::Keys(_) => None,
         }
@@ -200,7 +201,14 @@ pub(crate) struct Branch {
     /// How many labels that is; 0 is the apex itself.
     pub(crate) labels: usize,
     /// What is there.
-    pub(crate) datasets: Vec<std::sync::Arc<Dataset>>,
+    pub(crate) datasets: Vec<Arc<Dataset>>,
+}
+
+/// The data sets at names below the apex; each once, though it may stand at several.
+pub(crate) fn distinct(branches: &[Branch]) -> impl Iterator<Item = &Arc<Dataset>> {
+    let mut seen = HashSet::new();
+    let all = branches.iter().flat_map(|branch| &branch.datasets);
+    all.filter(move |dataset| seen.insert(Arc::as_ptr(dataset)))
 }
 
 /// The kinds of entries a data set is read from: rbldnsd's types, those its rspamd fork added, and our

@@ -16,7 +16,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use psl::Psl as _;
 use repute_dnsxl::{Ipv4Network, Ipv6Network, Name, Network};
 
-use crate::dataset::{Addresses, Content, Dataset};
+use crate::dataset::{Addresses, Content, Dataset, distinct};
 use crate::fault::Faults;
 use crate::zone::Zone;
 
@@ -274,14 +274,7 @@ fn leaves(zone: &Zone) -> Vec<&Dataset> {
     let mut leaves: Vec<&Dataset> = Vec::new();
     for dataset in zone.datasets() {
         match &dataset.content {
-            Content::Combined(branches) => {
-                // A data set at several names is still one.
-                for dataset in branches.iter().flat_map(|branch| &branch.datasets) {
-                    if !leaves.iter().any(|leaf| std::ptr::eq(*leaf, &**dataset)) {
-                        leaves.push(dataset);
-                    }
-                }
-            }
+            Content::Combined(branches) => leaves.extend(distinct(branches).map(|d| &**d)),
             _ => leaves.push(dataset),
         }
     }

@@ -82,7 +82,7 @@ pub enum SnapshotError {
 /// How a snapshot begins.
 const MAGIC: &[u8; 8] = b"REPUTEZN";
 /// The format this program writes and reads.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Bytes before the checked part.
 const HEADER: usize = 32;
 /// Bytes of an entry of the table of sections.
@@ -96,7 +96,22 @@ mod tests {
 
     use super::*;
     use crate::dataset::{Branch, Content, Dataset, DatasetKind, Header};
+    use crate::format::{Input, ReadOptions, rbldnsd};
     use crate::zone::{Dialect, ZoneSpec};
+
+    fn zone(datasets: Vec<Arc<Dataset>>) -> Zone {
+        Zone::new(ZoneSpec {
+            apex: "bl.example".parse().expect("a name"),
+            dialect: Dialect::Native,
+            polarity: Polarity::Block,
+            soa: None,
+            name_servers: None,
+            datasets,
+            test_entries: false,
+            codes: Vec::new(),
+            serial: 1,
+        })
+    }
 
     /// The snapshot of a zone with two empty data sets that say they have so many entries.
     fn image(entries: u64) -> Vec<u8> {
@@ -104,19 +119,8 @@ mod tests {
         let content = Content::Combined(branches);
         let (kind, header) = (DatasetKind::Combined, Header::default());
         let dataset = Arc::new(Dataset { kind, header, content, entries });
-        let zone = Zone::new(ZoneSpec {
-            apex: "bl.example".parse().expect("a name"),
-            dialect: Dialect::Native,
-            polarity: Polarity::Block,
-            soa: None,
-            name_servers: None,
-            datasets: vec![Arc::clone(&dataset), dataset],
-            test_entries: false,
-            codes: Vec::new(),
-            serial: 1,
-        });
         let mut image = Vec::new();
-        encode(&zone, &mut image).expect("memory takes it");
+        encode(&zone(vec![Arc::clone(&dataset), dataset]), &mut image).expect("memory takes it");
         image
     }
 
@@ -126,5 +130,28 @@ mod tests {
         assert_eq!(zone.entries(), 1 << 33);
         let error = open(image(u64::MAX).into()).map(|zone| zone.entries());
         assert_eq!(error, Err(SnapshotError::Inconsistent));
+    }
+
+    #[test]
+    fn a_data_set_at_several_names_is_stored_once() {
+        let text: String = (0..=255).map(|n| format!("192.0.{n}.1\n")).collect();
+        let read = |names: &str| {
+            let text = format!("$DATASET ip4set {names}\n{text}");
+            let reader = Box::new(text.as_bytes());
+            let input = Input { name: "list".into(), reader, modified: 0 };
+            let loaded = rbldnsd::read(DatasetKind::Combined, vec![input], &ReadOptions::default());
+            let datasets = vec![Arc::new(loaded.expect("it is read").dataset)];
+            let mut image = Vec::new();
+            encode(&zone(datasets), &mut image).expect("memory takes it");
+            image
+        };
+        let (once, thrice) = (read("a"), read("a b c"));
+        assert!(thrice.len() < once.len() + 64);
+        let zone = open(thrice.into()).expect("the snapshot is good");
+        let Content::Combined(branches) = &zone.datasets[0].content else { panic!("combined") };
+        let [first, second, third] = &branches[..] else { panic!("three names") };
+        assert!(Arc::ptr_eq(&first.datasets[0], &second.datasets[0]));
+        assert!(Arc::ptr_eq(&first.datasets[0], &third.datasets[0]));
+        assert_eq!(zone.image_bytes(), open(once.into()).expect("good").image_bytes());
     }
 }

@@ -242,22 +242,29 @@ impl Ipv4Index {
     /// Checks every place a slot or a code points to. `values` is the number of values there are.
     pub(crate) fn is_sound(&self, values: impl Fn(u32) -> bool) -> bool {
         let width = usize::from(self.width);
-        let within = |end: usize| end.checked_add(SLACK).is_some_and(|e| e <= self.arena.len());
+        // What the slots point to does not overlap, so that going through all of it takes no longer than
+        // its size says.
+        let mut rest = self.arena.len();
+        let mut take = |at: usize, bytes: usize| {
+            let end = at.checked_add(bytes).and_then(|end| end.checked_add(SLACK));
+            let taken = rest.checked_sub(bytes).map(|less| rest = less);
+            taken.is_some() && end.is_some_and(|end| end <= self.arena.len())
+        };
         matches!(self.width, 1 | 2 | 4)
             && self.pages.len() == 256
             && self.pages.iter().all(|p| (p as usize + 1) * 256 <= self.slots.len())
+            && (0..256).all(|i| self.slots.get(i) == 0)
+            && self.has_own_pages()
             && self.book.len() >= 1
             && self.book.iter().skip(1).all(|m| m & 255 <= 16 && values(m >> 8))
             && self.slots.iter().all(|raw| match Slot::of(raw) {
                 Slot::Whole { value } => value == 0 || values(value),
                 Slot::Small { count, at } => {
-                    count < CHUNKED_FROM
-                        && count > 0
-                        && within(at.saturating_add(count * (2 + width)))
+                    count < CHUNKED_FROM && count > 0 && take(at, count * (2 + width))
                 }
                 Slot::Chunked { count, at } => {
                     count <= 65_536
-                        && within(at.saturating_add(CHUNK_OFFSETS + count * (1 + width)))
+                        && take(at, CHUNK_OFFSETS + count * (1 + width))
                         && (0..256).all(|chunk| {
                             let first = read_u16(&self.arena, at + chunk * 2);
                             let here =
@@ -266,6 +273,15 @@ impl Ipv4Index {
                         })
                 }
             })
+    }
+
+    /// Whether no two upper octets share a page, but for the empty one.
+    fn has_own_pages(&self) -> bool {
+        let mut used: Vec<u32> = self.pages.iter().filter(|page| *page != 0).collect();
+        let all = used.len();
+        used.sort_unstable();
+        used.dedup();
+        used.len() == all
     }
 
     fn slot(&self, address: u32) -> u64 {

@@ -219,6 +219,29 @@ impl Ipv6Index {
                 let bytes = count.saturating_mul(key + usize::from(self.width));
                 count > 0 && at.saturating_add(bytes).saturating_add(SLACK) <= self.arena.len()
             })
+            && self.has_own_buckets()
+    }
+
+    /// Whether no bucket is named twice, so that going through all of them takes no longer than their size
+    /// says. All else must be sound.
+    fn has_own_buckets(&self) -> bool {
+        let mut named = vec![false; self.buckets.len()];
+        let mut is_new = |value: u32| {
+            value & BUCKET == 0 || !std::mem::replace(&mut named[(value & !BUCKET) as usize], true)
+        };
+        let mut sound = true;
+        for upper in 0..=u16::MAX {
+            self.top.for_each_in(upper, &mut |_, _, value| sound &= is_new(value));
+        }
+        let buckets = 0..self.buckets.len() as u32;
+        if buckets.clone().all(|bucket| !self.is_low(bucket)) {
+            return sound;
+        }
+        for bucket in buckets.filter(|bucket| !self.is_low(*bucket)) {
+            let (at, count) = self.bucket(bucket);
+            sound &= (0..count).all(|i| is_new(self.meaning(at + count * 4, i).0));
+        }
+        sound
     }
 
     #[inline(always)]
@@ -541,5 +564,32 @@ mod tests {
         assert_eq!(index.buckets.len(), 6);
         assert_eq!(check(6), Ok(()));
         assert_eq!(check(5), Err(TooMany::Ipv6Networks));
+    }
+
+    #[test]
+    fn an_index_that_names_a_part_twice_is_not_sound() {
+        let index = |networks: &[(u128, u8)]| {
+            let mut entries = Ipv6Entries::default();
+            networks.iter().for_each(|&(first, len)| entries.push(first, len, ValueId(1)));
+            entries.index(Overlap::AllOfLongest, &mut ValueBuilder::default()).expect("few").0
+        };
+        let sound = |index: &Ipv6Index| index.is_sound(|value| value == 1);
+        let (one, two) = (0x2001_0db8_u128 << 96, 0x3001_0db8_u128 << 96);
+
+        let good = index(&[(one, 48), (two, 48)]);
+        assert!(sound(&good));
+        // Both /32s name the second bucket.
+        let book = good.top.book.iter().map(|m| m | 1 << 8).collect();
+        let top = Ipv4Index { book, ..good.top.clone() };
+        assert!(!sound(&Ipv6Index { top, ..good.clone() }));
+        // Both upper octets have one page.
+        let pages = good.top.pages.iter().map(|page| page.min(1)).collect();
+        let top = Ipv4Index { pages, ..good.top.clone() };
+        assert!(!sound(&Ipv6Index { top, ..good }));
+
+        let good = index(&[(one | 1, 128), (one | 1 << 64, 128)]);
+        assert!(sound(&good));
+        let book = good.book.iter().map(|m| if m >> 31 == 1 { m & !(1 << 8) } else { m }).collect();
+        assert!(!sound(&Ipv6Index { book, ..good }));
     }
 }

@@ -18,7 +18,9 @@ use crate::dataset::generic::GenericEntries;
 use crate::dataset::ipv4_entries::Ipv4Entries;
 use crate::dataset::ipv6::Ipv6Entries;
 use crate::dataset::names::{NamesEntries, Repeats};
-use crate::dataset::{Addresses, Branch, Content, Dataset, DatasetKind, Header, Names, TooMany};
+use crate::dataset::{
+    Addresses, Branch, Content, Dataset, DatasetKind, Header, Names, TooMany, distinct,
+};
 use crate::fault::Problem;
 use crate::format::{Input, Loaded, Progress, ReadError, ReadOptions, Traced, for_each_line};
 use crate::resolve::Overlap;
@@ -165,14 +167,7 @@ impl<'o> Reader<'o> {
             }
         }
         let dataset = if main.kind == DatasetKind::Combined {
-            let mut seen: Vec<*const Dataset> = Vec::new();
-            let mut entries = 0;
-            for dataset in branches.iter().flat_map(|b| &b.datasets) {
-                if !seen.contains(&Arc::as_ptr(dataset)) {
-                    seen.push(Arc::as_ptr(dataset));
-                    entries += dataset.entries;
-                }
-            }
+            let entries = distinct(&branches).map(|dataset| dataset.entries).sum();
             let header = std::mem::take(&mut main.header);
             Dataset { kind: main.kind, header, content: Content::Combined(branches), entries }
         } else {

@@ -121,12 +121,16 @@ impl Decoder<'_> {
             }
             DatasetKind::Combined => {
                 self.depth += 1;
+                let datasets = self.datasets()?;
                 let mut branches = Vec::new();
                 for _ in 0..self.number()? {
                     let suffix = self.bytes()?.to_vec().into_boxed_slice();
                     Name::from_wire(&[&suffix[..], &[0]].concat()).ok()?;
                     let labels = label_count(&suffix);
-                    branches.push(Branch { suffix, labels, datasets: self.datasets()? });
+                    let at_it = (0..self.number()?)
+                        .map(|_| datasets.get(self.number()? as usize).map(Arc::clone))
+                        .collect::<Option<_>>()?;
+                    branches.push(Branch { suffix, labels, datasets: at_it });
                 }
                 self.depth -= 1;
                 Content::Combined(branches)

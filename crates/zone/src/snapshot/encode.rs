@@ -1,6 +1,8 @@
 //! Writing a snapshot.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use repute_dnsxl::Name;
@@ -9,7 +11,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::dataset::ipv4::Ipv4Index;
 use crate::dataset::ipv6::Ipv6Index;
 use crate::dataset::names::NamesIndex;
-use crate::dataset::{Content, Dataset, DatasetKind, Header, Soa};
+use crate::dataset::{Content, Dataset, DatasetKind, Header, Soa, distinct};
 use crate::snapshot::{HEADER, MAGIC, TABLE_ENTRY, VERSION};
 use crate::value::Values;
 use crate::zone::{Dialect, Subject, Zone};
@@ -137,10 +139,19 @@ impl Encoder {
                 self.section(&generic.records);
             }
             Content::Combined(branches) => {
+                // A data set may stand at several names; it is written once, and named by its place.
+                let distinct: Vec<_> = distinct(branches).collect();
+                let places: HashMap<_, _> =
+                    distinct.iter().enumerate().map(|(i, d)| (Arc::as_ptr(d), i as u32)).collect();
+                let datasets: Vec<&Dataset> = distinct.iter().map(|d| &***d).collect();
+                self.datasets(datasets.into_iter())?;
                 self.number(branches.len() as u32);
                 for branch in branches {
                     self.bytes(&branch.suffix);
-                    self.datasets(branch.datasets.iter().map(|d| &**d))?;
+                    self.number(branch.datasets.len() as u32);
+                    for dataset in &branch.datasets {
+                        self.number(places[&Arc::as_ptr(dataset)]);
+                    }
                 }
             }
             // A zone holds no access lists; they belong to how it is served.
