@@ -4,6 +4,7 @@
 //! whole when the list changes. It knows what is listed and what exists; how a message is composed from
 //! that, and who may ask, is the name server's part.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -208,25 +209,44 @@ impl Zone {
         self.dialect == Dialect::Rbldnsd && self.ipv4
     }
 
-    /// Test entries that the data sets do not list themselves.
+    /// Test entries that the data sets do not list themselves, at every name that is a list of its own.
     fn missing_tests(&self, polarity: Polarity, codes: &[ReturnCode]) -> Option<Box<Tests>> {
         let mut values = ValueBuilder::default();
         let mut text = Text::new();
         text.push_literal(b"test entry (RFC 5782 section 5)");
         let mut entries = Vec::new();
-        let addresses = self.datasets.iter().any(|d| matches!(d.content, Content::Addresses(_)));
-        let names = self.datasets.iter().any(|d| matches!(d.content, Content::Names(_)));
-        let kinds = [(addresses, KeyKind::Ip), (names, KeyKind::Name)];
-        for (_, kind) in kinds.into_iter().filter(|(there, _)| *there) {
-            for entry in test_entries(kind, polarity, codes) {
-                if !self.datasets.iter().any(|d| d.lists(&entry.key)) {
-                    let value = values.single(entry.code.0.octets(), &text);
-                    entries.push(TestListing::new(&entry.key, value));
+        for (suffix, datasets) in self.lists() {
+            let addresses = datasets.iter().any(|d| matches!(d.content, Content::Addresses(_)));
+            let names = datasets.iter().any(|d| matches!(d.content, Content::Names(_)));
+            let kinds = [(addresses, KeyKind::Ip), (names, KeyKind::Name)];
+            for (_, kind) in kinds.into_iter().filter(|(there, _)| *there) {
+                for entry in test_entries(kind, polarity, codes) {
+                    if !datasets.iter().any(|d| d.lists(&entry.key)) {
+                        let value = values.single(entry.code.0.octets(), &text);
+                        entries.extend(TestListing::new(&entry.key, suffix, value));
+                    }
                 }
             }
         }
         let ttl = self.datasets.first().map_or(DEFAULT_TTL, |d| d.header.ttl);
         (!entries.is_empty()).then(|| Box::new(Tests { entries, values: values.finish(), ttl }))
+    }
+
+    /// The names that are lists of their own, the apex or below it (`combined`), with what is there.
+    fn lists(&self) -> BTreeMap<&[u8], Vec<&Dataset>> {
+        let mut lists: BTreeMap<&[u8], Vec<&Dataset>> = BTreeMap::new();
+        for dataset in &self.datasets {
+            match &dataset.content {
+                Content::Combined(branches) => {
+                    for branch in branches {
+                        let here = lists.entry(&branch.suffix).or_default();
+                        here.extend(branch.datasets.iter().map(|d| &**d));
+                    }
+                }
+                _ => lists.entry(&[]).or_default().push(dataset),
+            }
+        }
+        lists
     }
 }
 

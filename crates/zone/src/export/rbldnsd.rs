@@ -1,5 +1,6 @@
 //! rbldnsd's text, as one `combined` file.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -148,25 +149,24 @@ impl Export<'_> {
     /// Test entries that the zone adds to its lists.
     fn tests(&mut self, zone: &Zone) -> io::Result<()> {
         let Some(tests) = &zone.tests else { return Ok(()) };
-        for kind in ["ip4set", "ip6trie", "dnset"] {
-            let entries = tests.entries.iter().filter_map(|entry| {
-                let key = match entry.subject {
-                    Subject::Ipv4(a) if kind == "ip4set" => Ipv4Addr::from(a).to_string(),
-                    Subject::Ipv6(a) if kind == "ip6trie" => format!("{}/128", groups(a)),
-                    Subject::Name { .. } if kind == "dnset" => name_text(&entry.relative),
-                    _ => return None,
-                };
-                Some((key, entry.value))
-            });
-            let entries: Vec<_> = entries.collect();
-            if !entries.is_empty() {
-                self.head(kind, tests.ttl, &[])?;
-                let mut lines = self.lines(&tests.values);
-                for (key, value) in entries {
-                    lines.entry(&key, value, Several::Repeat);
-                }
-                lines.finish()?;
+        let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for entry in &tests.entries {
+            let (key, list) = entry.key_and_list();
+            let (kind, key) = match entry.subject {
+                Subject::Ipv4(a) => ("ip4set", Ipv4Addr::from(a).to_string()),
+                Subject::Ipv6(a) => ("ip6trie", format!("{}/128", self::groups(a))),
+                Subject::Name { .. } => ("dnset", name_text(key)),
+                Subject::Client => continue,
+            };
+            groups.entry((list, kind)).or_default().push((key, entry.value));
+        }
+        for ((list, kind), entries) in groups {
+            self.head(kind, tests.ttl, list)?;
+            let mut lines = self.lines(&tests.values);
+            for (key, value) in entries {
+                lines.entry(&key, value, Several::Repeat);
             }
+            lines.finish()?;
         }
         Ok(())
     }

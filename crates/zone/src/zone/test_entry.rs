@@ -24,8 +24,9 @@ pub(crate) struct TestListing {
 }
 
 impl TestListing {
-    pub(super) fn new(key: &TestKey, value: ValueId) -> TestListing {
-        let (relative, subject) = match key {
+    /// A test entry at the name of a list, in wire form without the root. Nothing if that is too long.
+    pub(super) fn new(key: &TestKey, list: &[u8], value: ValueId) -> Option<TestListing> {
+        let (mut relative, subject) = match key {
             TestKey::Ipv4(a) => (repute_dnsxl::relative_ipv4(*a), Subject::Ipv4((*a).into())),
             TestKey::Ipv6(a) => (repute_dnsxl::relative_ipv6(*a), Subject::Ipv6((*a).into())),
             TestKey::Name(n) => {
@@ -34,7 +35,20 @@ impl TestListing {
                 (wire, Subject::Name { start: 0, end })
             }
         };
-        TestListing { relative: relative.into_boxed_slice(), subject, value }
+        relative.extend_from_slice(list);
+        let fits = relative.len() <= LONGEST_RELATIVE;
+        fits.then(|| TestListing { relative: relative.into_boxed_slice(), subject, value })
+    }
+
+    /// What is tested, and the name of the list it belongs to: both in wire form without the root.
+    pub(crate) fn key_and_list(&self) -> (&[u8], &[u8]) {
+        let key = match self.subject {
+            Subject::Ipv4(a) => repute_dnsxl::relative_ipv4(a.into()).len(),
+            Subject::Ipv6(a) => repute_dnsxl::relative_ipv6(a.into()).len(),
+            Subject::Name { end, .. } => usize::from(end),
+            Subject::Client => self.relative.len(),
+        };
+        self.relative.split_at(key.min(self.relative.len()))
     }
 }
 
@@ -59,3 +73,6 @@ impl Tests {
         found
     }
 }
+
+/// Bytes of the longest name below an apex, without the root (RFC 1035 section 2.3.4).
+const LONGEST_RELATIVE: usize = 254;
