@@ -1,20 +1,21 @@
 //! No packet makes us panic, and whatever we answer is a message: counts right, nothing behind it, no
 //! longer than the client takes.
 
+#[path = "../../zone/tests/fixture/list.rs"]
+mod list;
 #[path = "../../zone/tests/fuzz/mutation.rs"]
 mod mutation;
 
-use std::io::Cursor;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use list::block_list;
 use mutation::{Mutation, mutate, time};
-use repute_dnsxl::Polarity;
 use repute_nameserver::{
     Client, Identity, Outcome, Queries, ReplyBuffer, Request, Serving, Transport, ZoneIndex,
     ZoneState, Zones, respond, respond_batch,
 };
-use repute_zone::format::{Input, ReadOptions, rbldnsd};
+use repute_zone::format::ReadOptions;
 use repute_zone::{Dataset, DatasetKind, Dialect, Soa, Zone, ZoneSpec};
 
 const PACKETS: [&[u8]; 6] = [
@@ -30,10 +31,7 @@ const PACKETS: [&[u8]; 6] = [
 ];
 
 fn dataset(kind: DatasetKind, text: &str) -> Arc<Dataset> {
-    let reader = Box::new(Cursor::new(text.as_bytes()));
-    let input = Input { name: Arc::from("fuzz"), reader, modified: 7 };
-    let loaded = rbldnsd::read(kind, vec![input], &ReadOptions::default()).expect("it is readable");
-    Arc::new(loaded.dataset)
+    list::dataset(kind, text, &ReadOptions::default())
 }
 
 fn zones(dialect: Dialect) -> Zones {
@@ -50,21 +48,18 @@ fn zones(dialect: Dialect) -> Zones {
         expire: 1,
         minimum: 1,
     };
+    let datasets = vec![
+        dataset(DatasetKind::Ip4set, &format!("{many}4.3.2.1 :2:$\n")),
+        dataset(DatasetKind::Ip6trie, "2001:db8::/32 :3:$\n"),
+        dataset(DatasetKind::Dnset, ".bad :4:$\n"),
+        dataset(DatasetKind::Generic, "ns1 A 192.0.2.1\n@ MX 10 mail.example\n@ TXT hello\n"),
+    ];
     let zone = Zone::new(ZoneSpec {
-        apex: name("bl.example"),
         dialect,
-        polarity: Polarity::Block,
         soa: Some(soa),
         name_servers: Some((60, vec![name("ns1.bl.example"), name("ns2.bl.example")])),
-        datasets: vec![
-            dataset(DatasetKind::Ip4set, &format!("{many}4.3.2.1 :2:$\n")),
-            dataset(DatasetKind::Ip6trie, "2001:db8::/32 :3:$\n"),
-            dataset(DatasetKind::Dnset, ".bad :4:$\n"),
-            dataset(DatasetKind::Generic, "ns1 A 192.0.2.1\n@ MX 10 mail.example\n@ TXT hello\n"),
-        ],
         test_entries: true,
-        codes: Vec::new(),
-        serial: 0,
+        ..block_list("bl.example", datasets)
     });
     let serving = Serving {
         acl: Some(dataset(DatasetKind::Acl, "192.0.2.66 :127.0.0.9:you $\n")),
@@ -91,15 +86,10 @@ fn plain_zones(kind: DatasetKind, text: &str) -> Zones {
     let (ttl, origin, person) = (60, name("ns1.bl.example"), name("hm.bl.example"));
     let (serial, refresh, retry, expire, minimum) = (1, 1, 1, 1, 30);
     let zone = Zone::new(ZoneSpec {
-        apex: name("bl.example"),
-        dialect: Dialect::Native,
-        polarity: Polarity::Block,
         soa: Some(Soa { ttl, origin, person, serial, refresh, retry, expire, minimum }),
         name_servers: Some((60, vec![name("ns1.bl.example")])),
-        datasets: vec![dataset(kind, text)],
         test_entries: true,
-        codes: Vec::new(),
-        serial: 0,
+        ..block_list("bl.example", vec![dataset(kind, text)])
     });
     let state = ZoneState::Serving(Arc::new(zone));
     Zones::new(Identity::default()).with(

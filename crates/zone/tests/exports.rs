@@ -3,42 +3,33 @@
 //! The name server here reads the file line by line into a map and follows section 3.3 to the letter. It
 //! is asked about all places where an answer may change, in both families and for names.
 
+#[path = "fixture/list.rs"]
+mod list;
+#[path = "fixture/question.rs"]
+mod question;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Cursor;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use list::block_list;
 use proptest::prelude::*;
-use repute_dnsxl::{Name, Polarity, relative_ipv4, relative_ipv6};
+use question::labels;
+use repute_dnsxl::{Name, relative_ipv4, relative_ipv6};
 use repute_zone::export::{self, View};
-use repute_zone::format::{Input, ReadOptions, rbldnsd};
-use repute_zone::{Dataset, DatasetKind, Dialect, Existence, Hit, Relative, Zone, ZoneSpec};
+use repute_zone::format::ReadOptions;
+use repute_zone::{Dataset, DatasetKind, Existence, Hit, Relative, Zone, ZoneSpec};
 
 /// When the exports are written.
 const NOW: u32 = 1_700_000_000;
 
 fn dataset(kind: DatasetKind, text: &str) -> Arc<Dataset> {
-    let reader = Box::new(Cursor::new(text.as_bytes()));
-    let input = Input { name: Arc::from("list"), reader, modified: 1 };
     let options = ReadOptions { accept_host_bits: true, ..ReadOptions::default() };
-    let loaded = rbldnsd::read(kind, vec![input], &options).expect("the text is readable");
-    let faults: Vec<_> = loaded.faults.iter().map(ToString::to_string).collect();
-    assert!(faults.is_empty(), "{faults:?}");
-    Arc::new(loaded.dataset)
+    list::dataset(kind, text, &options)
 }
 
 fn zone(datasets: Vec<Arc<Dataset>>) -> Zone {
-    Zone::new(ZoneSpec {
-        apex: "bl.example".parse().expect("a name"),
-        dialect: Dialect::Native,
-        polarity: Polarity::Block,
-        soa: None,
-        name_servers: None,
-        datasets,
-        test_entries: true,
-        codes: Vec::new(),
-        serial: 0,
-    })
+    Zone::new(ZoneSpec { test_entries: true, ..block_list("bl.example", datasets) })
 }
 
 /// A list of addresses of both families.
@@ -102,13 +93,8 @@ impl Master {
 
 /// What a zone answers at a relative name.
 fn ask(zone: &Zone, wire: &[u8]) -> (Records, Existence) {
-    let (mut labels, mut at) = (Vec::new(), 0);
-    while at < wire.len() {
-        labels.push(at as u8);
-        at += 1 + usize::from(wire[at]);
-    }
     let mut records = Records::new();
-    let found = zone.visit(Relative::new(wire, &labels), |hit| match hit {
+    let found = zone.visit(Relative::new(wire, &labels(wire)), |hit| match hit {
         Hit::Listing(listing) => {
             for pair in listing.pairs(NOW, false) {
                 let [a, b, c, d] = pair.code;

@@ -3,35 +3,24 @@
 //! The checksum is made right again after each change: corruption is found by it, so what is tried here
 //! is malice.
 
+#[path = "fixture/list.rs"]
+mod list;
 #[path = "fuzz/mutation.rs"]
 mod mutation;
+#[path = "fixture/question.rs"]
+mod question;
 
-use std::io::Cursor;
-use std::sync::Arc;
-
+use list::{block_list, dataset};
 use mutation::{Mutation, mutate, time};
-use repute_dnsxl::Polarity;
-use repute_zone::format::{Input, ReadOptions, rbldnsd};
+use question::labels;
+use repute_zone::format::ReadOptions;
 use repute_zone::guard::{self, Guards, Reach};
-use repute_zone::{
-    DatasetKind, Dialect, Hashes, Hit, Probe, Relative, Zone, ZoneSpec, export, snapshot,
-};
+use repute_zone::{DatasetKind, Hashes, Hit, Probe, Relative, Zone, ZoneSpec, export, snapshot};
 
 fn image(kind: DatasetKind, text: &str) -> Vec<u8> {
-    let reader = Box::new(Cursor::new(text.as_bytes()));
-    let input = Input { name: Arc::from("fuzz"), reader, modified: 7 };
-    let loaded = rbldnsd::read(kind, vec![input], &ReadOptions::default()).expect("it is readable");
-    let zone = Zone::new(ZoneSpec {
-        apex: "x.example".parse().expect("a name"),
-        dialect: Dialect::Native,
-        polarity: Polarity::Block,
-        soa: None,
-        name_servers: None,
-        datasets: vec![Arc::new(loaded.dataset)],
-        test_entries: true,
-        codes: Vec::new(),
-        serial: 3,
-    });
+    let datasets = vec![dataset(kind, text, &ReadOptions::default())];
+    let spec = block_list("x.example", datasets);
+    let zone = Zone::new(ZoneSpec { test_entries: true, serial: 3, ..spec });
     let mut image = Vec::new();
     snapshot::encode(&zone, &mut image).expect("memory takes it");
     image
@@ -68,11 +57,7 @@ fn ask_everything(zone: &Zone) {
         b"\x03www\x01a",
     ];
     for wire in names {
-        let (mut labels, mut at) = (Vec::new(), 0);
-        while at < wire.len() {
-            labels.push(at as u8);
-            at += 1 + usize::from(wire[at]);
-        }
+        let labels = labels(wire);
         let name = Relative::new(wire, &labels);
         let (mut hashes, mut probe) = (Hashes::default(), None);
         zone.probe(name, &mut hashes, &mut probe);

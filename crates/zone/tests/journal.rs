@@ -1,26 +1,27 @@
 //! A journal applied gives the same zone as one built from what it leads to.
 
-use std::collections::HashMap;
-use std::io::Cursor;
-use std::net::{Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
+#[path = "fixture/list.rs"]
+mod list;
+#[path = "fixture/question.rs"]
+mod question;
 
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use list::{block_list, dataset};
 use proptest::prelude::*;
-use repute_dnsxl::{Ipv4Network, Ipv6Network, KeyKind, Name, Network, Polarity, ReturnCode};
+use question::labels;
+use repute_dnsxl::{Ipv4Network, Ipv6Network, KeyKind, Name, Network, ReturnCode};
 use repute_dnsxl::{relative_ipv4, relative_ipv6};
-use repute_zone::format::{Input, ReadOptions, rbldnsd};
+use repute_zone::format::ReadOptions;
 use repute_zone::guard::{self, Guards, Reach};
 use repute_zone::journal::{Change, Editor, Key, Record, State};
 use repute_zone::{
-    DatasetKind, Dialect, Existence, Extent, Hit, Relative, Soa, Text, Zone, ZoneSpec, export,
-    snapshot,
+    DatasetKind, Existence, Extent, Hit, Relative, Soa, Text, Zone, ZoneSpec, export, snapshot,
 };
 
 fn spec(serial: u32) -> ZoneSpec {
     ZoneSpec {
-        apex: "bl.example".parse().expect("a name"),
-        dialect: Dialect::Native,
-        polarity: Polarity::Block,
         soa: Some(Soa {
             ttl: 300,
             origin: "ns.example".parse().expect("a name"),
@@ -31,11 +32,8 @@ fn spec(serial: u32) -> ZoneSpec {
             expire: 300,
             minimum: 300,
         }),
-        name_servers: None,
-        datasets: Vec::new(),
-        test_entries: false,
-        codes: Vec::new(),
         serial,
+        ..block_list("bl.example", Vec::new())
     }
 }
 
@@ -43,23 +41,15 @@ fn spec(serial: u32) -> ZoneSpec {
 fn exported(zone: &Zone) -> Zone {
     let mut text = Vec::new();
     export::rbldnsd(zone, export::View::At(0), &mut text).expect("memory takes it");
-    let (name, reader) = (Arc::from("export"), Box::new(Cursor::new(text)));
-    let inputs = vec![Input { name, reader, modified: 1 }];
-    let loaded = rbldnsd::read(DatasetKind::Combined, inputs, &ReadOptions::default());
-    let loaded = loaded.expect("the export is readable");
-    assert_eq!(loaded.faults.errors(), 0);
-    Zone::new(ZoneSpec { datasets: vec![Arc::new(loaded.dataset)], ..spec(1) })
+    let text = std::str::from_utf8(&text).expect("the export is text");
+    let dataset = dataset(DatasetKind::Combined, text, &ReadOptions::default());
+    Zone::new(ZoneSpec { datasets: vec![dataset], ..spec(1) })
 }
 
 /// Codes with texts that answer a relative name, sorted, and whether it exists.
 fn ask(zone: &Zone, wire: &[u8]) -> (Vec<(u8, String)>, Existence) {
-    let (mut labels, mut at) = (Vec::new(), 0);
-    while at < wire.len() {
-        labels.push(at as u8);
-        at += 1 + usize::from(wire[at]);
-    }
     let mut answers = Vec::new();
-    let found = zone.visit(Relative::new(wire, &labels), |hit| {
+    let found = zone.visit(Relative::new(wire, &labels(wire)), |hit| {
         if let Hit::Listing(listing) = hit {
             for pair in listing.pairs(0, false) {
                 let mut text = [0; 255];

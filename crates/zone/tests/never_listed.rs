@@ -1,34 +1,22 @@
 //! RFC 5782 section 5: "IPv4-based DNSxLs MUST contain an entry for 127.0.0.2 [...] and MUST NOT contain
 //! an entry for 127.0.0.1." Whatever the data say, natively; rbldnsd answers what it reads.
 
-use std::io::Cursor;
-use std::sync::Arc;
+#[path = "fixture/list.rs"]
+mod list;
+#[path = "fixture/question.rs"]
+mod question;
 
-use repute_dnsxl::{Polarity, relative_ipv4, relative_ipv6};
-use repute_zone::format::{Input, ReadOptions, rbldnsd};
+use list::{block_list, dataset};
+use question::labels;
+use repute_dnsxl::{relative_ipv4, relative_ipv6};
+use repute_zone::format::ReadOptions;
 use repute_zone::{DatasetKind, Dialect, Existence, Relative, Zone, ZoneSpec, export};
 
+/// A zone of one data set, read and served by a dialect.
 fn zone(kind: DatasetKind, dialect: Dialect, text: &str) -> Zone {
-    let input = Input {
-        name: Arc::from("list"),
-        reader: Box::new(Cursor::new(text.as_bytes())),
-        modified: 1,
-    };
     let options = ReadOptions { dialect, ..ReadOptions::default() };
-    let loaded = rbldnsd::read(kind, vec![input], &options).expect("the text is readable");
-    let faults: Vec<_> = loaded.faults.iter().map(ToString::to_string).collect();
-    assert!(faults.is_empty(), "{faults:?}");
-    Zone::new(ZoneSpec {
-        apex: "bl.example".parse().expect("a name"),
-        dialect,
-        polarity: Polarity::Block,
-        soa: None,
-        name_servers: None,
-        datasets: vec![Arc::new(loaded.dataset)],
-        test_entries: false,
-        codes: Vec::new(),
-        serial: 0,
-    })
+    let datasets = vec![dataset(kind, text, &options)];
+    Zone::new(ZoneSpec { dialect, ..block_list("bl.example", datasets) })
 }
 
 /// Whether an address is listed, asked below a name in wire form.
@@ -38,12 +26,7 @@ fn ask(zone: &Zone, address: &str, below: &[u8]) -> Existence {
         std::net::IpAddr::V6(address) => relative_ipv6(address),
     };
     wire.extend_from_slice(below);
-    let (mut labels, mut at) = (Vec::new(), 0);
-    while at < wire.len() {
-        labels.push(at as u8);
-        at += 1 + usize::from(wire[at]);
-    }
-    zone.visit(Relative::new(&wire, &labels), |_| {})
+    zone.visit(Relative::new(&wire, &labels(&wire)), |_| {})
 }
 
 /// Data of every kind that cover an address that must never be listed, the name they are asked below, and

@@ -1,6 +1,5 @@
 //! Runs a script: builds its zones, sends its queries, compares its answers.
 
-use std::io::Cursor;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,9 +7,10 @@ use repute_dnsxl::{Name, Polarity};
 use repute_nameserver::{
     Client, Identity, Outcome, Serving, Transport, ZoneIndex, ZoneState, Zones, respond,
 };
-use repute_zone::format::{Input, ReadOptions, rbldnsd};
+use repute_zone::format::ReadOptions;
 use repute_zone::{Dataset, DatasetKind, Dialect, Soa, Zone, ZoneSpec};
 
+use crate::list::block_list;
 use crate::text::{message, query};
 
 /// Runs a script; returns how many exchanges it had, and those that went otherwise.
@@ -61,6 +61,7 @@ struct Scene {
     name_servers: bool,
     own_soa: bool,
     failed: bool,
+    keys: Option<String>,
 }
 
 impl Stage {
@@ -85,6 +86,7 @@ impl Stage {
                     name_servers: false,
                     own_soa: false,
                     failed: false,
+                    keys: None,
                 });
             }
             "and" => self.zones.last_mut()?.sets.push((rest.parse().ok()?, String::new())),
@@ -98,6 +100,10 @@ impl Stage {
             "own-soa" => self.zones.last_mut()?.own_soa = true,
             "failed" => self.zones.last_mut()?.failed = true,
             "acl" => self.acl.get_or_insert_default().push_str(&format!("{rest}\n")),
+            "keys" => {
+                let keys = &mut self.zones.last_mut()?.keys;
+                keys.get_or_insert_default().push_str(&format!("{rest}\n"));
+            }
             "now" => self.now = rest.parse().ok()?,
             "version" => self.identity.version = Some(rest.to_owned()),
             "server-id" => self.identity.server_id = Some(rest.to_owned()),
@@ -137,8 +143,12 @@ impl Stage {
             } else {
                 ZoneState::Serving(Arc::new(scene.zone(self.now)))
             };
-            let serving =
-                Serving { name_servers_in_answers: scene.name_servers, ..Serving::default() };
+            let keys = |text: &String| dataset(DatasetKind::Aclkey, text, scene.dialect, self.now);
+            let serving = Serving {
+                name_servers_in_answers: scene.name_servers,
+                key_acl: scene.keys.as_ref().map(keys),
+                ..Serving::default()
+            };
             zones = zones.with(&scene.apex, ZoneIndex(i as u16), state, serving);
         }
         zones
@@ -159,31 +169,22 @@ impl Scene {
             minimum: 300,
         };
         let datasets = self.sets.iter();
+        let datasets = datasets.map(|(kind, text)| dataset(*kind, text, self.dialect, now));
         Zone::new(ZoneSpec {
-            apex: self.apex.clone(),
             dialect: self.dialect,
             polarity: self.polarity,
             soa: (!self.own_soa).then_some(soa),
             name_servers: (!self.own_soa)
                 .then(|| (3600, vec![name("ns1.example"), name("ns2.example")])),
-            datasets: datasets
-                .map(|(kind, text)| dataset(*kind, text, self.dialect, now))
-                .collect(),
             test_entries: self.tests,
-            codes: Vec::new(),
-            serial: 0,
+            ..block_list(&self.apex.to_string(), datasets.collect())
         })
     }
 }
 
 fn dataset(kind: DatasetKind, text: &str, dialect: Dialect, now: u32) -> Arc<Dataset> {
-    let reader = Box::new(Cursor::new(text.as_bytes().to_vec()));
-    let input = Input { name: Arc::from("dialogue"), reader, modified: 1 };
     let options = ReadOptions { dialect, now, ..ReadOptions::default() };
-    let loaded = rbldnsd::read(kind, vec![input], &options).expect("a dialogue's list is readable");
-    let faults: Vec<_> = loaded.faults.iter().map(ToString::to_string).collect();
-    assert!(faults.is_empty(), "{faults:?}");
-    Arc::new(loaded.dataset)
+    crate::list::dataset(kind, text, &options)
 }
 
 /// The client of queries that name none.

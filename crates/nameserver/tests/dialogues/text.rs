@@ -48,11 +48,7 @@ pub(crate) fn query(text: &str) -> (Vec<u8>, Transport, IpAddr) {
         }
     }
     let mut packet = vec![0x12, 0x34, flags[0], flags[1], 0, 1, 0, 0, 0, 0, 0, u8::from(edns)];
-    for label in name.trim_end_matches('.').split('.').filter(|l| !l.is_empty()) {
-        packet.push(label.len() as u8);
-        packet.extend_from_slice(label.as_bytes());
-    }
-    packet.push(0);
+    packet.extend(name_wire(name));
     packet.extend_from_slice(&type_number(rtype).to_be_bytes());
     packet.extend_from_slice(&class.to_be_bytes());
     if edns {
@@ -129,6 +125,49 @@ pub(crate) fn message(reply: &[u8], query: &[u8]) -> Vec<String> {
     lines
 }
 
+/// A name from text: `\.` is a dot inside a label, `\DDD` a byte (RFC 1035 section 5.1).
+fn name_wire(text: &str) -> Vec<u8> {
+    let (mut labels, mut rest) = (vec![Vec::new()], text.as_bytes());
+    while let [byte, tail @ ..] = rest {
+        rest = tail;
+        let byte = match (byte, tail) {
+            (b'.', _) => {
+                labels.push(Vec::new());
+                continue;
+            }
+            (b'\\', [a @ b'0'..=b'9', b, c, tail @ ..]) => {
+                rest = tail;
+                (a - b'0') * 100 + (b - b'0') * 10 + (c - b'0')
+            }
+            (b'\\', [escaped, tail @ ..]) => {
+                rest = tail;
+                *escaped
+            }
+            (byte, _) => *byte,
+        };
+        labels.last_mut().expect("there is always one").push(byte);
+    }
+    let labels = labels.into_iter().filter(|label| !label.is_empty());
+    let mut wire: Vec<u8> =
+        labels.flat_map(|label| [vec![label.len() as u8], label].concat()).collect();
+    wire.push(0);
+    wire
+}
+
+/// A label as text, the other way round.
+fn label_text(label: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in label {
+        match byte {
+            b'.' | b'\\' => write!(text, "\\{}", char::from(*byte)),
+            b'!'..=b'~' => write!(text, "{}", char::from(*byte)),
+            other => write!(text, "\\{other:03}"),
+        }
+        .expect("a string takes it");
+    }
+    text
+}
+
 fn name(message: &[u8], mut at: usize) -> (String, usize) {
     let (mut labels, mut end) = (Vec::new(), None);
     loop {
@@ -140,7 +179,7 @@ fn name(message: &[u8], mut at: usize) -> (String, usize) {
                 at = usize::from(u16::from_be_bytes([message[at] & 0x3f, message[at + 1]]));
             }
             _ => {
-                labels.push(String::from_utf8_lossy(&message[at + 1..at + 1 + len]).into_owned());
+                labels.push(label_text(&message[at + 1..at + 1 + len]));
                 at += 1 + len;
             }
         }

@@ -1,6 +1,8 @@
 //! The name server over real sockets: what clients, scrapers and operators see.
 
 mod control;
+#[path = "../../../zone/tests/fixture/list.rs"]
+mod list;
 mod pages;
 mod query_log;
 mod running;

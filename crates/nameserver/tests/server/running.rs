@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use repute_dnsxl::{Name, Polarity};
+use repute_dnsxl::Name;
 use repute_nameserver::control::{Reload, Reloaded, Reloads};
 use repute_nameserver::listen::{self, Address, Given};
 use repute_nameserver::server::{Config, Parts, Running, Server};
 use repute_nameserver::status::{StatusBoard, ZoneHealth, ZoneStatus};
 use repute_nameserver::{Identity, Serving, ZoneIndex, ZoneState, Zones, http};
-use repute_zone::format::{Input, ReadOptions, rbldnsd};
-use repute_zone::{DatasetKind, Dialect, Zone, ZoneSpec};
+use repute_zone::format::ReadOptions;
+use repute_zone::{DatasetKind, Zone};
 use tokio::runtime::Runtime;
+
+use crate::list::{block_list, dataset};
 
 /// What the list `bl.example` says.
 const LIST: &str = "$SOA 3600 ns.example. hostmaster.example. 7 600 300 86400 300\n\
@@ -197,19 +199,8 @@ pub(crate) fn apex() -> Name {
 
 /// What is served.
 fn zones() -> Zones {
-    let input = Input { name: "list".into(), reader: Box::new(LIST.as_bytes()), modified: 1 };
-    let loaded = rbldnsd::read(DatasetKind::Ip4set, vec![input], &ReadOptions::default()).unwrap();
-    let zone = Zone::new(ZoneSpec {
-        apex: apex(),
-        dialect: Dialect::Native,
-        polarity: Polarity::Block,
-        soa: None,
-        name_servers: None,
-        datasets: vec![Arc::new(loaded.dataset)],
-        test_entries: false,
-        codes: Vec::new(),
-        serial: 0,
-    });
+    let dataset = dataset(DatasetKind::Ip4set, LIST, &ReadOptions::default());
+    let zone = Zone::new(block_list("bl.example", vec![dataset]));
     let state = ZoneState::Serving(Arc::new(zone));
     Zones::new(Identity::default()).with(&apex(), ZoneIndex(0), state, Serving::default())
 }

@@ -1,79 +1,14 @@
-//! Text to zone to answer, against a model too simple to be wrong; and the same through a snapshot.
-//!
-//! The model keeps the entries as they are and looks at all of them for each question.
+//! Lists of addresses: every entry that holds an address, reduced by the rule of the list's kind.
 
 use std::collections::BTreeSet;
-use std::io::Cursor;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 
 use proptest::prelude::*;
-use repute_dnsxl::{Name, Polarity, relative_ipv4, relative_ipv6};
-use repute_zone::format::{Input, ReadOptions, rbldnsd};
-use repute_zone::{
-    DatasetKind, Dialect, Existence, Hashes, Hit, Probe, Quick, Relative, Zone, ZoneSpec, snapshot,
-};
+use repute_dnsxl::{relative_ipv4, relative_ipv6};
+use repute_zone::{DatasetKind, Existence};
 
-/// Builds a zone from the text of one file, and again by way of a snapshot.
-fn zones(kind: DatasetKind, text: &str) -> [Zone; 2] {
-    let input = Input {
-        name: Arc::from("list"),
-        reader: Box::new(Cursor::new(text.as_bytes())),
-        modified: 1,
-    };
-    let options = ReadOptions { accept_host_bits: true, ..ReadOptions::default() };
-    let loaded = rbldnsd::read(kind, vec![input], &options).expect("the text is readable");
-    let faults: Vec<_> = loaded.faults.iter().map(ToString::to_string).collect();
-    assert!(faults.is_empty(), "{faults:?}");
-    let zone = Zone::new(ZoneSpec {
-        apex: "bl.example".parse().expect("a name"),
-        dialect: Dialect::Native,
-        polarity: Polarity::Block,
-        soa: None,
-        name_servers: None,
-        datasets: vec![Arc::new(loaded.dataset)],
-        test_entries: false,
-        codes: Vec::new(),
-        serial: 0,
-    });
-    let mut image = Vec::new();
-    snapshot::encode(&zone, &mut image).expect("memory takes it");
-    let reopened = snapshot::open(image.into()).expect("the snapshot is good");
-    [zone, reopened]
-}
-
-/// Return codes' last octets that a relative name in wire form is answered with, and whether it is.
-fn ask(zone: &Zone, wire: &[u8]) -> (BTreeSet<u8>, Existence) {
-    let (mut labels, mut at) = (Vec::new(), 0);
-    while at < wire.len() {
-        labels.push(at as u8);
-        at += 1 + usize::from(wire[at]);
-    }
-    let mut codes = BTreeSet::new();
-    let found = zone.visit(Relative::new(wire, &labels), |hit| {
-        if let Hit::Listing(listing) = hit {
-            codes.extend(listing.pairs(0, false).map(|pair| pair.code[3]));
-        }
-    });
-    // The short way, from a bare name and from one that lies in a longer buffer, says the same or nothing.
-    let buffer = [wire, b"\x07example\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff"].concat();
-    for name in [Relative::new(wire, &labels), Relative::in_buffer(&buffer, wire.len(), &labels)] {
-        let (mut hashes, mut probe) = (Hashes::default(), None);
-        zone.probe(name, &mut hashes, &mut probe);
-        let Some(mut probe) = probe else { continue };
-        for step in 0..Probe::STEPS {
-            probe.fetch(step);
-        }
-        match probe.quick(|| name) {
-            Quick::Listed(_, pair) => {
-                assert_eq!((&codes, found), (&[pair.code[3]].into(), Existence::Listed));
-            }
-            Quick::Nothing => assert_eq!((codes.len(), found), (0, Existence::Nothing)),
-            Quick::Unsure => {}
-        }
-    }
-    (codes, found)
-}
+use crate::question::labels;
+use crate::{ask, zones};
 
 /// A network: prefix, length, code or exclusion.
 type Net = (u32, u8, Option<u8>);
@@ -249,59 +184,75 @@ proptest! {
         }
     }
 
+    /// One answer for all addresses, wherever it stands; there are no exclusions.
     #[test]
-    fn names_answer_for_themselves_and_for_what_is_below(
-        entries in proptest::collection::vec(
-            ("([ab]{1,2}\\.){0,3}[ab]", 0..3_u8, proptest::option::weighted(0.8, 2_u8..9)), 1..60,
-        ),
-        questions in proptest::collection::vec("([ab]{1,2}\\.){0,4}[ab]", 1..60),
+    fn ip4tset_has_one_answer_for_its_addresses(
+        addresses in proptest::collection::btree_set((0_u32..3, 0_u32..0x300), 1..80),
+        code in proptest::option::of((2_u8..200, any::<prop::sample::Index>())),
     ) {
-        let text: String = entries.iter().map(|(name, extent, code)| {
-            let lead = ["", ".", "*."][usize::from(*extent)];
-            match code {
-                Some(code) => format!("{lead}{name} :{code}:\n"),
-                None => format!("!{lead}{name}\n"),
-            }
-        }).collect();
-        let zones = zones(DatasetKind::Dnset, &text);
-        let model = |question: &str| -> BTreeSet<u8> {
-            let reduce = |all: Vec<Option<u8>>| -> BTreeSet<u8> {
-                if all.contains(&None) { BTreeSet::new() } else { all.into_iter().flatten().collect() }
-            };
-            let exact: Vec<_> = entries.iter()
-                .filter(|(name, extent, _)| name == question && *extent != 2)
-                .map(|e| e.2).collect();
-            if !exact.is_empty() {
-                return reduce(exact);
-            }
-            let mut rest = question;
-            while let Some((_, above)) = rest.split_once('.') {
-                rest = above;
-                let below: Vec<_> = entries.iter()
-                    .filter(|(name, extent, _)| name == rest && *extent != 0)
-                    .map(|e| e.2).collect();
-                if !below.is_empty() {
-                    return reduce(below);
-                }
-            }
-            BTreeSet::new()
-        };
-        for question in questions.iter().chain(entries.iter().map(|e| &e.0)) {
-            let name: Name = question.parse().expect("a name");
-            let expect = model(question);
+        let addresses: BTreeSet<u32> = addresses.into_iter().map(|(a, low)| a << 24 | low).collect();
+        let mut lines: Vec<_> = addresses.iter().map(|a| Ipv4Addr::from(*a).to_string()).collect();
+        if let Some((code, place)) = code {
+            lines.insert(place.index(lines.len() + 1), format!(":{code}:"));
+        }
+        let answer = code.map_or(2, |(code, _)| code);
+        let zones = zones(DatasetKind::Ip4tset, &(lines.join("\n") + "\n"));
+        let around = addresses.iter().flat_map(|a| [a.wrapping_sub(1), *a, a + 1]);
+        for address in around {
+            let listed = addresses.contains(&address);
+            let expect: BTreeSet<u8> = listed.then_some(answer).into_iter().collect();
+            let wire = relative_ipv4(Ipv4Addr::from(address));
             for zone in &zones {
-                let (codes, found) = ask(zone, name.relative());
-                prop_assert_eq!(&codes, &expect, "{}", question);
-                if !expect.is_empty() {
-                    prop_assert_eq!(found, Existence::Listed);
+                let (codes, found) = ask(zone, &wire);
+                prop_assert_eq!((&codes, found == Existence::Listed), (&expect, listed));
+            }
+            // The name of some first octets is there if an address begins with them.
+            for count in 1..4 {
+                let above = &wire[usize::from(labels(&wire)[4 - count])..];
+                let first = &Ipv4Addr::from(address).octets()[..count];
+                let any = addresses.iter().any(|a| Ipv4Addr::from(*a).octets().starts_with(first));
+                for zone in &zones {
+                    prop_assert_eq!(ask(zone, above).1 == Existence::Exists, any);
                 }
             }
-            if !expect.is_empty() {
-                let mut rest = question.as_str();
-                while let Some((_, above)) = rest.split_once('.') {
-                    rest = above;
-                    let name: Name = rest.parse().expect("a name");
-                    prop_assert_ne!(ask(&zones[0], name.relative()).1, Existence::Nothing);
+        }
+    }
+
+    /// Whole /64s with one answer, from which single addresses are excluded.
+    #[test]
+    fn ip6tset_lists_64s_without_some_addresses(
+        nets in proptest::collection::btree_set((0_u64..3, 0_u64..4), 1..20),
+        excluded in proptest::collection::btree_set((0_u64..3, 0_u64..4, 0_u64..3), 0..20),
+        code in proptest::option::of(2_u8..200),
+    ) {
+        let net = |a: u64, b: u64| (0x2001_0db8 + a) << 32 | b;
+        let nets: BTreeSet<u64> = nets.into_iter().map(|(a, b)| net(a, b)).collect();
+        let address = |net: u64, host: u64| u128::from(net) << 64 | u128::from(host);
+        let excluded: BTreeSet<u128> =
+            excluded.into_iter().map(|(a, b, host)| address(net(a, b), host)).collect();
+        let mut text = code.map(|code| format!(":{code}:\n")).unwrap_or_default();
+        for net in &nets {
+            let groups = Ipv6Addr::from(address(*net, 0)).segments();
+            text += &format!("{:x}:{:x}:{:x}:{:x}\n", groups[0], groups[1], groups[2], groups[3]);
+        }
+        for address in &excluded {
+            text += &format!("!{}\n", Ipv6Addr::from(*address));
+        }
+        let zones = zones(DatasetKind::Ip6tset, &text);
+        for (a, b) in (0..4).flat_map(|a| (0..5).map(move |b| (a, b))) {
+            for host in [0, 1, 2, 3, u64::MAX] {
+                let address = address(net(a, b), host);
+                let listed = nets.contains(&net(a, b)) && !excluded.contains(&address);
+                let expect: BTreeSet<u8> = listed.then(|| code.unwrap_or(2)).into_iter().collect();
+                let wire = relative_ipv6(Ipv6Addr::from(address));
+                for zone in &zones {
+                    let (codes, found) = ask(zone, &wire);
+                    prop_assert_eq!((&codes, found == Existence::Listed), (&expect, listed));
+                }
+                if listed {
+                    for above in (2..64).step_by(2) {
+                        prop_assert_eq!(ask(&zones[1], &wire[above..]).1, Existence::Exists);
+                    }
                 }
             }
         }
