@@ -7,4 +7,5 @@ mod pages;
 mod query_log;
 mod running;
 mod tcp;
+mod tcp_limits;
 mod udp;

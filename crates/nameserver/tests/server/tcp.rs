@@ -1,27 +1,29 @@
-//! TCP: pipelining, pieces of messages, and every limit a client can run into.
+//! TCP as RFC 7766 wants it: pipelining, pieces of messages, what a connection's end means. Its limits
+//! are in `tcp_limits`.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
+use std::collections::HashMap;
+use std::io::{ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::os::fd::AsRawFd;
-use std::time::Duration;
+use std::sync::Arc;
 
 use repute_nameserver::listen::Address;
-use socket2::{Domain, Socket, Type};
+use repute_nameserver::{Identity, Serving, ZoneIndex, ZoneState, Zones};
+use repute_zone::format::ReadOptions;
+use repute_zone::{DatasetKind, Zone};
 
+use crate::list::{block_list, dataset};
 use crate::running::{
-    A, NXDOMAIN, TestServer, client, config, framed, gist, is_closed, query, read_message,
+    A, NXDOMAIN, TestServer, apex, client, config, framed, gist, is_closed, query, read_message,
 };
 
-/// A limit that a test waits for.
-const SHORT: Duration = Duration::from_millis(150);
-
 /// Asks over a connection.
-fn ask(stream: &mut TcpStream, query: &[u8]) -> (u16, u8, u16) {
+pub(crate) fn ask(stream: &mut TcpStream, query: &[u8]) -> (u16, u8, u16) {
     stream.write_all(&framed(query)).unwrap();
     gist(&read_message(stream))
 }
 
+/// RFC 7766 section 6.2.1.1: "DNS clients SHOULD pipeline their queries". One that has said all it had to say, and
+/// closed its side, still gets its answers.
 #[test]
 fn pipelined_queries_are_all_answered_before_the_end() {
     let server = TestServer::start(config());
@@ -29,7 +31,6 @@ fn pipelined_queries_are_all_answered_before_the_end() {
     let queries: Vec<u8> =
         (0..500).flat_map(|id| framed(&query(id, "2.0.0.127.bl.example", A))).collect();
     stream.write_all(&queries).unwrap();
-    // RFC 7766 section 6.2.4: a client that has no more to ask still gets its answers.
     stream.shutdown(Shutdown::Write).unwrap();
     for id in 0..500 {
         assert_eq!(gist(&read_message(&mut stream)), (id, 0, 1));
@@ -40,6 +41,58 @@ fn pipelined_queries_are_all_answered_before_the_end() {
     assert_eq!((report.zones[0].answers.tcp, report.tcp_connections.admitted), (500, 1));
 }
 
+/// Section 7: answers may come in any order, so "clients MUST match responses to outstanding queries on the
+/// same TCP connection using the Message ID", and by the question, which is therefore in each.
+#[test]
+fn answers_bear_their_query_whatever_their_order() {
+    let server = TestServer::start(config());
+    let names = ["2.0.0.127.bl.example", "9.9.9.9.bl.example", "bl.example", "other.example"];
+    let queries: Vec<_> = (0..200_u16)
+        .map(|id| query(id, names[usize::from(id) % 4], [A, 16, 6, 28, 255][usize::from(id) % 5]))
+        .collect();
+    let mut stream = server.connect();
+    let mut alone = HashMap::new();
+    for query in &queries {
+        stream.write_all(&framed(query)).unwrap();
+        alone.insert(query, read_message(&mut stream));
+    }
+    stream.write_all(&queries.iter().flat_map(|query| framed(query)).collect::<Vec<_>>()).unwrap();
+    for _ in &queries {
+        let answer = read_message(&mut stream);
+        // Its id, and its question as it was asked.
+        let asked = queries.iter().find(|query| {
+            answer.starts_with(&query[..2]) && answer[12..].starts_with(&query[12..])
+        });
+        let expect = alone.remove(asked.expect("an answer to one of the queries"));
+        assert_eq!(Some(answer), expect, "once each, and as it is alone");
+    }
+    assert!(alone.is_empty());
+}
+
+/// Section 5 and RFC 2181 section 9: who gets TC asks again by TCP, and gets all of it.
+#[test]
+fn what_is_truncated_over_udp_comes_whole_over_tcp() {
+    let server = TestServer::start(config());
+    let list: String = (1..=120).map(|n| format!("192.0.2.1 :{n}:\n")).collect();
+    let dataset = dataset(DatasetKind::Ip4set, &list, &ReadOptions::default());
+    let zone = ZoneState::Serving(Arc::new(Zone::new(block_list("bl.example", vec![dataset]))));
+    let zones = Zones::new(Identity::default());
+    server.zones.store(Arc::new(zones.with(&apex(), ZoneIndex(0), zone, Serving::default())));
+    let question = query(1, "1.2.0.192.bl.example", A);
+
+    let socket = client(server.address());
+    socket.send(&question).unwrap();
+    let mut answer = [0; 1500];
+    let n = socket.recv(&mut answer).unwrap();
+    assert!(n <= 512 && answer[2] & 2 != 0, "TC in {n} bytes");
+    let mut stream = server.connect();
+    stream.write_all(&framed(&question)).unwrap();
+    let whole = read_message(&mut stream);
+    assert_eq!((gist(&whole), whole[2] & 2), ((1, 0, 120), 0));
+}
+
+/// Section 8: the length and its message may come in pieces of any size, and a server that takes one segment
+/// for one message is wrong.
 #[test]
 fn a_query_may_come_byte_by_byte_and_with_the_start_of_the_next() {
     let server = TestServer::start(config());
@@ -57,28 +110,33 @@ fn a_query_may_come_byte_by_byte_and_with_the_start_of_the_next() {
     assert_eq!(gist(&read_message(&mut stream)), (2, NXDOMAIN, 0));
 }
 
+/// RFC 1035 section 4.2.2: half a message is none. A client that closes behind it gets the answers before it, and
+/// then the end.
 #[test]
-fn an_idle_connection_is_closed() {
-    let mut config = config();
-    config.listen.tcp.idle = SHORT;
-    let server = TestServer::start(config);
-    let mut stream = server.connect();
-    assert_eq!(ask(&mut stream, &query(1, "2.0.0.127.bl.example", A)), (1, 0, 1));
-    assert!(is_closed(&mut stream));
-    assert!(is_closed(&mut server.connect()), "also one that never asked");
+fn a_client_that_closes_in_the_middle_of_a_query_gets_the_answers_before_it() {
+    let server = TestServer::start(config());
+    let question = framed(&query(1, "2.0.0.127.bl.example", A));
+    for half in [1, 2, 3, question.len() - 1] {
+        let mut stream = server.connect();
+        stream.write_all(&[&question, &question[..half]].concat()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(gist(&read_message(&mut stream)), (1, 0, 1));
+        assert!(is_closed(&mut stream), "{half} bytes");
+    }
 }
 
+/// RFC 1035 section 4.2.2: "The server should not block other activities waiting for TCP data."
 #[test]
-fn half_a_message_does_not_hold_a_connection() {
-    let mut config = config();
-    config.listen.tcp.message = SHORT;
-    let server = TestServer::start(config);
-    let half = &framed(&query(1, "2.0.0.127.bl.example", A))[..20];
-    for part in [&half[..1], &half[..2], half] {
-        let mut stream = server.connect();
-        stream.write_all(part).unwrap();
-        assert!(is_closed(&mut stream), "{} bytes", part.len());
-    }
+fn half_a_query_holds_up_nobody_else() {
+    let server = TestServer::start(config());
+    let question = query(1, "2.0.0.127.bl.example", A);
+    let framed = framed(&question);
+    let (first, rest) = framed.split_at(9);
+    let mut slow = server.connect();
+    slow.write_all(first).unwrap();
+    assert_eq!(ask(&mut server.connect(), &question), (1, 0, 1));
+    slow.write_all(rest).unwrap();
+    assert_eq!(gist(&read_message(&mut slow)), (1, 0, 1));
 }
 
 #[test]
@@ -90,103 +148,6 @@ fn what_is_no_query_ends_the_connection_after_the_answers_before_it() {
     stream.write_all(&bytes).unwrap();
     assert_eq!(gist(&read_message(&mut stream)), (1, 0, 1));
     assert!(is_closed(&mut stream));
-}
-
-#[test]
-fn a_client_has_its_limit_and_gets_its_places_back() {
-    let mut config = config();
-    config.listen.tcp.connections_per_client = 2;
-    let server = TestServer::start(config);
-    let question = query(1, "2.0.0.127.bl.example", A);
-    let mut first = server.connect();
-    let mut second = server.connect();
-    for stream in [&mut first, &mut second] {
-        assert_eq!(ask(stream, &question), (1, 0, 1));
-    }
-    assert!(is_closed(&mut server.connect()));
-    first.shutdown(Shutdown::Write).unwrap();
-    assert!(is_closed(&mut first));
-    // The place is free a moment after the close was seen: whoever comes too early is refused.
-    let admitted = (0..1_000).any(|_| {
-        let mut stream = server.connect();
-        stream.write_all(&framed(&question)).is_ok()
-            && stream.read(&mut [0; 1]).is_ok_and(|n| n == 1)
-    });
-    assert!(admitted);
-    assert!(server.running().report().tcp_connections.refused >= 1);
-}
-
-#[test]
-fn all_clients_together_have_theirs() {
-    let mut config = config();
-    config.listen.tcp.connections = 3;
-    let server = TestServer::start(config);
-    let mut streams: Vec<_> = (0..3).map(|_| server.connect()).collect();
-    for stream in &mut streams {
-        assert_eq!(ask(stream, &query(1, "2.0.0.127.bl.example", A)), (1, 0, 1));
-    }
-    assert!(is_closed(&mut server.connect()));
-    // Those that are in are served on.
-    assert_eq!(ask(&mut streams[0], &query(2, "2.0.0.127.bl.example", A)), (2, 0, 1));
-}
-
-#[test]
-fn a_client_that_does_not_read_is_left() {
-    let mut config = config();
-    config.listen.tcp.write = SHORT;
-    let server = TestServer::start(config);
-    let mut stream = server.connect();
-    let queries = framed(&query(1, "2.0.0.127.bl.example", A)).repeat(1_000);
-    // The buffers of both kernels fill up, then ours stops reading, then it closes.
-    let error = loop {
-        if let Err(error) = stream.write_all(&queries) {
-            break error;
-        }
-    };
-    assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{error}");
-}
-
-#[test]
-fn a_server_without_descriptors_goes_on_and_takes_clients_later() {
-    // The limit is one of a process, and other tests need theirs.
-    let itself = std::env::current_exe().unwrap();
-    let inner = ["--exact", "tcp::all_descriptors_taken", "--ignored", "--nocapture"];
-    let output = std::process::Command::new(itself).args(inner).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
-}
-
-#[test]
-#[ignore = "takes all descriptors of its process; the test above runs it in one of its own"]
-fn all_descriptors_taken() {
-    let server = TestServer::start(config());
-    let mut early = server.connect();
-    assert_eq!(ask(&mut early, &query(1, "2.0.0.127.bl.example", A)), (1, 0, 1));
-    let late = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    // All numbers below the first free one are taken.
-    let first_free = File::open("/dev/null").unwrap().as_raw_fd();
-    let before = limit_descriptors(first_free as u64);
-    late.connect(&server.address().into()).unwrap();
-    let mut late = TcpStream::from(late);
-    late.write_all(&framed(&query(2, "2.0.0.127.bl.example", A))).unwrap();
-    assert_eq!(ask(&mut early, &query(3, "2.0.0.127.bl.example", A)), (3, 0, 1));
-    assert_eq!(server.running().report().tcp_connections.open, 1);
-    limit_descriptors(before);
-    assert_eq!(gist(&read_message(&mut late)), (2, 0, 1));
-}
-
-/// Sets how many descriptors this process may have and returns the limit before.
-#[expect(unsafe_code, reason = "the standard library sets no limits")]
-fn limit_descriptors(count: u64) -> u64 {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is valid for the read and the write of one structure.
-    unsafe {
-        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit), 0);
-        let before = limit.rlim_cur;
-        limit.rlim_cur = count;
-        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit), 0);
-        before
-    }
 }
 
 #[test]
