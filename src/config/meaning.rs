@@ -18,7 +18,7 @@ use repute_nameserver::loader::{
 };
 use repute_nameserver::query_log::{self, Destination, Queries};
 use repute_nameserver::{Identity, http, server};
-use repute_zone::format::table::{TableKind, TableOptions};
+use repute_zone::format::table::{Layout, TableKind, TableOptions};
 use repute_zone::guard::Guards;
 use repute_zone::{DatasetKind, Dialect};
 use toml::Spanned;
@@ -321,10 +321,10 @@ fn format(written: &FileSource) -> Result<Format, String> {
         | DatasetKind::Generic
         | DatasetKind::Combined => None,
     };
-    let separator = match (table, written.format) {
+    let layout = match (table, written.format) {
         (_, Some(FileFormat::Rbldnsd)) | (None, None) => return Ok(Format::Rbldnsd(kind)),
-        (Some(_), Some(FileFormat::Plain) | None) => None,
-        (Some(_), Some(FileFormat::Csv)) => Some(b','),
+        (Some(_), Some(FileFormat::Plain) | None) => Layout::Blanks,
+        (Some(_), Some(FileFormat::Csv)) => Layout::Separated(b','),
         (None, Some(FileFormat::Plain | FileFormat::Csv)) => {
             return Err(format!(
                 "kind `{kind}` is written in rbldnsd's format; use `addresses` or `names` for columns"
@@ -332,11 +332,11 @@ fn format(written: &FileSource) -> Result<Format, String> {
         }
     };
     let Some(kind) = table else { return Ok(Format::Rbldnsd(kind)) };
-    let separator = match &written.separator {
-        None => separator,
+    let layout = match &written.separator {
+        None => layout,
         Some(text) => match text.0 {
-            Separator::Blanks => None,
-            Separator::Byte(byte) => Some(byte),
+            Separator::Blanks => Layout::Blanks,
+            Separator::Byte(byte) => Layout::Separated(byte),
         },
     };
     let key_column =
@@ -346,7 +346,7 @@ fn format(written: &FileSource) -> Result<Format, String> {
     }
     Ok(Format::Table(TableOptions {
         kind,
-        separator,
+        layout,
         key_column,
         code_column: written.code_column.checked_sub(1),
         minimum: (written.minimum > 0).then_some(written.minimum),

@@ -157,6 +157,7 @@ impl FromStr for Separator {
         match text.as_bytes() {
             b"blanks" => Ok(Separator::Blanks),
             b"tab" => Ok(Separator::Byte(b'\t')),
+            [b'"'] => Err(ValueError::Separator),
             [byte] if byte.is_ascii() => Ok(Separator::Byte(*byte)),
             _ => Err(ValueError::Separator),
         }
@@ -173,7 +174,7 @@ pub(crate) enum ValueError {
     #[error("expected an address and port such as 192.0.2.1:53 or [2001:db8::1]:53")]
     Listen,
     /// No separator of columns.
-    #[error("expected `blanks`, `tab` or one character such as `,`")]
+    #[error("expected `blanks`, `tab` or one character such as `,`, but not a quote")]
     Separator,
     /// No size.
     #[error("expected a number of bytes with a unit such as 64MiB")]

@@ -39,10 +39,16 @@ pub enum Problem {
     /// A text longer than a TXT string holds was cut. The entry counts.
     #[error("the text is longer than 255 bytes and was cut")]
     TextCut,
+    /// A field of a CSV list begins with a quote that is not closed.
+    #[error(
+        "this quote is not closed: expected another at the field's end, within {} lines",
+        crate::format::table::MOST_LINES
+    )]
+    OpenQuote,
     /// The line is longer than lines may be.
     #[error("the line is longer than {LONGEST_LINE} bytes")]
     LongLine,
-    /// The last line has no end.
+    /// A name breaks the rules of names.
     #[error("a domain name is malformed: {0}")]
     Name(repute_dnsxl::NameError),
     /// A `$DATASET` without names: its entries are not served.

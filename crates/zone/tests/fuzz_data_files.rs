@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use mutation::{Mutation, mutate, time};
 use repute_dnsxl::Polarity;
-use repute_zone::format::table::{self, TableKind, TableOptions};
+use repute_zone::format::table::{self, Layout, TableKind, TableOptions};
 use repute_zone::format::{Input, Loaded, ReadError, ReadOptions, rbldnsd};
 use repute_zone::guard::{self, Guards, Reach};
 use repute_zone::{DatasetKind, Dialect, Relative, Zone, ZoneSpec, export, snapshot};
@@ -24,7 +24,7 @@ const LISTS: [&str; 6] = [
      $DATASET generic @\n@ A 1.2.3.4\nwww 300 IN TXT \"text\"\n@ MX 10 mail.x.example\n\
      $DATASET ip6trie six\n2001:db8::/33\n$DATASET ip4trie spam\n1.0.0.0/8\n",
     "$TIMESTAMP 2026:11:21:10:00:00 +2d\n:=refuse\n192.0.2.0/24\n::1 :ignore\n10.0.0.1 :127.0.0.9:$\n",
-    "# ipsum\n192.0.2.1\t5\n192.0.2.2,7,\"a, b\"\n2001:db8::/48 3\nbad.example 2\n*.x.example;9\n",
+    "# ipsum\n192.0.2.1\t5\n192.0.2.2,7,\"a, b\"\n\"192.0.2.9\",\"5\",\"say \"\"x\"\"\n# \n!\"\n2001:db8::/48 3\nbad.example 2\n*.x.example;9\n",
 ];
 
 fn input(text: &[u8]) -> Input<'_> {
@@ -37,7 +37,8 @@ fn read(kind: u8, text: &[u8], options: &ReadOptions) -> Result<Loaded, ReadErro
         None => {
             let table = TableOptions {
                 kind: if kind & 1 == 0 { TableKind::Addresses } else { TableKind::Names },
-                separator: [None, Some(b','), Some(b';')][usize::from(kind) % 3],
+                layout: [Layout::Blanks, Layout::Separated(b','), Layout::Separated(b';')]
+                    [usize::from(kind) % 3],
                 key_column: 0,
                 code_column: (kind & 2 != 0).then_some(1),
                 minimum: (kind & 4 != 0).then_some(3),

@@ -3,6 +3,9 @@
 //! That is how most free lists come: addresses with a level (ipsum), domains one a line. Empty lines
 //! and lines that begin with `#` or `;` are comments.
 
+mod column;
+mod record;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,18 +16,22 @@ use crate::dataset::ipv6::Ipv6Entries;
 use crate::dataset::names::{Extent, NamesEntries, Repeats, label_count};
 use crate::dataset::{Addresses, Content, Dataset, DatasetKind, Header, Names};
 use crate::fault::Problem;
-use crate::format::rbldnsd::{address, fault, name, value};
+use crate::format::rbldnsd::{Bad, address, fault, name, value};
 use crate::format::{Input, Loaded, Progress, ReadError, ReadOptions, Traced, for_each_line};
 use crate::resolve::Overlap;
 use crate::value::{Text, ValueBuilder, ValueId};
+
+use column::Field;
+pub(crate) use record::MOST_LINES;
+use record::Open;
 
 /// How a table is laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableOptions {
     /// What its keys are.
     pub kind: TableKind,
-    /// What divides columns: a byte, or any number of blanks.
-    pub separator: Option<u8>,
+    /// How a line is divided.
+    pub layout: Layout,
     /// The column of the key, from 0.
     pub key_column: usize,
     /// The column of a number n that answers 127.0.0.n (or of a whole return code), from 0.
@@ -41,6 +48,15 @@ pub struct TableOptions {
     pub subdomains: bool,
     /// Lines at the start that are headings.
     pub header_lines: u32,
+}
+
+/// How a line is divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// Columns between blanks.
+    Blanks,
+    /// Columns between bytes such as a comma, in quotes where they must be (RFC 4180).
+    Separated(u8),
 }
 
 /// What the keys of a table are.
@@ -67,14 +83,12 @@ pub fn read(
     for mut input in inputs {
         modified = modified.max(input.modified);
         for_each_line(&mut input, options.dialect, &mut progress, |line, progress| {
-            if progress.line > u64::from(table.header_lines)
-                && !matches!(line.first(), None | Some(b'#' | b';'))
-            {
-                progress.lines += 1;
+            if progress.line > u64::from(table.header_lines) {
                 reader.line(line, progress);
             }
             Ok(())
         })?;
+        reader.end_of_file(&mut progress);
     }
     reader.finish(progress, modified)
 }
@@ -90,6 +104,10 @@ struct Reader<'o> {
     v6: Ipv6Entries,
     names: NamesEntries,
     trace: Vec<Traced>,
+    /// Lines of a record that goes on.
+    open: Open,
+    /// Room for a text whose quotes are made single.
+    scratch: Vec<u8>,
 }
 
 impl<'o> Reader<'o> {
@@ -103,23 +121,113 @@ impl<'o> Reader<'o> {
             v6: Ipv6Entries::default(),
             names: NamesEntries::default(),
             trace: Vec::new(),
+            open: Open::default(),
+            scratch: Vec::new(),
         }
     }
 
+    /// Reads a line.
+    #[inline]
     fn line(&mut self, line: &[u8], progress: &mut Progress) {
-        if let Err((at, problem)) = self.entry(line, progress) {
-            progress.fault(line, at, problem);
+        match self.table.layout {
+            Layout::Separated(separator)
+                if self.open.is_open() || memchr::memchr(b'"', line).is_some() =>
+            {
+                self.quoted_line(line, separator, progress);
+            }
+            Layout::Blanks | Layout::Separated(_) => self.record(line, false, progress),
         }
     }
 
-    fn entry(&mut self, line: &[u8], progress: &Progress) -> Result<(), (usize, Problem)> {
+    /// Reads a line with quotes, or one inside of quotes that were opened before it.
+    #[inline(never)]
+    fn quoted_line(&mut self, line: &[u8], separator: u8, progress: &mut Progress) {
+        if !self.open.is_open() {
+            match column::check(line, separator) {
+                Err(Bad { problem: Problem::OpenQuote, .. }) if !is_comment(line) => {
+                    self.open.push(line, progress);
+                }
+                checked => self.checked_record(line, checked, progress),
+            }
+            return;
+        }
+        self.open.push(line, progress);
+        match column::check(&self.open.text, separator) {
+            Ok(()) => {
+                let open = self.open.take();
+                let line = std::mem::replace(&mut progress.line, open.first);
+                progress.indent = 0;
+                self.record(&open.text, true, progress);
+                progress.line = line;
+            }
+            Err(Bad { problem: Problem::OpenQuote, .. }) if !self.open.is_full() => {}
+            Err(_) => self.give_up(separator, progress),
+        }
+    }
+
+    /// Tells of a quote that is still open at the end of a file.
+    fn end_of_file(&mut self, progress: &mut Progress) {
+        if let Layout::Separated(separator) = self.table.layout
+            && self.open.is_open()
+        {
+            self.give_up(separator, progress);
+        }
+    }
+
+    /// Reads the lines of a record that does not end each for itself: the quote in the first is a fault.
+    #[cold]
+    fn give_up(&mut self, separator: u8, progress: &mut Progress) {
+        let open = self.open.take();
+        let last = progress.line;
+        for (number, line) in (open.first..).zip(open.text.split(|b| *b == b'\n')) {
+            let stripped = line.trim_ascii_start();
+            (progress.line, progress.indent) = (number, line.len() - stripped.len());
+            self.checked_record(stripped, column::check(stripped, separator), progress);
+        }
+        progress.line = last;
+    }
+
+    /// Reads a record whose quotes have been looked at.
+    fn checked_record(&mut self, line: &[u8], checked: Result<(), Bad>, progress: &mut Progress) {
+        match checked {
+            Err(bad) if !is_comment(line) => {
+                progress.lines += 1;
+                progress.fault(line, bad.at, bad.problem);
+            }
+            Ok(()) | Err(_) => self.record(line, true, progress),
+        }
+    }
+
+    /// Reads a record: a line, or several when a field in quotes has line ends.
+    #[inline]
+    fn record(&mut self, line: &[u8], has_quotes: bool, progress: &mut Progress) {
+        if is_comment(line) {
+            return;
+        }
+        progress.lines += 1;
+        if let Err((at, problem)) = self.entry(line, has_quotes, progress) {
+            fault_in_record(line, at, problem, progress);
+        }
+    }
+
+    /// Reads an entry, or tells what is wrong with it and where.
+    fn entry(
+        &mut self,
+        line: &[u8],
+        has_quotes: bool,
+        progress: &mut Progress,
+    ) -> Result<(), (usize, Problem)> {
         let column = |n: usize, what| {
-            column(line, self.table.separator, n).ok_or((line.len(), Problem::Expected(what)))
+            let found = match self.table.layout {
+                Layout::Blanks => column::word(line, n),
+                Layout::Separated(separator) => column::field(line, separator, n, has_quotes),
+            };
+            found.ok_or((line.len(), Problem::Expected(what)))
         };
-        let (key_at, key) = column(self.table.key_column, "a column with the key")?;
+        let key = column(self.table.key_column, "a column with the key")?;
         let mut code = self.table.code.0.octets();
         if let Some(n) = self.table.code_column {
-            let (at, text) = column(n, "a column with a number or return code")?;
+            let Field { at, text, .. } = column(n, "a column with a number or return code")?;
             let given: ReturnCode = std::str::from_utf8(text)
                 .ok()
                 .and_then(|text| text.parse().ok())
@@ -130,28 +238,45 @@ impl<'o> Reader<'o> {
             }
         }
         let text = match self.table.text_column {
-            Some(n) => Some(column(n, "a column with a text")?.1),
+            Some(n) => Some(column(n, "a column with a text")?),
             None => None,
         };
-        let value = self.value(code, text);
+        let value = match text {
+            Some(text) => self.own_text(line, code, text, progress),
+            None => self.common_text(code),
+        };
         match self.table.kind {
-            TableKind::Addresses => self.address(line, key_at, key, value, progress),
-            TableKind::Names => self.name(line, key_at, key, value, progress),
+            TableKind::Addresses => self.address(line, key.at, key.text, value, progress),
+            TableKind::Names => self.name(line, key.at, key.text, value, progress),
         }
     }
 
-    fn value(&mut self, code: [u8; 4], text: Option<&[u8]>) -> ValueId {
-        match text {
-            Some(text) => {
-                let mut literal = Text::new();
-                literal.push_literal(&text[..text.len().min(LONGEST_TEXT)]);
-                self.values.single(code, &literal)
-            }
-            None => *self.by_code.entry(code).or_insert_with(|| {
-                let text = value::pieces(self.table.text.as_bytes(), &Default::default(), None);
-                self.values.single(code, &text)
-            }),
+    /// The value of a code with the text of a column.
+    fn own_text(
+        &mut self,
+        line: &[u8],
+        code: [u8; 4],
+        field: Field<'_>,
+        progress: &mut Progress,
+    ) -> ValueId {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let text = field.meant(&mut scratch);
+        if text.len() > LONGEST_TEXT {
+            let at = (field.at + LONGEST_TEXT).min(line.len());
+            fault_in_record(line, at, Problem::TextCut, progress);
         }
+        let mut literal = Text::new();
+        literal.push_literal(&text[..text.len().min(LONGEST_TEXT)]);
+        self.scratch = scratch;
+        self.values.single(code, &literal)
+    }
+
+    /// The value of a code with the text for all.
+    fn common_text(&mut self, code: [u8; 4]) -> ValueId {
+        *self.by_code.entry(code).or_insert_with(|| {
+            let text = value::pieces(self.table.text.as_bytes(), &Default::default(), None);
+            self.values.single(code, &text)
+        })
     }
 
     fn address(
@@ -273,37 +398,27 @@ fn at_size(line: &[u8], at: usize, problem: Problem) -> (usize, Problem) {
     (bad.at, bad.problem)
 }
 
-/// A column and where it begins, quotes around it stripped.
-fn column(line: &[u8], separator: Option<u8>, n: usize) -> Option<(usize, &[u8])> {
-    let mut at = 0;
-    for i in 0.. {
-        let rest = line.get(at..)?;
-        let end = match separator {
-            // RFC 4180: a quoted column may hold the separator.
-            Some(separator) if rest.first() == Some(&b'"') => {
-                let closing = 1 + memchr::memchr(b'"', &rest[1..])?;
-                closing
-                    + memchr::memchr(separator, &rest[closing..]).unwrap_or(rest.len() - closing)
-            }
-            Some(separator) => memchr::memchr(separator, rest).unwrap_or(rest.len()),
-            None => rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len()),
-        };
-        if i == n {
-            let mut text = rest[..end].trim_ascii_end();
-            at += text.len() - text.trim_ascii_start().len();
-            text = text.trim_ascii_start();
-            if let [b'"', inner @ .., b'"'] = text {
-                (at, text) = (at + 1, inner);
-            }
-            return (!text.is_empty()).then_some((at, text));
-        }
-        at += end + 1;
-        if separator.is_none() {
-            at += line.get(at..)?.iter().take_while(|b| b.is_ascii_whitespace()).count();
-        }
+/// Whether a line says nothing.
+#[inline]
+fn is_comment(line: &[u8]) -> bool {
+    matches!(line.first(), None | Some(b'#' | b';'))
+}
+
+/// Reports a fault at a place of a record, in that of its lines in which the place is.
+#[cold]
+fn fault_in_record(record: &[u8], at: usize, problem: Problem, progress: &mut Progress) {
+    let (number, start, line) = record::line_of(record, at);
+    let (first, indent) = (progress.line, progress.indent);
+    progress.line += number;
+    if number > 0 {
+        progress.indent = 0;
     }
-    None
+    progress.fault(line, at - start, problem);
+    (progress.line, progress.indent) = (first, indent);
 }
 
 /// What a TXT string holds.
 const LONGEST_TEXT: usize = 255;
+
+#[cfg(test)]
+mod tests;

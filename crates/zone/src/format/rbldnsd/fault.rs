@@ -120,7 +120,7 @@ mod tests {
     use std::sync::Arc;
 
     use crate::dataset::DatasetKind;
-    use crate::format::table::{TableKind, TableOptions};
+    use crate::format::table::{Layout, TableKind, TableOptions};
     use crate::format::{Input, ReadOptions, rbldnsd, table};
 
     /// Reads lines that each show below themselves, by a caret and what is said, where they are wrong.
@@ -232,7 +232,7 @@ $DATASET ip4set @ a.{long}
     fn the_caret_is_under_what_is_wrong_in_tables() {
         let table = TableOptions {
             kind: TableKind::Addresses,
-            separator: Some(b','),
+            layout: Layout::Separated(b','),
             key_column: 1,
             code_column: None,
             minimum: None,

@@ -1,0 +1,148 @@
+//! Tables from outside: text in; out comes what is listed and what is said of it.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use repute_dnsxl::Polarity;
+
+use super::*;
+use crate::{Dialect, Zone, ZoneSpec, export};
+
+/// A table of this kind with its key in the first column and nothing else.
+fn table(kind: TableKind, layout: Layout) -> TableOptions {
+    TableOptions {
+        kind,
+        layout,
+        key_column: 0,
+        code_column: None,
+        minimum: None,
+        code: ReturnCode::LISTED,
+        text: String::new(),
+        text_column: None,
+        subdomains: false,
+        header_lines: 0,
+    }
+}
+
+/// CSV of addresses with a code and a text.
+fn csv() -> TableOptions {
+    let table = table(TableKind::Addresses, Layout::Separated(b','));
+    TableOptions { code_column: Some(1), text_column: Some(2), ..table }
+}
+
+/// Reads files by the rules of native zones.
+fn load(files: &[&[u8]], table: &TableOptions, options: &ReadOptions) -> Loaded {
+    let input = |(n, text): (usize, &&'_ [u8])| Input {
+        name: Arc::from(format!("{n}")),
+        reader: Box::new(Cursor::new(text.to_vec())),
+        modified: 0,
+    };
+    let inputs = files.iter().enumerate().map(input).collect();
+    read(inputs, table, options).expect("memory can be read")
+}
+
+/// What is listed, in rbldnsd's words, and what is said of the files.
+fn outcome(files: &[&[u8]], table: &TableOptions) -> (Vec<String>, Vec<String>) {
+    let loaded = load(files, table, &ReadOptions::default());
+    let said = loaded.faults.iter().map(ToString::to_string).collect();
+    assert!(loaded.faults.errors() <= loaded.lines, "a faulty line is a line");
+    let zone = Zone::new(ZoneSpec {
+        apex: "bl.example".parse().expect("a name"),
+        dialect: Dialect::Native,
+        polarity: Polarity::Block,
+        soa: None,
+        name_servers: None,
+        datasets: vec![Arc::new(loaded.dataset)],
+        test_entries: false,
+        codes: Vec::new(),
+        serial: 0,
+    });
+    let mut text = Vec::new();
+    export::rbldnsd(&zone, export::View::Whole, &mut text).expect("memory takes it");
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let listed = text.lines().filter(|line| !line.starts_with(['$', '#']) && !line.is_empty());
+    (listed.map(str::to_owned).collect(), said)
+}
+
+/// A list, what it lists, and what is said of it.
+fn check(table: &TableOptions, list: &str, listed: &[&str], said: &[&str]) {
+    assert_eq!(outcome(&[list.as_bytes()], table), (owned(listed), owned(said)), "{list}");
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+#[test]
+fn a_quoted_field_holds_separators_quotes_and_line_ends() {
+    check(
+        &csv(),
+        "192.0.2.1,3,\"open proxy, seen \"\"twice\"\"\"\n\
+         \"192.0.2.2\" , \"4\" , \"first\n192.0.2.9,9,second\n# third\"\n192.0.2.3,5,5\" pipe\n",
+        &[
+            ":127.0.0.3:open proxy, seen \"twice\"",
+            "192.0.2.1",
+            ":127.0.0.4:first 192.0.2.9,9,second # third",
+            "192.0.2.2",
+            ":127.0.0.5:5\" pipe",
+            "192.0.2.3",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn a_quote_that_is_not_closed_swallows_nothing() {
+    let quote = |place: &str| {
+        format!(
+            "0:{place}: this quote is not closed: expected another at the field's end, within 100 lines"
+        )
+    };
+    // To the end of the file, where the next one closes it before other text, and for too long.
+    check(
+        &csv(),
+        "192.0.2.1,2,a\n  192.0.2.2,2,\"b\n192.0.2.3,3,c\n",
+        &[":127.0.0.2:a", "192.0.2.1", ":127.0.0.3:c", "192.0.2.3"],
+        &[&quote("2:15")],
+    );
+    check(
+        &csv(),
+        "192.0.2.2,2,\"b\n192.0.2.3,3,\"c\"\n192.0.2.4,3,\"d\n",
+        &[":127.0.0.3:c", "192.0.2.3"],
+        &[&quote("1:13"), &quote("3:13")],
+    );
+    let (lines, filler) = (120, "192.0.2.4,4,d\n");
+    let long = format!("192.0.2.2,2,\"b\n{}192.0.2.3,3,\"c\"\n", filler.repeat(lines));
+    check(
+        &csv(),
+        &long,
+        &[":127.0.0.3:c", "192.0.2.3", ":127.0.0.4:d", "192.0.2.4"],
+        &[&quote("1:13")],
+    );
+    // A file's quote is no matter of the next file.
+    let (listed, said) = outcome(&[b"192.0.2.2,2,\"b\n", b"192.0.2.3,3,\"c\"\n"], &csv());
+    assert_eq!((listed, said), (owned(&[":127.0.0.3:c", "192.0.2.3"]), vec![quote("1:13")]));
+}
+
+#[test]
+fn a_fault_inside_a_record_is_told_in_its_own_line() {
+    let table = TableOptions { key_column: 1, code_column: None, text_column: None, ..csv() };
+    check(
+        &table,
+        "\"two\nlines\", 192.0.2.1\n \"two\n  lines\", 192.0.2.300\n\"x\"y,192.0.2.3\n",
+        &[":127.0.0.2:", "192.0.2.1"],
+        &[
+            "0:4:19: expected a number from 0 to 255",
+            "0:5:4: expected the separator or the line's end behind the closing quote; a quote \
+             inside quotes is written twice",
+        ],
+    );
+}
+
+#[test]
+fn a_text_that_is_too_long_is_cut_and_told() {
+    let list = format!("192.0.2.1,2,\"{}\"\n", "x".repeat(300));
+    let text = format!(":127.0.0.2:{}", "x".repeat(255));
+    let said = "0:1:269: the text is longer than 255 bytes and was cut";
+    check(&csv(), &list, &[&text, "192.0.2.1"], &[said]);
+}
