@@ -24,6 +24,9 @@ pub enum Problem {
     /// Something else stands where this was expected.
     #[error("expected {0}")]
     Expected(&'static str),
+    /// Something else than a name stands where one was expected. Holds what it is and what to do.
+    #[error("{0}")]
+    NotAName(&'static str),
     /// A network has bits set behind its prefix.
     #[error("the address has bits set behind the prefix length")]
     HostBits,

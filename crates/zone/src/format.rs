@@ -194,9 +194,9 @@ pub(crate) fn for_each_line(
         let end = filled + read;
         let mut at = 0;
         for newline in memchr::memchr_iter(b'\n', &buffer[..end]) {
-            let line = &buffer[at..newline];
-            at = newline + 1;
             progress.line += 1;
+            let line = without_mark(&buffer[at..newline], progress.line, dialect);
+            at = newline + 1;
             if !std::mem::take(&mut skipping) {
                 let stripped = strip(line, dialect);
                 progress.indent = indent(line, stripped);
@@ -206,7 +206,8 @@ pub(crate) fn for_each_line(
         if read == 0 {
             if end > at && !skipping {
                 progress.line += 1;
-                let (line, stripped) = (&buffer[at..end], strip(&buffer[at..end], dialect));
+                let line = without_mark(&buffer[at..end], progress.line, dialect);
+                let stripped = strip(line, dialect);
                 progress.indent = indent(line, stripped);
                 each(stripped, progress)?;
             }
@@ -224,6 +225,16 @@ pub(crate) fn for_each_line(
         }
         buffer.copy_within(at..end, 0);
         filled = end - at;
+    }
+}
+
+/// A line without the byte order mark that some editors put before the first one. To rbldnsd the mark is
+/// text.
+#[inline]
+fn without_mark(line: &[u8], number: u64, dialect: Dialect) -> &[u8] {
+    match (number, dialect) {
+        (1, Dialect::Native) => line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line),
+        _ => line,
     }
 }
 
@@ -252,3 +263,31 @@ fn indent(line: &[u8], stripped: &[u8]) -> usize {
 const LONGEST_SHOWN: usize = 200;
 /// How much is read at once.
 const BLOCK: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::DatasetKind;
+
+    /// Entries and faults of a data file.
+    fn counts(kind: DatasetKind, dialect: Dialect, text: &'static [u8]) -> (u64, u64) {
+        let input = Input { name: Arc::from("list"), reader: Box::new(text), modified: 0 };
+        let options = ReadOptions { dialect, ..ReadOptions::default() };
+        let loaded = rbldnsd::read(kind, vec![input], &options).expect("memory can be read");
+        (loaded.dataset.entries(), loaded.faults.errors())
+    }
+
+    /// Debian's rbldnsd says "invalid address" of the line, even of a comment, and takes the mark for a
+    /// part of a name.
+    #[test]
+    fn a_byte_order_mark_is_text_to_rbldnsd_alone() {
+        for text in [&b"\xef\xbb\xbf192.0.2.1 :2:x\n192.0.2.2"[..], b"\xef\xbb\xbf# x\n192.0.2.2"] {
+            let entries = if text.contains(&b'#') { 1 } else { 2 };
+            assert_eq!(counts(DatasetKind::Ip4set, Dialect::Native, text), (entries, 0));
+            assert_eq!(counts(DatasetKind::Ip4set, Dialect::Rbldnsd, text), (1, 1));
+        }
+        let names = b"\xef\xbb\xbfbad.example\nbad.example\n";
+        assert_eq!(counts(DatasetKind::Dnset, Dialect::Native, names), (2, 0));
+        assert_eq!(counts(DatasetKind::Dnset, Dialect::Rbldnsd, names), (2, 0));
+    }
+}

@@ -4,6 +4,7 @@
 //! and lines that begin with `#` or `;` are comments.
 
 mod column;
+mod name;
 mod record;
 
 use std::collections::HashMap;
@@ -16,7 +17,7 @@ use crate::dataset::ipv6::Ipv6Entries;
 use crate::dataset::names::{Extent, NamesEntries, Repeats, label_count};
 use crate::dataset::{Addresses, Content, Dataset, DatasetKind, Header, Names};
 use crate::fault::Problem;
-use crate::format::rbldnsd::{Bad, address, fault, name, value};
+use crate::format::rbldnsd::{Bad, address, fault, value};
 use crate::format::{Input, Loaded, Progress, ReadError, ReadOptions, Traced, for_each_line};
 use crate::resolve::Overlap;
 use crate::value::{Text, ValueBuilder, ValueId};
@@ -334,14 +335,9 @@ impl<'o> Reader<'o> {
             key => (None, key),
         };
         let mut wire = [0; 256];
-        let name = name::relative(key, &mut wire).map_err(|error| {
-            let bad = fault::of_name(key, error);
-            let lead = whole.len() - key.len();
-            (at + lead + bad.at, bad.problem)
-        })?;
-        if name.is_empty() {
-            return Err((at, Problem::Expected("a domain name")));
-        }
+        let lead = whole.len() - key.len();
+        let name =
+            name::relative(key, &mut wire).map_err(|bad| (at + lead + bad.at, bad.problem))?;
         let own = if self.table.subdomains { Extent::Both } else { Extent::Exact };
         let extent = below.unwrap_or(own);
         self.names.push(name, extent, value);

@@ -146,3 +146,36 @@ fn a_text_that_is_too_long_is_cut_and_told() {
     let said = "0:1:269: the text is longer than 255 bytes and was cut";
     check(&csv(), &list, &[&text, "192.0.2.1"], &[said]);
 }
+
+#[test]
+fn names_are_names() {
+    let table = table(TableKind::Names, Layout::Blanks);
+    let said = |place: &str, words: &str| format!("0:{place}: {words}");
+    check(
+        &table,
+        "bad.example\n *.https://bad.example/\nb\u{fc}cher.example\n.a..b\nuser@bad.example x\n",
+        &[":127.0.0.2:", "bad.example", "xn--bcher-kva.example"],
+        &[
+            &said("2:4", "a URL where a domain name is expected: leave only the host name"),
+            &said("4:4", "a domain name is malformed: a label is empty"),
+            &said(
+                "5:5",
+                "a mail address where a domain name is expected: leave only what follows the `@`",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped_at_the_start_of_each_file_only() {
+    let table = table(TableKind::Addresses, Layout::Blanks);
+    let files: [&[u8]; 3] = [
+        b"\xef\xbb\xbf192.0.2.1",
+        b"\xef\xbb\xbf# list\n",
+        b"\xef\xbb\xbfx\n\xef\xbb\xbf192.0.2.3",
+    ];
+    let (listed, said) = outcome(&files, &table);
+    assert_eq!(listed, [":127.0.0.2:", "192.0.2.1"]);
+    let expected = "expected an IPv4 or IPv6 address, network or range";
+    assert_eq!(said, [format!("2:1:1: {expected}"), format!("2:2:1: {expected}")]);
+}
