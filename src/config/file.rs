@@ -542,4 +542,8 @@ pub(crate) enum FileFormat {
     Plain,
     /// Columns between commas.
     Csv,
+    /// Names behind 0.0.0.0 or 127.0.0.1, as in /etc/hosts.
+    Hosts,
+    /// Rules such as `||bad.example^`.
+    Adblock,
 }

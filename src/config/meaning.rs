@@ -325,6 +325,11 @@ fn format(written: &FileSource) -> Result<Format, String> {
         (_, Some(FileFormat::Rbldnsd)) | (None, None) => return Ok(Format::Rbldnsd(kind)),
         (Some(_), Some(FileFormat::Plain) | None) => Layout::Blanks,
         (Some(_), Some(FileFormat::Csv)) => Layout::Separated(b','),
+        (Some(TableKind::Names), Some(FileFormat::Hosts)) => Layout::Hosts,
+        (Some(TableKind::Names), Some(FileFormat::Adblock)) => Layout::Adblock,
+        (_, Some(FileFormat::Hosts | FileFormat::Adblock)) => {
+            return Err("formats `hosts` and `adblock` list names: use `kind = \"names\"`".into());
+        }
         (None, Some(FileFormat::Plain | FileFormat::Csv)) => {
             return Err(format!(
                 "kind `{kind}` is written in rbldnsd's format; use `addresses` or `names` for columns"
@@ -332,6 +337,9 @@ fn format(written: &FileSource) -> Result<Format, String> {
         }
     };
     let Some(kind) = table else { return Ok(Format::Rbldnsd(kind)) };
+    if matches!(layout, Layout::Hosts | Layout::Adblock) {
+        no_columns(written)?;
+    }
     let layout = match &written.separator {
         None => layout,
         Some(text) => match text.0 {
@@ -356,6 +364,22 @@ fn format(written: &FileSource) -> Result<Format, String> {
         subdomains: written.subdomains,
         header_lines: written.header_lines,
     }))
+}
+
+/// Refuses keys about columns, where a format has none.
+fn no_columns(written: &FileSource) -> Result<(), String> {
+    let given = [
+        ("separator", written.separator.is_some()),
+        ("key-column", written.key_column != 1),
+        ("code-column", written.code_column != 0),
+        ("text-column", written.text_column != 0),
+    ];
+    match given.iter().find(|(_, is_given)| *is_given) {
+        Some((key, _)) => {
+            Err(format!("`{key}` is for formats plain and csv: this one has no columns"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// `[zone.guards]`.

@@ -137,6 +137,20 @@ fn what_does_not_fit_together_is_refused() {
         &format!("{zone}[[zone.source]]\nkind = \"ip4set\"\nformat = \"csv\"\nfiles = [\"a\"]"),
         "use `addresses` or `names`",
     );
+    for format in ["hosts", "adblock"] {
+        check(
+            &format!("{zone}{source}format = \"{format}\"\nfiles = [\"a\"]"),
+            "use `kind = \"names\"`",
+        );
+        let names = format!(
+            "{zone}[[zone.source]]\nkind = \"names\"\nformat = \"{format}\"\nfiles = [\"a\"]\n"
+        );
+        assert_eq!(refused(&names), "");
+        for key in ["separator = \"tab\"", "key-column = 2", "code-column = 1", "text-column = 1"] {
+            let name = key.split(' ').next().unwrap();
+            check(&format!("{names}{key}"), &format!("`{name}` is for formats plain and csv"));
+        }
+    }
     check("[server]\nworkers = -1", "server.workers");
     check("nonsense", "not TOML");
     check(&format!("{zone}ttl = \"5 parsecs\""), "expected a number with a unit");

@@ -13,7 +13,7 @@ use repute_zone::format::{Input, Loaded, ReadError, ReadOptions, rbldnsd};
 use repute_zone::guard::{self, Guards, Reach};
 use repute_zone::{DatasetKind, Dialect, Relative, Zone, ZoneSpec, export, snapshot};
 
-const LISTS: [&str; 6] = [
+const LISTS: [&str; 7] = [
     "$SOA 1h ns1.x.example hm.x.example 0 10m 5m 1d 5m\n$NS 1d ns1.x.example -ns2.x.example ns3.x\n\
      $TTL 35m\n$MAXRANGE4 /8\n$0 https://x.example/\n$= [$=] $0$\n:127.0.0.3:spam $\n192.0.2.0/24\n\
      !192.0.2.7\n10.1-2 :4:range\n192.0.2.9-19 text alone $$\n1.2.3.4 :2:a\n1.2.3.4 :5:b\n0/0 :9:\n",
@@ -25,6 +25,8 @@ const LISTS: [&str; 6] = [
      $DATASET ip6trie six\n2001:db8::/33\n$DATASET ip4trie spam\n1.0.0.0/8\n",
     "$TIMESTAMP 2026:11:21:10:00:00 +2d\n:=refuse\n192.0.2.0/24\n::1 :ignore\n10.0.0.1 :127.0.0.9:$\n",
     "# ipsum\n192.0.2.1\t5\n192.0.2.2,7,\"a, b\"\n\"192.0.2.9\",\"5\",\"say \"\"x\"\"\n# \n!\"\n2001:db8::/48 3\nbad.example 2\n*.x.example;9\n",
+    "\u{feff}0.0.0.0 localhost bad.example b\u{fc}cher.example # x\n::1 ip6-loopback\n||bad.example^\n\
+     @@||good.bad.example^|\n||x.example^$image\nhttps://x.example/\nuser@x.example\na..b\n",
 ];
 
 fn input(text: &[u8]) -> Input<'_> {
@@ -37,8 +39,13 @@ fn read(kind: u8, text: &[u8], options: &ReadOptions) -> Result<Loaded, ReadErro
         None => {
             let table = TableOptions {
                 kind: if kind & 1 == 0 { TableKind::Addresses } else { TableKind::Names },
-                layout: [Layout::Blanks, Layout::Separated(b','), Layout::Separated(b';')]
-                    [usize::from(kind) % 3],
+                layout: match kind % 5 {
+                    0 => Layout::Blanks,
+                    1 => Layout::Separated(b','),
+                    2 => Layout::Separated(b';'),
+                    3 => Layout::Hosts,
+                    _ => Layout::Adblock,
+                },
                 key_column: 0,
                 code_column: (kind & 2 != 0).then_some(1),
                 minimum: (kind & 4 != 0).then_some(3),
@@ -62,7 +69,7 @@ fn fuzz_data_files() {
             let trace = Some("192.0.2.9".parse().expect("an address"));
             let options =
                 ReadOptions { dialect, now: 1_800_000_000, trace, ..ReadOptions::default() };
-            let Ok(loaded) = read(kind % 24, &text, &options) else { return };
+            let Ok(loaded) = read(kind % 32, &text, &options) else { return };
             assert!(loaded.faults.errors() <= loaded.lines + 2);
             let zone = Zone::new(ZoneSpec {
                 apex: "x.example".parse().expect("a name"),
@@ -91,7 +98,7 @@ fn fuzz_data_files() {
             }
             export::rbldnsd(&zone, export::View::Whole, &mut std::io::sink())
                 .expect("a sink takes all");
-            let is_list = !matches!(kind % 24, 9 | 10);
+            let is_list = !matches!(kind % 32, 9 | 10);
             if is_list {
                 let mut image = Vec::new();
                 snapshot::encode(&zone, &mut image).expect("memory takes it");

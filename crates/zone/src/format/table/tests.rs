@@ -179,3 +179,60 @@ fn a_byte_order_mark_is_skipped_at_the_start_of_each_file_only() {
     let expected = "expected an IPv4 or IPv6 address, network or range";
     assert_eq!(said, [format!("2:1:1: {expected}"), format!("2:2:1: {expected}")]);
 }
+
+#[test]
+fn names_of_hosts_lists_are_listed_and_those_of_every_machine_are_not() {
+    let table = table(TableKind::Names, Layout::Hosts);
+    let own = "0:%: expected 0.0.0.0, 127.0.0.1, :: or ::1 before names that are listed; this address \
+               is a machine's own";
+    check(
+        &table,
+        "# list\n127.0.0.1 localhost\n127.0.0.1\tlocalhost.localdomain local\n\
+         255.255.255.255 broadcasthost\n::1 LocalHost ip6-loopback\nfe80::1%lo0 localhost\n\
+         ff02::2 ip6-allrouters\n0.0.0.0 0.0.0.0\n\
+         0.0.0.0 bad.example\tb\u{fc}cher.example # why\n::1 six.example\n127.0.0.1 ip6-ads.example#x\n\
+         0.0.0.0\n192.0.2.1 printer.example\nbad.example\n0.0.0.0 a..b fine.example https://c/\n\
+         0.0.0.0 192.0.2.9\n",
+        &[
+            ":127.0.0.2:",
+            "bad.example",
+            "fine.example",
+            "ip6-ads.example",
+            "six.example",
+            "xn--bcher-kva.example",
+        ],
+        &[
+            &own.replace('%', "13:1"),
+            "0:14:1: expected an address such as 0.0.0.0 and names, as in /etc/hosts",
+            "0:15:11: a domain name is malformed: a label is empty",
+            "0:16:9: an IP address where a domain name is expected: put it into a source with \
+             `kind = \"addresses\"`",
+        ],
+    );
+}
+
+#[test]
+fn domain_rules_of_adblock_lists_list_and_exclude() {
+    let table = table(TableKind::Names, Layout::Adblock);
+    let option = "0:%: expected the rule's end behind the `^`; options say what DNS cannot";
+    let other = "0:%: expected a rule such as ||bad.example^ or @@||good.example^; others say what \
+                 DNS cannot";
+    let part = "0:%: expected a whole name and a `^` behind it";
+    check(
+        &table,
+        "[Adblock Plus 2.0]\n! Title: list\n# note\n||Bad.example^\n@@||good.bad.example^|\n\
+         ||ads.example^$third-party\n||ads.example/x^\n||ads.example\n##.banner\nads.example##.x\n\
+         ||a..b^\n/regex/\n||ads.example$image^\n",
+        &["!.good.bad.example", ":127.0.0.2:", ".bad.example"],
+        &[
+            &option.replace('%', "6:15"),
+            &part.replace('%', "7:3"),
+            &part.replace('%', "8:3"),
+            &other.replace('%', "9:1"),
+            &other.replace('%', "10:1"),
+            "0:11:5: a domain name is malformed: a label is empty",
+            &other.replace('%', "12:1"),
+            &part.replace('%', "13:3"),
+        ],
+    );
+}

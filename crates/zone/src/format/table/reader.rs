@@ -1,0 +1,401 @@
+//! A table being read: from lines to entries.
+//!
+//! How a line is divided is its neighbours' business (`column`, `record`, `hosts`, `adblock`); here its
+//! parts become a key and a value.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use repute_dnsxl::{ReturnCode, Target};
+
+use crate::dataset::ipv4_entries::Ipv4Entries;
+use crate::dataset::ipv6::Ipv6Entries;
+use crate::dataset::names::{Extent, NamesEntries, Repeats, label_count};
+use crate::dataset::{Addresses, Content, Dataset, DatasetKind, Header, Names};
+use crate::fault::Problem;
+use crate::format::rbldnsd::{Bad, address, fault, keep_trace, value};
+use crate::format::table::column::{self, Field};
+use crate::format::table::record::{self, Open};
+use crate::format::table::{Layout, TableKind, TableOptions, adblock, hosts, name};
+use crate::format::{Loaded, Progress, ReadError, ReadOptions, Traced};
+use crate::resolve::Overlap;
+use crate::value::{Text, ValueBuilder, ValueId};
+
+/// A table being read.
+pub(super) struct Reader<'o> {
+    table: &'o TableOptions,
+    options: &'o ReadOptions,
+    values: ValueBuilder,
+    /// Values of return codes with the table's own text.
+    by_code: HashMap<[u8; 4], ValueId>,
+    v4: Ipv4Entries,
+    v6: Ipv6Entries,
+    names: NamesEntries,
+    trace: Vec<Traced>,
+    /// Lines of a record that goes on.
+    open: Open,
+    /// Room for a text whose quotes are made single.
+    scratch: Vec<u8>,
+}
+
+impl<'o> Reader<'o> {
+    /// Nothing read yet.
+    pub(super) fn new(table: &'o TableOptions, options: &'o ReadOptions) -> Reader<'o> {
+        Reader {
+            table,
+            options,
+            values: ValueBuilder::default(),
+            by_code: HashMap::new(),
+            v4: Ipv4Entries::default(),
+            v6: Ipv6Entries::default(),
+            names: NamesEntries::default(),
+            trace: Vec::new(),
+            open: Open::default(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Reads a line.
+    #[inline]
+    pub(super) fn line(&mut self, line: &[u8], progress: &mut Progress) {
+        match self.table.layout {
+            Layout::Separated(separator)
+                if self.open.is_open() || memchr::memchr(b'"', line).is_some() =>
+            {
+                self.quoted_line(line, separator, progress);
+            }
+            Layout::Blanks | Layout::Separated(_) => self.record(line, false, progress),
+            Layout::Hosts if is_comment(line) => {}
+            Layout::Hosts => self.hosts_line(line, progress),
+            Layout::Adblock => match adblock::rule(line) {
+                Ok(None) => {}
+                rule => self.adblock_rule(line, rule, progress),
+            },
+        }
+    }
+
+    /// Reads a line as in /etc/hosts: of several faulty names the first is told.
+    fn hosts_line(&mut self, line: &[u8], progress: &mut Progress) {
+        progress.lines += 1;
+        let names = match hosts::names(line) {
+            Ok(names) => names,
+            Err(bad) => return progress.fault(line, bad.at, bad.problem),
+        };
+        let mut first = Ok(());
+        for (at, name) in names {
+            let value = self.common_text(self.table.code.0.octets());
+            first = first.and(self.name(line, at, name, value, progress));
+        }
+        if let Err((at, problem)) = first {
+            progress.fault(line, at, problem);
+        }
+    }
+
+    /// Takes a rule of an Adblock list.
+    fn adblock_rule(
+        &mut self,
+        line: &[u8],
+        rule: Result<Option<adblock::Rule<'_>>, Bad>,
+        progress: &mut Progress,
+    ) {
+        progress.lines += 1;
+        let taken = match rule {
+            Ok(None) => Ok(()),
+            Ok(Some(adblock::Rule { at, name, excludes })) => {
+                let value = match excludes {
+                    true => ValueId::NOTHING,
+                    false => self.common_text(self.table.code.0.octets()),
+                };
+                self.name(line, at, name, value, progress)
+            }
+            Err(bad) => Err((bad.at, bad.problem)),
+        };
+        if let Err((at, problem)) = taken {
+            progress.fault(line, at, problem);
+        }
+    }
+
+    /// Reads a line with quotes, or one inside of quotes that were opened before it.
+    #[inline(never)]
+    fn quoted_line(&mut self, line: &[u8], separator: u8, progress: &mut Progress) {
+        if !self.open.is_open() {
+            match column::check(line, separator) {
+                Err(Bad { problem: Problem::OpenQuote, .. }) if !is_comment(line) => {
+                    self.open.push(line, progress);
+                }
+                checked => self.checked_record(line, checked, progress),
+            }
+            return;
+        }
+        self.open.push(line, progress);
+        match column::check(&self.open.text, separator) {
+            Ok(()) => {
+                let open = self.open.take();
+                let line = std::mem::replace(&mut progress.line, open.first);
+                progress.indent = 0;
+                self.record(&open.text, true, progress);
+                progress.line = line;
+            }
+            Err(Bad { problem: Problem::OpenQuote, .. }) if !self.open.is_full() => {}
+            Err(_) => self.give_up(separator, progress),
+        }
+    }
+
+    /// Tells of a quote that is still open at the end of a file.
+    pub(super) fn end_of_file(&mut self, progress: &mut Progress) {
+        if let Layout::Separated(separator) = self.table.layout
+            && self.open.is_open()
+        {
+            self.give_up(separator, progress);
+        }
+    }
+
+    /// Reads the lines of a record that does not end each for itself: the quote in the first is a fault.
+    #[cold]
+    fn give_up(&mut self, separator: u8, progress: &mut Progress) {
+        let open = self.open.take();
+        let last = progress.line;
+        for (number, line) in (open.first..).zip(open.text.split(|b| *b == b'\n')) {
+            let stripped = line.trim_ascii_start();
+            (progress.line, progress.indent) = (number, line.len() - stripped.len());
+            self.checked_record(stripped, column::check(stripped, separator), progress);
+        }
+        progress.line = last;
+    }
+
+    /// Reads a record whose quotes have been looked at.
+    fn checked_record(&mut self, line: &[u8], checked: Result<(), Bad>, progress: &mut Progress) {
+        match checked {
+            Err(bad) if !is_comment(line) => {
+                progress.lines += 1;
+                progress.fault(line, bad.at, bad.problem);
+            }
+            Ok(()) | Err(_) => self.record(line, true, progress),
+        }
+    }
+
+    /// Reads a record: a line, or several when a field in quotes has line ends.
+    #[inline]
+    fn record(&mut self, line: &[u8], has_quotes: bool, progress: &mut Progress) {
+        if is_comment(line) {
+            return;
+        }
+        progress.lines += 1;
+        if let Err((at, problem)) = self.entry(line, has_quotes, progress) {
+            fault_in_record(line, at, problem, progress);
+        }
+    }
+
+    /// Reads an entry, or tells what is wrong with it and where.
+    fn entry(
+        &mut self,
+        line: &[u8],
+        has_quotes: bool,
+        progress: &mut Progress,
+    ) -> Result<(), (usize, Problem)> {
+        let column = |n: usize, what| {
+            let found = match self.table.layout {
+                Layout::Blanks => column::word(line, n),
+                Layout::Separated(separator) => column::field(line, separator, n, has_quotes),
+                Layout::Hosts | Layout::Adblock => None,
+            };
+            found.ok_or((line.len(), Problem::Expected(what)))
+        };
+        let key = column(self.table.key_column, "a column with the key")?;
+        let mut code = self.table.code.0.octets();
+        if let Some(n) = self.table.code_column {
+            let Field { at, text, .. } = column(n, "a column with a number or return code")?;
+            let given: ReturnCode = std::str::from_utf8(text)
+                .ok()
+                .and_then(|text| text.parse().ok())
+                .ok_or((at, Problem::Expected("a number from 0 to 255, or a return code")))?;
+            code = given.0.octets();
+            if self.table.minimum.is_some_and(|least| u32::from(code[3]) < least) {
+                return Ok(());
+            }
+        }
+        let text = match self.table.text_column {
+            Some(n) => Some(column(n, "a column with a text")?),
+            None => None,
+        };
+        let value = match text {
+            Some(text) => self.own_text(line, code, text, progress),
+            None => self.common_text(code),
+        };
+        match self.table.kind {
+            TableKind::Addresses => self.address(line, key.at, key.text, value, progress),
+            TableKind::Names => self.name(line, key.at, key.text, value, progress),
+        }
+    }
+
+    /// The value of a code with the text of a column.
+    fn own_text(
+        &mut self,
+        line: &[u8],
+        code: [u8; 4],
+        field: Field<'_>,
+        progress: &mut Progress,
+    ) -> ValueId {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let text = field.meant(&mut scratch);
+        if text.len() > LONGEST_TEXT {
+            let at = (field.at + LONGEST_TEXT).min(line.len());
+            fault_in_record(line, at, Problem::TextCut, progress);
+        }
+        let mut literal = Text::new();
+        literal.push_literal(&text[..text.len().min(LONGEST_TEXT)]);
+        self.scratch = scratch;
+        self.values.single(code, &literal)
+    }
+
+    /// The value of a code with the text for all.
+    fn common_text(&mut self, code: [u8; 4]) -> ValueId {
+        *self.by_code.entry(code).or_insert_with(|| {
+            let text = value::pieces(self.table.text.as_bytes(), &Default::default(), None);
+            self.values.single(code, &text)
+        })
+    }
+
+    /// Takes an address, a network or a range.
+    fn address(
+        &mut self,
+        line: &[u8],
+        at: usize,
+        key: &[u8],
+        value: ValueId,
+        progress: &Progress,
+    ) -> Result<(), (usize, Problem)> {
+        let specificity = if let Some((network, [])) = address::ipv4(key, true) {
+            let (first, last, len) =
+                network.check(self.options, None).map_err(|problem| at_size(line, at, problem))?;
+            match len {
+                Some(len) => self.v4.push(first, len, value),
+                None => self.v4.push_range(first, last, value),
+            }
+            match self.options.trace {
+                Some(Target::Ipv4(a)) if (first..=last).contains(&u32::from(a)) => {
+                    32 - (u64::from(last - first) + 1).ilog2()
+                }
+                _ => return Ok(()),
+            }
+        } else if let Some((first, len, [])) = address::ipv6(key) {
+            let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
+            if first & host != 0 && !self.options.accept_host_bits {
+                return Err(at_size(line, at, Problem::HostBits));
+            }
+            self.v6.push(first & !host, len, value);
+            match self.options.trace {
+                Some(Target::Ipv6(a)) if u128::from(a) & !host == first & !host => u32::from(len),
+                _ => return Ok(()),
+            }
+        } else {
+            let what = "an IPv4 or IPv6 address, network or range";
+            let bad = fault::of_address(key, what, fault::Most::Range);
+            return Err((at + bad.at, bad.problem));
+        };
+        keep_trace(&mut self.trace, progress, line, specificity, value);
+        Ok(())
+    }
+
+    /// Takes a name.
+    fn name(
+        &mut self,
+        line: &[u8],
+        at: usize,
+        key: &[u8],
+        value: ValueId,
+        progress: &Progress,
+    ) -> Result<(), (usize, Problem)> {
+        let whole = key;
+        let (below, key) = match key {
+            [b'*', b'.', key @ ..] => (Some(Extent::Below), key),
+            [b'.', key @ ..] => (Some(Extent::Both), key),
+            key => (None, key),
+        };
+        let mut wire = [0; 256];
+        let lead = whole.len() - key.len();
+        let name =
+            name::relative(key, &mut wire).map_err(|bad| (at + lead + bad.at, bad.problem))?;
+        let below_too = self.table.subdomains || self.table.layout == Layout::Adblock;
+        let own = if below_too { Extent::Both } else { Extent::Exact };
+        let extent = below.unwrap_or(own);
+        self.names.push(name, extent, value);
+        if let Some(Target::Name(target)) = &self.options.trace
+            && target.relative().ends_with(name)
+        {
+            let (labels, asked) = (label_count(name) as u32, target.label_count() as u32);
+            if (labels == asked && extent != Extent::Below)
+                || (labels < asked && extent != Extent::Exact)
+            {
+                let exact = u32::from(labels == asked);
+                keep_trace(&mut self.trace, progress, line, labels + exact, value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds the data set.
+    pub(super) fn finish(
+        mut self,
+        progress: Progress,
+        modified: u32,
+    ) -> Result<Loaded, ReadError> {
+        let name = Arc::clone(&progress.source);
+        let too_many = |many| ReadError::TooMany { name: Arc::clone(&name), many };
+        let (kind, content, entries) = match self.table.kind {
+            TableKind::Addresses => {
+                let entries = self.v4.len() + self.v6.len();
+                let overlap = Overlap::AllOfLongest;
+                let v4 = (self.v4.len() > 0).then(|| self.v4.index(overlap, &mut self.values).0);
+                let v6 = match self.v6.len() {
+                    0 => None,
+                    _ => Some(self.v6.index(overlap, &mut self.values).map_err(too_many)?.0),
+                };
+                self.values.check_room(0).map_err(too_many)?;
+                let values = self.values.finish();
+                let content = Content::Addresses(Box::new(Addresses { v4, v6, values }));
+                (DatasetKind::Addresses, content, entries)
+            }
+            TableKind::Names => {
+                let entries = self.names.len();
+                let index = self.names.index(Repeats::Together, &mut self.values);
+                self.values.check_room(0).map_err(too_many)?;
+                let values = self.values.finish();
+                (DatasetKind::Names, Content::Names(Box::new(Names { index, values })), entries)
+            }
+        };
+        let header = Header { ttl: self.options.default_ttl, modified, ..Header::default() };
+        let dataset = Dataset { kind, header, content, entries: entries as u64 };
+        let Progress { faults, lines, .. } = progress;
+        Ok(Loaded { dataset, faults, lines, duplicates: 0, trace: self.trace })
+    }
+}
+
+/// Points at what says how large a network is; see [`address::at_size`].
+#[cold]
+fn at_size(line: &[u8], at: usize, problem: Problem) -> (usize, Problem) {
+    let bad = address::at_size(line, at, problem);
+    (bad.at, bad.problem)
+}
+
+/// Whether a line says nothing.
+#[inline]
+fn is_comment(line: &[u8]) -> bool {
+    matches!(line.first(), None | Some(b'#' | b';'))
+}
+
+/// Reports a fault at a place of a record, in that of its lines in which the place is.
+#[cold]
+fn fault_in_record(record: &[u8], at: usize, problem: Problem, progress: &mut Progress) {
+    let (number, start, line) = record::line_of(record, at);
+    let (first, indent) = (progress.line, progress.indent);
+    progress.line += number;
+    if number > 0 {
+        progress.indent = 0;
+    }
+    progress.fault(line, at - start, problem);
+    (progress.line, progress.indent) = (first, indent);
+}
+
+/// What a TXT string holds.
+const LONGEST_TEXT: usize = 255;
