@@ -13,7 +13,7 @@ use repute_zone::DatasetKind;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::value::{ListenAddress, Separator, Size, Span, Text};
+use super::value::{ListCode, ListenAddress, Separator, Size, Span, Text};
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -248,7 +248,7 @@ pub(crate) struct FileZone {
     pub(crate) max_ttl: Span,
     /// The codes the list answers with, and what each means.
     #[serde(default)]
-    pub(crate) return_codes: BTreeMap<Text<ReturnCode>, String>,
+    pub(crate) return_codes: BTreeMap<Text<ListCode>, String>,
     /// Add the test entries of RFC 5782 section 5 where the list lacks them.
     #[serde(default = "FileZone::yes")]
     pub(crate) test_entries: bool,
@@ -471,7 +471,7 @@ pub(crate) struct FileSource {
     pub(crate) minimum: u32,
     /// The code without a code column.
     #[serde(default = "FileSource::code")]
-    pub(crate) code: Text<ReturnCode>,
+    pub(crate) code: Text<ListCode>,
     /// Column of the TXT text; 0 means none.
     #[serde(default)]
     pub(crate) text_column: usize,
@@ -527,8 +527,8 @@ impl FileSource {
     }
 
     /// Default of `code`.
-    fn code() -> Text<ReturnCode> {
-        Text(ReturnCode::LISTED)
+    fn code() -> Text<ListCode> {
+        Text(ListCode(ReturnCode::LISTED))
     }
 }
 

@@ -196,7 +196,11 @@ fn zone(written: FileZone, span: Range<usize>, folder: &Path) -> Result<ZoneConf
         ttl: written.ttl.as_ttl(),
         min_ttl: written.min_ttl.as_ttl(),
         max_ttl: written.max_ttl.as_ttl(),
-        return_codes: written.return_codes.into_iter().map(|(code, text)| (code.0, text)).collect(),
+        return_codes: written
+            .return_codes
+            .into_iter()
+            .map(|(code, text)| (code.0.0, text))
+            .collect(),
         test_entries: written.test_entries,
         name_servers_in_answers: false,
         accept_host_bits: written.accept_host_bits,
@@ -358,7 +362,7 @@ fn format(written: &FileSource) -> Result<Format, String> {
         key_column,
         code_column: written.code_column.checked_sub(1),
         minimum: (written.minimum > 0).then_some(written.minimum),
-        code: written.code.0,
+        code: written.code.0.0,
         text: written.text.clone(),
         text_column: written.text_column.checked_sub(1),
         subdomains: written.subdomains,

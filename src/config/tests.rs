@@ -151,6 +151,16 @@ fn what_does_not_fit_together_is_refused() {
             check(&format!("{names}{key}"), &format!("`{name}` is for formats plain and csv"));
         }
     }
+    let outside = "a return code is in 127.0.0.0/8 (RFC 5782): expected such as 127.0.0.2";
+    check(
+        &format!("{zone}{source}files = [\"a\"]\ncode = \"192.0.2.1\""),
+        &format!("zone[0].source[0].code: `192.0.2.1`: {outside}"),
+    );
+    check(
+        &format!("{zone}snapshot = \"a\"\nreturn-codes = {{ \"10.0.0.1\" = \"spam\" }}"),
+        &format!("zone[0].return-codes.10.0.0.1: `10.0.0.1`: {outside}"),
+    );
+    check(&format!("{zone}{source}code = \"spam\""), "expected a return code such as 127.0.0.2");
     check("[server]\nworkers = -1", "server.workers");
     check("nonsense", "not TOML");
     check(&format!("{zone}ttl = \"5 parsecs\""), "expected a number with a unit");

@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
+use repute_dnsxl::ReturnCode;
 use serde::{Deserialize, Deserializer, de};
 
 /// A value that is written as text and parses itself.
@@ -141,6 +142,19 @@ macro_rules! text_or_number {
 text_or_number!(Span, "a span of time such as \"35m\"", Span::seconds);
 text_or_number!(Size, "a size such as \"64MiB\"", Size);
 
+/// A return code of a list: in 127.0.0.0/8 (RFC 5782 section 2.1), or its last number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ListCode(pub(crate) ReturnCode);
+
+impl FromStr for ListCode {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<ListCode, ValueError> {
+        let code: ReturnCode = text.parse().map_err(|_| ValueError::Code)?;
+        if code.is_conventional() { Ok(ListCode(code)) } else { Err(ValueError::CodeOutside) }
+    }
+}
+
 /// What separates the columns of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Separator {
@@ -170,6 +184,14 @@ const MAX_TTL: u32 = 0x7fff_ffff;
 /// Why a text is no such value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ValueError {
+    /// No return code.
+    #[error("expected a return code such as 127.0.0.2, or its last number")]
+    Code,
+    /// A return code that clients take for something else.
+    #[error(
+        "a return code is in 127.0.0.0/8 (RFC 5782): expected such as 127.0.0.2, or its last number"
+    )]
+    CodeOutside,
     /// No address to listen at.
     #[error("expected an address and port such as 192.0.2.1:53 or [2001:db8::1]:53")]
     Listen,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use repute_dnsxl::ReturnCode;
+
 /// One faulty line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -48,6 +50,18 @@ pub enum Problem {
         crate::format::table::MOST_LINES
     )]
     OpenQuote,
+    /// A column has a return code that no list should answer.
+    #[error("{0} is outside 127.0.0.0/8: expected a number from 0 to 255, or such as 127.0.0.2")]
+    Code(ReturnCode),
+    /// An entry answers a return code that clients do not take for one. The entry counts.
+    #[error("{0} is outside 127.0.0.0/8, where clients expect return codes (RFC 5782)")]
+    CodeOutside(ReturnCode),
+    /// An entry answers a return code that its zone does not declare. The entry counts.
+    #[error("{0} is not among the zone's `return-codes`: add it there, or correct it")]
+    CodeUndeclared(ReturnCode),
+    /// A column that nothing uses follows the key. Holds which key would use it. The entry counts.
+    #[error("{0}")]
+    Unused(&'static str),
     /// The line is longer than lines may be.
     #[error("the line is longer than {LONGEST_LINE} bytes")]
     LongLine,
@@ -70,7 +84,13 @@ impl Problem {
     pub fn is_warning(&self) -> bool {
         matches!(
             self,
-            Problem::TextCut | Problem::RangeRaised | Problem::NoBranch | Problem::Parameter(_)
+            Problem::TextCut
+                | Problem::RangeRaised
+                | Problem::NoBranch
+                | Problem::Parameter(_)
+                | Problem::CodeOutside(_)
+                | Problem::CodeUndeclared(_)
+                | Problem::Unused(_)
         )
     }
 }

@@ -6,12 +6,15 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use repute_dnsxl::Target;
+use repute_dnsxl::{ReturnCode, Target};
 
 use crate::dataset::{Dataset, TooMany};
 use crate::fault::{Fault, Faults, LONGEST_LINE, Problem};
 use crate::zone::{DEFAULT_TTL, Dialect};
 
+use code::Codes;
+
+mod code;
 pub mod rbldnsd;
 pub mod table;
 
@@ -40,6 +43,8 @@ pub struct ReadOptions {
     pub max_ttl: u32,
     /// Take networks with bits set behind the prefix (rbldnsd's `-e`), else they are faults.
     pub accept_host_bits: bool,
+    /// The return codes the zone declares, to tell of others; empty if it declares none.
+    pub codes: Vec<ReturnCode>,
     /// Collect the lines that concern this target.
     pub trace: Option<Target>,
 }
@@ -53,6 +58,7 @@ impl Default for ReadOptions {
             min_ttl: 0,
             max_ttl: 0,
             accept_host_bits: false,
+            codes: Vec::new(),
             trace: None,
         }
     }
@@ -153,12 +159,14 @@ pub(crate) struct Progress {
     /// How many bytes of the line were blanks before it began.
     pub(crate) indent: usize,
     pub(crate) faults: Faults,
+    pub(crate) codes: Codes,
 }
 
 impl Progress {
     /// Nothing read yet.
-    pub(crate) fn new() -> Progress {
-        Progress { source: Arc::from(""), line: 0, lines: 0, indent: 0, faults: Faults::default() }
+    pub(crate) fn new(options: &ReadOptions) -> Progress {
+        let (source, faults, codes) = (Arc::from(""), Faults::default(), Codes::new(options));
+        Progress { source, line: 0, lines: 0, indent: 0, faults, codes }
     }
 
     /// Reports a fault at a place in a line.
@@ -183,6 +191,7 @@ pub(crate) fn for_each_line(
 ) -> Result<(), ReadError> {
     progress.source = Arc::clone(&input.name);
     progress.line = 0;
+    progress.codes.start_file();
     let mut buffer = vec![0; BLOCK];
     let (mut filled, mut skipping) = (0, false);
     loop {

@@ -291,6 +291,7 @@ impl<'a> Reading<'a> {
             min_ttl: self.config.min_ttl,
             max_ttl: self.config.max_ttl,
             accept_host_bits: self.config.accept_host_bits,
+            codes: self.config.return_codes.iter().map(|(code, _)| *code).collect(),
             trace: self.conditions.trace.clone(),
         };
         let inputs = files.iter().map(|file| self.input(file)).collect::<Result<Vec<_>, _>>()?;

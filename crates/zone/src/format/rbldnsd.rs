@@ -39,7 +39,7 @@ pub fn read(
     options: &ReadOptions,
 ) -> Result<Loaded, ReadError> {
     let mut reader = Reader::new(kind, options);
-    let mut progress = Progress::new();
+    let mut progress = Progress::new(options);
     for mut input in inputs {
         reader.main.header.modified = reader.main.header.modified.max(input.modified);
         reader.main.answers.start_file();

@@ -74,7 +74,7 @@ pub fn read(
     options: &ReadOptions,
 ) -> Result<Loaded, ReadError> {
     let mut reader = Reader::new(table, options);
-    let mut progress = Progress::new();
+    let mut progress = Progress::new(options);
     let mut modified = 0;
     for mut input in inputs {
         modified = modified.max(input.modified);

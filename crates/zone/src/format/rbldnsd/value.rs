@@ -83,6 +83,7 @@ impl Answers {
     ) -> Result<(), Bad> {
         if !self.has_default {
             let answer = parse(line, text, &Answer::default(), progress)?;
+            progress.judge_code(line, 0, answer.code);
             self.set_default(answer);
             self.has_default = true;
         }
@@ -126,6 +127,9 @@ impl Answers {
     ) -> Result<ValueId, Bad> {
         let text = skip_blanks(text);
         if is_over(text) {
+            if self.default_id.is_none() {
+                progress.judge_code(line, 0, self.default.code);
+            }
             return Ok(self.default_value());
         }
         if self.last.1 != ValueId::NOTHING && self.last.0 == text {
@@ -155,6 +159,7 @@ impl Answers {
         } else {
             parse(line, value, &self.default, progress)?
         };
+        progress.judge_code(line, line.len() - text.len(), answer.code);
         Ok(self.values.conditional(answer.code, &as_written(&answer.text), condition))
     }
 
@@ -336,10 +341,11 @@ const LONGEST_TEXT: usize = 255;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::ReadOptions;
 
     /// Parameters, what they mean, and what is said of them by column.
     fn check(text: &str, expect: Option<(&str, Condition)>, said: &[(u32, &str)]) {
-        let mut progress = Progress::new();
+        let mut progress = Progress::new(&ReadOptions::default());
         let text = text.as_bytes();
         let got = split_condition(text, text, &mut progress);
         let expect = expect.map(|(value, condition)| (value.as_bytes(), condition));

@@ -36,6 +36,8 @@ pub(super) struct Reader<'o> {
     open: Open,
     /// Room for a text whose quotes are made single.
     scratch: Vec<u8>,
+    /// Whether a column that nothing uses was told in this file.
+    has_told: bool,
 }
 
 impl<'o> Reader<'o> {
@@ -52,6 +54,7 @@ impl<'o> Reader<'o> {
             trace: Vec::new(),
             open: Open::default(),
             scratch: Vec::new(),
+            has_told: false,
         }
     }
 
@@ -82,8 +85,10 @@ impl<'o> Reader<'o> {
             Err(bad) => return progress.fault(line, bad.at, bad.problem),
         };
         let mut first = Ok(());
+        let code = self.table.code.0.octets();
         for (at, name) in names {
-            let value = self.common_text(self.table.code.0.octets());
+            let value = self.common_text(code);
+            progress.judge_code(line, at, code);
             first = first.and(self.name(line, at, name, value, progress));
         }
         if let Err((at, problem)) = first {
@@ -104,7 +109,11 @@ impl<'o> Reader<'o> {
             Ok(Some(adblock::Rule { at, name, excludes })) => {
                 let value = match excludes {
                     true => ValueId::NOTHING,
-                    false => self.common_text(self.table.code.0.octets()),
+                    false => {
+                        let code = self.table.code.0.octets();
+                        progress.judge_code(line, at, code);
+                        self.common_text(code)
+                    }
                 };
                 self.name(line, at, name, value, progress)
             }
@@ -143,6 +152,7 @@ impl<'o> Reader<'o> {
 
     /// Tells of a quote that is still open at the end of a file.
     pub(super) fn end_of_file(&mut self, progress: &mut Progress) {
+        self.has_told = false;
         if let Layout::Separated(separator) = self.table.layout
             && self.open.is_open()
         {
@@ -202,14 +212,17 @@ impl<'o> Reader<'o> {
             found.ok_or((line.len(), Problem::Expected(what)))
         };
         let key = column(self.table.key_column, "a column with the key")?;
-        let mut code = self.table.code.0.octets();
+        let (mut code, mut code_at) = (self.table.code.0.octets(), 0);
         if let Some(n) = self.table.code_column {
             let Field { at, text, .. } = column(n, "a column with a number or return code")?;
             let given: ReturnCode = std::str::from_utf8(text)
                 .ok()
                 .and_then(|text| text.parse().ok())
                 .ok_or((at, Problem::Expected("a number from 0 to 255, or a return code")))?;
-            code = given.0.octets();
+            if !given.is_conventional() {
+                return Err((at, Problem::Code(given)));
+            }
+            (code, code_at) = (given.0.octets(), at);
             if self.table.minimum.is_some_and(|least| u32::from(code[3]) < least) {
                 return Ok(());
             }
@@ -223,9 +236,51 @@ impl<'o> Reader<'o> {
             None => self.common_text(code),
         };
         match self.table.kind {
-            TableKind::Addresses => self.address(line, key.at, key.text, value, progress),
-            TableKind::Names => self.name(line, key.at, key.text, value, progress),
+            TableKind::Addresses => self.address(line, key.at, key.text, value, progress)?,
+            TableKind::Names => self.name(line, key.at, key.text, value, progress)?,
         }
+        self.tell_unused_column(line, key, progress);
+        if has_quotes {
+            in_its_line(line, code_at, progress, |line, at, progress| {
+                progress.judge_code(line, at, code);
+            });
+        } else {
+            progress.judge_code(line, code_at, code);
+        }
+        Ok(())
+    }
+
+    /// Tells once a file of a second column between blanks of which the options say nothing.
+    #[inline]
+    fn tell_unused_column(&mut self, line: &[u8], key: Field<'_>, progress: &mut Progress) {
+        let table = self.table;
+        let is_bare = table.key_column == 0 && table.code_column.or(table.text_column).is_none();
+        // Quotes around a key may follow it.
+        if is_bare && !self.has_told && key.at + key.text.len() + 1 < line.len() {
+            self.tell_second_column(line, progress);
+        }
+    }
+
+    /// The same where something follows the key.
+    #[cold]
+    fn tell_second_column(&mut self, line: &[u8], progress: &mut Progress) {
+        if self.table.layout != Layout::Blanks {
+            return;
+        }
+        let Some(Field { at, text, .. }) = column::word(line, 1) else { return };
+        let is_code = || std::str::from_utf8(text).is_ok_and(|t| t.parse::<ReturnCode>().is_ok());
+        let what = match text {
+            [b'#' | b';', ..] => return,
+            [b':', ..] => {
+                "this is passed over: `format = \"rbldnsd\"` reads values such as :2:text"
+            }
+            _ if is_code() => {
+                "this column is passed over: `code-column = 2` would answer it as the return code"
+            }
+            _ => "this column is passed over: `text-column = 2` would answer it as the text",
+        };
+        self.has_told = true;
+        progress.fault(line, at, Problem::Unused(what));
     }
 
     /// The value of a code with the text of a column.
@@ -387,13 +442,23 @@ fn is_comment(line: &[u8]) -> bool {
 /// Reports a fault at a place of a record, in that of its lines in which the place is.
 #[cold]
 fn fault_in_record(record: &[u8], at: usize, problem: Problem, progress: &mut Progress) {
+    in_its_line(record, at, progress, |line, at, progress| progress.fault(line, at, problem));
+}
+
+/// Speaks of a place of a record in that of its lines in which the place is.
+fn in_its_line(
+    record: &[u8],
+    at: usize,
+    progress: &mut Progress,
+    speak: impl FnOnce(&[u8], usize, &mut Progress),
+) {
     let (number, start, line) = record::line_of(record, at);
     let (first, indent) = (progress.line, progress.indent);
     progress.line += number;
     if number > 0 {
         progress.indent = 0;
     }
-    progress.fault(line, at - start, problem);
+    speak(line, at - start, progress);
     (progress.line, progress.indent) = (first, indent);
 }
 

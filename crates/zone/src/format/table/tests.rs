@@ -236,3 +236,69 @@ fn domain_rules_of_adblock_lists_list_and_exclude() {
         ],
     );
 }
+
+#[test]
+fn codes_are_in_127_and_declared() {
+    let list = "192.0.2.1 3\n192.0.2.2 10.0.0.1\n192.0.2.3 127.0.1.4\n192.0.2.4 127.0.1.4\n\
+                192.0.2.300 9\n";
+    let columns = table(TableKind::Addresses, Layout::Blanks);
+    let columns = TableOptions { code_column: Some(1), ..columns };
+    let options = ReadOptions { codes: vec![ReturnCode::last_octet(3)], ..ReadOptions::default() };
+    let loaded = load(&[list.as_bytes()], &columns, &options);
+    let said: Vec<_> = loaded.faults.iter().map(ToString::to_string).collect();
+    let expect = [
+        "0:2:11: 10.0.0.1 is outside 127.0.0.0/8: expected a number from 0 to 255, or such as 127.0.0.2",
+        "0:3:11: 127.0.1.4 is not among the zone's `return-codes`: add it there, or correct it",
+        "0:5:9: expected a number from 0 to 255",
+    ];
+    assert_eq!(said, expect);
+    assert_eq!((loaded.dataset.entries(), loaded.faults.warnings()), (3, 1));
+    // The one code of lists without a column is judged as well.
+    let one =
+        "0:2:%: 127.0.0.2 is not among the zone's `return-codes`: add it there, or correct it";
+    for (layout, line, column) in [
+        (Layout::Blanks, "bad.example", "1"),
+        (Layout::Hosts, "::1 bad.example", "5"),
+        (Layout::Adblock, "||bad.example^", "3"),
+    ] {
+        let list = format!("# x\n{line}\n{line}\n");
+        let loaded = load(&[list.as_bytes()], &table(TableKind::Names, layout), &options);
+        let said: Vec<_> = loaded.faults.iter().map(ToString::to_string).collect();
+        assert_eq!(said, [one.replace('%', column)]);
+    }
+}
+
+#[test]
+fn a_column_that_nothing_uses_is_told_once_a_file() {
+    let plain = table(TableKind::Addresses, Layout::Blanks);
+    let code = "this column is passed over: `code-column = 2` would answer it as the return code";
+    let text = "this column is passed over: `text-column = 2` would answer it as the text";
+    let value = "this is passed over: `format = \"rbldnsd\"` reads values such as :2:text";
+    for (list, said) in [
+        ("192.0.2.1 # x\n192.0.2.2 ;x\n\"192.0.2.3\"\n", vec![]),
+        ("192.0.2.1\n192.0.2.2\t7\n192.0.2.3 8\n", vec![format!("0:2:11: {code}")]),
+        ("192.0.2.1 127.0.0.7\n", vec![format!("0:1:11: {code}")]),
+        ("192.0.2.1  spam source\n", vec![format!("0:1:12: {text}")]),
+        ("192.0.2.1 :2:spam\n", vec![format!("0:1:11: {value}")]),
+    ] {
+        assert_eq!(outcome(&[list.as_bytes()], &plain).1, said, "{list}");
+    }
+    let said = outcome(&[b"192.0.2.1 2\n", b"192.0.2.2 2\n"], &plain).1;
+    assert_eq!(said, [format!("0:1:11: {code}"), format!("1:1:11: {code}")]);
+    // Who declared a column knows of the others.
+    for columns in [
+        TableOptions { code_column: Some(1), ..plain.clone() },
+        TableOptions { text_column: Some(1), ..plain.clone() },
+        TableOptions { key_column: 1, ..plain.clone() },
+        TableOptions { layout: Layout::Separated(b','), ..plain },
+    ] {
+        let list = match columns.layout {
+            Layout::Separated(_) => "192.0.2.1,2,x\n",
+            Layout::Blanks | Layout::Hosts | Layout::Adblock if columns.key_column == 1 => {
+                "2 192.0.2.1 x\n"
+            }
+            Layout::Blanks | Layout::Hosts | Layout::Adblock => "192.0.2.1 2 x\n",
+        };
+        assert_eq!(outcome(&[list.as_bytes()], &columns).1, [""; 0]);
+    }
+}
