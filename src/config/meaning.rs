@@ -356,6 +356,11 @@ fn format(written: &FileSource) -> Result<Format, String> {
     if written.minimum > 0 && written.code_column == 0 {
         return Err("`minimum` needs a `code-column`".into());
     }
+    if written.text.len() > LONGEST_TEXT {
+        return Err(format!(
+            "`text` is longer than {LONGEST_TEXT} bytes, the most of a text that is sent"
+        ));
+    }
     Ok(Format::Table(TableOptions {
         kind,
         layout,
@@ -369,6 +374,9 @@ fn format(written: &FileSource) -> Result<Format, String> {
         header_lines: written.header_lines,
     }))
 }
+
+/// What is sent of a text.
+const LONGEST_TEXT: usize = 254;
 
 /// Refuses keys about columns, where a format has none.
 fn no_columns(written: &FileSource) -> Result<(), String> {

@@ -161,6 +161,10 @@ fn what_does_not_fit_together_is_refused() {
         &format!("zone[0].return-codes.10.0.0.1: `10.0.0.1`: {outside}"),
     );
     check(&format!("{zone}{source}code = \"spam\""), "expected a return code such as 127.0.0.2");
+    check(
+        &format!("{zone}{source}files = [\"a\"]\ntext = \"{}\"", "x".repeat(255)),
+        "`text` is longer than 254 bytes",
+    );
     check("[server]\nworkers = -1", "server.workers");
     check("nonsense", "not TOML");
     check(&format!("{zone}ttl = \"5 parsecs\""), "expected a number with a unit");

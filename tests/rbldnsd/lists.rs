@@ -263,6 +263,24 @@ impl Lists {
         let file = self.write("combined", text.as_bytes());
         self.specs.push(format!("combined.test:combined:{file}"));
         self.zones.push(zone);
+        self.combined_of_two();
+    }
+
+    /// A combined list of two files: what stands in the second before its first section belongs to the last
+    /// section of the first.
+    fn combined_of_two(&mut self) {
+        let first = "$TTL 40m\n$1 top\n$DATASET ip4set:first @\n192.0.2.1 :2:first $0 $1 $2\n";
+        let second = "$TTL 7m\n$SOA 60 ns.two.test h.two.test 1 1h 1h 1w 60\n$0 zero\n$1 one\n\
+                      $DATASET ip4set:second @ below\n$2 two\n192.0.2.2 :3:second $0 $1 $2\n";
+        let (first, second) =
+            (self.write("first", first.as_bytes()), self.write("second", second.as_bytes()));
+        self.specs.push(format!("two.test:combined:{first},{second}"));
+        let names = ["1.2.0.192", "2.2.0.192", "2.2.0.192.below", "below"].map(str::to_owned);
+        self.zones.push(Zone {
+            apex: "two.test".to_owned(),
+            names: names.into(),
+            ..Zone::default()
+        });
     }
 
     /// Zones with one oddity each: answers too large for UDP, data that expired, no entry at all,

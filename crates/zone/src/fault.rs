@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use repute_dnsxl::ReturnCode;
+use repute_dnsxl::{Network, ReturnCode};
 
 /// One faulty line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,9 +29,9 @@ pub enum Problem {
     /// Something else than a name stands where one was expected. Holds what it is and what to do.
     #[error("{0}")]
     NotAName(&'static str),
-    /// A network has bits set behind its prefix.
-    #[error("the address has bits set behind the prefix length")]
-    HostBits,
+    /// A network has bits set behind its prefix. Holds the network of that length around the address.
+    #[error("the address has bits set behind the prefix length: expected {0}, or a longer prefix")]
+    HostBits(Network),
     /// A network is larger than `$MAXRANGE4` allows. Holds the size and the limit in addresses.
     #[error("{0} addresses are more than $MAXRANGE4 allows ({1})")]
     TooLarge(u64, u64),
@@ -41,9 +41,9 @@ pub enum Problem {
     /// A special that is unknown, or not allowed here.
     #[error("not a special entry that can stand here")]
     Special,
-    /// A text longer than a TXT string holds was cut. The entry counts.
-    #[error("the text is longer than 255 bytes and was cut")]
-    TextCut,
+    /// A text is longer than what is sent of it, in bytes. The entry counts.
+    #[error("the text is longer than {0} bytes and is cut there")]
+    TextCut(usize),
     /// A field of a CSV list begins with a quote that is not closed.
     #[error(
         "this quote is not closed: expected another at the field's end, within {} lines",
@@ -84,7 +84,7 @@ impl Problem {
     pub fn is_warning(&self) -> bool {
         matches!(
             self,
-            Problem::TextCut
+            Problem::TextCut(_)
                 | Problem::RangeRaised
                 | Problem::NoBranch
                 | Problem::Parameter(_)

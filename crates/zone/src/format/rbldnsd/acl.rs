@@ -7,7 +7,6 @@ use crate::dataset::TooMany;
 use crate::dataset::acl::{Acl, Action, Keys};
 use crate::dataset::ipv4_entries::Ipv4Entries;
 use crate::dataset::ipv6::Ipv6Entries;
-use crate::fault::Problem;
 use crate::format::rbldnsd::fault::{self, Most};
 use crate::format::rbldnsd::value::{Answer, Answers, parse};
 use crate::format::rbldnsd::{Bad, Entries, Part, address, is_blank, is_over, skip_blanks};
@@ -99,7 +98,7 @@ pub(super) fn address_entry(
     } else if let Some((first, len, rest)) = v6() {
         let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
         if first & host != 0 && !options.accept_host_bits {
-            return Err(address::at_size(line, 0, Problem::HostBits));
+            return Err(address::host_bits6(line, 0, first, len));
         }
         (Err((first & !host, len)), rest)
     } else {

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use repute_dnsxl::Target;
+use repute_dnsxl::{Ipv4Network, Ipv6Network, Network, Target};
 
 use crate::dataset::DatasetKind;
 use crate::fault::Problem;
@@ -60,6 +60,7 @@ pub(super) fn entry(
     let Some((first, len, rest)) = ipv6(key) else {
         let most = if ranges { Most::Range } else { Most::Network };
         let what = match part.kind {
+            DatasetKind::Ip6trie if is_ipv4(key) => return Err(Bad::expected(at, NOT_IPV4)),
             DatasetKind::Ip6trie => IPV6,
             _ => "an IPv4 or IPv6 address or network",
         };
@@ -70,7 +71,7 @@ pub(super) fn entry(
     }
     let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
     if first & host != 0 && !options.accept_host_bits {
-        return Err(at_size(line, at, Problem::HostBits));
+        return Err(host_bits6(line, at, first, len));
     }
     let value = value(part, line, rest, excludes, progress)?;
     let Entries::Addresses { v6, .. } = &mut part.entries else { return Ok(()) };
@@ -127,6 +128,7 @@ pub(super) fn plain_entry(
             Ok(())
         }
         Some(_) => Err(Bad::expected(at, what)),
+        None if is_ipv4(key) => Err(Bad::expected(at, NOT_IPV4)),
         None => Err(fault::of_address(key, what, Most::Network).at(at)),
     }
 }
@@ -168,7 +170,8 @@ impl Ipv4Key {
             let host = u32::MAX.checked_shr(u32::from(len)).unwrap_or(0);
             if first & host != 0 {
                 if !options.accept_host_bits {
-                    return Err(Problem::HostBits);
+                    let network = Ipv4Network::around(first.into(), len);
+                    return Err(Problem::HostBits(Network::V4(network)));
                 }
                 first &= !host;
             }
@@ -301,6 +304,13 @@ pub(super) fn is_end_of_key(rest: &[u8]) -> bool {
     matches!(rest.first(), None | Some(b' ' | b'\t' | b'#' | b';' | b':'))
 }
 
+/// An IPv6 network whose key begins at `at` has bits behind its prefix.
+#[cold]
+pub(in crate::format) fn host_bits6(line: &[u8], at: usize, first: u128, len: u8) -> Bad {
+    let network = Ipv6Network::around(first.into(), len);
+    at_size(line, at, Problem::HostBits(Network::V6(network)))
+}
+
 /// Points at what says how large a network is, the key of which begins at `at`: its prefix length, the
 /// end of its range, or all of it.
 #[cold]
@@ -313,5 +323,12 @@ pub(in crate::format) fn at_size(line: &[u8], at: usize, problem: Problem) -> Ba
 
 /// What an IPv4 entry may be.
 const IPV4: &str = "an IPv4 address, network or range";
+/// Whether a key is an IPv4 address or network.
+fn is_ipv4(key: &[u8]) -> bool {
+    ipv4(key, true).is_some_and(|(_, rest)| is_end_of_key(rest))
+}
+
+/// What an entry may be of which somebody thought that it may be IPv4.
+const NOT_IPV4: &str = "an IPv6 address or network; kinds `addresses` and `ip4trie` take IPv4";
 /// What an IPv6 entry may be.
 const IPV6: &str = "an IPv6 address, or a network such as 2001:db8::/32";

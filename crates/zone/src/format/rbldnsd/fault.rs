@@ -151,9 +151,9 @@ mod tests {
 192.0.2.0/ :2:
           ^ expected a prefix length from 0 to 32
 192.0.2.2/24 :2:
-          ^ the address has bits set behind the prefix length
+          ^ the address has bits set behind the prefix length: expected 192.0.2.0/24, or a longer prefix
   !192.0.2.2/24
-             ^ the address has bits set behind the prefix length
+             ^ the address has bits set behind the prefix length: expected 192.0.2.0/24, or a longer prefix
 192.0.2.300
         ^ expected a number from 0 to 255
 192..2.3
@@ -170,7 +170,8 @@ mod tests {
         check(DatasetKind::Ip4tset, "192.0.2.0/24\n         ^ expected an IPv4 address");
         check(
             DatasetKind::Acl,
-            "192.0.2.2/24\n          ^ the address has bits set behind the prefix length",
+            "192.0.2.2/24\n          ^ the address has bits set behind the prefix length: expected \
+             192.0.2.0/24, or a longer prefix",
         );
     }
 
@@ -183,11 +184,21 @@ mod tests {
 2001:db8::/129 :2:
            ^ expected a prefix length from 0 to 128
 2001:db8::1/32 :2:
-            ^ the address has bits set behind the prefix length
+            ^ the address has bits set behind the prefix length: expected 2001:db8::/32, or a longer prefix
+2001::/15 :2:
+       ^ the address has bits set behind the prefix length: expected 2000::/15, or a longer prefix
 12345:db8::/48 :2:
 ^ expected a group of one to four hexadecimal digits
 2001:db8::x :2:
           ^ expected an IPv6 address, or a network such as 2001:db8::/32",
+            );
+        }
+        let other =
+            "expected an IPv6 address or network; kinds `addresses` and `ip4trie` take IPv4";
+        for kind in [DatasetKind::Ip6trie, DatasetKind::Ip6tset] {
+            check(
+                kind,
+                &format!("192.0.2.0/24\n^ {other}\n192.0.2.1\n^ {other}\n!192.0.2\n ^ {other}"),
             );
         }
         check(DatasetKind::Addresses, "spam :2:\n^ expected an IPv4 or IPv6 address or network");
@@ -248,7 +259,8 @@ $DATASET ip4set @ a.{long}
         let loaded = table::read(vec![input], &table, &ReadOptions::default()).unwrap();
         let shown: Vec<String> = loaded.faults.iter().map(caret).collect();
         let expect = [
-            "             ^ the address has bits set behind the prefix length",
+            "             ^ the address has bits set behind the prefix length: expected 192.0.2.0/24, \
+             or a longer prefix",
             "           ^ expected a number from 0 to 255",
             "               ^ expected a prefix length from 0 to 128",
         ];

@@ -60,7 +60,7 @@ fn text(line: &[u8], data: &[u8], progress: &mut Progress) -> Vec<u8> {
         all => all,
     };
     if text.len() > 255 {
-        progress.fault(line, line.len() - text.len() + 255, Problem::TextCut);
+        progress.fault(line, line.len() - text.len() + 255, Problem::TextCut(255));
     }
     let text = &text[..text.len().min(255)];
     let mut data = vec![text.len() as u8];

@@ -55,7 +55,7 @@ impl Reader<'_> {
         })
     }
 
-    /// The part that specials about entries belong to.
+    /// The part that specials about entries belong to: the last one, also at the start of another file.
     fn current(&mut self) -> &mut Part {
         self.parts.last_mut().unwrap_or(&mut self.main)
     }
@@ -348,6 +348,25 @@ mod tests {
         assert_eq!(at("0"), Some(0));
         assert_eq!(at("2026:13:01"), None);
         assert_eq!(at("2026:02:29"), None);
+    }
+
+    /// As Debian's rbldnsd: such lines reach the section before them, in the file before, and no later one.
+    #[test]
+    fn specials_at_the_start_of_another_file_belong_to_the_section_before() {
+        let files = ["$DATASET dnset @\na.example\n", "$TTL 7m\n$DATASET dnset @\nb.example\n"];
+        let inputs = files.map(|text| crate::format::Input {
+            name: Arc::from("list"),
+            reader: Box::new(text.as_bytes()),
+            modified: 0,
+        });
+        let options = ReadOptions::default();
+        let kind = DatasetKind::Combined;
+        let loaded = crate::format::rbldnsd::read(kind, inputs.into(), &options).unwrap();
+        let crate::dataset::Content::Combined(branches) = &loaded.dataset.content else {
+            panic!("a combined list has branches");
+        };
+        let ttls: Vec<_> = branches[0].datasets.iter().map(|d| d.header().ttl).collect();
+        assert_eq!(ttls, [420, options.default_ttl]);
     }
 
     #[test]

@@ -193,10 +193,11 @@ pub(super) fn parse(
     }
 }
 
-/// Cuts a text at 255 bytes.
+/// Cuts a text at 255 bytes, which may be 254 when it is sent; tells of one of which not all can be sent.
 fn cut(line: &[u8], text: &[u8], progress: &mut Progress) -> Vec<u8> {
-    if text.len() > LONGEST_TEXT {
-        progress.fault(line, line.len() - text.len() + LONGEST_TEXT, Problem::TextCut);
+    if text.len() > MOST_SENT {
+        let at = line.len() - text.len() + MOST_SENT;
+        progress.fault(line, at, Problem::TextCut(MOST_SENT));
     }
     text[..text.len().min(LONGEST_TEXT)].to_vec()
 }
@@ -335,8 +336,10 @@ pub(in crate::format) fn pieces(
     text
 }
 
-/// What one TXT string of rbldnsd holds.
+/// What is kept of a text: in it, `$$` is one byte.
 const LONGEST_TEXT: usize = 255;
+/// What is sent of a text, as by rbldnsd.
+pub(in crate::format) const MOST_SENT: usize = 254;
 
 #[cfg(test)]
 mod tests {
@@ -388,5 +391,17 @@ mod tests {
         check("x @ ts=100", Some(("x", PLAIN)), &[(5, "says nothing")]);
         check("x @ ts=1 delay=2s", Some(("x", PLAIN)), &[(5, "since 1970")]);
         check("x @ key=maybe;score=5", Some(("x", PLAIN)), &[(5, "`require`"), (15, "unknown")]);
+    }
+
+    #[test]
+    fn a_text_of_which_not_all_is_sent_is_told() {
+        let mut progress = Progress::new(&ReadOptions::default());
+        for (len, kept, faults) in [(254, 254, 0), (255, 255, 1), (300, 255, 2)] {
+            let line = [b"192.0.2.1 ".to_vec(), vec![b'x'; len]].concat();
+            let text = cut(&line, &line[10..], &mut progress);
+            assert_eq!((text.len(), progress.faults.warnings()), (kept, faults));
+        }
+        let said = progress.faults.iter().next().map(ToString::to_string);
+        assert_eq!(said.unwrap(), ":0:265: the text is longer than 254 bytes and is cut there");
     }
 }

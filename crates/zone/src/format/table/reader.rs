@@ -13,7 +13,8 @@ use crate::dataset::ipv6::Ipv6Entries;
 use crate::dataset::names::{Extent, NamesEntries, Repeats, label_count};
 use crate::dataset::{Addresses, Content, Dataset, DatasetKind, Header, Names};
 use crate::fault::Problem;
-use crate::format::rbldnsd::{Bad, address, fault, keep_trace, value};
+use crate::format::rbldnsd::value::{self, MOST_SENT};
+use crate::format::rbldnsd::{Bad, address, fault, keep_trace};
 use crate::format::table::column::{self, Field};
 use crate::format::table::record::{self, Open};
 use crate::format::table::{Layout, TableKind, TableOptions, adblock, hosts, name};
@@ -293,12 +294,12 @@ impl<'o> Reader<'o> {
     ) -> ValueId {
         let mut scratch = std::mem::take(&mut self.scratch);
         let text = field.meant(&mut scratch);
-        if text.len() > LONGEST_TEXT {
-            let at = (field.at + LONGEST_TEXT).min(line.len());
-            fault_in_record(line, at, Problem::TextCut, progress);
+        if text.len() > MOST_SENT {
+            let at = (field.at + MOST_SENT).min(line.len());
+            fault_in_record(line, at, Problem::TextCut(MOST_SENT), progress);
         }
         let mut literal = Text::new();
-        literal.push_literal(&text[..text.len().min(LONGEST_TEXT)]);
+        literal.push_literal(&text[..text.len().min(MOST_SENT)]);
         self.scratch = scratch;
         self.values.single(code, &literal)
     }
@@ -336,7 +337,8 @@ impl<'o> Reader<'o> {
         } else if let Some((first, len, [])) = address::ipv6(key) {
             let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
             if first & host != 0 && !self.options.accept_host_bits {
-                return Err(at_size(line, at, Problem::HostBits));
+                let bad = address::host_bits6(line, at, first, len);
+                return Err((bad.at, bad.problem));
             }
             self.v6.push(first & !host, len, value);
             match self.options.trace {
@@ -461,6 +463,3 @@ fn in_its_line(
     speak(line, at - start, progress);
     (progress.line, progress.indent) = (first, indent);
 }
-
-/// What a TXT string holds.
-const LONGEST_TEXT: usize = 255;

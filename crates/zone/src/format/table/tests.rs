@@ -142,8 +142,8 @@ fn a_fault_inside_a_record_is_told_in_its_own_line() {
 #[test]
 fn a_text_that_is_too_long_is_cut_and_told() {
     let list = format!("192.0.2.1,2,\"{}\"\n", "x".repeat(300));
-    let text = format!(":127.0.0.2:{}", "x".repeat(255));
-    let said = "0:1:269: the text is longer than 255 bytes and was cut";
+    let text = format!(":127.0.0.2:{}", "x".repeat(254));
+    let said = "0:1:268: the text is longer than 254 bytes and is cut there";
     check(&csv(), &list, &[&text, "192.0.2.1"], &[said]);
 }
 
