@@ -159,4 +159,26 @@ mod tests {
         assert!(OpenList::open(folder.path()).is_err());
         assert!(OpenList::open(&folder.path().join("absent")).is_err());
     }
+
+    /// The kernel writes down when a file was renamed, which is no change of what is in it.
+    #[test]
+    fn a_file_under_another_name_is_the_same_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+        std::fs::write(&one, "192.0.2.1\n").unwrap();
+        let before = Stamp::of(&one).unwrap();
+        let after = loop {
+            std::fs::rename(&one, &other).unwrap();
+            let after = Stamp::of(&other).unwrap();
+            // Its clock goes in steps.
+            if after != before {
+                break after;
+            }
+            std::fs::rename(&other, &one).unwrap();
+        };
+        assert_eq!(after.but_for_its_name(), before.but_for_its_name());
+        std::fs::write(&other, "192.0.2.1\n192.0.2.2\n").unwrap();
+        let changed = Stamp::of(&other).unwrap();
+        assert_ne!(changed.but_for_its_name(), before.but_for_its_name());
+    }
 }

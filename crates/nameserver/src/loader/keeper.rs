@@ -599,3 +599,6 @@ impl Keeper {
 
 /// How many faulty lines of a file are logged.
 const LOGGED_FAULTS: usize = 20;
+
+#[cfg(test)]
+mod tests;

@@ -96,4 +96,12 @@ mod tests {
         settle.closed(&"a".into(), start + SETTLE * 10);
         assert!(settle.is_due(start + SETTLE * 11));
     }
+
+    #[test]
+    fn a_file_that_is_not_closed_is_waited_for_no_less_than_others() {
+        let start = Instant::now();
+        let mut settle = Settle::new(SETTLE, Duration::ZERO);
+        settle.writing("a".into(), start);
+        assert_eq!(settle.due(), Some(start + SETTLE));
+    }
 }

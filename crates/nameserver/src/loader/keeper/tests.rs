@@ -1,0 +1,116 @@
+//! What a keeper decides, step by step: time is an argument, and only files are real.
+
+use std::fs::{self, File};
+use std::time::Duration;
+
+use repute_dnsxl::Polarity;
+use repute_zone::DatasetKind;
+use repute_zone::guard::Guards;
+
+use super::*;
+use crate::loader::config::{Format, SoaConfig, SourceConfig};
+
+const SETTLE: Duration = Duration::from_millis(200);
+
+/// A folder with one list, and keepers of it.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new(list: &str) -> Place {
+        let place = Place(tempfile::tempdir().unwrap());
+        place.write(list);
+        place
+    }
+
+    /// Writes the list.
+    fn write(&self, list: &str) {
+        fs::write(self.0.path().join("list"), list).unwrap();
+    }
+
+    /// Takes on the zone as after a start; without a word of its own it expires after `expire`.
+    fn keeper(&self, expire: u32, now: Instant) -> Keeper {
+        let name = |text: &str| text.parse().expect("a constant name");
+        let (primary, contact) = (name("ns.example"), name("hm.example"));
+        let (ttl, refresh, retry, negative_ttl) = (60, 600, 300, 60);
+        let config = ZoneConfig {
+            apex: name("bl.example"),
+            polarity: Polarity::Block,
+            soa: SoaConfig {
+                primary,
+                contact,
+                ttl,
+                refresh,
+                retry,
+                expire,
+                negative_ttl,
+                serial: None,
+            },
+            soa_is_given: false,
+            name_servers: Vec::new(),
+            name_server_ttl: 60,
+            ttl: 60,
+            min_ttl: 0,
+            max_ttl: 0,
+            return_codes: Vec::new(),
+            test_entries: false,
+            name_servers_in_answers: false,
+            accept_host_bits: false,
+            keep_last_good: true,
+            guards: Guards::default(),
+            acl: None,
+            aclkey: None,
+            content: Content::Lists(vec![SourceConfig {
+                origin: SourceOrigin::Files(vec![self.0.path().join("list")]),
+                format: Format::Rbldnsd(DatasetKind::Ip4set),
+            }]),
+        };
+        let spool = Arc::new(Spool::open(&self.0.path().join("data")).unwrap());
+        let patience = Duration::from_secs(60);
+        let reading = Reading { settle: SETTLE, patience, max_unpacked: 1 << 20 };
+        Keeper::new(ZoneIndex(0), config, reading, spool, now)
+    }
+
+    /// Serves a list, keeps it, and lets it be as old as this when the server starts anew, with a list
+    /// that is not there any more; returns what the new server does.
+    fn after_an_absence(list: &str, expire: u32, age: u64) -> Step {
+        let place = Place::new(list);
+        let now = Instant::now();
+        let mut keeper = place.keeper(expire, now);
+        assert!(matches!(keeper.load(now), Step::Serve(_)));
+        keeper.keep();
+        let kept = keeper.spool.zone(keeper.apex());
+        let written = SystemTime::now() - Duration::from_secs(age);
+        File::open(kept).unwrap().set_modified(written).unwrap();
+        fs::remove_file(place.0.path().join("list")).unwrap();
+        place.keeper(expire, now).load(now)
+    }
+}
+
+#[test]
+fn a_file_that_changed_meanwhile_is_waited_for_again() {
+    let place = Place::new("192.0.2.1\n");
+    let start = Instant::now();
+    let mut keeper = place.keeper(1_000, start);
+    keeper.look(start);
+    assert_eq!(keeper.settle.due(), Some(start + SETTLE));
+    // Nobody told of this one.
+    place.write("192.0.2.1\n192.0.2.2\n");
+    let first = start + SETTLE;
+    assert!(matches!(keeper.settled(first), Step::Same));
+    assert_eq!(keeper.settle.due(), Some(first + SETTLE));
+    let Step::Serve(served) = keeper.settled(first + SETTLE) else { panic!("it is at rest now") };
+    assert_eq!(served.zone.entries(), 2);
+    assert_eq!(keeper.settle.due(), None);
+    // What is as it was is not read again, unless somebody wants that.
+    keeper.settle.disturb(first + SETTLE);
+    assert!(matches!(keeper.settled(first + 2 * SETTLE), Step::Same));
+    keeper.force(first + 2 * SETTLE);
+    assert!(matches!(keeper.settled(first + 3 * SETTLE), Step::Serve(_)));
+}
+
+#[test]
+fn the_last_good_zone_is_served_after_a_start_until_it_expires() {
+    let list = "192.0.2.1\n";
+    assert!(matches!(Place::after_an_absence(list, 1_000, 100), Step::Serve(_)));
+    assert!(matches!(Place::after_an_absence(list, 1_000, 5_000), Step::Fail));
+}
