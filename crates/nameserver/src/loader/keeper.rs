@@ -501,7 +501,6 @@ impl Keeper {
             Ok(stamp) if self.config.keep_last_good => stamp.modified(),
             Ok(_) | Err(_) => return self.nothing(),
         };
-        let expire = u64::from(self.config.soa.expire);
         let zone = match open_own(&place) {
             Ok(zone) if *zone.apex() == self.config.apex => zone,
             Ok(_) => return self.nothing(),
@@ -510,6 +509,7 @@ impl Keeper {
                 return self.nothing();
             }
         };
+        let expire = u64::from(self.soa_expire(&zone));
         if u64::from(written) + expire < unix_now() {
             warn!(zone = %self.config.apex, "the last good zone is older than the SOA's expire time");
             return self.nothing();

@@ -114,3 +114,12 @@ fn the_last_good_zone_is_served_after_a_start_until_it_expires() {
     assert!(matches!(Place::after_an_absence(list, 1_000, 100), Step::Serve(_)));
     assert!(matches!(Place::after_an_absence(list, 1_000, 5_000), Step::Fail));
 }
+
+/// RFC 1035 section 3.3.13: the expire time is the zone's, so its own SOA says it, then as while running.
+#[test]
+fn the_last_good_zone_expires_as_its_own_soa_says() {
+    let list =
+        |expire: u32| format!("$SOA 60 ns.example. hm.example. 7 600 300 {expire} 60\n192.0.2.1\n");
+    assert!(matches!(Place::after_an_absence(&list(9_000), 1_000, 5_000), Step::Serve(_)));
+    assert!(matches!(Place::after_an_absence(&list(1_000), 9_000, 5_000), Step::Fail));
+}
