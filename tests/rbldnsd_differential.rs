@@ -6,6 +6,8 @@
 
 #[path = "rbldnsd/compare.rs"]
 mod compare;
+#[path = "rbldnsd/entries.rs"]
+mod entries;
 #[path = "rbldnsd/lists.rs"]
 mod lists;
 #[path = "rbldnsd/program.rs"]
