@@ -11,22 +11,45 @@ use crate::wire::{
     self, AA, BADVERS, FORMERR, NOERROR, NOTIMP, NXDOMAIN, RD, REFUSED, Reply, SERVFAIL, TC, rtype,
 };
 
-/// A documented difference.
+/// A documented difference: a row of the table in doc/rbldnsd.md, where the RFC is that asks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Difference {
-    /// NODATA instead of NXDOMAIN for a name that has names below it (RFC 8020).
+    /// NODATA instead of NXDOMAIN for a name that has names below it.
     EmptyNonTerminal,
-    /// An OPT record in the reply to a query that had one (RFC 6891 section 6.1.1).
+    /// An OPT record in the reply to a query that had one.
     OptEchoed,
-    /// BADVERS for a version of EDNS nobody knows yet (RFC 6891 section 6.1.3).
+    /// BADVERS for a version of EDNS nobody knows yet.
     BadVersion,
-    /// TC and the whole answer over TCP instead of records left out (RFC 2181 section 9).
+    /// TC and the whole answer over TCP instead of records left out.
     Truncated,
-    /// ANY answered with one kind of record (RFC 8482 section 4.1).
+    /// Name servers left out for want of the room that an OPT record takes.
+    NameServersLeftOut,
+    /// ANY answered with one kind of record.
     MinimalAny,
-    /// FORMERR or NOTIMP for what cannot be read or is not known, instead of silence, of an answer
-    /// to half of it, or of another code (RFC 8906 sections 3 and 8).
-    MalformedOrUnknown,
+    /// ANY not refused at an apex without SOA or NS.
+    AnyAtBareApex,
+    /// FORMERR for what cannot be read, instead of silence or of an answer to half of it.
+    Malformed,
+    /// An answer for a type rbldnsd does not implement, or another code.
+    UnknownType,
+    /// The operation of the query in the reply that it is not implemented.
+    UnknownOperation,
+}
+
+impl Difference {
+    /// All of them, with the first words of their rows.
+    pub(crate) const ROWS: [(Difference, &str); 10] = [
+        (Difference::EmptyNonTerminal, "Empty non-terminals"),
+        (Difference::OptEchoed, "EDNS"),
+        (Difference::BadVersion, "Version of EDNS"),
+        (Difference::Truncated, "Large answers"),
+        (Difference::NameServersLeftOut, "Name servers beside an answer"),
+        (Difference::MinimalAny, "ANY"),
+        (Difference::AnyAtBareApex, "ANY at a bare apex"),
+        (Difference::Malformed, "Malformed queries"),
+        (Difference::UnknownType, "Unknown types"),
+        (Difference::UnknownOperation, "Unknown operations"),
+    ];
 }
 
 /// What the comparison of two replies found.
@@ -74,7 +97,7 @@ fn unasked(query: &Query, ours: &Reply, differences: &mut Vec<Difference>) -> Re
     if ![FORMERR, NOTIMP].contains(&ours.rcode) || !ours.sections.iter().all(BTreeSet::is_empty) {
         return Err(format!("unreadable, but answered: {ours:?}"));
     }
-    differences.push(Difference::MalformedOrUnknown);
+    differences.push(Difference::Malformed);
     Ok(())
 }
 
@@ -90,17 +113,17 @@ fn both(
     let empty = ours.sections.iter().all(BTreeSet::is_empty);
 
     if query.defect == Defect::Opcode {
-        // rbldnsd clears the operation; RFC 8906 section 8.2 looks for it in the reply.
+        // rbldnsd clears the operation; RFC 1035 section 4.1.1 copies it.
         let same = ours.rcode == NOTIMP && peer.rcode == NOTIMP && empty;
         let opcode = query.bytes[2] >> 3 & 15;
-        differences.push(Difference::MalformedOrUnknown);
+        differences.push(Difference::UnknownOperation);
         return if same && ours.opcode == opcode { Ok(()) } else { Err("not NOTIMP".to_owned()) };
     }
     if ours.opcode != 0 || ours.question != peer.question && ours.rcode != FORMERR {
         return Err("operation or question differ".to_owned());
     }
     if query.defect == Defect::Format && ours.rcode == FORMERR && empty {
-        differences.push(Difference::MalformedOrUnknown);
+        differences.push(Difference::Malformed);
         return Ok(());
     }
     if query.edns.is_some_and(|edns| edns.version > 0) {
@@ -149,7 +172,8 @@ fn both(
         let apex = query.name.eq_ignore_ascii_case(&query.apex);
         let refused = apex && peer.rcode == REFUSED && ours.rcode == NOERROR;
         if minimal || refused {
-            differences.push(Difference::MinimalAny);
+            let which = if minimal { Difference::MinimalAny } else { Difference::AnyAtBareApex };
+            differences.push(which);
             return Ok(());
         }
         if !(peer.rcode == NXDOMAIN && ours.rcode == NOERROR) {
@@ -173,7 +197,12 @@ fn both(
         .into_iter()
         .zip(peer.sections.iter().zip(&ours.sections))
     {
-        if peer != ours && !(ours.is_empty() && crowded && name != "ANSWER") {
+        if peer == ours {
+            continue;
+        }
+        if ours.is_empty() && crowded && name != "ANSWER" {
+            differences.push(Difference::NameServersLeftOut);
+        } else {
             let lost: Vec<_> = peer.difference(ours).collect();
             let new: Vec<_> = ours.difference(peer).collect();
             return Err(format!("{name}: lost {lost:?}, new {new:?}"));
@@ -217,13 +246,16 @@ fn unknown(query: &Query, ours: &Reply, differences: &mut Vec<Difference>) -> Re
     if !flag && !unknown {
         return Err("only rbldnsd says NOTIMP".to_owned());
     }
+    if !unknown && ours.rcode != NOTIMP {
+        return Err("only rbldnsd refuses a header bit".to_owned());
+    }
     let bits = wire::AA | RD | 0x8000;
     let known = [NOERROR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, FORMERR].contains(&ours.rcode);
     if !known || ours.flags & !bits != 0 || (unknown && !ours.sections[0].is_empty()) {
         return Err(format!("answered {ours:?}"));
     }
     if ours.rcode != NOTIMP {
-        differences.push(Difference::MalformedOrUnknown);
+        differences.push(Difference::UnknownType);
     }
     Ok(())
 }

@@ -303,6 +303,18 @@ impl Lists {
         self.specs.push(format!("large.test:ip4set:{file}"));
         self.zones.push(zone);
 
+        // Answers around the sizes at which name servers fit no longer.
+        let mut crowded = String::from("$NS 60 ns.crowded.test ns.other.crowded.test\n");
+        let mut zone = Zone { apex: "crowded.test".to_owned(), ..Zone::default() };
+        for values in (20..32).chain(65..78) {
+            let address = Ipv4Addr::new(198, 51, 100, values);
+            crowded.extend((1..=values).map(|value| format!("{address} :{value}:\n")));
+            zone.ipv4.push(address);
+        }
+        let file = self.write("crowded", crowded.as_bytes());
+        self.specs.push(format!("crowded.test:ip4set:{file}"));
+        self.zones.push(zone);
+
         let plain = "127.0.0.2\n10.0.0.0/8\n";
         for (apex, kind, text) in [
             ("expired.test", "ip4set", format!("$TIMESTAMP 2020:01:01 +1d\n{plain}")),
