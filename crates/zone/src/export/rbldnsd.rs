@@ -251,8 +251,9 @@ impl<'v> Lines<'v> {
         let [a, b, c, d] = pair.code;
         let mut answer = format!(":{a}.{b}.{c}.{d}:").into_bytes();
         let text = self.values.template_of(pair);
-        if text.first() == Some(&b'=') {
-            // A leading equals sign would be taken for "without the template".
+        if let Some(b'=' | b' ' | b'\t') = text.first() {
+            // An equals sign would be taken for "without the template", blanks for none; behind a sign
+            // of ours they are what they are.
             answer.push(b'=');
         }
         answer.extend_from_slice(&text);

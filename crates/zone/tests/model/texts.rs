@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use proptest::prelude::*;
 use repute_dnsxl::relative_ipv4;
+use repute_zone::export::{self, View};
 use repute_zone::{DatasetKind, Hit, Relative, Zone};
 
 use crate::question::labels;
@@ -138,6 +139,26 @@ proptest! {
             if template.is_none() {
                 prop_assert_eq!(text(zone, Ipv4Addr::new(192, 0, 2, 6)), "");
             }
+        }
+    }
+
+    /// Whatever a text begins with, and what it is beside its template: an export says it so that it is
+    /// read as it is.
+    #[test]
+    fn exported_texts_are_read_as_they_were(
+        texts in proptest::collection::vec("=?[=a-z@#;: ]{0,2}([a-z ]|\\$ |\\$\\$){1,9}[a-z.]", 1..20),
+    ) {
+        let lines = (1_u8..).zip(&texts);
+        let list: String =
+            lines.map(|(last, text)| format!("192.0.2.{last} :{last}:{text}\n")).collect();
+        let [zone, _] = zones(DatasetKind::Ip4set, &list);
+        let mut exported = Vec::new();
+        export::rbldnsd(&zone, View::At(0), &mut exported).expect("memory takes it");
+        let exported = String::from_utf8(exported).expect("it is text");
+        let [again, _] = zones(DatasetKind::Combined, &exported);
+        for (last, _) in (1..).zip(&texts) {
+            let address = Ipv4Addr::new(192, 0, 2, last);
+            prop_assert_eq!(text(&again, address), text(&zone, address), "{}", exported);
         }
     }
 }
