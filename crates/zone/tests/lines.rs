@@ -37,6 +37,7 @@ fn faults(text: &str) -> Vec<String> {
     loaded.faults.iter().map(|f| format!("{}:{}: {}", f.line, f.column, f.problem)).collect()
 }
 
+/// A name from text.
 fn name(text: &str) -> Name {
     text.parse().expect("a name")
 }

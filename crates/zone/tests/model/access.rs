@@ -15,9 +15,13 @@ use crate::question::labels;
 /// What a line says of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Say {
+    /// The truth is told.
     Pass,
+    /// No answer at all.
     Ignore,
+    /// REFUSED.
     Refuse,
+    /// Nothing is listed.
     Empty,
     /// Always listed, with this code.
     Always(u8),
@@ -57,6 +61,7 @@ impl Say {
     }
 }
 
+/// Anything a line may say.
 fn say() -> impl Strategy<Value = Say> {
     prop_oneof![
         Just(Say::Pass),
@@ -73,6 +78,7 @@ const UNSAID: Say = Say::Ignore;
 /// A network of either family: its first bits, how many they are.
 type Net = (bool, u128, u8);
 
+/// Networks that nest, touch and stand apart.
 fn net() -> impl Strategy<Value = Net> {
     let v4 = (0_u128..3, 0_u128..0x300, prop_oneof![Just(0_u8), Just(8), 22_u8..=32])
         .prop_map(|(a, low, len)| (false, (a << 24 | low) >> (32 - len) << (32 - len), len));
@@ -89,6 +95,7 @@ fn bits(v6: bool) -> u8 {
     if v6 { 128 } else { 32 }
 }
 
+/// An address of a family.
 fn address(v6: bool, bits: u128) -> IpAddr {
     if v6 { Ipv6Addr::from(bits).into() } else { Ipv4Addr::from(bits as u32).into() }
 }

@@ -13,6 +13,7 @@ use crate::{ask, zones};
 /// A network: prefix, length, code or exclusion.
 type Net = (u32, u8, Option<u8>);
 
+/// A list of these networks.
 fn lines4(nets: &[Net]) -> String {
     nets.iter()
         .map(|(first, len, code)| {
@@ -44,6 +45,7 @@ fn model4(kind: DatasetKind, nets: &[Net], address: u32) -> BTreeSet<u8> {
     if all.contains(&None) { BTreeSet::new() } else { all.into_iter().flatten().collect() }
 }
 
+/// Networks that nest, touch and repeat.
 fn nets() -> impl Strategy<Value = Vec<Net>> {
     // Few first octets and many shared prefixes, so that networks nest, touch and repeat.
     let first = (0_u32..4, prop_oneof![Just(0_u32), Just(0x01_0000), 0..0x100_0000_u32])
@@ -69,6 +71,7 @@ fn edges(nets: &[Net]) -> BTreeSet<u32> {
         .collect()
 }
 
+/// Asks about every address at which something may change, and about what is above it.
 fn check4(kind: DatasetKind, nets: &[Net]) -> Result<(), TestCaseError> {
     let zones = zones(kind, &lines4(nets));
     for address in edges(nets) {

@@ -55,6 +55,7 @@ impl Entries {
     }
 }
 
+/// Entries of either kind.
 fn entries() -> impl Strategy<Value = Entries> {
     let code = 2_u8..9;
     let names = proptest::collection::btree_map("([ab]\\.){0,2}[abc]", code.clone(), 1..8);
@@ -66,6 +67,7 @@ fn entries() -> impl Strategy<Value = Entries> {
     ]
 }
 
+/// A section at one or two names.
 fn section() -> impl Strategy<Value = Section> {
     let below = prop_oneof![2 => Just(String::new()), 3 => "([ab]\\.){0,2}[abx]"];
     (entries(), proptest::collection::btree_set(below, 1..3))

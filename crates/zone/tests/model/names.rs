@@ -58,12 +58,14 @@ impl Parameters {
     }
 }
 
+/// Lines about few names, so that they lie below one another.
 fn lines() -> impl Strategy<Value = Vec<Line>> {
     let extent = prop_oneof![Just(Extent::Exact), Just(Extent::Both), Just(Extent::Below)];
     let code = proptest::option::weighted(0.8, 2_u8..9);
     proptest::collection::vec(("([ab]{1,2}\\.){0,3}[ab]", extent, code), 1..60)
 }
 
+/// Names that may be asked about.
 fn questions() -> impl Strategy<Value = Vec<String>> {
     proptest::collection::vec("([ab]{1,2}\\.){0,4}[ab]", 1..60)
 }

@@ -24,8 +24,11 @@ struct Line {
 /// What a record says.
 #[derive(Clone, Debug)]
 enum Data {
+    /// The last octet of an address.
     A(u8),
+    /// A text, and whether it is written in quotes.
     Txt(String, bool),
+    /// A preference and a host.
     Mx(u16, String),
 }
 
@@ -56,6 +59,7 @@ impl Line {
     }
 }
 
+/// A record at one of few names.
 fn line() -> impl Strategy<Value = Line> {
     let name = prop_oneof![1 => Just("@".to_owned()), 6 => "([ab]\\.){0,3}[abc]"];
     let data = prop_oneof![

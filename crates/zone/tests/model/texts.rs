@@ -26,6 +26,7 @@ enum Piece {
     Own,
 }
 
+/// A text, and for a template the entry's own in it.
 fn pieces(own: bool) -> impl Strategy<Value = Vec<Piece>> {
     // Words begin with a blank or a letter, so that they do not join a `$` before them.
     let words = "[a-z ][a-z0-9: ,]{0,12}[a-z.]".prop_map(Piece::Words);

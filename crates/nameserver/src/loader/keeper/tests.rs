@@ -10,12 +10,14 @@ use repute_zone::guard::Guards;
 use super::*;
 use crate::loader::config::{Format, SoaConfig, SourceConfig};
 
+/// How long a file must be quiet.
 const SETTLE: Duration = Duration::from_millis(200);
 
 /// A folder with one list, and keepers of it.
 struct Place(tempfile::TempDir);
 
 impl Place {
+    /// Writes the list into a new folder.
     fn new(list: &str) -> Place {
         let place = Place(tempfile::tempdir().unwrap());
         place.write(list);
