@@ -2,6 +2,8 @@
 
 #[path = "serve/dns.rs"]
 mod dns;
+#[path = "serve/links.rs"]
+mod links;
 #[path = "serve/process.rs"]
 mod process;
 #[path = "serve/reload.rs"]

@@ -28,6 +28,7 @@ mod feed;
 pub mod files;
 mod global_acl;
 mod keeper;
+mod links;
 mod map;
 pub mod memory;
 mod schedule;

@@ -1,7 +1,8 @@
 //! Has the kernel tell which list files changed (inotify).
 //!
 //! Folders are watched and not files: a list that is renamed into place, or removed and written
-//! again, is another file under the same name. What is told is only a hint that it is time to look;
+//! again, is another file under the same name. Where links are on the way to a file, so are their
+//! folders: a link that is swapped makes the same path another file too. What is told is only a hint that it is time to look;
 //! whether a file changed is decided by its stamp, so a lost or doubled hint does no harm, and
 //! where the kernel tells nothing (network file systems) the loader looks from time to time.
 
@@ -14,13 +15,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
 use tracing::warn;
 
+use super::links::{Place, places};
+
 /// What happened to a list file, or to the copy that will become one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Hint {
     /// It is being written; a [`Hint::Closed`] will follow.
     Writing(PathBuf),
-    /// It was written to the end, renamed into place, touched or removed.
+    /// It was written to the end or touched.
     Closed(PathBuf),
+    /// Its name, or a link or folder on the way to it, came, went or was replaced: it may be another
+    /// file now, in another folder.
+    Moved(PathBuf),
     /// The kernel lost count: look at all files.
     Lost,
 }
@@ -44,8 +50,8 @@ pub(super) struct Folders {
 /// The folders, as the kernel names them, with the lists in each.
 type Watched = HashMap<WatchDescriptor, Lists>;
 
-/// The lists in one folder: the name there, and the paths as they are configured. One folder may be
-/// spelled in several ways, and the loader knows its files by the spelling.
+/// The lists in one folder: the name there, of a list or of a link on the way to it, and the paths as
+/// they are configured. Several paths may lead here, and the loader knows its files by the path.
 type Lists = HashMap<OsString, Vec<PathBuf>>;
 
 impl Watch {
@@ -79,11 +85,13 @@ impl Watch {
                     continue;
                 }
                 let Some(lists) = watched.get(&event.wd) else { continue };
-                let Some(name) = event.name else { continue };
+                let Some(name) = event.name else {
+                    // The folder itself: it was moved, removed, or its rights were changed.
+                    hints.extend(lists.values().flatten().cloned().map(Hint::Moved));
+                    continue;
+                };
                 let Some(paths) = list_of(name, lists) else { continue };
-                let writing = event.mask.contains(EventMask::MODIFY);
-                let hint = if writing { Hint::Writing } else { Hint::Closed };
-                hints.extend(paths.iter().cloned().map(hint));
+                hints.extend(paths.iter().cloned().map(hint(event.mask)));
             }
             drop(watched);
             if !hints.is_empty() {
@@ -94,26 +102,26 @@ impl Watch {
 }
 
 impl Folders {
-    /// Watches the folders of these files, and no others. Called again, it finds folders that were
-    /// not there before, or that were replaced.
+    /// Watches the folders of these files and of the links that lead there, and no others. Called
+    /// again, it finds folders that were not there before, or that were replaced.
     ///
-    /// A folder that cannot be watched, as it is not there or there are too many, is only reported.
+    /// A folder that cannot be watched, as it may not be read or there are too many, is only reported.
     pub(super) fn set<'a>(&mut self, files: impl Iterator<Item = &'a Path>) {
-        let mut lists: HashMap<&Path, Lists> = HashMap::new();
+        let mut lists: HashMap<PathBuf, Lists> = HashMap::new();
         for file in files {
-            let Some(name) = file.file_name() else { continue };
-            let folder = file.parent().filter(|p| !p.as_os_str().is_empty());
-            let lists = lists.entry(folder.unwrap_or(Path::new("."))).or_default();
-            lists.entry(name.to_owned()).or_default().push(file.to_owned());
+            for Place { folder, name } in places(file) {
+                let paths = lists.entry(folder).or_default().entry(name).or_default();
+                paths.push(file.to_owned());
+            }
         }
-        self.missing.retain(|folder| lists.contains_key(folder.as_path()));
+        self.missing.retain(|folder| lists.contains_key(folder));
         // What happens from here on waits for the new names.
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         let mut before = std::mem::take(&mut *watched);
         for (folder, lists) in lists {
-            match self.watches.add(folder, mask()) {
+            match self.watches.add(&folder, mask()) {
                 Ok(descriptor) => {
-                    self.missing.remove(folder);
+                    self.missing.remove(&folder);
                     before.remove(&descriptor);
                     let known = watched.entry(descriptor).or_default();
                     for (name, paths) in lists {
@@ -121,7 +129,7 @@ impl Folders {
                     }
                 }
                 Err(error) => {
-                    if self.missing.insert(folder.to_owned()) {
+                    if self.missing.insert(folder.clone()) {
                         warn!("cannot watch {}, looking now and then: {error}", folder.display());
                     }
                 }
@@ -131,6 +139,18 @@ impl Folders {
             // A folder that is gone is no longer watched anyway.
             let _ = self.watches.remove(descriptor);
         }
+    }
+}
+
+/// What an event means for a list.
+fn hint(event: EventMask) -> fn(PathBuf) -> Hint {
+    let written = EventMask::CLOSE_WRITE | EventMask::ATTRIB;
+    if event.contains(EventMask::MODIFY) {
+        Hint::Writing
+    } else if event.intersects(written) {
+        Hint::Closed
+    } else {
+        Hint::Moved
     }
 }
 
@@ -154,18 +174,21 @@ fn mask() -> WatchMask {
         | WatchMask::CREATE
         | WatchMask::DELETE
         | WatchMask::ATTRIB
+        | WatchMask::MOVE_SELF
+        | WatchMask::DELETE_SELF
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
-    /// Waits until a file was closed, and returns what was told until then.
-    fn until_closed(watch: &mut Watch, path: &Path) -> Vec<Hint> {
+    /// Waits until this was told, and returns all that was told until then.
+    fn until(watch: &mut Watch, hint: &Hint) -> Vec<Hint> {
         let mut all = Vec::new();
-        while !all.contains(&Hint::Closed(path.to_owned())) {
+        while !all.contains(hint) {
             all.extend(watch.wait().unwrap());
         }
         all
@@ -180,20 +203,49 @@ mod tests {
         folders.set([absent.as_path(), path.as_path()].into_iter());
         fs::write(folder.path().join("other"), "x").unwrap();
         fs::write(&path, "192.0.2.1\n").unwrap();
-        let hints = until_closed(&mut watch, &path);
+        let hints = until(&mut watch, &Hint::Closed(path.clone()));
         assert!(hints.iter().all(|h| *h != Hint::Closed(folder.path().join("other"))));
 
         let beside = folder.path().join("beside");
         fs::write(&beside, "192.0.2.2\n").unwrap();
         fs::rename(&beside, &path).unwrap();
-        until_closed(&mut watch, &path);
+        until(&mut watch, &Hint::Moved(path.clone()));
 
         fs::create_dir(folder.path().join("absent")).unwrap();
+        until(&mut watch, &Hint::Moved(absent.clone()));
         folders.set([absent.as_path()].into_iter());
         fs::write(&path, "192.0.2.3\n").unwrap();
         fs::write(&absent, "192.0.2.3\n").unwrap();
-        let hints = until_closed(&mut watch, &absent);
+        let hints = until(&mut watch, &Hint::Closed(absent));
         assert!(!hints.contains(&Hint::Closed(path)), "no longer watched");
+    }
+
+    #[test]
+    fn a_swapped_link_and_a_swapped_folder_are_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for release in ["1", "2"] {
+            fs::create_dir(at(release)).unwrap();
+            fs::write(at(release).join("list"), "192.0.2.1\n").unwrap();
+        }
+        symlink("1", at("current")).unwrap();
+        let list = at("current/list");
+        let (mut watch, mut folders) = Watch::new().unwrap();
+        folders.set([list.as_path()].into_iter());
+        symlink("2", at("new")).unwrap();
+        fs::rename(at("new"), at("current")).unwrap();
+        until(&mut watch, &Hint::Moved(list.clone()));
+
+        folders.set([list.as_path()].into_iter());
+        fs::write(at("2/list"), "192.0.2.2\n").unwrap();
+        let hints = until(&mut watch, &Hint::Closed(list.clone()));
+        assert!(!hints.contains(&Hint::Moved(list.clone())));
+
+        fs::rename(at("2"), at("away")).unwrap();
+        until(&mut watch, &Hint::Moved(list.clone()));
+        folders.set([list.as_path()].into_iter());
+        fs::rename(at("1"), at("2")).unwrap();
+        until(&mut watch, &Hint::Moved(list));
     }
 
     #[test]

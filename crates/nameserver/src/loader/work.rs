@@ -275,9 +275,13 @@ impl Work {
     /// Takes what the kernel tells.
     fn hints(&mut self, hints: Vec<Hint>) {
         let now = Instant::now();
+        if hints.iter().any(|hint| matches!(hint, Hint::Moved(_))) {
+            // Before the files are looked at: what happens to them from here on is told.
+            self.watch();
+        }
         for hint in hints {
             debug!(?hint, "the kernel tells of a file");
-            let (Hint::Writing(path) | Hint::Closed(path)) = &hint else {
+            let (Hint::Writing(path) | Hint::Closed(path) | Hint::Moved(path)) = &hint else {
                 self.look(now);
                 continue;
             };
@@ -288,7 +292,7 @@ impl Work {
                 }
                 match &hint {
                     Hint::Writing(path) => keeper.settle.writing(path.clone(), now),
-                    Hint::Closed(path) => keeper.settle.closed(path, now),
+                    Hint::Closed(path) | Hint::Moved(path) => keeper.settle.closed(path, now),
                     Hint::Lost => {}
                 }
                 keeper.look(now);
