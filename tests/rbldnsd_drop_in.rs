@@ -9,6 +9,7 @@ mod program;
 
 use std::fs;
 use std::net::UdpSocket;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -129,24 +130,65 @@ fn log_and_statistics_are_as_rbldnsd_writes_them() {
     assert_eq!(ours, theirs);
 }
 
-/// A log that cannot be written is told, and both serve on without it.
+/// A log that cannot be opened is told and stops nothing; each SIGHUP tries again, whatever was before.
 #[test]
-fn a_log_that_cannot_be_opened_stops_nothing() {
+fn a_log_that_cannot_be_opened_is_tried_again_at_each_sighup() {
     let Some(peer) = Program::peer() else { return };
-    let told = [peer, Program::ours()].map(|program| {
+    let [theirs, ours] = [peer, Program::ours()].map(|program| {
         let folder = folder();
-        let list = folder.path().join("list");
-        fs::write(&list, "127.0.0.2\n").expect("the test's folder takes files");
-        let list = format!("z.test:ip4set:{}", list.display());
-        let server = Running::start(&program, &["-l", "/nonexistent/log", "-c", "0", &list]);
-        let reply = server.ask("2.0.0.127.z.test", 1);
-        assert_eq!(reply[6..8], [0, 1], "it is answered");
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("list"), "127.0.0.2\n").expect("the test's folder takes files");
+        let list = format!("z.test:ip4set:{}", path("list").display());
+        let (logs, moved) = (path("logs"), path("moved"));
+        let log = logs.join("log");
+        let server =
+            Running::start(&program, &["-l", &format!("+{}", log.display()), "-c", "0", &list]);
+        // A reload has two parts, in either order: the list changes too, so that the end of both is told.
+        // It changes in length, as rbldnsd does not look at parts of a second.
+        let told = |what: &str, count: usize| server.said().matches(what).count() >= count;
+        let reload = |count: usize, fails: usize| {
+            write_new(
+                &path("list"),
+                &format!("127.0.0.2\n{}127.0.1.{count}\n", "#\n".repeat(count)),
+            );
+            let name = format!("{count}.1.0.127.z.test");
+            server.signal("HUP");
+            control::until(|| told("zones reloaded", count + 1) && told(REOPENING, fails));
+            let reply = server.ask(&name, 1);
+            assert_eq!(reply[6..8], [0, 1], "it is answered");
+        };
+        // Who answers has begun to take signals.
+        assert_eq!(server.ask("2.0.0.127.z.test", 1)[6..8], [0, 1], "it is answered without a log");
+        reload(1, 2);
+        fs::create_dir(&logs).expect("the test's folder takes folders");
+        open_to_all(&logs);
+        reload(2, 2);
+        control::until(|| lines(&log).len() == 1);
+        fs::rename(&logs, &moved).expect("the folder is there");
+        reload(3, 3);
+        fs::rename(&moved, &logs).expect("the folder is there");
+        assert_eq!(lines(&log).len(), 1, "nothing is written to what was moved away");
+        reload(4, 3);
+        control::until(|| lines(&log).len() == 2);
         let (code, said) = server.end();
-        let told = said.lines().filter_map(|line| line.split_once("error (re)opening"));
-        (code, told.map(|(_, what)| what.to_owned()).collect::<Vec<_>>())
+        let failures = said.lines().filter_map(|line| line.split_once(REOPENING));
+        let failures: Vec<_> = failures.map(|(_, what)| what.ends_with(NO_SUCH_FILE)).collect();
+        (code, failures, lines(&log))
     });
-    assert_eq!(told[1].1, [" logfile `/nonexistent/log': No such file or directory"]);
-    assert_eq!(told[0], told[1]);
+    assert_eq!(ours.1, [true; 3]);
+    assert_eq!(ours, theirs);
+}
+
+/// What follows the time in each line of a query log.
+fn lines(log: &Path) -> Vec<String> {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    text.lines().map(|line| line.split_once(' ').expect("a time").1.to_owned()).collect()
+}
+
+/// Lets every user write into a folder.
+fn open_to_all(folder: &Path) {
+    let mode = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(folder, mode).expect("the test's own folder");
 }
 
 /// Types, classes, operations and names of all kinds: each line has the same words for them. Answers
@@ -272,6 +314,10 @@ fn write_new(path: &Path, text: &str) {
     fs::rename(&beside, path).expect("the test's folder takes files");
 }
 
+/// What is said of a log that cannot be opened.
+const REOPENING: &str = "error (re)opening logfile `";
+/// Why.
+const NO_SUCH_FILE: &str = "/logs/log': No such file or directory";
 /// How long anything may take that must happen.
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -10,6 +10,7 @@ mod load;
 mod options;
 mod plan;
 mod process;
+mod query_log;
 mod resolve;
 mod serve;
 mod signals;

@@ -11,7 +11,6 @@ use repute_dnsxl::Name;
 use repute_nameserver::control::{Reload, Reloads};
 use repute_nameserver::counters::{Rcode, Totals, ZoneTotals};
 use repute_nameserver::listen::{self, Address, Given, ListenError};
-use repute_nameserver::query_log::{Config as LogConfig, Destination, Format, Queries};
 use repute_nameserver::server::{Bound, Config, Parts, Running, Server};
 use repute_nameserver::status::StatusBoard;
 use repute_nameserver::zones::{Identity as Speaker, Serving, ZoneIndex, ZoneState, Zones};
@@ -22,6 +21,7 @@ use super::load::{Datasets, Refreshed};
 use super::options::{Options, QueryLog, Version};
 use super::plan::Plan;
 use super::process::{self, Background, Identity, Notify, Side};
+use super::query_log::{self, Log};
 use super::resolve;
 use super::signals::{Event, Events};
 use super::statistics::{Counts, Reading, Statistics};
@@ -104,11 +104,7 @@ fn run(
     };
     let events = Events::listen(options.check.0);
     let events = events.map_err(|why| process::failed("unable to catch signals", &why))?;
-    // rbldnsd serves on without its log: a folder its user may not write to must not stop an old set-up.
-    let (bound, unlogged) = match unwritable_log(options) {
-        Some(why) => (bound.without_query_log(), Some(why)),
-        None => (bound, None),
-    };
+    let (mut log, bound, unlogged) = Log::start(options.query_log.as_ref(), bound);
     let running = bound.start(parts).map_err(|why| format!("unable to start: {why}"))?;
     let (version, count) = (env!("CARGO_PKG_VERSION"), lists.plan.zones.len());
     talk.info(format!("Repute version {version} started ({sockets} socket(s), {count} zone(s))"));
@@ -125,7 +121,7 @@ fn run(
 
     let mut ledger = Ledger::new(options, lists.names());
     ledger.mark(talk);
-    attend(events, &running, &mut lists, &mut ledger, notify, talk);
+    attend(events, &running, &mut log, &mut lists, &mut ledger, notify, talk);
 
     notify.tell("STOPPING=1\n");
     talk.info("terminating");
@@ -140,6 +136,7 @@ fn run(
 fn attend(
     mut events: Events,
     running: &Running,
+    log: &mut Log<'_>,
     lists: &mut Lists,
     ledger: &mut Ledger,
     notify: &Notify,
@@ -159,7 +156,7 @@ fn attend(
                 reload(lists);
             }
             Event::Reload => {
-                running.reopen_logs();
+                log.reopen(running, talk);
                 reload(lists);
             }
             Event::Statistics => {
@@ -186,13 +183,6 @@ fn given() -> Result<Given, String> {
         .map_err(|why| why.to_string())
 }
 
-/// Why the query log cannot be written, in rbldnsd's words, if so.
-fn unwritable_log(options: &Options) -> Option<String> {
-    let Some(QueryLog::File(path)) = &options.query_log else { return None };
-    let why = OpenOptions::new().append(true).create(true).open(path).err()?;
-    Some(process::failed(&format!("error (re)opening logfile `{}'", path.display()), &why))
-}
-
 /// Binds all addresses by UDP, and by TCP where that is free.
 fn bind(options: &Options, given: Given, talk: &Talk) -> Result<Bound, String> {
     let mut addresses = Vec::new();
@@ -201,21 +191,9 @@ fn bind(options: &Options, given: Given, talk: &Talk) -> Result<Bound, String> {
             addresses.push(Address::required(address));
         }
     }
-    let query_log = match &options.query_log {
-        None => LogConfig::default(),
-        Some(target) => LogConfig {
-            queries: Queries::All,
-            format: Format::Rbldnsd,
-            destination: match target {
-                QueryLog::Stdout => Destination::Stdout,
-                QueryLog::File(path) => Destination::File(path.clone()),
-            },
-            ..LogConfig::default()
-        },
-    };
     let mut config = Config {
         listen: listen::Config { addresses, ..listen::Config::default() },
-        query_log,
+        query_log: query_log::config(options.query_log.as_ref()),
         ..Config::default()
     };
     config.http.address = None;
