@@ -8,6 +8,8 @@ mod links;
 mod process;
 #[path = "serve/reload.rs"]
 mod reload;
+#[path = "serve/user.rs"]
+mod user;
 #[path = "serve/web.rs"]
 mod web;
 

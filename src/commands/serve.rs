@@ -1,7 +1,7 @@
 //! `repute serve`: the list server, from the first socket to the last answer.
 //!
-//! The order matters: sockets are bound while the process may still be root, root is given up before
-//! the first byte of a list is read, and answers begin when all lists are loaded.
+//! The order matters: sockets are bound, and what the server writes is made, while the process may still
+//! be root; root is given up before the first byte of a list is read, and answers begin when all lists are loaded.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -23,11 +23,14 @@ use signal_hook::iterator::Signals;
 
 use crate::config::{Config, Opened, Origin};
 use crate::exit::Verdict;
+use crate::privilege::Account;
 use crate::systemd::Notify;
-use crate::{first_start, privilege, telemetry};
+use crate::{first_start, telemetry};
 
+mod belongings;
 mod reloader;
 
+use belongings::Belongings;
 use reloader::Reloader;
 
 /// Serves until it is told to stop.
@@ -51,8 +54,13 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
     };
 
     let bound = Server::bind(config.server.clone(), given)?;
+    let belongings = Belongings::of(&config, opened);
     if let Some(user) = &config.process.user {
-        privilege::become_user(user)?;
+        let account = Account::find(user)?;
+        if Account::current().uid.is_root() {
+            belongings.prepare(&account);
+        }
+        account.assume()?;
         if let Origin::File(path) = &config.origin
             && let Err(error) = std::fs::File::open(path)
         {
@@ -60,6 +68,7 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
             tracing::warn!("user {user} cannot read {path}, so a reload will fail: {error}");
         }
     }
+    belongings.check(&Account::current())?;
     let zones = Arc::new(ArcSwap::from_pointee(Zones::new(config.identity.clone())));
     let board = Arc::new(StatusBoard::new());
     let loader = Loader::start(config.loader.clone(), Arc::clone(&zones), Arc::clone(&board))?;
