@@ -2,6 +2,8 @@
 
 #[path = "serve/dns.rs"]
 mod dns;
+#[path = "serve/kill.rs"]
+mod kill;
 #[path = "serve/links.rs"]
 mod links;
 #[path = "serve/process.rs"]
@@ -215,79 +217,6 @@ fn packed_lists_and_several_files_are_one_data_set() {
     assert_eq!(ask(server.dns, "1.2.0.192.bl.example").answers, ["127.0.0.2"]);
     assert_eq!(rcode(server.dns, "7.2.0.192.bl.example"), 3, "excluded in the other file");
     assert_eq!(ask(server.dns, "1.100.51.198.bl.example").answers, ["127.0.0.4"]);
-    server.stop();
-}
-
-#[test]
-fn a_kill_in_the_middle_of_reloads_leaves_a_server_that_starts() {
-    let place = Place::new();
-    let list = |round: u32| {
-        let mut text = String::from("192.0.2.1\n");
-        (0..20_000).for_each(|i| text += &format!("10.{}.{}.{}\n", i >> 8, i & 255, round % 256));
-        text
-    };
-    place.write("a.txt", &list(0));
-    let config = place.config("addresses", &["a.txt"]);
-    for round in 1..8 {
-        let server = Served::start(&place, &config);
-        assert!(listed(server.dns, "1.2.0.192.bl.example"), "round {round}");
-        // Reloads and the writing of snapshots are under way when the kill comes.
-        place.write("a.txt", &list(round));
-        let reloads: Vec<_> = (0..3).map(|_| server.reload_in_background()).collect();
-        let mut spins = 0_u64;
-        while spins < u64::from(round) * 4_000_000 {
-            spins = std::hint::black_box(spins + 1);
-        }
-        server.kill();
-        for mut reload in reloads {
-            reload.wait().unwrap();
-        }
-    }
-    // Even with the list gone bad, what was good last is there.
-    place.write("a.txt", &"?\n".repeat(1_000));
-    let server = Served::start(&place, &config);
-    assert!(listed(server.dns, "1.2.0.192.bl.example"));
-    let parts = fs::read_dir(place.path("data/zones")).unwrap().count();
-    assert_eq!(parts, 2, "the zone and its serial, and nothing half written");
-    server.stop();
-}
-
-#[test]
-fn a_kill_while_a_snapshot_is_built_leaves_the_old_one() {
-    let place = Place::new();
-    place.write("old.txt", "192.0.2.1\n");
-    let build = |list: &str| {
-        let mut command = place.command(&["zone", "build", "--kind", "addresses"]);
-        command.args(["--apex", "bl.example", list, "-o", "bl.snapshot"]);
-        command.spawn().unwrap()
-    };
-    assert!(build("old.txt").wait().unwrap().success());
-    let old = fs::read(place.path("bl.snapshot")).unwrap();
-    let mut text = String::new();
-    (0..300_000_u32).for_each(|i| {
-        let [_, b, c, d] = i.to_be_bytes();
-        text += &format!("10.{b}.{c}.{d}\n");
-    });
-    place.write("new.txt", &text);
-    assert!(build("new.txt").wait().unwrap().success());
-    let new = fs::read(place.path("bl.snapshot")).unwrap();
-    assert!(new != old && build("old.txt").wait().unwrap().success());
-    for round in 0..6_u64 {
-        let mut child = build("new.txt");
-        let mut spins = 0_u64;
-        while spins < round * 30_000_000 {
-            spins = std::hint::black_box(spins + 1);
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let now = fs::read(place.path("bl.snapshot")).unwrap();
-        assert!(now == old || now == new, "{} bytes", now.len());
-    }
-    let config = place.header() + "[[zone]]\napex = \"bl.example\"\nsnapshot = \"bl.snapshot\"\n";
-    let server = Served::start(&place, &config);
-    assert!(listed(server.dns, "2.0.0.127.bl.example"));
-    assert!(build("old.txt").wait().unwrap().success());
-    until("the new snapshot is served", || listed(server.dns, "1.2.0.192.bl.example"));
     server.stop();
 }
 

@@ -1,5 +1,6 @@
 //! A DNS client of a few lines: one question, one answer, over loopback.
 
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
@@ -38,8 +39,13 @@ pub(crate) fn rcode(server: SocketAddr, name: &str) -> u8 {
     ask(server, name).rcode
 }
 
+/// Whether a name has an address, if there is a server that answers.
+pub(crate) fn listed_if_alive(server: SocketAddr, name: &str) -> Option<bool> {
+    try_query(server, name, 1, IN).ok().map(|answer| !answer.answers.is_empty())
+}
+
 /// Asks again until something is so; fails after a time that only a broken server needs.
-pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
         assert!(start.elapsed() < Duration::from_secs(30), "{what}: it never came");
@@ -47,8 +53,13 @@ pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-/// Sends one question and takes its answer apart.
+/// Sends one question, which must be answered.
 fn query(server: SocketAddr, name: &str, kind: u16, class: u8) -> Answer {
+    try_query(server, name, kind, class).unwrap_or_else(|e| panic!("no answer to {name}: {e}"))
+}
+
+/// Sends one question and takes its answer apart.
+fn try_query(server: SocketAddr, name: &str, kind: u16, class: u8) -> io::Result<Answer> {
     let mut message = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     for label in name.split('.') {
         message.push(label.len() as u8);
@@ -57,12 +68,12 @@ fn query(server: SocketAddr, name: &str, kind: u16, class: u8) -> Answer {
     message.push(0);
     message.extend_from_slice(&kind.to_be_bytes());
     message.extend_from_slice(&[0, class]);
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.connect(server).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    socket.send(&message).unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    socket.connect(server)?;
+    socket.set_read_timeout(Some(Duration::from_secs(20)))?;
+    socket.send(&message)?;
     let mut reply = [0; 4096];
-    let n = socket.recv(&mut reply).unwrap_or_else(|e| panic!("no answer to {name}: {e}"));
+    let n = socket.recv(&mut reply)?;
     let reply = &reply[..n];
     let count = usize::from(u16::from_be_bytes([reply[6], reply[7]]));
     let mut rest = &reply[message.len()..];
@@ -80,7 +91,7 @@ fn query(server: SocketAddr, name: &str, kind: u16, class: u8) -> Answer {
         });
         rest = &rest[12 + length..];
     }
-    Answer { rcode: reply[3] & 15, answers, ttl }
+    Ok(Answer { rcode: reply[3] & 15, answers, ttl })
 }
 
 /// The class of the Internet.

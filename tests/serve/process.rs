@@ -178,6 +178,22 @@ impl<'p> Served<'p> {
         assert!(!self.place.path("data/control").exists(), "the control socket is gone");
     }
 
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// The number of its thread with this name.
+    pub(crate) fn thread(&self, name: &str) -> String {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let mut threads = threads.map(|thread| thread.unwrap().path());
+        let named = |path: &PathBuf| {
+            fs::read_to_string(path.join("comm")).is_ok_and(|found| found.trim_end() == name)
+        };
+        let thread = threads.find(named).expect("there is such a thread");
+        thread.file_name().unwrap().to_str().unwrap().to_owned()
+    }
+
     /// Kills it, as a power failure would.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
