@@ -14,7 +14,7 @@ use tracing::{error, info, warn};
 use super::build::{BuildError, access_without_faults};
 use super::decompress::unpack;
 use super::files::{OpenList, Stamp};
-use super::keeper::Reading;
+use super::recipe::Reading;
 use super::schedule::Retry;
 use super::settle::Settle;
 

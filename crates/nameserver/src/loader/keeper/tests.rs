@@ -8,7 +8,7 @@ use repute_zone::DatasetKind;
 use repute_zone::guard::Guards;
 
 use super::*;
-use crate::loader::config::{Format, SoaConfig, SourceConfig};
+use crate::loader::config::{Content, Format, SoaConfig, SourceConfig, SourceOrigin};
 
 /// How long a file must be quiet.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -80,7 +80,7 @@ impl Place {
         let mut keeper = place.keeper(expire, now);
         assert!(matches!(keeper.load(now), Step::Serve(_)));
         keeper.keep();
-        let kept = keeper.spool.zone(keeper.apex());
+        let kept = keeper.recipe.spool.zone(keeper.apex());
         let written = SystemTime::now() - Duration::from_secs(age);
         File::open(kept).unwrap().set_modified(written).unwrap();
         fs::remove_file(place.0.path().join("list")).unwrap();

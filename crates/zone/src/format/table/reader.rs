@@ -392,11 +392,7 @@ impl<'o> Reader<'o> {
     }
 
     /// Builds the data set.
-    pub(super) fn finish(
-        mut self,
-        progress: Progress,
-        modified: u32,
-    ) -> Result<Loaded, ReadError> {
+    pub(super) fn finish(mut self, progress: Progress, modified: u32) -> Result<Loaded, ReadError> {
         let name = Arc::clone(&progress.source);
         let too_many = |many| ReadError::TooMany { name: Arc::clone(&name), many };
         let (kind, content, entries) = match self.table.kind {
