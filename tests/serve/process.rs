@@ -98,10 +98,16 @@ impl<'p> Served<'p> {
         config: &str,
         variables: &[(&str, &Path)],
     ) -> Served<'p> {
+        let mut command = place.command(&[]);
+        command.envs(variables.iter().copied());
+        Served::start_by(place, config, command)
+    }
+
+    /// Starts a server by a command that runs the binary with what is put behind it.
+    pub(crate) fn start_by(place: &'p Place, config: &str, mut command: Command) -> Served<'p> {
         place.write("repute.toml", config);
-        let mut child = place
-            .command(&["serve", "--config", "repute.toml"])
-            .envs(variables.iter().copied())
+        let mut child = command
+            .args(["serve", "--config", "repute.toml"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -26,7 +26,7 @@ use super::decompress::unpack;
 use super::files::{OpenList, Stamp};
 use super::map;
 use super::serial::{Fingerprint, Issued, fingerprint, next_serial};
-use super::spool::{Draft, Spool};
+use super::spool::{Draft, Spool, remedy};
 
 /// What a build needs beside the zone's own configuration.
 pub struct Conditions<'a> {
@@ -151,7 +151,8 @@ fn open_copy(file: &OpenList, place: Option<PathBuf>) -> Result<(Zone, Option<Dr
     let copied = place.and_then(|place| match map::copy(file.file(), &place) {
         Ok(copied) => Some(copied),
         Err(error) => {
-            warn!("cannot copy {} into the data folder: {error}", file.path().display());
+            let (path, remedy) = (file.path().display(), remedy(&error));
+            warn!("cannot copy {path} into the data folder: {error}{remedy}");
             None
         }
     });

@@ -15,7 +15,7 @@ use ureq::Agent;
 use ureq::http::Response;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
-use super::spool::{Draft, FeedNote, write_beside};
+use super::spool::{Draft, FeedNote, remedy, write_beside};
 
 /// A list on a web server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,7 +170,7 @@ const MAX_REDIRECTS: u32 = 5;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FeedError {
     /// The copy could not be written.
-    #[error("cannot store the feed in the data folder: {0}")]
+    #[error("cannot store the feed in the data folder: {0}{remedy}", remedy = remedy(.0))]
     Store(#[from] io::Error),
     /// No answer: name, connection, certificate, time-out, too many redirects.
     #[error("{0}")]

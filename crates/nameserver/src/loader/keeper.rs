@@ -18,7 +18,7 @@ use super::files::Stamp;
 use super::recipe::{Reading, Recipe};
 use super::schedule::Retry;
 use super::settle::Settle;
-use super::spool::Spool;
+use super::spool::{Spool, remedy};
 use super::standing::{Standing, Step};
 use super::subscription::{Feed, feeds_of};
 use crate::status::ZoneStatus;
@@ -229,7 +229,11 @@ impl Keeper {
         if good {
             feed.succeeded();
             if let Err(error) = candidate.accept() {
-                warn!(zone = %self.recipe.config.apex, "cannot keep a copy of {url}: {error}");
+                let remedy = remedy(&error);
+                warn!(
+                    zone = %self.recipe.config.apex,
+                    "cannot keep a copy of {url} in the data folder: {error}{remedy}"
+                );
             }
         } else {
             feed.failed();

@@ -14,7 +14,7 @@ use super::config::ZoneConfig;
 use super::feed::unix_now;
 use super::files::Stamp;
 use super::serial::{Issued, is_later};
-use super::spool::{Draft, Spool, replace_file};
+use super::spool::{Draft, Spool, remedy, replace_file};
 
 /// The last good version of a zone, and its last serial.
 pub(super) struct LastGood {
@@ -69,7 +69,8 @@ impl LastGood {
         }
         let place = self.spool.serial(apex);
         if let Err(error) = issued.write(&place) {
-            warn!(zone = %apex, "cannot keep {}: {error}", place.display());
+            let (place, remedy) = (place.display(), remedy(&error));
+            warn!(zone = %apex, "cannot keep the serial {place}, which may go back: {error}{remedy}");
         }
         self.issued = Some(issued);
     }
@@ -88,7 +89,11 @@ impl LastGood {
             Some(Unkept::Copied(copy)) => copy.accept(),
         };
         if let Err(error) = kept {
-            warn!(zone = %self.apex, "cannot keep {}: {error}", place.display());
+            let (place, remedy) = (place.display(), remedy(&error));
+            warn!(
+                zone = %self.apex,
+                "cannot keep {place}, so the last good version is the one before: {error}{remedy}"
+            );
         }
     }
 

@@ -4,6 +4,7 @@
 //! process that is killed at any moment so leaves the old file or the new one, never a part of one;
 //! what it was writing stays behind under a name that nobody reads and is removed at the next start.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -34,13 +35,10 @@ impl Spool {
         let spool = Spool::at(data_dir);
         for folder in [&spool.feeds, &spool.zones] {
             fs::create_dir_all(folder)?;
-            for entry in fs::read_dir(folder)? {
-                let path = entry?.path();
-                if path.extension().is_some_and(|e| e == BESIDE) {
-                    fs::remove_file(&path)?;
-                }
-            }
+            sweep(folder, |name| Path::new(name).extension().is_some_and(|e| e == BESIDE))?;
         }
+        // Lists of the operator's may lie here too, with whatever he is writing.
+        sweep(data_dir, is_beside)?;
         Ok(spool)
     }
 
@@ -181,6 +179,38 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// Whether a name is one that [`beside`] gives.
+fn is_beside(name: &OsStr) -> bool {
+    let mut parts = name.as_encoded_bytes().rsplit(|&b| b == b'.');
+    let mut next = |is: fn(&[u8]) -> bool| parts.next().is_some_and(is);
+    let number = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+    next(|part| part == BESIDE.as_bytes()) && next(number) && next(number) && next(|_| true)
+}
+
+/// Removes the files in a folder whose names say that nobody needs them.
+fn sweep(folder: &Path, is_litter: impl Fn(&OsStr) -> bool) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if is_litter(&entry.file_name()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// What helps when a file in the data folder could not be written; to be put behind the reason.
+pub(super) fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; free space there or name a larger disk as `data-dir`"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "; let the server's user write there"
+        }
+        _ => "",
+    }
+}
+
 /// Writes and flushes a file that is not in its place yet.
 pub(super) fn write_beside(
     beside: &Path,
@@ -226,10 +256,16 @@ mod tests {
         let zone = spool.zone(&"bl.example".parse().unwrap());
         fs::write(&zone, "whole").unwrap();
         fs::write(zone.with_extension("snapshot.77.part"), "ha").unwrap();
+        fs::write(beside(&folder.path().join("first.txt")), "ha").unwrap();
+        for list in ["my.part", "my.7.part", "7.8.part"] {
+            fs::write(folder.path().join(list), "the operator's").unwrap();
+        }
         Spool::open(folder.path()).unwrap();
         let left: Vec<_> = fs::read_dir(folder.path().join("zones")).unwrap().collect();
         assert_eq!(left.len(), 1);
         assert_eq!(fs::read(&zone).unwrap(), b"whole");
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 2 + 3, "{left:?}");
     }
 
     #[test]

@@ -1,0 +1,119 @@
+//! A full disk under the data folder: answers go on, the log names path and remedy, what was last good
+//! stays whole, and nothing half written is left. Only root can make a disk so small.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use crate::dns::{listed, until};
+use crate::process::{Place, Served, zone};
+use crate::web;
+
+/// A view of the file system in which a small disk is the data folder; it ends with the value.
+struct Disk(Child);
+
+impl Disk {
+    /// Makes it; `None` if this is not root.
+    fn new(place: &Place) -> Option<Disk> {
+        if !nix::unistd::geteuid().is_root() {
+            eprintln!("skipped: only root can make a small disk");
+            return None;
+        }
+        fs::create_dir(place.path("data")).unwrap();
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c"]).current_dir(place.path(""));
+        command.arg("mount -t tmpfs -o size=100k tmpfs data && echo ready && exec cat");
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        Some(Disk(child))
+    }
+
+    /// Starts a server that writes there.
+    fn serve<'p>(&self, place: &'p Place, config: &str) -> Served<'p> {
+        let mut command = Command::new("nsenter");
+        command.args(["--mount", "--wd", "--target", &self.0.id().to_string(), "--"]);
+        command.arg(env!("CARGO_BIN_EXE_repute")).current_dir(place.path(""));
+        Served::start_by(place, config, command)
+    }
+
+    /// The names of all files in a folder of it.
+    fn files(&self, place: &Place, folder: &str) -> Vec<String> {
+        let path = place.path(folder);
+        let seen = format!("/proc/{}/root{}", self.0.id(), path.display());
+        let files = fs::read_dir(seen).unwrap();
+        files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // A child that has ended needs no end.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A list too large for the disk, whether as text or as a snapshot.
+fn large() -> String {
+    (0..40_000_u32).fold("192.0.2.2\n".to_owned(), |list, i| {
+        let [_, b, c, d] = (i * 97).to_be_bytes();
+        list + &format!("10.{b}.{c}.{d}\n")
+    })
+}
+
+#[test]
+fn a_full_disk_stops_no_answers_and_leaves_what_was_good() {
+    let place = Place::new();
+    let Some(disk) = Disk::new(&place) else { return };
+    let build = |list: &str| {
+        place.write("list.txt", list);
+        let args = ["zone", "build", "--kind", "addresses", "--apex", "compiled.example"];
+        let mut command = place.command(&args);
+        assert!(command.args(["list.txt", "-o", "snapshot"]).status().unwrap().success());
+    };
+    let feed = web::Feed::start("192.0.2.1\n");
+    place.write("a.txt", "192.0.2.1\n");
+    build("192.0.2.1\n");
+    let fetched = zone("feed.example", "addresses", &[]);
+    let config = place.config("addresses", &["a.txt"])
+        + &fetched.replace("files = []", &format!("url = \"{}\"", feed.url()))
+        + "[[zone]]\napex = \"compiled.example\"\nsnapshot = \"snapshot\"\n";
+    let server = disk.serve(&place, &config);
+    let zones = ["bl.example", "feed.example", "compiled.example"];
+    let has = |server: &Served<'_>, address: u8, zone: &str| {
+        listed(server.dns, &format!("{address}.2.0.192.{zone}"))
+    };
+    until("all are served", || zones.iter().all(|zone| has(&server, 1, zone)));
+
+    place.write("a.txt", &large());
+    build(&large());
+    feed.says(large());
+    server.signal("HUP");
+    let bl = "zones/bl.example.snapshot, so the last good version is the one before: ";
+    for what in [bl, "cannot copy snapshot into the data folder: ", "cannot store the feed"] {
+        let log = server.logged(what);
+        let line = log.lines().find(|line| line.contains(what)).unwrap();
+        assert!(line.contains("No space left on device"), "{line}");
+        assert!(line.contains("; free space there or name a larger disk as `data-dir`"), "{line}");
+    }
+    // Files need no disk to be served, a feed does.
+    until("served from memory", || has(&server, 2, zones[0]) && has(&server, 2, zones[2]));
+    assert!(has(&server, 1, zones[1]) && !has(&server, 2, zones[1]));
+    let parts = |folder: &str| {
+        let files = disk.files(&place, folder);
+        files.into_iter().filter(|name| name.ends_with(".part")).collect::<Vec<_>>()
+    };
+    assert_eq!((parts("data/zones"), parts("data/feeds")), (vec![], vec![]));
+    server.kill();
+
+    place.write("a.txt", &"?\n".repeat(100));
+    place.write("snapshot", "?");
+    feed.says("?\n".repeat(100));
+    let server = disk.serve(&place, &config);
+    for zone in zones {
+        assert!(has(&server, 1, zone) && !has(&server, 2, zone), "{zone}");
+    }
+    server.kill();
+}
