@@ -2,6 +2,8 @@
 
 #[path = "serve/dns.rs"]
 mod dns;
+#[path = "serve/empty.rs"]
+mod empty;
 #[path = "serve/full.rs"]
 mod full;
 #[path = "serve/kill.rs"]

@@ -410,6 +410,8 @@ pub(crate) struct FileGuards {
     pub(crate) ipv6_growth: u8,
     /// Names that may be listed although they are a top-level domain or public suffix.
     pub(crate) allow_suffixes: Vec<Text<Name>>,
+    /// Take a list that had entries and comes back without any.
+    pub(crate) allow_empty: bool,
     /// Refuse a list of whose lines more than this share are faulty, in per cent ...
     pub(crate) fault_percent: f64,
     /// ... if there are also more faulty lines than this.
@@ -424,6 +426,7 @@ impl Default for FileGuards {
             ipv4_growth: 8,
             ipv6_growth: 16,
             allow_suffixes: Vec::new(),
+            allow_empty: false,
             fault_percent: 1.0,
             fault_lines: 10,
         }

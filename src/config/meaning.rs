@@ -410,6 +410,7 @@ fn guards(written: FileGuards) -> Result<Guards, String> {
         ipv4_growth: length(written.ipv4_growth, 32, "ipv4-growth")?,
         ipv6_growth: length(written.ipv6_growth, 128, "ipv6-growth")?,
         allowed_suffixes: written.allow_suffixes.into_iter().map(|n| n.0).collect(),
+        allow_empty: written.allow_empty,
         fault_percent: written.fault_percent,
         fault_lines: written.fault_lines,
     })

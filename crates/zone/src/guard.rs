@@ -3,7 +3,7 @@
 //! A list that lists the world rejects all mail of its users, so a new version that suddenly covers
 //! a large network, as many addresses in pieces, a top-level domain or a public suffix is refused before
 //! it is served (RFC 6471 section 3.3), and so is one with too many faulty lines: half a file looks like
-//! that.
+//! that, as a list that had entries and has none looks like a file that is not written yet.
 //!
 //! What counts is what a version covers and the one before it did not, all data sets together. A list
 //! that is large and stays so is not refused again and again, and of a first version, all of which is
@@ -36,6 +36,8 @@ pub struct Guards {
     pub ipv6_growth: Option<u8>,
     /// Top-level domains and public suffixes that may be listed.
     pub allowed_suffixes: Vec<Name>,
+    /// Whether a list that had entries may come back without any. Default no.
+    pub allow_empty: bool,
     /// The largest share of faulty lines, in per cent. Default 1.
     pub fault_percent: f64,
     /// As many faulty lines are always taken. Default 10.
@@ -50,6 +52,7 @@ impl Default for Guards {
             ipv4_growth: Some(8),
             ipv6_growth: Some(16),
             allowed_suffixes: Vec::new(),
+            allow_empty: false,
             fault_percent: 1.0,
             fault_lines: 10,
         }
@@ -83,6 +86,12 @@ pub enum Refusal {
     /// INVALID must never be listed (RFC 5782 section 5).
     #[error("`invalid` is listed, which tells clients that the list is broken (RFC 5782)")]
     Invalid,
+    /// A list that had entries has none.
+    #[error(
+        "a list that had {0} entries comes back empty; if that is meant, set `allow-empty` in the zone's \
+         guards"
+    )]
+    Emptied(u64),
     /// No line is good: an error page instead of the list looks like that.
     #[error("all {0} lines are faulty: is this the list?")]
     NoGoodLine(u64),
@@ -157,8 +166,24 @@ pub fn check(new: &Zone, old: Option<&Zone>, most: Reach, guards: &Guards) -> Ve
     for dataset in leaves(new) {
         check_names(dataset, guards, &mut refusals);
     }
+    refusals.extend(old.and_then(|old| check_emptied(new, old, guards)));
     refusals.truncate(MOST_REPORTED);
     Verdict { refusals, reach: Reach { ipv4, ipv6 } }
+}
+
+/// Checks whether a list that had entries came back without any.
+///
+/// The lists of a zone have no names here: they are told apart by their order, if there are as many as
+/// before, and else taken for one.
+pub fn check_emptied(new: &Zone, old: &Zone, guards: &Guards) -> Option<Refusal> {
+    let entries = |zone: &Zone| zone.datasets().iter().map(|d| d.entries()).collect::<Vec<_>>();
+    let (mut now, mut before) = (entries(new), entries(old));
+    if now.len() != before.len() {
+        (now, before) = (vec![new.entries()], vec![old.entries()]);
+    }
+    let mut pairs = now.into_iter().zip(before);
+    let emptied = pairs.find(|&(now, before)| now == 0 && before > 0);
+    emptied.filter(|_| !guards.allow_empty).map(|(_, before)| Refusal::Emptied(before))
 }
 
 /// Checks how many lines are faulty. `lines` is the number of all lines that are no comments.

@@ -94,9 +94,6 @@ pub(super) fn fetch(feed: &FeedConfig, place: &Path) -> Result<Fetched, FeedErro
         Ok(())
     })?;
     copied?;
-    if candidate.path().metadata()?.len() == 0 {
-        return Err(FeedError::Empty);
-    }
     if place.is_file() && same_content(candidate.path(), place)? {
         // Some servers know neither ETag nor time: the same bytes need no new zone.
         candidate.note.write(place)?;
@@ -178,9 +175,6 @@ pub(super) enum FeedError {
     /// The server answers, but not with a list.
     #[error("the server answers with status {0}")]
     Status(u16),
-    /// There is nothing in it. A list that is empty on purpose says so in a comment.
-    #[error("the answer is empty")]
-    Empty,
     /// It does not fit.
     #[error("larger than {0} bytes (max-size)")]
     TooLarge(u64),
@@ -280,12 +274,10 @@ mod tests {
         let (url, _server) = serve(vec![
             answer("503 Service Unavailable", "", "later"),
             answer("200 OK", "", &"x".repeat(41)),
-            answer("200 OK", "", ""),
             "HTTP/1.1 200 OK\r\ncontent-length: 30\r\n\r\ncut".to_owned(),
         ]);
         assert!(matches!(fetch(&feed(&url), &place), Err(FeedError::Status(503))));
         assert!(matches!(fetch(&feed(&url), &place), Err(FeedError::TooLarge(40))));
-        assert!(matches!(fetch(&feed(&url), &place), Err(FeedError::Empty)));
         assert!(fetch(&feed(&url), &place).is_err(), "a body that is cut is no list");
         assert!(matches!(fetch(&feed("http://127.0.0.1:1/"), &place), Err(FeedError::Request(_))));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use repute_dnsxl::Name;
-use repute_zone::guard::Reach;
+use repute_zone::guard::{self, Reach, Refusal};
 use repute_zone::{Faults, Zone};
 use tracing::{info, warn};
 
@@ -114,7 +114,7 @@ impl Standing {
         now: u64,
     ) -> Step {
         let apex = &recipe.config.apex;
-        let built = match built {
+        let mut built = match built {
             Ok(built) => built,
             Err(BuildError::NotFetched { url }) if self.status.last_error.is_none() => {
                 info!(zone = %apex, "waiting for {url}");
@@ -136,6 +136,9 @@ impl Standing {
                 "`{apex}` covers {address}, which is left out (RFC 5782 section 5)"
             );
         }
+        if self.served.is_none() {
+            built.refusals.extend(self.emptied_while_away(recipe, &built.zone));
+        }
         if !built.refusals.is_empty() {
             let why: Vec<_> = built.refusals.iter().map(ToString::to_string).collect();
             let why = why.join("; ");
@@ -153,6 +156,15 @@ impl Standing {
             return self.refuse(recipe, why);
         }
         self.serve(recipe, built, confirmed, now)
+    }
+
+    /// Why a first version should not be served after what was served before the start.
+    fn emptied_while_away(&self, recipe: &Recipe, zone: &Zone) -> Option<Refusal> {
+        if !has_empty_list(zone) {
+            return None;
+        }
+        let (before, _) = self.last_good.open(&recipe.config)?;
+        guard::check_emptied(zone, &before, &recipe.config.guards)
     }
 
     /// Serves a good build, and keeps it.
@@ -182,6 +194,9 @@ impl Standing {
             zone = %apex, serial = zone.serial(), entries = zone.entries(), faults,
             "serving `{apex}` with {} entries, serial {}", zone.entries(), zone.serial()
         );
+        if has_empty_list(&zone) && !config.guards.allow_empty {
+            warn!(zone = %apex, "`{apex}` is served although a list of it has no entries");
+        }
         self.served = Some(Arc::clone(&zone));
         self.confirmed = confirmed;
         self.last_good.owe(match (&config.content, copy) {
@@ -266,6 +281,11 @@ impl Standing {
         self.status.last_error.get_or_insert(error);
         Step::Fail
     }
+}
+
+/// Whether there is nothing in a list of a zone.
+fn has_empty_list(zone: &Zone) -> bool {
+    zone.datasets().iter().any(|dataset| dataset.entries() == 0)
 }
 
 /// How the zone is served, apart from its data.

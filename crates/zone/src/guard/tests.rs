@@ -26,6 +26,26 @@ fn a_file_without_a_good_line_is_refused_however_short() {
 }
 
 #[test]
+fn a_list_that_had_entries_may_not_come_back_empty() {
+    let zone = |texts: &[&str]| {
+        zone(&texts.iter().map(|text| (DatasetKind::Ip4set, *text)).collect::<Vec<_>>())
+    };
+    let refusal = |new: &[&str], old: &[&str]| {
+        let (new, old) = (zone(new), zone(old));
+        let told = |guards: &Guards| check(&new, Some(&old), Reach::default(), guards).refusals;
+        assert_eq!(told(&Guards { allow_empty: true, ..Guards::default() }), []);
+        told(&Guards::default())
+    };
+    let (empty, list) = ("# nothing\n", "192.0.2.1\n192.0.2.9\n");
+    assert_eq!(refusal(&[empty], &[list]), [Refusal::Emptied(2)]);
+    assert_eq!(refusal(&[list, ""], &[list, list]), [Refusal::Emptied(2)], "one of several");
+    assert_eq!(refusal(&[empty], &[empty]), []);
+    assert_eq!(refusal(&[list, empty], &[list]), [], "a new list may be empty");
+    assert_eq!(refusal(&[empty, empty], &[list]), [Refusal::Emptied(2)]);
+    assert_eq!(check(&zone(&[empty]), None, Reach::default(), &Guards::default()).refusals, []);
+}
+
+#[test]
 fn names_that_stand_for_others_names_are_told() {
     let list = zone(&[(
         DatasetKind::Dnset,
