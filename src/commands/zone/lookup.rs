@@ -3,11 +3,9 @@
 //! A server keeps no lines in memory, so the files are read again.
 
 use std::io::Write;
-use std::net::IpAddr;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::bail;
 use repute_dnsxl::{Name, Target, relative_name};
 use repute_nameserver::loader::Built;
 use repute_zone::format::Traced;
@@ -25,12 +23,6 @@ pub(super) fn run(
     what: &[String],
     list: &ListArgs,
 ) -> anyhow::Result<Verdict> {
-    if let Target::Name(name) = target
-        && let Some((address, _)) = name.to_string().split_once('/')
-        && address.parse::<IpAddr>().is_ok()
-    {
-        bail!("`{name}` is a network: look up one of its addresses");
-    }
     let mut out = std::io::stdout().lock();
     let mut verdict = Verdict::No;
     for subject in Subject::find(config, what, list)? {
