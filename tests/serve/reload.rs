@@ -158,7 +158,11 @@ fn guards_are_taken_over() {
     let config = place.config("addresses", &["a.txt"]);
     let server = Served::start(&place, &config);
     place.write("a.txt", "10.0.0.0/8\n");
-    assert_eq!(server.reload().0, 1);
+    let (_, shown) = server.reload();
+    assert!(
+        shown.contains("set `ipv4-prefix = 7` and `ipv4-growth = 7` in [zone.guards]"),
+        "{shown}"
+    );
     assert!(!listed(server.dns, "1.0.0.10.bl.example"));
     let guards = "[zone.guards]\nipv4-prefix = 7\nipv4-growth = 7\n[[zone.source]]";
     assert_eq!(reload(&place, &server, &config.replace("[[zone.source]]", guards)).0, 0);

@@ -98,7 +98,7 @@ pub struct Traced {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file could not be read to its end.
-    #[error("cannot read {name}")]
+    #[error("cannot read {name}: {source}")]
     Io {
         /// The file.
         name: Arc<str>,

@@ -8,8 +8,11 @@
 //! What counts is what a version covers and the one before it did not, all data sets together. A list
 //! that is large and stays so is not refused again and again, and of a first version, all of which is
 //! new, only its share of the whole address space can be judged.
+//!
+//! Whoever means it so has to change a key of the configuration; a refusal says which, and to what.
 
 mod coverage;
+mod remedy;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -21,6 +24,7 @@ use crate::fault::Faults;
 use crate::zone::Zone;
 
 use coverage::{Covered, Growth};
+pub use remedy::{Remedy, Setting};
 
 /// What makes a new version of a zone be refused.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,12 +67,17 @@ impl Default for Guards {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// All addresses of a large network are listed that were not before.
-    #[error("all of {0} would be listed; if that is meant, change the zone's guards")]
-    Covers(Network),
+    #[error("all of {network} would be listed; if that is meant, {remedy}")]
+    Covers {
+        /// The network.
+        network: Network,
+        /// By what all of the family would pass.
+        remedy: Remedy,
+    },
     /// So many addresses are listed that were not before.
     #[error(
         "as many {family} addresses would be newly listed as {networks} /{len} networks have; if that \
-         is meant, change the zone's guards"
+         is meant, {remedy}"
     )]
     Grows {
         /// `IPv4` or `IPv6`.
@@ -77,14 +86,31 @@ pub enum Refusal {
         networks: u128,
         /// Length of their prefixes.
         len: u8,
+        /// By what all of the family would pass.
+        remedy: Remedy,
+    },
+    /// Its own `$TIMESTAMP` ended so long ago that even old data would not be served any more.
+    #[error(
+        "its $TIMESTAMP ended {ago} s ago, and the SOA's expire time is {expire} s; if it is still good, \
+         write a later $TIMESTAMP, or set `expire` in [zone.soa] to {ago} s or more"
+    )]
+    Expired {
+        /// How many seconds ago.
+        ago: u32,
+        /// How long old data are served, in seconds.
+        expire: u32,
     },
     /// A name that stands for others' names is listed.
     #[error(
-        "`{0}` is a top-level domain or public suffix; if that is meant, allow it in the guards"
+        "`{0}` is a top-level domain or public suffix; if that is meant, add \"{0}\" to \
+         `allow-suffixes` in [zone.guards]"
     )]
     Suffix(Name),
     /// INVALID must never be listed (RFC 5782 section 5).
-    #[error("`invalid` is listed, which tells clients that the list is broken (RFC 5782)")]
+    #[error(
+        "`invalid` is listed, which tells clients that the list is broken (RFC 5782): take it out, as no \
+         guard allows it"
+    )]
     Invalid,
     /// A list that had entries has none.
     #[error(
@@ -93,11 +119,12 @@ pub enum Refusal {
     )]
     Emptied(u64),
     /// No line is good: an error page instead of the list looks like that.
-    #[error("all {0} lines are faulty: is this the list?")]
+    #[error("all {0} lines are faulty, which no guard allows: is this the list, and its kind?")]
     NoGoodLine(u64),
     /// Too many lines are faulty.
     #[error(
-        "{errors} of {lines} lines are faulty; more than {percent} % and {least} lines are refused"
+        "{errors} of {lines} lines are faulty; more than {percent} % and {least} lines are refused; if \
+         they may be left out, set `fault-lines = {errors}` in [zone.guards]"
     )]
     Faults {
         /// Faulty lines.
@@ -141,28 +168,27 @@ pub struct Verdict {
 /// `most` is the most that any version covered: a list that was cut by mistake may come back whole.
 pub fn check(new: &Zone, old: Option<&Zone>, most: Reach, guards: &Guards) -> Verdict {
     let mut refusals = Vec::new();
-    let covers = |first: u128, len| {
-        Refusal::Covers(Network::V4(Ipv4Network::around(Ipv4Addr::from(first as u32), len)))
-    };
+    let network =
+        |first: u128, len| Network::V4(Ipv4Network::around(Ipv4Addr::from(first as u32), len));
     let limits = Limits {
         family: "IPv4",
+        keys: ["ipv4-prefix", "ipv4-growth"],
         prefix: guards.ipv4_prefix,
         growth: guards.ipv4_growth,
         first: FIRST_IPV4,
         most: most.ipv4,
     };
-    let ipv4 = check_addresses(|a| a.v4.as_ref(), new, old, limits, covers, &mut refusals);
-    let covers = |first: u128, len| {
-        Refusal::Covers(Network::V6(Ipv6Network::around(Ipv6Addr::from(first), len)))
-    };
+    let ipv4 = check_addresses(|a| a.v4.as_ref(), new, old, limits, network, &mut refusals);
+    let network = |first: u128, len| Network::V6(Ipv6Network::around(Ipv6Addr::from(first), len));
     let limits = Limits {
         family: "IPv6",
+        keys: ["ipv6-prefix", "ipv6-growth"],
         prefix: guards.ipv6_prefix,
         growth: guards.ipv6_growth,
         first: FIRST_IPV6,
         most: most.ipv6,
     };
-    let ipv6 = check_addresses(|a| a.v6.as_ref(), new, old, limits, covers, &mut refusals);
+    let ipv6 = check_addresses(|a| a.v6.as_ref(), new, old, limits, network, &mut refusals);
     for dataset in leaves(new) {
         check_names(dataset, guards, &mut refusals);
     }
@@ -197,11 +223,20 @@ pub fn check_faults(faults: &[Faults], lines: u64, guards: &Guards) -> Option<Re
     too_many.then_some(Refusal::Faults { errors, lines, percent, least })
 }
 
+/// Checks that old data may still be served: until the SOA's expire time after its own `$TIMESTAMP`.
+/// Times are in seconds since 1970.
+pub fn check_age(zone: &Zone, expire: u32, now: u32) -> Option<Refusal> {
+    let ago = now.saturating_sub(zone.expires()?);
+    (ago > expire).then_some(Refusal::Expired { ago, expire })
+}
+
 /// What addresses of a family may newly be listed.
 #[derive(Clone, Copy)]
 struct Limits {
     /// What the family is called.
     family: &'static str,
+    /// The keys of `prefix` and `growth`.
+    keys: [&'static str; 2],
     /// Length of a network that may not be.
     prefix: Option<u8>,
     /// Length of a network that has as many addresses as may not be.
@@ -219,7 +254,7 @@ fn check_addresses<'z, I: Covered + 'z>(
     new: &'z Zone,
     old: Option<&'z Zone>,
     limits: Limits,
-    covers: impl Fn(u128, u8) -> Refusal,
+    network: impl Fn(u128, u8) -> Network,
     refusals: &mut Vec<Refusal>,
 ) -> u128 {
     if limits.prefix.is_none() && limits.growth.is_none() {
@@ -237,23 +272,44 @@ fn check_addresses<'z, I: Covered + 'z>(
     }
     let before: Vec<&I> = old.map_or_else(Vec::new, |old| indexes(old).collect());
     let growth = Growth::between(&now, &before, limits.prefix.unwrap_or(1));
-    if limits.prefix.is_some() && growth.covers_any() {
-        let widest = growth.widest::<I>().take(MOST_REPORTED);
-        refusals.extend(widest.map(|(first, len)| covers(first, len)));
-    } else if let Some(len) = limits.growth {
-        let size = |len: u8| 1_u128.checked_shl(u32::from(I::BITS - len.min(I::BITS)));
-        let (size, first) =
-            (size(len).unwrap_or(u128::MAX), size(limits.first).unwrap_or(u128::MAX));
-        let most = limits.most.max(growth.before);
+    // What an earlier version covered beyond the one before may come back.
+    let most = limits.most.max(growth.before);
+    let added = growth.added.saturating_sub(most - growth.before);
+    let grows = |len: u8| {
         // Of a first version, and of the first after an empty one, all is new.
-        let limit = if most > 0 { size.max(most / 10) } else { size.max(first) };
-        // What an earlier version covered beyond the one before may come back.
-        if growth.added.saturating_sub(most - growth.before) >= limit {
-            let networks = growth.added / size;
-            refusals.push(Refusal::Grows { family: limits.family, networks, len });
-        }
+        let first = size::<I>(limits.first);
+        added >= if most > 0 { size::<I>(len).max(most / 10) } else { size::<I>(len).max(first) }
+    };
+    let remedy = |prefix: Option<u8>| {
+        let growth = limits.growth.filter(|len| grows(*len));
+        Remedy::of([
+            prefix.map(|at| {
+                let covers = |len| Growth::between(&now, &before, len).covers_any();
+                Setting::below(limits.keys[0], at, covers)
+            }),
+            growth.map(|at| Setting::below(limits.keys[1], at, grows)),
+        ])
+    };
+    if limits.prefix.is_some() && growth.covers_any() {
+        let remedy = remedy(limits.prefix);
+        let widest = growth.widest::<I>().take(MOST_REPORTED);
+        let covers =
+            |(first, len)| Refusal::Covers { network: network(first, len), remedy: remedy.clone() };
+        refusals.extend(widest.map(covers));
+    } else if let Some(len) = limits.growth.filter(|len| grows(*len)) {
+        refusals.push(Refusal::Grows {
+            family: limits.family,
+            networks: growth.added / size::<I>(len),
+            len,
+            remedy: remedy(None),
+        });
     }
     growth.now
+}
+
+/// How many addresses a network of this prefix length has.
+fn size<I: Covered>(len: u8) -> u128 {
+    1_u128.checked_shl(u32::from(I::BITS - len.min(I::BITS))).unwrap_or(u128::MAX)
 }
 
 fn check_names(dataset: &Dataset, guards: &Guards, refusals: &mut Vec<Refusal>) {

@@ -331,9 +331,12 @@ impl<'a> Reading<'a> {
             return Err(BuildError::Changed { path: file.path().to_owned() });
         }
         let files = self.open.iter().map(|f| (f.path().to_owned(), f.stamp())).collect();
+        let (own, now) = (self.config.soa.expire, self.conditions.now);
         let Reading { faults, trace, lines, .. } = self;
         let (issued, copy) = (Issued { serial: zone.serial(), made_of }, None);
-        let Verdict { refusals, reach } = verdict;
+        let Verdict { mut refusals, reach } = verdict;
+        let expire = zone.soa().map_or(own, |soa| soa.expire);
+        refusals.extend(guard::check_age(&zone, expire, now));
         Ok(Built { zone, acl, aclkey, faults, refusals, reach, trace, lines, files, issued, copy })
     }
 }

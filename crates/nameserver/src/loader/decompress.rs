@@ -66,7 +66,8 @@ impl<R: Read> Read for Limited<R> {
         let n = self.inner.read(buffer)?;
         self.given += n as u64;
         if self.given > self.limit {
-            let text = format!("unpacks to more than {} bytes (max-unpacked)", self.limit);
+            let text =
+                format!("unpacks to more than {} bytes (`max-unpacked` in [loader])", self.limit);
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
         }
         Ok(n)

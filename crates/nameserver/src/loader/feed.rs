@@ -176,7 +176,7 @@ pub(super) enum FeedError {
     #[error("the server answers with status {0}")]
     Status(u16),
     /// It does not fit.
-    #[error("larger than {0} bytes (max-size)")]
+    #[error("larger than {0} bytes (its `max-size`, or `snapshot-max-size`, in the configuration)")]
     TooLarge(u64),
 }
 

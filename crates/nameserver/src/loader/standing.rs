@@ -146,15 +146,6 @@ impl Standing {
             self.status.faults = built.fault_count();
             return self.refuse(recipe, why);
         }
-        let expire = u64::from(soa_expire(&recipe.config, &built.zone));
-        if let Some(stamp) = built.zone.expires()
-            && u64::from(stamp) + expire < now
-        {
-            let why =
-                format!("its $TIMESTAMP ended more than the SOA's expire time, {expire} s, ago");
-            warn!(zone = %apex, "`{apex}` is refused: {why}");
-            return self.refuse(recipe, why);
-        }
         self.serve(recipe, built, confirmed, now)
     }
 

@@ -104,7 +104,77 @@ fn refusals(new: &Zone, old: Option<&Zone>) -> Vec<String> {
         .collect()
 }
 
-const TEN: &str = "all of 10.0.0.0/8 would be listed; if that is meant, change the zone's guards";
+const TEN: &str = "all of 10.0.0.0/8 would be listed; if that is meant, set `ipv4-prefix = 7` in \
+                   [zone.guards]";
+
+/// What the keys that refusals name are set to.
+fn follow(refusals: &[Refusal], mut guards: Guards) -> Guards {
+    for refusal in refusals {
+        match refusal {
+            Refusal::Covers { remedy, .. } | Refusal::Grows { remedy, .. } => {
+                for Setting { key, value } in remedy.settings() {
+                    let value = (*value > 0).then_some(*value);
+                    match *key {
+                        "ipv4-prefix" => guards.ipv4_prefix = value,
+                        "ipv4-growth" => guards.ipv4_growth = value,
+                        "ipv6-prefix" => guards.ipv6_prefix = value,
+                        "ipv6-growth" => guards.ipv6_growth = value,
+                        other => panic!("`{other}` is no guard"),
+                    }
+                }
+            }
+            Refusal::Suffix(name) => guards.allowed_suffixes.push(name.clone()),
+            Refusal::Faults { errors, .. } => guards.fault_lines = *errors,
+            other => panic!("{other:?}"),
+        }
+    }
+    guards
+}
+
+#[test]
+fn whoever_follows_a_refusal_is_not_refused() {
+    let check = |text: &str, old: &str, expect: &str| {
+        let kind = match text.starts_with(|c: char| c.is_ascii_digit()) {
+            true => DatasetKind::Addresses,
+            false => DatasetKind::Dnset,
+        };
+        let (new, old) = (zone(&[(kind, text)]), zone(&[(kind, old)]));
+        let guards = Guards::default();
+        let told = check(&new, Some(&old), Reach::default(), &guards).refusals;
+        let shown = told.first().expect("it is refused").to_string();
+        assert!(shown.contains(expect), "{shown}");
+        let guards = follow(&told, guards);
+        assert_eq!(check(&new, Some(&old), Reach::default(), &guards).refusals, [], "{shown}");
+    };
+    let one = "192.0.2.1";
+    check("10.0.0.0/8", one, "set `ipv4-prefix = 7` and `ipv4-growth = 7` in [zone.guards]");
+    check(
+        "0.0.0.0/1",
+        one,
+        "set `ipv4-prefix = 0` and `ipv4-growth = 0` in [zone.guards] (0 is off)",
+    );
+    check("10.0.0.0/8\n12.0.0.0/6", one, "set `ipv4-prefix = 5` and `ipv4-growth = 5`");
+    check("2001::/16\n2003::/16", "2400::1", "set `ipv6-prefix = 15` and `ipv6-growth = 14`");
+    check("10.0.0.0/9\n12.0.0.0/9\n14.0.0.0/10", one, "set `ipv4-growth = 7` in [zone.guards]");
+    check("co.uk\ncom", "x.example", "add \"co");
+    let text = "192.0.2.1\n".to_owned() + &"x\n".repeat(20);
+    let input = Input { name: Arc::from("list"), reader: Box::new(text.as_bytes()), modified: 1 };
+    let kind = DatasetKind::Addresses;
+    let loaded = rbldnsd::read(kind, vec![input], &ReadOptions::default()).expect("readable");
+    let (faults, guards) = ([loaded.faults], Guards::default());
+    let told = check_faults(&faults, loaded.lines, &guards).expect("it is refused");
+    assert!(told.to_string().ends_with("set `fault-lines = 20` in [zone.guards]"), "{told}");
+    assert_eq!(check_faults(&faults, loaded.lines, &follow(&[told], guards)), None);
+}
+
+#[test]
+fn data_are_too_old_when_their_time_and_the_expire_time_are_over() {
+    let list = addresses("$TIMESTAMP 1970:01:01 1970:01:01:00:16:40\n192.0.2.1");
+    assert_eq!(list.expires(), Some(1000));
+    assert_eq!(check_age(&list, 500, 1500), None);
+    assert_eq!(check_age(&list, 500, 1501), Some(Refusal::Expired { ago: 501, expire: 500 }));
+    assert_eq!(check_age(&addresses("192.0.2.1"), 0, u32::MAX), None);
+}
 
 #[test]
 fn a_network_is_covered_by_any_number_of_pieces_in_any_data_set() {
@@ -135,21 +205,22 @@ fn an_exclusion_or_two_do_not_hide_a_network() {
 fn half_of_every_network_is_refused_for_its_sum() {
     let halves: String = (0..256).map(|n| format!("{n}.0.0.0/9\n")).collect();
     let halves = addresses(&halves);
-    let why = |n| {
+    let why = |n, remedy| {
         format!(
             "as many IPv4 addresses would be newly listed as {n} /8 networks have; if that is \
-             meant, change the zone's guards"
+             meant, set `ipv4-growth = {remedy}"
         )
     };
-    assert_eq!(refusals(&halves, None), [why(128)]);
-    assert_eq!(refusals(&halves, Some(&addresses("192.0.2.1"))), [why(127)]);
+    let off = "0` in [zone.guards] (0 is off)";
+    assert_eq!(refusals(&halves, None), [why(128, off)]);
+    assert_eq!(refusals(&halves, Some(&addresses("192.0.2.1"))), [why(127, "1` in [zone.guards]")]);
     assert_eq!(refusals(&halves, Some(&halves)), [""; 0]);
     let guards = Guards { ipv4_growth: None, ..Guards::default() };
     assert_eq!(check(&halves, None, Reach::default(), &guards).refusals, []);
     // 2000::/3 is what there is of IPv6.
     let halves: String = (0x2000..0x4000).map(|n| format!("{n:x}::/17\n")).collect();
     let why = "as many IPv6 addresses would be newly listed as 4096 /16 networks have; if that \
-               is meant, change the zone's guards";
+               is meant, set `ipv6-growth = 3` in [zone.guards]";
     assert_eq!(refusals(&addresses(&halves), None), [why]);
 }
 
@@ -208,7 +279,7 @@ fn changes_laid_over_a_list_count() {
     assert_eq!(refusals(&before, None), [""; 0]);
     let changes = ["10.128.0.0/9", "2001:8000::/17"].map(|n| change(n, listed.clone())).to_vec();
     let after = editor.apply(&Record { from: 1, to: 2, changes }).expect("it follows").clone();
-    let six = TEN.replace("10.0.0.0/8", "2001::/16");
+    let six = TEN.replace("10.0.0.0/8", "2001::/16").replace("ipv4-prefix = 7", "ipv6-prefix = 15");
     assert_eq!(refusals(&after, Some(&before)), [TEN.to_owned(), six]);
     assert_eq!(refusals(&after, Some(&after)), [""; 0]);
     let changes = vec![change("10.0.0.0/9", State::Absent)];
