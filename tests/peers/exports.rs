@@ -17,6 +17,14 @@ fn a_master_file_loads_in_named_checkzone() {
             let file = export(&server, "master");
             let output = run("named-checkzone", &["bl.example", &file]);
             assert!(output.ends_with("OK\n"), "{output}");
+            // A list outside of a configuration knows no name servers.
+            let (list, file) = (server.folder().join("list"), server.folder().join("plain"));
+            fs::write(&list, "192.0.2.1\n").expect("the test's folder is writable");
+            let (list, file) = (list.to_string_lossy(), file.to_string_lossy());
+            let what = ["zone", "export", "--kind", "addresses", "--apex", "bl.example", &list];
+            run(REPUTE, &[&what[..], &["--format", "master", "--output", &file]].concat());
+            let output = run("named-checkzone", &["bl.example", &file]);
+            assert!(output.ends_with("OK\n"), "{output}");
         }
     });
 }

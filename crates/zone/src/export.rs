@@ -11,7 +11,11 @@ mod record_sets;
 
 use std::io::{self, Write};
 
+use repute_dnsxl::Name;
+
 use crate::dataset::generic::Record;
+use crate::relative::Relative;
+use crate::zone::{Hit, Zone};
 
 pub use master::master;
 pub use rbldnsd::rbldnsd;
@@ -23,6 +27,30 @@ pub enum View {
     At(u32),
     /// All of them, each with its condition, and every answer of a network.
     Whole,
+}
+
+/// Whether a zone names only itself as its name server, and has no address there: nobody told it of any.
+pub fn lacks_name_servers(zone: &Zone) -> bool {
+    matches!(zone.name_servers(), Some((_, [server])) if server == zone.apex() && lacks_address(zone, server))
+}
+
+/// Whether a name server's address would have to be in the zone, and is not (RFC 1035 section 5.2).
+pub fn lacks_address(zone: &Zone, server: &Name) -> bool {
+    if !server.is_within(zone.apex()) {
+        return false;
+    }
+    let wire = server.relative();
+    let wire = &wire[..wire.len() - zone.apex().relative().len()];
+    let (mut labels, mut at) = (Vec::new(), 0);
+    while let Some(&len) = wire.get(at) {
+        labels.push(at as u8);
+        at += 1 + usize::from(len);
+    }
+    let mut found = false;
+    zone.visit(Relative::new(wire, &labels), |hit| {
+        found |= matches!(hit, Hit::Record(record) if record.rtype() == 1);
+    });
+    !found
 }
 
 /// Writes a character-string between quotes (RFC 1035 section 5.1).

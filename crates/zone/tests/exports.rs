@@ -29,7 +29,11 @@ fn dataset(kind: DatasetKind, text: &str) -> Arc<Dataset> {
 }
 
 fn zone(datasets: Vec<Arc<Dataset>>) -> Zone {
-    Zone::new(ZoneSpec { test_entries: true, ..block_list("bl.example", datasets) })
+    Zone::new(spec(datasets))
+}
+
+fn spec(datasets: Vec<Arc<Dataset>>) -> ZoneSpec {
+    ZoneSpec { test_entries: true, ..block_list("bl.example", datasets) }
 }
 
 /// A list of addresses of both families.
@@ -379,4 +383,26 @@ fn is_address(wire: &[u8]) -> bool {
     let text = name.to_string();
     (text.split('.').count() == 4 && text.split('.').all(|label| label.parse::<u8>().is_ok()))
         || text.split('.').count() == 32
+}
+
+#[test]
+fn a_master_file_names_a_server_though_the_zone_knows_none() {
+    let export = |list: &str, server: &str| {
+        let list = dataset(DatasetKind::Generic, list);
+        let mut spec = spec(vec![list]);
+        spec.name_servers = Some((60, vec![server.parse().expect("a name")]));
+        let (zone, mut master, mut data) = (Zone::new(spec), Vec::new(), Vec::new());
+        export::master(&zone, 0, &mut master).expect("memory takes all");
+        export::rbldnsd(&zone, View::Whole, &mut data).expect("memory takes all");
+        (String::from_utf8(master).expect("text"), String::from_utf8(data).expect("text"))
+    };
+    let (master, data) = export("www A 192.0.2.1", "bl.example");
+    assert!(master.contains("@\t60\tIN\tNS\tlocalhost.\n"), "{master}");
+    assert!(!master.contains("NS\tbl.example."), "{master}");
+    assert!(data.contains("$NS 60 bl.example\n"), "{data}");
+    let (master, _) = export("www A 192.0.2.1", "ns.elsewhere.example");
+    assert!(master.contains("NS\tns.elsewhere.example.\n"), "{master}");
+    // With an address it is a name server like any other.
+    let (master, _) = export("@ A 192.0.2.1", "bl.example");
+    assert!(master.contains("NS\tbl.example.\n"), "{master}");
 }

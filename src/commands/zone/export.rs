@@ -5,11 +5,10 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
-use repute_dnsxl::Name;
 use repute_nameserver::loader::Built;
 use repute_nameserver::loader::spool::replace_file;
 use repute_zone::export::{self, View};
-use repute_zone::{Hit, Relative, Zone, snapshot};
+use repute_zone::{Zone, snapshot};
 
 use super::subject::Subject;
 use crate::cli::{ExportFormat, SubjectArgs};
@@ -51,14 +50,7 @@ pub(super) fn run(
         ExportFormat::Master => export::master(&zone, now, out),
     };
     if format == ExportFormat::Master {
-        let servers = zone.name_servers().map_or(&[][..], |(_, servers)| servers);
-        for server in servers.iter().filter(|server| lacks_address(&zone, server)) {
-            eprintln!(
-                "{}: name server {server} is in the zone, which has no address for it: BIND refuses that; \
-                 set `name-servers`",
-                zone.apex()
-            );
-        }
+        warn_of_name_servers(&zone);
     }
     match output {
         Some(path) => {
@@ -74,23 +66,23 @@ pub(super) fn run(
     Ok(Verdict::Yes)
 }
 
-/// Whether a name server's address would have to be in the zone, and is not (RFC 1035 section 5.2).
-fn lacks_address(zone: &Zone, server: &Name) -> bool {
-    if !server.is_within(zone.apex()) {
-        return false;
+/// Tells of name servers that others cannot find, which matters in a master file only.
+fn warn_of_name_servers(zone: &Zone) {
+    let apex = zone.apex();
+    if export::lacks_name_servers(zone) {
+        eprintln!(
+            "{apex}: no name servers are configured, and the file names localhost: set `name-servers` \
+             before others are to find them"
+        );
+        return;
     }
-    let wire = server.relative();
-    let wire = &wire[..wire.len() - zone.apex().relative().len()];
-    let (mut labels, mut at) = (Vec::new(), 0);
-    while let Some(&len) = wire.get(at) {
-        labels.push(at as u8);
-        at += 1 + usize::from(len);
+    let servers = zone.name_servers().map_or(&[][..], |(_, servers)| servers);
+    for server in servers.iter().filter(|server| export::lacks_address(zone, server)) {
+        eprintln!(
+            "{apex}: name server {server} is in the zone, which has no address for it: BIND refuses \
+             that; change `name-servers`, or add the address by a source of kind generic"
+        );
     }
-    let mut found = false;
-    zone.visit(Relative::new(wire, &labels), |hit| {
-        found |= matches!(hit, Hit::Record(record) if record.rtype() == 1);
-    });
-    !found
 }
 
 /// Reads the one list that was named. What would not be served is not passed on either.
