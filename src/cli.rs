@@ -97,7 +97,8 @@ pub(crate) enum ZoneCommand {
     },
     /// Explain which line of which file decides about an address or name
     ///
-    /// Exit code: 0 listed, 1 not listed, 2 could not tell.
+    /// Exit code: 0 listed, 1 not listed, 2 could not tell, as a list cannot be read or is refused.
+    /// A name may also be one that the zone is asked by, such as 1.2.0.192.spam in a combined data set.
     #[command(after_help = LOOKUP_HELP)]
     Lookup {
         /// The address or name

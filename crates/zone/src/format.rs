@@ -17,6 +17,10 @@ use code::Codes;
 mod code;
 pub mod rbldnsd;
 pub mod table;
+mod trace;
+
+pub(crate) use trace::Trace;
+pub use trace::Traced;
 
 /// A file to read.
 pub struct Input<'a> {
@@ -77,21 +81,6 @@ pub struct Loaded {
     pub duplicates: u64,
     /// The lines that concern [`ReadOptions::trace`], in the order of the files.
     pub trace: Vec<Traced>,
-}
-
-/// A line that concerns a target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Traced {
-    /// The file.
-    pub source: Arc<str>,
-    /// The line, from 1.
-    pub line: u64,
-    /// Its text.
-    pub text: String,
-    /// How specific it is: bits of a prefix, or labels of a name (an exact name counts one more).
-    pub specificity: u32,
-    /// Whether it excludes.
-    pub excludes: bool,
 }
 
 /// Why a file cannot be used at all.

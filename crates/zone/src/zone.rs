@@ -198,6 +198,12 @@ impl Zone {
         self.datasets.iter().find_map(|dataset| dataset.covers_never_listed())
     }
 
+    /// Whether a name below the apex is a test entry (RFC 5782 section 5) that the list itself lacks.
+    pub fn adds(&self, name: Relative<'_>) -> bool {
+        let tests = self.tests.as_ref().map_or(&[][..], |tests| &tests.entries);
+        tests.iter().any(|entry| *entry.relative == *name.wire())
+    }
+
     fn octets(&self) -> Octets {
         match self.dialect {
             Dialect::Native => Octets::Plain,

@@ -109,6 +109,18 @@ impl Subject {
         }
     }
 
+    /// The feed that a file is the last copy of, if it is one.
+    pub(super) fn feed_of(&self, file: &str) -> Option<&str> {
+        let Content::Lists(sources) = &self.config.content else { return None };
+        sources.iter().find_map(|source| match &source.origin {
+            SourceOrigin::Feed(feed) => {
+                let copy = self.spool.feed(&feed.url);
+                (copy.display().to_string() == file).then_some(feed.url.as_str())
+            }
+            SourceOrigin::Files(_) => None,
+        })
+    }
+
     /// Whether it is a snapshot, which knows no lines.
     pub(super) fn is_snapshot(&self) -> bool {
         matches!(self.config.content, Content::Snapshot(_))

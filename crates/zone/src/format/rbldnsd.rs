@@ -22,9 +22,8 @@ use crate::dataset::{
     Addresses, Branch, Content, Dataset, DatasetKind, Header, Names, TooMany, distinct,
 };
 use crate::fault::Problem;
-use crate::format::{Input, Loaded, Progress, ReadError, ReadOptions, Traced, for_each_line};
+use crate::format::{Input, Loaded, Progress, ReadError, ReadOptions, Trace, for_each_line};
 use crate::resolve::Overlap;
-use crate::value::ValueId;
 
 use acl::{AclEntries, KeyEntries};
 use value::Answers;
@@ -62,7 +61,7 @@ struct Reader<'o> {
     in_part: bool,
     /// Largest IPv4 network, in addresses.
     max_range: Option<u64>,
-    trace: Vec<Traced>,
+    trace: Trace,
 }
 
 /// A data set being read.
@@ -93,7 +92,7 @@ impl<'o> Reader<'o> {
             parts: Vec::new(),
             in_part: false,
             max_range: None,
-            trace: Vec::new(),
+            trace: Trace::new(kind, options.trace.as_ref()),
         }
     }
 
@@ -124,13 +123,9 @@ impl<'o> Reader<'o> {
             Kind::Ip4set | Kind::Ip4trie | Kind::Addresses | Kind::Ip6trie => {
                 address::entry(part, line, options, *max_range, trace, progress)
             }
-            Kind::Ip4tset | Kind::Ip6tset => {
-                address::plain_entry(part, line, options, trace, progress)
-            }
-            Kind::Dnset | Kind::Dnhash | Kind::Names => {
-                name::entry(part, line, options, trace, progress)
-            }
-            Kind::Generic => generic::entry(part, line, options, progress),
+            Kind::Ip4tset | Kind::Ip6tset => address::plain_entry(part, line, trace, progress),
+            Kind::Dnset | Kind::Dnhash | Kind::Names => name::entry(part, line, trace, progress),
+            Kind::Generic => generic::entry(part, line, options, trace, progress),
             Kind::Acl => acl::address_entry(part, line, options, *max_range, progress),
             Kind::Aclkey => return acl::key_entry(part, line, progress),
             Kind::Combined => {
@@ -174,7 +169,7 @@ impl<'o> Reader<'o> {
             main.finish(&mut duplicates).map_err(too_many)?
         };
         let Progress { faults, lines, .. } = progress;
-        Ok(Loaded { dataset, faults, lines, duplicates, trace: self.trace })
+        Ok(Loaded { dataset, faults, lines, duplicates, trace: self.trace.finish() })
     }
 }
 
@@ -284,24 +279,6 @@ impl Bad {
     pub(super) fn at(self, start: usize) -> Bad {
         Bad { at: start + self.at, ..self }
     }
-}
-
-/// Keeps a line that concerns the traced target.
-#[cold]
-pub(super) fn keep_trace(
-    trace: &mut Vec<Traced>,
-    progress: &Progress,
-    line: &[u8],
-    specificity: u32,
-    value: ValueId,
-) {
-    trace.push(Traced {
-        source: Arc::clone(&progress.source),
-        line: progress.line,
-        text: String::from_utf8_lossy(line).into_owned(),
-        specificity,
-        excludes: value == ValueId::NOTHING,
-    });
 }
 
 /// Whether a byte is a blank of rbldnsd's grammar.

@@ -1,14 +1,14 @@
 //! Entries of address data sets: IPv4 addresses, prefixes, networks and ranges, IPv6 networks.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
-use repute_dnsxl::{Ipv4Network, Ipv6Network, Network, Target};
+use repute_dnsxl::{Ipv4Network, Ipv6Network, Network};
 
 use crate::dataset::DatasetKind;
 use crate::fault::Problem;
 use crate::format::rbldnsd::fault::{self, Most};
-use crate::format::rbldnsd::{Bad, Entries, Part, is_blank, keep_trace, skip_blanks};
-use crate::format::{Progress, ReadOptions, Traced};
+use crate::format::rbldnsd::{Bad, Entries, Part, is_blank, skip_blanks};
+use crate::format::{Progress, ReadOptions, Trace};
 use crate::value::ValueId;
 
 /// Reads an entry or a default line of the types whose entries have values.
@@ -18,7 +18,7 @@ pub(super) fn entry(
     line: &[u8],
     options: &ReadOptions,
     max_range: Option<u64>,
-    trace: &mut Vec<Traced>,
+    trace: &mut Trace,
     progress: &mut Progress,
 ) -> Result<(), Bad> {
     // `::` begins an IPv6 address, a single colon a default.
@@ -45,13 +45,7 @@ pub(super) fn entry(
             Some(len) => v4.push(first, len, value),
             None => v4.push_range(first, last, value),
         }
-        if let Some(Target::Ipv4(target)) = &options.trace {
-            let target = u32::from(*target);
-            if first <= target && target <= last {
-                let specificity = 32 - (u64::from(last - first) + 1).ilog2();
-                keep_trace(trace, progress, line, specificity, value);
-            }
-        }
+        trace.ipv4(progress, line, (first, last), value);
         return Ok(());
     }
     if part.kind == DatasetKind::Ip4set {
@@ -76,11 +70,7 @@ pub(super) fn entry(
     let value = value(part, line, rest, excludes, progress)?;
     let Entries::Addresses { v6, .. } = &mut part.entries else { return Ok(()) };
     v6.push(first & !host, len, value);
-    if let Some(Target::Ipv6(target)) = &options.trace
-        && u128::from(*target) & !host == first & !host
-    {
-        keep_trace(trace, progress, line, u32::from(len), value);
-    }
+    trace.ipv6(progress, line, (first, len), value);
     Ok(())
 }
 
@@ -88,8 +78,7 @@ pub(super) fn entry(
 pub(super) fn plain_entry(
     part: &mut Part,
     line: &[u8],
-    options: &ReadOptions,
-    trace: &mut Vec<Traced>,
+    trace: &mut Trace,
     progress: &mut Progress,
 ) -> Result<(), Bad> {
     if line[0] == b':' && (part.kind == DatasetKind::Ip4tset || line.get(1) != Some(&b':')) {
@@ -106,9 +95,7 @@ pub(super) fn plain_entry(
             return Err(Bad::expected(line.len() - rest.len(), "an IPv4 address"));
         }
         v4.push(first, 32, listed);
-        if options.trace == Some(Target::Ipv4(Ipv4Addr::from(first))) {
-            keep_trace(trace, progress, line, 32, listed);
-        }
+        trace.ipv4(progress, line, (first, first), listed);
         return Ok(());
     }
     let (key, len, value, what) = match line {
@@ -119,12 +106,7 @@ pub(super) fn plain_entry(
     match ipv6_prefix(key) {
         Some((first, bits, rest)) if bits == len && is_end_of_key(rest) => {
             v6.push(first, len, value);
-            if let Some(Target::Ipv6(target)) = options.trace
-                && u128::from(target).checked_shr(128 - u32::from(len))
-                    == first.checked_shr(128 - u32::from(len))
-            {
-                keep_trace(trace, progress, line, u32::from(len), value);
-            }
+            trace.ipv6(progress, line, (first, len), value);
             Ok(())
         }
         Some(_) => Err(Bad::expected(at, what)),

@@ -1,15 +1,18 @@
 //! Entries of `generic` data sets: `name [ttl] [IN] A|TXT|MX data`.
 
+use crate::dataset::names::Extent;
 use crate::fault::Problem;
 use crate::format::rbldnsd::name::relative;
 use crate::format::rbldnsd::{Bad, Entries, Part, fault, special, word};
-use crate::format::{Progress, ReadOptions};
+use crate::format::{Progress, ReadOptions, Trace};
+use crate::value::ValueId;
 
 /// Reads an entry.
 pub(super) fn entry(
     part: &mut Part,
     line: &[u8],
     options: &ReadOptions,
+    trace: &mut Trace,
     progress: &mut Progress,
 ) -> Result<(), Bad> {
     let place = |rest: &[u8]| line.len() - rest.len();
@@ -45,6 +48,7 @@ pub(super) fn entry(
     };
     let Entries::Generic(records) = &mut part.entries else { return Ok(()) };
     records.push(name, rtype, ttl, &data);
+    trace.name(progress, line, (name, Extent::Exact), ValueId(1));
     Ok(())
 }
 

@@ -1,11 +1,9 @@
 //! Entries of name data sets: `x`, `*.x` (below) and `.x` (both).
 
-use repute_dnsxl::Target;
-
 use crate::dataset::DatasetKind;
 use crate::dataset::names::Extent;
-use crate::format::rbldnsd::{Bad, Entries, Part, fault, keep_trace, skip_blanks, word};
-use crate::format::{Progress, ReadOptions, Traced};
+use crate::format::rbldnsd::{Bad, Entries, Part, fault, skip_blanks, word};
+use crate::format::{Progress, Trace};
 use crate::value::ValueId;
 
 /// Reads an entry or a default line.
@@ -13,8 +11,7 @@ use crate::value::ValueId;
 pub(super) fn entry(
     part: &mut Part,
     line: &[u8],
-    options: &ReadOptions,
-    trace: &mut Vec<Traced>,
+    trace: &mut Trace,
     progress: &mut Progress,
 ) -> Result<(), Bad> {
     if line[0] == b':' {
@@ -44,20 +41,7 @@ pub(super) fn entry(
     };
     let Entries::Names(names) = &mut part.entries else { return Ok(()) };
     names.push(name, extent, value);
-    if let Some(Target::Name(target)) = &options.trace {
-        let labels = crate::dataset::names::label_count(name) as u32;
-        let target_labels = target.label_count() as u32;
-        let matches = target.relative().ends_with(name)
-            && match extent {
-                Extent::Exact => labels == target_labels,
-                Extent::Below => labels < target_labels,
-                Extent::Both => labels <= target_labels,
-            };
-        if matches {
-            let exact = u32::from(labels == target_labels);
-            keep_trace(trace, progress, line, labels + exact, value);
-        }
-    }
+    trace.name(progress, line, (name, extent), value);
     Ok(())
 }
 

@@ -215,6 +215,7 @@ impl Reader<'_> {
                 },
             }
         }
+        self.trace.enter(kind, &part.branches);
         self.parts.push(part);
         self.in_part = true;
         Ok(true)

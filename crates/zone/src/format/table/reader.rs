@@ -6,19 +6,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use repute_dnsxl::{ReturnCode, Target};
+use repute_dnsxl::ReturnCode;
 
 use crate::dataset::ipv4_entries::Ipv4Entries;
 use crate::dataset::ipv6::Ipv6Entries;
-use crate::dataset::names::{Extent, NamesEntries, Repeats, label_count};
+use crate::dataset::names::{Extent, NamesEntries, Repeats};
 use crate::dataset::{Addresses, Content, Dataset, DatasetKind, Header, Names};
 use crate::fault::Problem;
 use crate::format::rbldnsd::value::{self, MOST_SENT};
-use crate::format::rbldnsd::{Bad, address, fault, keep_trace};
+use crate::format::rbldnsd::{Bad, address, fault};
 use crate::format::table::column::{self, Field};
 use crate::format::table::record::{self, Open};
 use crate::format::table::{Layout, TableKind, TableOptions, adblock, hosts, name};
-use crate::format::{Loaded, Progress, ReadError, ReadOptions, Traced};
+use crate::format::{Loaded, Progress, ReadError, ReadOptions, Trace};
 use crate::resolve::Overlap;
 use crate::value::{Text, ValueBuilder, ValueId};
 
@@ -32,7 +32,7 @@ pub(super) struct Reader<'o> {
     v4: Ipv4Entries,
     v6: Ipv6Entries,
     names: NamesEntries,
-    trace: Vec<Traced>,
+    trace: Trace,
     /// Lines of a record that goes on.
     open: Open,
     /// Room for a text whose quotes are made single.
@@ -52,7 +52,7 @@ impl<'o> Reader<'o> {
             v4: Ipv4Entries::default(),
             v6: Ipv6Entries::default(),
             names: NamesEntries::default(),
-            trace: Vec::new(),
+            trace: Trace::new(DatasetKind::Addresses, options.trace.as_ref()),
             open: Open::default(),
             scratch: Vec::new(),
             has_told: false,
@@ -321,19 +321,14 @@ impl<'o> Reader<'o> {
         value: ValueId,
         progress: &Progress,
     ) -> Result<(), (usize, Problem)> {
-        let specificity = if let Some((network, [])) = address::ipv4(key, true) {
+        if let Some((network, [])) = address::ipv4(key, true) {
             let (first, last, len) =
                 network.check(self.options, None).map_err(|problem| at_size(line, at, problem))?;
             match len {
                 Some(len) => self.v4.push(first, len, value),
                 None => self.v4.push_range(first, last, value),
             }
-            match self.options.trace {
-                Some(Target::Ipv4(a)) if (first..=last).contains(&u32::from(a)) => {
-                    32 - (u64::from(last - first) + 1).ilog2()
-                }
-                _ => return Ok(()),
-            }
+            self.trace.ipv4(progress, line, (first, last), value);
         } else if let Some((first, len, [])) = address::ipv6(key) {
             let host = u128::MAX.checked_shr(u32::from(len)).unwrap_or(0);
             if first & host != 0 && !self.options.accept_host_bits {
@@ -341,16 +336,12 @@ impl<'o> Reader<'o> {
                 return Err((bad.at, bad.problem));
             }
             self.v6.push(first & !host, len, value);
-            match self.options.trace {
-                Some(Target::Ipv6(a)) if u128::from(a) & !host == first & !host => u32::from(len),
-                _ => return Ok(()),
-            }
+            self.trace.ipv6(progress, line, (first, len), value);
         } else {
             let what = "an IPv4 or IPv6 address, network or range";
             let bad = fault::of_address(key, what, fault::Most::Range);
             return Err((at + bad.at, bad.problem));
-        };
-        keep_trace(&mut self.trace, progress, line, specificity, value);
+        }
         Ok(())
     }
 
@@ -377,17 +368,7 @@ impl<'o> Reader<'o> {
         let own = if below_too { Extent::Both } else { Extent::Exact };
         let extent = below.unwrap_or(own);
         self.names.push(name, extent, value);
-        if let Some(Target::Name(target)) = &self.options.trace
-            && target.relative().ends_with(name)
-        {
-            let (labels, asked) = (label_count(name) as u32, target.label_count() as u32);
-            if (labels == asked && extent != Extent::Below)
-                || (labels < asked && extent != Extent::Exact)
-            {
-                let exact = u32::from(labels == asked);
-                keep_trace(&mut self.trace, progress, line, labels + exact, value);
-            }
-        }
+        self.trace.name(progress, line, (name, extent), value);
         Ok(())
     }
 
@@ -420,7 +401,7 @@ impl<'o> Reader<'o> {
         let header = Header { ttl: self.options.default_ttl, modified, ..Header::default() };
         let dataset = Dataset { kind, header, content, entries: entries as u64 };
         let Progress { faults, lines, .. } = progress;
-        Ok(Loaded { dataset, faults, lines, duplicates: 0, trace: self.trace })
+        Ok(Loaded { dataset, faults, lines, duplicates: 0, trace: self.trace.finish() })
     }
 }
 
