@@ -62,7 +62,8 @@ pub(crate) struct ReloadArgs {
 pub(crate) enum ZoneCommand {
     /// Show every faulty line, and whether the list would be served
     ///
-    /// Exit code: 0 no faults, 1 faults, 2 refused or unreadable.
+    /// Exit code: 0 no faults, 1 faults, 2 refused or unreadable. An access list (--kind acl or aclkey)
+    /// is refused for a single faulty line.
     #[command(after_help = CHECK_HELP)]
     Check {
         /// Zones of the configuration (all without an argument), or files if --kind is given
@@ -162,6 +163,10 @@ pub(crate) enum ConfigCommand {
     /// Print an annotated configuration with every key and its default
     Example,
     /// Tell whether the configuration is right, and if not, where
+    ///
+    /// Access lists are read as well. A list that cannot be read now is a warning.
+    ///
+    /// Exit code: 0 right, 2 not right.
     Check,
 }
 
@@ -186,7 +191,8 @@ SIGHUP reads the configuration and the lists again, SIGTERM and SIGINT end the s
 const CHECK_HELP: &str = "\
 Examples:
   repute zone check                         all zones of the configuration
-  repute zone check --kind ip4set bl.txt    a file, before it is published";
+  repute zone check --kind ip4set bl.txt    a file, before it is published
+  repute zone check --kind acl clients.acl  an access list";
 
 /// Below `repute zone build --help`.
 const BUILD_HELP: &str = "\

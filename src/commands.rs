@@ -1,6 +1,8 @@
 //! What was typed becomes what is done: one module for each command.
 
+mod access;
 mod config;
+mod fault;
 mod reload;
 mod serve;
 mod status;

@@ -21,6 +21,17 @@ pub(crate) enum Verdict {
     Unknown,
 }
 
+impl Verdict {
+    /// The worse of two: what cannot be said says most.
+    pub(crate) fn worse(self, other: Verdict) -> Verdict {
+        match (self, other) {
+            (Verdict::Unknown, _) | (_, Verdict::Unknown) => Verdict::Unknown,
+            (Verdict::No, _) | (_, Verdict::No) => Verdict::No,
+            (Verdict::Yes, Verdict::Yes) => Verdict::Yes,
+        }
+    }
+}
+
 /// Turns what became of a command into an exit code, and shows the error if there is one.
 pub(crate) fn code(result: anyhow::Result<Verdict>) -> ExitCode {
     match result {

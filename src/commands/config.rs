@@ -1,8 +1,17 @@
 //! `repute config`: an annotated configuration to start from, and whether one is right.
+//!
+//! A configuration is right only with its access lists, which decide who is answered at all. Other files
+//! may come later - a list is often made by another program - so what is missing is a warning.
 
+use std::fs::File;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use repute_nameserver::loader::{Content, SnapshotOrigin, SourceOrigin};
+use repute_nameserver::query_log::{Destination, Queries};
+use repute_zone::DatasetKind;
+
+use super::access::{self, AskedFor};
 use crate::cli::ConfigCommand;
 use crate::config::{Config, EXAMPLE, Origin};
 use crate::exit::Verdict;
@@ -11,17 +20,101 @@ use crate::exit::Verdict;
 pub(super) fn run(path: Option<&Path>, command: &ConfigCommand) -> anyhow::Result<Verdict> {
     let mut out = std::io::stdout().lock();
     match command {
-        ConfigCommand::Example => out.write_all(EXAMPLE.as_bytes())?,
-        ConfigCommand::Check => {
-            let config = Config::find(path)?;
-            let name = match &config.origin {
-                Origin::File(path) => path.display().to_string(),
-                Origin::BuiltIn => "no configuration, the built-in example".to_owned(),
-            };
-            let zones = config.loader.zones.len();
-            let s = if zones == 1 { "" } else { "s" };
-            writeln!(out, "{name}: right, {zones} zone{s}")?;
+        ConfigCommand::Example => {
+            out.write_all(EXAMPLE.as_bytes())?;
+            Ok(Verdict::Yes)
+        }
+        ConfigCommand::Check => check(&Config::find(path)?, &mut out),
+    }
+}
+
+/// Checks what a configuration that is right by itself says of files.
+fn check(config: &Config, out: &mut impl Write) -> anyhow::Result<Verdict> {
+    let zones = config.loader.zones.len();
+    let s = if zones == 1 { "" } else { "s" };
+    let Origin::File(path) = &config.origin else {
+        // Its lists are written at the first start.
+        writeln!(out, "no configuration, the built-in example: right, {zones} zone{s}")?;
+        return Ok(Verdict::Yes);
+    };
+    let mut faulty = 0;
+    for (list, kind) in access_lists(config) {
+        let unpacked = config.loader.max_unpacked;
+        match access::check(&list, kind, unpacked, AskedFor::InConfig, out)? {
+            Verdict::Yes | Verdict::No => {}
+            Verdict::Unknown => faulty += 1,
         }
     }
+    for warning in warnings(config) {
+        eprintln!("repute: warning: {warning}");
+    }
+    let path = path.display();
+    if faulty > 0 {
+        let s = if faulty == 1 { "" } else { "s" };
+        writeln!(out, "{path}: not right, {faulty} access list{s} cannot be put in force")?;
+        return Ok(Verdict::Unknown);
+    }
+    writeln!(out, "{path}: right, {zones} zone{s}")?;
     Ok(Verdict::Yes)
+}
+
+/// All access lists, each once.
+fn access_lists(config: &Config) -> Vec<(PathBuf, DatasetKind)> {
+    let mut lists: Vec<(PathBuf, DatasetKind)> = Vec::new();
+    let global = config.loader.acl.iter().map(|path| (path, DatasetKind::Acl));
+    let of_zones = config.loader.zones.iter().flat_map(|zone| {
+        let acl = zone.acl.iter().map(|path| (path, DatasetKind::Acl));
+        acl.chain(zone.aclkey.iter().map(|path| (path, DatasetKind::Aclkey)))
+    });
+    for (path, kind) in global.chain(of_zones) {
+        if !lists.iter().any(|(known, of)| known == path && *of == kind) {
+            lists.push((path.clone(), kind));
+        }
+    }
+    lists
+}
+
+/// What a server could not read or write now.
+fn warnings(config: &Config) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for zone in &config.loader.zones {
+        let files: Vec<&PathBuf> = match &zone.content {
+            Content::Snapshot(SnapshotOrigin::File(path)) => vec![path],
+            Content::Snapshot(SnapshotOrigin::Feed(_)) => Vec::new(),
+            Content::Lists(sources) => {
+                let files = sources.iter().flat_map(|source| match &source.origin {
+                    SourceOrigin::Files(files) => &files[..],
+                    SourceOrigin::Feed(_) => &[],
+                });
+                files.collect()
+            }
+        };
+        for file in files {
+            if let Some(why) = unreadable(file) {
+                warnings.push(format!("{}: cannot read {}: {why}", zone.apex, file.display()));
+            }
+        }
+    }
+    let log = &config.server.query_log;
+    if let (Destination::File(file), true) = (&log.destination, log.queries != Queries::Off) {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if file.is_dir() || folder.is_some_and(|folder| !folder.is_dir()) {
+            warnings.push(format!("the query log {} cannot be made there", file.display()));
+        }
+    }
+    let data_dir = &config.process.data_dir;
+    if data_dir.exists() && !data_dir.is_dir() {
+        warnings.push(format!("the data folder {} is no folder", data_dir.display()));
+    }
+    warnings
+}
+
+/// Why a file cannot be read, if so.
+fn unreadable(path: &Path) -> Option<String> {
+    // The kind is looked at first, as opening a pipe would wait for its writer.
+    match path.metadata() {
+        Ok(file) if !file.is_file() => Some("not a regular file".to_owned()),
+        Ok(_) => File::open(path).err().map(|error| error.to_string()),
+        Err(error) => Some(error.to_string()),
+    }
 }

@@ -42,7 +42,7 @@ mod subscription;
 mod watch;
 mod work;
 
-pub use build::{BuildError, Built, Conditions, build, open};
+pub use build::{AccessList, BuildError, Built, Conditions, build, open};
 pub use config::{
     Content, FeedConfig, Format, LoaderConfig, SnapshotOrigin, SoaConfig, SourceConfig,
     SourceOrigin, ZoneConfig,

@@ -202,6 +202,6 @@ fn is_snapshot(path: &Path) -> bool {
 }
 
 /// How many bytes files outside a configuration may unpack to.
-const MAX_UNPACKED: u64 = 4 << 30;
+pub(super) const MAX_UNPACKED: u64 = 4 << 30;
 /// Smaller lists are read before a bar is seen.
 const WORTH_A_BAR: u64 = 1 << 20;

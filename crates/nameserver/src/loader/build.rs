@@ -183,9 +183,60 @@ pub(super) fn access_lists(
     Ok((acl, aclkey))
 }
 
+/// An access list that was read, with all that was noticed on the way.
+#[derive(Debug)]
+pub struct AccessList {
+    /// Its file.
+    path: PathBuf,
+    /// What it says.
+    dataset: Dataset,
+    /// Faulty lines.
+    pub faults: Faults,
+    /// How many lines were read.
+    pub lines: u64,
+}
+
+impl AccessList {
+    /// Reads the file of an access list (acl or aclkey) as it is now. A compressed one may unpack to so
+    /// many bytes.
+    ///
+    /// # Errors
+    /// If it cannot be read, or changed while it was read.
+    pub fn read(
+        path: &Path,
+        kind: DatasetKind,
+        max_unpacked: u64,
+    ) -> Result<AccessList, BuildError> {
+        let file = OpenList::open(path).map_err(|e| BuildError::read(path, e))?;
+        let name = Arc::from(path.display().to_string());
+        let reader = unpack(file.file(), max_unpacked).map_err(|e| BuildError::read(path, e))?;
+        let input = Input { name, reader, modified: file.stamp().modified() };
+        let loaded = format::rbldnsd::read(kind, vec![input], &ReadOptions::default())?;
+        if !file.is_unchanged() {
+            return Err(BuildError::Changed { path: path.to_owned() });
+        }
+        let Loaded { dataset, faults, lines, .. } = loaded;
+        Ok(AccessList { path: path.to_owned(), dataset, faults, lines })
+    }
+
+    /// How many entries it has.
+    pub fn entries(&self) -> u64 {
+        self.dataset.entries()
+    }
+
+    /// What is put in force.
+    ///
+    /// # Errors
+    /// If a line is faulty.
+    pub fn whole(self) -> Result<Dataset, BuildError> {
+        access_without_faults(&self.path, &self.faults)?;
+        Ok(self.dataset)
+    }
+}
+
 /// Takes an access list only whole. A list of entries may serve its good lines; a line that is missing
 /// here could be the one that keeps somebody out.
-pub(super) fn access_without_faults(path: &Path, faults: &Faults) -> Result<(), BuildError> {
+fn access_without_faults(path: &Path, faults: &Faults) -> Result<(), BuildError> {
     if faults.errors() == 0 {
         return Ok(());
     }

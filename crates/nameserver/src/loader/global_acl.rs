@@ -11,9 +11,8 @@ use repute_zone::format::{self, Input, ReadOptions};
 use repute_zone::{Dataset, DatasetKind};
 use tracing::{error, info, warn};
 
-use super::build::{BuildError, access_without_faults};
-use super::decompress::unpack;
-use super::files::{OpenList, Stamp};
+use super::build::{AccessList, BuildError};
+use super::files::Stamp;
 use super::recipe::Reading;
 use super::schedule::Retry;
 use super::settle::Settle;
@@ -146,20 +145,11 @@ impl GlobalAcl {
 
     /// Reads the file.
     fn read(&self, path: &Path) -> Result<Dataset, BuildError> {
-        let failed = |source| BuildError::Read { path: path.to_owned(), source };
-        let file = OpenList::open(path).map_err(failed)?;
-        let name = Arc::from(path.display().to_string());
-        let reader = unpack(file.file(), self.reading.max_unpacked).map_err(failed)?;
-        let input = Input { name, reader, modified: file.stamp().modified() };
-        let loaded = format::rbldnsd::read(DatasetKind::Acl, vec![input], &ReadOptions::default())?;
-        if !file.is_unchanged() {
-            return Err(BuildError::Changed { path: path.to_owned() });
-        }
-        for fault in loaded.faults.iter() {
+        let list = AccessList::read(path, DatasetKind::Acl, self.reading.max_unpacked)?;
+        for fault in list.faults.iter() {
             warn!("{fault}");
         }
-        access_without_faults(path, &loaded.faults)?;
-        Ok(loaded.dataset)
+        list.whole()
     }
 }
 
