@@ -31,8 +31,9 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Have the running server read its configuration and lists again, and wait until it has
     ///
-    /// Exit code: 0 all are served, 1 one was refused, 2 no server answers or the configuration is
-    /// faulty.
+    /// Exit code: 0 nothing became worse, 1 something new was refused, 2 no server answers or the
+    /// configuration is faulty. What was refused before and is so still, from the same sources, is a
+    /// warning on standard error.
     Reload(ReloadArgs),
     /// Look into lists: check, build, export, look up, compare
     #[command(subcommand)]

@@ -1,10 +1,13 @@
 //! `repute reload`: the running server reads its configuration and its lists again.
+//!
+//! Whoever reloads wants to know what came of his change. A zone that failed before and fails still, for
+//! the same reason, is no outcome of it: it is told, but it is no failure of the reload.
 
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::bail;
-use repute_nameserver::control::{Answer, Outcome, Request, ask};
+use repute_nameserver::control::{Answer, Outcome, Reloads, Request, ask};
 
 use crate::cli::ReloadArgs;
 use crate::config::Config;
@@ -16,38 +19,56 @@ pub(super) fn run(path: Option<&Path>, args: &ReloadArgs) -> anyhow::Result<Verd
     let answer = match Config::find(path) {
         Ok(config) => ask(&config.process.control, &request)?,
         // The server shall hear of it all the same, and say in its log why it goes on as before.
-        Err(fault) => match Config::find_control(path).map(|control| ask(&control, &request)) {
-            Some(Ok(answer)) => answer,
-            Some(Err(_)) | None => return Err(fault),
-        },
+        Err(fault) => {
+            let control = Config::find_control(path);
+            match control.map(|control| ask(&control, &request)) {
+                Some(Ok(answer)) => answer,
+                Some(Err(_)) | None => return Err(fault),
+            }
+        }
     };
     let reloads = match answer {
         Answer::Reloaded(reloads) => reloads,
         Answer::Error(reason) => bail!(reason),
         Answer::Status(_) | Answer::Done => bail!("the server answers something else"),
     };
-    let mut out = std::io::stdout().lock();
+    let verdict = show(&reloads, &mut std::io::stdout().lock(), &mut std::io::stderr().lock())?;
+    Ok(verdict)
+}
+
+/// Shows what a reload led to, and what was wrong before; `No` if it refused something new.
+fn show(
+    reloads: &Reloads,
+    out: &mut impl Write,
+    talk: &mut impl Write,
+) -> std::io::Result<Verdict> {
     let mut verdict = Verdict::Yes;
-    for zone in reloads.zones {
-        let name = zone.zone;
-        match zone.outcome {
+    for zone in &reloads.zones {
+        let name = &zone.zone;
+        match &zone.outcome {
             Outcome::Served { serial, entries, faults } => {
                 writeln!(out, "{name}: {entries} entries, serial {serial}, {faults} faulty lines")?;
             }
             Outcome::Unchanged => writeln!(out, "{name}: unchanged")?,
             Outcome::Removed => writeln!(out, "{name}: removed")?,
             Outcome::Waiting => writeln!(out, "{name}: waiting for its feed")?,
-            Outcome::Refused { reason } => {
+            Outcome::Refused { reason, known: false } => {
                 verdict = Verdict::No;
                 writeln!(out, "{name}: refused: {reason}")?;
             }
+            Outcome::Refused { reason, known: true } => {
+                writeln!(talk, "repute: warning: {name}: refused as before this reload: {reason}")?;
+            }
         }
     }
-    for problem in reloads.problems {
+    for problem in &reloads.problems {
         verdict = Verdict::No;
         writeln!(out, "{problem}")?;
     }
-    for note in reloads.notes {
+    for problem in &reloads.known_problems {
+        writeln!(talk, "repute: warning: as before this reload: {problem}")?;
+    }
+    for note in &reloads.notes {
         writeln!(out, "{note}")?;
     }
     Ok(verdict)

@@ -171,6 +171,42 @@ fn guards_are_taken_over() {
 }
 
 #[test]
+fn what_failed_before_is_no_failure_of_this_reload() {
+    let place = Place::new();
+    place.write("a.txt", "192.0.2.1\n");
+    place.write("b.txt", "0.0.0.0/1\n");
+    place.write("c.txt", "192.0.2.3\n");
+    let header = place.header() + "[loader]\nwatch = false\n";
+    let first = header + &zone("bl.example", "addresses", &["a.txt"]);
+    let second = zone("other.example", "addresses", &["b.txt"]);
+    let third = zone("third.example", "addresses", &["c.txt"]);
+    let config = first + &second;
+    let server = Served::start(&place, &config);
+    let old = "repute: warning: other.example: refused as before this reload: all of 0.0.0.0/1";
+    let (code, shown) = server.reload();
+    assert!(code == 0 && shown.contains(old), "{code} {shown}");
+    let (code, shown) = reload(&place, &server, &format!("{config}{third}"));
+    assert!(code == 0 && shown.contains(old) && shown.contains("third.example: 1"), "{shown}");
+
+    place.write("c.txt", "0.0.0.0/1\n");
+    let (code, shown) = server.reload();
+    assert!(
+        code == 1 && shown.contains("third.example: refused: ") && shown.contains(old),
+        "{shown}"
+    );
+    let (code, shown) = server.reload();
+    assert!(code == 0 && shown.contains("third.example: refused as before"), "{shown}");
+    place.write("b.txt", "128.0.0.0/1\n");
+    let (code, shown) = server.reload();
+    assert!(code == 1 && shown.contains("other.example: refused: all of 128.0.0.0/1"), "{shown}");
+    let acl = format!("{config}{third}[nameserver]\nacl = \"absent.acl\"\n");
+    assert_eq!(reload(&place, &server, &acl).0, 1, "that is new");
+    let (code, shown) = server.reload();
+    assert!(code == 0 && shown.contains("warning: as before this reload: the access"), "{shown}");
+    server.stop();
+}
+
+#[test]
 fn the_query_log_is_switched_on_moved_and_off() {
     let place = Place::new();
     place.write("a.txt", "192.0.2.1\n");

@@ -62,6 +62,9 @@ pub struct Reloads {
     pub zones: Vec<Reloaded>,
     /// What failed beside them, in words.
     pub problems: Vec<String>,
+    /// What failed beside them and had failed before.
+    #[serde(default)]
+    pub known_problems: Vec<String>,
     /// What should be known, in words.
     pub notes: Vec<String>,
 }
@@ -99,6 +102,9 @@ pub enum Outcome {
     Refused {
         /// Why, in words.
         reason: String,
+        /// Whether that was so before the reload, and from the same sources.
+        #[serde(default)]
+        known: bool,
     },
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Reloader {
     zones: Arc<ArcSwap<Zones>>,
     /// The query log, once the server runs.
     query_log: OnceLock<QueryLogRemote>,
+    /// What was wrong with the query log at the last reload.
+    log_problem: Mutex<Option<String>>,
 }
 
 /// A reload under way.
@@ -36,6 +38,8 @@ struct Begun {
     outcomes: Outcomes,
     /// What has failed already.
     problems: Vec<String>,
+    /// What has failed as it did before.
+    known_problems: Vec<String>,
     /// What should be known.
     notes: Vec<String>,
 }
@@ -48,7 +52,9 @@ impl Reloader {
         loader: Remote,
         zones: Arc<ArcSwap<Zones>>,
     ) -> Reloader {
-        Reloader { config: Mutex::new(config), opened, loader, zones, query_log: OnceLock::new() }
+        let (config, log_problem) = (Mutex::new(config), Mutex::default());
+        let query_log = OnceLock::new();
+        Reloader { config, opened, loader, zones, query_log, log_problem }
     }
 
     /// The server runs: its query log can be changed from now on.
@@ -79,7 +85,7 @@ impl Reloader {
                 fault
             })?,
         };
-        let (mut problems, mut notes) = (Vec::new(), Vec::new());
+        let (mut problems, mut known_problems, mut notes) = (Vec::new(), Vec::new(), Vec::new());
         let keys = new.needs_restart(&config, self.opened);
         if !keys.is_empty() {
             let note = format!("only a restart takes over {}", keys.join(", "));
@@ -91,19 +97,25 @@ impl Reloader {
             self.identify(&identity);
             config.identity = identity;
         }
+        let mut before = self.log_problem.lock().unwrap_or_else(PoisonError::into_inner);
         match self.query_log.get().map(|log| log.configure(&query_log)) {
             None => {}
-            Some(Ok(())) => config.server.query_log = query_log,
+            Some(Ok(())) => {
+                config.server.query_log = query_log;
+                *before = None;
+            }
             Some(Err(why)) => {
                 let problem = format!("the query log stays as it is: {why}");
                 error!("{problem}");
-                problems.push(problem);
+                let is_known = before.as_ref() == Some(&problem);
+                if is_known { &mut known_problems } else { &mut problems }.push(problem.clone());
+                *before = Some(problem);
             }
         }
         config.loader = LoaderConfig { data_dir: config.loader.data_dir.clone(), ..loader };
         info!("the configuration is in force, with {} zones", config.loader.zones.len());
         let outcomes = self.loader.configure(config.loader.clone());
-        Ok(Begun { outcomes, problems, notes })
+        Ok(Begun { outcomes, problems, known_problems, notes })
     }
 
     /// Has the server say something else of itself.
@@ -117,9 +129,10 @@ impl Reload for Reloader {
         if zone.is_some() {
             return self.loader.reload(zone);
         }
-        let Begun { outcomes, problems, notes } = self.begin()?;
+        let Begun { outcomes, problems, known_problems, notes } = self.begin()?;
         let mut reloads = outcomes.wait()?;
         reloads.problems.splice(0..0, problems);
+        reloads.known_problems.splice(0..0, known_problems);
         reloads.notes.extend(notes);
         Ok(reloads)
     }

@@ -46,6 +46,25 @@ pub(super) struct Keeper {
     retry: Retry,
 }
 
+/// What is wrong with a zone, and what it was made of.
+pub(super) struct Failure {
+    /// Why it is refused, in words.
+    pub(super) reason: String,
+    /// Its files as they were tried.
+    read: BTreeMap<PathBuf, Option<Stamp>>,
+    /// Its configuration.
+    config: Arc<ZoneConfig>,
+}
+
+impl Failure {
+    /// Whether it is what was wrong before: the same reason, or the same sources, as some reasons tell the
+    /// time.
+    pub(super) fn is(&self, before: &Failure) -> bool {
+        let same_sources = || self.read == before.read && self.config == before.config;
+        self.reason == before.reason || same_sources()
+    }
+}
+
 impl Keeper {
     /// Takes on a zone.
     pub(super) fn new(
@@ -98,6 +117,13 @@ impl Keeper {
     /// What is told about the zone.
     pub(super) fn status(&self) -> &ZoneStatus {
         self.standing.status()
+    }
+
+    /// What is wrong with it, if anything.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        let reason = self.standing.status().last_error.clone()?;
+        let config = Arc::clone(&self.recipe.config);
+        Some(Failure { reason, read: self.read.clone(), config })
     }
 
     /// The files that are watched.

@@ -12,7 +12,7 @@ use tracing::{debug, info, warn};
 use super::config::{LoaderConfig, ZoneConfig};
 use super::feed::{FeedError, Fetched, fetch, unix_now};
 use super::global_acl::GlobalAcl;
-use super::keeper::Keeper;
+use super::keeper::{Failure, Keeper};
 use super::memory;
 use super::recipe::Reading;
 use super::spool::Spool;
@@ -62,8 +62,18 @@ struct Waiting {
     zones: Vec<Name>,
     /// Zones that went.
     removed: Vec<Name>,
+    /// What was wrong before.
+    before: Failures,
     /// Whom to tell.
     answer: Sender<Reply>,
+}
+
+/// All that is wrong at a time.
+struct Failures {
+    /// With zones.
+    zones: HashMap<Name, Failure>,
+    /// With the access list for all zones.
+    acl: Option<String>,
 }
 
 /// What the loader's thread has.
@@ -254,11 +264,13 @@ impl Work {
                 Ok(Event::Hints(hints)) => self.hints(hints),
                 Ok(Event::Fetched { zone, url, result }) => self.fetched(&zone, &url, result),
                 Ok(Event::Reload { zone, answer }) => {
-                    self.reload(zone.as_ref(), Vec::new(), answer);
+                    let before = self.failures();
+                    self.reload(zone.as_ref(), Vec::new(), before, answer);
                 }
                 Ok(Event::Configure { config, answer }) => {
+                    let before = self.failures();
                     let removed = self.configure(*config, Instant::now());
-                    self.reload(None, removed, answer);
+                    self.reload(None, removed, before, answer);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -317,8 +329,21 @@ impl Work {
         self.apply(at, step);
     }
 
+    /// What is wrong now.
+    fn failures(&self) -> Failures {
+        let failure = |keeper: &Keeper| Some((keeper.apex().clone(), keeper.failure()?));
+        let zones = self.keepers.iter().filter_map(failure).collect();
+        Failures { zones, acl: self.acl.last_error().map(str::to_owned) }
+    }
+
     /// Has a zone or all read again.
-    fn reload(&mut self, zone: Option<&Name>, removed: Vec<Name>, answer: Sender<Reply>) {
+    fn reload(
+        &mut self,
+        zone: Option<&Name>,
+        removed: Vec<Name>,
+        before: Failures,
+        answer: Sender<Reply>,
+    ) {
         let now = Instant::now();
         let mut zones = Vec::new();
         for keeper in &mut self.keepers {
@@ -337,7 +362,7 @@ impl Work {
             return;
         }
         self.acl.force(now);
-        self.waiting.push(Waiting { zones, removed, answer });
+        self.waiting.push(Waiting { zones, removed, before, answer });
     }
 
     /// Tells those who wait for a reload, if theirs is over.
@@ -347,16 +372,22 @@ impl Work {
         }
         let keepers: HashMap<&Name, &Keeper> =
             self.keepers.iter().map(|keeper| (keeper.apex(), keeper)).collect();
-        let problems: Vec<String> = self.acl.last_error().map(str::to_owned).into_iter().collect();
+        let acl = self.acl.last_error();
         self.waiting.retain(|waiting| {
             let of = |zone| keepers.get(zone).copied();
             if waiting.zones.iter().filter_map(of).any(|keeper| keeper.settle.due().is_some()) {
                 return true;
             }
-            let zones = waiting.zones.iter().map(|zone| reloaded(zone, of(zone)));
-            let removed = waiting.removed.iter().map(|zone| reloaded(zone, None));
+            let before = &waiting.before;
+            let known = |zone| before.zones.get(zone);
+            let zones = waiting.zones.iter().map(|zone| reloaded(zone, of(zone), known(zone)));
+            let removed = waiting.removed.iter().map(|zone| reloaded(zone, None, None));
             let zones = zones.chain(removed).collect();
-            let reloads = Reloads { zones, problems: problems.clone(), notes: Vec::new() };
+            let mut reloads = Reloads { zones, ..Reloads::default() };
+            let is_known = acl == before.acl.as_deref();
+            let problems =
+                if is_known { &mut reloads.known_problems } else { &mut reloads.problems };
+            problems.extend(acl.map(str::to_owned));
             // Whoever asked may have gone.
             let _ = waiting.answer.send(Ok(reloads));
             false
@@ -451,13 +482,16 @@ impl Work {
     }
 }
 
-/// What became of a zone; one that is not there has been removed.
-fn reloaded(zone: &Name, keeper: Option<&Keeper>) -> Reloaded {
+/// What became of a zone with which something was wrong before, or not; one that is not there has been
+/// removed.
+fn reloaded(zone: &Name, keeper: Option<&Keeper>, before: Option<&Failure>) -> Reloaded {
+    let failure = keeper.and_then(Keeper::failure);
     let outcome = match keeper.map(Keeper::status) {
         None => Outcome::Removed,
-        Some(ZoneStatus { last_error: Some(reason), .. }) => {
-            Outcome::Refused { reason: reason.clone() }
-        }
+        Some(ZoneStatus { last_error: Some(reason), .. }) => Outcome::Refused {
+            reason: reason.clone(),
+            known: failure.zip(before).is_some_and(|(now, before)| now.is(before)),
+        },
         Some(ZoneStatus { health: ZoneHealth::Loading, .. }) => Outcome::Waiting,
         Some(&ZoneStatus { serial, entries, faults, .. }) => {
             Outcome::Served { serial, entries, faults }
