@@ -4,6 +4,7 @@ mod access;
 mod config;
 mod fault;
 mod reload;
+mod running;
 mod serve;
 mod status;
 mod zone;

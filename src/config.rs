@@ -176,7 +176,7 @@ impl ConfigError {
 }
 
 /// Where a configuration lies on a server.
-const USUAL_FILE: &str = "/etc/repute/repute.toml";
+pub(crate) const USUAL_FILE: &str = "/etc/repute/repute.toml";
 
 /// What runs without a configuration.
 const BUILT_IN: &str = include_str!("../examples/lists/repute.toml");

@@ -7,8 +7,9 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::bail;
-use repute_nameserver::control::{Answer, Outcome, Reloads, Request, ask};
+use repute_nameserver::control::{Answer, Outcome, Reloads, Request};
 
+use super::running::ask_server;
 use crate::cli::ReloadArgs;
 use crate::config::Config;
 use crate::exit::Verdict;
@@ -17,11 +18,11 @@ use crate::exit::Verdict;
 pub(super) fn run(path: Option<&Path>, args: &ReloadArgs) -> anyhow::Result<Verdict> {
     let request = Request::Reload(args.zone.clone());
     let answer = match Config::find(path) {
-        Ok(config) => ask(&config.process.control, &request)?,
+        Ok(config) => ask_server(path, &config.process.control, &request)?,
         // The server shall hear of it all the same, and say in its log why it goes on as before.
         Err(fault) => {
             let control = Config::find_control(path);
-            match control.map(|control| ask(&control, &request)) {
+            match control.map(|control| ask_server(path, &control, &request)) {
                 Some(Ok(answer)) => answer,
                 Some(Err(_)) | None => return Err(fault),
             }

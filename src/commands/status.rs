@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::bail;
-use repute_nameserver::control::{Answer, Request, ask};
+use repute_nameserver::control::{Answer, Request};
 use repute_nameserver::report::Report;
 
+use super::running::ask_server;
 use crate::cli::StatusArgs;
 use crate::config::Config;
 use crate::exit::Verdict;
@@ -15,7 +16,7 @@ use crate::exit::Verdict;
 /// Asks the server and shows its answer. `No` if a zone is not served.
 pub(super) fn run(path: Option<&Path>, args: &StatusArgs) -> anyhow::Result<Verdict> {
     let config = Config::find(path)?;
-    let report = match ask(&config.process.control, &Request::Status)? {
+    let report = match ask_server(path, &config.process.control, &Request::Status)? {
         Answer::Status(report) => *report,
         Answer::Error(reason) => bail!(reason),
         Answer::Reloaded(_) | Answer::Done => bail!("the server answers something else"),

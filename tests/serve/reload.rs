@@ -207,6 +207,32 @@ fn what_failed_before_is_no_failure_of_this_reload() {
 }
 
 #[test]
+fn a_server_is_found_until_a_moved_control_socket_is_taken_over() {
+    let place = Place::new();
+    place.write("a.txt", "192.0.2.1\n");
+    let config = place.config("addresses", &["a.txt"]);
+    let server = Served::start(&place, &config);
+    for change in ["data-dir = \"elsewhere\"", "data-dir = \"data\"\ncontrol = \"elsewhere\""] {
+        place.write("a.txt", &format!("192.0.2.1\n192.0.2.2\n# {change}\n"));
+        let (code, shown) = reload(&place, &server, &config.replace("data-dir = \"data\"", change));
+        assert_eq!(code, 0, "{shown}");
+        assert!(shown.contains("data/control until it is restarted, and not at "), "{shown}");
+        assert!(shown.contains("bl.example: 2 entries"), "{shown}");
+        assert!(shown.contains("only a restart takes over server."), "{shown}");
+        let (code, shown) = server.run(&["status"]);
+        assert!(code == 0 && shown.contains("bl.example"), "{shown}");
+    }
+    // Another configuration has no server, whatever else runs here.
+    place.write("other.toml", &config.replace("\"data\"", "\"nowhere\""));
+    let output = place.command(&["status", "--config", "other.toml"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("no server answers at nowhere/control")
+    );
+    server.stop();
+}
+
+#[test]
 fn the_query_log_is_switched_on_moved_and_off() {
     let place = Place::new();
     place.write("a.txt", "192.0.2.1\n");
