@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use repute_nameserver::control::{Answer, Request};
-use repute_nameserver::report::Report;
+use repute_nameserver::report::{Report, ZoneReport};
 
 use super::running::ask_server;
 use crate::cli::StatusArgs;
@@ -60,8 +60,13 @@ fn show(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
             zone.serial,
             zone.image_bytes >> 10,
             zone.queries_per_second,
-            zone.last_error.as_deref().unwrap_or("-")
+            zone.brief_error().map_or("-".to_owned(), |(brief, is_cut)| {
+                format!("{brief}{}", if is_cut { " ..." } else { "" })
+            })
         )?;
+    }
+    if report.zones.iter().filter_map(ZoneReport::brief_error).any(|(_, is_cut)| is_cut) {
+        writeln!(out, "`repute status --json` and the log have the errors in full")?;
     }
     Ok(())
 }

@@ -125,6 +125,18 @@ pub struct ZoneReport {
 }
 
 impl ZoneReport {
+    /// What was wrong with the last build, cut to a line of a table; and whether it was cut.
+    pub fn brief_error(&self) -> Option<(&str, bool)> {
+        let error = self.last_error.as_deref()?;
+        let line = error.lines().next().unwrap_or_default();
+        let brief = match line.char_indices().nth(BRIEF) {
+            // At a blank, if there is one: half a word says nothing.
+            Some((end, _)) => line[..end].rsplit_once(' ').map_or(&line[..end], |(words, _)| words),
+            None => line,
+        };
+        Some((brief.trim_end_matches([';', ',', ':', ' ']), brief.len() < error.len()))
+    }
+
     /// Joins what the loader and the counters know of a zone.
     pub(crate) fn new(status: ZoneStatus, totals: &ZoneTotals, rate: f64, now: u64) -> ZoneReport {
         ZoneReport {
@@ -144,6 +156,9 @@ impl ZoneReport {
         }
     }
 }
+
+/// How many characters of an error stand in a table: a long path and what is wrong there.
+const BRIEF: usize = 120;
 
 /// Answers, since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,5 +195,26 @@ impl From<&ZoneTotals> for AnswersReport {
             bytes_in: totals.bytes_in,
             bytes_out: totals.bytes_out,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::metrics::tests::report;
+
+    #[test]
+    fn a_long_error_is_cut_at_a_word() {
+        let check = |error: &str, expect: Option<(&str, bool)>| {
+            let mut zone = report("bl.example").zones.remove(0);
+            zone.last_error = Some(error.to_owned());
+            assert_eq!(zone.brief_error(), expect, "{error}");
+        };
+        check("short", Some(("short", false)));
+        check("first line\nsecond", Some(("first line", true)));
+        let long = "`co.uk` is a top-level domain; ".repeat(5);
+        let cut = "`co.uk` is a top-level domain; ".repeat(3) + "`co.uk` is a top-level";
+        check(&long, Some((&cut, true)));
+        check(&"\u{e9}".repeat(121), Some((&"\u{e9}".repeat(120), true)));
+        check(&"x".repeat(120), Some((&"x".repeat(120), false)));
     }
 }

@@ -191,13 +191,14 @@ fn write_zone(page: &mut String, zone: &ZoneReport, now: u64) -> fmt::Result {
         write!(page, "<td data-is=\"{column}\">{cell}</td>")?;
     }
     page.push_str("</tr>\n");
-    if let Some(error) = &zone.last_error {
+    if let (Some(error), Some((brief, is_cut))) = (&zone.last_error, zone.brief_error()) {
         let columns = ZONE_COLUMNS.len() + 2;
-        writeln!(
-            page,
-            "<tr class=\"why {class}\"><td colspan=\"{columns}\"><p>{}</p></td></tr>",
-            Escaped(error)
-        )?;
+        write!(page, "<tr class=\"why {class}\"><td colspan=\"{columns}\"><p")?;
+        if is_cut {
+            write!(page, " title=\"{}\"", Escaped(error))?;
+        }
+        let dots = if is_cut { " \u{2026}" } else { "" };
+        writeln!(page, ">{}{dots}</p></td></tr>", Escaped(brief))?;
     }
     Ok(())
 }
@@ -390,7 +391,8 @@ mod tests {
         let mut report = report("bl.example");
         report.version = "<script>alert('1')</script>\"&".into();
         report.zones[0].name = "\"><img src=x onerror='a()'>.example".into();
-        report.zones[0].last_error = Some("</p></td></style><script>a()</script>".into());
+        let error = "</p>\"></td></style><script>a()</script>\nand more";
+        report.zones[0].last_error = Some(error.into());
         let page = render(&report);
         let mut open: Vec<&str> = Vec::new();
         let (_, mut rest) = page.split_once("<!doctype html>").expect("it begins so");
