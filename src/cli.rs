@@ -1,11 +1,12 @@
 //! The command line as it is typed.
 //!
-//! One definition gives the parser, the help and, later, the man page and the completions. What was
-//! typed becomes what is meant in `commands`; nothing here opens a file.
+//! One definition gives the parser, the help, the manual pages and the completions. What was typed becomes
+//! what is meant in `commands`; nothing here opens a file.
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use repute_dnsxl::{Name, Target};
 use repute_zone::DatasetKind;
 
@@ -41,6 +42,17 @@ pub(crate) enum Command {
     /// Write or check a configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Write manual pages, one for each command
+    Man {
+        /// The folder to write them into, such as /usr/local/share/man/man1
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
+    /// Print what completes this command line in a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 /// Arguments of `repute status`.

@@ -3,6 +3,7 @@
 mod access;
 mod config;
 mod fault;
+mod man;
 mod reload;
 mod running;
 mod serve;
@@ -21,5 +22,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Reload(args) => reload::run(config, &args),
         Command::Zone(command) => zone::run(config, command),
         Command::Config(command) => self::config::run(config, &command),
+        Command::Man { folder } => man::run(&folder),
+        Command::Completions { shell } => man::completions(shell),
     }
 }
