@@ -282,6 +282,9 @@ fn a_feed_comes_into_the_place_of_a_file_and_the_zone_answers_all_the_while() {
     feed.says("192.0.2.3\n");
     server.signal("HUP");
     until("fetched again", || listed(server.dns, "3.2.0.192.bl.example"));
+    let (code, shown) = server.run(&["zone", "lookup", "192.0.2.3"]);
+    let line = format!("by {}, line 1 of its copy data/feeds/", feed.url());
+    assert!(code == 0 && shown.contains(&line), "{shown}");
     assert_eq!(reload(&place, &server, &config).0, 0);
     assert!(listed(server.dns, "1.2.0.192.bl.example"));
     server.stop();
