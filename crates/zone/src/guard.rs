@@ -24,7 +24,7 @@ use crate::fault::Faults;
 use crate::zone::Zone;
 
 use coverage::{Covered, Growth};
-pub use remedy::{Remedy, Setting};
+pub use remedy::{Remedy, Setting, Several};
 
 /// What makes a new version of a zone be refused.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,11 +66,11 @@ impl Default for Guards {
 /// Why a version is refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Refusal {
-    /// All addresses of a large network are listed that were not before.
-    #[error("all of {network} would be listed; if that is meant, {remedy}")]
+    /// All addresses of large networks are listed that were not before.
+    #[error("all of {networks} would be listed; if that is meant, {remedy}")]
     Covers {
-        /// The network.
-        network: Network,
+        /// The networks.
+        networks: Several<Network>,
         /// By what all of the family would pass.
         remedy: Remedy,
     },
@@ -100,12 +100,12 @@ pub enum Refusal {
         /// How long old data are served, in seconds.
         expire: u32,
     },
-    /// A name that stands for others' names is listed.
+    /// Names that stand for others' names are listed.
     #[error(
-        "`{0}` is a top-level domain or public suffix; if that is meant, add \"{0}\" to \
+        "a top-level domain or public suffix is listed ({0}); if that is meant, add it to \
          `allow-suffixes` in [zone.guards]"
     )]
-    Suffix(Name),
+    Suffix(Several<Name>),
     /// INVALID must never be listed (RFC 5782 section 5).
     #[error(
         "`invalid` is listed, which tells clients that the list is broken (RFC 5782): take it out, as no \
@@ -189,11 +189,16 @@ pub fn check(new: &Zone, old: Option<&Zone>, most: Reach, guards: &Guards) -> Ve
         most: most.ipv6,
     };
     let ipv6 = check_addresses(|a| a.v6.as_ref(), new, old, limits, network, &mut refusals);
+    let mut suffixes = Vec::new();
     for dataset in leaves(new) {
-        check_names(dataset, guards, &mut refusals);
+        check_names(dataset, guards, &mut suffixes, &mut refusals);
+    }
+    if !suffixes.is_empty() {
+        suffixes.sort();
+        suffixes.dedup();
+        refusals.push(Refusal::Suffix(Several::of(suffixes)));
     }
     refusals.extend(old.and_then(|old| check_emptied(new, old, guards)));
-    refusals.truncate(MOST_REPORTED);
     Verdict { refusals, reach: Reach { ipv4, ipv6 } }
 }
 
@@ -292,10 +297,8 @@ fn check_addresses<'z, I: Covered + 'z>(
     };
     if limits.prefix.is_some() && growth.covers_any() {
         let remedy = remedy(limits.prefix);
-        let widest = growth.widest::<I>().take(MOST_REPORTED);
-        let covers =
-            |(first, len)| Refusal::Covers { network: network(first, len), remedy: remedy.clone() };
-        refusals.extend(widest.map(covers));
+        let widest = growth.widest::<I>().map(|(first, len)| network(first, len));
+        refusals.push(Refusal::Covers { networks: Several::of(widest), remedy });
     } else if let Some(len) = limits.growth.filter(|len| grows(*len)) {
         refusals.push(Refusal::Grows {
             family: limits.family,
@@ -312,19 +315,25 @@ fn size<I: Covered>(len: u8) -> u128 {
     1_u128.checked_shl(u32::from(I::BITS - len.min(I::BITS))).unwrap_or(u128::MAX)
 }
 
-fn check_names(dataset: &Dataset, guards: &Guards, refusals: &mut Vec<Refusal>) {
+/// Checks the names of a data set: those that stand for others' names, and INVALID.
+fn check_names(
+    dataset: &Dataset,
+    guards: &Guards,
+    suffixes: &mut Vec<Name>,
+    refusals: &mut Vec<Refusal>,
+) {
     let Content::Names(names) = &dataset.content else { return };
     names.index.for_each(|wire, record| {
-        if refusals.len() >= MOST_REPORTED || !(record.exact.lists() || record.below.lists()) {
+        if !(record.exact.lists() || record.below.lists()) {
             return;
         }
         match wire {
             b"\x04test" => {}
+            b"\x07invalid" if refusals.contains(&Refusal::Invalid) => {}
             b"\x07invalid" => refusals.push(Refusal::Invalid),
             _ if is_suffix(wire) => {
                 let name = Name::from_wire(&[wire, &[0]].concat());
-                let not_allowed = name.ok().filter(|name| !guards.allowed_suffixes.contains(name));
-                refusals.extend(not_allowed.map(Refusal::Suffix));
+                suffixes.extend(name.ok().filter(|name| !guards.allowed_suffixes.contains(name)));
             }
             _ => {}
         }
@@ -362,8 +371,6 @@ fn leaves(zone: &Zone) -> Vec<&Dataset> {
     leaves
 }
 
-/// Most refusals that are named.
-const MOST_REPORTED: usize = 10;
 /// A first version that lists as much as a network of this length, half of all addresses, is no list.
 const FIRST_IPV4: u8 = 1;
 /// The same for IPv6, of which only 2000::/3 is in use.

@@ -1,4 +1,4 @@
-//! By which keys of the configuration a version would pass that a guard refuses.
+//! What a refusal names, and by which keys of the configuration the version would pass.
 //!
 //! An operator who means what he published should not have to find out by trying.
 
@@ -16,6 +16,37 @@ pub struct Setting {
     /// Its value; 0 turns the guard off.
     pub value: u8,
 }
+
+/// Some things that are refused for the same reason: the first few, and how many more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Several<T> {
+    /// The first ones.
+    pub first: Vec<T>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+impl<T> Several<T> {
+    /// All of these.
+    pub(super) fn of(all: impl IntoIterator<Item = T>) -> Several<T> {
+        let mut all = all.into_iter();
+        let first = all.by_ref().take(MOST_NAMED).collect();
+        Several { first, more: all.count() }
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Several<T> {
+    /// With commas between.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, one) in self.first.iter().enumerate() {
+            write!(f, "{}{one}", if at > 0 { ", " } else { "" })?;
+        }
+        if self.more > 0 { write!(f, " and {} more", self.more) } else { Ok(()) }
+    }
+}
+
+/// How many things are named that are refused.
+const MOST_NAMED: usize = 10;
 
 impl Remedy {
     /// All of these that are needed.

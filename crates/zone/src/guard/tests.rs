@@ -53,15 +53,14 @@ fn names_that_stand_for_others_names_are_told() {
          .x.kawasaki.jp\n*.y.x.kawasaki.jp\ncity.kawasaki.jp\nwww.city.kawasaki.jp",
     )]);
     let told = check(&list, None, Reach::default(), &Guards::default()).refusals;
-    let mut names: Vec<String> = told
-        .iter()
-        .map(|refusal| match refusal {
-            Refusal::Suffix(name) => name.to_string(),
-            other => format!("{other:?}"),
-        })
-        .collect();
+    let [Refusal::Invalid, Refusal::Suffix(Several { first, more: 0 })] = &told[..] else {
+        panic!("{told:?}")
+    };
+    let mut names: Vec<String> = first.iter().map(ToString::to_string).collect();
     names.sort();
-    assert_eq!(names, ["Invalid", "co.uk", "com", "de", "k12.tx.us", "x.kawasaki.jp"]);
+    assert_eq!(names, ["co.uk", "com", "de", "k12.tx.us", "x.kawasaki.jp"]);
+    let many: Vec<u32> = (0..12).collect();
+    assert_eq!(Several::of(many).to_string(), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more");
     let allowed_suffixes = ["com", "co.uk", "de", "k12.tx.us", "x.kawasaki.jp"];
     let allowed_suffixes = allowed_suffixes.map(|n| n.parse().expect("a name")).to_vec();
     let guards = Guards { allowed_suffixes, ..Guards::default() };
@@ -123,7 +122,7 @@ fn follow(refusals: &[Refusal], mut guards: Guards) -> Guards {
                     }
                 }
             }
-            Refusal::Suffix(name) => guards.allowed_suffixes.push(name.clone()),
+            Refusal::Suffix(names) => guards.allowed_suffixes.extend(names.first.clone()),
             Refusal::Faults { errors, .. } => guards.fault_lines = *errors,
             other => panic!("{other:?}"),
         }
@@ -156,7 +155,11 @@ fn whoever_follows_a_refusal_is_not_refused() {
     check("10.0.0.0/8\n12.0.0.0/6", one, "set `ipv4-prefix = 5` and `ipv4-growth = 5`");
     check("2001::/16\n2003::/16", "2400::1", "set `ipv6-prefix = 15` and `ipv6-growth = 14`");
     check("10.0.0.0/9\n12.0.0.0/9\n14.0.0.0/10", one, "set `ipv4-growth = 7` in [zone.guards]");
-    check("co.uk\ncom", "x.example", "add \"co");
+    check(
+        "com\nco.uk",
+        "x.example",
+        "listed (co.uk, com); if that is meant, add it to `allow-suffixes`",
+    );
     let text = "192.0.2.1\n".to_owned() + &"x\n".repeat(20);
     let input = Input { name: Arc::from("list"), reader: Box::new(text.as_bytes()), modified: 1 };
     let kind = DatasetKind::Addresses;
