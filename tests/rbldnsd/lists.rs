@@ -273,14 +273,14 @@ impl Lists {
     fn combined_of_two(&mut self) {
         let first = "$TTL 40m\n$1 top\n$DATASET ip4set:first @\n192.0.2.1 :2:first $0 $1 $2\n";
         let second = "$TTL 7m\n$SOA 60 ns.two.test h.two.test 1 1h 1h 1w 60\n$0 zero\n$1 one\n\
-                      $DATASET ip4set:second @ below\n$2 two\n192.0.2.2 :3:second $0 $1 $2\n";
+                      $DATASET ip4set:second @ deep\n$2 two\n192.0.2.2 :3:second $0 $1 $2\n";
         let (first, second) =
             (self.write("first", first.as_bytes()), self.write("second", second.as_bytes()));
         self.specs.push(format!("two.test:combined:{first},{second}"));
-        let names = ["1.2.0.192", "2.2.0.192", "2.2.0.192.below", "below"].map(str::to_owned);
         self.zones.push(Zone {
             apex: "two.test".to_owned(),
-            names: names.into(),
+            ipv4: vec![Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2)],
+            names: vec!["2.2.0.192.deep".to_owned(), "deep".to_owned()],
             ..Zone::default()
         });
     }

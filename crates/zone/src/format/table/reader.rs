@@ -254,10 +254,13 @@ impl<'o> Reader<'o> {
     /// Tells once a file of a second column between blanks of which the options say nothing.
     #[inline]
     fn tell_unused_column(&mut self, line: &[u8], key: Field<'_>, progress: &mut Progress) {
-        let table = self.table;
-        let is_bare = table.key_column == 0 && table.code_column.or(table.text_column).is_none();
         // Quotes around a key may follow it.
-        if is_bare && !self.has_told && key.at + key.text.len() + 1 < line.len() {
+        if key.at + key.text.len() + 1 < line.len()
+            && !self.has_told
+            && self.table.layout == Layout::Blanks
+            && self.table.key_column == 0
+            && self.table.code_column.or(self.table.text_column).is_none()
+        {
             self.tell_second_column(line, progress);
         }
     }
@@ -265,9 +268,6 @@ impl<'o> Reader<'o> {
     /// The same where something follows the key.
     #[cold]
     fn tell_second_column(&mut self, line: &[u8], progress: &mut Progress) {
-        if self.table.layout != Layout::Blanks {
-            return;
-        }
         let Some(Field { at, text, .. }) = column::word(line, 1) else { return };
         let is_code = || std::str::from_utf8(text).is_ok_and(|t| t.parse::<ReturnCode>().is_ok());
         let what = match text {
