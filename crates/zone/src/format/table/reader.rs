@@ -16,7 +16,7 @@ use crate::fault::Problem;
 use crate::format::rbldnsd::value::{self, MOST_SENT};
 use crate::format::rbldnsd::{Bad, address, fault};
 use crate::format::table::column::{self, Field};
-use crate::format::table::record::{self, Open};
+use crate::format::table::record::{Open, fault_in_record, in_its_line};
 use crate::format::table::{Layout, TableKind, TableOptions, adblock, hosts, name};
 use crate::format::{Loaded, Progress, ReadError, ReadOptions, Trace};
 use crate::resolve::Overlap;
@@ -24,7 +24,7 @@ use crate::value::{Text, ValueBuilder, ValueId};
 
 /// A table being read.
 pub(super) struct Reader<'o> {
-    table: &'o TableOptions,
+    pub(super) table: &'o TableOptions,
     options: &'o ReadOptions,
     values: ValueBuilder,
     /// Values of return codes with the table's own text.
@@ -34,11 +34,11 @@ pub(super) struct Reader<'o> {
     names: NamesEntries,
     trace: Trace,
     /// Lines of a record that goes on.
-    open: Open,
+    pub(super) open: Open,
     /// Room for a text whose quotes are made single.
     scratch: Vec<u8>,
     /// Whether a column that nothing uses was told in this file.
-    has_told: bool,
+    pub(super) has_told: bool,
 }
 
 impl<'o> Reader<'o> {
@@ -125,69 +125,9 @@ impl<'o> Reader<'o> {
         }
     }
 
-    /// Reads a line with quotes, or one inside of quotes that were opened before it.
-    #[inline(never)]
-    fn quoted_line(&mut self, line: &[u8], separator: u8, progress: &mut Progress) {
-        if !self.open.is_open() {
-            match column::check(line, separator) {
-                Err(Bad { problem: Problem::OpenQuote, .. }) if !is_comment(line) => {
-                    self.open.push(line, progress);
-                }
-                checked => self.checked_record(line, checked, progress),
-            }
-            return;
-        }
-        self.open.push(line, progress);
-        match column::check(&self.open.text, separator) {
-            Ok(()) => {
-                let open = self.open.take();
-                let line = std::mem::replace(&mut progress.line, open.first);
-                progress.indent = 0;
-                self.record(&open.text, true, progress);
-                progress.line = line;
-            }
-            Err(Bad { problem: Problem::OpenQuote, .. }) if !self.open.is_full() => {}
-            Err(_) => self.give_up(separator, progress),
-        }
-    }
-
-    /// Tells of a quote that is still open at the end of a file.
-    pub(super) fn end_of_file(&mut self, progress: &mut Progress) {
-        self.has_told = false;
-        if let Layout::Separated(separator) = self.table.layout
-            && self.open.is_open()
-        {
-            self.give_up(separator, progress);
-        }
-    }
-
-    /// Reads the lines of a record that does not end each for itself: the quote in the first is a fault.
-    #[cold]
-    fn give_up(&mut self, separator: u8, progress: &mut Progress) {
-        let open = self.open.take();
-        let last = progress.line;
-        for (number, line) in (open.first..).zip(open.text.split(|b| *b == b'\n')) {
-            let stripped = line.trim_ascii_start();
-            (progress.line, progress.indent) = (number, line.len() - stripped.len());
-            self.checked_record(stripped, column::check(stripped, separator), progress);
-        }
-        progress.line = last;
-    }
-
-    /// Reads a record whose quotes have been looked at.
-    fn checked_record(&mut self, line: &[u8], checked: Result<(), Bad>, progress: &mut Progress) {
-        match checked {
-            Err(bad) if !is_comment(line) => {
-                progress.lines += 1;
-                progress.fault(line, bad.at, bad.problem);
-            }
-            Ok(()) | Err(_) => self.record(line, true, progress),
-        }
-    }
-
     /// Reads a record: a line, or several when a field in quotes has line ends.
     #[inline]
-    fn record(&mut self, line: &[u8], has_quotes: bool, progress: &mut Progress) {
+    pub(super) fn record(&mut self, line: &[u8], has_quotes: bool, progress: &mut Progress) {
         if is_comment(line) {
             return;
         }
@@ -414,29 +354,6 @@ fn at_size(line: &[u8], at: usize, problem: Problem) -> (usize, Problem) {
 
 /// Whether a line says nothing.
 #[inline]
-fn is_comment(line: &[u8]) -> bool {
+pub(super) fn is_comment(line: &[u8]) -> bool {
     matches!(line.first(), None | Some(b'#' | b';'))
-}
-
-/// Reports a fault at a place of a record, in that of its lines in which the place is.
-#[cold]
-fn fault_in_record(record: &[u8], at: usize, problem: Problem, progress: &mut Progress) {
-    in_its_line(record, at, progress, |line, at, progress| progress.fault(line, at, problem));
-}
-
-/// Speaks of a place of a record in that of its lines in which the place is.
-fn in_its_line(
-    record: &[u8],
-    at: usize,
-    progress: &mut Progress,
-    speak: impl FnOnce(&[u8], usize, &mut Progress),
-) {
-    let (number, start, line) = record::line_of(record, at);
-    let (first, indent) = (progress.line, progress.indent);
-    progress.line += number;
-    if number > 0 {
-        progress.indent = 0;
-    }
-    speak(line, at - start, progress);
-    (progress.line, progress.indent) = (first, indent);
 }
