@@ -21,6 +21,7 @@ mod web;
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 
 use dns::{ask, ask_txt, listed, rcode, until};
 use process::{Place, Served};
@@ -257,6 +258,25 @@ fn a_snapshot_that_is_cut_or_overwritten_under_the_server_harms_nobody() {
         all_is_well();
     }
     server.kill();
+
+    // One that is as it was is not copied again at the next start, and taken for what it is: the copy
+    // is the same file, and good as of now.
+    fs::write(place.path("bl.snapshot"), &good).unwrap();
+    let copy = || fs::metadata(place.path("data/zones/bl.example.snapshot")).unwrap();
+    let restart = || Served::start(&place, &config.replace("127.0.0.1:0", &dns.to_string()));
+    let server = restart();
+    assert_eq!(server.reload().0, 0);
+    let before = copy();
+    server.kill();
+    let server = restart();
+    assert_eq!(server.reload().0, 0);
+    all_is_well();
+    assert_eq!(copy().ino(), before.ino(), "copied again");
+    assert!(copy().modified().unwrap() > before.modified().unwrap());
+    server.kill();
+    let mut flipped = good.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    fs::write(place.path("bl.snapshot"), &flipped).unwrap();
 
     // The last good one is served after a restart too.
     let server = Served::start(&place, &config.replace("127.0.0.1:0", &dns.to_string()));

@@ -157,7 +157,7 @@ fn a_kill_at_any_call_of_a_fetch_leaves_the_last_good_feed() {
     // The copy of the feed alone must do, without that of the zone.
     for whose in [Whose::Loader, Whose::EachThread] {
         let place = Place::new();
-        let feed = web::Feed::start(&list(OLD));
+        let feed = web::Feed::start(list(OLD));
         let zone = "[[zone]]\napex = \"bl.example\"\nkeep-last-good = false\n[[zone.source]]\n";
         let zone = format!("{zone}kind = \"addresses\"\nurl = \"{}\"\n", feed.url());
         let story = Story {

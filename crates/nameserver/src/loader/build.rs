@@ -8,8 +8,10 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use repute_dnsxl::{Name, Target};
@@ -25,7 +27,7 @@ use super::config::{
 use super::decompress::unpack;
 use super::files::{OpenList, Stamp};
 use super::map;
-use super::serial::{Fingerprint, Issued, fingerprint, next_serial};
+use super::serial::{Fingerprint, Issued, fingerprint, fingerprint_of_snapshot, next_serial};
 use super::spool::{Draft, Spool, remedy};
 
 /// What a build needs beside the zone's own configuration.
@@ -122,11 +124,15 @@ fn open_snapshot(
         SnapshotOrigin::Feed(feed) => conditions.fetched(feed)?,
     };
     let file = OpenList::open(&path).map_err(|e| BuildError::read(&path, e))?;
-    let opened = match origin {
+    let (opened, made_of) = match origin {
         SnapshotOrigin::File(_) => {
-            open_copy(&file, conditions.copies.map(|spool| spool.zone(&config.apex)))
+            let made_of = fingerprint_of_snapshot(config, &file);
+            let place = conditions.copies.map(|spool| spool.zone(&config.apex));
+            let known = conditions.last_serial.is_some_and(|last| last.made_of == Some(made_of));
+            let kept = place.as_deref().filter(|_| known).and_then(|place| open_kept(&file, place));
+            (kept.map_or_else(|| open_copy(&file, place), |zone| Ok((zone, None))), Some(made_of))
         }
-        SnapshotOrigin::Feed(_) => open_own(&path).map(|zone| (zone, None)),
+        SnapshotOrigin::Feed(_) => (open_own(&path).map(|zone| (zone, None)), None),
     };
     let (zone, copy) = match opened {
         Err(_) if !file.is_unchanged() => return Err(BuildError::Changed { path }),
@@ -141,8 +147,25 @@ fn open_snapshot(
     let acl = reading.access(config.acl.as_deref(), DatasetKind::Acl)?;
     let aclkey = reading.access(config.aclkey.as_deref(), DatasetKind::Aclkey)?;
     reading.open.push(file);
-    let built = reading.finish(zone, None, (acl, aclkey), verdict)?;
+    let built = reading.finish(zone, made_of, (acl, aclkey), verdict)?;
     Ok(Built { copy, ..built })
+}
+
+/// Opens the copy that was made of a snapshot file before, if it was made of what the file holds now.
+/// The file is as it was when its serial was noted; that the copy came into its place after that is told
+/// by the checksum at its head.
+fn open_kept(file: &OpenList, place: &Path) -> Option<Zone> {
+    let kept = File::open(place).ok()?;
+    let (mut ours, mut theirs) = ([0; HEAD], [0; HEAD]);
+    kept.read_exact_at(&mut ours, 0).ok()?;
+    file.file().read_exact_at(&mut theirs, 0).ok()?;
+    if ours != theirs {
+        return None;
+    }
+    let zone = open_own(place).ok()?;
+    // It was good until now, as a copy made now would be.
+    kept.set_modified(SystemTime::now()).ok()?;
+    Some(zone)
 }
 
 /// Opens what a snapshot file of the operator's holds now, out of his reach: a copy for this place in
@@ -442,6 +465,9 @@ fn spec(config: &ZoneConfig, datasets: Vec<Arc<Dataset>>, serial: u32) -> ZoneSp
         serial,
     }
 }
+
+/// Bytes at the head of a snapshot in which its length and checksum are.
+const HEAD: usize = 32;
 
 /// Why there is no zone.
 #[derive(Debug, thiserror::Error)]

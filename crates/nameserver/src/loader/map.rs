@@ -4,7 +4,8 @@
 //! it is mapped ends the process by SIGBUS. Nobody but us writes in the data folder, and we only
 //! rename and remove there, which harms no map. A file of the operator's may be cut or written over
 //! at any time, so what is served of it is a private copy in the data folder. The kernel makes that
-//! copy: by sharing blocks where the file system can, else at the speed of memory.
+//! copy: by sharing blocks where the file system can, else at the speed of memory. It is made once for
+//! each version of the file: a restart finds it (`build`).
 
 #![expect(unsafe_code, reason = "a mapped file is memory that another process could change")]
 

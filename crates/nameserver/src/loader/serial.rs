@@ -24,7 +24,7 @@ use super::spool::replace_file;
 pub struct Issued {
     /// The serial.
     pub serial: u32,
-    /// The files and the configuration it was made of; `None` if it was compiled elsewhere.
+    /// The files and the configuration it was made of; `None` if it was compiled elsewhere and fetched.
     pub made_of: Option<Fingerprint>,
 }
 
@@ -94,6 +94,12 @@ pub(super) fn fingerprint<'a>(
             };
         }
     }
+    Fingerprint(xxh3_64(text.as_bytes()))
+}
+
+/// Takes the fingerprint of the snapshot that a zone is.
+pub(super) fn fingerprint_of_snapshot(config: &ZoneConfig, file: &OpenList) -> Fingerprint {
+    let text = format!("{:?}", (&config.apex, "snapshot", file.path(), file.stamp()));
     Fingerprint(xxh3_64(text.as_bytes()))
 }
 
