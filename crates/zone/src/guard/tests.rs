@@ -25,6 +25,24 @@ fn a_file_without_a_good_line_is_refused_however_short() {
     assert_eq!(refusal("# emptied on purpose\n"), None);
 }
 
+/// Of faulty lines 1 % are borne, and in a short list ten.
+#[test]
+fn faults_are_borne_up_to_a_share_and_a_number() {
+    let guards = Guards { fault_percent: 1.0, fault_lines: 10, ..Guards::default() };
+    for (faulty, lines, refused) in
+        [(10, 20, false), (11, 20, true), (11, 1_100, false), (11, 1_099, true), (12, 1_100, true)]
+    {
+        let text = "?\n".repeat(faulty) + &"192.0.2.1\n".repeat(lines - faulty);
+        let (name, reader) = (Arc::from("list"), Box::new(text.as_bytes()));
+        let inputs = vec![Input { name, reader, modified: 1 }];
+        let loaded = rbldnsd::read(DatasetKind::Ip4set, inputs, &ReadOptions::default());
+        let loaded = loaded.expect("the text is readable");
+        assert_eq!(loaded.lines, lines as u64);
+        let refusal = check_faults(&[loaded.faults], loaded.lines, &guards);
+        assert_eq!(refusal.is_some(), refused, "{faulty} of {lines}");
+    }
+}
+
 #[test]
 fn a_list_that_had_entries_may_not_come_back_empty() {
     let zone = |texts: &[&str]| {

@@ -125,3 +125,40 @@ fn the_last_good_zone_expires_as_its_own_soa_says() {
     assert!(matches!(Place::after_an_absence(&list(9_000), 1_000, 5_000), Step::Serve(_)));
     assert!(matches!(Place::after_an_absence(&list(1_000), 9_000, 5_000), Step::Fail));
 }
+
+#[test]
+fn the_configured_soa_stands_if_it_was_given_and_else_that_of_the_list() {
+    let place = Place::new("$SOA 60 ns.list.example. hm.example. 7 600 300 900 60\n192.0.2.1\n");
+    let now = Instant::now();
+    for (given, origin) in [(false, "ns.list.example"), (true, "ns.example")] {
+        let mut keeper = place.keeper(1_000, now);
+        Arc::make_mut(&mut keeper.config).soa_is_given = given;
+        let Step::Serve(served) = keeper.load(now) else { panic!("it is a good list") };
+        let soa = served.zone.soa().expect("there always is one");
+        assert_eq!(soa.origin.to_string(), origin);
+    }
+}
+
+#[test]
+fn a_list_that_is_written_to_while_it_is_read_is_not_built() {
+    let place = Place::new("192.0.2.1\n");
+    let keeper = place.keeper(1_000, Instant::now());
+    let feed = |_: &FeedConfig| PathBuf::new();
+    let write = |_| place.write("192.0.2.1\n192.0.2.2\n");
+    let conditions = Conditions { progress: Some(&write), ..keeper.conditions(&feed) };
+    assert!(matches!(build(&keeper.config, &conditions), Err(BuildError::Changed { .. })));
+    assert!(build(&keeper.config, &keeper.conditions(&feed)).is_ok(), "at rest it is");
+}
+
+#[test]
+fn times_to_live_are_kept_inside_the_configured_limits() {
+    let now = Instant::now();
+    for (written, expect) in [(10, 30), (30, 30), (45, 45), (90, 90), (100, 90)] {
+        let place = Place::new(&format!("$TTL {written}\n192.0.2.1\n"));
+        let mut keeper = place.keeper(1_000, now);
+        let config = Arc::make_mut(&mut keeper.config);
+        (config.min_ttl, config.max_ttl) = (30, 90);
+        let Step::Serve(served) = keeper.load(now) else { panic!("it is a good list") };
+        assert_eq!(served.zone.datasets()[0].header().ttl, expect, "{written}");
+    }
+}
