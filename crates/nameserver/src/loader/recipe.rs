@@ -86,7 +86,7 @@ impl Recipe {
     }
 
     /// What a build needs.
-    fn conditions<'a>(
+    pub(super) fn conditions<'a>(
         &'a self,
         feed: &'a dyn Fn(&FeedConfig) -> PathBuf,
         now: &'a Standing,
