@@ -39,9 +39,12 @@ pub(crate) fn rcode(server: SocketAddr, name: &str) -> u8 {
     ask(server, name).rcode
 }
 
-/// Whether a name has an address, if there is a server that answers.
+/// Whether a name has an address, if there is a server that answers, and soon: one that is killed with the
+/// question in its hands says nothing for ever.
 pub(crate) fn listed_if_alive(server: SocketAddr, name: &str) -> Option<bool> {
-    try_query(server, name, 1, IN).ok().map(|answer| !answer.answers.is_empty())
+    try_query(server, name, 1, IN, Duration::from_millis(100))
+        .ok()
+        .map(|answer| !answer.answers.is_empty())
 }
 
 /// Asks again until something is so; fails after a time that only a broken server needs.
@@ -55,11 +58,19 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 
 /// Sends one question, which must be answered.
 fn query(server: SocketAddr, name: &str, kind: u16, class: u8) -> Answer {
-    try_query(server, name, kind, class).unwrap_or_else(|e| panic!("no answer to {name}: {e}"))
+    let patience = Duration::from_secs(20);
+    try_query(server, name, kind, class, patience)
+        .unwrap_or_else(|e| panic!("no answer to {name}: {e}"))
 }
 
 /// Sends one question and takes its answer apart.
-fn try_query(server: SocketAddr, name: &str, kind: u16, class: u8) -> io::Result<Answer> {
+fn try_query(
+    server: SocketAddr,
+    name: &str,
+    kind: u16,
+    class: u8,
+    patience: Duration,
+) -> io::Result<Answer> {
     let mut message = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     for label in name.split('.') {
         message.push(label.len() as u8);
@@ -70,7 +81,7 @@ fn try_query(server: SocketAddr, name: &str, kind: u16, class: u8) -> io::Result
     message.extend_from_slice(&[0, class]);
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     socket.connect(server)?;
-    socket.set_read_timeout(Some(Duration::from_secs(20)))?;
+    socket.set_read_timeout(Some(patience))?;
     socket.send(&message)?;
     let mut reply = [0; 4096];
     let n = socket.recv(&mut reply)?;
