@@ -21,6 +21,7 @@ pub(crate) mod ipv4_entries;
 pub(crate) mod ipv4_search;
 pub(crate) mod ipv6;
 pub(crate) mod names;
+pub(crate) mod names_entries;
 pub(crate) mod names_patch;
 pub(crate) mod names_search;
 
@@ -97,6 +98,9 @@ pub enum TooMany {
         ValueId::MAX
     )]
     Answers,
+    /// Each name, listed or above a listed one, has a place of 32 bits.
+    #[error("names of more than 4 GiB together: divide the list")]
+    Names,
     /// Each network that is divided further has a number of 23 bits.
     #[error(
         "more than {} IPv6 networks of 64 bits with longer prefixes inside: list /64 networks, or \

@@ -4,7 +4,9 @@
 
 use bytes::Bytes;
 
-use crate::dataset::names::{Extent, NamesEntries, NamesIndex, Repeats};
+use crate::dataset::TooMany;
+use crate::dataset::names::{Extent, NamesIndex};
+use crate::dataset::names_entries::{NamesEntries, Repeats};
 use crate::relative::Relative;
 use crate::section::U32s;
 use crate::value::{ValueBuilder, ValueId};
@@ -107,7 +109,10 @@ impl GenericEntries {
     }
 
     /// Builds the index.
-    pub(crate) fn index(mut self) -> Generic {
+    ///
+    /// # Errors
+    /// If the names are more than an index can hold.
+    pub(crate) fn index(mut self) -> Result<Generic, TooMany> {
         self.records.sort_by(|a, b| a.0.cmp(&b.0));
         let mut names = NamesEntries::default();
         // Set 0 is the value "not listed" of the name index.
@@ -119,11 +124,11 @@ impl GenericEntries {
             }
             starts.push(records.len() as u32);
         }
-        Generic {
-            names: names.index(Repeats::Together, &mut ValueBuilder::default()),
+        Ok(Generic {
+            names: names.index(Repeats::Together, &mut ValueBuilder::default())?,
             starts: starts.into_iter().collect(),
             records: Bytes::from(records),
-        }
+        })
     }
 }
 

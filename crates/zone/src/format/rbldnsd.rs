@@ -17,7 +17,7 @@ use std::sync::Arc;
 use crate::dataset::generic::GenericEntries;
 use crate::dataset::ipv4_entries::Ipv4Entries;
 use crate::dataset::ipv6::Ipv6Entries;
-use crate::dataset::names::{NamesEntries, Repeats};
+use crate::dataset::names_entries::{NamesEntries, Repeats};
 use crate::dataset::{
     Addresses, Branch, Content, Dataset, DatasetKind, Header, Names, TooMany, distinct,
 };
@@ -236,13 +236,13 @@ impl Part {
                     Kind::Dnhash => Repeats::Last,
                     _ => Repeats::Together,
                 };
-                let index = names.index(repeats, &mut answers.values);
+                let index = names.index(repeats, &mut answers.values)?;
                 answers.values.check_room(0)?;
                 Content::Names(Box::new(Names { index, values: answers.finish() }))
             }
             Entries::Generic(records) => {
                 count = records.len();
-                Content::Generic(Box::new(records.index()))
+                Content::Generic(Box::new(records.index()?))
             }
             Entries::Combined => {
                 count = 0;

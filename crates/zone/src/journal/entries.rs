@@ -12,7 +12,8 @@ use crate::dataset::TooMany;
 use crate::dataset::ipv4::Ipv4Index;
 use crate::dataset::ipv4_entries::Ipv4Entries;
 use crate::dataset::ipv6::{Ipv6Entries, Ipv6Index, MOST_BUCKETS, check_buckets};
-use crate::dataset::names::{Extent, NamesEntries, NamesIndex, Record, Repeats, Say};
+use crate::dataset::names::{Extent, NamesIndex, Record, Say};
+use crate::dataset::names_entries::{NamesEntries, Repeats, check_places};
 use crate::journal::{Change, Key, State};
 use crate::patch::Range;
 use crate::resolve::{Cover, Entry, Overlap, sweep};
@@ -195,6 +196,7 @@ impl Entries {
     /// If an index cannot hold them; nothing is changed then.
     pub(super) fn index(&mut self) -> Result<Indexes, TooMany> {
         check_buckets(self.v6.keys().copied(), MOST_BUCKETS)?;
+        check_places(self.names.keys().map(|name| name.len()))?;
         self.forget_values();
         self.names.shrink_to_fit();
         let mut v4 = Ipv4Entries::default();
@@ -217,7 +219,7 @@ impl Entries {
         }
         let (v4, _) = v4.index(Overlap::AllOfLongest, &mut self.values);
         let (v6, _) = v6.index(Overlap::AllOfLongest, &mut self.values)?;
-        let names = names.index(Repeats::Together, &mut self.values);
+        let names = names.index(Repeats::Together, &mut self.values)?;
         Ok(Indexes { v4, v6, names, values: self.values.finish() })
     }
 

@@ -10,7 +10,8 @@ use repute_dnsxl::ReturnCode;
 
 use crate::dataset::ipv4_entries::Ipv4Entries;
 use crate::dataset::ipv6::Ipv6Entries;
-use crate::dataset::names::{Extent, NamesEntries, Repeats};
+use crate::dataset::names::Extent;
+use crate::dataset::names_entries::{NamesEntries, Repeats};
 use crate::dataset::{Addresses, Content, Dataset, DatasetKind, Header, Names};
 use crate::fault::Problem;
 use crate::format::rbldnsd::value::{self, MOST_SENT};
@@ -333,6 +334,7 @@ impl<'o> Reader<'o> {
             TableKind::Names => {
                 let entries = self.names.len();
                 let index = self.names.index(Repeats::Together, &mut self.values);
+                let index = index.map_err(too_many)?;
                 self.values.check_room(0).map_err(too_many)?;
                 let values = self.values.finish();
                 (DatasetKind::Names, Content::Names(Box::new(Names { index, values })), entries)
