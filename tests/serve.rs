@@ -20,8 +20,10 @@ mod user;
 mod web;
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
+use std::process::Stdio;
 
 use dns::{ask, ask_txt, listed, rcode, until};
 use process::{Place, Served};
@@ -443,4 +445,45 @@ fn systemd_is_told_when_answers_are_given_and_when_they_end() {
     heard("READY=1");
     server.stop();
     heard("STOPPING=1");
+}
+
+#[test]
+fn the_line_to_try_has_an_answer_whatever_the_first_zone_lists() {
+    let place = Place::new();
+    place.write("names.txt", "bad.example\n");
+    place.write("addresses.txt", "192.0.2.1 7\n");
+    place.write("records.txt", "www A 192.0.2.80\n");
+    for (kind, file, question) in [
+        ("names", "names.txt", "test.bl.example A"),
+        ("addresses", "addresses.txt", "2.0.0.127.bl.example A"),
+        ("generic", "records.txt", "bl.example SOA"),
+    ] {
+        place.write("repute.toml", &place.config(kind, &[file]));
+        let mut child = place
+            .command(&["serve", "--config", "repute.toml"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut welcome = String::new();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let dig = loop {
+            let line = lines.next().expect("it ends with a line to try");
+            if line.starts_with("try ") {
+                break line;
+            }
+            welcome.push_str(&line);
+        };
+        let (_, at) = dig.split_once(" -p ").unwrap();
+        let (port, asked) = at.split_once(' ').unwrap();
+        assert_eq!(asked, question);
+        let server = SocketAddr::from(([127, 0, 0, 1], port.parse().unwrap()));
+        let (name, _) = asked.split_once(' ').unwrap();
+        assert_eq!(rcode(server, name), 0, "{name} is there");
+        assert!(!welcome.contains("left out"), "nothing is: {welcome}");
+        let warned = kind == "addresses";
+        assert_eq!(welcome.contains("1 with a warning"), warned, "an unused column: {welcome}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 }

@@ -47,8 +47,15 @@ fn show(
     for zone in &reloads.zones {
         let name = &zone.zone;
         match &zone.outcome {
-            Outcome::Served { serial, entries, faults } => {
-                writeln!(out, "{name}: {entries} entries, serial {serial}, {faults} faulty lines")?;
+            Outcome::Served { serial, entries, faults, warnings } => {
+                let warned = match warnings {
+                    0 => String::new(),
+                    n => format!(", {n} with a warning"),
+                };
+                writeln!(
+                    out,
+                    "{name}: {entries} entries, serial {serial}, {faults} faulty lines{warned}"
+                )?;
             }
             Outcome::Unchanged => writeln!(out, "{name}: unchanged")?,
             Outcome::Removed => writeln!(out, "{name}: removed")?,

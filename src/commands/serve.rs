@@ -15,9 +15,11 @@ use repute_dnsxl::Name;
 use repute_nameserver::Zones;
 use repute_nameserver::control::Reload;
 use repute_nameserver::listen::Given;
-use repute_nameserver::loader::{Loader, memory};
+use repute_nameserver::loader::{Content, Format, Loader, ZoneConfig, memory};
 use repute_nameserver::server::{Parts, Running, Server};
 use repute_nameserver::status::{StatusBoard, ZoneStatus};
+use repute_zone::DatasetKind;
+use repute_zone::format::table::{TableKind, TableOptions};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -164,7 +166,11 @@ impl Welcome<'_> {
                     0 => String::new(),
                     n => format!(", {n} faulty lines left out"),
                 };
-                writeln!(out, "  {name:<width$}  {:>9} entries{faults}", zone.entries)?;
+                let warnings = match zone.warnings {
+                    0 => String::new(),
+                    n => format!(", {n} with a warning"),
+                };
+                writeln!(out, "  {name:<width$}  {:>9} entries{faults}{warnings}", zone.entries)?;
             } else {
                 let why = zone.last_error.as_deref().unwrap_or("waiting for its feed");
                 writeln!(out, "  {name:<width$}  not served: {why}")?;
@@ -186,15 +192,46 @@ impl Welcome<'_> {
         out.flush()
     }
 
-    /// A question that has an answer.
+    /// A question that has an answer: an entry that every list of its kind has, else the SOA.
     fn dig(&self, apex: &Name, address: SocketAddr) -> String {
+        let zones = &self.config.loader.zones;
+        let zone = zones.iter().find(|zone| zone.apex == *apex);
         let shipped = match self.config.origin {
             Origin::BuiltIn => first_start::first_entry(&self.config.process.data_dir),
             Origin::File(_) => None,
         };
         let listed = shipped.and_then(|entry| entry.parse::<std::net::Ipv4Addr>().ok());
-        let [a, b, c, d] = listed.map_or([127, 0, 0, 2], |a| a.octets());
-        format!("dig @{} -p {} {d}.{c}.{b}.{a}.{apex} A", address.ip(), address.port())
+        let question = match (listed.map(|a| a.octets()), zone.and_then(test_entry)) {
+            (Some([a, b, c, d]), _) => format!("{d}.{c}.{b}.{a}.{apex} A"),
+            (None, Some(entry)) => format!("{entry}.{apex} A"),
+            (None, None) => format!("{apex} SOA"),
+        };
+        format!("dig @{} -p {} {question}", address.ip(), address.port())
+    }
+}
+
+/// The test entry that a zone has for certain, as the labels it is asked by (RFC 5782 section 5).
+fn test_entry(zone: &ZoneConfig) -> Option<&'static str> {
+    let Content::Lists(sources) = &zone.content else { return None };
+    if !zone.test_entries {
+        return None;
+    }
+    match &sources.first()?.format {
+        Format::Table(TableOptions { kind: TableKind::Addresses, .. }) => Some("2.0.0.127"),
+        Format::Table(TableOptions { kind: TableKind::Names, .. }) => Some("test"),
+        Format::Rbldnsd(kind) => match kind {
+            DatasetKind::Ip4set
+            | DatasetKind::Ip4tset
+            | DatasetKind::Ip4trie
+            | DatasetKind::Ip6tset
+            | DatasetKind::Ip6trie
+            | DatasetKind::Addresses => Some("2.0.0.127"),
+            DatasetKind::Dnset | DatasetKind::Dnhash | DatasetKind::Names => Some("test"),
+            DatasetKind::Generic
+            | DatasetKind::Combined
+            | DatasetKind::Acl
+            | DatasetKind::Aclkey => None,
+        },
     }
 }
 

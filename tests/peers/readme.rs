@@ -21,6 +21,13 @@ fn the_first_steps_work_as_written() {
         assert_eq!(next(), "", "an address that is not listed");
         let why = next();
         assert!(why.contains("0-mail.com hands out throw-away mail addresses"), "{why}");
+        let metrics = page("/metrics");
+        for zone in ["ipsum.example", "disposable.example"] {
+            for what in ["faults", "warnings"] {
+                let none = format!("zone_{what}{{zone=\"{zone}\"}} 0");
+                assert!(metrics.contains(&none), "no {what} in what is shipped: {metrics}");
+            }
+        }
         assert_eq!(next(), "", "an edit of the list");
         wait_until_listed("1.2.0.192.ipsum.example");
         assert_eq!(next(), "127.0.0.5\n", "the answer after the edit");

@@ -91,6 +91,9 @@ pub enum Outcome {
         entries: u64,
         /// Faulty lines that were left out.
         faults: u64,
+        /// Lines that count, but with a warning.
+        #[serde(default)]
+        warnings: u64,
     },
     /// The sources are as they were.
     Unchanged,

@@ -130,7 +130,10 @@ fn zones(page: &mut Page, report: &Report) {
     family("zone_entries", "Entries of the zone.", |z| Some(z.entries));
     family("zone_serial", "Serial of the zone.", |z| Some(u64::from(z.serial)));
     family("zone_image_bytes", "Memory the zone's image takes.", |z| Some(z.image_bytes));
-    family("zone_faults", "Faulty lines in the sources of the last build.", |z| Some(z.faults));
+    let help = "Faulty lines in the sources of the last build, which are left out.";
+    family("zone_faults", help, |z| Some(z.faults));
+    let help = "Lines in the sources of the last build that count, but with a warning.";
+    family("zone_warnings", help, |z| Some(z.warnings));
     let help = "When the data that is served was built, in unix seconds.";
     family("zone_loaded_timestamp_seconds", help, |z| z.loaded_at.map(u64::from));
     let help = "Seconds since the newest source of that data was modified.";

@@ -114,8 +114,11 @@ pub struct ZoneReport {
     pub reloads_ok: u64,
     /// Builds that were refused or failed.
     pub reloads_failed: u64,
-    /// Faulty lines in the sources of the last build.
+    /// Faulty lines in the sources of the last build, which are left out.
     pub faults: u64,
+    /// Lines of them that count, but with a warning.
+    #[serde(default)]
+    pub warnings: u64,
     /// What was wrong with the last build.
     pub last_error: Option<String>,
     /// Answers a second in the last minute.
@@ -150,6 +153,7 @@ impl ZoneReport {
             reloads_ok: status.reloads_ok,
             reloads_failed: status.reloads_failed,
             faults: status.faults,
+            warnings: status.warnings,
             last_error: status.last_error,
             queries_per_second: rate,
             answers: totals.into(),

@@ -34,8 +34,10 @@ pub struct ZoneStatus {
     pub reloads_ok: u64,
     /// Builds that were refused or failed.
     pub reloads_failed: u64,
-    /// Faulty lines in the sources of the last build.
+    /// Faulty lines in the sources of the last build, which are left out.
     pub faults: u64,
+    /// Lines of them that count, but with a warning.
+    pub warnings: u64,
     /// What was wrong with the last build; `None` if it was served.
     pub last_error: Option<String>,
 }
@@ -55,6 +57,7 @@ impl ZoneStatus {
             reloads_ok: 0,
             reloads_failed: 0,
             faults: 0,
+            warnings: 0,
             last_error: None,
         }
     }

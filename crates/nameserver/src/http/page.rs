@@ -176,13 +176,17 @@ fn write_zone(page: &mut String, zone: &ZoneReport, now: u64) -> fmt::Result {
         0 => String::new(),
         total => format!(" <small>{:.0} %</small>", 100.0 * answers.listed as f64 / total as f64),
     };
+    let faults = match zone.warnings {
+        0 => Count(zone.faults).to_string(),
+        n => format!("{} <small>{} warned</small>", Count(zone.faults), Count(n)),
+    };
     let cells = [
         Count(zone.entries).to_string(),
         zone.serial.to_string(),
         ago(zone.source_age),
         ago(zone.loaded_at.map(|then| now.saturating_sub(u64::from(then)))),
         Bytes(zone.image_bytes).to_string(),
-        Count(zone.faults).to_string(),
+        faults,
         Rate(zone.queries_per_second).to_string(),
         Count(answers.total).to_string(),
         format!("{}{share}", Count(answers.listed)),

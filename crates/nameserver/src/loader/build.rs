@@ -91,9 +91,14 @@ pub struct Built {
 }
 
 impl Built {
-    /// How many lines are faulty.
+    /// How many lines are faulty and left out.
     pub fn fault_count(&self) -> u64 {
-        self.faults.iter().map(|f| f.errors() + f.warnings()).sum()
+        self.faults.iter().map(Faults::errors).sum()
+    }
+
+    /// How many lines count, but with a warning.
+    pub fn warning_count(&self) -> u64 {
+        self.faults.iter().map(Faults::warnings).sum()
     }
 
     /// The time of the newest file.

@@ -144,6 +144,7 @@ impl Standing {
             let why = why.join("; ");
             warn!(zone = %apex, "`{apex}` is refused: {why}");
             self.status.faults = built.fault_count();
+            self.status.warnings = built.warning_count();
             return self.refuse(recipe, why);
         }
         self.serve(recipe, built, confirmed, now)
@@ -163,7 +164,7 @@ impl Standing {
         let config = &recipe.config;
         let apex = &config.apex;
         self.told = None;
-        let faults = built.fault_count();
+        let (faults, warnings) = (built.fault_count(), built.warning_count());
         let source_modified = built.modified();
         let Built { zone, acl, aclkey, reach, issued, copy, .. } = built;
         self.most = self.most.max(reach);
@@ -178,11 +179,12 @@ impl Standing {
             image_bytes: zone.image_bytes() as u64,
             reloads_ok: self.status.reloads_ok + 1,
             faults,
+            warnings,
             last_error: None,
             ..self.status.clone()
         };
         info!(
-            zone = %apex, serial = zone.serial(), entries = zone.entries(), faults,
+            zone = %apex, serial = zone.serial(), entries = zone.entries(), faults, warnings,
             "serving `{apex}` with {} entries, serial {}", zone.entries(), zone.serial()
         );
         if has_empty_list(&zone) && !config.guards.allow_empty {
@@ -287,13 +289,13 @@ fn serving(config: &ZoneConfig, (acl, key_acl): AccessLists) -> Serving {
 
 /// Writes the first faulty lines into the log.
 fn report_faults(apex: &Name, built: &Built) {
-    let total = built.fault_count();
+    let total = built.fault_count() + built.warning_count();
     for fault in built.faults.iter().flat_map(Faults::iter).take(LOGGED_FAULTS) {
         warn!(zone = %apex, "{fault}");
     }
     if total > LOGGED_FAULTS as u64 {
         let more = total - LOGGED_FAULTS as u64;
-        warn!(zone = %apex, "and {more} more faults; `repute zone check {apex}` shows them");
+        warn!(zone = %apex, "and {more} more; `repute zone check {apex}` shows them");
     }
 }
 

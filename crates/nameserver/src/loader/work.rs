@@ -493,8 +493,8 @@ fn reloaded(zone: &Name, keeper: Option<&Keeper>, before: Option<&Failure>) -> R
             known: failure.zip(before).is_some_and(|(now, before)| now.is(before)),
         },
         Some(ZoneStatus { health: ZoneHealth::Loading, .. }) => Outcome::Waiting,
-        Some(&ZoneStatus { serial, entries, faults, .. }) => {
-            Outcome::Served { serial, entries, faults }
+        Some(&ZoneStatus { serial, entries, faults, warnings, .. }) => {
+            Outcome::Served { serial, entries, faults, warnings }
         }
     };
     Reloaded { zone: zone.to_string(), outcome }
