@@ -34,6 +34,37 @@ fn the_query_that_starts_the_server_is_answered() {
     });
 }
 
+#[test]
+fn the_shipped_units_are_understood_and_hold_the_folders_of_the_manual() {
+    let folder = tempfile::tempdir().expect("a folder for the test can be made");
+    // systemd looks whether the program is there.
+    let service = SERVICE.replace("/usr/bin/repute", REPUTE);
+    assert_ne!(service, SERVICE);
+    let units = [("repute.service", &*service), ("repute.socket", SOCKET)];
+    let paths = units.map(|(name, text)| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("the test's folder is writable");
+        path
+    });
+    let verify = Command::new("systemd-analyze").arg("verify").args(&paths).output();
+    let verify = verify.expect("systemd-analyze runs");
+    let said = String::from_utf8_lossy(&[verify.stdout, verify.stderr].concat()).into_owned();
+    // It also tells of units of the machine itself.
+    let ours: Vec<_> = said.lines().filter(|line| line.contains("repute")).collect();
+    assert!(ours.is_empty(), "{said}");
+    // What the manual has the server write must be writable under `ProtectSystem=strict`.
+    assert!(OPERATIONS.contains("destination = \"/var/log/repute/"));
+    assert!(service.contains("\nLogsDirectory=repute\n"));
+    assert!(service.contains("\nStateDirectory=repute\n"));
+}
+
+/// The unit that is shipped.
+const SERVICE: &str = include_str!("../../systemd/repute.service");
+/// Its sockets.
+const SOCKET: &str = include_str!("../../systemd/repute.socket");
+/// The chapter on operations.
+const OPERATIONS: &str = include_str!("../../doc/operations.md");
+
 /// `listen` names an address that this machine does not have: it must not be used.
 const CONFIG: &str = "\
 [server]
