@@ -52,9 +52,10 @@ fn show(subject: &Subject, built: &Built, out: &mut impl Write) -> std::io::Resu
         writeln!(out, "{}\n", picture(fault))?;
         shown += 1;
     }
-    let total = built.fault_count();
+    let (faulty, warned) = (built.fault_count(), built.warning_count());
+    let total = faulty + warned;
     if total > shown {
-        writeln!(out, "and {} more faulty lines\n", total - shown)?;
+        writeln!(out, "and {} more such lines\n", total - shown)?;
     }
     if let Some(address) = built.zone.covers_never_listed() {
         writeln!(out, "{name}: covers {address}, which is left out (RFC 5782 section 5)")?;
@@ -69,9 +70,7 @@ fn show(subject: &Subject, built: &Built, out: &mut impl Write) -> std::io::Resu
         writeln!(out, "{name}: a snapshot of {entries} entries, serial {serial}; {fate}")?;
         return Ok(if built.refusals.is_empty() { Verdict::Yes } else { Verdict::Unknown });
     }
-    let warnings: u64 = built.faults.iter().map(Faults::warnings).sum();
-    let faulty = total.saturating_sub(warnings);
-    let warnings = match warnings {
+    let warnings = match warned {
         0 => String::new(),
         n => format!(", {n} with a warning"),
     };
