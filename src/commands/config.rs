@@ -8,13 +8,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use repute_nameserver::loader::{Content, SnapshotOrigin, SourceOrigin};
-use repute_nameserver::query_log::{Destination, Queries};
 use repute_zone::DatasetKind;
 
 use super::access::{self, AskedFor};
+use super::serve::Belongings;
 use crate::cli::ConfigCommand;
-use crate::config::{Config, EXAMPLE, Origin};
+use crate::config::{Config, EXAMPLE, Opened, Origin};
 use crate::exit::Verdict;
+use crate::privilege::Account;
 
 /// Prints the annotated configuration, or checks one.
 pub(super) fn run(path: Option<&Path>, command: &ConfigCommand) -> anyhow::Result<Verdict> {
@@ -95,12 +96,12 @@ fn warnings(config: &Config) -> Vec<String> {
             }
         }
     }
-    let log = &config.server.query_log;
-    if let (Destination::File(file), true) = (&log.destination, log.queries != Queries::Off) {
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if file.is_dir() || folder.is_some_and(|folder| !folder.is_dir()) {
-            warnings.push(format!("the query log {} cannot be made there", file.display()));
-        }
+    // Who is that user already becomes nobody; who cannot become it does not get as far as the log.
+    let user = config.process.user.as_ref().and_then(|user| Account::find(user).ok());
+    let becomes = user.filter(|user| *user != Account::current());
+    let belongings = Belongings::of(config, Opened::default());
+    if let Some(log) = belongings.misplaced_log(becomes.as_ref()) {
+        warnings.push(format!("the query log {} cannot be made there", log.display()));
     }
     let data_dir = &config.process.data_dir;
     if data_dir.exists() && !data_dir.is_dir() {

@@ -32,7 +32,7 @@ use crate::{first_start, telemetry};
 mod belongings;
 mod reloader;
 
-use belongings::Belongings;
+pub(super) use belongings::Belongings;
 use reloader::Reloader;
 
 /// Serves until it is told to stop.

@@ -77,6 +77,38 @@ fn what_is_missing_is_made_for_the_user_and_what_is_there_stays_whose_it_is() {
     assert!(listed(server.dns, "1.2.0.192.bl.example"));
 }
 
+/// The configuration is checked by the rule that the server follows.
+#[test]
+fn a_checked_configuration_is_not_warned_of_what_the_start_will_make() {
+    let Some(place) = place() else { return };
+    place.write("file", "");
+    let warning = "cannot be made there";
+    let check = |config: &str| {
+        place.write("checked.toml", config);
+        let command = &["config", "check", "--config", "checked.toml"];
+        let output = place.command(command).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let made = config(&place, "", "logs/new/queries");
+    assert_eq!(check(&made), "");
+    // Without a user nobody makes the folder, and nobody makes one below a file.
+    let kept = made.replace("user = \"nobody\"\n", "").replace("group =", "#");
+    for (config, starts) in
+        [(&made, true), (&kept, false), (&config(&place, "", "file/queries"), false)]
+    {
+        assert_eq!(check(config).contains(warning), !starts, "{config}");
+        if starts {
+            Served::start(&place, config).kill();
+            fs::remove_dir_all(place.path("logs")).unwrap();
+        } else {
+            let (code, shown) = place.fails(config);
+            assert_eq!(code, 2, "{shown}");
+            assert!(shown.contains("query log"), "{shown}");
+        }
+    }
+}
+
 #[test]
 fn what_the_user_may_not_write_is_told_with_the_command_that_helps() {
     let Some(place) = place() else { return };

@@ -22,7 +22,7 @@ use crate::privilege::Account;
 
 /// What a server by some configuration has to write.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Belongings {
+pub(in crate::commands) struct Belongings {
     /// The data folder and those in it: nobody but the server writes there.
     data: Vec<PathBuf>,
     /// The folder of the control socket, if it is another and the server makes that.
@@ -33,7 +33,7 @@ pub(super) struct Belongings {
 
 impl Belongings {
     /// What the configuration says of it.
-    pub(super) fn of(config: &Config, opened: Opened) -> Belongings {
+    pub(in crate::commands) fn of(config: &Config, opened: Opened) -> Belongings {
         let data_dir = &config.process.data_dir;
         let data = [data_dir.clone(), data_dir.join("feeds"), data_dir.join("zones")];
         let control = config.process.control.parent().filter(|_| !opened.control);
@@ -46,6 +46,20 @@ impl Belongings {
             },
             data: data.into(),
         }
+    }
+
+    /// The query log, if a server that started now could not make it where it should be.
+    ///
+    /// A folder that is missing is made by a server that has a user to become, as
+    /// [`Belongings::prepare`] says, and by nobody for one that stays who it is.
+    pub(in crate::commands) fn misplaced_log(&self, becomes: Option<&Account>) -> Option<&Path> {
+        let log = self.log.as_deref()?;
+        let folder = here(log.parent()?);
+        let has_place = match becomes {
+            Some(_) => found(&folder).is_none_or(|found| found.is_dir()),
+            None => folder.is_dir(),
+        };
+        (log.is_dir() || !has_place).then_some(log)
     }
 
     /// Makes what is missing and gives it to whom the server becomes.
@@ -151,9 +165,13 @@ fn give(made: io::Result<File>, path: &Path, account: &Account) {
 /// Whether a folder, or what is there of the way to it, refuses us. What fails for another reason is told
 /// where it fails.
 fn refuses(folder: &Path) -> bool {
-    let there = folder.ancestors().map(here).find(|folder| folder.exists());
     let write = AccessFlags::W_OK | AccessFlags::X_OK;
-    there.is_some_and(|there| there.is_dir() && access(&there, write).is_err())
+    found(folder).is_some_and(|there| there.is_dir() && access(&there, write).is_err())
+}
+
+/// What is there of a folder: itself, or else the nearest above it.
+fn found(folder: &Path) -> Option<PathBuf> {
+    folder.ancestors().map(here).find(|folder| folder.exists())
 }
 
 /// The folder above that does not let us through, if there is one.
