@@ -1,0 +1,184 @@
+//! A list as its users know it: where it is asked, what its answers mean, how one gets out.
+
+use std::fmt;
+
+use repute_dnsxl::{Name, Polarity, ReturnCode, Target};
+
+use crate::code::CodeSet;
+
+/// A list that can be asked.
+#[derive(Clone, Debug)]
+pub struct List {
+    /// Where it is asked, without a key.
+    pub zone: Name,
+    /// What it is called, if not by its zone.
+    pub title: Option<String>,
+    /// What can be looked up in it.
+    pub keys: Keys,
+    /// What being listed means.
+    pub polarity: Polarity,
+    /// What its return codes mean; a code may have several meanings.
+    pub meanings: Vec<(CodeSet, String)>,
+    /// If there are any, only these codes are listings.
+    pub only: Vec<CodeSet>,
+    /// Answers that are no listings, besides those no list gives ([`crate::verdict`]): why it did not
+    /// answer.
+    pub errors: Vec<(CodeSet, String)>,
+    /// Lists whose entries are all in this one.
+    pub contains: Vec<Name>,
+    /// How one gets out, `{target}` in it stands for what is listed.
+    pub delisting: Option<String>,
+    /// What it takes to ask it.
+    pub access: Access,
+    /// The operator's conditions in a sentence.
+    pub terms: Option<String>,
+    /// Most queries a second.
+    pub rate: Option<f64>,
+    /// Whether it lives, and when somebody last looked.
+    pub status: Status,
+    /// The day of that, as `2026-11-22`.
+    pub checked: Option<String>,
+    /// How its test entries differ from RFC 5782's.
+    pub tests: TestEntries,
+    /// A name whose text tells a resolver whether it is blocked.
+    pub am_i_blocked: Option<Name>,
+}
+
+impl List {
+    /// A list of which only the zone is known: a block list of addresses.
+    pub fn new(zone: Name) -> List {
+        List {
+            zone,
+            title: None,
+            keys: Keys { ipv4: true, ipv6: true, name: None },
+            polarity: Polarity::Block,
+            meanings: Vec::new(),
+            only: Vec::new(),
+            errors: Vec::new(),
+            contains: Vec::new(),
+            delisting: None,
+            access: Access::Open,
+            terms: None,
+            rate: None,
+            status: Status::Unknown,
+            checked: None,
+            tests: TestEntries::default(),
+            am_i_blocked: None,
+        }
+    }
+
+    /// Whether this kind of target can be looked up in it.
+    pub fn takes(&self, target: &Target) -> bool {
+        match target {
+            Target::Ipv4(_) => self.keys.ipv4,
+            Target::Ipv6(_) => self.keys.ipv6,
+            Target::Name(_) => self.keys.name.is_some(),
+        }
+    }
+
+    /// What a return code means, in the list's words; several meanings are joined.
+    pub fn meaning(&self, code: ReturnCode) -> Option<String> {
+        let meanings = self.meanings.iter().filter(|(codes, _)| codes.contains(code));
+        let meanings: Vec<&str> = meanings.map(|(_, meaning)| &**meaning).collect();
+        (!meanings.is_empty()).then(|| meanings.join(", "))
+    }
+
+    /// Where one asks to be removed.
+    pub fn delisting_link(&self, target: &Target) -> Option<String> {
+        self.delisting.as_ref().map(|link| link.replace("{target}", &target.to_string()))
+    }
+}
+
+/// What can be looked up in a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keys {
+    /// IPv4 addresses.
+    pub ipv4: bool,
+    /// IPv6 addresses.
+    pub ipv6: bool,
+    /// Names, in this form.
+    pub name: Option<NameForm>,
+}
+
+/// Which name of a host a list of names wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameForm {
+    /// The name as it is.
+    Host,
+    /// The domain somebody registered, by the public suffix list.
+    Registrable,
+}
+
+/// What it takes to ask a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing, within its terms.
+    Open,
+    /// A key as part of the name that is asked.
+    Key(KeyPlace, Option<Secret>),
+    /// One's resolver must be registered.
+    Registration,
+}
+
+/// Where a key stands in the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// Between target and zone: `2.0.0.127.KEY.zen.dq.spamhaus.net`.
+    BeforeZone,
+    /// In front: `KEY.2.0.0.127.dnsbl.httpbl.org`.
+    BeforeTarget,
+}
+
+/// A key, which no output shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Name);
+
+impl Secret {
+    /// A key of one label.
+    pub fn new(key: Name) -> Secret {
+        Secret(key)
+    }
+
+    /// The key as labels, to be sent.
+    pub fn reveal(&self) -> &Name {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Whether a list lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It answers as a list does.
+    Live,
+    /// Nothing answers, or its operator closed it.
+    Dead,
+    /// It lists everything.
+    Wildcarded,
+    /// Nobody looked.
+    Unknown,
+}
+
+/// Which test entries a list has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TestEntries {
+    /// It has the entry that must be listed (127.0.0.2, `TEST`).
+    pub listed: bool,
+    /// It lacks the one that must not be (127.0.0.1, `INVALID`).
+    pub unlisted: bool,
+}
+
+impl Default for TestEntries {
+    /// As RFC 5782 section 5 wants.
+    fn default() -> TestEntries {
+        TestEntries { listed: true, unlisted: true }
+    }
+}
+
+/// The default of [`List::rate`] for lists of others: what a polite client asks.
+pub const PUBLIC_RATE: f64 = 50.0;

@@ -1,0 +1,407 @@
+//! Every list asked about every target, at once.
+//!
+//! Each list goes through the targets at its own pace: as fast as its limit lets it and its server has room.
+//! Its test entries are asked beside, and what it says is judged when both are there. Targets are drawn
+//! only as far ahead as the slowest list allows, so a million of them need no more memory than a few
+//! thousand.
+//!
+//! No sockets and no clock here; [`crate::sockets`] has those.
+
+use std::collections::VecDeque;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use repute_dnsxl::{ReturnCode, Target};
+
+use crate::course::Course;
+use crate::exchange::{Answer, Exchange};
+use crate::list::List;
+use crate::message::Question;
+use crate::questions::{self, A, TXT, TestOf, question, test_question};
+use crate::verdict::{self, Reason, Said, Verdict};
+
+pub use crate::course::{Asked, Experience};
+
+/// What all lists say of a target.
+#[derive(Debug)]
+pub struct Report {
+    /// The target.
+    pub target: Target,
+    /// What each list says, in the order of the survey; nothing from lists that do not take such a target.
+    pub verdicts: Vec<Option<Verdict>>,
+}
+
+/// A survey under way.
+pub struct Survey<'t> {
+    lists: Vec<Course>,
+    targets: Box<dyn Iterator<Item = Target> + 't>,
+    /// Whether there are no more targets.
+    drawn: bool,
+    /// Targets that are not reported yet.
+    open: VecDeque<Open>,
+    /// How many were reported.
+    first: usize,
+    /// A name no zone has, asked of each resolver.
+    controls: Vec<Control>,
+    /// Addresses the resolvers make up.
+    rewrites: Option<Ipv4Addr>,
+    timeout: Duration,
+    /// The list whose turn it is.
+    turn: usize,
+}
+
+/// A query by which a resolver shows whether it makes addresses up.
+struct Control {
+    server: usize,
+    asked: bool,
+    running: bool,
+}
+
+/// A target that is not reported yet.
+struct Open {
+    target: Target,
+    started: Option<Instant>,
+    /// What the lists said, as far as they did.
+    said: Vec<State>,
+}
+
+/// What a list said of a target so far.
+enum State {
+    /// It does not take such targets.
+    Inapplicable,
+    /// It was not asked yet.
+    Waiting,
+    /// It did not answer yet.
+    Running,
+    /// It listed the target, and is asked why.
+    Why(Vec<ReturnCode>, Option<Duration>),
+    /// It is done.
+    Done(Said, Vec<String>),
+}
+
+/// What a query of a survey is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Tag {
+    list: usize,
+    asked: Instant,
+    /// How many of the list's servers were asked before.
+    attempt: usize,
+    about: About,
+}
+
+/// What it asks.
+#[derive(Clone, Copy, Debug)]
+enum About {
+    /// Whether a target is listed.
+    Target(usize),
+    /// Why it is.
+    Why(usize),
+    /// A test entry.
+    Test(TestOf),
+    /// A name no zone has.
+    Control(usize),
+}
+
+impl<'t> Survey<'t> {
+    /// A survey of these lists about these targets. `resolvers` are the servers that recurse, to be asked
+    /// for a name that no zone has; `timeout` is that of a look-up.
+    pub fn new(
+        lists: Vec<Asked>,
+        targets: impl Iterator<Item = Target> + 't,
+        resolvers: &[usize],
+        timeout: Duration,
+        now: Instant,
+    ) -> Survey<'t> {
+        // If there is nothing else to wait for, the doubtful ones are waited for.
+        let all_doubtful = lists.iter().all(|asked| asked.doubtful);
+        let lists = lists
+            .into_iter()
+            .map(|asked| Asked { doubtful: asked.doubtful && !all_doubtful, ..asked })
+            .map(|asked| Course::new(asked, now))
+            .collect();
+        let control = |&server| Control { server, asked: false, running: false };
+        Survey {
+            lists,
+            targets: Box::new(targets),
+            drawn: false,
+            open: VecDeque::new(),
+            first: 0,
+            controls: resolvers.iter().map(control).collect(),
+            rewrites: None,
+            timeout,
+            turn: 0,
+        }
+    }
+
+    /// Asks as much as there is room for. Says when it could ask more, if only time is missing.
+    pub fn ask(&mut self, exchange: &mut Exchange<Tag>, now: Instant) -> Option<Instant> {
+        self.ask_controls(exchange, now);
+        let mut again: Option<Instant> = None;
+        let mut idle = 0;
+        while idle < self.lists.len() {
+            let at = self.turn % self.lists.len();
+            self.turn = (at + 1) % self.lists.len();
+            idle += 1;
+            match self.ask_list(at, exchange, now) {
+                Step::Asked => idle = 0,
+                Step::Nothing => {}
+                Step::Later(moment) => {
+                    again = Some(again.map_or(moment, |known| known.min(moment)));
+                }
+            }
+        }
+        again
+    }
+
+    /// Asks each resolver once for a name that no zone has.
+    fn ask_controls(&mut self, exchange: &mut Exchange<Tag>, now: Instant) {
+        for (at, control) in self.controls.iter_mut().enumerate().filter(|(_, c)| !c.asked) {
+            let Some(question) = questions::control() else { continue };
+            (control.asked, control.running) = (true, true);
+            let tag = Tag { list: 0, asked: now, attempt: 0, about: About::Control(at) };
+            exchange.ask(control.server, question, tag, now);
+        }
+    }
+
+    /// Asks the next question of a list.
+    fn ask_list(&mut self, at: usize, exchange: &mut Exchange<Tag>, now: Instant) -> Step {
+        let course = &mut self.lists[at];
+        let Some(&server) = course.asked.servers.first() else { return Step::Nothing };
+        if !exchange.has_room(server) {
+            return Step::Nothing;
+        }
+        let (about, question) = if let Some((test, question)) = course.tests.waiting.last() {
+            (About::Test(*test), question.clone())
+        } else {
+            let Some((number, question)) = self.next_question(at) else { return Step::Nothing };
+            (About::Target(number), question)
+        };
+        let course = &mut self.lists[at];
+        if let Some(bucket) = &mut course.bucket
+            && let Err(later) = bucket.take(now)
+        {
+            return Step::Later(later);
+        }
+        match about {
+            About::Test(_) => {
+                course.tests.waiting.pop();
+                course.tests.running += 1;
+                course.experience.tested = true;
+            }
+            About::Target(number) => {
+                course.next = number + 1;
+                let open = &mut self.open[number - self.first];
+                open.started.get_or_insert(now);
+                open.said[at] = State::Running;
+            }
+            About::Why(_) | About::Control(_) => {}
+        }
+        exchange.ask(server, question, Tag { list: at, asked: now, attempt: 0, about }, now);
+        Step::Asked
+    }
+
+    /// The next target a list takes, and how it is asked.
+    fn next_question(&mut self, at: usize) -> Option<(usize, Question)> {
+        loop {
+            let course = &mut self.lists[at];
+            let number = course.next.max(self.first);
+            if number - self.first >= self.open.len() && !self.draw() {
+                return None;
+            }
+            let course = &mut self.lists[at];
+            let open = &mut self.open[number - self.first];
+            if matches!(open.said[at], State::Waiting) {
+                let unknown = |reason| State::Done(Said::Unknown(reason), Vec::new());
+                if course.given_up {
+                    open.said[at] = unknown(Reason::Dead);
+                } else if let Some(question) = question(&course.asked.list, &open.target, A) {
+                    return Some((number, question));
+                } else {
+                    open.said[at] = unknown(Reason::TooLong);
+                }
+            }
+            course.next = number + 1;
+        }
+    }
+
+    /// Draws the next target. Says whether there is one, and room for it.
+    fn draw(&mut self) -> bool {
+        if self.drawn || self.open.len() >= MOST_OPEN {
+            return false;
+        }
+        let Some(target) = self.targets.next() else {
+            self.drawn = true;
+            return false;
+        };
+        let state = |course: &Course| match course.asked.list.takes(&target) {
+            true => State::Waiting,
+            false => State::Inapplicable,
+        };
+        let said = self.lists.iter().map(state).collect();
+        self.open.push_back(Open { target, started: None, said });
+        true
+    }
+
+    /// Takes in an answer.
+    pub fn hear(&mut self, tag: Tag, answer: &Answer, exchange: &mut Exchange<Tag>, now: Instant) {
+        if let About::Control(at) = tag.about {
+            self.controls[at].running = false;
+            if let Answer::Reply(reply) = answer
+                && let Some(address) = reply.addresses().next()
+            {
+                self.rewrites = Some(address);
+            }
+            return;
+        }
+        let course = &mut self.lists[tag.list];
+        course.note(answer, now.saturating_duration_since(tag.asked));
+        // Another of the list's servers may know better.
+        if let Some(&server) = course.asked.servers.get(tag.attempt + 1)
+            && is_worth_another(answer)
+            && let Some(question) = self.question_again(&tag)
+        {
+            let tag = Tag { attempt: tag.attempt + 1, ..tag };
+            exchange.ask(server, question, tag, now);
+            return;
+        }
+        let course = &mut self.lists[tag.list];
+        match tag.about {
+            About::Control(_) => {}
+            About::Test(test) => {
+                course.tests.running -= 1;
+                course.learn(test, answer);
+            }
+            About::Target(number) => {
+                let said = verdict::read(&course.asked.list, answer);
+                let Some(open) = self.open.get_mut(number.wrapping_sub(self.first)) else { return };
+                open.said[tag.list] = match said {
+                    Said::Listed(codes, ttl) => {
+                        let server = course.asked.servers[tag.attempt];
+                        if let Some(question) = question(&course.asked.list, &open.target, TXT) {
+                            let tag = Tag { about: About::Why(number), asked: now, ..tag };
+                            exchange.ask(server, question, tag, now);
+                            State::Why(codes, ttl)
+                        } else {
+                            State::Done(Said::Listed(codes, ttl), Vec::new())
+                        }
+                    }
+                    said => State::Done(said, Vec::new()),
+                };
+            }
+            About::Why(number) => {
+                let Some(open) = self.open.get_mut(number.wrapping_sub(self.first)) else { return };
+                let texts = match answer {
+                    Answer::Reply(reply) => reply.texts().map(str::to_owned).collect(),
+                    Answer::TimedOut | Answer::Unreachable | Answer::Malformed => Vec::new(),
+                };
+                open.finish_why(tag.list, texts);
+            }
+        }
+    }
+
+    /// What a query asked.
+    fn question_again(&self, tag: &Tag) -> Option<Question> {
+        let list = &self.lists[tag.list].asked.list;
+        let target = |number: usize| Some(&self.open.get(number.wrapping_sub(self.first))?.target);
+        match tag.about {
+            About::Target(number) => question(list, target(number)?, A),
+            About::Why(number) => question(list, target(number)?, TXT),
+            About::Test(test) => test_question(list, test),
+            About::Control(_) => None,
+        }
+    }
+
+    /// Takes the next report, if it is there.
+    pub fn report(&mut self, now: Instant) -> Option<Report> {
+        while self.open.is_empty() && !self.lists.is_empty() && self.draw() {}
+        let open = self.open.front_mut()?;
+        let is_late = open.started.is_some_and(|started| now >= started + self.timeout);
+        let mut only_doubtful = true;
+        for (at, state) in open.said.iter_mut().enumerate() {
+            let course = &self.lists[at];
+            match state {
+                State::Inapplicable => {}
+                // A listing without its reason is better than a late one.
+                State::Why(..) if is_late => {
+                    let State::Why(codes, ttl) = std::mem::replace(state, State::Inapplicable)
+                    else {
+                        return None;
+                    };
+                    *state = State::Done(Said::Listed(codes, ttl), Vec::new());
+                }
+                State::Done(..) if course.tests.is_over() => {}
+                State::Done(..) | State::Waiting | State::Running | State::Why(..) => {
+                    only_doubtful &= course.asked.doubtful && !course.has_answered();
+                }
+            }
+        }
+        if !only_doubtful || self.controls.iter().any(|control| control.running && !is_late) {
+            return None;
+        }
+        let open = self.open.pop_front()?;
+        self.first += 1;
+        let verdicts = open.said.into_iter().zip(&self.lists).map(|(state, course)| {
+            let (said, texts) = match state {
+                State::Inapplicable => return None,
+                State::Done(said, texts) => (said, texts),
+                State::Waiting | State::Running | State::Why(..) => {
+                    (Said::Unknown(Reason::Dead), Vec::new())
+                }
+            };
+            let evidence = &course.experience.evidence;
+            Some(verdict::decide(&course.asked.list, said, texts, evidence, self.rewrites))
+        });
+        Some(Report { target: open.target, verdicts: verdicts.collect() })
+    }
+
+    /// Whether everything is reported.
+    pub fn is_over(&mut self) -> bool {
+        self.open.is_empty() && (self.drawn || !self.draw())
+    }
+
+    /// When the first target's time is over.
+    pub fn next_due(&self) -> Option<Instant> {
+        Some(self.open.front()?.started? + self.timeout)
+    }
+
+    /// What became of each list.
+    pub fn experiences(&self) -> impl Iterator<Item = (&List, &Experience)> {
+        self.lists.iter().map(|course| (&course.asked.list, &course.experience))
+    }
+
+    /// An address that a resolver made up for a name that no zone has.
+    pub fn rewrites(&self) -> Option<Ipv4Addr> {
+        self.rewrites
+    }
+}
+
+/// What came of the attempt to ask.
+enum Step {
+    /// Something was asked.
+    Asked,
+    /// There is nothing to ask, or no room.
+    Nothing,
+    /// The list's limit says when.
+    Later(Instant),
+}
+
+impl Open {
+    /// Adds the reason to a listing.
+    fn finish_why(&mut self, list: usize, texts: Vec<String>) {
+        let state = &mut self.said[list];
+        if let State::Why(codes, ttl) = std::mem::replace(state, State::Inapplicable) {
+            *state = State::Done(Said::Listed(codes, ttl), texts);
+        }
+    }
+}
+
+/// Whether another server may say more than this.
+fn is_worth_another(answer: &Answer) -> bool {
+    match answer {
+        Answer::Reply(reply) => !matches!(reply.rcode, 0 | 3),
+        Answer::TimedOut | Answer::Unreachable | Answer::Malformed => true,
+    }
+}
+
+/// How many targets are open at once.
+const MOST_OPEN: usize = 4096;
