@@ -3,12 +3,16 @@
 //! One definition gives the parser, the help, the manual pages and the completions. What was typed becomes
 //! what is meant in `commands`; nothing here opens a file.
 
+pub(crate) mod check;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use repute_dnsxl::{Name, Target};
 use repute_zone::DatasetKind;
+
+use check::{CHECK_HELP as CHECK_COMMAND_HELP, CheckArgs};
 
 /// DNS reputation lists: serve them, look into them, convert them.
 #[derive(Debug, Parser)]
@@ -36,6 +40,9 @@ pub(crate) enum Command {
     /// configuration is faulty. What was refused before and is so still, from the same sources, is a
     /// warning on standard error.
     Reload(ReloadArgs),
+    /// Ask lists about addresses and names: listed, not listed, or unknown and why
+    #[command(after_help = CHECK_COMMAND_HELP)]
+    Check(CheckArgs),
     /// Look into lists: check, build, export, look up, compare
     #[command(subcommand)]
     Zone(ZoneCommand),

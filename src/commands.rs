@@ -1,6 +1,7 @@
 //! What was typed becomes what is done: one module for each command.
 
 mod access;
+mod check;
 mod config;
 mod fault;
 mod man;
@@ -17,6 +18,7 @@ use crate::exit::Verdict;
 pub(crate) fn run(cli: Cli) -> anyhow::Result<Verdict> {
     let config = cli.config.as_deref();
     match cli.command {
+        Command::Check(args) => check::run(&args),
         Command::Serve => serve::run(config),
         Command::Status(args) => status::run(config, &args),
         Command::Reload(args) => reload::run(config, &args),

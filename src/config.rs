@@ -24,6 +24,7 @@ pub(crate) use file::{FileLogFormat as LogFormat, FileLogLevel as LogLevel};
 pub(crate) use meaning::{zone_of_files, zone_of_snapshot};
 pub(crate) use picture::{Picture, shown};
 pub(crate) use restart::Opened;
+pub(crate) use value::Span;
 
 use file::FileConfig;
 

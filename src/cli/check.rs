@@ -1,0 +1,63 @@
+//! `repute check` as it is typed.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Arguments of `repute check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Addresses, networks (192.0.2.0/28), host names, URLs or mail addresses
+    ///
+    /// Of a host its name is checked and all its addresses, of a URL or mail address the host.
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// Read targets from a file, one a line; `-` is standard input
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Ask this list
+    ///
+    /// ZONE is asked by way of the resolver, ZONE@SERVER[:PORT] at the list's own server. =CODES counts only
+    /// those answers as listings: an address, its last number, 127.0.0.[2..11], 127.0.1.0/24 or 127.0.0.0&8.
+    #[arg(long = "list", short, value_name = "ZONE[@SERVER][=CODES]")]
+    pub(crate) lists: Vec<String>,
+    /// Ask this resolver [default: those of /etc/resolv.conf]
+    #[arg(long = "resolver", short, value_name = "ADDRESS[:PORT]")]
+    pub(crate) resolvers: Vec<String>,
+    /// Wait so long for a list
+    #[arg(long, short, value_name = "TIME", default_value = "2s")]
+    pub(crate) timeout: String,
+    /// The share of lists that must answer, in percent; with fewer nothing is said to be not listed
+    #[arg(long, value_name = "PERCENT", default_value_t = 50,
+          value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) quorum: u8,
+    /// Check more than 1,024 addresses
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Show the lists that do not have it, too
+    #[arg(long, short)]
+    pub(crate) all: bool,
+    /// Write nothing but errors: the exit code says it
+    #[arg(long, short, conflicts_with_all = ["json", "csv", "all"])]
+    pub(crate) quiet: bool,
+    /// Write JSON, an object a line for each target
+    #[arg(long, conflicts_with = "csv")]
+    pub(crate) json: bool,
+    /// Write CSV, a line for each target and list
+    #[arg(long)]
+    pub(crate) csv: bool,
+    /// Neither use nor keep what was learned of lists before
+    #[arg(long)]
+    pub(crate) forgetful: bool,
+}
+
+/// Behind the help of `repute check`.
+pub(crate) const CHECK_HELP: &str = "\
+Exit code: 0 not listed, 1 listed, 2 could not tell. Of several targets one that is listed says most.
+A list that does not answer, blocks the resolver or lists everything is neither: it is unknown, and why.
+
+Examples:
+  repute check 192.0.2.25
+  repute check mail.example --list zen.spamhaus.org --list bl.spamcop.net
+  repute check 2001:db8::25 --list bl.example@192.0.2.53
+  repute check --file hosts.txt --csv > report.csv";

@@ -1,0 +1,143 @@
+//! `repute check` against lists that `repute serve` serves.
+
+#[path = "serve/dns.rs"]
+#[expect(dead_code, reason = "shared with the tests of the server, which need more of it")]
+mod dns;
+#[path = "serve/process.rs"]
+#[expect(dead_code, reason = "shared with the tests of the server, which need more of it")]
+mod process;
+
+use std::process::Output;
+
+use process::{Place, Served, zone};
+use serde_json::Value;
+
+/// A server with lists, and checks beside it.
+struct Check<'p> {
+    place: &'p Place,
+    server: Served<'p>,
+}
+
+impl<'p> Check<'p> {
+    fn new(place: &'p Place) -> Check<'p> {
+        place.write("a.txt", "192.0.2.7\n2001:db8::/64\n");
+        place.write("b.txt", "192.0.2.0/24 :4:relay, see https://list.example/?$\n");
+        place.write("names.txt", "bad.example\n");
+        let config = place.config("addresses", &["a.txt"])
+            + &zone("other.example", "ip4set", &["b.txt"])
+            + &zone("dbl.example", "names", &["names.txt"]);
+        Check { place, server: Served::start(place, &config) }
+    }
+
+    /// A list of the server, as it is named on the command line.
+    fn list(&self, zone: &str) -> String {
+        format!("{zone}@{}", self.server.dns)
+    }
+
+    /// Runs a check; its exit code, what it prints and what it complains of.
+    fn run(&self, args: &[&str], lists: &[&str]) -> (i32, String, String) {
+        let mut command = self.place.command(&["check"]);
+        command.args(args).env("XDG_CACHE_HOME", self.place.path("cache"));
+        for list in lists {
+            command.args(["--list", &self.list(list)]);
+        }
+        let Output { status, stdout, stderr } = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (status.code().unwrap_or(-1), text(stdout), text(stderr))
+    }
+}
+
+#[test]
+fn people_are_told_where_and_why_and_machines_by_the_exit_code() {
+    let place = Place::new();
+    let check = Check::new(&place);
+    let all = ["bl.example", "other.example", "dbl.example"];
+    let (code, shown, _) = check.run(&["192.0.2.7"], &all);
+    assert_eq!(code, 1);
+    assert_eq!(
+        shown,
+        "192.0.2.7 is listed by 2 of 3 lists\n  \
+         listed  bl.example     127.0.0.2\n  \
+         listed  other.example  127.0.0.4\n                         \
+         \"relay, see https://list.example/?192.0.2.7\"\n"
+    );
+    let (code, shown, _) = check.run(&["198.51.100.1"], &all);
+    assert_eq!((code, &*shown), (0, "198.51.100.1 is not listed by 3 lists\n"));
+    let (code, shown, _) = check.run(&["2001:db8::1", "--quiet"], &all);
+    assert_eq!((code, &*shown), (1, ""));
+    // A dead list and one that is not there, beside one that is.
+    let (code, shown, _) =
+        check.run(&["198.51.100.1", "--list", "dead.example@127.0.0.1:9"], &["no.such.example"]);
+    assert_eq!(code, 2);
+    assert!(shown.starts_with("198.51.100.1: cannot tell, 2 of 2 lists did not say\n"), "{shown}");
+    assert!(shown.contains("unknown no.such.example  REFUSED"), "{shown}");
+    assert!(shown.contains("unknown dead.example     nobody answers"), "{shown}");
+    check.server.stop();
+}
+
+#[test]
+fn machines_read_json_and_csv() {
+    let place = Place::new();
+    let check = Check::new(&place);
+    let lists = ["bl.example", "other.example"];
+    let (code, shown, _) = check.run(&["192.0.2.7", "192.0.2.8", "--json"], &lists);
+    assert_eq!(code, 1);
+    let objects: Vec<Value> =
+        shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(objects[0]["target"], "192.0.2.7");
+    assert_eq!(objects[0]["outcome"], "listed");
+    assert_eq!(objects[0]["listed"], 2);
+    assert_eq!(objects[1]["lists"][0]["verdict"], "not-listed");
+    assert_eq!(objects[1]["lists"][1]["codes"][0]["code"], "127.0.0.4");
+    assert_eq!(objects[1]["lists"][1]["texts"][0], "relay, see https://list.example/?192.0.2.8");
+    let (_, shown, _) = check.run(&["192.0.2.8", "--csv"], &lists);
+    let lines: Vec<&str> = shown.split("\r\n").collect();
+    assert_eq!(lines[0], "target,list,polarity,verdict,codes,meaning,text,delisting,reason");
+    assert_eq!(lines[1], "192.0.2.8,bl.example,block,not-listed,,,,,");
+    let listed = "192.0.2.8,other.example,block,listed,127.0.0.4,,\"relay, see https://list.example/?192.0.2.8\",,";
+    assert_eq!(lines[2], listed);
+    check.server.stop();
+}
+
+#[test]
+fn networks_files_and_names_are_targets() {
+    let place = Place::new();
+    let check = Check::new(&place);
+    let (code, shown, _) = check.run(&["192.0.2.6/31"], &["bl.example"]);
+    assert_eq!(code, 1);
+    assert_eq!(shown.lines().filter(|line| line.contains("is not listed")).count(), 1, "{shown}");
+    place.write("hosts.txt", "# mine\n192.0.2.7 # mail\n\n192.0.2.7\n192.0.2.9\n");
+    let (code, shown, _) = check.run(&["--file", "hosts.txt", "--csv"], &["bl.example"]);
+    assert_eq!((code, shown.lines().count()), (1, 3), "{shown}");
+    let (_, _, why) = check.run(&["10.0.0.0/8"], &["bl.example"]);
+    assert_eq!(why, "repute: 16777216 addresses: say --yes if all of them are to be looked up\n");
+    let (code, _, why) = check.run(&["192.0.2.300"], &["bl.example"]);
+    assert_eq!(code, 2);
+    assert!(why.contains("cannot check `192.0.2.300`: not an address"), "{why}");
+    let (_, _, why) = check.run(&["--file", "absent.txt"], &["bl.example"]);
+    assert!(why.starts_with("repute: cannot read absent.txt: "), "{why}");
+    check.server.stop();
+}
+
+#[test]
+fn what_was_learned_is_kept_and_can_be_left_alone() {
+    let place = Place::new();
+    let check = Check::new(&place);
+    let memory = place.path("cache").join("repute").join("health.json");
+    let (_, _, why) = check.run(&["192.0.2.7", "--forgetful"], &["bl.example"]);
+    assert!(why.is_empty() && !memory.exists(), "{why}");
+    check.run(&["192.0.2.7"], &["bl.example"]);
+    let known = std::fs::read_to_string(&memory).unwrap();
+    assert!(
+        known.contains("bl.example 127.0.0.1:") && known.contains("\"listed\":true"),
+        "{known}"
+    );
+    // A folder that cannot be written to costs a line, not the answer.
+    std::fs::remove_dir_all(place.path("cache")).unwrap();
+    place.write("cache", "a file");
+    let (code, shown, why) = check.run(&["192.0.2.7"], &["bl.example"]);
+    assert_eq!(code, 1);
+    assert!(shown.starts_with("192.0.2.7 is listed by 1 of 1 list"), "{shown}");
+    assert!(why.contains("cannot write") && why.contains("health.json"), "{why}");
+    check.server.stop();
+}
