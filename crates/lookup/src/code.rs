@@ -36,6 +36,33 @@ impl CodeSet {
             CodeSet::Bits(upper, bits) => octets[..3] == *upper && octets[3] & bits != 0,
         }
     }
+
+    /// Whether some code could belong to both. Two sets of bits are apart if they share no bit: a code
+    /// that has bits of both says two things.
+    pub fn overlaps(&self, other: &CodeSet) -> bool {
+        match (self, other) {
+            (CodeSet::Bits(a, bits), CodeSet::Bits(b, others)) => a == b && bits & others != 0,
+            (CodeSet::Octets(a), CodeSet::Octets(b)) => a.iter().zip(b).all(|(a, b)| {
+                a.iter()
+                    .any(|(low, high)| b.iter().any(|(first, last)| low <= last && first <= high))
+            }),
+            (CodeSet::Bits(upper, _), octets @ CodeSet::Octets(_))
+            | (octets @ CodeSet::Octets(_), CodeSet::Bits(upper, _)) => {
+                let [a, b, c] = *upper;
+                (0..=255).map(|d| ReturnCode(Ipv4Addr::new(a, b, c, d))).any(|code| {
+                    self.contains(code) && octets.contains(code) && other.contains(code)
+                })
+            }
+        }
+    }
+
+    /// Whether all its codes lie in 127.0.0.0/8, where a list's answers lie.
+    pub fn is_conventional(&self) -> bool {
+        match self {
+            CodeSet::Octets([first, ..]) => first.iter().all(|range| *range == (127, 127)),
+            CodeSet::Bits([first, ..], _) => *first == 127,
+        }
+    }
 }
 
 impl FromStr for CodeSet {
@@ -137,6 +164,34 @@ mod tests {
         ] {
             assert!(contains(set, inside), "{set} holds {inside}");
             assert!(!contains(set, outside), "{set} does not hold {outside}");
+        }
+    }
+
+    #[test]
+    fn sets_overlap_if_a_code_is_in_both() {
+        for (a, b, overlap) in [
+            ("2", "127.0.0.[2..11]", true),
+            ("127.0.[0..255].255", "127.0.0.[1..254]", false),
+            ("127.0.[0..255].255", "127.0.10.0/24", true),
+            ("127.0.0.0&1", "127.0.0.0&8", false),
+            ("127.0.0.0&9", "127.0.0.0&8", true),
+            ("127.0.0.0&8", "127.0.1.0&8", false),
+            ("127.0.0.0&1", "3", true),
+            ("127.0.0.0&1", "4", false),
+            ("127.0.0.0&1", "127.0.1.3", false),
+        ] {
+            let (a, b): (CodeSet, CodeSet) = (a.parse().expect("a set"), b.parse().expect("a set"));
+            assert_eq!((a.overlaps(&b), b.overlaps(&a)), (overlap, overlap), "{a} and {b}");
+        }
+    }
+
+    #[test]
+    fn answers_of_lists_lie_in_one_network() {
+        for (set, conventional) in
+            [("2", true), ("127.0.0.0&8", true), ("127.0.0.0/8", true), ("126.0.0.0/7", false)]
+        {
+            let set: CodeSet = set.parse().expect("a set");
+            assert_eq!(set.is_conventional(), conventional, "{set}");
         }
     }
 

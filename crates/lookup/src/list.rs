@@ -7,7 +7,7 @@ use repute_dnsxl::{Name, Polarity, ReturnCode, Target};
 use crate::code::CodeSet;
 
 /// A list that can be asked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct List {
     /// Where it is asked, without a key.
     pub zone: Name,
@@ -36,8 +36,12 @@ pub struct List {
     pub rate: Option<f64>,
     /// Whether it lives, and when somebody last looked.
     pub status: Status,
-    /// The day of that, as `2026-11-22`.
+    /// The day of that, as `2026-11-22`, or its month or year, as exactly as it is known.
     pub checked: Option<String>,
+    /// Where that is known from.
+    pub source: Option<String>,
+    /// What else one should know of it.
+    pub note: Option<String>,
     /// How its test entries differ from RFC 5782's.
     pub tests: TestEntries,
     /// A name whose text tells a resolver whether it is blocked.
@@ -62,6 +66,8 @@ impl List {
             rate: None,
             status: Status::Unknown,
             checked: None,
+            source: None,
+            note: None,
             tests: TestEntries::default(),
             am_i_blocked: None,
         }
