@@ -6,6 +6,7 @@
 //! What is *not* here: what a listing is worth to somebody (policy), serving lists, HTTP.
 
 mod bucket;
+pub mod catalogue;
 pub mod code;
 mod course;
 pub mod exchange;
