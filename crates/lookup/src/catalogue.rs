@@ -19,6 +19,7 @@
 mod day;
 mod entry;
 mod fault;
+pub mod import;
 mod read;
 mod table;
 mod write;
