@@ -179,6 +179,46 @@ fn a_log_that_cannot_be_opened_is_tried_again_at_each_sighup() {
     assert_eq!(ours, theirs);
 }
 
+/// Statistics that cannot be written stop nothing. Rbldnsd is silent; the drop-in says so once, and once
+/// more when they fail after they worked.
+#[test]
+fn statistics_that_cannot_be_written_are_told_once() {
+    let Some(peer) = Program::peer() else { return };
+    let [theirs, ours] = [peer, Program::ours()].map(|program| {
+        let folder = folder();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("list"), "127.0.0.2\n").expect("the test's folder takes files");
+        let list = format!("z.test:ip4set:{}", path("list").display());
+        let statistics = path("new").join("statistics");
+        let file = statistics.to_str().expect("a plain name").to_owned();
+        let server = Running::start(&program, &["-s", &file, "-c", "0", &list]);
+        // Who answers has begun to take signals; each is done when the counts are told.
+        assert_eq!(server.ask("2.0.0.127.z.test", 1)[6..8], [0, 1]);
+        let told = || server.said().matches(": tot=").count();
+        let tell = || {
+            let before = told();
+            server.signal("USR1");
+            control::until(|| told() > before);
+        };
+        tell();
+        tell();
+        fs::create_dir(path("new")).expect("the test's folder takes folders");
+        open_to_all(&path("new"));
+        tell();
+        assert_eq!(fs::read_to_string(&statistics).expect("it is written").lines().count(), 1);
+        fs::rename(path("new"), path("moved")).expect("the folder is there");
+        tell();
+        tell();
+        let (code, said) = server.end();
+        assert_eq!(code, Some(0));
+        said.lines().filter(|line| line.contains(&file)).map(str::to_owned).collect::<Vec<_>>()
+    });
+    assert!(theirs.is_empty(), "{theirs:?}");
+    let ours_in_two =
+        ours.len() == 2 && ours.iter().all(|line| line.ends_with("No such file or directory"));
+    assert!(ours_in_two, "{ours:?}");
+}
+
 /// What follows the time in each line of a query log.
 fn lines(log: &Path) -> Vec<String> {
     let text = fs::read_to_string(log).unwrap_or_default();

@@ -353,6 +353,8 @@ fn index(place: usize) -> ZoneIndex {
 struct Ledger {
     statistics: Statistics,
     file: Option<std::path::PathBuf>,
+    /// Whether the last line could not be written: that is told once, not at each line.
+    is_failing: bool,
 }
 
 impl Ledger {
@@ -361,7 +363,7 @@ impl Ledger {
         let file = options.statistics.as_ref();
         let relative = file.is_some_and(|file| file.relative);
         let statistics = Statistics::new(names, relative, now());
-        Ledger { statistics, file: file.map(|file| file.path.clone()) }
+        Ledger { statistics, file: file.map(|file| file.path.clone()), is_failing: false }
     }
 
     /// Writes a line to the file.
@@ -373,7 +375,7 @@ impl Ledger {
     }
 
     /// Writes a time alone to the file: counts start again here.
-    fn mark(&self, talk: &Talk) {
+    fn mark(&mut self, talk: &Talk) {
         if self.file.is_some() {
             self.append(&now().to_string(), talk);
         }
@@ -400,11 +402,16 @@ impl Ledger {
     }
 
     /// Adds a line to the file, which is opened each time so that it may be rotated.
-    fn append(&self, line: &str, talk: &Talk) {
+    ///
+    /// A file that cannot be written is told, and told again only after it could be.
+    fn append(&mut self, line: &str, talk: &Talk) {
         let Some(path) = &self.file else { return };
         let file = OpenOptions::new().append(true).create(true).open(path);
         let written: io::Result<()> = file.and_then(|mut file| writeln!(file, "{line}"));
-        if let Err(why) = written {
+        let was_failing = std::mem::replace(&mut self.is_failing, written.is_err());
+        if let Err(why) = written
+            && !was_failing
+        {
             let what = format!("unable to write statistics to {}", path.display());
             talk.warning(process::failed(&what, &why));
         }
