@@ -52,6 +52,17 @@ fn a_first_start_serves_real_lists_and_a_second_one_keeps_what_was_edited() {
 }
 
 #[test]
+fn a_first_start_whose_port_is_in_use_leaves_nothing_behind() {
+    let place = Place::new();
+    // Where another has the port already, it need not be taken.
+    let _taken = std::net::UdpSocket::bind("127.0.0.1:5300");
+    let output = place.command(&["serve"]).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && errors.contains("127.0.0.1:5300 is in use"), "{errors}");
+    assert_eq!(fs::read_dir(place.path("")).unwrap().count(), 0);
+}
+
+#[test]
 fn an_edit_changes_the_answer_however_it_is_written() {
     let place = Place::new();
     place.write("a.txt", "192.0.2.1\n");

@@ -50,12 +50,13 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
     telemetry::start(config.process.log_level, config.process.log_format);
     let notify = Notify::from_environment();
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("cannot wait for signals")?;
+
+    let bound = Server::bind(config.server.clone(), given)?;
+    // A start that fails for its addresses leaves no lists behind.
     let first = match config.origin {
         Origin::BuiltIn => first_start::write_lists(&config.process.data_dir)?,
         Origin::File(_) => false,
     };
-
-    let bound = Server::bind(config.server.clone(), given)?;
     let belongings = Belongings::of(&config, opened);
     if let Some(user) = &config.process.user {
         let account = Account::find(user)?;
