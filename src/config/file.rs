@@ -48,7 +48,7 @@ pub(crate) struct FileServer {
     /// Socket that `repute status` and `repute reload` speak to; empty means `DATA-DIR/control`.
     pub(crate) control: PathBuf,
     /// Address of the metrics and status pages; empty switches them off.
-    pub(crate) metrics: MetricsAddress,
+    pub(crate) metrics: Spanned<MetricsAddress>,
     /// The least important messages that are still logged.
     pub(crate) log_level: FileLogLevel,
     /// How messages are written.
@@ -66,7 +66,7 @@ impl Default for FileServer {
             group: String::new(),
             data_dir: PathBuf::from("/var/lib/repute"),
             control: PathBuf::new(),
-            metrics: MetricsAddress(Some(SocketAddr::from(([127, 0, 0, 1], 9053)))),
+            metrics: Spanned::new(0..0, MetricsAddress(Some(([127, 0, 0, 1], 9053).into()))),
             log_level: FileLogLevel::Info,
             log_format: FileLogFormat::Text,
         }

@@ -72,6 +72,7 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
         settle: written.loader.settle.0,
         max_unpacked: written.loader.max_unpacked.0,
     };
+    apart(&written.server, &written.nameserver)?;
     let server = server(&written.server, &written.nameserver, &process, &folder);
     Ok(Config { origin, process, server, identity: identity(written.nameserver), loader })
 }
@@ -88,6 +89,29 @@ fn process(written: &FileServer, folder: &Path) -> ProcessConfig {
         data_dir,
         log_level: written.log_level,
         log_format: written.log_format,
+    }
+}
+
+/// Refuses an address for the pages that DNS has already: both are TCP.
+fn apart(written: &FileServer, answers: &FileNameserver) -> Result<(), Fault> {
+    let Some(pages) = written.metrics.as_ref().0.filter(|pages| pages.port() != 0) else {
+        return Ok(());
+    };
+    // A wildcard is all addresses of its family.
+    let overlap = |dns: &SocketAddr| {
+        let wildcard = dns.ip().is_unspecified() || pages.ip().is_unspecified();
+        let same_family = dns.is_ipv4() == pages.is_ipv4();
+        dns.port() == pages.port() && same_family && (wildcard || dns.ip() == pages.ip())
+    };
+    match written.listen.iter().map(|address| address.0.0).find(overlap) {
+        Some(dns) if answers.tcp_connections > 0 => Err(Fault {
+            span: written.metrics.span(),
+            message: format!(
+                "server.metrics {pages} and server.listen {dns} want the same TCP port: give \
+                 `metrics` or `listen` another one"
+            ),
+        }),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -112,7 +136,7 @@ fn server(
             receive_buffer: usize::try_from(written.receive_buffer.0).unwrap_or(usize::MAX),
             tcp,
         },
-        http: http::Config { address: written.metrics.0, ..http::Config::default() },
+        http: http::Config { address: written.metrics.as_ref().0, ..http::Config::default() },
         control: Some(process.control.clone()),
         query_log: query_log(&answers.query_log, folder),
     }

@@ -172,6 +172,33 @@ fn what_does_not_fit_together_is_refused() {
 }
 
 #[test]
+fn the_pages_and_dns_cannot_have_one_tcp_port() {
+    let check = |listen: &str, metrics: &str, expect: bool| {
+        let text =
+            format!("[server]\nlisten = [\"[::1]:5300\", \"{listen}\"]\nmetrics = \"{metrics}\"\n");
+        let shown = refused(&text);
+        let both = format!("a.toml:3:11: server.metrics {metrics} and server.listen {listen} want");
+        assert_eq!(shown.starts_with(&both), expect, "{text}{shown}");
+        assert_eq!(shown.is_empty(), !expect, "{text}{shown}");
+        let without_tcp = format!("{text}[nameserver]\ntcp-connections = 0\n");
+        assert_eq!(refused(&without_tcp), "");
+    };
+    check("127.0.0.1:9053", "127.0.0.1:9053", true);
+    check("0.0.0.0:9053", "127.0.0.1:9053", true);
+    check("127.0.0.1:9053", "0.0.0.0:9053", true);
+    check("[::]:9053", "[::1]:9053", true);
+    check("127.0.0.1:9054", "127.0.0.1:9053", false);
+    check("127.0.0.2:9053", "127.0.0.1:9053", false);
+    // An IPv6 wildcard takes no IPv4.
+    check("[::]:9053", "127.0.0.1:9053", false);
+    check("127.0.0.1:0", "127.0.0.1:0", false);
+    check("127.0.0.1:9053", "", false);
+    // The default is an address like any other.
+    let shown = refused("[server]\nlisten = [\"127.0.0.1:9053\"]\n");
+    assert!(shown.contains("server.metrics 127.0.0.1:9053 and server.listen"), "{shown}");
+}
+
+#[test]
 fn a_wrong_type_is_named_by_its_key_wherever_it_stands() {
     let zone = "[[zone]]\napex = \"a.example\"\n";
     let source = "[[zone]]\napex = \"a.example\"\n[[zone.source]]\nkind = \"addresses\"\n";
