@@ -408,7 +408,10 @@ fn a_snapshot_from_the_web_is_checked_and_its_last_good_copy_kept() {
     for (bad, why) in [
         (&corrupt[..], "checksum differs"),
         (&first[..first.len() / 2], "the snapshot has"),
-        (&other, "is a snapshot of `other.example`"),
+        (
+            &other,
+            "is a snapshot of `other.example`: make it by `repute zone build --apex bl.example`",
+        ),
         (&large, "larger than 65536 bytes"),
         (b"<p>come back later</p>", "not a snapshot"),
     ] {

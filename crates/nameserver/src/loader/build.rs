@@ -144,8 +144,8 @@ fn open_snapshot(
         opened => opened?,
     };
     if *zone.apex() != config.apex {
-        let found = zone.apex().clone();
-        return Err(BuildError::OtherZone { path, found });
+        let (found, apex) = (zone.apex().clone(), config.apex.clone());
+        return Err(BuildError::OtherZone { path, found, apex });
     }
     let verdict = guard::check(&zone, conditions.old, conditions.most, &config.guards);
     let mut reading = Reading::new(config, conditions);
@@ -504,12 +504,18 @@ pub enum BuildError {
         url: String,
     },
     /// A snapshot of another zone.
-    #[error("{path} is a snapshot of `{found}`", path = path.display())]
+    #[error(
+        "{path} is a snapshot of `{found}`: make it by `repute zone build --apex {apex}`, or call the \
+         zone `{found}`",
+        path = path.display()
+    )]
     OtherZone {
         /// The snapshot.
         path: PathBuf,
         /// Its zone.
         found: Name,
+        /// The zone it was to be.
+        apex: Name,
     },
     /// A file that cannot be opened or read.
     #[error("cannot read {path}: {source}", path = path.display())]

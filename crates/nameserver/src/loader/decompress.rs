@@ -20,8 +20,14 @@ pub fn unpack<'a, R: Read + 'a>(mut source: R, limit: u64) -> io::Result<Box<dyn
     let whole = Cursor::new(first).chain(source);
     Ok(match packing {
         Packing::None => Box::new(whole),
-        Packing::Gzip => Box::new(Limited::new(MultiGzDecoder::new(BufReader::new(whole)), limit)),
-        Packing::Zstd => Box::new(Limited::new(ZstdFrames::new(BufReader::new(whole))?, limit)),
+        Packing::Gzip => {
+            let members = MultiGzDecoder::new(BufReader::new(whole));
+            Box::new(Limited::new(members, "gzip", limit))
+        }
+        Packing::Zstd => {
+            let frames = ZstdFrames::new(BufReader::new(whole)).map_err(|e| broken("zstd", e))?;
+            Box::new(Limited::new(frames, "zstd", limit))
+        }
     })
 }
 
@@ -47,23 +53,34 @@ impl Packing {
     }
 }
 
+/// What is said of packed data that a decoder cannot read on: its own words alone would tell nobody that
+/// the file is packed. What the system says of the file stays as it is.
+fn broken(packing: &str, error: io::Error) -> io::Error {
+    if error.raw_os_error().is_some() {
+        return error;
+    }
+    let text = format!("its {packing} data is cut or corrupt ({error}): pack or copy it again");
+    io::Error::new(io::ErrorKind::InvalidData, text)
+}
+
 /// A reader that fails, rather than ends, once it gave more bytes than allowed.
 struct Limited<R> {
     inner: R,
+    packing: &'static str,
     limit: u64,
     given: u64,
 }
 
 impl<R> Limited<R> {
-    /// Allows `limit` bytes.
-    fn new(inner: R, limit: u64) -> Limited<R> {
-        Limited { inner, limit, given: 0 }
+    /// Allows `limit` bytes of what a decoder of this packing gives.
+    fn new(inner: R, packing: &'static str, limit: u64) -> Limited<R> {
+        Limited { inner, packing, limit, given: 0 }
     }
 }
 
 impl<R: Read> Read for Limited<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buffer)?;
+        let n = self.inner.read(buffer).map_err(|error| broken(self.packing, error))?;
         self.given += n as u64;
         if self.given > self.limit {
             let text =
@@ -158,8 +175,35 @@ mod tests {
 
     #[test]
     fn a_cut_file_is_an_error_and_not_a_short_list() {
-        for packed in [gzip("192.0.2.1\n192.0.2.2\n"), zstd("192.0.2.1\n192.0.2.2\n")] {
-            assert!(check(&packed[..packed.len() - 3], 99).is_err());
+        let text = "192.0.2.1\n192.0.2.2\n";
+        for (packing, packed) in [("gzip", gzip(text)), ("zstd", zstd(text))] {
+            let says = |packed: &[u8]| {
+                let error = check(packed, 99).unwrap_err();
+                let expect = format!("its {packing} data is cut or corrupt (");
+                assert!(error.to_string().starts_with(&expect), "{error}");
+                assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+            };
+            for length in [MAGIC, packed.len() / 2, packed.len() - 3] {
+                says(&packed[..length]);
+            }
         }
+        let mut corrupt = gzip(text);
+        *corrupt.iter_mut().nth_back(6).unwrap() ^= 1;
+        assert!(
+            check(&corrupt, 99).unwrap_err().to_string().contains("gzip data is cut or corrupt")
+        );
+    }
+
+    #[test]
+    fn what_the_system_says_of_a_file_stays_as_it_is() {
+        struct Failing;
+        impl Read for Failing {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::from_raw_os_error(libc::EIO))
+            }
+        }
+        let whole = gzip("192.0.2.1\n");
+        let error = io::read_to_string(unpack(whole[..12].chain(Failing), 99).unwrap());
+        assert_eq!(error.unwrap_err().raw_os_error(), Some(libc::EIO));
     }
 }
