@@ -6,6 +6,8 @@ mod dns;
 mod empty;
 #[path = "serve/full.rs"]
 mod full;
+#[path = "serve/https.rs"]
+mod https;
 #[path = "serve/kill.rs"]
 mod kill;
 #[path = "serve/links.rs"]

@@ -1,13 +1,20 @@
-//! A web server of a few lines that has one list.
+//! A web server of a few lines that has one list, with or without TLS.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
 /// A list on the web.
 pub(crate) struct Feed {
+    /// How it is spoken to.
+    scheme: &'static str,
     /// Where it is.
     address: SocketAddr,
     /// What it says now.
@@ -21,9 +28,39 @@ pub(crate) struct Feed {
 impl Feed {
     /// Begins to serve a text.
     pub(crate) fn start(text: impl AsRef<[u8]>) -> Feed {
+        Feed::start_as("http", text.as_ref(), |stream, text| answer(stream, text))
+    }
+
+    /// Begins to serve a text by TLS, with the certificate and the key in these files.
+    pub(crate) fn start_tls(text: impl AsRef<[u8]>, certificate: &Path, key: &Path) -> Feed {
+        let certificate = CertificateDer::from_pem_file(certificate).unwrap();
+        let key = PrivateKeyDer::from_pem_file(key).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        let config = Arc::new(config);
+        Feed::start_as("https", text.as_ref(), move |stream, text| {
+            let session = ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = StreamOwned::new(session, stream);
+            answer(&mut stream, text)?;
+            stream.conn.send_close_notify();
+            stream.flush()
+        })
+    }
+
+    /// Begins to serve a text in some way.
+    fn start_as(
+        scheme: &'static str,
+        text: &[u8],
+        answer: impl Fn(TcpStream, &[u8]) -> std::io::Result<()> + Send + 'static,
+    ) -> Feed {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let text = Arc::new(Mutex::new(text.as_ref().to_owned()));
+        let text = Arc::new(Mutex::new(text.to_owned()));
         let over = Arc::new(AtomicBool::new(false));
         let (said, ended) = (Arc::clone(&text), Arc::clone(&over));
         let thread = std::thread::spawn(move || {
@@ -36,12 +73,12 @@ impl Feed {
                 let _ = answer(stream.unwrap(), &text);
             }
         });
-        Feed { address, text, over, thread: Some(thread) }
+        Feed { scheme, address, text, over, thread: Some(thread) }
     }
 
     /// Where it is.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/list.csv", self.address)
+        format!("{}://{}/list.csv", self.scheme, self.address)
     }
 
     /// Changes what it says.
@@ -62,9 +99,9 @@ impl Drop for Feed {
 }
 
 /// Reads one request and answers it with the text, unless the client has it.
-fn answer(mut stream: TcpStream, text: &[u8]) -> std::io::Result<()> {
+fn answer(mut stream: impl Read + Write, text: &[u8]) -> std::io::Result<()> {
     let mut request = String::new();
-    let mut lines = BufReader::new(stream.try_clone()?);
+    let mut lines = BufReader::new(&mut stream);
     while !request.ends_with("\r\n\r\n") && lines.read_line(&mut request)? > 0 {}
     let (length, etag) = (text.len(), format!("\"{:x}\"", text.iter().fold(7, hash)));
     let known = request.contains(&etag);

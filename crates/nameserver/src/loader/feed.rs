@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustls::CertificateError;
 use rustls::crypto::ring;
 use ureq::Agent;
 use ureq::http::Response;
@@ -125,7 +126,17 @@ fn ask(feed: &FeedConfig, note: Option<&FeedNote>) -> Result<Response<ureq::Body
     if let Some(time) = note.and_then(|n| n.last_modified.as_ref()) {
         request = request.header("if-modified-since", time);
     }
-    request.call().map_err(|error| FeedError::Request(Box::new(error)))
+    request.call().map_err(|error| match is_of_unknown_issuer(&error) {
+        true => FeedError::UnknownIssuer,
+        false => FeedError::Request(Box::new(error)),
+    })
+}
+
+/// Whether a request failed because the server's certificate is signed by nobody we know.
+fn is_of_unknown_issuer(error: &ureq::Error) -> bool {
+    let ureq::Error::Io(error) = error else { return false };
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(inner, Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)))
 }
 
 /// A header's value, if there is one that is text.
@@ -169,6 +180,12 @@ pub(super) enum FeedError {
     /// The copy could not be written.
     #[error("cannot store the feed in the data folder: {0}{remedy}", remedy = remedy(.0))]
     Store(#[from] io::Error),
+    /// A server that may be anybody.
+    #[error(
+        "the server's certificate is signed by nobody that this system trusts: add its authority to the \
+         system's (`update-ca-certificates`), or name a file of trusted ones in SSL_CERT_FILE"
+    )]
+    UnknownIssuer,
     /// No answer: name, connection, certificate, time-out, too many redirects.
     #[error("{0}")]
     Request(Box<ureq::Error>),
