@@ -11,6 +11,7 @@ use std::fs;
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use control::{Question, Ran, Running, folder};
@@ -295,6 +296,47 @@ fn a_daemon_is_ready_when_its_command_returns() {
     drop(daemon);
 }
 
+/// Debian's unit starts a script that reads a file of settings and runs the server by its full name.
+#[test]
+fn debians_wrapper_starts_the_drop_in_with_its_settings() {
+    if Program::peer().is_none() {
+        return;
+    }
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name);
+    let text = |name: &str| path(name).to_str().expect("a plain name").to_owned();
+    // A copy of the script that finds its two files in the test's folder.
+    let script =
+        fs::read_to_string("/usr/sbin/rbldnsd.wrapper").expect("it is in Debian's package");
+    assert!(script.contains(SETTINGS) && script.contains("exec /usr/sbin/rbldnsd "), "{script}");
+    let script = script.replace(SETTINGS, &text("settings"));
+    let script = script.replace("exec /usr/sbin/rbldnsd ", &format!("exec {} ", text("rbldnsd")));
+    fs::write(path("wrapper"), script).expect("the test's folder takes files");
+    fs::set_permissions(path("wrapper"), fs::Permissions::from_mode(0o755)).expect("its own file");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_repute"), path("rbldnsd")).expect("it is new");
+
+    fs::write(path("list"), "127.0.0.2\n").expect("the test's folder takes files");
+    let (port, user) = (free_port(), if is_root() { "-u 65534:65534 " } else { "" });
+    let settings = format!(
+        "RBLDNSD=\"main {user}-p {} -b 127.0.0.1/{port} z.test:ip4set:{}\nother -b 127.0.0.1 x\"\n",
+        text("pid"),
+        text("list")
+    );
+    fs::write(path("settings"), settings).expect("the test's folder takes files");
+    let start = |name: &str| {
+        let output = Command::new(path("wrapper")).arg(name).output().expect("a shell is there");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, said) = start("main");
+    assert_eq!(code, Some(0), "{said}");
+    let pid = fs::read_to_string(path("pid")).expect("a pid file");
+    let daemon = control::Daemon(pid.trim().to_owned());
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback can be bound");
+    assert_eq!(control::ask(&socket, port, "2.0.0.127.z.test", 1)[6..8], [0, 1]);
+    drop(daemon);
+    assert_eq!(start("absent").0, Some(1));
+}
+
 #[test]
 fn a_failed_start_is_told_by_the_exit_code() {
     let (listen, list) = (format!("127.0.0.1/{}", free_port()), "z.test:ip4set:/nonexistent");
@@ -356,6 +398,8 @@ fn write_new(path: &Path, text: &str) {
 
 /// What is said of a log that cannot be opened.
 const REOPENING: &str = "error (re)opening logfile `";
+/// Where the script of Debian's package reads what to start.
+const SETTINGS: &str = "/etc/default/rbldnsd";
 /// Why.
 const NO_SUCH_FILE: &str = "/logs/log': No such file or directory";
 /// How long anything may take that must happen.
