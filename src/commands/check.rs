@@ -2,6 +2,7 @@
 
 mod csv;
 mod json;
+mod known;
 mod lists;
 mod table;
 
@@ -38,9 +39,13 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Verdict> {
         bail!("--timeout: no list answers within {}", args.timeout);
     }
     let resolvers = resolvers(&args.resolvers)?;
-    let named = lists::named(&args.lists)?;
+    let catalogue = lists::catalogue(args.catalogue.as_deref())?;
+    if args.lists {
+        return known::write(&catalogue, args.json);
+    }
     let subjects = subjects(args)?;
     let targets = targets(&subjects, &resolvers, timeout)?;
+    let named = lists::named(&args.list, &catalogue, &targets)?;
 
     let place = memory_path().filter(|_| !args.forgetful);
     let mut memory = place.as_deref().map(Memory::read).unwrap_or_default();
@@ -53,6 +58,14 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Verdict> {
     let shown: Vec<List> = named.iter().map(|named| named.list.clone()).collect();
     let mut survey = Survey::new(asked, targets.into_iter(), &recursing, timeout, Instant::now());
 
+    if args.list.is_empty() && !args.quiet && io::stderr().is_terminal() {
+        let age = catalogue.date().days_until(now);
+        eprintln!(
+            "{} lists of the catalogue of {} ({age} days old); `repute check --lists` shows them",
+            shown.len(),
+            catalogue.date()
+        );
+    }
     let mut shower = Shower::new(args, &shown);
     let mut failed = None;
     sockets.run(&mut survey, &mut exchange, |report| {

@@ -28,7 +28,7 @@ pub(crate) struct Feed {
 impl Feed {
     /// Begins to serve a text.
     pub(crate) fn start(text: impl AsRef<[u8]>) -> Feed {
-        Feed::start_as("http", text.as_ref(), |stream, text| answer(stream, text))
+        Feed::start_as("http", text.as_ref(), answer)
     }
 
     /// Begins to serve a text by TLS, with the certificate and the key in these files.

@@ -1,10 +1,14 @@
-//! Which lists are asked, as they are named on the command line.
+//! Which lists are asked: those of the command line, or the catalogue's.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::{fs, io};
 
 use anyhow::{Context, bail};
-use repute_lookup::list::{List, NameForm, PUBLIC_RATE};
+use repute_dnsxl::{Name, Target};
+use repute_lookup::catalogue::{Catalogue, KeySource};
+use repute_lookup::list::{Access, List, NameForm, PUBLIC_RATE};
 use repute_lookup::resolver;
 
 /// A list, and where it is asked.
@@ -32,23 +36,55 @@ impl Named {
     }
 }
 
-/// Reads the lists of the command line, each once.
-pub(super) fn named(given: &[String]) -> anyhow::Result<Vec<Named>> {
-    if given.is_empty() {
-        bail!("name the lists to ask with --list");
-    }
+/// The lists that are known: the shipped ones with the user's file over them.
+pub(super) fn catalogue(given: Option<&Path>) -> anyhow::Result<Catalogue> {
+    let path = given.unwrap_or(Path::new(DEFAULT_CATALOGUE));
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if given.is_none() && error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read {}", path.display()));
+        }
+    };
+    let mut keyring = |source: &KeySource| match source {
+        KeySource::Environment(name) => Ok(std::env::var(name).ok()),
+        KeySource::File(path) => {
+            let key = fs::read_to_string(path).map_err(|error| error.to_string())?;
+            Ok(Some(key.trim().to_owned()))
+        }
+    };
+    Catalogue::with(&text, &mut keyring).with_context(|| path.display().to_string())
+}
+
+/// The lists to ask: those of the command line, each once, or those of the catalogue that take one of the
+/// targets.
+pub(super) fn named(
+    given: &[String],
+    catalogue: &Catalogue,
+    targets: &[Target],
+) -> anyhow::Result<Vec<Named>> {
     let (mut lists, mut seen) = (Vec::new(), HashSet::new());
     for text in given {
-        let one = one(text).with_context(|| format!("--list {text}"))?;
+        let one = one(text, catalogue).with_context(|| format!("--list {text}"))?;
         if seen.insert((one.list.zone.clone(), one.server)) {
             lists.push(one);
+        }
+    }
+    if given.is_empty() {
+        for kind in KINDS {
+            let Some(target) = targets.iter().find(|target| kind(target)) else { continue };
+            for list in catalogue.default_set(target) {
+                if seen.insert((list.zone.clone(), None)) {
+                    lists.push(Named { list: list.clone(), server: None });
+                }
+            }
         }
     }
     Ok(lists)
 }
 
 /// Reads one.
-fn one(text: &str) -> anyhow::Result<Named> {
+fn one(text: &str, catalogue: &Catalogue) -> anyhow::Result<Named> {
     let (whole, codes) = match text.split_once('=') {
         Some((whole, codes)) => (whole, Some(codes)),
         None => (text, None),
@@ -60,15 +96,34 @@ fn one(text: &str) -> anyhow::Result<Named> {
         }
         None => (whole, None),
     };
-    let mut list = List::new(zone.parse()?);
-    if list.zone.label_count() == 0 {
+    let zone: Name = zone.parse()?;
+    if zone.label_count() == 0 {
         bail!("the root is no list");
     }
-    // Somebody who names a list knows what it takes.
-    list.keys.name = Some(NameForm::Host);
-    list.only = codes.map(str::parse).transpose()?.into_iter().collect();
+    let known = catalogue.find(&zone);
+    let mut list = known.cloned().unwrap_or_else(|| List::new(zone));
+    if known.is_none() {
+        // Somebody who names a list that nobody knows knows what it takes.
+        list.keys.name = Some(NameForm::Host);
+    }
+    if matches!(list.access, Access::Key(_, None)) {
+        bail!("this list needs a key: give it in {DEFAULT_CATALOGUE} or by the environment");
+    }
+    if let Some(codes) = codes {
+        list.only = vec![codes.parse()?];
+    }
     Ok(Named { list, server })
 }
+
+/// Kinds of targets that lists differ in.
+const KINDS: [fn(&Target) -> bool; 3] = [
+    |target| matches!(target, Target::Ipv4(_)),
+    |target| matches!(target, Target::Ipv6(_)),
+    |target| matches!(target, Target::Name(_)),
+];
+
+/// Where lists of one's own are looked for.
+const DEFAULT_CATALOGUE: &str = "/etc/repute/lists.toml";
 
 #[cfg(test)]
 mod tests {
@@ -77,7 +132,7 @@ mod tests {
     #[test]
     fn a_list_may_have_a_server_and_codes() {
         let read = |text: &str| {
-            let named = one(text).expect("it is one");
+            let named = one(text, &Catalogue::shipped()).expect("it is one");
             let codes: Vec<_> = named.list.only.iter().map(ToString::to_string).collect();
             format!("{} {:?} {}", named.list.zone, named.server, codes.join(" "))
         };
@@ -88,21 +143,42 @@ mod tests {
         );
         assert_eq!(read("bl.example@[2001:db8::1]:5300"), "bl.example Some([2001:db8::1]:5300) ");
         for wrong in ["", ".", "a..b", "bl.example@ns.example", "bl.example=x"] {
-            assert!(one(wrong).is_err(), "{wrong}");
+            assert!(one(wrong, &Catalogue::shipped()).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn the_same_list_is_asked_once() {
         let twice = ["bl.example".to_owned(), "BL.example.".to_owned()];
-        assert_eq!(named(&twice).expect("they are lists").len(), 1);
+        assert_eq!(named(&twice, &Catalogue::shipped(), &[]).expect("they are lists").len(), 1);
     }
 
     #[test]
     fn only_lists_on_this_machine_have_no_limit() {
-        let rate = |text: &str| one(text).expect("it is one").rate();
+        let rate = |text: &str| one(text, &Catalogue::shipped()).expect("it is one").rate();
         assert_eq!(rate("bl.example@127.0.0.1:5300"), None);
         assert_eq!(rate("bl.example@192.0.2.1"), Some(PUBLIC_RATE));
         assert_eq!(rate("bl.example"), Some(PUBLIC_RATE));
+    }
+
+    #[test]
+    fn without_a_name_the_lists_that_take_the_targets_are_asked() {
+        let zones = |targets: &[&str]| {
+            let targets: Vec<Target> = targets.iter().map(|t| t.parse().expect("one")).collect();
+            let lists = named(&[], &Catalogue::shipped(), &targets).expect("they are lists");
+            lists.iter().map(|named| named.list.zone.to_string()).collect::<HashSet<_>>()
+        };
+        let (addresses, names) = (zones(&["192.0.2.1"]), zones(&["bad.example"]));
+        assert!(addresses.contains("zen.spamhaus.org") && !addresses.contains("sbl.spamhaus.org"));
+        assert!(names.contains("dbl.spamhaus.org") && !names.contains("zen.spamhaus.org"));
+        let both = zones(&["192.0.2.1", "bad.example"]);
+        assert_eq!(both, addresses.union(&names).cloned().collect());
+    }
+
+    #[test]
+    fn a_known_list_keeps_what_is_known_of_it() {
+        let named = one("dbl.spamhaus.org", &Catalogue::shipped()).expect("it is one");
+        assert!(!named.list.takes(&Target::Ipv4([192, 0, 2, 1].into())));
+        assert!(named.list.meaning("127.0.1.2".parse().expect("a code")).is_some());
     }
 }
