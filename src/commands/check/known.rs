@@ -29,7 +29,8 @@ pub(super) fn write(catalogue: &Catalogue, as_json: bool) -> anyhow::Result<Verd
                 "contains": row.contains,
                 "asked": asked.contains(&row.zone),
             });
-            serde_json::to_writer(&mut out, &object)?;
+            // As an error of the output, so that a closed pipe is known for one.
+            serde_json::to_writer(&mut out, &object).map_err(io::Error::from)?;
             writeln!(out)?;
         }
         out.flush()?;
