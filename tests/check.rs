@@ -141,3 +141,35 @@ fn what_was_learned_is_kept_and_can_be_left_alone() {
     assert!(why.contains("cannot write") && why.contains("health.json"), "{why}");
     check.server.stop();
 }
+
+#[test]
+fn the_catalogue_is_shown_and_a_file_changes_it() {
+    let place = Place::new();
+    let check = Check::new(&place);
+    let (code, shown, _) = check.run(&["--lists"], &[]);
+    assert_eq!(code, 0);
+    assert!(shown.contains("* zen.spamhaus.org "), "{shown}");
+    assert!(shown.contains("  sbl.spamhaus.org "), "it is a part of zen: {shown}");
+    let own = "[[list]]\nzone = \"bl.example\"\n[list.codes]\n\"127.0.0.2\" = \"a spammer\"\n";
+    place.write("lists.toml", own);
+    let (_, shown, _) = check.run(&["--lists", "--json", "--catalogue", "lists.toml"], &[]);
+    let rows: Vec<Value> = shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let own = rows.iter().find(|row| row["zone"] == "bl.example").expect("it was added");
+    assert_eq!((&own["asked"], &own["status"]), (&Value::Bool(true), &Value::from("unknown")));
+    let with = ["192.0.2.7", "--catalogue", "lists.toml"];
+    let (_, shown, _) = check.run(&with, &["bl.example"]);
+    assert!(shown.contains("127.0.0.2 a spammer"), "{shown}");
+    // What is wrong in it is named with its line.
+    place.write("lists.toml", "[[list]]\nzone = \"bl.example\"\npolarity = \"blok\"\n");
+    let (code, _, why) = check.run(&with, &["bl.example"]);
+    assert_eq!(code, 2);
+    assert!(why.contains("lists.toml") && why.contains("3") && why.contains("polarity"), "{why}");
+    let (code, _, why) = check.run(&["192.0.2.7", "--catalogue", "absent.toml"], &["bl.example"]);
+    assert_eq!(code, 2);
+    assert!(why.contains("cannot read absent.toml"), "{why}");
+    // A list that needs a key is not asked without one.
+    let (code, _, why) = check.run(&["192.0.2.7", "--list", "zen.dq.spamhaus.net"], &[]);
+    assert_eq!(code, 2);
+    assert!(why.contains("needs a key"), "{why}");
+    check.server.stop();
+}
