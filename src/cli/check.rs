@@ -17,14 +17,15 @@ pub(crate) struct CheckArgs {
     pub(crate) file: Option<PathBuf>,
     /// Ask this list [default: those of the catalogue that live, are open and take the target]
     ///
-    /// ZONE is asked by way of the resolver, ZONE@SERVER[:PORT] at the list's own server. =CODES counts only
-    /// those answers as listings: an address, its last number, 127.0.0.[2..11], 127.0.1.0/24 or 127.0.0.0&8.
+    /// ZONE is asked by way of the resolver, ZONE@SERVER or ZONE@SERVER:PORT at the list's own server. =CODES
+    /// counts only those answers as listings: an address, its last number, 127.0.0.[2..11], 127.0.1.0/24 or
+    /// 127.0.0.0&8.
     #[arg(long = "list", short, value_name = "ZONE[@SERVER][=CODES]")]
     pub(crate) list: Vec<String>,
     /// Show the catalogue of lists, and which of them are asked
     #[arg(long)]
     pub(crate) lists: bool,
-    /// Lists of your own and changes to known ones, as [[list]] tables
+    /// Lists of your own and changes to known ones, as tables named `list`
     /// [default: /etc/repute/lists.toml, if it is there]
     #[arg(long, value_name = "FILE")]
     pub(crate) catalogue: Option<PathBuf>,
