@@ -117,9 +117,15 @@ fn reply(query: &[u8], tcp: bool) -> Option<Vec<u8>> {
 
 /// Starts the server; it ends with the process.
 fn server() -> SocketAddr {
-    let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    // A port that is free for both: somebody else may have the same one for TCP.
+    let (udp, tcp) = loop {
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let address = udp.local_addr().expect("an address");
+        if let Ok(tcp) = TcpListener::bind(address) {
+            break (udp, tcp);
+        }
+    };
     let address = udp.local_addr().expect("an address");
-    let tcp = TcpListener::bind(address).expect("the same port");
     thread::spawn(move || {
         let mut packet = [0; 512];
         while let Ok((len, from)) = udp.recv_from(&mut packet) {
