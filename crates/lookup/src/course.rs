@@ -103,16 +103,16 @@ impl Course {
 
     /// Takes in what a test query found.
     pub(crate) fn learn(&mut self, test: TestOf, answer: &Answer) {
-        let (finding, above) = match verdict::read(&self.asked.list, answer) {
+        let (finding, unproven) = match verdict::read(&self.asked.list, answer) {
             Said::Listed(..) => (Finding::Listed, false),
             // Addresses outside of 127.0.0.0/8, and 127.0.0.1 itself, are answers all the same.
             Said::Unknown(Reason::NotAList(_)) => (Finding::Listed, false),
-            Said::NotListed { denied_above } => (Finding::NotListed, denied_above),
+            Said::NotListed { unproven } => (Finding::NotListed, unproven),
             Said::Unknown(_) => (Finding::Unknown, false),
         };
         let evidence = &mut self.experience.evidence;
         match test {
-            TestOf::Listed => (evidence.listed, evidence.denied_above) = (finding, above),
+            TestOf::Listed => (evidence.listed, evidence.unproven) = (finding, unproven),
             TestOf::Unlisted => evidence.unlisted = finding,
             TestOf::Random => evidence.random = finding,
         }

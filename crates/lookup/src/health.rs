@@ -40,7 +40,7 @@ struct Health {
     listed: Option<bool>,
     unlisted: Option<bool>,
     random: Option<bool>,
-    denied_above: bool,
+    unproven: bool,
 }
 
 impl Memory {
@@ -90,7 +90,7 @@ impl Memory {
             listed: finding(health.listed),
             unlisted: finding(health.unlisted),
             random: finding(health.random),
-            denied_above: health.denied_above,
+            unproven: health.unproven,
         })
     }
 
@@ -105,10 +105,10 @@ impl Memory {
         }
         // Of a list that said nothing, nothing was learned.
         if experience.tested && experience.answered > 0 {
-            let Evidence { listed, unlisted, random, denied_above } = experience.evidence;
+            let Evidence { listed, unlisted, random, unproven } = experience.evidence;
             health.tested = Some(now);
             (health.listed, health.unlisted) = (told(listed), told(unlisted));
-            (health.random, health.denied_above) = (told(random), denied_above);
+            (health.random, health.unproven) = (told(random), unproven);
         }
     }
 

@@ -60,7 +60,7 @@ pub enum Reason {
     Rewritten(Ipv4Addr),
     /// It lists what no list may: everything.
     Wildcarded,
-    /// There is no such zone.
+    /// Nothing shows that there is such a list: neither a test entry nor the SOA of its zone.
     NoZone,
     /// The code means nothing in this list.
     UnknownCode(ReturnCode),
@@ -90,7 +90,9 @@ impl fmt::Display for Reason {
                 write!(f, "the resolver answers {address} for names that do not exist")
             }
             Reason::Wildcarded => f.write_str("lists everything, 127.0.0.1 or invented names too"),
-            Reason::NoZone => f.write_str("no such zone: a typing error, or the list is gone"),
+            Reason::NoZone => f.write_str(
+                "no sign of such a list: a typing error, the list is gone, or the resolver denies all",
+            ),
             Reason::UnknownCode(code) => write!(f, "{code} is none of its codes"),
             Reason::TooLong => f.write_str("the name would be longer than DNS allows"),
         }
@@ -117,10 +119,10 @@ pub fn rcode_name(code: u16) -> String {
 pub enum Said {
     /// Listed with these codes.
     Listed(Vec<ReturnCode>, Option<Duration>),
-    /// Not listed; whether a zone above the list's said so.
+    /// Not listed; whether the SOA of the list's own zone is missing from the denial.
     NotListed {
         /// A list that is there denies by itself, unless it is a part of a combined one.
-        denied_above: bool,
+        unproven: bool,
     },
     /// Nothing.
     Unknown(Reason),
@@ -144,11 +146,9 @@ pub fn read(list: &List, answer: &Answer) -> Said {
     codes.sort();
     codes.dedup();
     if codes.is_empty() {
-        let denied_above = reply
-            .denied_by
-            .as_ref()
-            .is_some_and(|denial| denial.zone != list.zone && list.zone.is_within(&denial.zone));
-        return Said::NotListed { denied_above };
+        // A zone above, or nobody by name: rbldnsd without `$SOA`, or a resolver that makes denials up.
+        let proven = reply.denied_by.as_ref().is_some_and(|d| d.zone.is_within(&list.zone));
+        return Said::NotListed { unproven: !proven };
     }
     if let Some(strange) = codes.iter().find(|code| !code.is_conventional()) {
         return Said::Unknown(Reason::NotAList(strange.0));
@@ -201,8 +201,8 @@ pub struct Evidence {
     pub unlisted: Finding,
     /// A name nobody ever listed.
     pub random: Finding,
-    /// Whether the first was denied by a zone above.
-    pub denied_above: bool,
+    /// Whether the first was denied without the SOA of the list's own zone.
+    pub unproven: bool,
 }
 
 /// What a test query found.
@@ -248,9 +248,9 @@ pub fn decide(
         Said::Unknown(reason) => Verdict::Unknown(reason),
         Said::Listed(..) if evidence.is_wildcarded(list) => Verdict::Unknown(Reason::Wildcarded),
         Said::Listed(codes, ttl) => Verdict::Listed(Listing { codes, texts, ttl }),
-        Said::NotListed { denied_above } => {
-            // A zone above denies, and not even the test entry is there: there is no list.
-            if denied_above && evidence.denied_above && evidence.lacks_test_entry(list) {
+        Said::NotListed { unproven } => {
+            // Nothing shows that there is a list: its zone does not deny, and has no test entry.
+            if unproven && evidence.unproven && evidence.lacks_test_entry(list) {
                 return Verdict::Unknown(Reason::NoZone);
             }
             Verdict::NotListed

@@ -52,8 +52,12 @@ fn say(zone: &str, name: &str) -> Said {
         "refused.test" => Said::Code(5),
         "servfail.test" => Said::Code(2),
         "gone.test" => Said::Denied(0),
+        // A resolver that denies whatever it is asked, or a list without SOA and test entries.
+        "mute.test" => Said::Code(3),
         "part.all.test" if is_test => listed(),
         "part.all.test" => Said::Denied(2),
+        "soaless.test" if is_test => listed(),
+        "soaless.test" => Said::Code(3),
         "garbage.test" => Said::Garbage,
         "cut.test" if is_target || is_test => Said::Cut,
         "cut.test" => Said::Denied(2),
@@ -218,6 +222,7 @@ fn what_is_no_answer_is_neither_listed_nor_clean() {
     assert_eq!(unknown("refused.test"), Reason::Refused);
     assert_eq!(unknown("servfail.test"), Reason::ServerFailure);
     assert_eq!(unknown("gone.test"), Reason::NoZone);
+    assert_eq!(unknown("mute.test"), Reason::NoZone, "nobody says that there is a list");
     assert_eq!(unknown("garbage.test"), Reason::Malformed);
     assert_eq!(unknown("dead.test"), Reason::TimedOut);
 }
@@ -225,6 +230,16 @@ fn what_is_no_answer_is_neither_listed_nor_clean() {
 #[test]
 fn a_part_of_a_combined_list_is_a_list_although_the_zone_above_denies() {
     assert_eq!(verdict("part.all.test"), Verdict::NotListed);
+}
+
+#[test]
+fn a_denial_without_soa_is_believed_of_a_list_that_has_its_test_entry() {
+    assert_eq!(verdict("soaless.test"), Verdict::NotListed);
+    // Or of one that is known to have none.
+    let mut mute = list("mute.test");
+    mute.tests.listed = false;
+    let (reports, _) = survey(vec![mute], &["192.0.2.7"], server());
+    assert_eq!(reports[0].verdicts[0], Some(Verdict::NotListed));
 }
 
 #[test]
