@@ -35,6 +35,10 @@ pub(crate) struct CheckArgs {
     /// Wait so long for a list
     #[arg(long, short, value_name = "TIME", default_value = "2s")]
     pub(crate) timeout: String,
+    /// Ask a list at most so often a second; 0 for as often as it answers
+    /// [default: 50, or what the catalogue says; lists on this machine without limit]
+    #[arg(long, value_name = "QUERIES", value_parser = queries)]
+    pub(crate) rate: Option<f64>,
     /// The share of lists that must answer, in percent; with fewer nothing is said to be not listed
     #[arg(long, value_name = "PERCENT", default_value_t = 50,
           value_parser = clap::value_parser!(u8).range(0..=100))]
@@ -57,6 +61,12 @@ pub(crate) struct CheckArgs {
     /// Neither use nor keep what was learned of lists before
     #[arg(long)]
     pub(crate) forgetful: bool,
+}
+
+/// Reads a number of queries a second.
+fn queries(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate >= 0.0);
+    rate.ok_or_else(|| "not a number of queries a second, as 20 or 0.5".to_owned())
 }
 
 /// Behind the help of `repute check`.

@@ -3,231 +3,107 @@
 mod csv;
 mod json;
 mod known;
-mod lists;
+pub(crate) mod lists;
+pub(crate) mod memory;
 mod table;
+pub(crate) mod targets;
 
-use std::collections::HashSet;
-use std::fs;
-use std::io::{self, BufRead, IsTerminal, Write};
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::io::{self, IsTerminal, Write};
+use std::ops::ControlFlow;
+use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
+use indicatif::{ProgressBar, ProgressStyle};
 use repute_dnsxl::Target;
-use repute_lookup::exchange::{Answer, Exchange, Limits};
-use repute_lookup::health::Memory;
+use repute_lookup::inquiry::{Findings, Inquiry, Rate};
 use repute_lookup::list::List;
-use repute_lookup::message::{Data, Manner, Question};
 use repute_lookup::outcome::{Count, Outcome};
-use repute_lookup::resolve;
-use repute_lookup::resolver;
-use repute_lookup::sockets::Sockets;
-use repute_lookup::subject::{Subject, target};
-use repute_lookup::survey::{Asked, Report, Survey};
+use repute_lookup::resolve::Missing;
+use repute_lookup::survey::Report;
 
 use crate::cli::check::CheckArgs;
 use crate::config::Span;
 use crate::exit::Verdict;
 
-use lists::Named;
+use memory::{Remembered, unix_now};
+use targets::{Targets, resolvers, subjects};
 
 /// Checks the targets and shows what the lists say. `No` if one is listed.
 pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Verdict> {
-    let timeout = args.timeout.parse::<Span>().map_err(|error| anyhow!("--timeout: {error}"))?.0;
-    if timeout < Duration::from_millis(100) {
-        bail!("--timeout: no list answers within {}", args.timeout);
-    }
+    let timeout = timeout(&args.timeout)?;
     let resolvers = resolvers(&args.resolvers)?;
     let catalogue = lists::catalogue(args.catalogue.as_deref())?;
     if args.lists {
         return known::write(&catalogue, args.json);
     }
-    let subjects = subjects(args)?;
-    let targets = targets(&subjects, &resolvers, timeout)?;
-    let named = lists::named(&args.list, &catalogue, &targets)?;
-
-    let place = memory_path().filter(|_| !args.forgetful);
-    let mut memory = place.as_deref().map(Memory::read).unwrap_or_default();
-    let now = unix_now();
-
-    let mut exchange = Exchange::new(Limits { timeout, ..Limits::default() });
-    let mut sockets = Sockets::new().context("no more sockets")?;
-    let (asked, recursing) =
-        servers(&named, &resolvers, &mut sockets, &mut exchange, &memory, now)?;
-    let shown: Vec<List> = named.iter().map(|named| named.list.clone()).collect();
-    let mut survey = Survey::new(asked, targets.into_iter(), &recursing, timeout, Instant::now());
-
+    let subjects = subjects(&args.targets, args.file.as_deref(), args.yes)?;
+    let targets = Targets::resolve(subjects, &resolvers, timeout)?;
+    let is_cut = warn_of_missing(&targets);
+    let first: Vec<Target> = targets.iter().take(LOOKED_AT_FOR_KINDS).collect();
+    let asked = lists::named(&args.list, &catalogue, &first)?;
     if args.list.is_empty() && !args.quiet && io::stderr().is_terminal() {
-        let age = catalogue.date().days_until(now);
+        let age = catalogue.date().days_until(unix_now());
         eprintln!(
             "{} lists of the catalogue of {} ({age} days old); `repute check --lists` shows them",
-            shown.len(),
+            asked.len(),
             catalogue.date()
         );
     }
-    let mut shower = Shower::new(args, &shown);
+    let shown: Vec<List> = asked.iter().map(|at| at.list.clone()).collect();
+    let rate = args.rate.map_or(Rate::OfList, |rate| match rate > 0.0 {
+        true => Rate::AtMost(rate),
+        false => Rate::Unlimited,
+    });
+    let inquiry = Inquiry { lists: asked, resolvers, timeout, limit: None, rate };
+    let mut remembered = Remembered::read(args.forgetful);
+    let mut shower = Shower::new(args, &shown, targets.count());
     let mut failed = None;
-    sockets.run(&mut survey, &mut exchange, |report| {
-        if failed.is_none() {
-            failed = shower.show(&report).err();
+    let each = |report: Report| match shower.show(&report) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
         }
-    })?;
+    };
+    let findings = inquiry.run(targets.iter(), &mut remembered.known, unix_now(), each)?;
+    shower.end();
+    remembered.write();
     if let Some(error) = failed {
         return Err(error.into());
     }
-    for ((list, experience), named) in survey.experiences().zip(&named) {
-        memory.note(&list.zone, &named.asked_at(&resolvers), experience, now);
-    }
-    if let Some(place) = place {
-        memory.forget(now);
-        // What was found is shown; that it is not remembered costs the next one some time.
-        if let Err(error) = memory.write(&place) {
-            eprintln!("repute: cannot write {}: {error}", place.display());
-        }
-    }
-    Ok(shower.verdict())
+    warn_of_unreachable(&findings);
+    let verdict = shower.verdict();
+    Ok(if is_cut && verdict == Verdict::Yes { Verdict::Unknown } else { verdict })
 }
 
-/// The resolvers that are asked.
-fn resolvers(given: &[String]) -> anyhow::Result<Vec<SocketAddr>> {
-    if given.is_empty() {
-        return Ok(resolver::system(&fs::read_to_string("/etc/resolv.conf").unwrap_or_default()));
+/// How long a list may take.
+fn timeout(text: &str) -> anyhow::Result<Duration> {
+    let timeout = text.parse::<Span>().map_err(|error| anyhow!("--timeout: {error}"))?.0;
+    if timeout < SHORTEST_TIMEOUT {
+        bail!("--timeout: no list answers within {text}");
     }
-    let parse = |text: &String| {
-        resolver::server(text).with_context(|| {
-            format!("--resolver {text}: not an address, as 192.0.2.53 or [2001:db8::53]:5300")
-        })
-    };
-    given.iter().map(parse).collect()
+    Ok(timeout)
 }
 
-/// What is to be checked, each once.
-fn subjects(args: &CheckArgs) -> anyhow::Result<Vec<Subject>> {
-    let mut texts = args.targets.clone();
-    if let Some(path) = &args.file {
-        let lines: Vec<String> = if path.as_os_str() == "-" {
-            io::stdin().lock().lines().collect::<io::Result<_>>().context("standard input")?
-        } else {
-            let text = fs::read_to_string(path)
-                .with_context(|| format!("cannot read {}", path.display()))?;
-            text.lines().map(str::to_owned).collect()
-        };
-        let without_comment = |line: &String| {
-            let line = line.split('#').next().unwrap_or_default().trim().to_owned();
-            (!line.is_empty()).then_some(line)
-        };
-        texts.extend(lines.iter().filter_map(without_comment));
-    }
-    if texts.is_empty() {
-        bail!("nothing to check: name an address or host, or a file with --file");
-    }
-    let mut subjects = Vec::new();
-    let mut seen = HashSet::new();
-    for text in &texts {
-        let subject: Subject = text.parse()?;
-        if seen.insert(subject.clone()) {
-            subjects.push(subject);
+/// Says which hosts have no addresses. Returns whether nobody can tell about one of them: what does not exist,
+/// and what no resolver answers, is not clean. A domain that has no addresses is looked up as a name, and that
+/// is all there is.
+fn warn_of_missing(targets: &Targets) -> bool {
+    let mut is_cut = false;
+    for (subject, missing) in targets.missing() {
+        if missing != Missing::Address {
+            eprintln!("repute: {subject}: {missing}; only the name itself is looked up");
+            is_cut = true;
         }
     }
-    let addresses = subjects.iter().fold(0_u128, |sum, s| sum.saturating_add(s.addresses()));
-    let most_of_one = subjects.iter().map(Subject::addresses).max().unwrap_or(0);
-    if most_of_one > MOST_ASKED && !args.yes {
-        bail!("{addresses} addresses: say --yes if all of them are to be looked up");
-    }
-    Ok(subjects)
+    is_cut
 }
 
-/// The targets of the subjects: of a host its name and its addresses.
-fn targets(
-    subjects: &[Subject],
-    resolvers: &[SocketAddr],
-    timeout: Duration,
-) -> anyhow::Result<Vec<Target>> {
-    let hosts: Vec<&repute_dnsxl::Name> = subjects
-        .iter()
-        .filter_map(|subject| match subject {
-            Subject::Host(name) => Some(name),
-            Subject::Address(_) | Subject::Network(_) => None,
-        })
-        .collect();
-    let questions: Vec<Question> =
-        hosts.iter().flat_map(|name| [A, AAAA].map(|rtype| Question::new(name, rtype))).collect();
-    let answers = match questions.is_empty() {
-        true => Vec::new(),
-        false => resolve::ask(resolvers, &questions, timeout).context("no more sockets")?,
-    };
-    let mut answers = answers.chunks(2);
-    let (mut targets, mut seen) = (Vec::new(), HashSet::new());
-    for subject in subjects {
-        let mut found: Vec<Target> = subject.targets().collect();
-        if let Subject::Host(name) = subject {
-            let answers = answers.next().unwrap_or_default();
-            if !answers.iter().any(|a| matches!(a, Answer::Reply(r) if matches!(r.rcode, 0 | 3))) {
-                bail!(
-                    "cannot look up `{name}`: no resolver answers ({})",
-                    resolvers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-                );
-            }
-            let records = answers.iter().filter_map(|answer| match answer {
-                Answer::Reply(reply) => Some(&reply.records),
-                Answer::TimedOut | Answer::Unreachable | Answer::Malformed => None,
-            });
-            found.extend(records.flatten().filter_map(|data| match data {
-                Data::Address(address) => Some(target(*address)),
-                Data::Text(_) | Data::Name(_) | Data::Soa { .. } => None,
-            }));
-        }
-        targets.extend(found.into_iter().filter(|target| seen.insert(target.clone())));
+/// Says which servers could not even be asked.
+fn warn_of_unreachable(findings: &Findings) {
+    for (address, error) in &findings.unreachable {
+        eprintln!("repute: cannot ask {address}: {error}");
     }
-    Ok(targets)
-}
-
-/// Opens sockets to all servers, and says which list is asked at which; also which of them recurse.
-fn servers<T>(
-    named: &[Named],
-    resolvers: &[SocketAddr],
-    sockets: &mut Sockets,
-    exchange: &mut Exchange<T>,
-    memory: &Memory,
-    now: u64,
-) -> anyhow::Result<(Vec<Asked>, Vec<usize>)> {
-    let recursing = Manner { recursion: true, edns: Some(1232), mixed_case: true };
-    let mut open = |address: SocketAddr, manner: Manner, count: usize| {
-        sockets.add_server(exchange, address, manner, count)
-    };
-    let needs_resolver = named.iter().any(|named| named.server.is_none());
-    let mut resolving = Vec::new();
-    for address in resolvers.iter().filter(|_| needs_resolver) {
-        match open(*address, recursing, SOCKETS) {
-            Ok(server) => resolving.push(server),
-            Err(error) => eprintln!("repute: cannot ask the resolver {address}: {error}"),
-        }
-    }
-    if needs_resolver && resolving.is_empty() {
-        bail!("no resolver can be asked");
-    }
-    let mut asked = Vec::new();
-    for named in named {
-        let servers = match named.server {
-            None => resolving.clone(),
-            Some(address) => {
-                let manner = Manner { recursion: false, ..recursing };
-                let server = open(address, manner, SOCKETS)
-                    .with_context(|| format!("cannot ask {} at {address}", named.list.zone))?;
-                vec![server]
-            }
-        };
-        let at = named.asked_at(resolvers);
-        asked.push(Asked {
-            list: named.list.clone(),
-            servers,
-            rate: named.rate(),
-            evidence: memory.evidence(&named.list.zone, &at, now),
-            doubtful: memory.is_doubtful(&named.list.zone, &at, now),
-        });
-    }
-    Ok((asked, resolving))
 }
 
 /// Shows reports as they come, and counts them.
@@ -235,16 +111,31 @@ struct Shower<'a> {
     args: &'a CheckArgs,
     lists: &'a [List],
     colour: bool,
-    listed: bool,
-    unknown: bool,
+    /// How far it is, for somebody who waits.
+    bar: ProgressBar,
+    listed: u64,
+    unknown: u64,
     begun: bool,
 }
 
 impl<'a> Shower<'a> {
     /// Nothing shown yet.
-    fn new(args: &'a CheckArgs, lists: &'a [List]) -> Shower<'a> {
+    fn new(args: &'a CheckArgs, lists: &'a [List], targets: u128) -> Shower<'a> {
         let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Shower { args, lists, colour, listed: false, unknown: false, begun: false }
+        let is_long = targets >= MANY && !args.quiet && io::stderr().is_terminal();
+        let bar = match u64::try_from(targets) {
+            Ok(targets) if is_long => ProgressBar::new(targets).with_style(
+                ProgressStyle::with_template("{bar:30} {pos}/{len} targets, {eta} left{msg}")
+                    .expect("a constant template parses"),
+            ),
+            Ok(_) | Err(_) => ProgressBar::hidden(),
+        };
+        Shower { args, lists, colour, bar, listed: 0, unknown: 0, begun: false }
+    }
+
+    /// Takes the bar away.
+    fn end(&self) {
+        self.bar.finish_and_clear();
     }
 
     /// Shows a report.
@@ -255,10 +146,27 @@ impl<'a> Shower<'a> {
         // nothing either way.
         let is_asked = report.verdicts.iter().any(Option::is_some);
         if is_asked {
-            self.listed |= outcome == Outcome::Listed;
-            self.unknown |= outcome == Outcome::Unknown && count.asked() > 0;
+            self.listed += u64::from(outcome == Outcome::Listed);
+            self.unknown += u64::from(outcome == Outcome::Unknown && count.asked() > 0);
+        }
+        self.bar.inc(1);
+        if !self.bar.is_hidden() {
+            let (listed, unknown) = (self.listed, self.unknown);
+            self.bar.set_message(format!("; {listed} listed, {unknown} unknown"));
         }
         let first = !std::mem::replace(&mut self.begun, true);
+        self.bar.suspend(|| self.write(report, count, outcome, is_asked, first))
+    }
+
+    /// Writes it.
+    fn write(
+        &self,
+        report: &Report,
+        count: Count,
+        outcome: Outcome,
+        is_asked: bool,
+        first: bool,
+    ) -> io::Result<()> {
         let mut out = io::BufWriter::new(io::stdout().lock());
         match self.args {
             args if args.quiet => Ok(()),
@@ -276,32 +184,16 @@ impl<'a> Shower<'a> {
     /// What all of them come to: one that is listed says most.
     fn verdict(&self) -> Verdict {
         match (self.listed, self.unknown) {
-            (true, _) => Verdict::No,
-            (false, true) => Verdict::Unknown,
-            (false, false) => Verdict::Yes,
+            (1.., _) => Verdict::No,
+            (0, 1..) => Verdict::Unknown,
+            (0, 0) => Verdict::Yes,
         }
     }
 }
 
-/// Where what was learned of lists is kept: a cache, so in the place for caches.
-fn memory_path() -> Option<PathBuf> {
-    let folder = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .filter(|folder| folder.is_absolute())
-        .or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")))?;
-    Some(folder.join("repute").join("health.json"))
-}
-
-/// Seconds since 1970.
-fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-/// The type of IPv4 addresses.
-const A: u16 = 1;
-/// The type of IPv6 addresses.
-const AAAA: u16 = 28;
-/// Networks of more addresses are looked up only if that is said to be meant.
-const MOST_ASKED: u128 = 1024;
-/// Sockets to each server: as many windows of queries are on the way at once.
-const SOCKETS: usize = 4;
+/// With so many targets somebody who watches is told how far it is.
+const MANY: u128 = 64;
+/// Nobody answers faster.
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
+/// Which kinds of lists are asked is decided by so many targets.
+const LOOKED_AT_FOR_KINDS: usize = 10_000;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::bucket::Bucket;
+use crate::cache::ListNumber;
 use crate::exchange::Answer;
 use crate::list::List;
 use crate::message::Question;
@@ -14,8 +15,11 @@ use crate::verdict::{self, Evidence, Finding, Reason, Said};
 pub struct Asked {
     /// The list.
     pub list: List,
-    /// The servers to ask, by their numbers in the exchange, one after the other.
+    /// The servers to ask, by their numbers in the exchange, one after the other. Without any the list is
+    /// unreachable.
     pub servers: Vec<usize>,
+    /// Where that is, in words: what a list says depends on who asks.
+    pub place: String,
     /// Most queries a second; none for no limit.
     pub rate: Option<f64>,
     /// What is known of it already, so that it need not be tested.
@@ -42,6 +46,8 @@ pub struct Experience {
 /// A list on its way through the targets.
 pub(crate) struct Course {
     pub(crate) asked: Asked,
+    /// The list in the cache.
+    pub(crate) number: ListNumber,
     pub(crate) bucket: Option<Bucket>,
     /// The next target, counted from the first.
     pub(crate) next: usize,
@@ -64,9 +70,9 @@ pub(crate) struct Tests {
 
 impl Course {
     /// A list at its start, with the tests that are to be asked.
-    pub(crate) fn new(asked: Asked, now: Instant) -> Course {
+    pub(crate) fn new(asked: Asked, number: ListNumber, now: Instant) -> Course {
         let mut tests = Tests::default();
-        if asked.evidence.is_none() {
+        if asked.evidence.is_none() && !asked.servers.is_empty() {
             let all = [TestOf::Random, TestOf::Unlisted, TestOf::Listed];
             let questions =
                 all.into_iter().filter_map(|test| Some((test, test_question(&asked.list, test)?)));
@@ -75,7 +81,7 @@ impl Course {
         let bucket = asked.rate.map(|rate| Bucket::new(rate, now));
         let evidence = asked.evidence.unwrap_or_default();
         let experience = Experience { evidence, ..Experience::default() };
-        Course { asked, bucket, next: 0, tests, experience, silence: 0, given_up: false }
+        Course { asked, number, bucket, next: 0, tests, experience, silence: 0, given_up: false }
     }
 
     /// Whether anything came from it.
@@ -107,7 +113,7 @@ impl Course {
             Said::Listed(..) => (Finding::Listed, false),
             // Addresses outside of 127.0.0.0/8, and 127.0.0.1 itself, are answers all the same.
             Said::Unknown(Reason::NotAList(_)) => (Finding::Listed, false),
-            Said::NotListed { unproven } => (Finding::NotListed, unproven),
+            Said::NotListed { unproven, .. } => (Finding::NotListed, unproven),
             Said::Unknown(_) => (Finding::Unknown, false),
         };
         let evidence = &mut self.experience.evidence;

@@ -112,6 +112,8 @@ struct Server {
     answered: bool,
     /// How often the network said that nobody is there.
     refused: u32,
+    /// How many queries it did not answer.
+    timeouts: u32,
 }
 
 /// A query on its way.
@@ -157,8 +159,8 @@ impl<T> Exchange<T> {
     /// Adds a server that is asked in this manner through so many sockets; returns its number.
     pub fn add_server(&mut self, manner: Manner, sockets: usize) -> usize {
         let sockets = (0..sockets.max(1)).map(|_| HashMap::new()).collect();
-        let (waiting, answered, refused) = (VecDeque::new(), false, 0);
-        self.servers.push(Server { manner, sockets, waiting, answered, refused });
+        let (waiting, answered, refused, timeouts) = (VecDeque::new(), false, 0, 0);
+        self.servers.push(Server { manner, sockets, waiting, answered, refused, timeouts });
         self.servers.len() - 1
     }
 
@@ -167,6 +169,17 @@ impl<T> Exchange<T> {
         let server = &self.servers[server];
         server.waiting.is_empty()
             && server.sockets.iter().any(|socket| socket.len() < self.limits.window)
+    }
+
+    /// Whether anything at all came from a server.
+    pub fn has_answered(&self, server: usize) -> bool {
+        self.servers[server].answered
+    }
+
+    /// Whether a server seems to be dead: it answered nothing, several times.
+    pub fn is_silent(&self, server: usize) -> bool {
+        let server = &self.servers[server];
+        !server.answered && (server.timeouts >= MOST_TIMEOUTS || server.is_gone())
     }
 
     /// How many queries are not answered yet.
@@ -303,6 +316,7 @@ impl<T> Exchange<T> {
                 }
                 let Some(pending) = current(&mut self.pending, ticket) else { continue };
                 let server = pending.server;
+                self.servers[server].timeouts += 1;
                 let answer = match &pending.state {
                     State::Sent { strange: true, .. } => Answer::Malformed,
                     _ if self.servers[server].is_gone() => Answer::Unreachable,
@@ -434,6 +448,8 @@ fn is_due<T>(pending: &mut [Option<Pending<T>>], ticket: Ticket, sends: usize) -
     }
 }
 
+/// After so many queries without any answer a server seems to be dead.
+const MOST_TIMEOUTS: u32 = 3;
 /// When the next send is due after each one, as a part of the time a query may take: at 0, then at these;
 /// the last is the end. A resolver that recurses needs some hundred milliseconds, so the second waits for
 /// those.

@@ -1,16 +1,18 @@
 //! Asking DNS lists about a target: anyone's lists, over DNS, and whether the lists themselves live.
 //!
-//! A [`survey`] asks every list about every target at once; [`exchange`] carries its queries, [`sockets`]
-//! its packets, and [`verdict`] says what an answer is worth. [`health`] remembers what was learned.
+//! An [`inquiry`] asks: [`survey`] puts every list and every target at once, [`exchange`] carries the queries,
+//! [`sockets`] the packets, and [`verdict`] says what an answer is worth. [`health`] remembers what was learned.
 //!
 //! What is *not* here: what a listing is worth to somebody (policy), serving lists, HTTP.
 
 mod bucket;
+pub mod cache;
 pub mod catalogue;
 pub mod code;
 mod course;
 pub mod exchange;
 pub mod health;
+pub mod inquiry;
 pub mod list;
 pub mod message;
 pub mod outcome;

@@ -5,6 +5,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpStream, UdpSocket};
@@ -108,7 +109,8 @@ impl Sockets {
         Ok(())
     }
 
-    /// Carries a survey to its end; `each` gets a report as soon as it and those before it are complete.
+    /// Carries a survey to its end, or until `each` breaks off, which gets a report as soon as it and those
+    /// before it are complete.
     ///
     /// # Errors
     /// If the system's poll fails.
@@ -116,7 +118,7 @@ impl Sockets {
         &mut self,
         survey: &mut Survey<'_>,
         exchange: &mut Exchange<Tag>,
-        mut each: impl FnMut(Report),
+        mut each: impl FnMut(Report) -> ControlFlow<()>,
     ) -> io::Result<()> {
         loop {
             let now = Instant::now();
@@ -124,9 +126,11 @@ impl Sockets {
                 survey.hear(tag, &answer, exchange, now);
             }
             while let Some(report) = survey.report(now) {
-                each(report);
+                if each(report).is_break() {
+                    return Ok(());
+                }
             }
-            if survey.is_over() {
+            if survey.is_over(now) {
                 return Ok(());
             }
             let again = survey.ask(exchange, now);

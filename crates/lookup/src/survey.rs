@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use repute_dnsxl::{ReturnCode, Target};
 
+use crate::cache::Cache;
 use crate::course::Course;
 use crate::exchange::{Answer, Exchange};
-use crate::list::List;
 use crate::message::Question;
 use crate::questions::{self, A, TXT, TestOf, question, test_question};
 use crate::verdict::{self, Reason, Said, Verdict};
@@ -45,7 +45,10 @@ pub struct Survey<'t> {
     controls: Vec<Control>,
     /// Addresses the resolvers make up.
     rewrites: Option<Ipv4Addr>,
+    cache: &'t mut Cache,
     timeout: Duration,
+    /// When everything ends, whatever is still open.
+    end: Option<Instant>,
     /// The list whose turn it is.
     turn: usize,
 }
@@ -109,6 +112,7 @@ impl<'t> Survey<'t> {
         lists: Vec<Asked>,
         targets: impl Iterator<Item = Target> + 't,
         resolvers: &[usize],
+        cache: &'t mut Cache,
         timeout: Duration,
         now: Instant,
     ) -> Survey<'t> {
@@ -117,7 +121,10 @@ impl<'t> Survey<'t> {
         let lists = lists
             .into_iter()
             .map(|asked| Asked { doubtful: asked.doubtful && !all_doubtful, ..asked })
-            .map(|asked| Course::new(asked, now))
+            .map(|asked| {
+                let number = cache.list(&asked.list.zone, &asked.place);
+                Course::new(asked, number, now)
+            })
             .collect();
         let control = |&server| Control { server, asked: false, running: false };
         Survey {
@@ -128,13 +135,28 @@ impl<'t> Survey<'t> {
             first: 0,
             controls: resolvers.iter().map(control).collect(),
             rewrites: None,
+            cache,
             timeout,
+            end: None,
             turn: 0,
         }
     }
 
+    /// Ends at a moment: what is not answered then is unknown.
+    pub fn end_at(&mut self, end: Instant) {
+        self.end = Some(end);
+    }
+
+    /// Whether the end has come.
+    fn has_ended(&self, now: Instant) -> bool {
+        self.end.is_some_and(|end| now >= end)
+    }
+
     /// Asks as much as there is room for. Says when it could ask more, if only time is missing.
     pub fn ask(&mut self, exchange: &mut Exchange<Tag>, now: Instant) -> Option<Instant> {
+        if self.has_ended(now) {
+            return None;
+        }
         self.ask_controls(exchange, now);
         let mut again: Option<Instant> = None;
         let mut idle = 0;
@@ -166,14 +188,20 @@ impl<'t> Survey<'t> {
     /// Asks the next question of a list.
     fn ask_list(&mut self, at: usize, exchange: &mut Exchange<Tag>, now: Instant) -> Step {
         let course = &mut self.lists[at];
-        let Some(&server) = course.asked.servers.first() else { return Step::Nothing };
+        let servers = course.asked.servers.iter().enumerate();
+        let alive = servers.clone().find(|(_, server)| !exchange.is_silent(**server));
+        let Some((attempt, &server)) = alive.or_else(|| servers.clone().next()) else {
+            return Step::Nothing;
+        };
         if !exchange.has_room(server) {
             return Step::Nothing;
         }
         let (about, question) = if let Some((test, question)) = course.tests.waiting.last() {
             (About::Test(*test), question.clone())
         } else {
-            let Some((number, question)) = self.next_question(at) else { return Step::Nothing };
+            let Some((number, question)) = self.next_question(at, now) else {
+                return Step::Nothing;
+            };
             (About::Target(number), question)
         };
         let course = &mut self.lists[at];
@@ -196,16 +224,16 @@ impl<'t> Survey<'t> {
             }
             About::Why(_) | About::Control(_) => {}
         }
-        exchange.ask(server, question, Tag { list: at, asked: now, attempt: 0, about }, now);
+        exchange.ask(server, question, Tag { list: at, asked: now, attempt, about }, now);
         Step::Asked
     }
 
     /// The next target a list takes, and how it is asked.
-    fn next_question(&mut self, at: usize) -> Option<(usize, Question)> {
+    fn next_question(&mut self, at: usize, now: Instant) -> Option<(usize, Question)> {
         loop {
             let course = &mut self.lists[at];
             let number = course.next.max(self.first);
-            if number - self.first >= self.open.len() && !self.draw() {
+            if number - self.first >= self.open.len() && !self.draw(now) {
                 return None;
             }
             let course = &mut self.lists[at];
@@ -225,7 +253,7 @@ impl<'t> Survey<'t> {
     }
 
     /// Draws the next target. Says whether there is one, and room for it.
-    fn draw(&mut self) -> bool {
+    fn draw(&mut self, now: Instant) -> bool {
         if self.drawn || self.open.len() >= MOST_OPEN {
             return false;
         }
@@ -233,9 +261,15 @@ impl<'t> Survey<'t> {
             self.drawn = true;
             return false;
         };
-        let state = |course: &Course| match course.asked.list.takes(&target) {
-            true => State::Waiting,
-            false => State::Inapplicable,
+        let state = |course: &Course| {
+            if !course.asked.list.takes(&target) {
+                return State::Inapplicable;
+            }
+            if course.asked.servers.is_empty() {
+                return State::Done(Said::Unknown(Reason::Unreachable), Vec::new());
+            }
+            let known = self.cache.get(course.number, &target, now);
+            known.map_or(State::Waiting, |(said, texts)| State::Done(said, texts))
         };
         let said = self.lists.iter().map(state).collect();
         self.open.push_back(Open { target, started: None, said });
@@ -257,7 +291,7 @@ impl<'t> Survey<'t> {
         course.note(answer, now.saturating_duration_since(tag.asked));
         // Another of the list's servers may know better.
         if let Some(&server) = course.asked.servers.get(tag.attempt + 1)
-            && is_worth_another(answer)
+            && is_worth_another(answer, exchange.has_answered(course.asked.servers[tag.attempt]))
             && let Some(question) = self.question_again(&tag)
         {
             let tag = Tag { attempt: tag.attempt + 1, ..tag };
@@ -285,7 +319,10 @@ impl<'t> Survey<'t> {
                             State::Done(Said::Listed(codes, ttl), Vec::new())
                         }
                     }
-                    said => State::Done(said, Vec::new()),
+                    said => {
+                        self.cache.put(course.number, &open.target, &said, &[], now);
+                        State::Done(said, Vec::new())
+                    }
                 };
             }
             About::Why(number) => {
@@ -295,6 +332,9 @@ impl<'t> Survey<'t> {
                     Answer::TimedOut | Answer::Unreachable | Answer::Malformed => Vec::new(),
                 };
                 open.finish_why(tag.list, texts);
+                if let State::Done(said, texts) = &open.said[tag.list] {
+                    self.cache.put(course.number, &open.target, said, texts, now);
+                }
             }
         }
     }
@@ -313,9 +353,11 @@ impl<'t> Survey<'t> {
 
     /// Takes the next report, if it is there.
     pub fn report(&mut self, now: Instant) -> Option<Report> {
-        while self.open.is_empty() && !self.lists.is_empty() && self.draw() {}
+        while self.open.is_empty() && !self.lists.is_empty() && self.draw(now) {}
+        let has_ended = self.has_ended(now);
         let open = self.open.front_mut()?;
-        let is_late = open.started.is_some_and(|started| now >= started + self.timeout);
+        let is_late =
+            has_ended || open.started.is_some_and(|started| now >= started + self.timeout);
         let mut only_doubtful = true;
         for (at, state) in open.said.iter_mut().enumerate() {
             let course = &self.lists[at];
@@ -335,7 +377,10 @@ impl<'t> Survey<'t> {
                 }
             }
         }
-        if !only_doubtful || self.controls.iter().any(|control| control.running && !is_late) {
+        if has_ended {
+            open.end();
+        } else if !only_doubtful || self.controls.iter().any(|control| control.running && !is_late)
+        {
             return None;
         }
         let open = self.open.pop_front()?;
@@ -355,18 +400,19 @@ impl<'t> Survey<'t> {
     }
 
     /// Whether everything is reported.
-    pub fn is_over(&mut self) -> bool {
-        self.open.is_empty() && (self.drawn || !self.draw())
+    pub fn is_over(&mut self, now: Instant) -> bool {
+        self.open.is_empty() && (self.drawn || !self.draw(now))
     }
 
     /// When the first target's time is over.
     pub fn next_due(&self) -> Option<Instant> {
-        Some(self.open.front()?.started? + self.timeout)
+        let first = self.open.front().and_then(|open| Some(open.started? + self.timeout));
+        first.into_iter().chain(self.end).min()
     }
 
     /// What became of each list.
-    pub fn experiences(&self) -> impl Iterator<Item = (&List, &Experience)> {
-        self.lists.iter().map(|course| (&course.asked.list, &course.experience))
+    pub fn into_experiences(self) -> Vec<Experience> {
+        self.lists.into_iter().map(|course| course.experience).collect()
     }
 
     /// An address that a resolver made up for a name that no zone has.
@@ -386,6 +432,21 @@ enum Step {
 }
 
 impl Open {
+    /// Ends what is open: a listing without its reason is better than none.
+    fn end(&mut self) {
+        for state in &mut self.said {
+            let said = match std::mem::replace(state, State::Inapplicable) {
+                State::Waiting | State::Running => Said::Unknown(Reason::TimedOut),
+                State::Why(codes, ttl) => Said::Listed(codes, ttl),
+                done @ (State::Inapplicable | State::Done(..)) => {
+                    *state = done;
+                    continue;
+                }
+            };
+            *state = State::Done(said, Vec::new());
+        }
+    }
+
     /// Adds the reason to a listing.
     fn finish_why(&mut self, list: usize, texts: Vec<String>) {
         let state = &mut self.said[list];
@@ -395,11 +456,13 @@ impl Open {
     }
 }
 
-/// Whether another server may say more than this.
-fn is_worth_another(answer: &Answer) -> bool {
+/// Whether another server may say more than this. A server that answers others was silent because the list is,
+/// and another one would wait for it as long.
+fn is_worth_another(answer: &Answer, has_answered: bool) -> bool {
     match answer {
         Answer::Reply(reply) => !matches!(reply.rcode, 0 | 3),
-        Answer::TimedOut | Answer::Unreachable | Answer::Malformed => true,
+        Answer::TimedOut => !has_answered,
+        Answer::Unreachable | Answer::Malformed => true,
     }
 }
 

@@ -123,6 +123,8 @@ pub enum Said {
     NotListed {
         /// A list that is there denies by itself, unless it is a part of a combined one.
         unproven: bool,
+        /// How long the denial may be kept.
+        ttl: Option<Duration>,
     },
     /// Nothing.
     Unknown(Reason),
@@ -148,7 +150,7 @@ pub fn read(list: &List, answer: &Answer) -> Said {
     if codes.is_empty() {
         // A zone above, or nobody by name: rbldnsd without `$SOA`, or a resolver that makes denials up.
         let proven = reply.denied_by.as_ref().is_some_and(|d| d.zone.is_within(&list.zone));
-        return Said::NotListed { unproven: !proven };
+        return Said::NotListed { unproven: !proven, ttl: reply.ttl };
     }
     if let Some(strange) = codes.iter().find(|code| !code.is_conventional()) {
         return Said::Unknown(Reason::NotAList(strange.0));
@@ -248,7 +250,7 @@ pub fn decide(
         Said::Unknown(reason) => Verdict::Unknown(reason),
         Said::Listed(..) if evidence.is_wildcarded(list) => Verdict::Unknown(Reason::Wildcarded),
         Said::Listed(codes, ttl) => Verdict::Listed(Listing { codes, texts, ttl }),
-        Said::NotListed { unproven } => {
+        Said::NotListed { unproven, .. } => {
             // Nothing shows that there is a list: its zone does not deny, and has no test entry.
             if unproven && evidence.unproven && evidence.lacks_test_entry(list) {
                 return Verdict::Unknown(Reason::NoZone);

@@ -2,10 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::ops::ControlFlow;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use repute_dnsxl::Target;
+use repute_lookup::cache::Cache;
 use repute_lookup::exchange::{Exchange, Limits};
 use repute_lookup::list::{List, NameForm};
 use repute_lookup::message::Manner;
@@ -180,17 +182,23 @@ fn survey_of(
     let asked = lists.into_iter().map(|(list, doubtful)| Asked {
         list,
         servers: vec![server],
+        place: at.to_string(),
         rate: None,
         evidence: None,
         doubtful,
     });
     let targets: Vec<Target> = targets.iter().map(|t| t.parse().expect("a target")).collect();
+    let mut cache = Cache::default();
+    let targets = targets.into_iter();
     let mut survey =
-        Survey::new(asked.collect(), targets.into_iter(), &[], TIMEOUT, Instant::now());
+        Survey::new(asked.collect(), targets, &[], &mut cache, TIMEOUT, Instant::now());
     let mut reports = Vec::new();
-    sockets.run(&mut survey, &mut exchange, |report| reports.push(report)).expect("it runs");
-    let experiences = survey.experiences().map(|(_, e)| e.clone()).collect();
-    (reports, experiences)
+    let each = |report| {
+        reports.push(report);
+        ControlFlow::Continue(())
+    };
+    sockets.run(&mut survey, &mut exchange, each).expect("it runs");
+    (reports, survey.into_experiences())
 }
 
 /// What one list says of 192.0.2.7.

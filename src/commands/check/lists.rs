@@ -1,43 +1,18 @@
 //! Which lists are asked: those of the command line, or the catalogue's.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::{fs, io};
 
 use anyhow::{Context, bail};
 use repute_dnsxl::{Name, Target};
 use repute_lookup::catalogue::{Catalogue, KeySource};
-use repute_lookup::list::{Access, List, NameForm, PUBLIC_RATE};
+use repute_lookup::inquiry::ListAt;
+use repute_lookup::list::{Access, List, NameForm};
 use repute_lookup::resolver;
 
-/// A list, and where it is asked.
-#[derive(Debug)]
-pub(super) struct Named {
-    /// The list.
-    pub(super) list: List,
-    /// Its own server; without one the resolver is asked.
-    pub(super) server: Option<SocketAddr>,
-}
-
-impl Named {
-    /// Most queries a second: a list on this machine has no limit.
-    pub(super) fn rate(&self) -> Option<f64> {
-        match self.server {
-            Some(address) if address.ip().is_loopback() => self.list.rate,
-            Some(_) | None => Some(self.list.rate.unwrap_or(PUBLIC_RATE)),
-        }
-    }
-
-    /// Where it is asked, in words.
-    pub(super) fn asked_at(&self, resolvers: &[SocketAddr]) -> String {
-        let address = self.server.or(resolvers.first().copied());
-        address.map_or_else(String::new, |address| address.to_string())
-    }
-}
-
 /// The lists that are known: the shipped ones with the user's file over them.
-pub(super) fn catalogue(given: Option<&Path>) -> anyhow::Result<Catalogue> {
+pub(crate) fn catalogue(given: Option<&Path>) -> anyhow::Result<Catalogue> {
     let path = given.unwrap_or(Path::new(DEFAULT_CATALOGUE));
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
@@ -58,15 +33,15 @@ pub(super) fn catalogue(given: Option<&Path>) -> anyhow::Result<Catalogue> {
 
 /// The lists to ask: those of the command line, each once, or those of the catalogue that take one of the
 /// targets.
-pub(super) fn named(
+pub(crate) fn named(
     given: &[String],
     catalogue: &Catalogue,
     targets: &[Target],
-) -> anyhow::Result<Vec<Named>> {
+) -> anyhow::Result<Vec<ListAt>> {
     let (mut lists, mut seen) = (Vec::new(), HashSet::new());
     for text in given {
         let one = one(text, catalogue).with_context(|| format!("--list {text}"))?;
-        if seen.insert((one.list.zone.clone(), one.server)) {
+        if seen.insert((one.list.zone.clone(), one.servers.clone())) {
             lists.push(one);
         }
     }
@@ -74,8 +49,8 @@ pub(super) fn named(
         for kind in KINDS {
             let Some(target) = targets.iter().find(|target| kind(target)) else { continue };
             for list in catalogue.default_set(target) {
-                if seen.insert((list.zone.clone(), None)) {
-                    lists.push(Named { list: list.clone(), server: None });
+                if seen.insert((list.zone.clone(), Vec::new())) {
+                    lists.push(ListAt { list: list.clone(), servers: Vec::new() });
                 }
             }
         }
@@ -84,7 +59,7 @@ pub(super) fn named(
 }
 
 /// Reads one.
-fn one(text: &str, catalogue: &Catalogue) -> anyhow::Result<Named> {
+fn one(text: &str, catalogue: &Catalogue) -> anyhow::Result<ListAt> {
     let (whole, codes) = match text.split_once('=') {
         Some((whole, codes)) => (whole, Some(codes)),
         None => (text, None),
@@ -112,7 +87,7 @@ fn one(text: &str, catalogue: &Catalogue) -> anyhow::Result<Named> {
     if let Some(codes) = codes {
         list.only = vec![codes.parse()?];
     }
-    Ok(Named { list, server })
+    Ok(ListAt { list, servers: server.into_iter().collect() })
 }
 
 /// Kinds of targets that lists differ in.
@@ -134,14 +109,14 @@ mod tests {
         let read = |text: &str| {
             let named = one(text, &Catalogue::shipped()).expect("it is one");
             let codes: Vec<_> = named.list.only.iter().map(ToString::to_string).collect();
-            format!("{} {:?} {}", named.list.zone, named.server, codes.join(" "))
+            format!("{} {:?} {}", named.list.zone, named.servers, codes.join(" "))
         };
-        assert_eq!(read("bl.example"), "bl.example None ");
+        assert_eq!(read("bl.example"), "bl.example [] ");
         assert_eq!(
             read("bl.example@192.0.2.53=127.0.0.[2..4]"),
-            "bl.example Some(192.0.2.53:53) 127.0.0.[2..4]"
+            "bl.example [192.0.2.53:53] 127.0.0.[2..4]"
         );
-        assert_eq!(read("bl.example@[2001:db8::1]:5300"), "bl.example Some([2001:db8::1]:5300) ");
+        assert_eq!(read("bl.example@[2001:db8::1]:5300"), "bl.example [[2001:db8::1]:5300] ");
         for wrong in ["", ".", "a..b", "bl.example@ns.example", "bl.example=x"] {
             assert!(one(wrong, &Catalogue::shipped()).is_err(), "{wrong}");
         }
@@ -151,14 +126,6 @@ mod tests {
     fn the_same_list_is_asked_once() {
         let twice = ["bl.example".to_owned(), "BL.example.".to_owned()];
         assert_eq!(named(&twice, &Catalogue::shipped(), &[]).expect("they are lists").len(), 1);
-    }
-
-    #[test]
-    fn only_lists_on_this_machine_have_no_limit() {
-        let rate = |text: &str| one(text, &Catalogue::shipped()).expect("it is one").rate();
-        assert_eq!(rate("bl.example@127.0.0.1:5300"), None);
-        assert_eq!(rate("bl.example@192.0.2.1"), Some(PUBLIC_RATE));
-        assert_eq!(rate("bl.example"), Some(PUBLIC_RATE));
     }
 
     #[test]
