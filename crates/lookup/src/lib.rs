@@ -5,6 +5,7 @@
 //!
 //! What is *not* here: what a listing is worth to somebody (policy), serving lists, HTTP.
 
+mod batch;
 mod bucket;
 pub mod cache;
 pub mod catalogue;

@@ -12,6 +12,7 @@ use mio::net::{TcpStream, UdpSocket};
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::batch::{self, Batch};
 use crate::exchange::{Exchange, OverTcp, SocketId, Ticket};
 use crate::message::Manner;
 use crate::survey::{Report, Survey, Tag};
@@ -23,9 +24,11 @@ pub struct Sockets {
     events: Events,
     /// Each with the place of its first socket.
     servers: Vec<(SocketAddr, usize)>,
-    udp: Vec<(SocketId, UdpSocket)>,
+    udp: Vec<UdpSocket>,
+    /// Which socket each of them is.
+    ids: Vec<SocketId>,
     tcp: Vec<Option<Connection>>,
-    packet: Box<[u8]>,
+    batch: Batch,
 }
 
 /// One query by TCP.
@@ -51,8 +54,9 @@ impl Sockets {
             events: Events::with_capacity(256),
             servers: Vec::new(),
             udp: Vec::new(),
+            ids: Vec::new(),
             tcp: Vec::new(),
-            packet: vec![0; 65_535].into_boxed_slice(),
+            batch: Batch::new(),
         })
     }
 
@@ -73,7 +77,8 @@ impl Sockets {
             let mut udp = connected(address)?;
             let token = Token(self.udp.len());
             self.poll.registry().register(&mut udp, token, Interest::READABLE)?;
-            self.udp.push((SocketId { server, socket }, udp));
+            self.udp.push(udp);
+            self.ids.push(SocketId { server, socket });
         }
         Ok(server)
     }
@@ -143,29 +148,31 @@ impl Sockets {
 
     /// Sends everything that is due.
     fn send<T>(&mut self, exchange: &mut Exchange<T>, now: Instant) {
-        let mut refused = Vec::new();
         while let Some(datagram) = exchange.next_datagram(now) {
             let id = datagram.socket;
             let first = self.servers.get(id.server).map_or(0, |(_, first)| *first);
-            let Some((_, socket)) = self.udp.get(first + id.socket) else { continue };
-            match socket.send(datagram.bytes) {
-                Ok(_) => {}
-                Err(e) if is_refusal(&e) => refused.push(id.server),
-                // A full buffer is a lost packet, and a lost packet is sent again.
-                Err(_) => {}
+            self.batch.push(first + id.socket, datagram.bytes);
+        }
+        let ids = &self.ids;
+        self.batch.send(&self.udp, |socket, error| {
+            // A full buffer is a lost packet, and a lost packet is sent again.
+            if is_refusal(error)
+                && let Some(id) = ids.get(socket)
+            {
+                exchange.refuse(id.server, now);
             }
-        }
-        for server in refused {
-            exchange.refuse(server, now);
-        }
+        });
     }
 
     /// Takes in all that waits in a socket.
     fn receive<T>(&mut self, exchange: &mut Exchange<T>, place: usize) {
-        let Some((id, socket)) = self.udp.get(place) else { return };
+        let (Some(id), Some(socket)) = (self.ids.get(place), self.udp.get(place)) else { return };
         loop {
-            match socket.recv(&mut self.packet) {
-                Ok(len) => exchange.receive(*id, &self.packet[..len], Instant::now()),
+            let now = Instant::now();
+            match self.batch.receive(socket, |packet| exchange.receive(*id, packet, now)) {
+                Ok(batch::MOST) => {}
+                // Fewer than fit: it was the last, and should more have come, poll would say so again.
+                Ok(_) => return,
                 Err(e) if is_refusal(&e) => exchange.refuse(id.server, Instant::now()),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return,
