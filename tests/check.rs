@@ -3,6 +3,8 @@
 #[path = "serve/dns.rs"]
 #[expect(dead_code, reason = "shared with the tests of the server, which need more of it")]
 mod dns;
+#[path = "check/lossy.rs"]
+mod lossy;
 #[path = "serve/process.rs"]
 #[expect(dead_code, reason = "shared with the tests of the server, which need more of it")]
 mod process;
@@ -171,5 +173,87 @@ fn the_catalogue_is_shown_and_a_file_changes_it() {
     let (code, _, why) = check.run(&["192.0.2.7", "--list", "zen.dq.spamhaus.net"], &[]);
     assert_eq!(code, 2);
     assert!(why.contains("needs a key"), "{why}");
+    check.server.stop();
+}
+
+#[test]
+fn a_network_that_loses_every_twentieth_packet_invents_nothing() {
+    let place = Place::new();
+    place.write("a.txt", "10.8.0.0/20 :2:a part of them\n");
+    let others = ["two.example", "three.example", "four.example"];
+    let others = others.map(|apex| zone(apex, "addresses", &["a.txt"])).concat();
+    let server = Served::start(&place, &(place.config("addresses", &["a.txt"]) + &others));
+    let relay = lossy::relay(server.dns, 50);
+    let mut command = place.command(&["check", "10.8.0.0/17", "--yes", "--csv", "--forgetful"]);
+    for apex in ["bl.example", "two.example", "three.example", "four.example"] {
+        command.args(["--list", &format!("{apex}@{relay}")]);
+    }
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let (shown, why) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
+    assert_eq!((status.code(), &*why), (Some(1), ""));
+    let count = |word: &str| shown.lines().filter(|line| line.contains(word)).count();
+    assert_eq!(shown.lines().count(), 1 + 4 * 32_768, "every look-up has a line");
+    assert_eq!(count(",listed,"), 4 * 4096, "exactly the listed ones");
+    assert_eq!(count(",unknown,"), 0, "of 131,072 look-ups");
+    server.stop();
+}
+
+#[test]
+fn test_servers_read_junit() {
+    let place = Place::new();
+    place.write("a.txt", "192.0.2.7 :4:<script>&\"\u{1}\n");
+    let server = Served::start(&place, &place.config("ip4set", &["a.txt"]));
+    let list = format!("bl.example@{}", server.dns);
+    let run = |targets: &[&str], lists: &[&str]| {
+        let mut command = place.command(&["check", "--junit", "--forgetful"]);
+        command.args(targets);
+        command.args(lists.iter().flat_map(|list| ["--list", *list]));
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let shown = run(&["192.0.2.7", "192.0.2.8"], &[&list, "dead.example@127.0.0.1:9"]);
+    let document = roxmltree::Document::parse(&shown).expect("it is XML");
+    let suites: Vec<_> =
+        document.root_element().children().filter(roxmltree::Node::is_element).collect();
+    assert_eq!(suites.len(), 2);
+    let of = |suite: usize, name| suites[suite].attribute(name).unwrap_or_default();
+    assert_eq!((of(0, "name"), of(0, "tests"), of(0, "failures")), ("192.0.2.7", "2", "1"));
+    assert_eq!((of(0, "skipped"), of(0, "errors")), ("1", "0"));
+    assert_eq!((of(1, "name"), of(1, "failures"), of(1, "skipped")), ("192.0.2.8", "0", "1"));
+    let failure = document.descendants().find(|node| node.has_tag_name("failure")).unwrap();
+    assert_eq!(failure.attribute("message"), Some("127.0.0.4"));
+    assert_eq!(failure.text(), Some("<script>&\"\u{fffd}"));
+    // Nobody said anything: that is an error, and red.
+    let shown = run(&["192.0.2.8"], &["dead.example@127.0.0.1:9"]);
+    let document = roxmltree::Document::parse(&shown).expect("it is XML");
+    assert!(document.descendants().any(|node| node.has_tag_name("error")), "{shown}");
+    server.stop();
+}
+
+#[test]
+fn hosts_that_do_not_exist_and_resolvers_that_are_down_are_said() {
+    let place = Place::new();
+    let check = Check::new(&place);
+    let resolver = check.server.dns.to_string();
+    let (code, shown, why) =
+        check.run(&["absent.bl.example", "--resolver", &resolver], &["dbl.example"]);
+    assert_eq!((code, &*shown), (2, "absent.bl.example is not listed by 1 list\n"));
+    assert_eq!(why, "repute: absent.bl.example: no such host; only the name itself is looked up\n");
+    // A name that exists and has no addresses is a domain, and nothing is missing.
+    let (code, _, why) = check.run(&["bl.example", "--resolver", &resolver], &["dbl.example"]);
+    assert_eq!((code, &*why), (0, ""));
+    // The name is listed, whatever its addresses are.
+    let down = ["--resolver", "127.0.0.1:9", "--timeout", "300ms"];
+    let (code, _, why) = check.run(&[&["bad.example"], &down[..]].concat(), &["dbl.example"]);
+    assert_eq!(code, 1);
+    assert!(why.contains("bad.example: no resolver answers"), "{why}");
+    // The one that is down is passed over.
+    let both = ["--resolver", "127.0.0.1:9", "--resolver", &resolver];
+    let mut command = place.command(&["check", "192.0.2.7", "--forgetful", "--list", "bl.example"]);
+    let Output { status, stdout, .. } = command.args(both).output().unwrap();
+    let shown = String::from_utf8(stdout).unwrap();
+    assert_eq!(status.code(), Some(1), "{shown}");
+    place.write("empty.txt", "# nothing\n");
+    let (code, _, why) = check.run(&["--file", "empty.txt"], &["bl.example"]);
+    assert_eq!((code, &*why), (2, "repute: nothing to check: empty.txt names no target\n"));
     check.server.stop();
 }

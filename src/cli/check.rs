@@ -50,7 +50,7 @@ pub(crate) struct CheckArgs {
     #[arg(long, short)]
     pub(crate) all: bool,
     /// Write nothing but errors: the exit code says it
-    #[arg(long, short, conflicts_with_all = ["json", "csv", "all"])]
+    #[arg(long, short, conflicts_with_all = ["json", "csv", "junit", "all"])]
     pub(crate) quiet: bool,
     /// Write JSON, an object a line for each target
     #[arg(long, conflicts_with = "csv")]
@@ -58,6 +58,9 @@ pub(crate) struct CheckArgs {
     /// Write CSV, a line for each target and list
     #[arg(long)]
     pub(crate) csv: bool,
+    /// Write JUnit's XML: a suite for each target, a case for each list
+    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    pub(crate) junit: bool,
     /// Neither use nor keep what was learned of lists before
     #[arg(long)]
     pub(crate) forgetful: bool,

@@ -2,6 +2,7 @@
 
 mod csv;
 mod json;
+mod junit;
 mod known;
 pub(crate) mod lists;
 pub(crate) mod memory;
@@ -66,10 +67,10 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Verdict> {
         }
     };
     let findings = inquiry.run(targets.iter(), &mut remembered.known, unix_now(), each)?;
-    shower.end();
     remembered.write();
-    if let Some(error) = failed {
-        return Err(error.into());
+    match failed {
+        Some(error) => return Err(error.into()),
+        None => shower.end()?,
     }
     warn_of_unreachable(&findings);
     let verdict = shower.verdict();
@@ -133,9 +134,17 @@ impl<'a> Shower<'a> {
         Shower { args, lists, colour, bar, listed: 0, unknown: 0, begun: false }
     }
 
-    /// Takes the bar away.
-    fn end(&self) {
+    /// Takes the bar away, and ends what has an end.
+    fn end(&self) -> io::Result<()> {
         self.bar.finish_and_clear();
+        if self.args.junit {
+            let mut out = io::stdout().lock();
+            if !self.begun {
+                junit::begin(&mut out)?;
+            }
+            junit::end(&mut out)?;
+        }
+        Ok(())
     }
 
     /// Shows a report.
@@ -171,6 +180,12 @@ impl<'a> Shower<'a> {
         match self.args {
             args if args.quiet => Ok(()),
             args if args.json => json::write(&mut out, self.lists, report, count, outcome),
+            args if args.junit => {
+                if first {
+                    junit::begin(&mut out)?;
+                }
+                junit::write(&mut out, self.lists, report, count, outcome)
+            }
             args if args.csv => csv::write(&mut out, self.lists, report, first),
             _ if !is_asked => Ok(()),
             args => {

@@ -165,6 +165,17 @@ pub(crate) enum Command {
     Load,
     /// Changes applied to a loaded list.
     Journal,
+    /// Addresses looked up in many lists, beside check_rbl.
+    Check,
+    /// Answer as lists far away do: after a while, or never below `deadN.test`.
+    Slow {
+        /// Where to listen.
+        #[arg(long, default_value = "127.0.0.1:5399")]
+        listen: SocketAddr,
+        /// Milliseconds until an answer.
+        #[arg(long, default_value_t = 30)]
+        delay: u64,
+    },
     /// Answer packets in process, without a clock: what `respond` runs under callgrind.
     Answer {
         /// A snapshot.

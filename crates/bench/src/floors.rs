@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use crate::check;
 use crate::journal;
 use crate::list::List;
 use crate::load;
@@ -121,7 +122,24 @@ fn floors() -> Vec<Floor> {
     responding(&mut floors);
     memory_and_load(&mut floors);
     reloading(&mut floors);
+    checking(&mut floors);
     floors
+}
+
+/// Floors of the checker.
+fn checking(floors: &mut Vec<Floor>) {
+    let mut add = |what: &str, case: &str, subject: &str, limit, unit| {
+        let measure = Measure::Median(Part::Check, case.into(), subject.into());
+        floors.push(Floor { what: what.into(), measure, limit, unit });
+    };
+    let (good, dead, again) = ("check of 1 address", "the same, 4 lists dead", "the second time");
+    add(good, check::GOOD, check::REPUTE, Limit::AtMost(0.050), "s");
+    add(dead, check::DEAD, check::REPUTE, Limit::AtMost(2.1), "s");
+    add(again, check::DEAD, check::AGAIN, Limit::AtMost(0.065), "s");
+    let many = "check of 1,000 addresses, one core";
+    add(many, check::THOUSAND, check::REPUTE, Limit::AtLeast(200_000.0), "look-ups/s");
+    let memory = "memory of 1,000,000 look-ups";
+    add(memory, check::MEMORY, check::REPUTE, Limit::AtMost(64.0), "MiB");
 }
 
 /// Floors of real servers.

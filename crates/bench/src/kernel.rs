@@ -10,6 +10,7 @@ use std::io;
 use std::mem;
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
+use std::process::Child;
 use std::ptr;
 use std::time::Duration;
 
@@ -63,6 +64,38 @@ fn clock(id: libc::clockid_t) -> Duration {
     // SAFETY: `now` is a valid place for the result.
     unsafe { libc::clock_gettime(id, &mut now) };
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
+/// What a process used until it ended.
+pub(crate) struct Usage {
+    /// Its exit code; -1 if a signal ended it.
+    pub(crate) code: i32,
+    /// Its CPU time.
+    pub(crate) cpu: Duration,
+    /// The most memory it had, in bytes.
+    pub(crate) memory: u64,
+}
+
+/// Waits for a process to end.
+///
+/// # Errors
+/// If it is not our child.
+#[expect(clippy::needless_pass_by_value, reason = "nobody may wait for the child again")]
+pub(crate) fn wait(child: Child) -> io::Result<Usage> {
+    let mut status = 0;
+    // SAFETY: an all-zero `rusage` is a valid one.
+    let mut usage: libc::rusage = unsafe { mem::zeroed() };
+    // SAFETY: both places are valid for the results; the child is ours and nobody has waited for it, since its
+    // handle is ours alone.
+    check(unsafe { libc::wait4(child.id() as libc::pid_t, &mut status, 0, &mut usage) }.min(0))?;
+    let time = |time: libc::timeval| {
+        Duration::from_secs(time.tv_sec as u64) + Duration::from_micros(time.tv_usec as u64)
+    };
+    Ok(Usage {
+        code: if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -1 },
+        cpu: time(usage.ru_utime) + time(usage.ru_stime),
+        memory: usage.ru_maxrss as u64 * 1024,
+    })
 }
 
 /// A signal that the bench sends to a server it has started.

@@ -3,6 +3,7 @@
 //! Method and traps are in `doc/performance.md`. Not part of the product: nothing here is shipped.
 
 mod blast;
+mod check;
 mod cli;
 mod echo;
 mod floors;
@@ -29,6 +30,7 @@ use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
@@ -73,12 +75,21 @@ fn main() -> anyhow::Result<()> {
             settings.hold_product()?;
             reload::run(&settings, &mut results)?;
         }
+        Command::Slow { listen, delay } => {
+            return Ok(check::slow::run(*listen, Duration::from_millis(*delay))?);
+        }
+        Command::Check if !check::is_inside() => return check::run_inside(),
+        Command::Check => {
+            settings.hold_product()?;
+            check::run(&settings, &mut results)?;
+        }
         Command::Respond => respond::run(&settings, &mut results)?,
         Command::Load => {
             settings.hold_product()?;
             load::run(&settings, &mut results)?;
         }
         Command::Journal => journal::run(&settings, &mut results)?,
+        Command::All { .. } if !check::is_inside() => return check::run_inside(),
         Command::All { update } => {
             page.clone_from(update);
             settings.hold_product()?;
@@ -87,6 +98,7 @@ fn main() -> anyhow::Result<()> {
             journal::run(&settings, &mut results)?;
             reload::run(&settings, &mut results)?;
             serve::run(&settings, &mut results)?;
+            check::run(&settings, &mut results)?;
         }
     }
     let how = cli.shared.how();

@@ -5,7 +5,7 @@
 //! (`smaps_rollup`), so that servers are all measured alike and need not co-operate.
 
 use std::fs;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -42,11 +42,26 @@ impl Server {
     /// # Errors
     /// If it cannot be started, ends at once, or does not answer within 90 s.
     pub(crate) fn start(
-        mut command: Command,
+        command: Command,
         port: u16,
         cpus: &[usize],
         scheduling: Scheduling,
         probe: &[u8],
+        log: &Path,
+    ) -> anyhow::Result<Server> {
+        Server::start_at(command, loopback(port), cpus, scheduling, (probe, PATIENCE), log)
+    }
+
+    /// The same at another address than 127.0.0.1, with so much patience for one answer.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub(crate) fn start_at(
+        mut command: Command,
+        address: SocketAddr,
+        cpus: &[usize],
+        scheduling: Scheduling,
+        (probe, patience): (&[u8], Duration),
         log: &Path,
     ) -> anyhow::Result<Server> {
         let output = fs::File::create(log)?;
@@ -61,11 +76,15 @@ impl Server {
             };
             scope.spawn(spawn).join().expect("starting a process does not panic")
         })?;
-        let mut server =
-            Server { child, port, ready_after: Duration::ZERO, ready_cpu: Duration::ZERO };
+        let mut server = Server {
+            child,
+            port: address.port(),
+            ready_after: Duration::ZERO,
+            ready_cpu: Duration::ZERO,
+        };
         let socket = UdpSocket::bind(loopback(0))?;
-        socket.connect(loopback(port))?;
-        socket.set_read_timeout(Some(Duration::from_millis(2)))?;
+        socket.connect(address)?;
+        socket.set_read_timeout(Some(patience))?;
         while !answers(&socket, probe) {
             if let Some(status) = server.child.try_wait()? {
                 bail!("{name} ended with {status}: {}", tail(log));
@@ -209,5 +228,7 @@ fn tail(log: &Path) -> String {
 
 /// How long a server may take to load: general name servers take seconds for a million names.
 const START_LIMIT: Duration = Duration::from_secs(90);
+/// How long one answer is waited for before the next query.
+const PATIENCE: Duration = Duration::from_millis(2);
 /// How long a server may take to end in good order.
 const STOP_LIMIT: Duration = Duration::from_secs(20);

@@ -23,11 +23,13 @@ pub(crate) enum Part {
     Reload,
     /// Changes applied to a loaded list.
     Journal,
+    /// Addresses looked up in many lists.
+    Check,
 }
 
 impl Part {
     /// All parts, in the order of the report.
-    pub(crate) const ALL: [Part; 8] = [
+    pub(crate) const ALL: [Part; 9] = [
         Part::Serve,
         Part::Respond,
         Part::Instructions,
@@ -36,6 +38,7 @@ impl Part {
         Part::Memory,
         Part::Reload,
         Part::Journal,
+        Part::Check,
     ];
 
     /// The heading of its table.
@@ -51,6 +54,7 @@ impl Part {
             Part::Memory => "Memory",
             Part::Reload => "Reload under load",
             Part::Journal => "Changes to a loaded list",
+            Part::Check => "Checking addresses",
         }
     }
 
@@ -65,6 +69,7 @@ impl Part {
             Part::Memory => "memory",
             Part::Reload => "reload",
             Part::Journal => "journal",
+            Part::Check => "check",
         }
     }
 }

@@ -7,6 +7,7 @@
 //! No sockets and no clock in here: time and packets come in, packets and answers go out.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -105,7 +106,7 @@ pub struct Exchange<T> {
 struct Server {
     manner: Manner,
     /// For each socket: the queries on the way by id.
-    sockets: Vec<HashMap<u16, usize>>,
+    sockets: Vec<HashMap<u16, usize, Ids>>,
     /// Queries that wait for room.
     waiting: VecDeque<Ticket>,
     /// Whether any packet came back.
@@ -114,6 +115,30 @@ struct Server {
     refused: u32,
     /// How many queries it did not answer.
     timeouts: u32,
+}
+
+/// Hashes ids: they are random numbers of our own, and nobody else's word puts one into a map.
+type Ids = BuildHasherDefault<IdHasher>;
+
+/// See [`Ids`].
+#[derive(Clone, Copy, Debug, Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u16(u16::from(*byte));
+        }
+    }
+
+    fn write_u16(&mut self, id: u16) {
+        // The map takes its buckets from the low bits and its tags from the high ones.
+        self.0 = (self.0 ^ u64::from(id)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
 }
 
 /// A query on its way.
@@ -158,7 +183,7 @@ impl<T> Exchange<T> {
 
     /// Adds a server that is asked in this manner through so many sockets; returns its number.
     pub fn add_server(&mut self, manner: Manner, sockets: usize) -> usize {
-        let sockets = (0..sockets.max(1)).map(|_| HashMap::new()).collect();
+        let sockets = (0..sockets.max(1)).map(|_| HashMap::default()).collect();
         let (waiting, answered, refused, timeouts) = (VecDeque::new(), false, 0, 0);
         self.servers.push(Server { manner, sockets, waiting, answered, refused, timeouts });
         self.servers.len() - 1

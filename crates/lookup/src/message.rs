@@ -6,6 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use arrayvec::ArrayVec;
 use domain::base::iana::{Class, Rtype};
 use domain::base::message::Message;
 use domain::base::name::{ParsedName, ToName};
@@ -289,9 +290,11 @@ fn data(record: &ParsedRecord<'_, [u8]>) -> Option<Data> {
 
 /// A name of a message as one of ours.
 fn name(parsed: impl ToName) -> Option<Name> {
-    let wire: Vec<u8> = parsed
-        .iter_labels()
-        .flat_map(|label| std::iter::once(label.len() as u8).chain(label.as_slice().to_vec()))
-        .collect();
+    // No name is longer (RFC 1035 section 2.3.4).
+    let mut wire: ArrayVec<u8, 255> = ArrayVec::new();
+    for label in parsed.iter_labels() {
+        wire.try_push(label.len() as u8).ok()?;
+        wire.try_extend_from_slice(label.as_slice()).ok()?;
+    }
     Name::from_wire(&wire).ok()
 }

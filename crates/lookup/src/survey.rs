@@ -49,6 +49,8 @@ pub struct Survey<'t> {
     timeout: Duration,
     /// When everything ends, whatever is still open.
     end: Option<Instant>,
+    /// How many targets may be open at once.
+    most_open: usize,
     /// The list whose turn it is.
     turn: usize,
 }
@@ -118,7 +120,7 @@ impl<'t> Survey<'t> {
     ) -> Survey<'t> {
         // If there is nothing else to wait for, the doubtful ones are waited for.
         let all_doubtful = lists.iter().all(|asked| asked.doubtful);
-        let lists = lists
+        let lists: Vec<Course> = lists
             .into_iter()
             .map(|asked| Asked { doubtful: asked.doubtful && !all_doubtful, ..asked })
             .map(|asked| {
@@ -126,6 +128,7 @@ impl<'t> Survey<'t> {
                 Course::new(asked, number, now)
             })
             .collect();
+        let most_open = (MOST_WAITING / lists.len().max(1)).clamp(LEAST_OPEN, MOST_OPEN);
         let control = |&server| Control { server, asked: false, running: false };
         Survey {
             lists,
@@ -138,6 +141,7 @@ impl<'t> Survey<'t> {
             cache,
             timeout,
             end: None,
+            most_open,
             turn: 0,
         }
     }
@@ -254,7 +258,7 @@ impl<'t> Survey<'t> {
 
     /// Draws the next target. Says whether there is one, and room for it.
     fn draw(&mut self, now: Instant) -> bool {
-        if self.drawn || self.open.len() >= MOST_OPEN {
+        if self.drawn || self.open.len() >= self.most_open {
             return false;
         }
         let Some(target) = self.targets.next() else {
@@ -466,5 +470,9 @@ fn is_worth_another(answer: &Answer, has_answered: bool) -> bool {
     }
 }
 
-/// How many targets are open at once.
+/// How many targets are open at once, at most and at least: as many as keep each list busy.
 const MOST_OPEN: usize = 4096;
+/// See [`MOST_OPEN`].
+const LEAST_OPEN: usize = 256;
+/// What lists said of open targets, all together: this bounds the memory of a survey, of however many lists.
+const MOST_WAITING: usize = 1 << 17;

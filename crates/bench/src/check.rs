@@ -1,0 +1,276 @@
+//! Checking: what a look-up in ninety lists costs, as a whole process, beside check_rbl.
+//!
+//! check_rbl asks port 53 and the system's resolver, so all of this runs again in namespaces of its own, where
+//! a server of ours is the resolver: [`slow`] answers after 30 ms, as lists on the Internet do, or not at all. How
+//! many look-ups a second are possible is measured against Repute's own server, which does not wait.
+
+pub(crate) mod slow;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+
+use crate::blast::{free_port, loopback};
+use crate::kernel;
+use crate::process::{Scheduling, Server, find, myself, restrict};
+use crate::queries::{Edns, Expect, Queries, Type};
+use crate::random::Random;
+use crate::results::{Part, Results};
+use crate::settings::Settings;
+
+/// Measures Repute's checker and check_rbl.
+///
+/// # Errors
+/// If the servers cannot be started; a checker that fails is noted in the results.
+pub(crate) fn run(settings: &Settings, results: &mut Results) -> anyhow::Result<()> {
+    let Some(repute) = &settings.repute else {
+        results.miss("Repute's checker: build it with --release".into());
+        return Ok(());
+    };
+    let check_rbl = find("check_rbl").or_else(|| {
+        Some(PathBuf::from("/usr/lib/nagios/plugins/check_rbl")).filter(|path| path.is_file())
+    });
+    if check_rbl.is_none() {
+        results.miss("check_rbl: not installed (monitoring-plugins-contrib)".into());
+    }
+    let folder = settings.folder()?.join("check");
+    fs::create_dir_all(&folder)?;
+    // Whole, as a cache is not looked for at a path that is relative.
+    let folder = folder.canonicalize()?;
+    with_slow_lists(settings, results, &folder, repute, check_rbl.as_deref())?;
+    with_fast_lists(settings, results, &folder, repute)
+}
+
+/// Runs this program again in namespaces of its own, where port 53 and `/etc/resolv.conf` are ours.
+///
+/// # Errors
+/// If the system allows no namespaces, or the run fails.
+pub(crate) fn run_inside() -> anyhow::Result<()> {
+    let mut command = Command::new("unshare");
+    if fs::metadata("/proc/self")?.uid() != 0 {
+        command.arg("--map-root-user");
+    }
+    // The shell does what only the inside may do; this program's own arguments follow as its parameters.
+    let script = "ip link set lo up && ip address add 127.0.9.53/8 dev lo 2>/dev/null; \
+                  echo 'nameserver 127.0.9.53' > \"$1\" && mount --bind \"$1\" /etc/resolv.conf && \
+                  shift && exec \"$@\"";
+    let resolv = std::env::temp_dir().join(format!("repute-bench-{}.conf", std::process::id()));
+    command.args(["--net", "--mount", "sh", "-c", script, "sh"]).arg(&resolv).arg(myself());
+    let status = command
+        .args(std::env::args_os().skip(1))
+        .env(INSIDE, "1")
+        .status()
+        .context("cannot start unshare (util-linux)")?;
+    // It was made by the shell, if that came so far.
+    let _absent = fs::remove_file(&resolv);
+    ensure!(status.success(), "the run in namespaces of its own ended with {status}");
+    Ok(())
+}
+
+/// Whether this already is that run.
+pub(crate) fn is_inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
+/// One address in ninety lists that answer after 30 ms, of which four or none are dead.
+fn with_slow_lists(
+    settings: &Settings,
+    results: &mut Results,
+    folder: &Path,
+    repute: &Path,
+    check_rbl: Option<&Path>,
+) -> anyhow::Result<()> {
+    let resolver: SocketAddr = slow::RESOLVER.parse().context("a constant address parses")?;
+    let mut command = Command::new(myself());
+    command.args(["slow", "--listen", slow::RESOLVER]);
+    let mut probe = Queries::default();
+    probe.push("2.0.0.127.good1.test", Type::A, Edns::Absent, Expect::Listed);
+    let _server = Server::start_at(
+        command,
+        resolver,
+        &[settings.server_cpu],
+        Scheduling::RealTime,
+        (probe.packet(0), PATIENCE),
+        &folder.join("slow.log"),
+    )?;
+    let zones = |dead: usize| -> Vec<String> {
+        let dead_ones = (0..dead).map(|i| format!("dead{i}.test"));
+        dead_ones.chain((dead..LISTS).map(|i| format!("good{i}.test"))).collect()
+    };
+    let check = |dead: usize, cache: &Path| {
+        let mut command = Command::new(repute);
+        command.args(["check", "192.0.2.25", "--quiet", "--resolver", slow::RESOLVER]);
+        for zone in zones(dead) {
+            command.args(["--list", &zone]);
+        }
+        command.env("XDG_CACHE_HOME", cache);
+        command
+    };
+    let peer = |dead: usize| {
+        let mut command = Command::new(check_rbl?);
+        command.args(["-H", "192.0.2.25", "-n", "127.0.9.53"]);
+        for zone in zones(dead) {
+            command.args(["-s", &zone]);
+        }
+        Some(command)
+    };
+    for round in 0..settings.rounds {
+        eprintln!("check: round {}", round + 1);
+        let cache = folder.join("cache");
+        let forget = || fs::remove_dir_all(&cache);
+        if let Some(command) = peer(0) {
+            let took = measure(settings, command, &[0])?;
+            results.add(Part::Check, GOOD, CHECK_RBL, "s", took.wall);
+        }
+        let _absent = forget();
+        let took = measure(settings, check(0, &cache), &[0])?;
+        results.add(Part::Check, GOOD, REPUTE, "s", took.wall);
+        // It takes 15 s each time, and never varies.
+        if round == 0
+            && let Some(command) = peer(4)
+        {
+            let took = measure(settings, command, &[3])?;
+            results.add(Part::Check, DEAD, CHECK_RBL, "s", took.wall);
+        }
+        let _absent = forget();
+        let took = measure(settings, check(4, &cache), &[0])?;
+        results.add(Part::Check, DEAD, REPUTE, "s", took.wall);
+        let took = measure(settings, check(4, &cache), &[0])?;
+        results.add(Part::Check, DEAD, AGAIN, "s", took.wall);
+    }
+    Ok(())
+}
+
+/// Thousands of addresses in ninety lists that answer at once.
+fn with_fast_lists(
+    settings: &Settings,
+    results: &mut Results,
+    folder: &Path,
+    repute: &Path,
+) -> anyhow::Result<()> {
+    let port = free_port()?;
+    let config = fast_lists(folder, port)?;
+    let mut command = Command::new(repute);
+    command.arg("serve").arg("--config").arg(&config);
+    let mut probe = Queries::default();
+    probe.push("2.0.0.127.list0.test", Type::A, Edns::Absent, Expect::Listed);
+    let (cpus, log) = ([settings.server_cpu], folder.join("fast.log"));
+    let _server = Server::start(command, port, &cpus, Scheduling::RealTime, probe.packet(0), &log)?;
+    for (addresses, case) in [(1_000, THOUSAND), (MILLION.div_ceil(LISTS), MEMORY)] {
+        let targets = folder.join(format!("{addresses}.txt"));
+        let mut random = Random::new(settings.lists.seed);
+        let address = |_| format!("{}\n", std::net::Ipv4Addr::from(random.bits() as u32 | 1 << 30));
+        fs::write(&targets, (0..addresses).map(address).collect::<String>())?;
+        let rounds = if addresses > 1_000 { settings.rounds.div_ceil(3) } else { settings.rounds };
+        for _ in 0..rounds {
+            let mut command = Command::new(repute);
+            command.args(["check", "--csv", "--forgetful", "--file"]).arg(&targets);
+            for list in 0..LISTS {
+                command.args(["--list", &format!("list{list}.test@{}", loopback(port))]);
+            }
+            let took = measure(settings, command, &[0])?;
+            ensure!(!took.output.contains(",unknown,"), "it invented time-outs");
+            let lookups = (addresses * LISTS) as f64;
+            if addresses == 1_000 {
+                results.add(Part::Check, case, REPUTE, "look-ups/s", lookups / took.wall);
+                results.add(Part::Check, case, REPUTE_CPU, "look-ups/CPU-s", lookups / took.cpu);
+            } else {
+                results.add(Part::Check, case, REPUTE, "MiB", took.memory);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes ninety small lists and the configuration that serves them.
+fn fast_lists(folder: &Path, port: u16) -> anyhow::Result<PathBuf> {
+    let list = folder.join("list.txt");
+    fs::write(&list, "192.0.2.1\n10.9.0.0/16\n")?;
+    let mut text = format!(
+        "[server]\nlisten = [\"{}\"]\nworkers = 1\nmetrics = \"\"\ndata-dir = \"{}\"\n",
+        loopback(port),
+        folder.join("data").display()
+    );
+    for zone in 0..LISTS {
+        text.push_str(&format!(
+            "[[zone]]\napex = \"list{zone}.test\"\n\
+             [[zone.source]]\nkind = \"addresses\"\nfiles = [\"{}\"]\n",
+            list.display()
+        ));
+    }
+    let config = folder.join("repute.toml");
+    fs::write(&config, text)?;
+    Ok(config)
+}
+
+/// What a checker's run took.
+struct Took {
+    /// From its start to its end, in seconds.
+    wall: f64,
+    /// The CPU time, in seconds.
+    cpu: f64,
+    /// The most memory it had, in MiB.
+    memory: f64,
+    /// What it wrote.
+    output: String,
+}
+
+/// Runs a checker to its end, which must be one of these.
+fn measure(settings: &Settings, mut command: Command, ends: &[i32]) -> anyhow::Result<Took> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = settings.folder()?.join("check").join("output");
+    command.stdin(Stdio::null()).stdout(fs::File::create(&output)?).stderr(Stdio::null());
+    let cpus = [settings.generator_cpu];
+    // Mask and policy pass from a thread to the processes it starts.
+    let (wall, usage) = std::thread::scope(|scope| {
+        let work = || {
+            restrict(&cpus, Scheduling::RealTime)?;
+            let begin = Instant::now();
+            let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
+            let usage = kernel::wait(child)?;
+            anyhow::Ok((begin.elapsed(), usage))
+        };
+        scope.spawn(work).join().expect("running a checker does not panic")
+    })?;
+    let output = fs::read_to_string(&output)?;
+    if !ends.contains(&usage.code) {
+        let start: String = output.chars().take(300).collect();
+        bail!("{name} ended with {}: {start}", usage.code);
+    }
+    Ok(Took {
+        wall: wall.as_secs_f64(),
+        cpu: usage.cpu.as_secs_f64(),
+        memory: usage.memory as f64 / f64::from(1 << 20),
+        output,
+    })
+}
+
+/// How long an answer of the slow server is waited for.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// Says that this is the run in namespaces of its own.
+const INSIDE: &str = "REPUTE_BENCH_INSIDE";
+/// Lists that an address is looked up in.
+const LISTS: usize = 90;
+/// Look-ups for the figure of memory.
+const MILLION: usize = 1_000_000;
+/// The case of one address, all lists alive.
+pub(crate) const GOOD: &str = "1 address, 90 lists that answer after 30 ms, whole process";
+/// The case of one address, some lists dead.
+pub(crate) const DEAD: &str = "the same, 4 of them dead, default options";
+/// The case of many addresses.
+pub(crate) const THOUSAND: &str = "1,000 addresses, 90 lists that answer at once";
+/// The case of memory.
+pub(crate) const MEMORY: &str = "1,000,000 look-ups";
+/// The peer.
+const CHECK_RBL: &str = "check_rbl";
+/// Ourselves.
+pub(crate) const REPUTE: &str = "Repute";
+/// Ourselves, by CPU time.
+const REPUTE_CPU: &str = "Repute, by its own CPU time";
+/// Ourselves, once we know which lists are dead.
+pub(crate) const AGAIN: &str = "Repute, the second time";
