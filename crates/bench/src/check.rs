@@ -7,6 +7,7 @@
 pub(crate) mod slow;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -174,7 +175,7 @@ fn with_fast_lists(
                 command.args(["--list", &format!("list{list}.test@{}", loopback(port))]);
             }
             let took = measure(settings, command, &[0])?;
-            ensure!(!took.output.contains(",unknown,"), "it invented time-outs");
+            ensure!(took.unknown == 0, "it invented {} time-outs", took.unknown);
             let lookups = (addresses * LISTS) as f64;
             if addresses == 1_000 {
                 results.add(Part::Check, case, REPUTE, "look-ups/s", lookups / took.wall);
@@ -216,8 +217,8 @@ struct Took {
     cpu: f64,
     /// The most memory it had, in MiB.
     memory: f64,
-    /// What it wrote.
-    output: String,
+    /// How many look-ups it could not tell.
+    unknown: usize,
 }
 
 /// Runs a checker to its end, which must be one of these.
@@ -237,16 +238,21 @@ fn measure(settings: &Settings, mut command: Command, ends: &[i32]) -> anyhow::R
         };
         scope.spawn(work).join().expect("running a checker does not panic")
     })?;
-    let output = fs::read_to_string(&output)?;
+    // Line by line: the system counts our own memory as that of a process that we start.
+    let (mut unknown, mut first) = (0, None);
+    for line in BufReader::new(fs::File::open(&output)?).lines() {
+        let line = line?;
+        unknown += usize::from(line.contains(",unknown,"));
+        first.get_or_insert(line);
+    }
     if !ends.contains(&usage.code) {
-        let start: String = output.chars().take(300).collect();
-        bail!("{name} ended with {}: {start}", usage.code);
+        bail!("{name} ended with {}: {}", usage.code, first.unwrap_or_default());
     }
     Ok(Took {
         wall: wall.as_secs_f64(),
         cpu: usage.cpu.as_secs_f64(),
         memory: usage.memory as f64 / f64::from(1 << 20),
-        output,
+        unknown,
     })
 }
 
