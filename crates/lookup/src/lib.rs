@@ -6,6 +6,7 @@
 //! What is *not* here: what a listing is worth to somebody (policy), serving lists, HTTP.
 
 mod batch;
+pub mod authority;
 mod bucket;
 pub mod cache;
 pub mod catalogue;
