@@ -114,7 +114,10 @@ pub fn ask(
                 Some(_) | None => answers[place] = answer,
             }
         }
-        sockets.turn(&mut exchange, Instant::now() + timeout)?;
+        // The last answer is no reason to wait for another one.
+        if !exchange.is_empty() {
+            sockets.turn(&mut exchange, Instant::now() + timeout)?;
+        }
     }
     Ok(answers)
 }

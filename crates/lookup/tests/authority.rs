@@ -85,8 +85,17 @@ fn resolver() -> SocketAddr {
 
 /// What is found of zones: apex, hosts and all addresses; or why nothing is.
 fn found(zones: &[&str], resolvers: &[SocketAddr]) -> Vec<Result<String, AuthorityError>> {
+    found_within(TIMEOUT, zones, resolvers)
+}
+
+/// The same with another patience.
+fn found_within(
+    timeout: Duration,
+    zones: &[&str],
+    resolvers: &[SocketAddr],
+) -> Vec<Result<String, AuthorityError>> {
     let zones: Vec<Name> = zones.iter().map(|zone| zone.parse().expect("a name")).collect();
-    let found = servers(&zones, resolvers, TIMEOUT).expect("sockets");
+    let found = servers(&zones, resolvers, timeout).expect("sockets");
     let say = |authority: &repute_lookup::authority::Authority| {
         let hosts: Vec<String> = authority.hosts.iter().map(|h| h.name.to_string()).collect();
         let servers: Vec<String> = authority.servers().iter().map(ToString::to_string).collect();
@@ -103,6 +112,13 @@ fn each_zone_has_its_servers_with_their_addresses_once() {
     let above = "example.org: ns1.example.org at 192.0.2.1:53 [2001:db8::1]:53";
     let expected = [own, above, own].map(|text| Ok(text.to_owned()));
     assert_eq!(found(&zones, &[resolver()]), expected);
+}
+
+#[test]
+fn nothing_is_waited_for_after_the_last_answer() {
+    // A day: it would be noticed.
+    let day = Duration::from_secs(86_400);
+    assert!(found_within(day, &["bl.example.org"], &[resolver()])[0].is_ok());
 }
 
 #[test]
