@@ -3,6 +3,7 @@
 //! One definition gives the parser, the help, the manual pages and the completions. What was typed becomes
 //! what is meant in `commands`; nothing here opens a file.
 
+pub(crate) mod catalogue;
 pub(crate) mod check;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use clap_complete::Shell;
 use repute_dnsxl::{Name, Target};
 use repute_zone::DatasetKind;
 
+use catalogue::CatalogueCommand;
 use check::{CHECK_HELP as CHECK_COMMAND_HELP, CheckArgs};
 
 /// DNS reputation lists: serve them, look into them, convert them.
@@ -43,6 +45,9 @@ pub(crate) enum Command {
     /// Ask lists about addresses and names: listed, not listed, or unknown and why
     #[command(after_help = CHECK_COMMAND_HELP)]
     Check(CheckArgs),
+    /// The lists that are asked: take over those of other programs
+    #[command(subcommand)]
+    Catalogue(CatalogueCommand),
     /// Look into lists: check, build, export, look up, compare
     #[command(subcommand)]
     Zone(ZoneCommand),

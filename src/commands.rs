@@ -1,6 +1,7 @@
 //! What was typed becomes what is done: one module for each command.
 
 mod access;
+mod catalogue;
 mod check;
 mod config;
 mod fault;
@@ -19,6 +20,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Verdict> {
     let config = cli.config.as_deref();
     match cli.command {
         Command::Check(args) => check::run(&args),
+        Command::Catalogue(command) => catalogue::run(&command),
         Command::Serve => serve::run(config),
         Command::Status(args) => status::run(config, &args),
         Command::Reload(args) => reload::run(config, &args),

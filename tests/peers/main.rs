@@ -1,4 +1,4 @@
-//! The list server seen by the software that people run: Unbound, Postfix, SpamAssassin, dig, a
+//! The program seen by the software that people run: Unbound, Postfix, SpamAssassin, rspamd, dig, a
 //! browser.
 //!
 //! Every test is alone on a private network ([`network`]): real programs on their real ports, with
@@ -11,6 +11,7 @@
 mod daemon;
 mod dig;
 mod exports;
+mod import;
 mod list_server;
 mod network;
 mod postfix;

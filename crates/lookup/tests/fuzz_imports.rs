@@ -72,7 +72,8 @@ fn fuzz_postfix() {
                  reject_rbl_client\n# y\n  ${zone}=127.0.0.[2..11;30], permit_dnswl_client \
                  wl.example=127.0.[0..255].[1;2] $zone\npostscreen_dnsbl_sites = a.example=127.0.0.2*3 \
                  a.example=127.0.0.[3..4] b.example*-2, c.example\nx = $x$y\ny = $x $x $x $y\nz = \
-                 reject_rhsbl_sender dbl.example $y\n";
+                 reject_rhsbl_sender dbl.example $y\nsmtp inet n - y - - smtpd -o key=def -o\n { \
+                 smtpd_helo_restrictions = reject_rhsbl_helo\n e.example } -ox=$z\n";
     bolero::check!()
         .with_test_time(time())
         .with_type::<Vec<Mutation>>()

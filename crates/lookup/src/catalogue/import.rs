@@ -5,8 +5,10 @@
 //! a mail filter, which names codes after its own rules; its filters are, as they are the user's wish.
 
 mod check_rbl;
+mod master;
 mod pattern;
 mod postfix;
+mod program;
 mod rspamd;
 mod spamassassin;
 mod ucl;
@@ -15,26 +17,29 @@ use repute_dnsxl::{Name, Polarity};
 
 pub use check_rbl::check_rbl;
 pub use postfix::postfix;
+pub use program::{Program, import};
 pub use rspamd::rspamd;
 pub use spamassassin::spamassassin;
 
 use super::{Catalogue, Entry, to_toml};
 use crate::code::CodeSet;
-use crate::list::{Access, KeyPlace, Keys, List, NameForm, Secret};
+use crate::list::{Access, KeyPlace, Keys, List, NameForm, Secret, Status};
 
-/// What a text was found to hold.
+/// What one text, or several, were found to hold.
 #[derive(Clone, Debug)]
 pub struct Import {
     /// The lists, in the order in which they are first named.
     pub lists: Vec<Imported>,
-    /// What could not be taken, by line.
+    /// What could not be taken, by text and line.
     pub faults: Vec<Fault>,
 }
 
 /// A list that was found.
 #[derive(Clone, Debug)]
 pub struct Imported {
-    /// The line that first names it.
+    /// The text that first names it, from 0.
+    pub text: usize,
+    /// The line of that.
     pub line: usize,
     /// What the text says and the catalogue does not.
     pub entry: Entry,
@@ -48,6 +53,8 @@ pub struct Imported {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}")]
 pub struct Fault {
+    /// The text it is in, from 0.
+    pub text: usize,
     /// The line it is in, from 1.
     pub line: usize,
     /// Why.
@@ -93,9 +100,19 @@ impl Import {
     /// The lists as text to paste into the configuration.
     pub fn to_toml(&self) -> String {
         let mut out = String::new();
-        for Imported { entry, had_key, .. } in &self.lists {
+        for Imported { entry, had_key, list, .. } in &self.lists {
             if !out.is_empty() {
                 out.push('\n');
+            }
+            let state = match list.status {
+                Status::Dead => Some("dead"),
+                Status::Wildcarded => Some("wildcarded, that is, lists everything"),
+                Status::Live | Status::Unknown => None,
+            };
+            if let Some(state) = state {
+                out.push_str(&format!(
+                    "# Known as {state}: not asked, unless `ask = true` is added.\n"
+                ));
             }
             let mut written = to_toml(entry);
             if *had_key {
@@ -128,6 +145,10 @@ struct Sighting {
 struct Gatherer<'a> {
     /// What is known of lists.
     catalogue: &'a Catalogue,
+    /// How many lines stand before each text, if all of them are counted through.
+    starts: Vec<usize>,
+    /// How many stand before the text that is being read.
+    base: usize,
     /// The zones.
     found: Vec<Found>,
     /// What could not be taken.
@@ -138,8 +159,8 @@ struct Gatherer<'a> {
 struct Found {
     /// The zone, without a key.
     zone: Name,
-    /// The line that first names it.
-    line: usize,
+    /// The text and line that first name it.
+    place: (usize, usize),
     /// The key that stood in its name.
     secret: Option<Secret>,
     /// What is looked up anywhere.
@@ -155,14 +176,23 @@ struct Found {
 }
 
 impl<'a> Gatherer<'a> {
-    /// Begins.
+    /// Begins with one text.
     fn new(catalogue: &'a Catalogue) -> Gatherer<'a> {
-        Gatherer { catalogue, found: Vec::new(), faults: Vec::new() }
+        let (found, faults) = (Vec::new(), Vec::new());
+        Gatherer { catalogue, starts: vec![0], base: 0, found, faults }
     }
 
     /// Notes what could not be taken.
     fn fault(&mut self, line: usize, problem: Problem) {
-        self.faults.push(Fault { line, problem });
+        let (text, line) = self.place(line);
+        self.faults.push(Fault { text, line, problem });
+    }
+
+    /// The text and the line in it of a line of what is being read.
+    fn place(&self, line: usize) -> (usize, usize) {
+        let line = self.base + line;
+        let text = self.starts.partition_point(|start| *start < line).saturating_sub(1);
+        (text, line - self.starts.get(text).copied().unwrap_or(0))
     }
 
     /// Notes what a place says of a zone. Gives the zone's place among those found, or notes that it is
@@ -200,9 +230,10 @@ impl<'a> Gatherer<'a> {
             };
             return Some(at);
         }
+        let place = self.place(line);
         self.found.push(Found {
             zone,
-            line,
+            place,
             secret,
             keys: sighting.keys,
             polarity: sighting.polarity,
@@ -253,6 +284,12 @@ impl<'a> Gatherer<'a> {
             let known = self.catalogue.find(&found.zone);
             let mut list = self.catalogue.find_or_assume(&found.zone);
             let mut entry = Entry::new(found.zone);
+            let (text, line) = found.place;
+            // Somebody asks it: that nobody looked, or that it wants one registered, is no objection.
+            let is_open =
+                |list: &List| list.access == Access::Open && list.status == Status::Unknown;
+            let is_asked = known.is_some_and(|l| is_open(l) || l.access == Access::Registration);
+            entry.ask = is_asked.then_some(true);
             if known.is_none() {
                 entry.keys = Some(found.keys).filter(|keys| *keys != list.keys);
                 entry.polarity = Some(found.polarity).filter(|said| *said != list.polarity);
@@ -264,7 +301,7 @@ impl<'a> Gatherer<'a> {
                         found.errors.iter().any(|(error, _)| error.overlaps(codes))
                     });
                 for (codes, _) in bad {
-                    self.fault(found.line, Problem::Error(codes));
+                    self.faults.push(Fault { text, line, problem: Problem::Error(codes) });
                 }
                 entry.codes = Some(good).filter(|codes| !codes.is_empty());
                 entry.errors = Some(found.errors).filter(|errors| !errors.is_empty());
@@ -274,9 +311,9 @@ impl<'a> Gatherer<'a> {
             if let Access::Key(_, secret) = &mut list.access {
                 *secret = found.secret.or(secret.take());
             }
-            lists.push(Imported { line: found.line, entry, had_key, list });
+            lists.push(Imported { text, line, entry, had_key, list });
         }
-        self.faults.sort_by_key(|fault| fault.line);
+        self.faults.sort_by_key(|fault| (fault.text, fault.line));
         Import { lists, faults: self.faults }
     }
 }

@@ -7,9 +7,15 @@ use repute_dnsxl::Polarity;
 use super::{ADDRESSES, Gatherer, Import, Problem, Sighting};
 use crate::catalogue::Catalogue;
 
-/// Reads it.
+/// Reads one.
 pub fn check_rbl(text: &str, catalogue: &Catalogue) -> Import {
     let mut gatherer = Gatherer::new(catalogue);
+    read(text, &mut gatherer);
+    gatherer.finish()
+}
+
+/// Reads one beside others.
+pub(super) fn read(text: &str, gatherer: &mut Gatherer<'_>) {
     let mut section: Option<&str> = None;
     let mut has_section = false;
     for (line, number) in text.trim_start_matches('\u{feff}').lines().zip(1..) {
@@ -38,7 +44,6 @@ pub fn check_rbl(text: &str, catalogue: &Catalogue) -> Import {
     if !has_section {
         gatherer.fault(1, Problem::Nothing("a section `[rbl]` with lines `server=bl.example`"));
     }
-    gatherer.finish()
 }
 
 /// Whether a section holds lists.

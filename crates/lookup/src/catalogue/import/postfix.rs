@@ -1,40 +1,51 @@
-//! Postfix's `main.cf`: the lists its restrictions and postscreen ask.
+//! Postfix's `main.cf` and `master.cf`, and what `postconf` prints of them: the lists its restrictions and
+//! postscreen ask.
 //!
 //! A line that begins with a blank continues the one before it, comments between them notwithstanding;
 //! `$name` stands for another parameter's value. `=pattern` is a filter, `*weight` a weight, of which only
 //! the sign says something about the list: what counts against a client is a block list.
+//!
+//! A line of `master.cf` is known by its second word, so both files may be read as one text. What a service
+//! sets with `-o` is a parameter of its own and takes nothing away from that of `main.cf`.
 
 use repute_dnsxl::Polarity;
 
-use super::{ADDRESSES, Gatherer, HOSTS, Import, Problem, Sighting, shortened};
+use super::{ADDRESSES, Gatherer, HOSTS, Import, Problem, Sighting, master, shortened};
 use crate::catalogue::Catalogue;
 use crate::list::Keys;
 
 /// Reads it.
 pub fn postfix(text: &str, catalogue: &Catalogue) -> Import {
     let mut gatherer = Gatherer::new(catalogue);
-    let parameters = parameters(text, &mut gatherer);
+    read(text, &mut gatherer);
+    gatherer.finish()
+}
+
+/// Reads it beside other texts.
+pub(super) fn read(text: &str, gatherer: &mut Gatherer<'_>) {
+    let parameters = parameters(text, gatherer);
     for parameter in &parameters {
         let mut words = Vec::new();
         for (line, value) in &parameter.value {
             let mut expanded = String::new();
-            expand(value, &parameters, &mut expanded, 0);
+            expand(value, parameter.service, &parameters, &mut expanded, 0);
             let separators = |c: char| c.is_whitespace() || matches!(c, ',' | '{' | '}');
             let parts = expanded.split(separators).filter(|word| !word.is_empty());
             words.extend(parts.map(|word| (*line, word.to_owned())));
         }
         match &*parameter.name {
-            POSTSCREEN => words.iter().for_each(|(line, word)| site(*line, word, &mut gatherer)),
-            name => restrictions(&words, name.ends_with("_restrictions"), &mut gatherer),
+            POSTSCREEN => words.iter().for_each(|(line, word)| site(*line, word, gatherer)),
+            name => restrictions(&words, name.ends_with("_restrictions"), gatherer),
         }
     }
-    gatherer.finish()
 }
 
 /// A parameter and its lines.
 struct Parameter {
     /// Its name.
     name: String,
+    /// The service that sets it for itself, by the line in which it begins.
+    service: Option<usize>,
     /// Its value: the number and text of each line.
     value: Vec<(usize, String)>,
 }
@@ -42,38 +53,63 @@ struct Parameter {
 /// Splits the text into parameters; the last of a name counts, as in Postfix.
 fn parameters(text: &str, gatherer: &mut Gatherer<'_>) -> Vec<Parameter> {
     let mut parameters: Vec<Parameter> = Vec::new();
-    // Whether the line before is one that can go on.
-    let mut is_open = false;
+    for lines in logical_lines(text, gatherer) {
+        let Some(((number, first), rest)) = lines.split_first() else { continue };
+        if let Some(set) = master::overrides(&lines) {
+            parameters.extend(set.into_iter().map(|(line, name, value)| Parameter {
+                name,
+                service: Some(*number),
+                value: vec![(line, value)],
+            }));
+            continue;
+        }
+        let Some((name, value)) = first.split_once('=') else {
+            gatherer.fault(*number, Problem::Syntax("`parameter = value`"));
+            continue;
+        };
+        // `postconf -P` prints service/type/parameter.
+        let (service, name) = match name.trim().rsplit_once('/') {
+            Some((_, name)) => (Some(*number), name),
+            None => (None, name.trim()),
+        };
+        if service.is_none() {
+            parameters.retain(|earlier| earlier.service.is_some() || earlier.name != name);
+        }
+        let rest = rest.iter().map(|(line, text)| (*line, (*text).to_owned()));
+        let value = std::iter::once((*number, value.trim().to_owned())).chain(rest).collect();
+        parameters.push(Parameter { name: name.to_owned(), service, value });
+    }
+    parameters
+}
+
+/// Lines with those that continue them, each with its number; without comments and empty ones.
+fn logical_lines<'a>(text: &'a str, gatherer: &mut Gatherer<'_>) -> Vec<Vec<(usize, &'a str)>> {
+    let mut logical: Vec<Vec<(usize, &str)>> = Vec::new();
     for (line, number) in text.trim_start_matches('\u{feff}').lines().zip(1..) {
         let trimmed = line.trim();
         if trimmed.is_empty() || trimmed.starts_with('#') {
             continue;
         }
-        if line.starts_with([' ', '\t']) {
-            match parameters.last_mut().filter(|_| is_open) {
-                Some(last) => last.value.push((number, trimmed.to_owned())),
-                None => gatherer.fault(number, Problem::Syntax("`parameter = value`")),
+        match logical.last_mut().filter(|_| line.starts_with([' ', '\t'])) {
+            Some(last) => last.push((number, trimmed)),
+            None if line.starts_with([' ', '\t']) => {
+                gatherer.fault(number, Problem::Syntax("`parameter = value`"));
             }
-            continue;
+            None => logical.push(vec![(number, trimmed)]),
         }
-        is_open = false;
-        let Some((name, value)) = trimmed.split_once('=') else {
-            gatherer.fault(number, Problem::Syntax("`parameter = value`"));
-            continue;
-        };
-        let name = name.trim();
-        parameters.retain(|earlier| earlier.name != name);
-        parameters.push(Parameter {
-            name: name.to_owned(),
-            value: vec![(number, value.trim().to_owned())],
-        });
-        is_open = true;
     }
-    parameters
+    logical
 }
 
-/// Puts values in the place of macros; one without a value stays.
-fn expand(text: &str, parameters: &[Parameter], out: &mut String, depth: usize) {
+/// Puts values in the place of macros; one without a value stays. A service's own value goes before that of
+/// all.
+fn expand(
+    text: &str,
+    service: Option<usize>,
+    parameters: &[Parameter],
+    out: &mut String,
+    depth: usize,
+) {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
         push(out, before);
@@ -83,12 +119,16 @@ fn expand(text: &str, parameters: &[Parameter], out: &mut String, depth: usize) 
             None => after.split_at(after.find(|c| !is_name(c)).unwrap_or(after.len())),
         };
         rest = tail;
-        let parameter = parameters.iter().find(|parameter| parameter.name == name.trim());
+        let of = |service| {
+            let mut all = parameters.iter().filter(move |p: &&Parameter| p.service == service);
+            all.find(|parameter| parameter.name == name.trim())
+        };
+        let parameter = service.and_then(|service| of(Some(service))).or_else(|| of(None));
         match parameter.filter(|_| depth < DEEPEST && out.len() < LONGEST) {
             Some(parameter) => {
                 for (i, (_, value)) in parameter.value.iter().enumerate() {
                     push(out, if i == 0 { "" } else { " " });
-                    expand(value, parameters, out, depth + 1);
+                    expand(value, service, parameters, out, depth + 1);
                 }
             }
             None => {
@@ -154,10 +194,10 @@ fn list(line: usize, word: &str, keys: Keys, polarity: Polarity, gatherer: &mut 
 }
 
 /// postscreen's lists.
-const POSTSCREEN: &str = "postscreen_dnsbl_sites";
+pub(super) const POSTSCREEN: &str = "postscreen_dnsbl_sites";
 
 /// Restrictions that ask a list: what is looked up there, and what a listing means.
-const RESTRICTIONS: [(&str, Keys, Polarity); 9] = [
+pub(super) const RESTRICTIONS: [(&str, Keys, Polarity); 9] = [
     ("reject_rbl_client", ADDRESSES, Polarity::Block),
     ("permit_dnswl_client", ADDRESSES, Polarity::Allow),
     ("permit_rhswl_client", HOSTS, Polarity::Allow),

@@ -17,9 +17,15 @@ use crate::catalogue::Catalogue;
 use crate::code::CodeSet;
 use crate::list::{Keys, NameForm};
 
-/// Reads it.
+/// Reads one.
 pub fn rspamd(text: &str, catalogue: &Catalogue) -> Import {
     let mut gatherer = Gatherer::new(catalogue);
+    read(text, &mut gatherer);
+    gatherer.finish()
+}
+
+/// Reads one beside others.
+pub(super) fn read(text: &str, gatherer: &mut Gatherer<'_>) {
     let (root, fault) = ucl::read(text);
     if let Some((line, what)) = fault {
         gatherer.fault(line, Problem::Syntax(what));
@@ -37,7 +43,7 @@ pub fn rspamd(text: &str, catalogue: &Catalogue) -> Import {
             has_lists = true;
             for list in &lists.0 {
                 if let Value::Object(settings) = &list.value {
-                    read_list(list.line, &list.key, settings, section, &mut gatherer);
+                    read_list(list.line, &list.key, settings, section, gatherer);
                 }
             }
         }
@@ -45,7 +51,6 @@ pub fn rspamd(text: &str, catalogue: &Catalogue) -> Import {
     if !has_lists {
         gatherer.fault(1, Problem::Nothing("`rbls { name { rbl = \"bl.example\"; } }`"));
     }
-    gatherer.finish()
 }
 
 /// Reads a list.

@@ -21,7 +21,13 @@ use crate::list::Keys;
 /// Reads them.
 pub fn spamassassin(text: &str, catalogue: &Catalogue) -> Import {
     let mut gatherer = Gatherer::new(catalogue);
-    let rules = Rules::read(text, &mut gatherer);
+    read(text, &mut gatherer);
+    gatherer.finish()
+}
+
+/// Reads them beside other texts.
+pub(super) fn read(text: &str, gatherer: &mut Gatherer<'_>) {
+    let rules = Rules::read(text, gatherer);
     let mut tests: Vec<(&Rule<'_>, &str, Keys, Option<&str>)> = Vec::new();
     for rule in &rules.rules {
         match rule.asks {
@@ -63,7 +69,6 @@ pub fn spamassassin(text: &str, catalogue: &Catalogue) -> Import {
             gatherer.mean(rule.line, at, codes, &meaning, is_error);
         }
     }
-    gatherer.finish()
 }
 
 /// What the text says of rules.
