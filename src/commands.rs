@@ -19,7 +19,7 @@ use crate::exit::Verdict;
 pub(crate) fn run(cli: Cli) -> anyhow::Result<Verdict> {
     let config = cli.config.as_deref();
     match cli.command {
-        Command::Check(args) => check::run(&args),
+        Command::Check(args) => check::run(config, &args),
         Command::Catalogue(command) => catalogue::run(&command),
         Command::Serve => serve::run(config),
         Command::Status(args) => status::run(config, &args),

@@ -14,9 +14,11 @@ mod restart;
 mod shape;
 mod value;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use repute_lookup::catalogue::{Catalogue, KeySource};
 use repute_nameserver::loader::LoaderConfig;
 use repute_nameserver::{Identity, server};
 
@@ -91,6 +93,52 @@ impl Config {
         Ok(Config::parse(&text, Origin::File(path.to_owned()))?)
     }
 
+    /// Lays the lists of a configuration, which may be faulty elsewhere, over those that are known, and has their
+    /// keys read: files are meant from the folder of the configuration. Without a name it is the usual file,
+    /// if it is there.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or a table of a list is wrong.
+    pub(crate) fn lay_lists(
+        named: Option<&Path>,
+        usual: &Path,
+        catalogue: &mut Catalogue,
+    ) -> anyhow::Result<()> {
+        let path = named.unwrap_or(usual);
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => {
+                return Ok(());
+            }
+            // It may hold what is not for everybody; who asks lists need not be let in.
+            Err(error) if named.is_none() && error.kind() == io::ErrorKind::PermissionDenied => {
+                eprintln!("repute: {}: {error}; its lists are left out", path.display());
+                return Ok(());
+            }
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        };
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut keyring = |source: &KeySource| match source {
+            KeySource::Environment(name) => Ok(std::env::var(name).ok()),
+            KeySource::File(file) => {
+                let file = folder.join(file);
+                let key = std::fs::read_to_string(&file)
+                    .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+                Ok(Some(key.trim().to_owned()))
+            }
+        };
+        catalogue.lay(&text, &mut keyring).map_err(|error| match error.line {
+            // It is about a list that is known without this file.
+            0 => anyhow::Error::from(error),
+            _ => {
+                let file = path.display().to_string();
+                ConfigError::new(&file, &text, error.span.clone(), &error.message()).into()
+            }
+        })
+    }
+
     /// Finds the control socket in a configuration that may be faulty elsewhere.
     pub(crate) fn find_control(named: Option<&Path>) -> Option<PathBuf> {
         let path = named.unwrap_or(Path::new(USUAL_FILE));
@@ -113,6 +161,10 @@ impl Config {
         };
         let written =
             read(text).map_err(|(span, message)| ConfigError::new(&shown, text, span, &message))?;
+        // Keys of lists are no matter of the server; whether their tables are right is.
+        Catalogue::with(text, &mut |_| Ok(None)).map_err(|error| {
+            ConfigError::new(&shown, text, error.span.clone(), &error.message())
+        })?;
         meaning::config(written, origin)
             .map_err(|fault| ConfigError::new(&shown, text, fault.span, &fault.message))
     }

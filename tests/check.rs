@@ -257,3 +257,80 @@ fn hosts_that_do_not_exist_and_resolvers_that_are_down_are_said() {
     assert_eq!((code, &*why), (2, "repute: nothing to check: empty.txt names no target\n"));
     check.server.stop();
 }
+
+#[test]
+fn the_configuration_has_lists_too_and_goes_before_the_catalogue() {
+    let place = Place::new();
+    let check = Check::new(&place);
+    let list = |says: &str| {
+        format!("[[list]]\nzone = \"bl.example\"\n[list.codes]\n\"127.0.0.2\" = \"{says}\"\n")
+    };
+    // Whatever else is faulty there is no matter of a check.
+    place.write("mine.toml", &format!("[server]\nworkers = -1\n{}", list("a spammer")));
+    place.write("lists.toml", &list("somebody"));
+    let (code, shown, _) = check.run(&["192.0.2.7", "--config", "mine.toml"], &["bl.example"]);
+    assert_eq!(code, 1);
+    assert!(shown.contains("127.0.0.2 a spammer"), "{shown}");
+    let both = ["192.0.2.7", "--config", "mine.toml", "--catalogue", "lists.toml"];
+    let (_, shown, _) = check.run(&both, &["bl.example"]);
+    assert!(shown.contains("127.0.0.2 a spammer"), "{shown}");
+    // A list that is added is asked.
+    let (_, shown, _) = check.run(&["--lists", "--config", "mine.toml"], &[]);
+    assert!(shown.contains("* bl.example "), "{shown}");
+    place.write("mine.toml", "[[list]]\nzone = \"bl.example\"\nkeys = [\"ipv5\"]\n");
+    let (code, _, why) = check.run(&["192.0.2.7", "--config", "mine.toml"], &["bl.example"]);
+    assert_eq!(code, 2);
+    assert!(
+        why.starts_with("repute: mine.toml:3:8: list bl.example: keys: expected a list"),
+        "{why}"
+    );
+    let (code, _, why) = check.run(&["192.0.2.7", "--config", "absent.toml"], &["bl.example"]);
+    assert_eq!((code, why.starts_with("repute: cannot read absent.toml: ")), (2, true), "{why}");
+    check.server.stop();
+}
+
+#[test]
+fn a_key_is_asked_with_and_shown_nowhere() {
+    let place = Place::new();
+    place.write("a.txt", "192.0.2.7 :2:asked as sekrit0.dq.example\n");
+    place.write("keys", "sekrit0\n");
+    let lists = |zone: &str| {
+        format!("[[list]]\nzone = \"{zone}\"\naccess = \"key-before-zone\"\nkey-file = \"keys\"\n")
+    };
+    place.write("lists.toml", &(lists("dq.example") + &lists("gone.example")));
+    let config = place.header() + &zone("sekrit0.dq.example", "ip4set", &["a.txt"]);
+    let check = Check { place: &place, server: Served::start(&place, &config) };
+    let run = |args: &[&str], lists: &[&str]| {
+        let (code, shown, why) = check.run(&[&["--config", "lists.toml"], args].concat(), lists);
+        assert!(!shown.contains("sekrit0") && !why.contains("sekrit0"), "{args:?}: {shown}{why}");
+        (code, shown + &why)
+    };
+    for args in [&["192.0.2.7"][..], &["192.0.2.7", "--json"], &["192.0.2.7", "--csv"]] {
+        let (code, shown) = run(args, &["dq.example"]);
+        assert_eq!(code, 1, "the key was asked with: {shown}");
+        assert!(shown.contains("asked as ***.dq.example"), "{shown}");
+    }
+    for format in ["--all", "--json", "--csv"] {
+        let (code, shown) = run(&["192.0.2.7", format], &["gone.example"]);
+        assert_eq!(code, 2);
+        assert!(shown.contains("REFUSED"), "{shown}");
+    }
+    for format in ["--all", "--json"] {
+        let (_, shown) = run(&["--lists", format], &[]);
+        assert!(shown.contains("dq.example"), "{shown}");
+    }
+    let health = std::fs::read_to_string(place.path("cache/repute/health.json")).unwrap();
+    assert!(health.contains("dq.example") && !health.contains("sekrit0"), "{health}");
+    // A file that holds something else is named, and what it holds is not.
+    place.write("keys", "sekrit0 and more\n");
+    let (code, shown) = run(&["192.0.2.7"], &["dq.example"]);
+    assert_eq!(code, 2);
+    assert!(
+        shown.contains("lists.toml:4:12: list dq.example: key-file: what is there is no key"),
+        "{shown}"
+    );
+    std::fs::remove_file(place.path("keys")).unwrap();
+    let (_, shown) = run(&["192.0.2.7"], &["dq.example"]);
+    assert!(shown.contains("key-file: cannot read keys: "), "{shown}");
+    check.server.stop();
+}

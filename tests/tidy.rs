@@ -191,6 +191,26 @@ fn every_key_of_the_configuration_is_shown_and_explained() {
     assert!(count > 50, "only {count} keys are found");
 }
 
+#[test]
+fn every_key_of_a_list_is_shown_and_explained() {
+    let source = fs::read_to_string(root().join("crates/lookup/src/catalogue/read.rs")).unwrap();
+    let example = fs::read_to_string(root().join("etc/repute.toml")).unwrap();
+    let shown = shown_keys(&example);
+    let (_, keys) = source.split_once("pub(super) const KEYS").expect("the keys of a list");
+    let keys: Vec<&str> =
+        keys.split(';').nth(1).expect("an array").split('"').skip(1).step_by(2).collect();
+    assert!(keys.len() > 20, "only {keys:?} are found");
+    for key in keys {
+        let header = shown.get(&(format!("list.{key}"), String::new()));
+        let explained = header.or(shown.get(&("list".to_owned(), key.to_owned())));
+        assert_eq!(
+            explained,
+            Some(&true),
+            "etc/repute.toml does not show and explain `{key}` of [[list]]"
+        );
+    }
+}
+
 /// Table and key of every field of the structs that are read.
 fn written_keys(source: &str) -> Vec<(String, String)> {
     let mut keys = Vec::new();

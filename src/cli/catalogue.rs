@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 /// What to do with the lists that are known.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CatalogueCommand {
-    /// Write the lists that another program asks as tables for a catalogue of one's own
+    /// Write the lists that another program asks as tables for a catalogue
     ///
     /// Exit code: 0 done, 1 some lines could not be taken (standard error names them), 2 a file cannot be
     /// read or is of none of these programs.

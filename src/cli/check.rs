@@ -25,7 +25,7 @@ pub(crate) struct CheckArgs {
     /// Show the catalogue of lists, and which of them are asked
     #[arg(long)]
     pub(crate) lists: bool,
-    /// Lists of your own and changes to known ones, as tables named `list`
+    /// Lists of your own and changes to known ones, as tables named `list`, besides those of the configuration
     /// [default: /etc/repute/lists.toml, if it is there]
     #[arg(long, value_name = "FILE")]
     pub(crate) catalogue: Option<PathBuf>,

@@ -11,6 +11,7 @@ pub(crate) mod targets;
 
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
@@ -30,10 +31,10 @@ use memory::{Remembered, unix_now};
 use targets::{Targets, resolvers, subjects};
 
 /// Checks the targets and shows what the lists say. `No` if one is listed.
-pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Verdict> {
+pub(super) fn run(config: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Verdict> {
     let timeout = timeout(&args.timeout)?;
     let resolvers = resolvers(&args.resolvers)?;
-    let catalogue = lists::catalogue(args.catalogue.as_deref())?;
+    let catalogue = lists::catalogue(config, args.catalogue.as_deref())?;
     if args.lists {
         return known::write(&catalogue, args.json);
     }

@@ -27,6 +27,19 @@ pub(crate) struct FileConfig {
     pub(crate) loader: FileLoader,
     /// The zones to serve.
     pub(crate) zone: Vec<Spanned<FileZone>>,
+    /// Lists to ask, and changes to known ones.
+    pub(crate) list: FileLists,
+}
+
+/// `[[list]]`: lists to ask. Their keys are read where the shipped lists are, in `repute_lookup::catalogue`;
+/// here their tables are only passed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct FileLists;
+
+impl<'de> Deserialize<'de> for FileLists {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<FileLists, D::Error> {
+        serde::de::IgnoredAny::deserialize(d).map(|_| FileLists)
+    }
 }
 
 /// `[server]`: sockets, user and folders of the process.

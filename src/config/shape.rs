@@ -57,6 +57,7 @@ const WHOLE: &[(&str, Shape)] = &[
     ("nameserver", Shape::Table(&[("query-log", Shape::Table(&[]))])),
     ("loader", Shape::Table(&[])),
     ("zone", Shape::Tables(ZONE)),
+    ("list", Shape::Tables(&[("codes", Shape::Table(&[])), ("errors", Shape::Table(&[]))])),
 ];
 
 /// One zone.
@@ -79,6 +80,7 @@ mod tests {
         check("zone = [[\"bl.example\"]]", Some("zone[0]"));
         check("[[zone]]\n[[zone]]\nsoa = [1]", Some("zone[1].soa"));
         check("[[zone]]\nsource = [{}, []]", Some("zone[0].source[1]"));
+        check("[[list]]\ncodes = []", Some("list[0].codes"));
         check("[[zone]]\n[[zone.source]]\nfiles = []\n[server]\nlisten = []", None);
         check("server = 1\nzone = 2\nother = []", None);
         check("[server", None);

@@ -57,6 +57,51 @@ fn what_the_example_shows_of_a_zone_is_the_default_too() {
     assert_eq!(format!("{:?}", strip(shown)), format!("{:?}", strip(minimal)));
 }
 
+#[test]
+fn what_the_example_shows_of_a_list_is_the_default_too() {
+    let full = example_in_full();
+    let (_, keys) = full.split_once("\n[[list]]\n").unwrap();
+    let (keys, _) = keys.split_once("\n[list.codes]").unwrap();
+    let zone: repute_dnsxl::Name = "bl.example".parse().unwrap();
+    let defaults = repute_lookup::list::List::new(zone.clone());
+    let mut count = 0;
+    for line in keys.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        let (key, value) = line.split_once(" = ").unwrap();
+        // The key of a list has a place only if there is one.
+        let access = if key.starts_with("key-") { "access = \"key-before-zone\"\n" } else { "" };
+        let zone_line = if key == "zone" { "" } else { "zone = \"bl.example\"\n" };
+        let text = format!("[[list]]\n{zone_line}{access}{line}\n");
+        let catalogue = Catalogue::with(&text, &mut |_| Ok(None))
+            .unwrap_or_else(|error| panic!("{line}: {error}"));
+        let list = catalogue.find(&zone).unwrap();
+        // What has no default is shown empty, or as an example.
+        let is_shown =
+            matches!(key, "title" | "delisting" | "terms" | "checked" | "source" | "note")
+                || matches!(key, "am-i-blocked" | "rate")
+                || key.starts_with("key-");
+        assert_eq!(*list == defaults, !is_shown, "{key} = {value}");
+        count += 1;
+    }
+    assert_eq!(count, 20);
+}
+
+#[test]
+fn a_fault_of_a_list_is_shown_in_its_place() {
+    let shown =
+        refused("[server]\nworkers = 1\n[[list]]\nzone = \"bl.example\"\npolarity = \"bad\"\n");
+    assert!(
+        shown.starts_with("a.toml:5:12: list bl.example: polarity: expected \"block\""),
+        "{shown}"
+    );
+    assert!(shown.ends_with("5 | polarity = \"bad\"\n  |            ^^^^^"), "{shown}");
+    let shown = refused("[[list]]\nzone = \"bl.example\"\ntilte = \"x\"\n");
+    assert!(
+        shown.starts_with("a.toml:3:1: list bl.example: tilte: there is no such key"),
+        "{shown}"
+    );
+    assert_eq!(refused("[[list]]\nzone = \"bl.example\"\n"), "");
+}
+
 /// Takes the places out of a zone, so that two can be compared.
 fn strip(mut zone: file::FileZone) -> file::FileZone {
     for source in &mut zone.source {

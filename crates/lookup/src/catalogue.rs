@@ -67,18 +67,26 @@ impl Catalogue {
         catalogue
     }
 
-    /// The shipped lists with the user's tables laid over them, and with keys. Whatever else is in the
-    /// text is passed over, as it may be a whole configuration.
+    /// The shipped lists with the user's tables laid over them, and with keys.
     ///
     /// # Errors
-    /// The first fault, with its line: a key or value that is wrong by itself, a list that contradicts
-    /// itself once the tables are merged, or a key that cannot be had.
+    /// As [`Self::lay`].
     pub fn with(user: &str, keyring: &mut Keyring<'_>) -> Result<Catalogue, CatalogueError> {
         let mut catalogue = Catalogue::shipped();
-        let (_, tables) = read::read(user)?;
-        catalogue.merge(&tables, true)?;
-        catalogue.fill_in_keys(&tables, keyring)?;
+        catalogue.lay(user, keyring)?;
         Ok(catalogue)
+    }
+
+    /// Lays the tables of a text over what is there, and has keys given. Whatever else is in the text is passed
+    /// over, as it may be a whole configuration.
+    ///
+    /// # Errors
+    /// The first fault, with its place: a key or value that is wrong by itself, a list that contradicts
+    /// itself once the tables are merged, or a key that cannot be had.
+    pub fn lay(&mut self, user: &str, keyring: &mut Keyring<'_>) -> Result<(), CatalogueError> {
+        let (_, tables) = read::read(user)?;
+        self.merge(&tables, true)?;
+        self.fill_in_keys(&tables, keyring)
     }
 
     /// The day the shipped data were last worked on.
@@ -207,6 +215,7 @@ impl Catalogue {
                 table.map_or_else(
                     || CatalogueError {
                         line: 0,
+                        span: 0..0,
                         zone: Some(zone.to_string()),
                         key: Some(key.to_owned()),
                         fault: CatalogueFault::clone(&fault),

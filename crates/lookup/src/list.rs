@@ -89,6 +89,14 @@ impl List {
         (!meanings.is_empty()).then(|| meanings.join(", "))
     }
 
+    /// A text of the list without our key, should it repeat the name that was asked.
+    pub fn masked(&self, text: &str) -> String {
+        match &self.access {
+            Access::Key(_, Some(key)) => key.masked(text),
+            Access::Key(_, None) | Access::Open | Access::Registration => text.to_owned(),
+        }
+    }
+
     /// Where one asks to be removed.
     pub fn delisting_link(&self, target: &Target) -> Option<String> {
         self.delisting.as_ref().map(|link| link.replace("{target}", &target.to_string()))
@@ -145,6 +153,19 @@ impl Secret {
         Secret(key)
     }
 
+    /// A text with stars in the place of the key, in whatever case it stands there.
+    fn masked(&self, text: &str) -> String {
+        let key = self.0.to_string();
+        let lower = text.to_ascii_lowercase();
+        let (mut masked, mut from) = (String::new(), 0);
+        for (at, found) in lower.match_indices(&key.to_ascii_lowercase()) {
+            masked.push_str(&text[from..at]);
+            masked.push_str(MASK);
+            from = at + found.len();
+        }
+        masked + &text[from..]
+    }
+
     /// The key as labels, to be sent.
     pub fn reveal(&self) -> &Name {
         &self.0
@@ -153,7 +174,7 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
+        f.write_str(MASK)
     }
 }
 
@@ -186,5 +207,33 @@ impl Default for TestEntries {
     }
 }
 
+/// What stands in the place of a key.
+const MASK: &str = "***";
+
 /// The default of [`List::rate`] for lists of others: what a polite client asks.
 pub const PUBLIC_RATE: f64 = 50.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_shown_to_nobody() {
+        let key = Secret::new("sekrit".parse().expect("a label"));
+        let mut list = List::new("dq.example".parse().expect("a name"));
+        list.access = Access::Key(KeyPlace::BeforeZone, Some(key));
+        for (text, shown) in [
+            (
+                "see https://dq.example/?2.0.0.127.SeKrit.dq.example.",
+                "see https://dq.example/?2.0.0.127.***.dq.example.",
+            ),
+            ("sekritsekrit \u{e9}", "****** \u{e9}"),
+            ("nothing", "nothing"),
+        ] {
+            assert_eq!(list.masked(text), shown);
+        }
+        assert!(!format!("{list:?}").contains("sekrit"));
+        list.access = Access::Open;
+        assert_eq!(list.masked("sekrit"), "sekrit");
+    }
+}

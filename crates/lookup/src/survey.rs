@@ -332,7 +332,9 @@ impl<'t> Survey<'t> {
             About::Why(number) => {
                 let Some(open) = self.open.get_mut(number.wrapping_sub(self.first)) else { return };
                 let texts = match answer {
-                    Answer::Reply(reply) => reply.texts().map(str::to_owned).collect(),
+                    Answer::Reply(reply) => {
+                        reply.texts().map(|text| course.asked.list.masked(text)).collect()
+                    }
                     Answer::TimedOut | Answer::Unreachable | Answer::Malformed => Vec::new(),
                 };
                 open.finish_why(tag.list, texts);

@@ -2,33 +2,23 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::{fs, io};
 
 use anyhow::{Context, bail};
 use repute_dnsxl::{Name, Target};
-use repute_lookup::catalogue::{Catalogue, KeySource};
+use repute_lookup::catalogue::Catalogue;
 use repute_lookup::inquiry::ListAt;
 use repute_lookup::list::{Access, List, NameForm};
 use repute_lookup::resolver;
 
-/// The lists that are known: the shipped ones with the user's file over them.
-pub(crate) fn catalogue(given: Option<&Path>) -> anyhow::Result<Catalogue> {
-    let path = given.unwrap_or(Path::new(DEFAULT_CATALOGUE));
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if given.is_none() && error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot read {}", path.display()));
-        }
-    };
-    let mut keyring = |source: &KeySource| match source {
-        KeySource::Environment(name) => Ok(std::env::var(name).ok()),
-        KeySource::File(path) => {
-            let key = fs::read_to_string(path).map_err(|error| error.to_string())?;
-            Ok(Some(key.trim().to_owned()))
-        }
-    };
-    Catalogue::with(&text, &mut keyring).with_context(|| path.display().to_string())
+use crate::config::{Config, USUAL_FILE};
+
+/// The lists that are known: the shipped ones; over them those of a file of their own, and over these the
+/// tables of the configuration. Each is the usual file, if it is there, unless another is named.
+pub(crate) fn catalogue(config: Option<&Path>, given: Option<&Path>) -> anyhow::Result<Catalogue> {
+    let mut catalogue = Catalogue::shipped();
+    Config::lay_lists(given, Path::new(DEFAULT_CATALOGUE), &mut catalogue)?;
+    Config::lay_lists(config, Path::new(USUAL_FILE), &mut catalogue)?;
+    Ok(catalogue)
 }
 
 /// The lists to ask: those of the command line, each once, or those of the catalogue that take one of the
@@ -82,7 +72,7 @@ fn one(text: &str, catalogue: &Catalogue) -> anyhow::Result<ListAt> {
         list.keys.name = Some(NameForm::Host);
     }
     if matches!(list.access, Access::Key(_, None)) {
-        bail!("this list needs a key: give it in {DEFAULT_CATALOGUE} or by the environment");
+        bail!("this list needs a key: give it in {USUAL_FILE} or by the environment");
     }
     if let Some(codes) = codes {
         list.only = vec![codes.parse()?];

@@ -1,5 +1,7 @@
 //! Why a text is no catalogue: the line, the list, the key, and what to do.
 
+use std::ops::Range;
+
 use repute_dnsxl::{Name, NameError};
 
 use super::day::DayError;
@@ -7,10 +9,12 @@ use crate::code::{CodeSet, CodeSetError};
 
 /// Why tables of lists cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}{fault}", place(*line, self.zone.as_deref(), self.key.as_deref()))]
+#[error("{}{}", place(*line), self.message())]
 pub struct CatalogueError {
     /// The line it is in, from 1; 0 if it is about a list that no line names.
     pub line: usize,
+    /// The bytes of the text that are wrong.
+    pub span: Range<usize>,
     /// The list, as its table names it.
     pub zone: Option<String>,
     /// The key of the table.
@@ -77,10 +81,16 @@ pub enum CatalogueFault {
     NoKey(String),
 }
 
+impl CatalogueError {
+    /// What is wrong, with the list and the key, for whom shows the place himself.
+    pub fn message(&self) -> String {
+        let zone = self.zone.as_ref().map(|zone| format!("list {zone}: ")).unwrap_or_default();
+        let key = self.key.as_ref().map(|key| format!("{key}: ")).unwrap_or_default();
+        format!("{zone}{key}{}", self.fault)
+    }
+}
+
 /// Says where a fault is.
-fn place(line: usize, zone: Option<&str>, key: Option<&str>) -> String {
-    let line = if line == 0 { String::new() } else { format!("line {line}: ") };
-    let zone = zone.map(|zone| format!("list {zone}: ")).unwrap_or_default();
-    let key = key.map(|key| format!("{key}: ")).unwrap_or_default();
-    line + &zone + &key
+fn place(line: usize) -> String {
+    if line == 0 { String::new() } else { format!("line {line}: ") }
 }

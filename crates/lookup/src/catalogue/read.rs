@@ -4,6 +4,7 @@
 //! only after the tables are merged; and a list of codes keeps the order in which it was written. Other
 //! tables of the text belong to somebody else and are passed over.
 
+use std::ops::Range;
 use std::str::FromStr;
 
 use repute_dnsxl::{Name, Polarity};
@@ -19,18 +20,20 @@ use crate::list::{Access, KeyPlace, Keys, NameForm, Status};
 pub(super) struct Table {
     /// What it says.
     pub(super) entry: Entry,
-    /// The line it begins in.
-    line: usize,
-    /// The lines of its keys.
-    keys: Vec<(String, usize)>,
+    /// Where it begins.
+    place: Place,
+    /// Where its keys are.
+    keys: Vec<(String, Place)>,
 }
 
 impl Table {
     /// A fault at a key, or at the table if it does not have that key.
     pub(super) fn error(&self, key: &str, fault: CatalogueFault) -> CatalogueError {
         let at = self.keys.iter().find(|(name, _)| name == key);
+        let place = at.map_or(&self.place, |(_, place)| place);
         CatalogueError {
-            line: at.map_or(self.line, |(_, line)| *line),
+            line: place.line,
+            span: place.span.clone(),
             zone: Some(self.entry.zone.to_string()),
             key: at.map(|(name, _)| name.clone()),
             fault,
@@ -39,7 +42,7 @@ impl Table {
 
     /// The line it begins in.
     pub(super) fn line(&self) -> usize {
-        self.line
+        self.place.line
     }
 }
 
@@ -48,13 +51,15 @@ pub(super) fn read(text: &str) -> Result<(Option<Day>, Vec<Table>), CatalogueErr
     let lines = Lines::of(text);
     let root = DeTable::parse(text).map_err(|error| CatalogueError {
         line: lines.of_offset(error.span().map_or(0, |span| span.start)),
+        span: error.span().unwrap_or_default(),
         zone: None,
         key: None,
         fault: CatalogueFault::Toml(error.message().to_owned()),
     })?;
     let root = root.get_ref();
-    let at = |offset: usize, key: &str, fault| CatalogueError {
-        line: lines.of_offset(offset),
+    let at = |span: Range<usize>, key: &str, fault| CatalogueError {
+        line: lines.of_offset(span.start),
+        span,
         zone: None,
         key: Some(key.to_owned()),
         fault,
@@ -64,49 +69,62 @@ pub(super) fn read(text: &str) -> Result<(Option<Day>, Vec<Table>), CatalogueErr
         Some(value) => Some(
             string(value.get_ref())
                 .and_then(|text| Ok(text.parse::<Day>()?))
-                .map_err(|fault| at(value.span().start, "date", fault))?,
+                .map_err(|fault| at(value.span(), "date", fault))?,
         ),
     };
     let Some(lists) = root.get("list") else { return Ok((date, Vec::new())) };
-    let no_tables = |offset| at(offset, "list", CatalogueFault::NoTables);
+    let no_tables = |span| at(span, "list", CatalogueFault::NoTables);
     let DeValue::Array(items) = lists.get_ref() else {
-        return Err(no_tables(lists.span().start));
+        return Err(no_tables(lists.span()));
     };
     let mut tables = Vec::new();
     for item in items {
         let DeValue::Table(table) = item.get_ref() else {
-            return Err(no_tables(item.span().start));
+            return Err(no_tables(item.span()));
         };
-        tables.push(read_table(table, item.span().start, &lines)?);
+        tables.push(read_table(table, item.span(), &lines)?);
     }
     Ok((date, tables))
 }
 
-/// Reads one table that begins at an offset.
-fn read_table(table: &DeTable<'_>, start: usize, lines: &Lines) -> Result<Table, CatalogueError> {
-    let line = lines.of_offset(start);
+/// Reads one table.
+fn read_table(
+    table: &DeTable<'_>,
+    span: Range<usize>,
+    lines: &Lines,
+) -> Result<Table, CatalogueError> {
+    let place = Place { line: lines.of_offset(span.start), span };
     let named = table.get("zone").and_then(|zone| string(zone.get_ref()).ok());
-    let error = |line, key: Option<&str>, fault| CatalogueError {
-        line,
+    let error = |place: Place, key: Option<&str>, fault| CatalogueError {
+        line: place.line,
+        span: place.span,
         zone: named.map(str::to_owned),
         key: key.map(str::to_owned),
         fault,
     };
     let Some(zone) = table.get("zone") else {
-        return Err(error(line, None, CatalogueFault::NoZone));
+        return Err(error(place, None, CatalogueFault::NoZone));
     };
-    let zone = name(zone.get_ref())
-        .map_err(|fault| error(lines.of_offset(zone.span().start), Some("zone"), fault))?;
-    let mut read = Table { entry: Entry::new(zone), line, keys: Vec::new() };
+    let at = Place { line: lines.of_offset(zone.span().start), span: zone.span() };
+    let zone = name(zone.get_ref()).map_err(|fault| error(at, Some("zone"), fault))?;
+    let mut read = Table { entry: Entry::new(zone), place, keys: Vec::new() };
     // The parser sorts keys by their names; the first fault is that of the first line.
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     for (key, value) in entries {
-        let at = lines.of_offset(key.span().start);
-        let key: &str = key.get_ref();
-        read.keys.push((key.to_owned(), at));
-        read_key(&mut read.entry, key, value.get_ref())
-            .map_err(|fault| error(at, Some(key), fault))?;
+        let line = lines.of_offset(key.span().start);
+        // A value is pointed at where it stands beside its key.
+        let is_beside = lines.of_offset(value.span().start) == line;
+        let at = Place { line, span: if is_beside { value.span() } else { key.span() } };
+        let name: &str = key.get_ref();
+        read.keys.push((name.to_owned(), at.clone()));
+        read_key(&mut read.entry, name, value.get_ref()).map_err(|fault| {
+            let at = match fault {
+                CatalogueFault::UnknownKey(_) => Place { line, span: key.span() },
+                _ => at,
+            };
+            error(at, Some(name), fault)
+        })?;
     }
     Ok(read)
 }
@@ -262,6 +280,15 @@ fn boolean(value: &DeValue<'_>) -> Result<bool, CatalogueFault> {
         DeValue::Boolean(value) => Ok(*value),
         _ => Err(CatalogueFault::Type("true or false")),
     }
+}
+
+/// Where something stands in a text.
+#[derive(Clone)]
+struct Place {
+    /// The line, from 1.
+    line: usize,
+    /// The bytes.
+    span: Range<usize>,
 }
 
 /// Where the lines of a text begin.
