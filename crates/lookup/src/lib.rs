@@ -5,8 +5,8 @@
 //!
 //! What is *not* here: what a listing is worth to somebody (policy), serving lists, HTTP.
 
-mod batch;
 pub mod authority;
+mod batch;
 mod bucket;
 pub mod cache;
 pub mod catalogue;
