@@ -32,6 +32,9 @@ pub(crate) struct CheckArgs {
     /// Ask this resolver [default: those of /etc/resolv.conf]
     #[arg(long = "resolver", short, value_name = "ADDRESS[:PORT]")]
     pub(crate) resolvers: Vec<String>,
+    /// Ask each list at its own servers, which the resolver is asked for
+    #[arg(long, short = 'A')]
+    pub(crate) authoritative: bool,
     /// Wait so long for a list
     #[arg(long, short, value_name = "TIME", default_value = "2s")]
     pub(crate) timeout: String,

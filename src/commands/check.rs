@@ -42,7 +42,10 @@ pub(super) fn run(config: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Ver
     let targets = Targets::resolve(subjects, &resolvers, timeout)?;
     let is_cut = warn_of_missing(&targets);
     let first: Vec<Target> = targets.iter().take(LOOKED_AT_FOR_KINDS).collect();
-    let asked = lists::named(&args.list, &catalogue, &first)?;
+    let mut asked = lists::named(&args.list, &catalogue, &first)?;
+    if args.authoritative {
+        lists::at_own_servers(&mut asked, &resolvers, timeout)?;
+    }
     if args.list.is_empty() && !args.quiet && io::stderr().is_terminal() {
         let age = catalogue.date().days_until(unix_now());
         eprintln!(

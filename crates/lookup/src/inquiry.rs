@@ -117,7 +117,12 @@ impl Inquiry {
         let mut findings = Findings::default();
         let mut open = |address: SocketAddr, recursion: bool| {
             let manner = Manner { recursion, edns: Some(EDNS_SIZE), mixed_case: true };
-            match sockets.add_server(&mut exchange, address, manner, SOCKETS) {
+            let count = match recursion || address.ip().is_loopback() {
+                true => SOCKETS,
+                // A list of its own needs one window; hundreds of them are asked at once.
+                false => 1,
+            };
+            match sockets.add_server(&mut exchange, address, manner, count) {
                 Ok(server) => Some(server),
                 Err(error) => {
                     findings.unreachable.push((address, error));
@@ -172,7 +177,7 @@ impl Inquiry {
     }
 }
 
-/// Sockets to each server: as many windows of queries are on the way at once.
+/// Sockets to each resolver, and to servers on this machine: as many windows of queries are on the way at once.
 const SOCKETS: usize = 4;
 /// The size of replies announced by EDNS: what passes everywhere in one piece (RFC 9715).
 const EDNS_SIZE: u16 = 1232;

@@ -1,10 +1,16 @@
 //! Which lists are asked: those of the command line, or the catalogue's.
 
 use std::collections::HashSet;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 use repute_dnsxl::{Name, Target};
+use repute_lookup::authority;
 use repute_lookup::catalogue::Catalogue;
 use repute_lookup::inquiry::ListAt;
 use repute_lookup::list::{Access, List, NameForm};
@@ -48,6 +54,44 @@ pub(crate) fn named(
     Ok(lists)
 }
 
+/// Finds the own servers of the lists that would be asked by way of the resolvers. A list whose servers nobody
+/// knows stays as it is, and is named on standard error: what the resolvers say of it then tells why.
+pub(crate) fn at_own_servers(
+    lists: &mut [ListAt],
+    resolvers: &[SocketAddr],
+    timeout: Duration,
+) -> anyhow::Result<()> {
+    let by_resolver = |at: &&mut ListAt| at.servers.is_empty();
+    let zones: Vec<Name> =
+        lists.iter_mut().filter(by_resolver).map(|at| at.list.zone.clone()).collect();
+    let found = authority::servers(&zones, resolvers, timeout).context("no more sockets")?;
+    for (at, found) in lists.iter_mut().filter(by_resolver).zip(found) {
+        match found {
+            Ok(authority) => {
+                let mut servers = authority.servers();
+                servers.retain(is_reachable);
+                // Not always the first one first: it is not the only one who is there to answer.
+                servers.shuffle(&mut StdRng::from_os_rng());
+                servers.truncate(MOST_SERVERS);
+                at.servers = servers;
+            }
+            Err(error) => {
+                eprintln!("repute: {}: {error}; asked by way of the resolver", at.list.zone);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether there is a way to an address; on many machines there is none to IPv6.
+fn is_reachable(server: &SocketAddr) -> bool {
+    let any: SocketAddr = match server {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    UdpSocket::bind(any).and_then(|socket| socket.connect(server)).is_ok()
+}
+
 /// Reads one.
 fn one(text: &str, catalogue: &Catalogue) -> anyhow::Result<ListAt> {
     let (whole, codes) = match text.split_once('=') {
@@ -87,6 +131,8 @@ const KINDS: [fn(&Target) -> bool; 3] = [
     |target| matches!(target, Target::Name(_)),
 ];
 
+/// So many of a list's servers are asked, one after the other.
+const MOST_SERVERS: usize = 3;
 /// Where lists of one's own are looked for.
 const DEFAULT_CATALOGUE: &str = "/etc/repute/lists.toml";
 
