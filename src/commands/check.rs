@@ -6,20 +6,19 @@ mod junit;
 mod known;
 pub(crate) mod lists;
 pub(crate) mod memory;
+mod shower;
 mod table;
 pub(crate) mod targets;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use repute_dnsxl::Target;
 use repute_lookup::inquiry::{Findings, Inquiry, Rate};
 use repute_lookup::list::List;
-use repute_lookup::outcome::{Count, Outcome};
 use repute_lookup::resolve::Missing;
 use repute_lookup::survey::Report;
 
@@ -28,6 +27,7 @@ use crate::config::Span;
 use crate::exit::Verdict;
 
 use memory::{Remembered, unix_now};
+use shower::Shower;
 use targets::{Targets, resolvers, subjects};
 
 /// Checks the targets and shows what the lists say. `No` if one is listed.
@@ -111,107 +111,6 @@ fn warn_of_unreachable(findings: &Findings) {
     }
 }
 
-/// Shows reports as they come, and counts them.
-struct Shower<'a> {
-    args: &'a CheckArgs,
-    lists: &'a [List],
-    colour: bool,
-    /// How far it is, for somebody who waits.
-    bar: ProgressBar,
-    listed: u64,
-    unknown: u64,
-    begun: bool,
-}
-
-impl<'a> Shower<'a> {
-    /// Nothing shown yet.
-    fn new(args: &'a CheckArgs, lists: &'a [List], targets: u128) -> Shower<'a> {
-        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let is_long = targets >= MANY && !args.quiet && io::stderr().is_terminal();
-        let bar = match u64::try_from(targets) {
-            Ok(targets) if is_long => ProgressBar::new(targets).with_style(
-                ProgressStyle::with_template("{bar:30} {pos}/{len} targets, {eta} left{msg}")
-                    .expect("a constant template parses"),
-            ),
-            Ok(_) | Err(_) => ProgressBar::hidden(),
-        };
-        Shower { args, lists, colour, bar, listed: 0, unknown: 0, begun: false }
-    }
-
-    /// Takes the bar away, and ends what has an end.
-    fn end(&self) -> io::Result<()> {
-        self.bar.finish_and_clear();
-        if self.args.junit {
-            let mut out = io::stdout().lock();
-            if !self.begun {
-                junit::begin(&mut out)?;
-            }
-            junit::end(&mut out)?;
-        }
-        Ok(())
-    }
-
-    /// Shows a report.
-    fn show(&mut self, report: &Report) -> io::Result<()> {
-        let count = Count::of(self.lists, report);
-        let outcome = count.outcome(f64::from(self.args.quorum) / 100.0);
-        // A name that no list of names was asked about, and an address of a kind that no list takes, say
-        // nothing either way.
-        let is_asked = report.verdicts.iter().any(Option::is_some);
-        if is_asked {
-            self.listed += u64::from(outcome == Outcome::Listed);
-            self.unknown += u64::from(outcome == Outcome::Unknown && count.asked() > 0);
-        }
-        self.bar.inc(1);
-        if !self.bar.is_hidden() {
-            let (listed, unknown) = (self.listed, self.unknown);
-            self.bar.set_message(format!("; {listed} listed, {unknown} unknown"));
-        }
-        let first = !std::mem::replace(&mut self.begun, true);
-        self.bar.suspend(|| self.write(report, count, outcome, is_asked, first))
-    }
-
-    /// Writes it.
-    fn write(
-        &self,
-        report: &Report,
-        count: Count,
-        outcome: Outcome,
-        is_asked: bool,
-        first: bool,
-    ) -> io::Result<()> {
-        let mut out = io::BufWriter::new(io::stdout().lock());
-        match self.args {
-            args if args.quiet => Ok(()),
-            args if args.json => json::write(&mut out, self.lists, report, count, outcome),
-            args if args.junit => {
-                if first {
-                    junit::begin(&mut out)?;
-                }
-                junit::write(&mut out, self.lists, report, count, outcome)
-            }
-            args if args.csv => csv::write(&mut out, self.lists, report, first),
-            _ if !is_asked => Ok(()),
-            args => {
-                let style = table::Style { colour: self.colour, all: args.all };
-                table::write(&mut out, self.lists, report, count, outcome, style, first)
-            }
-        }?;
-        out.flush()
-    }
-
-    /// What all of them come to: one that is listed says most.
-    fn verdict(&self) -> Verdict {
-        match (self.listed, self.unknown) {
-            (1.., _) => Verdict::No,
-            (0, 1..) => Verdict::Unknown,
-            (0, 0) => Verdict::Yes,
-        }
-    }
-}
-
-/// With so many targets somebody who watches is told how far it is.
-const MANY: u128 = 64;
 /// Nobody answers faster.
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
 /// Which kinds of lists are asked is decided by so many targets.

@@ -25,11 +25,7 @@ pub(super) fn write(
     count: Count,
     outcome: Outcome,
     style: Style,
-    first: bool,
 ) -> io::Result<()> {
-    if !first {
-        writeln!(out)?;
-    }
     let headline = headline(report, count, outcome);
     let colour = match outcome {
         Outcome::Listed => RED,
