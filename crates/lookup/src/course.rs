@@ -8,6 +8,7 @@ use crate::exchange::Answer;
 use crate::list::List;
 use crate::message::Question;
 use crate::questions::{TestOf, test_question};
+use crate::traffic::Traffic;
 use crate::verdict::{self, Evidence, Finding, Reason, Said};
 
 /// A list in a survey.
@@ -41,6 +42,8 @@ pub struct Experience {
     pub silent: u64,
     /// The shortest time an answer took.
     pub fastest: Option<Duration>,
+    /// Its queries, counted.
+    pub traffic: Traffic,
 }
 
 /// A list on its way through the targets.
@@ -91,6 +94,7 @@ impl Course {
 
     /// Notes that it answered, or did not.
     pub(crate) fn note(&mut self, answer: &Answer, took: Duration) {
+        self.experience.traffic.note(answer, took);
         let silent = matches!(answer, Answer::TimedOut | Answer::Unreachable);
         if silent {
             self.experience.silent += 1;

@@ -24,4 +24,5 @@ pub mod resolver;
 pub mod sockets;
 pub mod subject;
 pub mod survey;
+pub mod traffic;
 pub mod verdict;
