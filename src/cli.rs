@@ -3,6 +3,7 @@
 //! One definition gives the parser, the help, the manual pages and the completions. What was typed becomes
 //! what is meant in `commands`; nothing here opens a file.
 
+pub(crate) mod audit;
 pub(crate) mod catalogue;
 pub(crate) mod check;
 
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 use repute_dnsxl::{Name, Target};
 use repute_zone::DatasetKind;
 
+use audit::{AUDIT_HELP, AuditArgs};
 use catalogue::CatalogueCommand;
 use check::{CHECK_HELP as CHECK_COMMAND_HELP, CheckArgs};
 
@@ -48,6 +50,9 @@ pub(crate) enum Command {
     /// The lists that are asked: take over those of other programs
     #[command(subcommand)]
     Catalogue(CatalogueCommand),
+    /// Grade lists by what the RFCs and good practice ask of them, and say what to mend
+    #[command(after_help = AUDIT_HELP)]
+    Audit(AuditArgs),
     /// Look into lists: check, build, export, look up, compare
     #[command(subcommand)]
     Zone(ZoneCommand),

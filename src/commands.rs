@@ -1,6 +1,7 @@
 //! What was typed becomes what is done: one module for each command.
 
 mod access;
+mod audit;
 mod catalogue;
 mod check;
 mod config;
@@ -21,6 +22,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Verdict> {
     match cli.command {
         Command::Check(args) => check::run(config, &args),
         Command::Catalogue(command) => catalogue::run(&command),
+        Command::Audit(args) => audit::run(&args),
         Command::Serve => serve::run(config),
         Command::Status(args) => status::run(config, &args),
         Command::Reload(args) => reload::run(config, &args),
