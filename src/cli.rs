@@ -47,7 +47,7 @@ pub(crate) enum Command {
     /// Ask lists about addresses and names: listed, not listed, or unknown and why
     #[command(after_help = CHECK_COMMAND_HELP)]
     Check(CheckArgs),
-    /// The lists that are asked: take over those of other programs
+    /// The lists that are asked: take over those of other programs, measure which live
     #[command(subcommand)]
     Catalogue(CatalogueCommand),
     /// Grade lists by what the RFCs and good practice ask of them, and say what to mend

@@ -21,8 +21,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Verdict> {
     let config = cli.config.as_deref();
     match cli.command {
         Command::Check(args) => check::run(config, &args),
-        Command::Catalogue(command) => catalogue::run(&command),
         Command::Audit(args) => audit::run(&args),
+        Command::Catalogue(command) => catalogue::run(config, &command),
         Command::Serve => serve::run(config),
         Command::Status(args) => status::run(config, &args),
         Command::Reload(args) => reload::run(config, &args),

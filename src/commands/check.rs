@@ -82,7 +82,7 @@ pub(super) fn run(config: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Ver
 }
 
 /// How long a list may take.
-fn timeout(text: &str) -> anyhow::Result<Duration> {
+pub(crate) fn timeout(text: &str) -> anyhow::Result<Duration> {
     let timeout = text.parse::<Span>().map_err(|error| anyhow!("--timeout: {error}"))?.0;
     if timeout < SHORTEST_TIMEOUT {
         bail!("--timeout: no list answers within {text}");

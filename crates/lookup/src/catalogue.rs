@@ -21,6 +21,7 @@ mod entry;
 mod fault;
 pub mod import;
 mod read;
+mod refresh;
 mod table;
 mod write;
 
@@ -29,7 +30,8 @@ use repute_dnsxl::{Name, Target};
 pub use day::{Day, DayError};
 pub use entry::{Entry, KeySource};
 pub use fault::{CatalogueError, CatalogueFault};
-pub use table::{Row, table};
+pub use refresh::refreshed;
+pub use table::{Row, status_word, table};
 pub use write::to_toml;
 
 use crate::list::{Access, List, Secret, Status};

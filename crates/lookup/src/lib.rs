@@ -18,6 +18,7 @@ pub mod inquiry;
 pub mod list;
 pub mod message;
 pub mod outcome;
+pub mod probe;
 mod questions;
 pub mod resolve;
 pub mod resolver;

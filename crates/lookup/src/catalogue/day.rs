@@ -15,6 +15,20 @@ pub struct Day {
 }
 
 impl Day {
+    /// The day of a time in seconds since 1970, in UTC.
+    pub fn of(now: u64) -> Day {
+        // Counted from 0000-03-01, in spans of 400 years: the inverse of `since_1970`.
+        let days = now / 86_400 + 719_468;
+        let (era, of_era) = (days / 146_097, days % 146_097);
+        let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+        let of_year = of_era - (365 * year + year / 4 - year / 100);
+        let month = (5 * of_year + 2) / 153;
+        let day = of_year - (153 * month + 2) / 5 + 1;
+        let month = if month < 10 { month + 3 } else { month - 9 };
+        let year = era * 400 + year + u64::from(month <= 2);
+        Day { year: u16::try_from(year).unwrap_or(u16::MAX), month: month as u8, day: day as u8 }
+    }
+
     /// How many days lie between this one and a time in seconds since 1970; 0 if it lies ahead.
     pub fn days_until(self, now: u64) -> u64 {
         (now / 86_400).saturating_sub(self.since_1970())
@@ -97,6 +111,15 @@ mod tests {
         ] {
             assert_eq!((day(text).since_1970(), day(text).to_string()), (days, text.to_owned()));
         }
+    }
+
+    #[test]
+    fn a_time_has_a_day() {
+        for days in (0..60_000).chain([2_932_896]) {
+            let day = Day::of(days * 86_400 + 86_399);
+            assert_eq!((day.since_1970(), day.to_string().parse()), (days, Ok(day)));
+        }
+        assert_eq!(Day::of(20_779 * 86_400).to_string(), "2026-11-22");
     }
 
     #[test]

@@ -40,6 +40,11 @@ impl Table {
         }
     }
 
+    /// The bytes of a key's value, if it has that key.
+    pub(super) fn value(&self, key: &str) -> Option<Range<usize>> {
+        self.keys.iter().find(|(name, _)| name == key).map(|(_, place)| place.span.clone())
+    }
+
     /// The line it begins in.
     pub(super) fn line(&self) -> usize {
         self.place.line

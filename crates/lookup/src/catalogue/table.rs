@@ -4,7 +4,7 @@ use repute_dnsxl::Polarity;
 
 use super::read::{POLARITIES, STATUSES};
 use super::write::key_words;
-use crate::list::{Access, KeyPlace, List};
+use crate::list::{Access, KeyPlace, List, Status};
 
 /// A row: one list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ fn row(list: &List) -> Row {
         title: list.title.clone().unwrap_or_default(),
         kind: key_words(list.keys).collect::<Vec<_>>().join(" "),
         polarity: word_of(list.polarity),
-        status: STATUSES.iter().find(|(_, s)| *s == list.status).map_or("", |(word, _)| *word),
+        status: status_word(list.status),
         date: list.checked.clone().unwrap_or_default(),
         access: match &list.access {
             Access::Open => "open",
@@ -53,6 +53,11 @@ fn row(list: &List) -> Row {
         source: list.source.clone().unwrap_or_default(),
         contains: contains.join(" "),
     }
+}
+
+/// The word for a status.
+pub fn status_word(status: Status) -> &'static str {
+    STATUSES.iter().find(|(_, s)| *s == status).map_or("", |(word, _)| *word)
 }
 
 /// The word for a polarity.

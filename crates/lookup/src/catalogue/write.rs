@@ -87,7 +87,7 @@ fn line(out: &mut String, key: &str, value: &str) {
 }
 
 /// A text in quotes. It stays on one line: a table that is pasted must not come apart.
-fn text(value: &str) -> String {
+pub(super) fn text(value: &str) -> String {
     let mut out = String::from("\"");
     for c in value.chars() {
         match c {
