@@ -125,6 +125,9 @@ impl Case<'_> {
                 Err(word) => return word,
                 Ok(reply) => reply,
             };
+            if reply.truncated {
+                return warn(format!("the text of {} is cut, and TCP does not help", key.listed()));
+            }
             match reply.texts().into_iter().find(|text| !text.trim().is_empty()) {
                 Some(text) => pass(format!("\"{}\"", short(text))),
                 None if !reply.texts().is_empty() => {

@@ -282,7 +282,11 @@ fn summary(reply: &Reply) -> String {
 
 /// Names in words.
 fn names(names: &BTreeSet<Name>) -> String {
-    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    let mut shown: Vec<String> = names.iter().take(MOST_NAMES).map(ToString::to_string).collect();
+    if names.len() > MOST_NAMES {
+        shown.push(format!("and {} more", names.len() - MOST_NAMES));
+    }
+    shown.join(", ")
 }
 
 /// Whether a serial reads as a date (2026112201) that is more than a day away.
@@ -309,6 +313,9 @@ fn date(days: u64) -> (u64, u64, u64) {
     let month = if month < 10 { month + 3 } else { month - 9 };
     (era * 400 + year + u64::from(month <= 2), month, day)
 }
+
+/// Most servers that are shown by name.
+const MOST_NAMES: usize = 8;
 
 #[cfg(test)]
 mod tests {
