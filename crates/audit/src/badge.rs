@@ -30,10 +30,9 @@ pub fn svg(audit: &Audit) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{whole}\" height=\"20\" role=\"img\" \
          aria-label=\"{name}: grade {word}\">\
          <title>{name}: grade {word}</title>\
-         <clipPath id=\"r\"><rect width=\"{whole}\" height=\"20\" rx=\"3\"/></clipPath>\
-         <g clip-path=\"url(#r)\">\
-         <rect width=\"{left}\" height=\"20\" fill=\"#3f3f46\"/>\
-         <rect x=\"{left}\" width=\"{right}\" height=\"20\" fill=\"{colour}\"/></g>\
+         <rect width=\"{whole}\" height=\"20\" rx=\"3\" fill=\"#3f3f46\"/>\
+         <rect x=\"{left}\" width=\"{right}\" height=\"20\" rx=\"3\" fill=\"{colour}\"/>\
+         <rect x=\"{left}\" width=\"4\" height=\"20\" fill=\"{colour}\"/>\
          <g fill=\"#fff\" text-anchor=\"middle\" font-size=\"11\" \
          font-family=\"Verdana,DejaVu Sans,Geneva,sans-serif\">\
          <text x=\"{left_middle}\" y=\"14\" textLength=\"{left_text}\">{name}</text>\
