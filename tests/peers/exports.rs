@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::daemon::Daemon;
 use crate::dig::{ask, dig, status};
-use crate::list_server::{ADDRESS, ListServer, REPUTE, start_list_server_of};
+use crate::list_server::{ListServer, REPUTE, start_list_server_of};
 use crate::network::{on_private_network, run};
 
 #[test]
@@ -39,7 +39,7 @@ fn nsd_answers_the_same_from_a_master_file() {
         ] {
             let server = start_list_server_of(kind, &[("bl.example", list)]);
             export(&server, "master");
-            let _nsd = start_nsd(server.folder());
+            let _nsd = start_nsd(server.folder(), "bl.example", "127.0.0.1@5302");
             for name in questions {
                 for kind in ["A", "TXT", "AAAA"] {
                     let question = ["+norec", "+bufsize=1232", name, kind];
@@ -61,7 +61,7 @@ fn rbldnsd_answers_the_same_from_its_data() {
         ] {
             let server = start_list_server_of(kind, &[("bl.example", list)]);
             export(&server, "rbldnsd");
-            let _rbldnsd = start_rbldnsd(server.folder(), theirs);
+            let _rbldnsd = start_rbldnsd(server.folder(), "bl.example", theirs, "127.0.0.1/5302");
             for name in questions {
                 for kind in ["A", "TXT"] {
                     let theirs = dig(&[&THERE[..], &["+short", name, kind]].concat());
@@ -83,16 +83,16 @@ fn export(server: &ListServer, format: &str) -> String {
     output
 }
 
-/// Starts NSD on port 5302 with the exported master file.
-fn start_nsd(folder: &Path) -> Daemon {
+/// Starts NSD with the exported master file of a zone, at an address such as 127.0.0.1@5302.
+pub(crate) fn start_nsd(folder: &Path, zone: &str, at: &str) -> Daemon {
     let config = folder.join("nsd.conf");
     let path = folder.display();
     let text = format!(
-        "server:\n  ip-address: {ADDRESS}@5302\n  username: \"\"\n  zonesdir: \"{path}\"\n  \
+        "server:\n  ip-address: {at}\n  username: \"\"\n  zonesdir: \"{path}\"\n  \
          pidfile: \"\"\n  xfrdfile: \"\"\n  zonelistfile: \"{path}/zones\"\n  database: \"\"\n  \
          minimal-responses: yes\n  rrl-ratelimit: 0\n\
          remote-control:\n  control-enable: no\n\
-         zone:\n  name: \"bl.example\"\n  zonefile: \"master\"\n"
+         zone:\n  name: \"{zone}\"\n  zonefile: \"master\"\n"
     );
     fs::write(&config, text).expect("the test's folder is writable");
     let mut nsd = Daemon::start(Command::new("nsd").arg("-d").arg("-c").arg(&config));
@@ -100,13 +100,14 @@ fn start_nsd(folder: &Path) -> Daemon {
     nsd
 }
 
-/// Starts rbldnsd on port 5302 with the exported data as data sets of these types.
-fn start_rbldnsd(folder: &Path, types: &[&str]) -> Daemon {
+/// Starts rbldnsd with the exported data of a zone as data sets of these types, at an address such as
+/// 127.0.0.1/5302.
+pub(crate) fn start_rbldnsd(folder: &Path, zone: &str, types: &[&str], at: &str) -> Daemon {
     // It gives root up before it reads.
     run("chmod", &["755", &folder.to_string_lossy()]);
     let mut command = Command::new("rbldnsd");
-    command.args(["-n", "-u", "nobody", "-b", "127.0.0.1/5302", "-w"]).arg(folder);
-    command.args(types.iter().map(|kind| format!("bl.example:{kind}:rbldnsd")));
+    command.args(["-n", "-u", "nobody", "-b", at, "-w"]).arg(folder);
+    command.args(types.iter().map(|kind| format!("{zone}:{kind}:rbldnsd")));
     let mut rbldnsd = Daemon::start(&mut command);
     rbldnsd.wait_for("started");
     rbldnsd

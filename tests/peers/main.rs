@@ -8,6 +8,7 @@
 //! A program that is missing fails its test. Only `REPUTE_NO_PEERS` in the environment skips them,
 //! and `./test` installs what they need.
 
+mod audit;
 mod check;
 mod daemon;
 mod dig;
