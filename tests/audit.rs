@@ -43,7 +43,7 @@ fn people_are_told_what_was_seen_and_what_to_mend() {
     assert!(shown.starts_with(&format!("dbl.example.org at {}\n", server.dns)), "{shown}");
     assert!(
         shown
-            .contains("\n  pass    test-name           RFC 5782, 5       TEST answers 127.0.0.2\n")
+            .contains("\n  pass    test-name           RFC 5782 §5       TEST answers 127.0.0.2\n")
     );
     let end = "\ndbl.example.org: grade B, no fault, 1 to think about\n  \
                advice two-servers: the zone has two servers at least\n         \
@@ -96,7 +96,7 @@ fn what_cannot_be_told_is_neither_good_nor_bad() {
     let other = format!("other.example@{}", server.dns);
     let (code, shown, _) = audit(&place, &[&other]);
     assert_eq!(code, 2);
-    let end = "other.example: cannot tell, its servers refuse to answer for it (REFUSED)\n";
+    let end = "other.example: cannot tell, its servers do not answer for it (REFUSED)\n";
     assert!(shown.ends_with(end), "{shown}");
     // Beside one that lives it is one of two servers.
     let good = format!("bl.example@{}", server.dns);
@@ -119,6 +119,7 @@ fn slips_are_told_as_what_they_are() {
     for (args, told) in [
         (&["bl.example@ns.example"][..], "bl.example@ns.example: the server is not an address"),
         (&["."], ".: the root is no list"),
+        (&["zen.dq.spamhaus.net"], "zen.dq.spamhaus.net: this list is asked with a key"),
         (&["bl.example", "--timeout", "1ms"], "--timeout: no server answers within 1ms"),
         (&["bl.example", "--resolver", "x"], "--resolver x: not an address"),
     ] {

@@ -14,6 +14,7 @@ use anyhow::{Context, anyhow, bail};
 use repute_audit::{Audit, Kind, State, Subject, badge};
 use repute_dnsxl::Name;
 use repute_lookup::catalogue::Catalogue;
+use repute_lookup::list::{Access, List};
 use repute_lookup::resolver;
 
 use crate::cli::audit::{AuditArgs, AuditKind};
@@ -71,10 +72,16 @@ fn subjects(args: &AuditArgs, timeout: Duration) -> anyhow::Result<Vec<Subject>>
             AuditKind::Ipv6 => Kind::Ipv6,
             AuditKind::Names => Kind::Names,
         });
-        let kind = given.or_else(|| known(&catalogue, &zone));
-        Subject { zone, kind, servers, resolvers: resolvers.clone(), timeout }
+        let known = catalogue.find(&zone);
+        if known.is_some_and(|list| matches!(list.access, Access::Key(..))) {
+            bail!("{zone}: this list is asked with a key, and an audit takes none");
+        }
+        let kind = given.or_else(|| kind(known?));
+        let errors = known.map(|list| &list.errors[..]).unwrap_or_default();
+        let errors = errors.iter().map(|(codes, _)| codes.clone()).collect();
+        Ok(Subject { zone, kind, errors, servers, resolvers: resolvers.clone(), timeout })
     };
-    Ok(named.into_iter().map(subject).collect())
+    named.into_iter().map(subject).collect()
 }
 
 /// Reads a list and its server.
@@ -93,9 +100,9 @@ fn one(text: &str) -> anyhow::Result<(Name, Option<SocketAddr>)> {
     Ok((zone, server))
 }
 
-/// What a list lists by the catalogue.
-fn known(catalogue: &Catalogue, zone: &Name) -> Option<Kind> {
-    let keys = catalogue.find(zone)?.keys;
+/// What a list of the catalogue lists.
+fn kind(list: &List) -> Option<Kind> {
+    let keys = list.keys;
     match (keys.ipv4, keys.ipv6, keys.name.is_some()) {
         (true, _, false) => Some(Kind::Addresses),
         (false, true, false) => Some(Kind::Ipv6),
@@ -168,7 +175,8 @@ mod tests {
 
     #[test]
     fn the_catalogue_knows_what_a_list_lists() {
-        let kind = |zone: &str| known(&Catalogue::shipped(), &zone.parse().expect("a name"));
+        let catalogue = Catalogue::shipped();
+        let kind = |zone: &str| kind(catalogue.find(&zone.parse().expect("a name"))?);
         assert_eq!(kind("zen.spamhaus.org"), Some(Kind::Addresses));
         assert_eq!(kind("dbl.spamhaus.org"), Some(Kind::Names));
         assert_eq!(kind("bl.example"), None);

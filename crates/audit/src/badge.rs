@@ -19,7 +19,8 @@ pub fn svg(audit: &Audit) -> String {
         None => ("unknown", "#6b7280"),
     };
     let name = escaped(&audit.zone);
-    let (left_text, right_text) = (width(&audit.zone), width(word));
+    // Bold letters are a seventh wider.
+    let (left_text, right_text) = (width(&audit.zone), width(word) * 8 / 7);
     let (left, right) = (left_text + 2 * PADDING, right_text + 2 * PADDING);
     let whole = left + right;
     let (left_middle, right_middle) = (left / 2, left + right / 2);

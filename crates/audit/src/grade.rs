@@ -12,13 +12,13 @@
 //! | E | more than five faults |
 //! | F | a vital rule is broken: the list cannot be believed |
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::rule::Severity;
 use crate::{Finding, State};
 
 /// How good a list is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the table above says what each means")]
 pub enum Grade {
     A,

@@ -13,6 +13,8 @@ mod zone;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
+use repute_dnsxl::ReturnCode;
+
 use crate::grade::Grade;
 use crate::observe::{Found, Observations, Server};
 use crate::probe::{Key, Probe};
@@ -131,17 +133,25 @@ impl<'o> Case<'o> {
             let code = said.chain(codes(server, Probe::Invented)).find(|code| {
                 // Spamhaus' convention, and what URIBL and SURBL answer.
                 matches!(code.octets(), [127, 255, 255, _] | [127, 0, 0, 1])
+                    || self.seen.errors.iter().any(|set| set.contains(ReturnCode(*code)))
             });
             if let Some(code) = code {
                 return Some(format!("it answers {code}: it does not answer us, or not any more"));
             }
             let start = reply(server, Probe::Start)?;
-            let tests = Key::ALL.map(|key| reply(server, Probe::Listed(key)));
-            let is_refused = [Some(start)]
-                .iter()
-                .chain(&tests)
-                .all(|said| said.is_some_and(|r| r.rcode == REFUSED));
-            is_refused.then(|| "its servers refuse to answer for it (REFUSED)".to_owned())
+            let tests = Key::ALL.map(|key| reply(server, Probe::Listed(key)).map(|r| r.rcode));
+            let all = |is: fn(u16) -> bool| {
+                is(start.rcode) && tests.iter().flatten().all(|code| is(*code))
+            };
+            match () {
+                () if all(|code| !is_told(code)) => {
+                    Some(format!("its servers do not answer for it ({})", rcode(start.rcode)))
+                }
+                () if all(|code| code == NXDOMAIN) => {
+                    Some("its servers say that there is no such name (NXDOMAIN)".to_owned())
+                }
+                () => None,
+            }
         };
         let all: Option<Vec<String>> = self.living.iter().map(why).collect();
         all.and_then(|all| all.into_iter().next()).map(|why| Obstacle { why, blocked: true })
@@ -295,6 +305,11 @@ fn said(server: &Server, probe: Probe) -> Result<&Reply, Word> {
         Some(Heard::NoRoute) => Err(skip("no way to it from here")),
         None => Err(skip("not asked")),
     }
+}
+
+/// Whether a response code tells what there is.
+fn is_told(code: u16) -> bool {
+    matches!(code, NOERROR | NXDOMAIN)
 }
 
 /// The name of a response code.

@@ -20,7 +20,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use repute_dnsxl::Name;
-use serde::Serialize;
+use repute_lookup::code::CodeSet;
+use serde::{Deserialize, Serialize};
 
 use grade::Grade;
 use rule::Rule;
@@ -32,6 +33,8 @@ pub struct Subject {
     pub zone: Name,
     /// What it lists; without that its test entries tell.
     pub kind: Option<Kind>,
+    /// Answers by which it says that it does not answer us, besides those of all lists.
+    pub errors: Vec<CodeSet>,
     /// Its servers. Without any, those it is delegated to, found by the resolvers.
     pub servers: Vec<SocketAddr>,
     /// Who is asked for its servers.
@@ -41,7 +44,7 @@ pub struct Subject {
 }
 
 /// What a list lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// IPv4 addresses; IPv6 addresses too, if there is a test entry for them.
@@ -53,7 +56,7 @@ pub enum Kind {
 }
 
 /// What was found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Audit {
     /// The list.
     pub zone: String,
@@ -68,7 +71,7 @@ pub struct Audit {
 }
 
 /// A server that was asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
     /// Its address.
     pub address: SocketAddr,
@@ -77,7 +80,7 @@ pub struct Asked {
 }
 
 /// What was found by a rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The rule.
     pub rule: Rule,
@@ -88,7 +91,7 @@ pub struct Finding {
 }
 
 /// Whether a rule is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// It could not be told, or does not apply.

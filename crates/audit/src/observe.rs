@@ -12,6 +12,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use repute_dnsxl::Name;
 use repute_lookup::authority::{self, AuthorityError, Host};
+use repute_lookup::code::CodeSet;
 
 use crate::network::{self, Question, Transport};
 use crate::probe::{Asking, Probe, draw};
@@ -27,6 +28,8 @@ pub struct Observations {
     pub apex: Name,
     /// What it is said to list.
     pub kind: Option<Kind>,
+    /// Answers by which it says that it does not answer us, besides those of all lists.
+    pub errors: Vec<CodeSet>,
     /// When, in seconds since 1970.
     pub now: u64,
     /// How the servers were found.
@@ -101,7 +104,8 @@ pub fn observe(subject: &Subject) -> io::Result<Observations> {
     ask(&mut servers, &living, &probes, &asking, subject.timeout, &mut random)?;
 
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    Ok(Observations { zone: subject.zone.clone(), apex, kind: subject.kind, now, found, servers })
+    let (zone, kind, errors) = (subject.zone.clone(), subject.kind, subject.errors.clone());
+    Ok(Observations { zone, apex, kind, errors, now, found, servers })
 }
 
 /// The servers to ask, each once.

@@ -2,10 +2,10 @@
 //!
 //! The manual's table is held against this one by a test.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "what a rule says stands once, in `Rule::facts`")]
 pub enum Rule {

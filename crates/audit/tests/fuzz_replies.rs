@@ -46,9 +46,10 @@ fn fuzz_replies() {
             let heard: HashMap<Probe, Heard> = probes.iter().enumerate().filter_map(hear).collect();
             let address = "192.0.2.1:53".parse().expect("an address");
             let servers = vec![Server { address, name: None, heard }];
-            let (apex, kind, found) = (zone.clone(), None, Found::Named);
+            let (zone, apex, kind, found) = (zone.clone(), zone.clone(), None, Found::Named);
+            let errors = Vec::new();
             let now = 1_795_000_000;
-            let seen = Observations { zone: zone.clone(), apex, kind, now, found, servers };
+            let seen = Observations { zone, apex, kind, errors, now, found, servers };
             let audit = judge(&seen);
             assert!(audit.findings.iter().all(|finding| finding.seen.len() < 2000));
         },

@@ -46,10 +46,11 @@ fn observed(servers: &[(&str, &str)]) -> Observations {
         let heard: HashMap<Probe, Heard> = probes.filter_map(hear).collect();
         Server { address, name: None, heard }
     });
-    let (kind, found) = (None, Found::Named);
+    let (kind, errors, found) = (None, Vec::new(), Found::Named);
     // The 22nd of November 2026.
     let now = 20_779 * 86_400;
-    Observations { apex: zone.clone(), zone, kind, now, found, servers: servers.collect() }
+    let (apex, servers) = (zone.clone(), servers.collect());
+    Observations { zone, apex, kind, errors, now, found, servers }
 }
 
 /// What is broken, and how badly.
@@ -208,7 +209,9 @@ fn a_dead_server_breaks_one_rule_and_is_none_of_a_family() {
 fn a_list_that_does_not_answer_us_has_no_grade() {
     for (fault, why) in [
         ("blocked", "it answers 127.255.255.254: it does not answer us, or not any more"),
-        ("refused", "its servers refuse to answer for it (REFUSED)"),
+        ("refused", "its servers do not answer for it (REFUSED)"),
+        ("expired", "its servers do not answer for it (SERVFAIL)"),
+        ("unknown", "its servers say that there is no such name (NXDOMAIN)"),
         ("silence", "none of its servers answers"),
     ] {
         let audit = audit_of(fault);
@@ -216,6 +219,12 @@ fn a_list_that_does_not_answer_us_has_no_grade() {
         assert_eq!(found(&audit, Rule::NeverIpv4).0, State::Skipped, "{fault}");
         assert_eq!(found(&audit, Rule::TestIpv4).0, State::Skipped, "{fault}");
     }
+    // What the list itself says by which code, as its documentation knows.
+    let mut seen = observed(&SERVERS.map(|server| (server, "other code")));
+    assert_eq!(judge(&seen).obstacle, None);
+    seen.errors = vec!["127.0.0.4".parse().expect("a code")];
+    let why = "it answers 127.0.0.4: it does not answer us, or not any more";
+    assert_eq!(judge(&seen).obstacle.as_deref(), Some(why));
     // One server that answers is enough.
     let audit = judge(&observed(&[(SERVERS[0], "refused"), (SERVERS[1], "")]));
     assert_eq!(audit.obstacle, None);

@@ -91,8 +91,9 @@ fn serve(fault: &'static str, way: Way) -> SocketAddr {
 /// Audits a list at some servers.
 fn audit(servers: &[SocketAddr]) -> Audit {
     let zone = ZONE.parse().expect("a name");
-    let (kind, servers, resolvers) = (None, servers.to_vec(), Vec::new());
-    run(&Subject { zone, kind, servers, resolvers, timeout: TIMEOUT }).expect("sockets")
+    let (kind, errors) = (None, Vec::new());
+    let (servers, resolvers) = (servers.to_vec(), Vec::new());
+    run(&Subject { zone, kind, errors, servers, resolvers, timeout: TIMEOUT }).expect("sockets")
 }
 
 /// The rules that are broken.
@@ -172,6 +173,7 @@ fn a_part_of_a_zone_is_judged_by_that_zone() {
 fn an_audit_is_written_for_machines() {
     let audit = audit(&[serve("no TCP", Way::Plain)]);
     let written = serde_json::to_value(&audit).expect("it can be written");
+    assert_eq!(serde_json::from_value::<Audit>(written.clone()).expect("it is one"), audit);
     assert_eq!((&written["zone"], &written["grade"]), (&ZONE.into(), &"C".into()));
     let findings = written["findings"].as_array().expect("a list");
     let tcp = findings.iter().find(|finding| finding["rule"] == "tcp").expect("it is there");

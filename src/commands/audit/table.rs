@@ -23,7 +23,7 @@ pub(super) fn write(out: &mut impl Write, audit: &Audit, colour: bool) -> io::Re
     }
     let ids = audit.findings.iter().map(|finding| finding.rule.facts().id.len());
     let width = ids.max().unwrap_or(0);
-    let references = audit.findings.iter().map(|finding| reference(finding).len());
+    let references = audit.findings.iter().map(|finding| reference(finding).chars().count());
     let cited = references.max().unwrap_or(0);
     // Of a list that cannot be audited only what could be told.
     let is_told = |finding: &&Finding| audit.obstacle.is_none() || finding.state != State::Skipped;
@@ -91,7 +91,7 @@ fn to_mend(audit: &Audit) -> impl Iterator<Item = (&Finding, &'static str)> {
 
 /// Who asks for what a rule says, short enough for a column.
 fn reference(finding: &Finding) -> String {
-    finding.rule.facts().reference.replace(" section", ",")
+    finding.rule.facts().reference.replace("section ", "§")
 }
 
 /// The colour of a state.

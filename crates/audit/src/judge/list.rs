@@ -7,7 +7,8 @@ use crate::probe::{DRAWN, Key, Probe};
 use crate::reply::Reply;
 
 use super::{
-    Case, DAY, NOERROR, NXDOMAIN, Word, codes, fail, list, pass, rcode, reply, said, skip, warn,
+    Case, DAY, NOERROR, NXDOMAIN, Word, codes, fail, is_told, list, pass, rcode, reply, said, skip,
+    warn,
 };
 
 impl Case<'_> {
@@ -37,6 +38,7 @@ impl Case<'_> {
             Ok(reply) if !reply.codes().is_empty() => {
                 fail(format!("{} answers {}", key.never(), list(&reply.codes())))
             }
+            Ok(reply) if !is_told(reply.rcode) => skip(rcode(reply.rcode)),
             Ok(reply) => pass(format!("{} is not listed ({})", key.never(), rcode(reply.rcode))),
         })
     }
@@ -85,6 +87,7 @@ impl Case<'_> {
             Ok(reply) if !reply.codes().is_empty() => {
                 fail(format!("an invented name answers {}", list(&reply.codes())))
             }
+            Ok(reply) if !is_told(reply.rcode) => skip(rcode(reply.rcode)),
             Ok(reply) => pass(format!("an invented name is not listed ({})", rcode(reply.rcode))),
         })
     }
@@ -95,8 +98,10 @@ impl Case<'_> {
             return skip("no list of IPv4 addresses");
         }
         self.each(|server| {
-            let replies: Vec<&Reply> =
-                (0..DRAWN).filter_map(|n| reply(server, Probe::Drawn(n))).collect();
+            let replies: Vec<&Reply> = (0..DRAWN)
+                .filter_map(|n| reply(server, Probe::Drawn(n)))
+                .filter(|r| is_told(r.rcode))
+                .collect();
             let listed: Vec<_> = replies
                 .iter()
                 .map(|reply| reply.codes())

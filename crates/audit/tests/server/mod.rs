@@ -111,8 +111,9 @@ fn say(fault: &str, asked: &Asked, tcp: bool) -> Option<Said> {
         },
         ..Said::default()
     };
-    if fault == "refused" {
-        return Some(Said { code: 5, ..said });
+    let whole = [("refused", 5), ("expired", 2), ("unknown", 3)];
+    if let Some((_, code)) = whole.iter().find(|(name, _)| *name == fault) {
+        return Some(Said { code: *code, ..said });
     }
     if fault == "SERVFAIL to CD" && asked.bits.1 & 0x10 != 0 {
         return Some(Said { code: 2, ..said });
