@@ -1,8 +1,12 @@
 //! `repute check` as it is typed.
 
+mod own;
+
 use std::path::PathBuf;
 
 use clap::Args;
+
+pub(crate) use own::OwnArgs;
 
 /// Arguments of `repute check`.
 #[derive(Debug, Args)]
@@ -67,6 +71,9 @@ pub(crate) struct CheckArgs {
     /// Neither use nor keep what was learned of lists before
     #[arg(long)]
     pub(crate) forgetful: bool,
+    /// What is one's own.
+    #[command(flatten)]
+    pub(crate) own: OwnArgs,
 }
 
 /// Reads a number of queries a second.
@@ -84,4 +91,5 @@ Examples:
   repute check 192.0.2.25
   repute check mail.example --list zen.spamhaus.org --list bl.spamcop.net
   repute check 2001:db8::25 --list bl.example@192.0.2.53
-  repute check --file hosts.txt --csv > report.csv";
+  repute check --file hosts.txt --csv > report.csv
+  repute check --doctor";

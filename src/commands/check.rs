@@ -1,6 +1,7 @@
 //! `repute check`: is it listed, where, why, and how does it get out.
 
 mod csv;
+mod doctor;
 mod json;
 mod junit;
 mod known;
@@ -37,6 +38,9 @@ pub(super) fn run(config: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Ver
     let catalogue = lists::catalogue(config, args.catalogue.as_deref())?;
     if args.lists {
         return known::write(&catalogue, args.json);
+    }
+    if args.own.doctor {
+        return doctor::run(args, &catalogue, &resolvers, timeout);
     }
     let subjects = subjects(&args.targets, args.file.as_deref(), args.yes)?;
     let targets = Targets::resolve(subjects, &resolvers, timeout)?;

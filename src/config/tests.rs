@@ -77,12 +77,12 @@ fn what_the_example_shows_of_a_list_is_the_default_too() {
         // What has no default is shown empty, or as an example.
         let is_shown =
             matches!(key, "title" | "delisting" | "terms" | "checked" | "source" | "note")
-                || matches!(key, "am-i-blocked" | "rate")
+                || matches!(key, "am-i-blocked" | "whoami" | "rate")
                 || key.starts_with("key-");
         assert_eq!(*list == defaults, !is_shown, "{key} = {value}");
         count += 1;
     }
-    assert_eq!(count, 20);
+    assert_eq!(count, 21);
 }
 
 #[test]

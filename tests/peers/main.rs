@@ -12,6 +12,7 @@ mod audit;
 mod check;
 mod daemon;
 mod dig;
+mod doctor;
 mod exports;
 mod import;
 mod list_server;

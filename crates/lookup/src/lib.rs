@@ -12,6 +12,7 @@ pub mod cache;
 pub mod catalogue;
 pub mod code;
 mod course;
+pub mod doctor;
 pub mod exchange;
 pub mod health;
 pub mod inquiry;

@@ -46,6 +46,8 @@ pub struct List {
     pub tests: TestEntries,
     /// A name whose text tells a resolver whether it is blocked.
     pub am_i_blocked: Option<Name>,
+    /// A name whose text is the address of the resolver that asks for it.
+    pub whoami: Option<Name>,
 }
 
 impl List {
@@ -70,6 +72,7 @@ impl List {
             note: None,
             tests: TestEntries::default(),
             am_i_blocked: None,
+            whoami: None,
         }
     }
 

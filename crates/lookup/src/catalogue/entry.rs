@@ -54,6 +54,8 @@ pub struct Entry {
     pub test_unlisted: Option<bool>,
     /// [`List::am_i_blocked`].
     pub am_i_blocked: Option<Name>,
+    /// [`List::whoami`].
+    pub whoami: Option<Name>,
     /// Whether it is in the default set, whatever its status.
     pub ask: Option<bool>,
 }
@@ -91,6 +93,7 @@ impl Entry {
             test_listed: None,
             test_unlisted: None,
             am_i_blocked: None,
+            whoami: None,
             ask: None,
         }
     }
@@ -115,6 +118,7 @@ impl Entry {
         set_some(&mut list.source, self.source.as_ref());
         set_some(&mut list.note, self.note.as_ref());
         set_some(&mut list.am_i_blocked, self.am_i_blocked.as_ref());
+        set_some(&mut list.whoami, self.whoami.as_ref());
     }
 }
 

@@ -168,6 +168,7 @@ fn read_key(entry: &mut Entry, key: &str, value: &DeValue<'_>) -> Result<(), Cat
         "test-listed" => entry.test_listed = Some(boolean(value)?),
         "test-unlisted" => entry.test_unlisted = Some(boolean(value)?),
         "am-i-blocked" => entry.am_i_blocked = Some(name(value)?),
+        "whoami" => entry.whoami = Some(name(value)?),
         "ask" => entry.ask = Some(boolean(value)?),
         _ => return Err(CatalogueFault::UnknownKey(KEYS.join(", "))),
     }
@@ -312,7 +313,7 @@ impl Lines {
 }
 
 /// The keys of a table.
-pub(super) const KEYS: [&str; 22] = [
+pub(super) const KEYS: [&str; 23] = [
     "zone",
     "title",
     "keys",
@@ -334,6 +335,7 @@ pub(super) const KEYS: [&str; 22] = [
     "test-listed",
     "test-unlisted",
     "am-i-blocked",
+    "whoami",
     "ask",
 ];
 

@@ -136,7 +136,7 @@ fn a_user_adds_a_list_and_it_is_asked() {
         "[server]\ndata-dir = \"/x\"\n\n[[list]]\nzone = \"bl.example\"\ntitle = \"Ours\"\n\
          keys = [\"ipv4\", \"registrable\"]\npolarity = \"allow\"\nrate = 2.5\nchecked = \"2026-11\"\n\
          delisting = \"https://bl.example/?q={target}\"\nterms = \"t\"\nsource = \"s\"\nnote = \"n\"\n\
-         test-listed = false\ntest-unlisted = false\nam-i-blocked = \"amiblocked.bl.example\"\n\
+         test-listed = false\ntest-unlisted = false\nam-i-blocked = \"amiblocked.bl.example\"\nwhoami = \"whoami.bl.example\"\n\
          contains = [\"zen.spamhaus.org\"]\n\
          [list.codes]\n\"127.0.0.10\" = \"ten\"\n\"2\" = \"two\"\n[list.errors]\n\"255\" = \"no\"\n",
     );
@@ -153,6 +153,7 @@ fn a_user_adds_a_list_and_it_is_asked() {
     expect.note = Some("n".into());
     expect.tests = TestEntries { listed: false, unlisted: false };
     expect.am_i_blocked = Some(name("amiblocked.bl.example"));
+    expect.whoami = Some(name("whoami.bl.example"));
     expect.contains = vec![name("zen.spamhaus.org")];
     expect.meanings = vec![(set("10"), "ten".into()), (set("2"), "two".into())];
     expect.errors = vec![(set("255"), "no".into())];
@@ -358,6 +359,7 @@ fn entries() -> impl Strategy<Value = Entry> {
         entry.only = ask.map(|_| vec!["127.0.0.0&6".parse().expect("a set")]);
         entry.keys = ask.map(|ipv4| Keys { ipv4, ipv6: true, name: Some(NameForm::Host) });
         entry.am_i_blocked = ask.map(|_| name("x.bl.example"));
+        entry.whoami = ask.map(|_| name("y.bl.example"));
         entry
     })
 }

@@ -50,6 +50,8 @@ pub fn to_toml(entry: &Entry) -> String {
     text_line(&mut out, "note", entry.note.as_deref());
     let name = entry.am_i_blocked.as_ref().map(ToString::to_string);
     text_line(&mut out, "am-i-blocked", name.as_deref());
+    let name = entry.whoami.as_ref().map(ToString::to_string);
+    text_line(&mut out, "whoami", name.as_deref());
     for (key, value) in [
         ("test-listed", entry.test_listed),
         ("test-unlisted", entry.test_unlisted),
