@@ -54,8 +54,8 @@ impl Date {
     }
 }
 
-/// Returns a time as `2023-11-14 22:13`.
-pub(crate) fn exact(time: i64) -> String {
+/// Returns a time, in Unix seconds, as `2023-11-14 22:13`: in UTC, as in all charts.
+pub fn exact(time: i64) -> String {
     let date = Date::of(time);
     format!("{:04}-{:02}-{:02} {}", date.year, date.month, date.day, date.clock())
 }

@@ -41,6 +41,7 @@ mod text;
 mod timeline;
 
 pub use bars::{Bar, bars};
+pub use date::exact as time_text;
 pub use drawing::STYLE;
 pub use lines::{Series, lines};
 pub use matrix::{Cell, MatrixRow, matrix};
