@@ -6,6 +6,7 @@
 pub(crate) mod audit;
 pub(crate) mod catalogue;
 pub(crate) mod check;
+pub(crate) mod monitor;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,7 @@ use repute_zone::DatasetKind;
 use audit::{AUDIT_HELP, AuditArgs};
 use catalogue::CatalogueCommand;
 use check::{CHECK_HELP as CHECK_COMMAND_HELP, CheckArgs};
+use monitor::{MONITOR_HELP, MonitorArgs};
 
 /// DNS reputation lists: serve them, look into them, convert them.
 #[derive(Debug, Parser)]
@@ -53,6 +55,9 @@ pub(crate) enum Command {
     /// Grade lists by what the RFCs and good practice ask of them, and say what to mend
     #[command(after_help = AUDIT_HELP)]
     Audit(AuditArgs),
+    /// Watch addresses and names: check them again and again, and tell when something changes
+    #[command(after_help = MONITOR_HELP)]
+    Monitor(MonitorArgs),
     /// Look into lists: check, build, export, look up, compare
     #[command(subcommand)]
     Zone(ZoneCommand),

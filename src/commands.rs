@@ -7,11 +7,14 @@ mod check;
 mod config;
 mod fault;
 mod man;
+mod monitor;
 mod reload;
 mod running;
 mod serve;
 mod status;
 mod zone;
+
+pub(crate) use check::lists::list_name;
 
 use crate::cli::{Cli, Command};
 use crate::exit::Verdict;
@@ -24,6 +27,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Audit(args) => audit::run(&args),
         Command::Catalogue(command) => catalogue::run(config, &command),
         Command::Serve => serve::run(config),
+        Command::Monitor(args) => monitor::run(config, &args),
         Command::Status(args) => status::run(config, &args),
         Command::Reload(args) => reload::run(config, &args),
         Command::Zone(command) => zone::run(config, command),

@@ -9,6 +9,7 @@
 
 mod file;
 mod meaning;
+mod monitor;
 mod picture;
 mod restart;
 mod shape;
@@ -24,6 +25,7 @@ use repute_nameserver::{Identity, server};
 
 pub(crate) use file::{FileLogFormat as LogFormat, FileLogLevel as LogLevel};
 pub(crate) use meaning::{zone_of_files, zone_of_snapshot};
+pub(crate) use monitor::MonitorConfig;
 pub(crate) use picture::{Picture, shown};
 pub(crate) use restart::Opened;
 pub(crate) use value::Span;
@@ -43,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) identity: Identity,
     /// Which zones there are, and how they are kept fresh.
     pub(crate) loader: LoaderConfig,
+    /// What is watched, and who hears of it.
+    pub(crate) monitor: MonitorConfig,
 }
 
 /// Where a configuration was read.

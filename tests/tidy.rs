@@ -173,7 +173,8 @@ fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
 /// That the values shown are the defaults is held beside the structs, in `src/config/tests.rs`.
 #[test]
 fn every_key_of_the_configuration_is_shown_and_explained() {
-    let source = fs::read_to_string(root().join("src/config/file.rs")).unwrap();
+    let read = |file: &str| fs::read_to_string(root().join("src/config").join(file)).unwrap();
+    let source = ["file.rs", "monitor.rs"].map(read).concat();
     let example = fs::read_to_string(root().join("etc/repute.toml")).unwrap();
     let shown = shown_keys(&example);
     let mut count = 0;

@@ -13,6 +13,7 @@ use repute_zone::DatasetKind;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::monitor::FileMonitor;
 use super::value::{ListCode, ListenAddress, Separator, Size, Span, Text};
 
 /// The whole file.
@@ -29,6 +30,8 @@ pub(crate) struct FileConfig {
     pub(crate) zone: Vec<Spanned<FileZone>>,
     /// Lists to ask, and changes to known ones.
     pub(crate) list: FileLists,
+    /// What is watched, and who hears of it.
+    pub(crate) monitor: FileMonitor,
 }
 
 /// `[[list]]`: lists to ask. Their keys are read where the shipped lists are, in `repute_lookup::catalogue`;

@@ -28,7 +28,7 @@ use super::file::{
     FileQueryLogQueries, FileServer, FileSoa, FileSource, FileZone,
 };
 use super::value::Separator;
-use super::{Config, Origin, ProcessConfig, UserName};
+use super::{Config, Origin, ProcessConfig, UserName, monitor};
 
 /// What does not fit together, and where.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,7 +74,8 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
     };
     apart(&written.server, &written.nameserver)?;
     let server = server(&written.server, &written.nameserver, &process, &folder);
-    Ok(Config { origin, process, server, identity: identity(written.nameserver), loader })
+    let monitor = monitor::meaning(written.monitor, &process.data_dir, &folder)?;
+    Ok(Config { origin, process, server, identity: identity(written.nameserver), loader, monitor })
 }
 
 /// What `[server]` says of the process.
@@ -441,11 +442,11 @@ fn guards(written: FileGuards) -> Result<Guards, String> {
 }
 
 /// A path from the configuration's folder, or none if it is empty.
-fn optional(path: &Path, folder: &Path) -> Option<PathBuf> {
+pub(super) fn optional(path: &Path, folder: &Path) -> Option<PathBuf> {
     (!path.as_os_str().is_empty()).then(|| folder.join(path))
 }
 
 /// The first byte of a table stands for it: a caret under all of it would say no more.
-fn header(span: Range<usize>) -> Range<usize> {
+pub(super) fn header(span: Range<usize>) -> Range<usize> {
     span.start..span.start + 1
 }

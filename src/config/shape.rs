@@ -57,8 +57,13 @@ const WHOLE: &[(&str, Shape)] = &[
     ("nameserver", Shape::Table(&[("query-log", Shape::Table(&[]))])),
     ("loader", Shape::Table(&[])),
     ("zone", Shape::Tables(ZONE)),
+    ("monitor", Shape::Table(&[("channel", Shape::Tables(CHANNEL))])),
     ("list", Shape::Tables(&[("codes", Shape::Table(&[])), ("errors", Shape::Table(&[]))])),
 ];
+
+/// One channel of the monitor.
+const CHANNEL: &[(&str, Shape)] =
+    &[("smtp", Shape::Table(&[])), ("webhook", Shape::Table(&[])), ("command", Shape::Table(&[]))];
 
 /// One zone.
 const ZONE: &[(&str, Shape)] =
@@ -81,6 +86,7 @@ mod tests {
         check("[[zone]]\n[[zone]]\nsoa = [1]", Some("zone[1].soa"));
         check("[[zone]]\nsource = [{}, []]", Some("zone[0].source[1]"));
         check("[[list]]\ncodes = []", Some("list[0].codes"));
+        check("[[monitor.channel]]\nsmtp = []", Some("monitor.channel[0].smtp"));
         check("[[zone]]\n[[zone.source]]\nfiles = []\n[server]\nlisten = []", None);
         check("server = 1\nzone = 2\nother = []", None);
         check("[server", None);

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::http;
 use crate::overview::outcome_of;
 use crate::shared::Shared;
-use crate::state::Outcome;
+use crate::state::{Outcome, Summary};
 use crate::store::{Store, StoreError};
 use crate::{check, tell};
 
@@ -83,6 +83,27 @@ impl Monitor {
             }
         });
         Ok(tally)
+    }
+
+    /// What somebody should look at, a line each: targets that are listed, and where; those about which
+    /// nobody can tell; and what is wrong with a subject itself.
+    pub fn summary(&self) -> Vec<String> {
+        self.shared.show(|view, _| {
+            let problems = view.problems.iter().map(|(subject, why)| format!("{subject}: {why}"));
+            let targets = view.targets.iter().filter_map(|target| match outcome_of(target)? {
+                Outcome::Clean => None,
+                Outcome::Listed => {
+                    let lists = target.lists.iter().filter(|cell| cell.counts());
+                    let lists: Vec<&str> = lists.map(|cell| cell.list).collect();
+                    Some(format!("{} is listed on {}", target.name, lists.join(", ")))
+                }
+                Outcome::Unknown => {
+                    let Summary { unknown, asked, .. } = target.summary;
+                    Some(format!("{}: {unknown} of {asked} lists did not say", target.name))
+                }
+            });
+            problems.chain(targets).collect()
+        })
     }
 
     /// Goes on by another configuration.

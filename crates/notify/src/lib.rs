@@ -39,6 +39,8 @@ mod smtp;
 mod timeout;
 mod webhook;
 
+use std::path::Path;
+
 use serde::Deserialize;
 
 pub use command::CommandConfig;
@@ -59,6 +61,18 @@ pub enum Channel {
     Webhook(WebhookConfig),
     /// A program that reads JSON.
     Command(CommandConfig),
+}
+
+impl Channel {
+    /// Has files that it names without a `/` at the beginning be in this folder.
+    #[must_use]
+    pub fn in_folder(self, folder: &Path) -> Channel {
+        match self {
+            Channel::Smtp(config) => Channel::Smtp(config.in_folder(folder)),
+            Channel::Webhook(config) => Channel::Webhook(config.in_folder(folder)),
+            Channel::Command(config) => Channel::Command(config),
+        }
+    }
 }
 
 /// Sends a message once, and returns when the other side has taken it.

@@ -11,7 +11,7 @@ use std::error::Error as _;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -42,6 +42,15 @@ pub struct SmtpConfig {
 }
 
 impl SmtpConfig {
+    /// Has its files be in this folder.
+    pub(crate) fn in_folder(mut self, folder: &Path) -> SmtpConfig {
+        let login = self.login.as_mut().map(|login| &mut login.password_file);
+        for path in self.ca_file.iter_mut().chain(login) {
+            *path = folder.join(&*path);
+        }
+        self
+    }
+
     /// Which server it is, for people.
     pub(crate) fn describe(&self) -> String {
         format!("mail server {}:{}", self.server, self.port)

@@ -8,7 +8,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -36,6 +36,19 @@ pub struct WebhookConfig {
 }
 
 impl WebhookConfig {
+    /// Has its files be in this folder.
+    pub(crate) fn in_folder(mut self, folder: &Path) -> WebhookConfig {
+        let address = match &mut self.address {
+            Place::Here(_) => None,
+            Place::InFile(path) => Some(path),
+        };
+        let files = [&mut self.secret_file, &mut self.token_file, &mut self.ca_file];
+        for path in files.into_iter().flatten().chain(address) {
+            *path = folder.join(&*path);
+        }
+        self
+    }
+
     /// Which server it is, for people.
     pub(crate) fn describe(&self) -> String {
         match &self.address {

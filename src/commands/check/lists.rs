@@ -12,6 +12,7 @@ use rand::seq::SliceRandom;
 use repute_dnsxl::{Name, Target};
 use repute_lookup::authority;
 use repute_lookup::catalogue::Catalogue;
+use repute_lookup::code::CodeSet;
 use repute_lookup::inquiry::ListAt;
 use repute_lookup::list::{Access, List, NameForm};
 use repute_lookup::resolver;
@@ -92,8 +93,11 @@ fn is_reachable(server: &SocketAddr) -> bool {
     UdpSocket::bind(any).and_then(|socket| socket.connect(server)).is_ok()
 }
 
-/// Reads one.
-fn one(text: &str, catalogue: &Catalogue) -> anyhow::Result<ListAt> {
+/// What a list is named by: its zone, its own server, the codes that count.
+pub(crate) type ListName = (Name, Option<SocketAddr>, Option<CodeSet>);
+
+/// Takes the name of a list apart.
+pub(crate) fn list_name(text: &str) -> anyhow::Result<ListName> {
     let (whole, codes) = match text.split_once('=') {
         Some((whole, codes)) => (whole, Some(codes)),
         None => (text, None),
@@ -109,6 +113,12 @@ fn one(text: &str, catalogue: &Catalogue) -> anyhow::Result<ListAt> {
     if zone.label_count() == 0 {
         bail!("the root is no list");
     }
+    Ok((zone, server, codes.map(str::parse).transpose()?))
+}
+
+/// Reads one.
+pub(crate) fn one(text: &str, catalogue: &Catalogue) -> anyhow::Result<ListAt> {
+    let (zone, server, codes) = list_name(text)?;
     let known = catalogue.find(&zone);
     let mut list = known.cloned().unwrap_or_else(|| List::new(zone));
     if known.is_none() {
@@ -119,7 +129,7 @@ fn one(text: &str, catalogue: &Catalogue) -> anyhow::Result<ListAt> {
         bail!("this list needs a key: give it in {USUAL_FILE} or by the environment");
     }
     if let Some(codes) = codes {
-        list.only = vec![codes.parse()?];
+        list.only = vec![codes];
     }
     Ok(ListAt { list, servers: server.into_iter().collect() })
 }

@@ -48,6 +48,12 @@ impl Belongings {
         }
     }
 
+    /// What a monitor has to write: its state.
+    pub(in crate::commands) fn of_monitor(state: &Path) -> Belongings {
+        let data = state.parent().map(here).into_iter().collect();
+        Belongings { data, control: None, log: None }
+    }
+
     /// The query log, if a server that started now could not make it where it should be.
     ///
     /// A folder that is missing is made by a server that has a user to become, as
@@ -65,7 +71,7 @@ impl Belongings {
     /// Makes what is missing and gives it to whom the server becomes.
     ///
     /// What cannot be made or given is no failure yet: see [`Belongings::check`].
-    pub(super) fn prepare(&self, account: &Account) {
+    pub(in crate::commands) fn prepare(&self, account: &Account) {
         for folder in self.data.iter().chain(&self.control) {
             make_folder(folder, account);
         }
@@ -82,7 +88,7 @@ impl Belongings {
     ///
     /// # Errors
     /// If not: which user may not write what, and the command that changes it.
-    pub(super) fn check(&self, account: &Account) -> anyhow::Result<()> {
+    pub(in crate::commands) fn check(&self, account: &Account) -> anyhow::Result<()> {
         let Account { user, group, .. } = account;
         let install = |folders: &[&Path]| {
             let folders: Vec<_> = folders.iter().map(|f| f.display().to_string()).collect();
