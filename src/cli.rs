@@ -7,6 +7,7 @@ pub(crate) mod audit;
 pub(crate) mod catalogue;
 pub(crate) mod check;
 pub(crate) mod monitor;
+pub(crate) mod monitoring;
 
 use std::path::PathBuf;
 
@@ -48,7 +49,6 @@ pub(crate) enum Command {
     Reload(ReloadArgs),
     /// Ask lists about addresses and names: listed, not listed, or unknown and why
     #[command(after_help = CHECK_COMMAND_HELP)]
-    Check(CheckArgs),
     /// The lists that are asked: take over those of other programs, measure which live
     #[command(subcommand)]
     Catalogue(CatalogueCommand),
@@ -58,6 +58,7 @@ pub(crate) enum Command {
     /// Watch addresses and names: check them again and again, and tell when something changes
     #[command(after_help = MONITOR_HELP)]
     Monitor(MonitorArgs),
+    Check(Box<CheckArgs>),
     /// Look into lists: check, build, export, look up, compare
     #[command(subcommand)]
     Zone(ZoneCommand),
@@ -213,7 +214,8 @@ Examples:
   repute zone lookup 192.0.2.1              why is this address listed?
   repute config example > repute.toml       a configuration to start from
 
-Called by the name `rbldnsd`, or with that word as its first argument, it takes rbldnsd's options.";
+Called by the name `rbldnsd` or `check_rbl`, or with that word as its first argument, it takes that
+program's options.";
 
 /// Below `repute serve --help`.
 const SERVE_HELP: &str = "\

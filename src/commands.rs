@@ -3,7 +3,7 @@
 mod access;
 mod audit;
 mod catalogue;
-mod check;
+pub(crate) mod check;
 mod config;
 mod fault;
 mod man;

@@ -9,6 +9,7 @@ mod config;
 mod drop_in;
 mod exit;
 mod first_start;
+mod plugin;
 mod privilege;
 mod systemd;
 mod telemetry;
@@ -17,12 +18,20 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
+use drop_in::Program;
 
 /// Runs the program it was called as.
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    if let Some(arguments) = drop_in::arguments_of_rbldnsd(&arguments) {
-        return drop_in::rbldnsd::main(arguments);
+    match drop_in::called(&arguments) {
+        Some((Program::CheckRbl, arguments)) => return drop_in::check_rbl::main(&arguments),
+        Some((Program::Rbldnsd, arguments)) => {
+            return drop_in::rbldnsd::main(arguments.into_iter());
+        }
+        None => {}
+    }
+    if let Some(arguments) = commands::check::monitoring::arguments(&arguments) {
+        return commands::check::monitoring::main(&arguments);
     }
     exit::code(commands::run(cli::Cli::parse_from(arguments)))
 }

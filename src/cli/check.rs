@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::monitoring::MonitoringArgs;
 pub(crate) use own::OwnArgs;
 
 /// Arguments of `repute check`.
@@ -74,6 +75,9 @@ pub(crate) struct CheckArgs {
     /// What is one's own.
     #[command(flatten)]
     pub(crate) own: OwnArgs,
+    /// What a monitoring system says.
+    #[command(flatten)]
+    pub(crate) monitoring: MonitoringArgs,
 }
 
 /// Reads a number of queries a second.
@@ -92,4 +96,5 @@ Examples:
   repute check mail.example --list zen.spamhaus.org --list bl.spamcop.net
   repute check 2001:db8::25 --list bl.example@192.0.2.53
   repute check --file hosts.txt --csv > report.csv
-  repute check --doctor";
+  repute check --doctor
+  repute check --monitoring -H mail.example -w 0 -c 2";

@@ -7,6 +7,7 @@ mod junit;
 mod known;
 pub(crate) mod lists;
 pub(crate) mod memory;
+pub(crate) mod monitoring;
 mod shower;
 mod table;
 pub(crate) mod targets;
@@ -59,11 +60,7 @@ pub(super) fn run(config: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Ver
         );
     }
     let shown: Vec<List> = asked.iter().map(|at| at.list.clone()).collect();
-    let rate = args.rate.map_or(Rate::OfList, |rate| match rate > 0.0 {
-        true => Rate::AtMost(rate),
-        false => Rate::Unlimited,
-    });
-    let inquiry = Inquiry { lists: asked, resolvers, timeout, limit: None, rate };
+    let inquiry = Inquiry { lists: asked, resolvers, timeout, limit: None, rate: rate(args) };
     let mut remembered = Remembered::read(args.forgetful);
     let mut shower = Shower::new(args, &shown, targets.count());
     let mut failed = None;
@@ -92,6 +89,14 @@ pub(crate) fn timeout(text: &str) -> anyhow::Result<Duration> {
         bail!("--timeout: no list answers within {text}");
     }
     Ok(timeout)
+}
+
+/// How fast lists are asked.
+fn rate(args: &CheckArgs) -> Rate {
+    args.rate.map_or(Rate::OfList, |rate| match rate > 0.0 {
+        true => Rate::AtMost(rate),
+        false => Rate::Unlimited,
+    })
 }
 
 /// Says which hosts have no addresses. Returns whether nobody can tell about one of them: what does not exist,

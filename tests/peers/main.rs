@@ -10,6 +10,12 @@
 
 mod audit;
 mod check;
+mod check_rbl;
+#[path = "../check_rbl/cases.rs"]
+mod check_rbl_cases;
+#[path = "../check_rbl/lists.rs"]
+#[expect(dead_code, reason = "shared with the tests without peers, which need more of it")]
+mod check_rbl_lists;
 mod daemon;
 mod dig;
 mod doctor;
