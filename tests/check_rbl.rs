@@ -112,6 +112,38 @@ fn more_is_said_below_the_first_line_for_those_who_want_it() {
 }
 
 #[test]
+fn a_query_is_sent_as_often_as_one_wants_but_for_six_times_at_most() {
+    for (option, times) in [("", 6), ("-r 1", 1), ("-r 3", 3), ("--retry=9", 6), ("-r 0", 1)] {
+        let lists = anywhere();
+        let options = format!("-H 192.0.2.25 -s dead1.test --query-timeout 1 {option}");
+        assert_eq!(check_rbl(&options, &lists).0, 3, "{options}");
+        assert_eq!(lists.asked("25.2.0.192.dead1.test"), times, "{options}");
+    }
+}
+
+#[test]
+fn so_many_queries_are_on_the_way_as_one_wants() {
+    let servers: String = (0..6).map(|n| format!(" -s clean{n}.slow")).collect();
+    for (option, most) in [("--workers 1", 1..2), ("--workers 3", 2..4), ("", 6..100)] {
+        let lists = anywhere();
+        // A query that waits for its turn is not late.
+        let options = format!("-H 192.0.2.26{servers} -r 1 {option}");
+        let (code, lines) = check_rbl(&options, &lists);
+        assert_eq!(code, 0, "{lines:#?}");
+        assert!(most.contains(&lists.most_at_once()), "{option}: {}", lists.most_at_once());
+    }
+}
+
+#[test]
+fn a_resolver_over_ipv6_is_not_asked_where_only_ipv4_is_wanted() {
+    let (code, lines) =
+        check_rbl("-n [::1]:5353 -H 192.0.2.25 -s clean.test --force-ipv4", &anywhere());
+    let why =
+        "CHECK_RBL UNKNOWN - --force-ipv4-resolver: there is no resolver with an IPv4 address";
+    assert_eq!((code, &*lines[0]), (3, why));
+}
+
+#[test]
 fn help_and_version_are_no_state() {
     let lists = anywhere();
     let (code, lines) = check_rbl("-h", &lists);

@@ -20,7 +20,7 @@ use std::{fs, thread};
 
 use anyhow::Context;
 use repute_dnsxl::{Target, relative_name};
-use repute_lookup::inquiry::{Findings, Inquiry, ListAt, Rate};
+use repute_lookup::inquiry::{Effort, Findings, Inquiry, ListAt, Rate};
 use repute_lookup::resolver;
 
 use crate::commands::check::lists::catalogue;
@@ -97,10 +97,16 @@ fn run(options: &Options, started: Instant) -> anyhow::Result<Output> {
             })
         });
         let targets = checked.targets.iter().cloned();
-        let ran = inquiry.run(targets, &mut remembered.known, unix_now(), |report| {
-            tally.add(&report);
-            ControlFlow::Continue(())
-        });
+        let ran = inquiry.run_with(
+            effort(options),
+            targets,
+            &mut remembered.known,
+            unix_now(),
+            |report| {
+                tally.add(&report);
+                ControlFlow::Continue(())
+            },
+        );
         (name.and_then(|name| name.join().ok().flatten()), ran)
     });
     let findings = ran.context("no more sockets")?;
@@ -123,6 +129,12 @@ fn run(options: &Options, started: Instant) -> anyhow::Result<Output> {
         output.long.extend(debug(&resolvers, &lists.asked, &findings));
     }
     Ok(output)
+}
+
+/// How often a query is sent, and how many are on the way.
+fn effort(options: &Options) -> Effort {
+    let number = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    Effort { sends: options.sends.map(number), at_once: options.workers.map(number) }
 }
 
 /// The resolvers that are asked: the one given, or the system's.

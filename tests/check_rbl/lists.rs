@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -15,6 +16,8 @@ pub(crate) struct Lists {
     pub(crate) address: SocketAddr,
     /// How often each name was asked.
     asked: Arc<Mutex<HashMap<String, usize>>>,
+    /// How many answers of slow zones are being thought about now, and were at most.
+    slow: Arc<(AtomicUsize, AtomicUsize)>,
 }
 
 /// What is said of a name and type.
@@ -37,7 +40,8 @@ impl Lists {
         let socket = UdpSocket::bind(address).expect("the address is free");
         let address = socket.local_addr().expect("it has one");
         let asked: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
-        let lists = Lists { address, asked: Arc::clone(&asked) };
+        let slow = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
+        let lists = Lists { address, asked: Arc::clone(&asked), slow: Arc::clone(&slow) };
         thread::spawn(move || {
             let mut packet = [0; 512];
             while let Ok((length, from)) = socket.recv_from(&mut packet) {
@@ -59,17 +63,29 @@ impl Lists {
                     }
                 };
                 let labels = self::labels(&packet[..length]);
+                let recursive = packet[2] & 1 != 0;
                 match labels[labels.len() - 1] == "slow" {
-                    // Half a second for each answer, as a busy name server takes.
-                    true => drop(thread::spawn(move || {
-                        thread::sleep(Duration::from_millis(500));
-                        send(say(&labels, rtype, times));
-                    })),
-                    false => send(say(&labels, rtype, times)),
+                    // A fifth of a second for each answer, as a name server far away takes.
+                    true => {
+                        let slow = Arc::clone(&slow);
+                        let now = slow.0.fetch_add(1, Ordering::SeqCst) + 1;
+                        slow.1.fetch_max(now, Ordering::SeqCst);
+                        drop(thread::spawn(move || {
+                            thread::sleep(Duration::from_millis(200));
+                            slow.0.fetch_sub(1, Ordering::SeqCst);
+                            send(say(&labels, rtype, times, recursive));
+                        }));
+                    }
+                    false => send(say(&labels, rtype, times, recursive)),
                 }
             }
         });
         lists
+    }
+
+    /// How many answers of slow zones were waited for at once, at most.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.slow.1.load(Ordering::SeqCst)
     }
 
     /// How often the address of this name was asked.
@@ -79,8 +95,8 @@ impl Lists {
     }
 }
 
-/// What the server says of a name that is asked the nth time.
-fn say(labels: &[String], rtype: u8, times: usize) -> Said {
+/// What the server says of a name that is asked the nth time; as a resolver, or as the list's own server.
+fn say(labels: &[String], rtype: u8, times: usize, recursive: bool) -> Said {
     let name = labels.join(".");
     let address = |address: [u8; 4]| (1, address.to_vec());
     match (&*name, rtype) {
@@ -96,7 +112,11 @@ fn say(labels: &[String], rtype: u8, times: usize) -> Said {
             let address = "2001:db8::25".parse::<std::net::Ipv6Addr>().expect("an address");
             return Said::Records(vec![(AAAA, address.octets().to_vec())]);
         }
-        ("six.test" | "mail.test" | "two.test", _) => return Said::Records(Vec::new()),
+        ("own.test", NS) => return Said::Records(vec![(NS, b"\x02ns\x03own\x04test\0".to_vec())]),
+        ("ns.own.test", A) => return Said::Records(vec![address([127, 0, 0, 1])]),
+        ("six.test" | "mail.test" | "two.test" | "ns.own.test", _) => {
+            return Said::Records(Vec::new());
+        }
         ("late.slow", A) => return Said::Records(vec![address([192, 0, 2, 25])]),
         ("dead.slow" | "never.test", _) => return Said::Silence,
         _ => {}
@@ -112,7 +132,10 @@ fn say(labels: &[String], rtype: u8, times: usize) -> Said {
             || below == six;
     let is_test = matches!(&*below, "2.0.0.127" | "test");
     let listed = |code: u8| Said::Listed(vec![[127, 0, 0, code]]);
-    let kind = zone.trim_end_matches(".test").trim_end_matches(|c: char| c.is_ascii_digit());
+    let kind = zone
+        .trim_end_matches(".slow")
+        .trim_end_matches(".test")
+        .trim_end_matches(|c: char| c.is_ascii_digit());
     match kind {
         "clean" | "white" if is_test => listed(2),
         "listed" | "lossy" | "slowed" if is_listed => match kind == "lossy" && times == 1 {
@@ -123,7 +146,10 @@ fn say(labels: &[String], rtype: u8, times: usize) -> Said {
         "multi" if is_listed => Said::Listed(vec![[127, 0, 0, 2], [127, 0, 0, 4], [127, 0, 0, 10]]),
         "list.dnswl.org" if is_listed => Said::Listed(vec![[127, 0, 8, 3]]),
         "zen.spamhaus.org" | "sbl.spamhaus.org" | "xbl.spamhaus.org" if is_listed => listed(2),
-        "open" => Said::Listed(vec![[127, 255, 255, 254]]),
+        // It answers those who ask itself.
+        "own" if !recursive && is_listed => listed(2),
+        "own" if !recursive => Said::Denied(2),
+        "open" | "own" => Said::Listed(vec![[127, 255, 255, 254]]),
         "blocked" => Said::Listed(vec![[127, 0, 0, 1]]),
         "parked" => Said::Listed(vec![[203, 0, 113, 9]]),
         "wild" => listed(2),
@@ -195,6 +221,7 @@ const KNOWN: [&str; 4] =
     ["list.dnswl.org", "zen.spamhaus.org", "sbl.spamhaus.org", "xbl.spamhaus.org"];
 /// The types that are answered.
 const A: u8 = 1;
+const NS: u8 = 2;
 const PTR: u8 = 12;
 const TXT: u8 = 16;
 const AAAA: u8 = 28;

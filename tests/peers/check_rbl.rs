@@ -74,6 +74,23 @@ fn where_check_rbl_is_wrong_we_are_right() {
     });
 }
 
+/// A list that does not answer the resolver answers those who ask it themselves. Debian's has no `-A`; that of
+/// 1.8.1 says `-A not yet implemented`.
+#[test]
+fn the_lists_own_servers_are_asked() {
+    on_private_network(|| {
+        let folder = tempfile::tempdir().expect("a folder for the test can be made");
+        resolve_with_loopback(folder.path());
+        let _lists = Lists::start((Ipv4Addr::LOCALHOST, 53).into());
+        let options = "-H 192.0.2.25 -s own.test";
+        let ((code, _), below) = ours(options);
+        assert!(code == 3 && below.contains("does not answer public resolvers"), "{below}");
+        let listed = "CHECK_RBL CRITICAL - 192.0.2.25 (mail.test) BLACKLISTED on 1 server of 1 (own.test (127.0.0.2)) | servers=1;0;0 time=T;;";
+        assert_eq!(ours(&format!("{options} -A")).0, (2, listed.to_owned()));
+        assert_eq!(theirs(&format!("{options} -A")), (3, "Usage: check_rbl [OPTIONS]".to_owned()));
+    });
+}
+
 /// Debian's ini file of 207 lists, served by Repute, and one served by rbldnsd; the resolver is Unbound.
 #[test]
 fn debians_lists_behind_a_real_resolver_come_to_the_same() {

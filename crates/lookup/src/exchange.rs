@@ -71,11 +71,13 @@ pub struct Limits {
     pub timeout: Duration,
     /// How many queries are on the way through one socket.
     pub window: usize,
+    /// How often a query is sent, from once to [`MOST_SENDS`] times.
+    pub sends: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { timeout: Duration::from_secs(2), window: 128 }
+        Limits { timeout: Duration::from_secs(2), window: 128, sends: MOST_SENDS }
     }
 }
 
@@ -279,10 +281,12 @@ impl<T> Exchange<T> {
             let Some(pending) = current(&mut self.pending, ticket) else { continue };
             let State::Sent { socket, sends, started, .. } = &mut pending.state else { continue };
             // A query that was also sent again for its letters ends when its last send says.
-            if let (Some(part), Some(queue)) = (SENDS.get(*sends), self.due.get_mut(*sends)) {
-                let due = (*started + self.limits.timeout.mul_f64(*part)).max(now);
-                queue.push_back((due, ticket));
-                *sends += 1;
+            if *sends < MOST_SENDS {
+                // Behind the last send that is allowed comes the end.
+                let next = if *sends + 1 < self.limits.sends { *sends } else { MOST_SENDS - 1 };
+                let due = *started + self.limits.timeout.mul_f64(SENDS[next]);
+                self.due[next].push_back((due.max(now), ticket));
+                *sends = next + 1;
             }
             let socket = SocketId { server: pending.server, socket: *socket };
             // Looked up again, since what is returned must not borrow from the loop.
@@ -478,4 +482,6 @@ const MOST_TIMEOUTS: u32 = 3;
 /// When the next send is due after each one, as a part of the time a query may take: at 0, then at these;
 /// the last is the end. A resolver that recurses needs some hundred milliseconds, so the second waits for
 /// those.
-const SENDS: [f64; 6] = [0.15, 0.3, 0.46, 0.64, 0.82, 1.0];
+const SENDS: [f64; MOST_SENDS] = [0.15, 0.3, 0.46, 0.64, 0.82, 1.0];
+/// How often a query is sent at most.
+pub const MOST_SENDS: usize = 6;

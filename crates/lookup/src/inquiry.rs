@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use repute_dnsxl::Target;
 
 use crate::cache::Cache;
-use crate::exchange::{Exchange, Limits};
+use crate::exchange::{Exchange, Limits, MOST_SENDS};
 use crate::health::Memory;
 use crate::list::{List, PUBLIC_RATE};
 use crate::message::Manner;
@@ -53,6 +53,15 @@ pub enum Rate {
     AtMost(f64),
     /// As fast as it answers.
     Unlimited,
+}
+
+/// How much is done for an answer, where less than usual is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// How often a query is sent at most; [`MOST_SENDS`] times, if nothing is said and for more than that.
+    pub sends: Option<usize>,
+    /// How many queries are on the way to a server at most, at least one.
+    pub at_once: Option<usize>,
 }
 
 /// What is known before, and learned on the way.
@@ -111,14 +120,35 @@ impl Inquiry {
         now: u64,
         each: impl FnMut(Report) -> ControlFlow<()>,
     ) -> io::Result<Findings> {
-        let limits = Limits { timeout: self.timeout, ..Limits::default() };
+        self.run_with(Effort::default(), targets, known, now, each)
+    }
+
+    /// The same with this much effort.
+    ///
+    /// # Errors
+    /// As those of [`Self::run`].
+    pub fn run_with(
+        &self,
+        effort: Effort,
+        targets: impl Iterator<Item = Target>,
+        known: &mut Known,
+        now: u64,
+        each: impl FnMut(Report) -> ControlFlow<()>,
+    ) -> io::Result<Findings> {
+        let at_once = effort.at_once.map_or(usize::MAX, |at_once| at_once.max(1));
+        let most_sockets = SOCKETS.min(at_once);
+        let limits = Limits {
+            timeout: self.timeout,
+            window: Limits::default().window.min(at_once / most_sockets),
+            sends: effort.sends.map_or(MOST_SENDS, |sends| sends.clamp(1, MOST_SENDS)),
+        };
         let mut exchange = Exchange::new(limits);
         let mut sockets = Sockets::new()?;
         let mut findings = Findings::default();
         let mut open = |address: SocketAddr, recursion: bool| {
             let manner = Manner { recursion, edns: Some(EDNS_SIZE), mixed_case: true };
             let count = match recursion || address.ip().is_loopback() {
-                true => SOCKETS,
+                true => most_sockets,
                 // A list of its own needs one window; hundreds of them are asked at once.
                 false => 1,
             };

@@ -50,10 +50,20 @@ fn answer(query: &[u8], keeps_case: bool) -> Vec<u8> {
 
 /// Asks so many questions; returns the answers by number, how many packets were sent, and how long it took.
 fn run(questions: u32, weather: &Weather, seed: u64) -> (Vec<Answer>, u64, Duration) {
+    run_within(Limits::default(), questions, weather, seed)
+}
+
+/// The same within other limits.
+fn run_within(
+    limits: Limits,
+    questions: u32,
+    weather: &Weather,
+    seed: u64,
+) -> (Vec<Answer>, u64, Duration) {
     let mut random = StdRng::seed_from_u64(seed);
     let start = Instant::now();
     let mut now = start;
-    let mut exchange = Exchange::new(Limits::default());
+    let mut exchange = Exchange::new(limits);
     let manner = Manner { recursion: true, edns: None, mixed_case: true };
     let server = exchange.add_server(manner, 4);
     // Packets on their way, by arrival.
@@ -156,6 +166,20 @@ fn a_dead_server_is_asked_six_times_and_no_longer_than_the_time_out() {
     let weather = Weather { loss: 1.0, ..FAIR };
     let (answers, sent, took) = run(10, &weather, 3);
     assert_eq!((unanswered(&answers), sent, took), (10, 60, Duration::from_secs(2)));
+}
+
+#[test]
+fn who_wants_fewer_sends_waits_as_long() {
+    let weather = Weather { loss: 1.0, ..FAIR };
+    for sends in [1, 2, 5] {
+        let limits = Limits { sends, ..Limits::default() };
+        let (answers, sent, took) = run_within(limits, 10, &weather, 3);
+        let expected = (10, 10 * sends as u64, Duration::from_secs(2));
+        assert_eq!((unanswered(&answers), sent, took), expected);
+    }
+    let slow = Weather { delay: Duration::from_millis(900), ..FAIR };
+    let limits = Limits { sends: 1, ..Limits::default() };
+    assert_eq!(unanswered(&run_within(limits, 10, &slow, 3).0), 0, "late answers are heard");
 }
 
 #[test]
