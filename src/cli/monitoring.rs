@@ -20,7 +20,7 @@ pub(crate) struct MonitoringArgs {
     /// One line with numbers behind it, then a line for each listing; exit code 0 OK, 1 WARNING, 2 CRITICAL,
     /// 3 UNKNOWN. --timeout bounds all of it, and what is known by then is told. The options of the
     /// guidelines have their letters: -H, -w, -c, -t, -v, -h, -V.
-    #[arg(long, conflicts_with_all = ["json", "csv", "quiet", "lists"])]
+    #[arg(long, conflicts_with_all = ["json", "csv", "junit", "quiet", "lists"])]
     pub(crate) monitoring: bool,
     /// Check this, as a TARGET [letter: -H]
     #[arg(long = "host", alias = "hostname", value_name = "TARGET", requires = "monitoring")]
@@ -45,13 +45,13 @@ pub(crate) struct MonitoringArgs {
 /// `repute check --monitoring` as a program of its own.
 #[derive(Debug, Parser)]
 #[command(name = "repute check", version, args_override_self = true)]
-struct Program {
+pub(crate) struct Program {
     /// The configuration file [default: /etc/repute/repute.toml, if it is there]
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Its arguments.
     #[command(flatten)]
-    args: CheckArgs,
+    pub(crate) args: CheckArgs,
 }
 
 /// The command line of the plugin, with the letters of the guidelines.
@@ -62,14 +62,13 @@ pub(crate) fn command() -> clap::Command {
     })
 }
 
-/// Parses it, with the configuration file that is named; the first argument is the program's name.
+/// Parses it; the first argument is the program's name.
 ///
 /// # Errors
 /// If it is wrong, or asks for help or the version.
-pub(crate) fn parse(arguments: &[OsString]) -> Result<(Option<PathBuf>, CheckArgs), clap::Error> {
+pub(crate) fn parse(arguments: &[OsString]) -> Result<Program, clap::Error> {
     let matches = command().try_get_matches_from(arguments)?;
-    let Program { config, args } = Program::from_arg_matches(&matches)?;
-    Ok((config, args))
+    Program::from_arg_matches(&matches)
 }
 
 #[cfg(test)]
@@ -85,7 +84,7 @@ mod tests {
     fn the_letters_are_those_of_the_guidelines() {
         let line = "x --monitoring -H 192.0.2.1 -w 1:2 -c @3 -t 5s -vv 192.0.2.2 -w 7";
         let words: Vec<_> = line.split(' ').map(OsString::from).collect();
-        let (_, args) = parse(&words).expect("it is right");
+        let args = parse(&words).expect("it is right").args;
         let monitoring = &args.monitoring;
         assert_eq!(
             (&monitoring.hosts[..], &args.targets[..]),

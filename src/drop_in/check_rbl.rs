@@ -23,7 +23,7 @@ use repute_dnsxl::{Target, relative_name};
 use repute_lookup::inquiry::{Effort, Findings, Inquiry, ListAt, Rate};
 use repute_lookup::resolver;
 
-use crate::commands::check::lists::catalogue;
+use crate::commands::check::lists::{at_own_servers, catalogue};
 use crate::commands::check::memory::{Remembered, unix_now};
 use crate::exit;
 use crate::plugin::tally::Tally;
@@ -78,7 +78,10 @@ fn run(options: &Options, started: Instant) -> anyhow::Result<Output> {
         share.min(options.query_timeout)
     });
     let checked = object::find(&options.object, &resolvers, patience)?;
-    let lists = lists::find(&options.servers, &catalogue(None, None)?);
+    let mut lists = lists::find(&options.servers, &catalogue(None, None)?);
+    if options.authoritative {
+        at_own_servers(&mut lists.asked, &resolvers, patience / 2)?;
+    }
     let inquiry = Inquiry {
         lists: lists.asked.clone(),
         resolvers: resolvers.clone(),

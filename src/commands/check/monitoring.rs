@@ -7,7 +7,6 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -22,7 +21,7 @@ use super::memory::{Remembered, unix_now};
 use super::targets::{Targets, resolvers, subjects};
 use super::{LOOKED_AT_FOR_KINDS, lists, rate, timeout};
 use crate::cli::check::CheckArgs;
-use crate::cli::monitoring;
+use crate::cli::monitoring::{self, Program};
 use crate::exit;
 use crate::plugin::tally::{Row, Tally, Word};
 use crate::plugin::{Output, Perfdata, State, Thresholds, extra_opts};
@@ -30,18 +29,28 @@ use crate::plugin::{Output, Perfdata, State, Thresholds, extra_opts};
 /// The arguments for the plugin, if that is what is called: `repute check ... --monitoring`. The first of
 /// them is the program's name.
 pub(crate) fn arguments(all: &[OsString]) -> Option<Vec<OsString>> {
-    let (program, rest) = all.split_first()?;
-    let (command, rest) = rest.split_first()?;
-    let mut options = rest.iter().take_while(|word| *word != "--");
-    let is_plugin = command == "check" && options.any(|word| word == "--monitoring");
-    is_plugin.then(|| [std::slice::from_ref(program), rest].concat())
+    let mut words = all.iter();
+    let mut found: Vec<OsString> = vec![words.next()?.clone()];
+    // The configuration may be named in front of the command, where its letter is another one than behind it.
+    loop {
+        let word = words.next()?;
+        match word.to_str()? {
+            "check" => break,
+            "--config" | "-c" => found.extend(["--config".into(), words.next()?.clone()]),
+            named if named.starts_with("--config=") => found.push(word.clone()),
+            _ => return None,
+        }
+    }
+    let rest = words.as_slice();
+    let is_plugin = rest.iter().take_while(|word| *word != "--").any(|w| w == "--monitoring");
+    is_plugin.then(|| [&found[..], rest].concat())
 }
 
 /// Runs as a plugin with these arguments.
 pub(crate) fn main(arguments: &[OsString]) -> ExitCode {
     let started = Instant::now();
     match parse(arguments) {
-        Ok((config, args)) => match run(config.as_deref(), &args, started) {
+        Ok(program) => match run(&program, started) {
             Ok(output) => output,
             Err(error) => Output::unknown(NAME, exit::story(error.chain())),
         },
@@ -64,7 +73,7 @@ enum Refused {
 }
 
 /// Parses the arguments, with those of ini files in front of them.
-fn parse(arguments: &[OsString]) -> Result<(Option<PathBuf>, CheckArgs), Refused> {
+fn parse(arguments: &[OsString]) -> Result<Program, Refused> {
     let wrong = |error: clap::Error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Refused::Help(error.to_string()),
         _ => {
@@ -76,10 +85,10 @@ fn parse(arguments: &[OsString]) -> Result<(Option<PathBuf>, CheckArgs), Refused
             Refused::Output(Output { long, ..Output::unknown(NAME, why) })
         }
     };
-    let (config, args) = monitoring::parse(arguments).map_err(wrong)?;
-    let locators = &args.monitoring.extra_opts;
+    let program = monitoring::parse(arguments).map_err(wrong)?;
+    let locators = &program.args.monitoring.extra_opts;
     if locators.is_empty() {
-        return Ok((config, args));
+        return Ok(program);
     }
     let refused = |why: String| Refused::Output(Output::unknown(NAME, why));
     let mut words: Vec<OsString> = arguments[..1].to_vec();
@@ -124,11 +133,12 @@ fn word(entry: &extra_opts::Entry) -> Result<Option<OsString>, String> {
 }
 
 /// Checks, and says what it comes to.
-fn run(config: Option<&Path>, args: &CheckArgs, started: Instant) -> anyhow::Result<Output> {
+fn run(program: &Program, started: Instant) -> anyhow::Result<Output> {
+    let args = &program.args;
     let timeout = timeout(&args.timeout)?;
     let left = || timeout.saturating_sub(started.elapsed());
     let resolvers = resolvers(&args.resolvers)?;
-    let catalogue = lists::catalogue(config, args.catalogue.as_deref())?;
+    let catalogue = lists::catalogue(program.config.as_deref(), args.catalogue.as_deref())?;
     let typed = [&args.monitoring.hosts[..], &args.targets].concat();
     let subjects = subjects(&typed, args.file.as_deref(), args.yes)?;
     let object = object(&subjects);
@@ -138,7 +148,7 @@ fn run(config: Option<&Path>, args: &CheckArgs, started: Instant) -> anyhow::Res
     let first: Vec<Target> = targets.iter().take(LOOKED_AT_FOR_KINDS).collect();
     let mut asked = lists::named(&args.list, &catalogue, &first)?;
     if args.authoritative {
-        lists::at_own_servers(&mut asked, &resolvers, patience)?;
+        lists::at_own_servers(&mut asked, &resolvers, patience / 2)?;
     }
     let mut tally = Tally::new(asked.iter().map(|at| at.list.clone()).collect());
     let inquiry = Inquiry {
@@ -308,6 +318,8 @@ mod tests {
             plugin("repute check x -c 1 --monitoring").expect("it is"),
             "repute x -c 1 --monitoring"
         );
+        let config = plugin("repute -c x check -c 1 --monitoring").expect("it is");
+        assert_eq!(config, "repute --config x -c 1 --monitoring");
         for line in ["repute check x", "repute check -- --monitoring", "repute serve --monitoring"]
         {
             assert_eq!(plugin(line), None, "{line}");
