@@ -97,4 +97,5 @@ Examples:
   repute check 2001:db8::25 --list bl.example@192.0.2.53
   repute check --file hosts.txt --csv > report.csv
   repute check --doctor
+  repute check --my-mail mail.example
   repute check --monitoring -H mail.example -w 0 -c 2";

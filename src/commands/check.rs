@@ -8,6 +8,7 @@ mod known;
 pub(crate) mod lists;
 pub(crate) mod memory;
 pub(crate) mod monitoring;
+mod my_mail;
 mod shower;
 mod table;
 pub(crate) mod targets;
@@ -30,7 +31,7 @@ use crate::exit::Verdict;
 
 use memory::{Remembered, unix_now};
 use shower::Shower;
-use targets::{Targets, resolvers, subjects};
+use targets::{Targets, resolvers};
 
 /// Checks the targets and shows what the lists say. `No` if one is listed.
 pub(super) fn run(config: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Verdict> {
@@ -43,9 +44,9 @@ pub(super) fn run(config: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Ver
     if args.own.doctor {
         return doctor::run(args, &catalogue, &resolvers, timeout);
     }
-    let subjects = subjects(&args.targets, args.file.as_deref(), args.yes)?;
+    let (subjects, is_gap) = my_mail::subjects(args, &resolvers, timeout)?;
     let targets = Targets::resolve(subjects, &resolvers, timeout)?;
-    let is_cut = warn_of_missing(&targets);
+    let is_cut = warn_of_missing(&targets) || is_gap;
     let first: Vec<Target> = targets.iter().take(LOOKED_AT_FOR_KINDS).collect();
     let mut asked = lists::named(&args.list, &catalogue, &first)?;
     if args.authoritative {

@@ -176,7 +176,7 @@ fn name_servers(zone: &Name, answer: &Answer) -> Result<(Name, Vec<Name>), Step>
 fn names(reply: &Reply) -> impl Iterator<Item = &Name> {
     reply.records.iter().filter_map(|data| match data {
         Data::Name(name) => Some(name),
-        Data::Address(_) | Data::Text(_) | Data::Soa { .. } => None,
+        Data::Address(_) | Data::Text(_) | Data::Mx { .. } | Data::Soa { .. } => None,
     })
 }
 
@@ -188,7 +188,7 @@ fn addresses(answers: &[Answer]) -> Vec<IpAddr> {
     });
     let all = replies.flat_map(|reply| &reply.records).filter_map(|data| match data {
         Data::Address(address) => Some(*address),
-        Data::Text(_) | Data::Name(_) | Data::Soa { .. } => None,
+        Data::Text(_) | Data::Name(_) | Data::Mx { .. } | Data::Soa { .. } => None,
     });
     all.take(MOST_ADDRESSES).collect()
 }

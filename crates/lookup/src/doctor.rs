@@ -212,7 +212,7 @@ fn name_and_explain(
         seen.host = answers.next().and_then(|answer| match answer {
             Answer::Reply(reply) => reply.records.into_iter().find_map(|data| match data {
                 Data::Name(name) => Some(name),
-                Data::Address(_) | Data::Text(_) | Data::Soa { .. } => None,
+                Data::Address(_) | Data::Text(_) | Data::Mx { .. } | Data::Soa { .. } => None,
             }),
             Answer::TimedOut | Answer::Unreachable | Answer::Malformed => None,
         });

@@ -18,6 +18,7 @@ pub mod health;
 pub mod inquiry;
 pub mod list;
 pub mod message;
+pub mod my_mail;
 pub mod outcome;
 pub mod probe;
 mod questions;

@@ -125,8 +125,15 @@ pub enum Data {
     Address(IpAddr),
     /// TXT, its strings joined, what is not UTF-8 replaced.
     Text(String),
-    /// NS, PTR or the host of an MX.
+    /// NS, PTR or CNAME.
     Name(Name),
+    /// MX.
+    Mx {
+        /// Which of a domain's mail servers is tried before others: the lower one.
+        preference: u16,
+        /// The mail server; the root for none (RFC 7505).
+        host: Name,
+    },
     /// SOA.
     Soa {
         /// The server that is the origin of the zone.
@@ -145,7 +152,11 @@ impl Reply {
     pub fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> {
         self.records.iter().filter_map(|data| match data {
             Data::Address(IpAddr::V4(address)) => Some(*address),
-            Data::Address(_) | Data::Text(_) | Data::Name(_) | Data::Soa { .. } => None,
+            Data::Address(_)
+            | Data::Text(_)
+            | Data::Name(_)
+            | Data::Mx { .. }
+            | Data::Soa { .. } => None,
         })
     }
 
@@ -153,7 +164,7 @@ impl Reply {
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         self.records.iter().filter_map(|data| match data {
             Data::Text(text) => Some(&**text),
-            Data::Address(_) | Data::Name(_) | Data::Soa { .. } => None,
+            Data::Address(_) | Data::Name(_) | Data::Mx { .. } | Data::Soa { .. } => None,
         })
     }
 }
@@ -274,7 +285,10 @@ fn data(record: &ParsedRecord<'_, [u8]>) -> Option<Data> {
         Rtype::NS => Data::Name(name(record.to_record::<Ns<_>>().ok()??.data().nsdname())?),
         Rtype::PTR => Data::Name(name(record.to_record::<Ptr<_>>().ok()??.data().ptrdname())?),
         Rtype::CNAME => Data::Name(name(record.to_record::<Cname<_>>().ok()??.data().cname())?),
-        Rtype::MX => Data::Name(name(record.to_record::<Mx<_>>().ok()??.data().exchange())?),
+        Rtype::MX => {
+            let mx = record.to_record::<Mx<_>>().ok()??;
+            Data::Mx { preference: mx.data().preference(), host: name(mx.data().exchange())? }
+        }
         Rtype::SOA => {
             let soa = record.to_record::<SoaData<_>>().ok()??;
             Data::Soa {

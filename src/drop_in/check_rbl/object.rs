@@ -104,7 +104,7 @@ pub(super) fn name_of(
     let Some(Answer::Reply(reply)) = answers.into_iter().next() else { return None };
     reply.records.iter().find_map(|data| match data {
         Data::Name(name) => Some(clean_to(&name.to_string(), LONGEST_SHOWN)),
-        Data::Address(_) | Data::Text(_) | Data::Soa { .. } => None,
+        Data::Address(_) | Data::Text(_) | Data::Mx { .. } | Data::Soa { .. } => None,
     })
 }
 

@@ -89,7 +89,7 @@ impl Whoami {
                 let text = text.trim();
                 text.strip_prefix(&self.prefix)?.trim().parse().ok()
             }
-            Data::Name(_) | Data::Soa { .. } => None,
+            Data::Name(_) | Data::Mx { .. } | Data::Soa { .. } => None,
         })
     }
 }
