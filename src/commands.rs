@@ -24,7 +24,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Verdict> {
     let config = cli.config.as_deref();
     match cli.command {
         Command::Check(args) => check::run(config, &args),
-        Command::Audit(args) => audit::run(&args),
+        Command::Audit(args) => audit::run(config, &args),
         Command::Catalogue(command) => catalogue::run(config, &command),
         Command::Serve => serve::run(config),
         Command::Monitor(args) => monitor::run(config, &args),

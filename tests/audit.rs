@@ -114,6 +114,26 @@ fn what_cannot_be_told_is_neither_good_nor_bad() {
 }
 
 #[test]
+fn what_the_configuration_knows_of_a_list_is_heard() {
+    let place = Place::new();
+    place.write("list.txt", "192.0.2.7\n127.0.0.2 :127.0.0.99:not for you\n");
+    let known = "[[list]]\nzone = \"bl.example\"\n\
+                 [list.errors]\n\"127.0.0.99\" = \"does not answer you\"\n";
+    let config = place.header() + &zone("bl.example", "ip4set", &["list.txt"]);
+    let server = Served::start(&place, &config);
+    place.write("known.toml", &(config + known));
+    let list = format!("bl.example@{}", server.dns);
+    let (code, _, _) = audit(&place, &[&list]);
+    assert_eq!(code, 0);
+    let (code, shown, _) = audit(&place, &["--config", "known.toml", &list]);
+    assert_eq!(code, 2, "{shown}");
+    let end =
+        "bl.example: cannot tell, it answers 127.0.0.99: it does not answer us, or not any more\n";
+    assert!(shown.ends_with(end), "{shown}");
+    server.stop();
+}
+
+#[test]
 fn slips_are_told_as_what_they_are() {
     let place = Place::new();
     for (args, told) in [

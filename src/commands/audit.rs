@@ -6,6 +6,7 @@ mod table;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
@@ -21,15 +22,16 @@ use crate::cli::audit::{AuditArgs, AuditKind};
 use crate::config::Span;
 use crate::exit::Verdict;
 
+use super::check::lists::catalogue;
 use super::check::targets::resolvers;
 
 /// Audits lists and shows what was found. `No` if there are faults.
-pub(super) fn run(args: &AuditArgs) -> anyhow::Result<Verdict> {
+pub(super) fn run(config: Option<&Path>, args: &AuditArgs) -> anyhow::Result<Verdict> {
     let timeout = args.timeout.parse::<Span>().map_err(|error| anyhow!("--timeout: {error}"))?.0;
     if timeout < Duration::from_millis(100) {
         bail!("--timeout: no server answers within {}", args.timeout);
     }
-    let subjects = subjects(args, timeout)?;
+    let subjects = subjects(args, timeout, &catalogue(config, None)?)?;
     if args.badge.is_some() && subjects.len() > 1 {
         bail!("--badge: a picture shows one list, and {} are named", subjects.len());
     }
@@ -55,7 +57,11 @@ pub(super) fn run(args: &AuditArgs) -> anyhow::Result<Verdict> {
 }
 
 /// The lists to audit: those with one name are one, with several servers.
-fn subjects(args: &AuditArgs, timeout: Duration) -> anyhow::Result<Vec<Subject>> {
+fn subjects(
+    args: &AuditArgs,
+    timeout: Duration,
+    catalogue: &Catalogue,
+) -> anyhow::Result<Vec<Subject>> {
     let mut named: Vec<(Name, Vec<SocketAddr>)> = Vec::new();
     for text in &args.zones {
         let (zone, server) = one(text).with_context(|| text.clone())?;
@@ -65,7 +71,6 @@ fn subjects(args: &AuditArgs, timeout: Duration) -> anyhow::Result<Vec<Subject>>
         }
     }
     let resolvers = resolvers(&args.resolvers)?;
-    let catalogue = Catalogue::shipped();
     let subject = |(zone, servers): (Name, Vec<SocketAddr>)| {
         let given = args.kind.map(|kind| match kind {
             AuditKind::Addresses => Kind::Addresses,
@@ -158,7 +163,7 @@ mod tests {
             let (resolvers, timeout) = (vec!["127.0.0.1".to_owned()], "2s".to_owned());
             let (kind, json, badge) = (None, false, None);
             let args = AuditArgs { zones, kind, resolvers, timeout, json, badge };
-            subjects(&args, Duration::from_secs(2)).map(|subjects| {
+            subjects(&args, Duration::from_secs(2), &Catalogue::shipped()).map(|subjects| {
                 let say = |s: &Subject| format!("{} {:?}", s.zone, s.servers);
                 subjects.iter().map(say).collect::<Vec<_>>()
             })

@@ -129,6 +129,7 @@ fn each_fault_breaks_its_rule_and_no_other() {
         ("one NS", &["warn two-servers"]),
         ("no AA", &["fail authoritative"]),
         ("no TCP", &["fail tcp"]),
+        ("REFUSED by TCP", &["fail tcp"]),
         ("recursion", &["fail recursion"]),
         ("referral", &["warn recursion"]),
         ("silence to others", &["warn recursion"]),
@@ -225,6 +226,10 @@ fn a_list_that_does_not_answer_us_has_no_grade() {
     seen.errors = vec!["127.0.0.4".parse().expect("a code")];
     let why = "it answers 127.0.0.4: it does not answer us, or not any more";
     assert_eq!(judge(&seen).obstacle.as_deref(), Some(why));
+    // A server that refers to others; a list must be somewhere else, but not who answers for it.
+    let audit = judge(&observed(&[(SERVERS[0], ""), (SERVERS[1], "lame"), (SERVERS[2], "")]));
+    let told = "198.51.100.1: it knows the zone by hearsay only (no AA), or not at all";
+    assert_eq!(found(&audit, Rule::Answers), (State::Fail, told));
     // One server that answers is enough.
     let audit = judge(&observed(&[(SERVERS[0], "refused"), (SERVERS[1], "")]));
     assert_eq!(audit.obstacle, None);

@@ -34,7 +34,10 @@ impl Case<'_> {
     pub(super) fn tcp(&self) -> Word {
         self.each(|server| match said(server, Probe::Tcp) {
             Err(word) => word,
-            Ok(_) => pass("answered"),
+            Ok(reply) => match changed(server, reply) {
+                None => pass("answered"),
+                Some(what) => fail(format!("{what}, and not so by UDP")),
+            },
         })
     }
 

@@ -230,8 +230,9 @@ impl Case<'_> {
                         .into_iter()
                         .any(|key| !codes(server, Probe::Listed(key)).is_empty());
                     match start.rcode {
-                        NOERROR => pass("all answer"),
                         _ if has_entry => pass("all answer"),
+                        NOERROR if start.authoritative => pass("all answer"),
+                        NOERROR => fail("it knows the zone by hearsay only (no AA), or not at all"),
                         code => fail(format!("{} for the zone", rcode(code))),
                     }
                 }

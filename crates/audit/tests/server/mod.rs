@@ -111,6 +111,14 @@ fn say(fault: &str, asked: &Asked, tcp: bool) -> Option<Said> {
         },
         ..Said::default()
     };
+    if fault == "REFUSED by TCP" && tcp {
+        return Some(Said { code: 5, ..said });
+    }
+    if fault == "lame" {
+        said.not_authoritative = true;
+        said.authority.push(record(&[0], 2, 60, b"\x01a\x04test\x00"));
+        return Some(said);
+    }
     let whole = [("refused", 5), ("expired", 2), ("unknown", 3)];
     if let Some((_, code)) = whole.iter().find(|(name, _)| *name == fault) {
         return Some(Said { code: *code, ..said });
