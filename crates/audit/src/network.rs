@@ -23,6 +23,8 @@ pub(crate) struct Question {
     pub(crate) packet: Vec<u8>,
     /// How it goes there.
     pub(crate) transport: Transport,
+    /// When it begins, counted from the first.
+    pub(crate) after: Duration,
 }
 
 /// How a question goes to a server.
@@ -34,7 +36,7 @@ pub(crate) enum Transport {
     Tcp,
 }
 
-/// Asks servers; what came of each question stands in the order of the questions. It takes twice the time at
+/// Asks servers; what came of each question stands in the order of the questions. Each ends after twice the time at
 /// most.
 ///
 /// # Errors
@@ -164,7 +166,12 @@ impl<'q> Asking<'q> {
                 State::Udp { sends, strange } => {
                     let due =
                         |sends: usize| SENDS.get(sends).map(|part| self.timeout.mul_f64(*part));
-                    let waited = now.saturating_duration_since(self.started);
+                    // Before its time nothing is due.
+                    let begins = self.started + question.after;
+                    let Some(waited) = now.checked_duration_since(begins) else {
+                        next = Some(next.map_or(begins, |next| next.min(begins)));
+                        continue;
+                    };
                     if *sends < SENDS.len() && due(*sends).is_some_and(|due| due <= waited) {
                         *sends += 1;
                         let line = &mut self.lines[question.server];
@@ -184,7 +191,7 @@ impl<'q> Asking<'q> {
                         self.states[place] = State::Over(heard);
                         continue;
                     }
-                    self.started + due(*sends).unwrap_or(self.timeout)
+                    begins + due(*sends).unwrap_or(self.timeout)
                 }
             };
             next = Some(next.map_or(due, |next| next.min(due)));

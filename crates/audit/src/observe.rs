@@ -141,6 +141,8 @@ fn ask(
     let (mut questions, mut whose) = (Vec::new(), Vec::new());
     for &server in asked {
         let mut ids = BTreeSet::new();
+        let is_here = servers[server].address.ip().is_loopback();
+        let (mut after, pace) = (Duration::ZERO, if is_here { Duration::ZERO } else { PACE });
         for &probe in probes {
             let id = loop {
                 let id = random.random();
@@ -153,7 +155,8 @@ fn ask(
                 Probe::Tcp => Transport::Tcp,
                 _ => Transport::Udp,
             };
-            questions.push(Question { server, packet, transport });
+            questions.push(Question { server, packet, transport, after });
+            after += pace;
             whose.push((server, probe));
         }
     }
@@ -201,7 +204,7 @@ fn delegation(
     let questions: Vec<Question> = (0..servers.len())
         .map(|server| {
             let packet = packet(random.random());
-            Question { server, packet, transport: Transport::Udp }
+            Question { server, packet, transport: Transport::Udp, after: Duration::ZERO }
         })
         .collect();
     let heard = network::ask(&servers, &questions, timeout)?;
@@ -229,6 +232,8 @@ fn above(name: &Name) -> Option<Name> {
 
 /// DNS (RFC 1035 section 4.2).
 const PORT: u16 = 53;
+/// Between questions to a server that is not on this machine.
+const PACE: Duration = Duration::from_millis(5);
 /// Most servers that are asked.
 const MOST_SERVERS: usize = 32;
 /// Most servers of the zone above that are asked.

@@ -411,7 +411,7 @@ impl Rule {
             Rule::EdnsVersion => (
                 "edns-version",
                 Must,
-                "RFC 8906 section 3.2.1",
+                "RFC 8906 section 3.2.2",
                 "an unknown version of EDNS is answered BADVERS",
                 "answer BADVERS with the version that is spoken",
             ),
