@@ -125,8 +125,13 @@ impl<'o> Case<'o> {
             return Some(Obstacle { why: error.to_string(), blocked: false });
         }
         if self.living.is_empty() {
-            let why = "none of its servers answers".to_owned();
-            return Some(Obstacle { why, blocked: false });
+            let is_far =
+                |server: &Server| matches!(server.heard.get(&Probe::Start), Some(Heard::NoRoute));
+            let why = match self.seen.servers.iter().all(is_far) {
+                true => "this machine has no way to its servers",
+                false => "none of its servers answers",
+            };
+            return Some(Obstacle { why: why.to_owned(), blocked: false });
         }
         let why = |server: &&Server| {
             let said = Key::ALL.into_iter().flat_map(|key| codes(server, Probe::Listed(key)));

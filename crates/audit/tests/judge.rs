@@ -199,6 +199,10 @@ fn a_dead_server_breaks_one_rule_and_is_none_of_a_family() {
     let audit = judge(&observed(&[(SERVERS[0], "silence"), (SERVERS[2], "")]));
     assert!(broken(&audit).contains(&"warn ipv4".to_owned()), "{audit:?}");
     // Servers whose network is not to be had from here.
+    let mut seen = observed(&[(SERVERS[2], "")]);
+    seen.servers[0].heard = [(Probe::Start, Heard::NoRoute)].into();
+    let why = "this machine has no way to its servers";
+    assert_eq!(judge(&seen).obstacle.as_deref(), Some(why));
     let mut seen = observed(&[(SERVERS[0], ""), (SERVERS[1], ""), (SERVERS[2], "")]);
     seen.servers[2].heard = [(Probe::Start, Heard::NoRoute)].into();
     let audit = judge(&seen);

@@ -12,22 +12,17 @@ pub(super) fn write(out: &mut impl Write, audit: &Audit, colour: bool) -> io::Re
         true => format!("\x1b[{code}m{text}\x1b[0m"),
         false => text.to_owned(),
     };
-    let servers = audit.servers.iter().map(|server| match &server.name {
-        Some(name) => format!("{} ({})", name, server.address.ip()),
-        None => server.address.to_string(),
-    });
-    let servers: Vec<String> = servers.collect();
-    match servers.is_empty() {
-        true => writeln!(out, "{}", plain(&audit.zone))?,
-        false => writeln!(out, "{} at {}", plain(&audit.zone), plain(&servers.join(", ")))?,
-    }
     let ids = audit.findings.iter().map(|finding| finding.rule.facts().id.len());
     let width = ids.max().unwrap_or(0);
     let references = audit.findings.iter().map(|finding| reference(finding).chars().count());
     let cited = references.max().unwrap_or(0);
     // Of a list that cannot be audited only what could be told.
     let is_told = |finding: &&Finding| audit.obstacle.is_none() || finding.state != State::Skipped;
-    for finding in audit.findings.iter().filter(is_told) {
+    let told: Vec<&Finding> = audit.findings.iter().filter(is_told).collect();
+    if !told.is_empty() {
+        writeln!(out, "{}", headline(audit))?;
+    }
+    for finding in &told {
         let word = format!("{:<7}", finding.state.word());
         writeln!(
             out,
@@ -38,7 +33,9 @@ pub(super) fn write(out: &mut impl Write, audit: &Audit, colour: bool) -> io::Re
             plain(&finding.seen)
         )?;
     }
-    writeln!(out)?;
+    if !told.is_empty() {
+        writeln!(out)?;
+    }
     if let Some(obstacle) = &audit.obstacle {
         let line = format!("{}: cannot tell, {}", audit.zone, obstacle);
         return writeln!(out, "{}", paint(&plain(&line), YELLOW));
@@ -70,6 +67,16 @@ pub(super) fn write(out: &mut impl Write, audit: &Audit, colour: bool) -> io::Re
         writeln!(out, "         {}", facts.remedy)?;
     }
     Ok(())
+}
+
+/// The list and the servers that were asked.
+fn headline(audit: &Audit) -> String {
+    let servers = audit.servers.iter().map(|server| match &server.name {
+        Some(name) => format!("{} ({})", name, server.address.ip()),
+        None => server.address.to_string(),
+    });
+    let servers: Vec<String> = servers.collect();
+    plain(&format!("{} at {}", audit.zone, servers.join(", ")))
 }
 
 /// What is broken, the worst first.
