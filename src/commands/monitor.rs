@@ -79,7 +79,7 @@ fn once(path: Option<&Path>, config: &Config) -> anyhow::Result<Verdict> {
     if !tally.all_told {
         eprintln!("repute: not everybody could be told; the next round tries again");
     }
-    Ok(match (tally.listed, tally.unknown) {
+    Ok(match (tally.listed + tally.broken, tally.unknown) {
         (0, 0) => Verdict::Yes,
         (0, _) => Verdict::Unknown,
         (_, _) => Verdict::No,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use repute_dnsxl::Name;
 use repute_lookup::resolver;
 use repute_lookup::subject::Subject;
 use repute_monitor::steady::Hysteresis;
@@ -26,6 +27,8 @@ pub(crate) struct FileMonitor {
     pub(crate) targets: Vec<Text<Subject>>,
     /// A file with more of them.
     pub(crate) targets_file: PathBuf,
+    /// Zones of one's own to audit.
+    pub(crate) zones: Vec<Text<ZoneAt>>,
     /// Lists to ask; none for those of the catalogue.
     pub(crate) lists: Vec<Text<ListName>>,
     /// A file with more of them.
@@ -57,6 +60,7 @@ impl Default for FileMonitor {
         FileMonitor {
             targets: Vec::new(),
             targets_file: PathBuf::new(),
+            zones: Vec::new(),
             lists: Vec::new(),
             lists_file: PathBuf::new(),
             resolvers: Vec::new(),
@@ -105,6 +109,27 @@ impl FromStr for ListName {
     }
 }
 
+/// A zone of one's own, and one of its servers: `ZONE[@SERVER]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ZoneAt {
+    /// The zone.
+    pub(crate) zone: Name,
+    /// The server; none for those that it is delegated to.
+    pub(crate) server: Option<SocketAddr>,
+}
+
+impl FromStr for ZoneAt {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<ZoneAt, String> {
+        match list_name(text) {
+            Ok((zone, server, None)) => Ok(ZoneAt { zone, server }),
+            Ok((_, _, Some(_))) => Err("expected a zone, without codes".to_owned()),
+            Err(error) => Err(format!("{error:#}")),
+        }
+    }
+}
+
 /// A resolver by its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Resolver(pub(crate) SocketAddr);
@@ -126,6 +151,8 @@ pub(crate) struct MonitorConfig {
     pub(crate) subjects: Vec<Subject>,
     /// A file with more.
     pub(crate) targets_file: Option<PathBuf>,
+    /// Zones of one's own to audit.
+    pub(crate) zones: Vec<ZoneAt>,
     /// Lists by name.
     pub(crate) lists: Vec<String>,
     /// A file with more.
@@ -198,6 +225,7 @@ pub(super) fn meaning(
     Ok(MonitorConfig {
         subjects: written.targets.into_iter().map(|target| target.0).collect(),
         targets_file: optional(&written.targets_file, folder),
+        zones: written.zones.into_iter().map(|zone| zone.0).collect(),
         lists: written.lists.into_iter().map(|list| list.0.0).collect(),
         lists_file: optional(&written.lists_file, folder),
         resolvers: written.resolvers.into_iter().map(|resolver| resolver.0.0).collect(),

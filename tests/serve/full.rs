@@ -1,59 +1,10 @@
 //! A full disk under the data folder: answers go on, the log names path and remedy, what was last good
 //! stays whole, and nothing half written is left. Only root can make a disk so small.
 
-use std::fs;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-
+use crate::disk::Disk;
 use crate::dns::{listed, until};
 use crate::process::{Place, Served, zone};
 use crate::web;
-
-/// A view of the file system in which a small disk is the data folder; it ends with the value.
-struct Disk(Child);
-
-impl Disk {
-    /// Makes it; `None` if this is not root.
-    fn new(place: &Place) -> Option<Disk> {
-        if !nix::unistd::geteuid().is_root() {
-            eprintln!("skipped: only root can make a small disk");
-            return None;
-        }
-        fs::create_dir(place.path("data")).unwrap();
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-c"]).current_dir(place.path(""));
-        command.arg("mount -t tmpfs -o size=100k tmpfs data && echo ready && exec cat");
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n");
-        Some(Disk(child))
-    }
-
-    /// Starts a server that writes there.
-    fn serve<'p>(&self, place: &'p Place, config: &str) -> Served<'p> {
-        let mut command = Command::new("nsenter");
-        command.args(["--mount", "--wd", "--target", &self.0.id().to_string(), "--"]);
-        command.arg(env!("CARGO_BIN_EXE_repute")).current_dir(place.path(""));
-        Served::start_by(place, config, command)
-    }
-
-    /// The names of all files in a folder of it.
-    fn files(&self, place: &Place, folder: &str) -> Vec<String> {
-        let path = place.path(folder);
-        let seen = format!("/proc/{}/root{}", self.0.id(), path.display());
-        let files = fs::read_dir(seen).unwrap();
-        files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // A child that has ended needs no end.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// A list too large for the disk, whether as text or as a snapshot.
 fn large() -> String {
@@ -80,7 +31,7 @@ fn a_full_disk_stops_no_answers_and_leaves_what_was_good() {
     let config = place.config("addresses", &["a.txt"])
         + &fetched.replace("files = []", &format!("url = \"{}\"", feed.url()))
         + "[[zone]]\napex = \"compiled.example\"\nsnapshot = \"snapshot\"\n";
-    let server = disk.serve(&place, &config);
+    let server = Served::start_by(&place, &config, disk.command(&place));
     let zones = ["bl.example", "feed.example", "compiled.example"];
     let has = |server: &Served<'_>, address: u8, zone: &str| {
         listed(server.dns, &format!("{address}.2.0.192.{zone}"))
@@ -111,7 +62,7 @@ fn a_full_disk_stops_no_answers_and_leaves_what_was_good() {
     place.write("a.txt", &"?\n".repeat(100));
     place.write("snapshot", "?");
     feed.says("?\n".repeat(100));
-    let server = disk.serve(&place, &config);
+    let server = Served::start_by(&place, &config, disk.command(&place));
     for zone in zones {
         assert!(has(&server, 1, zone) && !has(&server, 2, zone), "{zone}");
     }

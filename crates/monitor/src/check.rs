@@ -146,7 +146,8 @@ fn save_sometimes(shared: &Shared) {
     let is_time = {
         let book = shared.book();
         let saved = book.process.saved.unwrap_or(0);
-        book.is_dirty && now().abs_diff(saved) >= SAVE_SECONDS
+        let is_old = now().abs_diff(saved) >= SAVE_SECONDS;
+        book.is_dirty && (is_old || book.process.save_error.is_some())
     };
     if is_time {
         shared.save();

@@ -18,6 +18,8 @@ use crate::steady::Hysteresis;
 pub struct Config {
     /// What is checked.
     pub subjects: Vec<Subject>,
+    /// Zones of one's own that are audited.
+    pub zones: Vec<repute_audit::Subject>,
     /// By which lists.
     pub lists: Vec<ListAt>,
     /// The resolvers for lists without servers of their own, and for hosts.
@@ -46,6 +48,7 @@ impl Config {
         Config {
             names: finding::names(&lists),
             subjects,
+            zones: Vec::new(),
             lists,
             resolvers,
             interval: Duration::from_secs(3600),

@@ -86,9 +86,8 @@ fn headline(record: &RecordView<'_>, about: About) -> (Mood, String) {
     let name = record.name;
     let broken = record.lists.iter().filter(|cell| cell.counts()).count();
     match (about, outcome_of(record)) {
-        (About::Zone, _) if broken > 0 => {
-            (Mood::Bad, format!("{name} breaks {broken} of the rules"))
-        }
+        (About::Zone, _) if broken == 1 => (Mood::Bad, format!("{name} breaks a rule")),
+        (About::Zone, _) if broken > 0 => (Mood::Bad, format!("{name} breaks {broken} rules")),
         (About::Zone, None) => (Mood::Warn, format!("{name} was not audited yet")),
         (About::Zone, Some(_)) => (Mood::Good, format!("{name} keeps all rules")),
         (About::Target, outcome) => {

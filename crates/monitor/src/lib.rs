@@ -6,12 +6,13 @@
 //!                                   store <----+----> view -> metrics, pages, JSON
 //! ```
 //! The [`state`] is one value that findings change ([`standing`], [`steady`]) and that says what has
-//! changed ([`event`]); what is to be told waits in an [`outbox`]. All of that is pure. Around it are two
-//! threads, one that asks and one that tells, and the pages.
+//! changed ([`event`]); what is to be told waits in an [`outbox`]. All of that is pure. Around it are three
+//! threads, one that asks lists, one that audits zones of one's own, and one that tells; and the pages.
 //!
 //! What is *not* here: how a list is asked and what an answer is worth (`lookup`), how a message reaches
 //! somebody (`notify`), configuration files, SQL.
 
+mod audit;
 mod check;
 pub mod config;
 mod detail;

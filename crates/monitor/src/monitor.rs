@@ -14,7 +14,8 @@ use crate::overview::outcome_of;
 use crate::shared::Shared;
 use crate::state::{Outcome, Summary};
 use crate::store::{Store, StoreError};
-use crate::{check, tell};
+use crate::view::Cell;
+use crate::{audit, check, tell};
 
 /// A monitor with its state, which nobody else has.
 pub struct Monitor {
@@ -30,6 +31,8 @@ pub struct Tally {
     pub clean: usize,
     /// Targets about which nobody can tell.
     pub unknown: usize,
+    /// Zones that break rules.
+    pub broken: usize,
     /// Whether all messages were taken.
     pub all_told: bool,
 }
@@ -52,6 +55,8 @@ impl Monitor {
         let shared = Arc::clone(&self.shared);
         thread::Builder::new().name("check".into()).spawn(move || check::run(&shared))?;
         let shared = Arc::clone(&self.shared);
+        thread::Builder::new().name("audit".into()).spawn(move || audit::run(&shared))?;
+        let shared = Arc::clone(&self.shared);
         thread::Builder::new().name("tell".into()).spawn(move || tell::run(&shared))?;
         Ok(())
     }
@@ -70,12 +75,17 @@ impl Monitor {
         for subjects in config.subjects.chunks(ONCE_TOGETHER) {
             check::check(&self.shared, &config, subjects)?;
         }
+        for zone in &config.zones {
+            audit::audit(&self.shared, &config, zone)?;
+        }
         self.shared.save();
         let all_told = tell::flush(&self.shared);
         let tally = self.shared.show(|view, _| {
             let count =
                 |outcome| view.targets.iter().filter(|t| outcome_of(t) == Some(outcome)).count();
+            let broken = view.zones.iter().filter(|zone| zone.lists.iter().any(Cell::is_listed));
             Tally {
+                broken: broken.count(),
                 listed: count(Outcome::Listed),
                 clean: count(Outcome::Clean),
                 unknown: count(Outcome::Unknown),
@@ -85,8 +95,8 @@ impl Monitor {
         Ok(tally)
     }
 
-    /// What somebody should look at, a line each: targets that are listed, and where; those about which
-    /// nobody can tell; and what is wrong with a subject itself.
+    /// What somebody should look at, a line each: what is wrong with a subject itself; targets that are
+    /// listed, and where; those about which nobody can tell; rules that zones break.
     pub fn summary(&self) -> Vec<String> {
         self.shared.show(|view, _| {
             let problems = view.problems.iter().map(|(subject, why)| format!("{subject}: {why}"));
@@ -102,7 +112,11 @@ impl Monitor {
                     Some(format!("{}: {unknown} of {asked} lists did not say", target.name))
                 }
             });
-            problems.chain(targets).collect()
+            let zones = view.zones.iter().flat_map(|zone| {
+                let broken = zone.lists.iter().filter(|cell| cell.is_listed());
+                broken.map(|cell| format!("the zone {} breaks a rule: {}", zone.name, cell.list))
+            });
+            problems.chain(targets).chain(zones).collect()
         })
     }
 

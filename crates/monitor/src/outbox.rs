@@ -87,6 +87,13 @@ impl Mailbox {
         self.letters.iter().find(|letter| letter.again <= now || letter.again > now + FAR)
     }
 
+    /// Has all that was not taken be tried at once: somebody may have mended what was in the way.
+    pub fn hurry(&mut self, now: u64) {
+        for letter in &mut self.letters {
+            letter.again = letter.again.min(now);
+        }
+    }
+
     /// When there is something to do, if nothing comes in.
     pub fn next(&self, window: Duration) -> Option<u64> {
         let closes =
@@ -205,6 +212,8 @@ mod tests {
         mailbox.add(&[event(2)], 1);
         mailbox.close(Duration::ZERO, 1);
         assert_eq!(mailbox.due(1).map(|letter| letter.id.as_str()), Some("repute-1-2"));
+        mailbox.hurry(2);
+        assert_eq!(mailbox.due(2).map(|letter| letter.id.as_str()), Some("repute-0-1"));
     }
 
     #[test]

@@ -51,6 +51,7 @@ impl Shared {
             store: Mutex::new(store),
         };
         shared.forget();
+        shared.hurry();
         shared
     }
 
@@ -63,7 +64,15 @@ impl Shared {
     pub(crate) fn configure(&self, config: Config) {
         *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
         self.forget();
+        self.hurry();
         self.changed.notify_all();
+    }
+
+    /// Has all that was not taken be tried at once.
+    fn hurry(&self) {
+        for mailbox in self.book().state.outbox.values_mut() {
+            mailbox.hurry(now());
+        }
     }
 
     /// What is known. It stays whole should a thread end in the middle: no invariant spans two fields.
@@ -90,10 +99,11 @@ impl Shared {
     pub(crate) fn forget(&self) {
         let config = self.config();
         let subjects: HashSet<String> = config.subjects.iter().map(ToString::to_string).collect();
+        let zones: HashSet<String> = config.zones.iter().map(|z| z.zone.to_string()).collect();
         let lists: HashSet<&str> = config.names().iter().map(String::as_str).collect();
         let kept = Kept {
             subject: &|name| subjects.contains(name),
-            zone: &|_| false,
+            zone: &|name| zones.contains(name),
             list: &|name| lists.contains(name),
             channel: &|name| config.channels.contains_key(name),
         };

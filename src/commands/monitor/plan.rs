@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use repute_audit::Subject as Audited;
 use repute_dnsxl::Target;
 use repute_lookup::inquiry::ListAt;
 use repute_lookup::subject::Subject;
@@ -30,6 +32,7 @@ pub(super) fn plan(path: Option<&Path>, config: &MonitorConfig) -> anyhow::Resul
     plan.window = config.gather;
     plan.channels = config.channels.clone();
     plan.luzilla = config.luzilla;
+    plan.zones = zones(config, &plan.resolvers);
     Ok(plan)
 }
 
@@ -37,7 +40,11 @@ pub(super) fn plan(path: Option<&Path>, config: &MonitorConfig) -> anyhow::Resul
 pub(super) fn summary(plan: &Plan) -> String {
     let count = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
     format!(
-        "{} on {}, for {}",
+        "{}{} on {}, for {}",
+        match plan.zones.len() {
+            0 => String::new(),
+            n => count(n, "zone") + " and ",
+        },
         count(plan.subjects.len(), "target"),
         count(plan.lists.len(), "list"),
         count(plan.channels.len(), "channel")
@@ -55,14 +62,33 @@ fn subjects(config: &MonitorConfig) -> anyhow::Result<Vec<Subject>> {
     }
     let mut seen = HashSet::new();
     subjects.retain(|subject| seen.insert(subject.clone()));
-    if subjects.is_empty() {
-        bail!("nothing to watch: name `targets` in [monitor] of the configuration");
+    if subjects.is_empty() && config.zones.is_empty() {
+        bail!("nothing to watch: name `targets` or `zones` in [monitor] of the configuration");
     }
     let addresses = subjects.iter().fold(0_u128, |sum, s| sum.saturating_add(s.addresses()));
     if addresses > MOST_ADDRESSES {
         bail!("{addresses} addresses are too many: at most {MOST_ADDRESSES} can be watched");
     }
     Ok(subjects)
+}
+
+/// The zones that are audited, each once with all its servers.
+fn zones(config: &MonitorConfig, resolvers: &[SocketAddr]) -> Vec<Audited> {
+    let mut zones: Vec<Audited> = Vec::new();
+    for named in &config.zones {
+        match zones.iter_mut().find(|known| known.zone == named.zone) {
+            Some(known) => known.servers.extend(named.server),
+            None => zones.push(Audited {
+                zone: named.zone.clone(),
+                kind: None,
+                errors: Vec::new(),
+                servers: named.server.into_iter().collect(),
+                resolvers: resolvers.to_vec(),
+                timeout: config.timeout,
+            }),
+        }
+    }
+    zones
 }
 
 /// The lists that are asked: those that are named, or those of the catalogue that take the subjects.
@@ -78,6 +104,9 @@ fn asked(
         for (line, text) in entries(file, "rbl")? {
             named.push((format!("{}:{line}", file.display()), text));
         }
+    }
+    if subjects.is_empty() {
+        return Ok(Vec::new());
     }
     if named.is_empty() {
         return lists::named(&[], &catalogue, &kinds(subjects));
