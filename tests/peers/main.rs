@@ -22,6 +22,7 @@ mod doctor;
 mod exports;
 mod import;
 mod list_server;
+mod monitor;
 mod my_mail;
 mod name_servers;
 mod network;

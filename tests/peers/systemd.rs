@@ -40,7 +40,12 @@ fn the_shipped_units_are_understood_and_hold_the_folders_of_the_manual() {
     // systemd looks whether the program is there.
     let service = SERVICE.replace("/usr/bin/repute", REPUTE);
     assert_ne!(service, SERVICE);
-    let units = [("repute.service", &*service), ("repute.socket", SOCKET)];
+    let monitor = MONITOR.replace("/usr/bin/repute", REPUTE);
+    let units = [
+        ("repute.service", &*service),
+        ("repute.socket", SOCKET),
+        ("repute-monitor.service", &*monitor),
+    ];
     let paths = units.map(|(name, text)| {
         let path = folder.path().join(name);
         fs::write(&path, text).expect("the test's folder is writable");
@@ -60,6 +65,8 @@ fn the_shipped_units_are_understood_and_hold_the_folders_of_the_manual() {
 
 /// The unit that is shipped.
 const SERVICE: &str = include_str!("../../systemd/repute.service");
+/// The unit of the monitor.
+const MONITOR: &str = include_str!("../../systemd/repute-monitor.service");
 /// Its sockets.
 const SOCKET: &str = include_str!("../../systemd/repute.socket");
 /// The chapter on operations.
