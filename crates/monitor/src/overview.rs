@@ -395,3 +395,6 @@ pub(crate) const WIDTHS: [(&str, u32); 2] = [("wide", 1180), ("narrow", 340)];
 const MOST_TARGETS: usize = 1000;
 /// Events that are on the first page.
 const MOST_EVENTS: usize = 30;
+
+#[cfg(test)]
+mod tests;
