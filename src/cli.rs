@@ -49,6 +49,7 @@ pub(crate) enum Command {
     Reload(ReloadArgs),
     /// Ask lists about addresses and names: listed, not listed, or unknown and why
     #[command(after_help = CHECK_COMMAND_HELP)]
+    Check(Box<CheckArgs>),
     /// The lists that are asked: take over those of other programs, measure which live
     #[command(subcommand)]
     Catalogue(CatalogueCommand),
@@ -58,7 +59,6 @@ pub(crate) enum Command {
     /// Watch addresses and names: check them again and again, and tell when something changes
     #[command(after_help = MONITOR_HELP)]
     Monitor(MonitorArgs),
-    Check(Box<CheckArgs>),
     /// Look into lists: check, build, export, look up, compare
     #[command(subcommand)]
     Zone(ZoneCommand),
