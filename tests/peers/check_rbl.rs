@@ -167,7 +167,7 @@ fn start_rbldnsd(folder: &Path) -> Daemon {
 
 /// Starts Unbound, which asks Repute for these zones and rbldnsd for its own. It does not minimise names: that
 /// rbldnsd denies what lies between its entries is not what is tested here.
-fn start_unbound(folder: &Path, zones: &[&str]) -> Daemon {
+pub(crate) fn start_unbound(folder: &Path, zones: &[&str]) -> Daemon {
     let stub = |zone: &str, port: u16| {
         format!("stub-zone:\n  name: \"{zone}\"\n  stub-addr: {ADDRESS}@{port}\n")
     };
@@ -200,6 +200,8 @@ server:
   do-not-query-localhost: no
   module-config: \"iterator\"
   qname-minimisation: no
+  local-data: \"mail.example. A 192.0.2.25\"
+  local-data: \"clean.example. A 192.0.2.26\"
   local-zone: \"2.0.192.in-addr.arpa.\" static
   local-zone: \"8.b.d.0.1.0.0.2.ip6.arpa.\" static
 remote-control:

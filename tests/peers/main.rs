@@ -24,6 +24,7 @@ mod import;
 mod list_server;
 mod monitor;
 mod my_mail;
+mod monitoring;
 mod name_servers;
 mod network;
 mod postfix;
