@@ -4,6 +4,7 @@
 //! state. The words are those of the Monitoring Plugins guidelines. `repute check --monitoring` and the
 //! drop-in for check_rbl speak it; what they say is not here.
 
+mod deadline;
 pub(crate) mod extra_opts;
 mod ini;
 mod output;
@@ -13,6 +14,7 @@ mod state;
 pub(crate) mod tally;
 mod text;
 
+pub(crate) use deadline::Deadline;
 pub(crate) use output::Output;
 pub(crate) use perfdata::Perfdata;
 pub(crate) use range::Range;

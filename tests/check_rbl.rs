@@ -144,6 +144,35 @@ fn a_resolver_over_ipv6_is_not_asked_where_only_ipv4_is_wanted() {
 }
 
 #[test]
+fn a_dead_list_is_waited_for_once() {
+    let (lists, cache) =
+        (anywhere(), tempfile::tempdir().expect("a folder for the test can be made"));
+    let dead = "-H 192.0.2.26 -s dead1.test -s clean.test";
+    // The second one would take an hour if it waited.
+    for patience in ["-t 1 --query-timeout 60", "-t 7200 --query-timeout 3600"] {
+        let options = format!("-n {} {dead} {patience}", lists.address);
+        let line = format!("'{}' check_rbl {options}", env!("CARGO_BIN_EXE_repute"));
+        let mut command = Command::new("sh");
+        let output = command.args(["-c", &line]).env("XDG_CACHE_HOME", cache.path()).output();
+        let output = output.expect("there is a shell");
+        assert_eq!(output.status.code(), Some(0), "{options}");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(text.contains("(1 server timed out: dead1.test)"), "{text}");
+    }
+}
+
+#[test]
+fn a_key_in_front_of_a_zone_is_sent_and_not_shown() {
+    let lists = anywhere();
+    let (code, lines) = check_rbl("-H 192.0.2.25 -s K3y.zen.dq.spamhaus.net -vvv -d", &lists);
+    assert_eq!(code, 2, "{lines:#?}");
+    assert!(lines[0].contains(" of 1 (zen.dq.spamhaus.net (127.0.0.2)) | "), "{lines:#?}");
+    assert!(lines.iter().all(|line| !line.to_lowercase().contains("k3y")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains("-s ***.zen.dq.spamhaus.net")), "{lines:#?}");
+    assert_eq!(lists.asked("25.2.0.192.k3y.zen.dq.spamhaus.net"), 1);
+}
+
+#[test]
 fn help_and_version_are_no_state() {
     let lists = anywhere();
     let (code, lines) = check_rbl("-h", &lists);

@@ -106,6 +106,30 @@ fn a_time_out_tells_what_is_known() {
 }
 
 #[test]
+fn a_dead_list_is_waited_for_once() {
+    let (lists, cache) =
+        (anywhere(), tempfile::tempdir().expect("a folder for the test can be made"));
+    // The second one would take an hour if it waited.
+    for patience in ["1s", "1h"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_repute"));
+        command.args(["check", "--monitoring", "--resolver", &lists.address.to_string()]);
+        command.args([
+            "-H",
+            "192.0.2.26",
+            "--list",
+            "dead1.test",
+            "--list",
+            "clean.test",
+            "-t",
+            patience,
+        ]);
+        let (code, lines) =
+            read(&command.env("XDG_CACHE_HOME", cache.path()).output().expect("it runs"));
+        assert!(code == 0 && lines[0].contains(" dead=1 "), "{patience}: {lines:#?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_known_is_unknown() {
     let lists = anywhere();
     for (options, line) in [

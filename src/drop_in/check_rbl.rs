@@ -27,8 +27,9 @@ use crate::commands::check::lists::{at_own_servers, catalogue};
 use crate::commands::check::memory::{Remembered, unix_now};
 use crate::exit;
 use crate::plugin::tally::Tally;
-use crate::plugin::{Output, State, clean_to};
+use crate::plugin::{Deadline, Output, State, clean_to};
 use line::{Found, NAME};
+use lists::Lists;
 use object::{Checked, ObjectError};
 use options::{Asked, Options, OptionsError};
 
@@ -70,13 +71,9 @@ fn check(options: &Options, started: Instant) -> Output {
 
 /// Checks, and says what it comes to.
 fn run(options: &Options, started: Instant) -> anyhow::Result<Output> {
-    let left = || options.timeout.map(|timeout| timeout.saturating_sub(started.elapsed()));
+    let deadline = Deadline::new(started, options.timeout);
     let resolvers = resolvers(options)?;
-    // What one resolver does not answer the next one is asked, and half of the time is for the lists.
-    let patience = left().map_or(options.query_timeout, |left| {
-        let share = left / 2 / u32::try_from(resolvers.len()).unwrap_or(1).max(1);
-        share.min(options.query_timeout)
-    });
+    let patience = deadline.for_host(resolvers.len(), options.query_timeout);
     let checked = object::find(&options.object, &resolvers, patience)?;
     let mut lists = lists::find(&options.servers, &catalogue(None, None)?);
     if options.authoritative {
@@ -85,8 +82,8 @@ fn run(options: &Options, started: Instant) -> anyhow::Result<Output> {
     let inquiry = Inquiry {
         lists: lists.asked.clone(),
         resolvers: resolvers.clone(),
-        timeout: left().map_or(options.query_timeout, |left| options.query_timeout.min(left)),
-        limit: left(),
+        timeout: deadline.for_lists(options.query_timeout),
+        limit: deadline.left(),
         rate: Rate::OfList,
     };
     let mut tally = Tally::new(lists.asked.iter().map(|at| at.list.clone()).collect());
@@ -96,7 +93,7 @@ fn run(options: &Options, started: Instant) -> anyhow::Result<Output> {
         let name = checked.address.map(|address| {
             scope.spawn({
                 let resolvers = &resolvers;
-                move || object::name_of(address, resolvers, patience)
+                move || object::name_of(address, resolvers, patience.min(FOR_NAME))
             })
         });
         let targets = checked.targets.iter().cloned();
@@ -120,11 +117,11 @@ fn run(options: &Options, started: Instant) -> anyhow::Result<Output> {
         tally: &tally,
         unusable: &lists.unusable,
         servers: lists.count(),
-        took: started.elapsed(),
+        took: deadline.took(),
     };
     let mut output = line::output(options, &found);
     if options.verbose > 0 {
-        output.long.splice(0..0, beginning(options, &checked, lists.count()));
+        output.long.splice(0..0, beginning(options, &checked, &lists));
     }
     let unreachable = findings.unreachable.iter();
     output.long.extend(unreachable.map(|(at, error)| format!("cannot ask {at}: {error}")));
@@ -172,15 +169,17 @@ fn shown(checked: &Checked, name: Option<String>) -> String {
 }
 
 /// What check_rbl says first with `-v`.
-fn beginning(options: &Options, checked: &Checked, lists: u32) -> Vec<String> {
+fn beginning(options: &Options, checked: &Checked, lists: &Lists) -> Vec<String> {
     let mut lines = Vec::new();
     if options.verbose > 2 {
-        lines.push(format!("[extra-opts] check_rbl {}", options.words.join(" ")));
+        let words = options.words.iter().map(|word| lists.without_keys(word));
+        lines.push(format!("[extra-opts] check_rbl {}", words.collect::<Vec<_>>().join(" ")));
     }
     let seconds = options.timeout.unwrap_or(Duration::ZERO).as_secs();
     lines.push(format!("Using {seconds} as global script timeout"));
     let targets = checked.targets.iter().map(labels);
-    lines.push(format!("Checking {} on {lists} server(s)", targets.collect::<Vec<_>>().join(", ")));
+    let (targets, count) = (targets.collect::<Vec<_>>().join(", "), lists.count());
+    lines.push(format!("Checking {targets} on {count} server(s)"));
     lines
 }
 
@@ -213,3 +212,6 @@ fn debug(resolvers: &[SocketAddr], lists: &[ListAt], findings: &Findings) -> Vec
     }));
     lines
 }
+
+/// How long is waited for the name of an address, which only explains: its own servers may be dead.
+const FOR_NAME: Duration = Duration::from_secs(1);

@@ -145,7 +145,14 @@ fn say(labels: &[String], rtype: u8, times: usize, recursive: bool) -> Said {
         "white" if is_listed => listed(3),
         "multi" if is_listed => Said::Listed(vec![[127, 0, 0, 2], [127, 0, 0, 4], [127, 0, 0, 10]]),
         "list.dnswl.org" if is_listed => Said::Listed(vec![[127, 0, 8, 3]]),
-        "zen.spamhaus.org" | "sbl.spamhaus.org" | "xbl.spamhaus.org" if is_listed => listed(2),
+        "zen.spamhaus.org"
+        | "sbl.spamhaus.org"
+        | "xbl.spamhaus.org"
+        | "k3y.zen.dq.spamhaus.net"
+            if is_listed =>
+        {
+            listed(2)
+        }
         // It answers those who ask itself.
         "own" if !recursive && is_listed => listed(2),
         "own" if !recursive => Said::Denied(2),
@@ -217,8 +224,13 @@ pub(crate) fn anywhere() -> Lists {
 /// What lists say of what they have: with what would break a plugin's output.
 pub(crate) const TEXT: &str = "spam | servers=0;0;0\nOK";
 /// Zones that the catalogue knows.
-const KNOWN: [&str; 4] =
-    ["list.dnswl.org", "zen.spamhaus.org", "sbl.spamhaus.org", "xbl.spamhaus.org"];
+const KNOWN: [&str; 5] = [
+    "list.dnswl.org",
+    "zen.spamhaus.org",
+    "sbl.spamhaus.org",
+    "xbl.spamhaus.org",
+    "k3y.zen.dq.spamhaus.net",
+];
 /// The types that are answered.
 const A: u8 = 1;
 const NS: u8 = 2;

@@ -14,7 +14,7 @@ use repute_lookup::authority;
 use repute_lookup::catalogue::Catalogue;
 use repute_lookup::code::CodeSet;
 use repute_lookup::inquiry::ListAt;
-use repute_lookup::list::{Access, List, NameForm};
+use repute_lookup::list::{Access, KeyPlace, List, NameForm, Secret};
 use repute_lookup::resolver;
 
 use crate::config::{Config, USUAL_FILE};
@@ -119,12 +119,13 @@ pub(crate) fn list_name(text: &str) -> anyhow::Result<ListName> {
 /// Reads one.
 pub(crate) fn one(text: &str, catalogue: &Catalogue) -> anyhow::Result<ListAt> {
     let (zone, server, codes) = list_name(text)?;
-    let known = catalogue.find(&zone);
-    let mut list = known.cloned().unwrap_or_else(|| List::new(zone));
-    if known.is_none() {
+    let known = catalogue.find(&zone).cloned().or_else(|| with_key(&zone, catalogue));
+    let mut list = known.unwrap_or_else(|| {
+        let mut list = List::new(zone);
         // Somebody who names a list that nobody knows knows what it takes.
         list.keys.name = Some(NameForm::Host);
-    }
+        list
+    });
     if matches!(list.access, Access::Key(_, None)) {
         bail!("this list needs a key: give it in {USUAL_FILE} or by the environment");
     }
@@ -132,6 +133,18 @@ pub(crate) fn one(text: &str, catalogue: &Catalogue) -> anyhow::Result<ListAt> {
         list.only = vec![codes];
     }
     Ok(ListAt { list, servers: server.into_iter().collect() })
+}
+
+/// The list that wants a key in front of its zone, if a zone is written with it, as other programs have it.
+fn with_key(zone: &Name, catalogue: &Catalogue) -> Option<List> {
+    let key = zone.labels().next().and_then(|label| std::str::from_utf8(label).ok()?.parse().ok());
+    let mut found = catalogue.lists().filter(|list| {
+        matches!(list.access, Access::Key(KeyPlace::BeforeZone, _))
+            && zone.is_within(&list.zone)
+            && zone.label_count() == list.zone.label_count() + 1
+    });
+    let list = found.next()?.clone();
+    Some(List { access: Access::Key(KeyPlace::BeforeZone, Some(Secret::new(key?))), ..list })
 }
 
 /// Kinds of targets that lists differ in.

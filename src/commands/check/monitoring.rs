@@ -24,7 +24,7 @@ use crate::cli::check::CheckArgs;
 use crate::cli::monitoring::{self, Program};
 use crate::exit;
 use crate::plugin::tally::{Row, Tally, Word};
-use crate::plugin::{Output, Perfdata, State, Thresholds, extra_opts};
+use crate::plugin::{Deadline, Output, Perfdata, State, Thresholds, extra_opts};
 
 /// The arguments for the plugin, if that is what is called: `repute check ... --monitoring`. The first of
 /// them is the program's name.
@@ -136,14 +136,13 @@ fn word(entry: &extra_opts::Entry) -> Result<Option<OsString>, String> {
 fn run(program: &Program, started: Instant) -> anyhow::Result<Output> {
     let args = &program.args;
     let timeout = timeout(&args.timeout)?;
-    let left = || timeout.saturating_sub(started.elapsed());
+    let deadline = Deadline::new(started, Some(timeout));
     let resolvers = resolvers(&args.resolvers)?;
     let catalogue = lists::catalogue(program.config.as_deref(), args.catalogue.as_deref())?;
     let typed = [&args.monitoring.hosts[..], &args.targets].concat();
     let subjects = subjects(&typed, args.file.as_deref(), args.yes)?;
     let object = object(&subjects);
-    // What one resolver does not answer the next one is asked, and half of the time is for the lists.
-    let patience = left() / 2 / u32::try_from(resolvers.len().max(1)).unwrap_or(1);
+    let patience = deadline.for_host(resolvers.len(), timeout);
     let targets = Targets::resolve(subjects, &resolvers, patience)?;
     let first: Vec<Target> = targets.iter().take(LOOKED_AT_FOR_KINDS).collect();
     let mut asked = lists::named(&args.list, &catalogue, &first)?;
@@ -154,8 +153,8 @@ fn run(program: &Program, started: Instant) -> anyhow::Result<Output> {
     let inquiry = Inquiry {
         lists: asked,
         resolvers,
-        timeout: left().max(SHORTEST),
-        limit: Some(left().max(SHORTEST)),
+        timeout: deadline.for_lists(timeout),
+        limit: deadline.left(),
         rate: rate(args),
     };
     let mut remembered = Remembered::read(args.forgetful);
@@ -170,7 +169,7 @@ fn run(program: &Program, started: Instant) -> anyhow::Result<Output> {
 
     let missing: Vec<(&Subject, Missing)> =
         targets.missing().filter(|(_, missing)| *missing != Missing::Address).collect();
-    let mut output = judge(args, &object, &tally, &missing, started.elapsed());
+    let mut output = judge(args, &object, &tally, &missing, deadline.took());
     let unreachable = findings.unreachable.iter();
     output
         .long
@@ -298,8 +297,6 @@ const NAME: &str = "REPUTE";
 const SECTION: &str = "repute";
 /// So many lists are named on the first line, which somebody reads on a telephone.
 const MOST_NAMED: usize = 5;
-/// What there is for the lists if nothing is left.
-const SHORTEST: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use repute_lookup::catalogue::Catalogue;
 use repute_lookup::inquiry::ListAt;
+use repute_lookup::list::Access;
 
 use crate::commands::check::lists;
 use crate::exit;
@@ -52,6 +53,17 @@ impl Lists {
     pub(super) fn count(&self) -> u32 {
         u32::try_from(self.asked.len() + self.unusable.len()).unwrap_or(u32::MAX)
     }
+
+    /// A word of the command line without the keys of lists, which no output shows.
+    pub(super) fn without_keys(&self, word: &str) -> String {
+        self.asked.iter().fold(word.to_owned(), |word, at| match &at.list.access {
+            Access::Key(_, Some(key)) => {
+                let (key, small) = (key.reveal().to_string(), word.to_ascii_lowercase());
+                if small.contains(&key) { small.replace(&key, "***") } else { word }
+            }
+            Access::Key(_, None) | Access::Open | Access::Registration => word,
+        })
+    }
 }
 
 /// Characters of a zone that are shown.
@@ -75,7 +87,17 @@ mod tests {
         let zones: Vec<_> = lists.asked.iter().map(|at| at.list.zone.to_string()).collect();
         assert_eq!(zones, ["bl.example", "zen.spamhaus.org"]);
         assert_eq!(lists.count(), 4);
+        assert_eq!(lists.without_keys("-sX.zen.spamhaus.org"), "-sX.zen.spamhaus.org");
         let [(zone, why), (_, key)] = &lists.unusable[..] else { panic!("{:?}", lists.unusable) };
         assert!(zone == "a..b" && !why.is_empty() && key.contains("needs a key"), "{why} {key}");
+    }
+
+    #[test]
+    fn a_key_in_front_of_a_zone_is_a_key_and_not_shown() {
+        let servers = ["SeCret.zen.dq.spamhaus.net".to_owned()];
+        let lists = find(&servers, &Catalogue::shipped());
+        assert_eq!(lists.asked[0].list.zone.to_string(), "zen.dq.spamhaus.net");
+        let word = lists.without_keys("--server=SeCret.zen.dq.spamhaus.net");
+        assert_eq!(word, "--server=***.zen.dq.spamhaus.net");
     }
 }

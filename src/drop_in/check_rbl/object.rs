@@ -92,7 +92,7 @@ pub(super) fn name_of(
 ) -> Option<String> {
     let hosts = fs::read_to_string("/etc/hosts").unwrap_or_default();
     if let Some(name) = name_in_hosts(&hosts, address) {
-        return Some(clean_to(name, LONGEST_SHOWN));
+        return Some(name.to_owned()).filter(|name| is_host(name));
     }
     let target = target(address);
     let zone = match target {
@@ -103,9 +103,14 @@ pub(super) fn name_of(
     let answers = resolve::ask(resolvers, &[question], patience).ok()?;
     let Some(Answer::Reply(reply)) = answers.into_iter().next() else { return None };
     reply.records.iter().find_map(|data| match data {
-        Data::Name(name) => Some(clean_to(&name.to_string(), LONGEST_SHOWN)),
+        Data::Name(name) => Some(name.to_string()).filter(|name| is_host(name)),
         Data::Address(_) | Data::Text(_) | Data::Mx { .. } | Data::Soa { .. } => None,
     })
+}
+
+/// Whether a name is a host's, and so cannot be taken for another part of the line.
+fn is_host(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
 }
 
 /// The name of an address in a hosts file (hosts(5)).
@@ -186,6 +191,15 @@ mod tests {
         {
             let found = read(&Object::Host(wrong.into()));
             assert!(found.starts_with("--host ") && found.contains("neither"), "{found}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_no_hosts_is_not_shown() {
+        assert!(is_host("mail-1.example") && is_host("_x.example"));
+        for name in ["x) BLACKLISTED on 0 servers of 1 (", "a|b.example", "a\\032b.example", "a\nb"]
+        {
+            assert!(!is_host(name), "{name}");
         }
     }
 
