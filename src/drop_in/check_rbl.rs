@@ -9,6 +9,7 @@ mod line;
 mod lists;
 mod object;
 mod options;
+mod specs;
 mod usage;
 
 use std::ffi::OsString;

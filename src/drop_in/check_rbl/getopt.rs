@@ -176,7 +176,7 @@ pub(super) enum GetoptError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::options::SPECS;
+    use super::super::specs::SPECS;
     use super::*;
 
     /// What is read, as `name=value`, then the rest behind a bar; or the error.

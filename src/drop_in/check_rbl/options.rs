@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::getopt::{self, GetoptError, Given, Spec, Takes, Value};
+use super::getopt::{self, GetoptError, Given, Takes, Value};
+use super::specs::SPECS;
 use crate::plugin::extra_opts::{self, Entry, ExtraOptsError};
 
 /// What somebody wants to know.
@@ -235,34 +236,6 @@ pub(super) enum OptionsError {
     TwoServers,
 }
 
-/// All options.
-pub(super) const SPECS: [Spec; 20] = {
-    const fn spec(names: &'static [&'static str], takes: Takes) -> Spec {
-        Spec { names, takes }
-    }
-    [
-        spec(&["usage", "?"], Takes::Nothing),
-        spec(&["help", "h"], Takes::Nothing),
-        spec(&["version", "V"], Takes::Nothing),
-        spec(&["extra-opts"], Takes::OptionalText),
-        spec(&["timeout", "t"], Takes::Number),
-        spec(&["verbose", "v"], Takes::Nothing),
-        spec(&["critical", "c"], Takes::Number),
-        spec(&["warning", "w"], Takes::Number),
-        spec(&["debug", "d"], Takes::Nothing),
-        spec(&["server", "s"], Takes::Text),
-        spec(&["host", "H", "hostname"], Takes::Text),
-        spec(&["url", "U"], Takes::Text),
-        spec(&["retry", "r"], Takes::Number),
-        spec(&["workers"], Takes::Number),
-        spec(&["whitelistings", "wl"], Takes::Nothing),
-        spec(&["query-timeout"], Takes::Number),
-        spec(&["append", "a"], Takes::Text),
-        spec(&["nameserver", "n"], Takes::Text),
-        spec(&["authoritative", "A"], Takes::Nothing),
-        spec(&["force-ipv4-resolver"], Takes::Nothing),
-    ]
-};
 /// The section of an ini file, if none is named.
 const SECTION: &str = "check_rbl";
 /// How long everything may take.
