@@ -16,7 +16,7 @@ pub(crate) mod targets;
 use std::io::{self, IsTerminal};
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail};
 use repute_dnsxl::Target;
@@ -44,9 +44,13 @@ pub(super) fn run(config: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Ver
     if args.own.doctor {
         return doctor::run(args, &catalogue, &resolvers, timeout);
     }
-    let (subjects, is_gap) = my_mail::subjects(args, &resolvers, timeout)?;
-    let targets = Targets::resolve(subjects, &resolvers, timeout)?;
-    let is_cut = warn_of_missing(&targets) || is_gap;
+    let until = Instant::now() + LONGEST_SEARCH;
+    let found = my_mail::subjects(&args.targets, args, &resolvers, timeout, until)?;
+    for line in found.told.iter().filter(|_| !args.quiet) {
+        eprintln!("{line}");
+    }
+    let targets = Targets::resolve(found.subjects, &resolvers, timeout)?;
+    let is_cut = warn_of_missing(&targets) || !found.gaps.is_empty();
     let first: Vec<Target> = targets.iter().take(LOOKED_AT_FOR_KINDS).collect();
     let mut asked = lists::named(&args.list, &catalogue, &first)?;
     if args.authoritative {
@@ -121,6 +125,8 @@ fn warn_of_unreachable(findings: &Findings) {
     }
 }
 
+/// The addresses of one's own mail are looked for so long.
+const LONGEST_SEARCH: Duration = Duration::from_secs(60);
 /// Nobody answers faster.
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
 /// Which kinds of lists are asked is decided by so many targets.

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use repute_dnsxl::{Ipv4Network, Ipv6Network, Name, Network};
 
@@ -155,18 +155,30 @@ impl fmt::Display for Note {
     }
 }
 
-/// Finds the addresses of a domain's mail by way of resolvers.
+/// Finds the addresses of a domain's mail by way of resolvers. An answer may take so long, and all of it until then;
+/// what is not known by that time is noted as not answered.
 ///
 /// # Errors
 /// If there are no sockets to be had.
-pub fn find(domain: &Name, resolvers: &[SocketAddr], timeout: Duration) -> io::Result<Mail> {
+pub fn find(
+    domain: &Name,
+    resolvers: &[SocketAddr],
+    timeout: Duration,
+    until: Instant,
+) -> io::Result<Mail> {
     let mut search = Search::new(domain.clone());
     loop {
         let questions = search.questions();
         if questions.is_empty() {
             return Ok(search.end());
         }
-        search.hear(&resolve::ask(resolvers, &questions, timeout)?);
+        // What one resolver does not answer the next one is asked.
+        let count = u32::try_from(resolvers.len().max(1)).unwrap_or(1);
+        let left = until.saturating_duration_since(Instant::now()) / count;
+        search.hear(&match left.is_zero() {
+            true => vec![Answer::TimedOut; questions.len()],
+            false => resolve::ask(resolvers, &questions, timeout.min(left))?,
+        });
     }
 }
 

@@ -8,7 +8,7 @@ pub(crate) struct OwnArgs {
     /// Examine the resolvers instead of a target: whether lists answer them, and what to mend
     ///
     /// Exit code: 0 nothing to mend, 1 something, 2 could not tell.
-    #[arg(long, conflicts_with_all = ["targets", "file", "authoritative", "csv", "junit", "quiet"])]
+    #[arg(long, conflicts_with_all = ["targets", "file", "authoritative", "csv", "junit", "quiet", "monitoring"])]
     pub(crate) doctor: bool,
     /// Check the addresses by which this domain takes and sends mail: those of MX and SPF
     ///

@@ -18,8 +18,8 @@ use repute_lookup::resolve::Missing;
 use repute_lookup::subject::Subject;
 
 use super::memory::{Remembered, unix_now};
-use super::targets::{Targets, resolvers, subjects};
-use super::{LOOKED_AT_FOR_KINDS, lists, rate, timeout};
+use super::targets::{Targets, resolvers};
+use super::{LOOKED_AT_FOR_KINDS, lists, my_mail, rate, timeout};
 use crate::cli::check::CheckArgs;
 use crate::cli::monitoring::{self, Program};
 use crate::exit;
@@ -140,10 +140,11 @@ fn run(program: &Program, started: Instant) -> anyhow::Result<Output> {
     let resolvers = resolvers(&args.resolvers)?;
     let catalogue = lists::catalogue(program.config.as_deref(), args.catalogue.as_deref())?;
     let typed = [&args.monitoring.hosts[..], &args.targets].concat();
-    let subjects = subjects(&typed, args.file.as_deref(), args.yes)?;
-    let object = object(&subjects);
     let patience = deadline.for_host(resolvers.len(), timeout);
-    let targets = Targets::resolve(subjects, &resolvers, patience)?;
+    let until = started + timeout / 2;
+    let found = my_mail::subjects(&typed, args, &resolvers, patience, until)?;
+    let object = object(&found.subjects);
+    let targets = Targets::resolve(found.subjects, &resolvers, patience)?;
     let first: Vec<Target> = targets.iter().take(LOOKED_AT_FOR_KINDS).collect();
     let mut asked = lists::named(&args.list, &catalogue, &first)?;
     if args.authoritative {
@@ -169,7 +170,8 @@ fn run(program: &Program, started: Instant) -> anyhow::Result<Output> {
 
     let missing: Vec<(&Subject, Missing)> =
         targets.missing().filter(|(_, missing)| *missing != Missing::Address).collect();
-    let mut output = judge(args, &object, &tally, &missing, deadline.took());
+    let mut output = judge(args, &object, &tally, &missing, &found.gaps, deadline.took());
+    output.long.extend(found.told);
     let unreachable = findings.unreachable.iter();
     output
         .long
@@ -191,6 +193,7 @@ fn judge(
     (object, is): &(String, &str),
     tally: &Tally,
     missing: &[(&Subject, Missing)],
+    gaps: &[String],
     took: Duration,
 ) -> Output {
     let count = |is: fn(&&Row) -> bool, polarity| {
@@ -210,7 +213,7 @@ fn judge(
         asked > 0 && u64::from(answered) * 100 >= u64::from(asked) * u64::from(args.quorum);
     let state = match thresholds.state(listed) {
         _ if !is_quorate => State::Unknown,
-        State::Ok if !missing.is_empty() => State::Unknown,
+        State::Ok if !missing.is_empty() || !gaps.is_empty() => State::Unknown,
         state => state,
     };
 
@@ -218,6 +221,9 @@ fn judge(
     if let Some((subject, why)) = missing.first() {
         // Writing to a String cannot fail, here and below.
         let _ = write!(line, "cannot resolve {subject}: {why}; ");
+    }
+    if let Some(gap) = gaps.first() {
+        let _ = write!(line, "{gap}; ");
     }
     let _ = match (asked, is_quorate) {
         (0, _) => write!(line, "no list takes {object}"),

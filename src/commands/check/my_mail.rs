@@ -1,59 +1,70 @@
 //! What is to be checked, with the addresses of one's own mail: `repute check --my-mail`.
+//!
+//! Nothing is written here: a person and a monitoring system are told in different places. What strangers' records
+//! say is told without what a terminal or a monitoring system would obey.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use repute_dnsxl::{Name, Network};
-use repute_lookup::my_mail::{Found, Mail, Note, find};
+use repute_lookup::my_mail::{Found, Mail, find};
 use repute_lookup::subject::Subject;
 
 use super::targets;
 use crate::cli::check::CheckArgs;
-use crate::config::shown;
+use crate::plugin::clean;
 
-/// What was typed, and what was found of the domains of `--my-mail`, each once. Says also whether addresses may be
-/// missing, as something could not be looked up.
+/// What is to be checked, and what there is to say of how it was found.
+#[derive(Debug, Default)]
+pub(super) struct Subjects {
+    /// What is to be checked, each once.
+    pub(super) subjects: Vec<Subject>,
+    /// What came from where, line by line.
+    pub(super) told: Vec<String>,
+    /// What could not be looked up, so that addresses may be missing.
+    pub(super) gaps: Vec<String>,
+}
+
+/// What was typed, and what is found of the domains of `--my-mail`, within a time for an answer and one for all.
 pub(super) fn subjects(
+    typed: &[String],
     args: &CheckArgs,
     resolvers: &[SocketAddr],
     timeout: Duration,
-) -> anyhow::Result<(Vec<Subject>, bool)> {
+    until: Instant,
+) -> anyhow::Result<Subjects> {
     let domains = &args.own.my_mail;
-    let is_typed = !args.targets.is_empty() || args.file.is_some() || domains.is_empty();
-    let mut subjects = match is_typed {
-        true => targets::subjects(&args.targets, args.file.as_deref(), args.yes)?,
-        false => Vec::new(),
-    };
-    let mut is_gap = false;
+    let mut all = Subjects::default();
+    if !typed.is_empty() || args.file.is_some() || domains.is_empty() {
+        all.subjects = targets::subjects(typed, args.file.as_deref(), args.yes)?;
+    }
     for text in domains {
         let domain = domain(text)?;
-        let mail = find(&domain, resolvers, timeout).context("no more sockets")?;
-        is_gap |= mail.notes.iter().any(Note::is_gap);
-        let (taken, left_out): (Vec<&Found>, Vec<&Found>) =
-            mail.found.iter().partition(|found| is_taken(&found.subject, args.yes));
-        if !args.quiet {
-            tell(&domain, &mail, args.yes);
-        }
-        let taken = taken.iter().map(|found| found.subject.clone());
-        let new: Vec<Subject> = taken.filter(|subject| !subjects.contains(subject)).collect();
-        if new.is_empty() && subjects.is_empty() {
-            match left_out.len() {
-                0 => bail!("nothing to check: no address of {domain} was found"),
-                _ => {
-                    bail!("nothing to check: only large networks of {domain} were found, say --yes")
-                }
+        let mail = find(&domain, resolvers, timeout, until).context("no more sockets")?;
+        all.tell(&domain, &mail, args.yes);
+        for found in mail.found {
+            if is_taken(&found.subject, args.yes) && !all.subjects.contains(&found.subject) {
+                all.subjects.push(found.subject);
             }
         }
-        subjects.extend(new);
     }
-    if !domains.is_empty() && !args.yes {
-        let addresses = subjects.iter().fold(0_u128, |sum, s| sum.saturating_add(s.addresses()));
-        if addresses > MOST_ASKED {
-            bail!("{addresses} addresses: say --yes if all of them are to be looked up");
-        }
+    if all.subjects.is_empty() {
+        let why = match all.gaps.first() {
+            Some(gap) => gap.clone(),
+            None if all.told.iter().any(|line| line.contains(LEFT_OUT)) => {
+                "only large networks were found, say --yes".to_owned()
+            }
+            None => format!("no address of {} was found", domains.join(", ")),
+        };
+        let told: String = all.told.iter().map(|line| format!("\n{line}")).collect();
+        bail!("nothing to check: {why}{told}");
     }
-    Ok((subjects, is_gap))
+    let addresses = all.subjects.iter().fold(0_u128, |sum, s| sum.saturating_add(s.addresses()));
+    if !domains.is_empty() && !args.yes && addresses > MOST_ASKED {
+        bail!("{addresses} addresses: say --yes if all of them are to be looked up");
+    }
+    Ok(all)
 }
 
 /// The domain somebody means; of a mail address, what stands behind the `@`.
@@ -64,26 +75,35 @@ fn domain(text: &str) -> anyhow::Result<Name> {
     }
 }
 
-/// Tells on standard error what was found, where it comes from, and what else is to be known.
-fn tell(domain: &Name, mail: &Mail, yes: bool) {
-    let width = mail.found.iter().map(|found| found.subject.to_string().len()).max().unwrap_or(0);
-    if !mail.found.is_empty() {
-        eprintln!("{domain} takes and sends mail by:");
+impl Subjects {
+    /// Notes what was found of a domain, where it comes from, and what else is to be known.
+    fn tell(&mut self, domain: &Name, mail: &Mail, yes: bool) {
+        let width = mail.found.iter().map(|found| found.subject.to_string().len()).max();
+        if let Some(width) = width {
+            self.told.push(format!("{domain} takes and sends mail by:"));
+            self.told.extend(mail.found.iter().map(|found| line(found, width, yes)));
+        }
+        for note in &mail.notes {
+            let text = clean(&note.to_string());
+            self.told.push(format!("  {text}"));
+            if note.is_gap() {
+                self.gaps.push(text);
+            }
+        }
     }
-    for found in &mail.found {
-        let origins: Vec<String> = found.origins.iter().map(ToString::to_string).collect();
-        let addresses = found.subject.addresses();
-        let left_out = match (is_taken(&found.subject, yes), yes) {
-            (true, _) => String::new(),
-            (false, false) => format!(": {addresses} addresses, left out without --yes"),
-            (false, true) => format!(": {addresses} addresses, left out"),
-        };
-        let subject = found.subject.to_string();
-        eprintln!("  {subject:<width$}  ({}){left_out}", shown(&origins.join("; ")));
-    }
-    for note in &mail.notes {
-        eprintln!("repute: {}", shown(&note.to_string()));
-    }
+}
+
+/// The line of an address or network.
+fn line(found: &Found, width: usize, yes: bool) -> String {
+    let origins: Vec<String> = found.origins.iter().map(ToString::to_string).collect();
+    let addresses = found.subject.addresses();
+    let left_out = match (is_taken(&found.subject, yes), yes) {
+        (true, _) => String::new(),
+        (false, false) => format!(": {addresses} addresses, {LEFT_OUT} without --yes"),
+        (false, true) => format!(": {addresses} addresses, {LEFT_OUT}"),
+    };
+    let subject = found.subject.to_string();
+    format!("  {subject:<width$}  ({}){left_out}", clean(&origins.join("; ")))
 }
 
 /// Whether something is looked up, address by address.
@@ -95,6 +115,8 @@ fn is_taken(subject: &Subject, yes: bool) -> bool {
     }
 }
 
+/// What is said of what is not looked up.
+const LEFT_OUT: &str = "left out";
 /// Networks of more addresses are looked up only if that is said to be meant.
 const MOST_ASKED: u128 = 1024;
 /// IPv6 networks of more addresses are not: nobody would live to see the end.
