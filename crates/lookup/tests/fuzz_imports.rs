@@ -5,7 +5,7 @@ mod mutation;
 
 use mutation::{Mutation, mutate, time};
 use repute_lookup::catalogue::import::{self, Import};
-use repute_lookup::catalogue::{Catalogue, to_toml};
+use repute_lookup::catalogue::{Catalogue, refreshed, to_toml};
 
 /// Changes a valid text, imports it, and reads what is written for it.
 fn look(valid: &str, mutations: &[Mutation], import: fn(&str, &Catalogue) -> Import) {
@@ -52,6 +52,26 @@ fn fuzz_catalogue() {
                 assert!(!mutations.is_empty(), "the valid text is read: {error}");
                 assert!(error.line <= text.lines().count() + 1, "{error}");
             }
+        }
+    });
+}
+
+#[test]
+fn fuzz_refreshed() {
+    let valid = "# x\n[[list]]\nchecked = \"2012\"\nzone = \"a.example\" # \u{e9}\nsource = \"\"\"\n\u{e9}\"\"\"\n\
+                 [list.codes]\n\"127.0.0.2\" = \"spam\"\n[[list]]\nzone = \"b.example\"\nstatus = \"dead\"";
+    let mut measured = repute_lookup::catalogue::Entry::new("a.example".parse().expect("a name"));
+    measured.status = Some(repute_lookup::list::Status::Live);
+    measured.checked = Some("2026-11-22".to_owned());
+    bolero::check!().with_test_time(time()).with_type::<Vec<Mutation>>().for_each(|mutations| {
+        let text = mutate(valid.as_bytes(), mutations);
+        let text = String::from_utf8_lossy(&text);
+        match refreshed(&text, std::slice::from_ref(&measured)) {
+            Ok(new) => {
+                let again = refreshed(&new, std::slice::from_ref(&measured));
+                assert_eq!(again.as_deref(), Ok(&*new), "nothing is left to change");
+            }
+            Err(error) => assert!(!mutations.is_empty(), "the valid text is edited: {error}"),
         }
     });
 }

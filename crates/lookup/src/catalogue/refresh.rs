@@ -45,8 +45,18 @@ pub fn refreshed(text: &str, measured: &[Entry]) -> Result<String, CatalogueErro
         }
         edits.push((end..end, new));
     }
-    // From the end, so that earlier places stay where they are.
+    let refused = CatalogueError {
+        line: 0,
+        span: 0..0,
+        zone: None,
+        key: None,
+        fault: CatalogueFault::NoTables,
+    };
+    // From the end, so that earlier places stay where they are; none may lie within another.
     edits.sort_by_key(|(place, _)| std::cmp::Reverse((place.start, place.end)));
+    if edits.windows(2).any(|pair| pair[1].0.end > pair[0].0.start) {
+        return Err(refused);
+    }
     let mut edited = text.to_owned();
     for (place, value) in edits {
         edited.replace_range(place, &value);
@@ -66,13 +76,7 @@ pub fn refreshed(text: &str, measured: &[Entry]) -> Result<String, CatalogueErro
     };
     match measured.iter().all(|entry| is_written(&entry)) {
         true => Ok(edited),
-        false => Err(CatalogueError {
-            line: 0,
-            span: 0..0,
-            zone: None,
-            key: None,
-            fault: CatalogueFault::NoTables,
-        }),
+        false => Err(refused),
     }
 }
 
@@ -122,5 +126,8 @@ mod tests {
         assert!(with("list = [{ zone = \"a.example\" }]\n", &["a.example"]).is_err());
         assert!(with("list = [{ zone = \"a.example\" }]\n", &["b.example"]).is_err());
         assert!(with("[[list]]\nzone = \"a..b\"\n", &["b.example"]).is_err());
+        // A value that begins in the line of the zone and goes on in the next.
+        let source = "list = [{ zone = \"a.example\", source = \"\"\"\n\u{e9}\"\"\" }]\n";
+        assert!(with(source, &["a.example"]).is_err());
     }
 }

@@ -123,3 +123,42 @@ const FLAGS: usize = 3;
 const AD: u8 = 0x20;
 /// How often a query is sent.
 const SENDS: u32 = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reply to a query with this name, its lower flags and its letters as they are told.
+    fn said(name: &str, flags: u8, letters: fn(&mut u8)) -> Option<Direct> {
+        let query = query(&Question::new(&name.parse().expect("a name"), 1));
+        assert_eq!(query[FLAGS], AD, "it asks to be told of signatures");
+        let mut packet = query.clone();
+        packet[2] |= 0x80;
+        packet[FLAGS] = flags;
+        packet[HEADER..HEADER + name.len() + 2].iter_mut().for_each(letters);
+        read(&packet, &query, Instant::now())
+    }
+
+    #[test]
+    fn bits_and_letters_are_seen() {
+        let name = "abcdefghijklmnopqrstuvwxyz.example";
+        let plain = said(name, 0x80, |_| {}).expect("it is the reply");
+        assert!((plain.keeps_case, plain.authentic, plain.reply.recursion) == (true, false, true));
+        assert!(said(name, AD, |_| {}).is_some_and(|said| said.authentic));
+        let lower = said(name, 0, u8::make_ascii_lowercase).expect("it is the reply");
+        assert!(!lower.keeps_case, "34 letters are not all small by chance");
+        assert!(said(name, 0, |byte| *byte ^= 1).is_none(), "another name");
+    }
+
+    #[test]
+    fn a_refusal_needs_no_question() {
+        let query = query(&Question::new(&"bl.example".parse().expect("a name"), 1));
+        let mut packet = query[..HEADER].to_vec();
+        (packet[2], packet[FLAGS]) = (0x80, 5);
+        packet[4..].fill(0);
+        let said = read(&packet, &query, Instant::now()).expect("it is a refusal");
+        assert_eq!(said.reply.rcode, REFUSED);
+        packet[0] ^= 1;
+        assert!(read(&packet, &query, Instant::now()).is_none(), "to another query");
+    }
+}
