@@ -265,4 +265,19 @@ mod tests {
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
     }
+
+    #[test]
+    fn every_command_says_what_it_is_in_its_own_words() {
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            assert!(command.get_about().is_some(), "{name}");
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            if help.contains("Examples:") {
+                assert!(
+                    help.contains(&format!("repute {name}")),
+                    "{name} has the examples of another"
+                );
+            }
+        }
+    }
 }
