@@ -76,7 +76,7 @@ pub(super) fn output(options: &Options, found: &Found<'_>) -> Output {
         let _ = write!(line, " ({} timed out: {})", servers(silent.len()), silent.join(", "));
     }
     if !unusable.is_empty() {
-        let _ = write!(line, " ({} unusable: {})", servers(unusable.len()), unusable.join(", "));
+        let _ = write!(line, " ({} unusable: {})", servers(unusable.len()), some(&unusable));
     }
     if asked == 0 {
         line.push_str(" (none of them takes it)");
@@ -147,6 +147,16 @@ fn long(options: &Options, found: &Found<'_>) -> Vec<String> {
     lines
 }
 
+/// The first names of many: all of them, with the reasons, stand in the long text, and the first line is cut by
+/// whoever shows it.
+fn some(names: &[String]) -> String {
+    let shown = names.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MOST_NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 /// So many servers, in words.
 fn servers(count: usize) -> String {
     match count {
@@ -160,5 +170,19 @@ fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
+/// So many unusable lists are named in the first line.
+const MOST_NAMED: usize = 8;
 /// The word in front of the state.
 pub(super) const NAME: &str = "CHECK_RBL";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_unusable_lists_the_first_are_named() {
+        let names: Vec<String> = (1..=10).map(|number| format!("bl{number}.test")).collect();
+        assert_eq!(some(&names[..2]), "bl1.test, bl2.test");
+        assert!(some(&names).ends_with("bl7.test, bl8.test and 2 more"), "{}", some(&names));
+    }
+}
