@@ -12,7 +12,7 @@ mod return_code;
 mod target;
 mod test_entry;
 
-pub use list::{KeyKind, Polarity};
+pub use list::{Extent, KeyKind, Polarity};
 pub use name::{Name, NameError};
 pub use network::{Ipv4Network, Ipv6Network, Network, NetworkError};
 pub use query_name::{relative_ipv4, relative_ipv6, relative_name};

@@ -20,3 +20,14 @@ pub enum KeyKind {
     /// Domain names (RFC 5782 section 3).
     Name,
 }
+
+/// Which names an entry lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Extent {
+    /// `x`: the name alone.
+    Exact,
+    /// `*.x`: everything below it.
+    Below,
+    /// `.x`: both.
+    Both,
+}

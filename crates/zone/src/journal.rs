@@ -12,10 +12,10 @@ use std::sync::Arc;
 
 use repute_dnsxl::{KeyKind, Name, Network, ReturnCode};
 
-use crate::dataset::names::Extent;
 use crate::dataset::{Addresses, Content, Dataset, DatasetKind, Header, Names, TooMany};
 use crate::value::Text;
 use crate::zone::{Zone, ZoneSpec};
+use repute_dnsxl::Extent;
 
 use entries::{Entries, Indexes, Touched};
 

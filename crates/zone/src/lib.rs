@@ -26,12 +26,12 @@ mod zone;
 
 pub use dataset::acl::Action;
 pub use dataset::generic::Record;
-pub use dataset::names::Extent;
 pub use dataset::names_search::Hashes;
 pub use dataset::{Dataset, DatasetKind, Header, Soa, TooMany, UnknownKind};
 pub use fault::{Fault, Faults, LONGEST_LINE, Problem};
 pub use lanes::copy_short;
 pub use relative::{Octets, Relative};
+pub use repute_dnsxl::Extent;
 pub use value::{Condition, Pair, Text, ValueBuilder, ValueId, Values};
 pub use zone::{
     Address, DEFAULT_TTL, Dialect, Existence, Hit, Listing, Outline, Probe, Question, Quick,

@@ -5,11 +5,12 @@
 use bytes::Bytes;
 
 use crate::dataset::TooMany;
-use crate::dataset::names::{Extent, NamesIndex};
+use crate::dataset::names::NamesIndex;
 use crate::dataset::names_entries::{NamesEntries, Repeats};
 use crate::relative::Relative;
 use crate::section::U32s;
 use crate::value::{ValueBuilder, ValueId};
+use repute_dnsxl::Extent;
 
 /// Records by name.
 #[derive(Clone, Debug)]

@@ -347,17 +347,6 @@ impl Say {
     }
 }
 
-/// Which names an entry lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Extent {
-    /// `x`: the name alone.
-    Exact,
-    /// `*.x`: everything below it.
-    Below,
-    /// `.x`: both.
-    Both,
-}
-
 /// What a slot keeps of a hash.
 #[inline(always)]
 pub(super) fn tag(hash: u64) -> u32 {

@@ -9,9 +9,10 @@ use bytes::Bytes;
 
 use crate::dataset::TooMany;
 use crate::dataset::names::{
-    Extent, FARTHEST, LABEL_KEY, NamesIndex, Record, Say, fold, hash_name, home, label_count, tag,
+    FARTHEST, LABEL_KEY, NamesIndex, Record, Say, fold, hash_name, home, label_count, tag,
 };
 use crate::value::{ValueBuilder, ValueId};
+use repute_dnsxl::Extent;
 
 /// What decides where a name is listed twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use repute_dnsxl::{Target, relative_name};
 
 use crate::dataset::DatasetKind;
-use crate::dataset::names::{Extent, label_count};
+use crate::dataset::names::label_count;
 use crate::format::Progress;
 use crate::relative::{Octets, Relative};
 use crate::value::ValueId;
+use repute_dnsxl::Extent;
 
 /// A line that concerns a target.
 #[derive(Clone, Debug, PartialEq, Eq)]

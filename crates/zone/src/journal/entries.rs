@@ -12,12 +12,13 @@ use crate::dataset::TooMany;
 use crate::dataset::ipv4::Ipv4Index;
 use crate::dataset::ipv4_entries::Ipv4Entries;
 use crate::dataset::ipv6::{Ipv6Entries, Ipv6Index, MOST_BUCKETS, check_buckets};
-use crate::dataset::names::{Extent, NamesIndex, Record, Say};
+use crate::dataset::names::{NamesIndex, Record, Say};
 use crate::dataset::names_entries::{NamesEntries, Repeats, check_places};
 use crate::journal::{Change, Key, State};
 use crate::patch::Range;
 use crate::resolve::{Cover, Entry, Overlap, sweep};
 use crate::value::{ValueBuilder, ValueId, Values};
+use repute_dnsxl::Extent;
 
 /// The entries and what they answer.
 #[derive(Debug, Default)]

@@ -1,11 +1,11 @@
 //! Entries of `generic` data sets: `name [ttl] [IN] A|TXT|MX data`.
 
-use crate::dataset::names::Extent;
 use crate::fault::Problem;
 use crate::format::rbldnsd::name::relative;
 use crate::format::rbldnsd::{Bad, Entries, Part, fault, special, word};
 use crate::format::{Progress, ReadOptions, Trace};
 use crate::value::ValueId;
+use repute_dnsxl::Extent;
 
 /// Reads an entry.
 pub(super) fn entry(

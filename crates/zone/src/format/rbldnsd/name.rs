@@ -1,10 +1,10 @@
 //! Entries of name data sets: `x`, `*.x` (below) and `.x` (both).
 
 use crate::dataset::DatasetKind;
-use crate::dataset::names::Extent;
 use crate::format::rbldnsd::{Bad, Entries, Part, fault, skip_blanks, word};
 use crate::format::{Progress, Trace};
 use crate::value::ValueId;
+use repute_dnsxl::Extent;
 
 /// Reads an entry or a default line.
 #[inline]

@@ -10,7 +10,6 @@ use repute_dnsxl::ReturnCode;
 
 use crate::dataset::ipv4_entries::Ipv4Entries;
 use crate::dataset::ipv6::Ipv6Entries;
-use crate::dataset::names::Extent;
 use crate::dataset::names_entries::{NamesEntries, Repeats};
 use crate::dataset::{Addresses, Content, Dataset, DatasetKind, Header, Names};
 use crate::fault::Problem;
@@ -22,6 +21,7 @@ use crate::format::table::{Layout, TableKind, TableOptions, adblock, hosts, name
 use crate::format::{Loaded, Progress, ReadError, ReadOptions, Trace};
 use crate::resolve::Overlap;
 use crate::value::{Text, ValueBuilder, ValueId};
+use repute_dnsxl::Extent;
 
 /// A table being read.
 pub(super) struct Reader<'o> {

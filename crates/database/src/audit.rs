@@ -1,0 +1,260 @@
+//! The audit log: what was done, by whom, and why. Rows are only ever added, and each row's digest covers the row
+//! before it, so that nobody can change or drop one unseen.
+//!
+//! People stand in it as pseudonyms. Erasing a person cuts the pseudonym from the account, and the log stays whole.
+
+use ring::digest::{Context, SHA256};
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::database::DatabaseError;
+use crate::session::{Session, on};
+use crate::statement::statements;
+use crate::time::Timestamp;
+
+/// What is done, to be written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deed {
+    /// When.
+    pub time: Timestamp,
+    /// By whom: a pseudonym, from [`actor`].
+    pub actor: String,
+    /// What, in a word of the field: `entry.add`.
+    pub action: String,
+    /// To what: `list/bl.example`.
+    pub subject: String,
+    /// The particulars, as JSON.
+    pub detail: String,
+}
+
+/// What a look through the whole log found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verified {
+    /// All of it is as it was written: so many rows.
+    Whole(u64),
+    /// From this row on it is not.
+    BrokenAt(u64),
+}
+
+/// The pseudonym of an account, which is made if it has none.
+///
+/// # Errors
+/// If the database fails.
+pub async fn actor(mut session: Session<'_>, account: i64) -> Result<String, DatabaseError> {
+    let mut bytes = [0; 16];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| DatabaseError::Content("the system gives no random numbers"))?;
+    let pseudonym: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    on!(session.again(), |c| {
+        sqlx::query(ADD_ACTOR).bind(pseudonym).bind(account).execute(c).await?;
+    });
+    let (known,): (String,) =
+        on!(session, |c| sqlx::query_as(ACTOR).bind(account).fetch_one(c).await?);
+    Ok(known)
+}
+
+/// Cuts an account from its pseudonym, for good. Whether it had one.
+///
+/// # Errors
+/// If the database fails.
+pub async fn erase(session: Session<'_>, account: i64) -> Result<bool, DatabaseError> {
+    let rows = on!(session, |c| sqlx::query(ERASE).bind(account).execute(c).await?.rows_affected());
+    Ok(rows > 0)
+}
+
+/// Writes a deed down; its number. Whoever else appends waits until this transaction is over.
+///
+/// # Errors
+/// If the database fails.
+pub async fn append(mut session: Session<'_>, deed: &Deed) -> Result<u64, DatabaseError> {
+    let (number, before): (i64, Vec<u8>) =
+        on!(session.again(), |c| sqlx::query_as(NEXT).fetch_one(c).await?);
+    let digest = digest(&before, number, deed);
+    on!(session.again(), |c| {
+        sqlx::query(APPEND)
+            .bind(number)
+            .bind(deed.time.0)
+            .bind(&deed.actor)
+            .bind(&deed.action)
+            .bind(&deed.subject)
+            .bind(&deed.detail)
+            .bind(&digest)
+            .execute(c)
+            .await?;
+    });
+    on!(session, |c| sqlx::query(END).bind(&digest).execute(c).await?.rows_affected());
+    u64::try_from(number).map_err(|_| DatabaseError::Content("the number of an audit row"))
+}
+
+/// What was done to a subject, the latest first.
+///
+/// # Errors
+/// If the database fails.
+pub async fn of_subject(
+    session: Session<'_>,
+    subject: &str,
+    limit: u32,
+) -> Result<Vec<Deed>, DatabaseError> {
+    let rows: Vec<(i64, String, String, String, String)> = on!(session, |c| {
+        sqlx::query_as(OF_SUBJECT).bind(subject).bind(i64::from(limit)).fetch_all(c).await?
+    });
+    let deed = |(time, actor, action, subject, detail)| Deed {
+        time: Timestamp(time),
+        actor,
+        action,
+        subject,
+        detail,
+    };
+    Ok(rows.into_iter().map(deed).collect())
+}
+
+/// Looks through the whole log.
+///
+/// # Errors
+/// If the database fails.
+pub async fn verify(mut session: Session<'_>) -> Result<Verified, DatabaseError> {
+    let (mut last, mut before) = (0_i64, vec![0; 32]);
+    loop {
+        let rows: Vec<Row> = on!(session.again(), |c| {
+            sqlx::query_as(ROWS).bind(last).bind(PART).fetch_all(c).await?
+        });
+        if rows.is_empty() {
+            break;
+        }
+        for (number, time, actor, action, subject, detail, stored) in rows {
+            let deed = Deed { time: Timestamp(time), actor, action, subject, detail };
+            let is_next = number == last + 1;
+            if !is_next || digest(&before, number, &deed) != stored {
+                return Ok(Verified::BrokenAt(last.unsigned_abs() + 1));
+            }
+            (last, before) = (number, stored);
+        }
+    }
+    // The end is kept apart: without it the last rows could be dropped unseen.
+    let (number, digest): (i64, Vec<u8>) =
+        on!(session, |c| sqlx::query_as(LAST).fetch_one(c).await?);
+    match (number, digest) == (last, before) {
+        true => Ok(Verified::Whole(last.unsigned_abs())),
+        false => Ok(Verified::BrokenAt(last.unsigned_abs() + 1)),
+    }
+}
+
+/// A row of the log.
+type Row = (i64, i64, String, String, String, String, Vec<u8>);
+
+/// The digest of a row behind another one: each field with its length in front.
+fn digest(before: &[u8], number: i64, deed: &Deed) -> Vec<u8> {
+    let mut context = Context::new(&SHA256);
+    context.update(before);
+    context.update(&number.to_be_bytes());
+    context.update(&deed.time.0.to_be_bytes());
+    for text in [&deed.actor, &deed.action, &deed.subject, &deed.detail] {
+        context.update(&(text.len() as u64).to_be_bytes());
+        context.update(text.as_bytes());
+    }
+    context.finish().as_ref().to_vec()
+}
+
+/// Rows that are read at once.
+const PART: i64 = 1_000;
+
+statements! {
+    /// A pseudonym for an account without one.
+    ADD_ACTOR = "INSERT INTO actors (pseudonym, account) VALUES ($1, $2) ON CONFLICT (account) DO NOTHING";
+    /// The pseudonym of an account.
+    ACTOR = "SELECT pseudonym FROM actors WHERE account = $1";
+    /// Cuts an account off.
+    ERASE = "UPDATE actors SET account = NULL WHERE account = $1";
+    /// The next number, with the digest of the row before.
+    NEXT = "UPDATE audit_end SET number = number + 1 WHERE one = 1 RETURNING number, digest";
+    /// The new end.
+    END = "UPDATE audit_end SET digest = $1 WHERE one = 1";
+    /// The end.
+    LAST = "SELECT number, digest FROM audit_end WHERE one = 1";
+    /// Adds a row.
+    APPEND = "INSERT INTO audit (number, time, actor, action, subject, detail, digest)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    /// Some rows, in order.
+    ROWS = "SELECT number, time, actor, action, subject, detail, digest
+        FROM audit WHERE number > $1 ORDER BY number LIMIT $2";
+    /// The rows of a subject.
+    OF_SUBJECT = "SELECT time, actor, action, subject, detail
+        FROM audit WHERE subject = $1 ORDER BY number DESC LIMIT $2";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::tests::on_each;
+    use crate::{Database, Transaction};
+
+    /// Writes some deeds down.
+    async fn write(transaction: &mut Transaction, count: i64) {
+        let actor = actor(transaction.session(), 1).await.expect("a pseudonym");
+        for time in 0..count {
+            let deed = Deed {
+                time: Timestamp(time),
+                actor: actor.clone(),
+                action: "entry.add".to_owned(),
+                subject: format!("list/{}", time % 2),
+                detail: "{}".to_owned(),
+            };
+            append(transaction.session(), &deed).await.expect("it is written");
+        }
+    }
+
+    /// What a look through the log finds after a statement has been at it.
+    async fn after(database: &Database, sql: &'static str) -> Verified {
+        let mut transaction = database.begin().await.expect("a transaction");
+        on!(transaction.session(), |c| {
+            sqlx::query(sql).execute(c).await.expect("it runs");
+        });
+        verify(transaction.session()).await.expect("it is read")
+    }
+
+    #[tokio::test]
+    async fn nothing_in_the_log_can_be_changed_or_dropped_unseen() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            assert_eq!(
+                verify(transaction.session()).await.expect("it is read"),
+                Verified::Whole(0)
+            );
+            write(&mut transaction, 2_100).await;
+            transaction.commit().await.expect("it is committed");
+            use Verified::{BrokenAt, Whole};
+            assert_eq!(after(&database, "SELECT 1").await, Whole(2_100));
+            let change = "UPDATE audit SET detail = '{\"x\":1}' WHERE number = 1500";
+            assert_eq!(after(&database, change).await, BrokenAt(1500));
+            let moved =
+                "UPDATE audit SET subject = subject || action, action = '' WHERE number = 3";
+            assert_eq!(after(&database, moved).await, BrokenAt(3));
+            assert_eq!(after(&database, "DELETE FROM audit WHERE number = 7").await, BrokenAt(7));
+            let end = "DELETE FROM audit WHERE number > 2099";
+            assert_eq!(after(&database, end).await, BrokenAt(2_100));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_person_is_erased_and_the_log_stays_whole() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            write(&mut transaction, 4).await;
+            let before = actor(transaction.session(), 1).await.expect("a pseudonym");
+            assert!(erase(transaction.session(), 1).await.expect("it is cut"));
+            assert!(!erase(transaction.session(), 1).await.expect("there is none"));
+            assert_eq!(
+                verify(transaction.session()).await.expect("it is read"),
+                Verified::Whole(4)
+            );
+            let deeds =
+                of_subject(transaction.session(), "list/1", 10).await.expect("they are read");
+            let times: Vec<i64> = deeds.iter().map(|deed| deed.time.0).collect();
+            assert_eq!((times, &deeds[0].actor), (vec![3, 1], &before));
+            let again = actor(transaction.session(), 1).await.expect("a pseudonym");
+            assert_ne!(again, before, "whoever has that account now is somebody else");
+        })
+        .await;
+    }
+}

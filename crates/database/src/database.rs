@@ -1,0 +1,294 @@
+//! The database: where it is, how it is opened, connections and transactions.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool};
+
+use crate::key::KeyError;
+use crate::session::Session;
+
+/// Where a database is.
+#[derive(Clone)]
+pub enum Place {
+    /// In a file, which is made if it is not there.
+    File(PathBuf),
+    /// On a PostgreSQL server.
+    Server(Box<PgConnectOptions>),
+}
+
+impl FromStr for Place {
+    type Err = DatabaseError;
+
+    /// Parses `postgres://user@host/database`, with the parameters of libpq, or the path of a file.
+    fn from_str(text: &str) -> Result<Place, DatabaseError> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            // The text may hold a password, so it is not repeated.
+            let options = text.parse().map_err(|_| DatabaseError::Place)?;
+            return Ok(Place::Server(Box::new(options)));
+        }
+        match text.contains("://") || text.is_empty() {
+            true => Err(DatabaseError::Place),
+            false => Ok(Place::File(text.into())),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::File(path) => path.display().fmt(f),
+            Place::Server(options) => {
+                let database = options.get_database().unwrap_or_default();
+                write!(f, "PostgreSQL at {}, database `{database}`", options.get_host())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Place {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Place({self})")
+    }
+}
+
+/// An open database with the schema of this version. Clones are the same one.
+#[derive(Clone, Debug)]
+pub struct Database(Pool);
+
+/// Its connections.
+#[derive(Clone, Debug)]
+enum Pool {
+    /// SQLite has one writer, so who wants to write waits here and not in a loop.
+    Sqlite { read: SqlitePool, write: SqlitePool },
+    /// PostgreSQL.
+    Postgres(PgPool),
+}
+
+/// A connection that reads, outside of a transaction.
+#[derive(Debug)]
+pub enum Connection {
+    /// Of SQLite.
+    Sqlite(PoolConnection<Sqlite>),
+    /// Of PostgreSQL.
+    Postgres(PoolConnection<Postgres>),
+}
+
+/// Changes that happen together or not at all; dropped without [`Self::commit`], not at all.
+#[derive(Debug)]
+pub enum Transaction {
+    /// Of SQLite.
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    /// Of PostgreSQL.
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+/// What can go wrong with the database.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatabaseError {
+    /// No place for a database.
+    #[error("not a database: name a file, or a server as postgres://user@host/database")]
+    Place,
+    /// It cannot be opened.
+    #[error("cannot open the database {place}")]
+    Open {
+        /// Where it is.
+        place: String,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// Its schema cannot be brought to this version.
+    #[error("cannot bring the database {place} to this version's schema")]
+    Migrate {
+        /// Where it is.
+        place: String,
+        /// Why.
+        source: sqlx::migrate::MigrateError,
+    },
+    /// A statement failed.
+    #[error("the database does not answer as it should")]
+    Statement(#[from] sqlx::Error),
+    /// What is stored cannot be read.
+    #[error("what the database holds cannot be read: {0}")]
+    Content(&'static str),
+    /// What is asked for is not there.
+    #[error("there is no such {0}")]
+    Missing(&'static str),
+}
+
+impl From<KeyError> for DatabaseError {
+    fn from(_: KeyError) -> DatabaseError {
+        DatabaseError::Content("the key of an entry")
+    }
+}
+
+impl Database {
+    /// Opens a database and brings its schema to this version.
+    ///
+    /// # Errors
+    /// If it cannot be opened, or was written by a later version.
+    pub async fn open(place: &Place) -> Result<Database, DatabaseError> {
+        let failed = |source| DatabaseError::Open { place: place.to_string(), source };
+        let pool = match place {
+            Place::File(path) => {
+                let options = SqliteConnectOptions::new()
+                    .filename(path)
+                    .create_if_missing(true)
+                    .foreign_keys(true)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    // What is acknowledged survives the loss of power, too.
+                    .synchronous(SqliteSynchronous::Full)
+                    .busy_timeout(PATIENCE);
+                let write = SqlitePoolOptions::new().max_connections(1);
+                let write = write.connect_with(options.clone()).await.map_err(failed)?;
+                let read = SqlitePoolOptions::new().max_connections(READERS);
+                let read = read.connect_lazy_with(options.read_only(true));
+                Pool::Sqlite { read, write }
+            }
+            Place::Server(options) => {
+                let pool = PgPoolOptions::new().max_connections(READERS).acquire_timeout(PATIENCE);
+                let options = options.as_ref().clone().application_name("repute");
+                Pool::Postgres(pool.connect_with(options).await.map_err(failed)?)
+            }
+        };
+        let migrated = match &pool {
+            Pool::Sqlite { write, .. } => sqlx::migrate!("./migrations/sqlite").run(write).await,
+            Pool::Postgres(pool) => sqlx::migrate!("./migrations/postgres").run(pool).await,
+        };
+        let failed = |source| DatabaseError::Migrate { place: place.to_string(), source };
+        migrated.map_err(failed)?;
+        Ok(Database(pool))
+    }
+
+    /// A connection to read with.
+    ///
+    /// # Errors
+    /// If none is to be had.
+    pub async fn read(&self) -> Result<Connection, DatabaseError> {
+        Ok(match &self.0 {
+            Pool::Sqlite { read, .. } => Connection::Sqlite(read.acquire().await?),
+            Pool::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+        })
+    }
+
+    /// Begins a transaction that may write.
+    ///
+    /// # Errors
+    /// If no connection is to be had.
+    pub async fn begin(&self) -> Result<Transaction, DatabaseError> {
+        Ok(match &self.0 {
+            // With the lock for writing from the start: a reader that turns into a writer may fail.
+            Pool::Sqlite { write, .. } => {
+                Transaction::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?)
+            }
+            Pool::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Closes all connections, once they are idle.
+    pub async fn close(&self) {
+        match &self.0 {
+            Pool::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Pool::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Connection {
+    /// What statements run in.
+    pub fn session(&mut self) -> Session<'_> {
+        match self {
+            Connection::Sqlite(connection) => Session::Sqlite(connection),
+            Connection::Postgres(connection) => Session::Postgres(connection),
+        }
+    }
+}
+
+impl Transaction {
+    /// What statements run in.
+    pub fn session(&mut self) -> Session<'_> {
+        match self {
+            Transaction::Sqlite(transaction) => Session::Sqlite(transaction),
+            Transaction::Postgres(transaction) => Session::Postgres(transaction),
+        }
+    }
+
+    /// Makes all of it happen.
+    ///
+    /// # Errors
+    /// If the database cannot; then nothing did.
+    pub async fn commit(self) -> Result<(), DatabaseError> {
+        match self {
+            Transaction::Sqlite(transaction) => transaction.commit().await?,
+            Transaction::Postgres(transaction) => transaction.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+/// How long a connection, or SQLite's lock, is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How many connections read at once.
+const READERS: u32 = 8;
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::postgres::Server;
+
+    /// Runs a test on a fresh database of each kind.
+    pub(crate) async fn on_each(test: impl AsyncFn(Database)) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = Place::File(folder.path().join("registry.db"));
+        test(Database::open(&file).await.expect("SQLite opens")).await;
+        if let Some(server) = Server::start() {
+            test(Database::open(&server.place()).await.expect("PostgreSQL opens")).await;
+        }
+    }
+
+    #[test]
+    fn a_place_is_a_file_or_a_server_and_shows_no_password() {
+        let place: Place = "postgres://repute:secret@db.example:5433/lists".parse().expect("one");
+        assert_eq!(place.to_string(), "PostgreSQL at db.example, database `lists`");
+        assert!(!format!("{place:?}").contains("secret"));
+        assert_eq!("/var/lib/x.db".parse::<Place>().expect("one").to_string(), "/var/lib/x.db");
+        for wrong in ["", "mysql://x", "postgres://user:secret@:x/"] {
+            let error = wrong.parse::<Place>().expect_err(wrong).to_string();
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn both_schemas_are_the_same_but_for_the_words_of_each_database() {
+        let sqlite = include_str!("../migrations/sqlite/0001_registry.sql")
+            .replace("INTEGER PRIMARY KEY", "BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY")
+            .replace("BLOB", "BYTEA");
+        let postgres = include_str!("../migrations/postgres/0001_registry.sql");
+        let zeros = "0".repeat(64);
+        let sqlite = sqlite.replace(&format!("x'{zeros}'"), &format!("decode('{zeros}', 'hex')"));
+        assert_eq!(sqlite, postgres);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_committed_did_not_happen() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            crate::lists::tests::add(&mut transaction.session(), "bl.example").await;
+            drop(transaction);
+            let mut connection = database.read().await.expect("a connection");
+            let all = crate::lists::all(connection.session()).await.expect("they are read");
+            assert!(all.is_empty());
+        })
+        .await;
+    }
+}

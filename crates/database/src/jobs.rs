@@ -1,0 +1,221 @@
+//! Work that outlives a process: written in the transaction that makes it necessary, done by whoever is free, again
+//! after a crash, and so at least once.
+
+use std::time::Duration;
+
+use crate::database::DatabaseError;
+use crate::session::{Session, on};
+use crate::statement::statements;
+use crate::time::Timestamp;
+
+/// Names a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct JobId(pub i64);
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// What kind of work it is.
+    pub kind: String,
+    /// Of jobs with the same key there is one: another order for it changes nothing but the moment, if that is
+    /// earlier.
+    pub key: Option<String>,
+    /// The particulars, as JSON.
+    pub payload: String,
+    /// When.
+    pub due: Timestamp,
+}
+
+/// A job that somebody has taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Its number.
+    pub id: JobId,
+    /// What kind of work it is.
+    pub kind: String,
+    /// The particulars.
+    pub payload: String,
+    /// How often it was taken, this time included.
+    pub attempts: u32,
+}
+
+/// Orders some work.
+///
+/// # Errors
+/// If the database fails.
+pub async fn order(session: Session<'_>, order: &Order) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        sqlx::query(ORDER)
+            .bind(&order.kind)
+            .bind(&order.key)
+            .bind(&order.payload)
+            .bind(order.due.0)
+            .execute(c)
+            .await?;
+    });
+    Ok(())
+}
+
+/// Takes a job that is due, for so long; nobody else gets it before. A job that is not [`done`] by then is taken
+/// again.
+///
+/// # Errors
+/// If the database fails.
+pub async fn take(
+    session: Session<'_>,
+    now: Timestamp,
+    lease: Duration,
+) -> Result<Option<Job>, DatabaseError> {
+    let until = now.after(lease);
+    // Two processes on PostgreSQL pass over what the other is about to take; SQLite has one writer.
+    let row: Option<(i64, String, String, i64)> = match session {
+        Session::Sqlite(c) => {
+            sqlx::query_as(TAKE).bind(now.0).bind(until.0).fetch_optional(c).await?
+        }
+        Session::Postgres(c) => {
+            sqlx::query_as(TAKE_SKIPPING).bind(now.0).bind(until.0).fetch_optional(c).await?
+        }
+    };
+    Ok(row.map(|(id, kind, payload, attempts)| Job {
+        id: JobId(id),
+        kind,
+        payload,
+        attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+    }))
+}
+
+/// Notes that a job is done. A job that was ordered again meanwhile is due again.
+///
+/// # Errors
+/// If the database fails.
+pub async fn done(session: Session<'_>, job: &Job) -> Result<(), DatabaseError> {
+    on!(session, |c| sqlx::query(DONE).bind(job.id.0).execute(c).await?.rows_affected());
+    Ok(())
+}
+
+/// Notes that a job failed, why, and when it is tried again.
+///
+/// # Errors
+/// If the database fails.
+pub async fn failed(
+    session: Session<'_>,
+    job: &Job,
+    error: &str,
+    again: Timestamp,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        sqlx::query(FAILED).bind(job.id.0).bind(error).bind(again.0).execute(c).await?;
+    });
+    Ok(())
+}
+
+statements! {
+    /// Orders work.
+    ORDER = "INSERT INTO jobs (kind, key, payload, due, attempts) VALUES ($1, $2, $3, $4, 0)
+        ON CONFLICT (key) DO UPDATE SET payload = excluded.payload,
+        due = CASE WHEN jobs.taken IS NULL AND jobs.due < excluded.due THEN jobs.due ELSE excluded.due END,
+        taken = NULL";
+    /// Takes work, where one writes at a time.
+    TAKE = "UPDATE jobs SET taken = $2, attempts = attempts + 1 WHERE id =
+        (SELECT id FROM jobs WHERE due <= $1 AND (taken IS NULL OR taken <= $1) ORDER BY due, id LIMIT 1)
+        RETURNING id, kind, payload, attempts";
+    /// Ends work.
+    DONE = "DELETE FROM jobs WHERE id = $1 AND taken IS NOT NULL";
+    /// Puts it off.
+    FAILED = "UPDATE jobs SET taken = NULL, error = $2, due = $3 WHERE id = $1";
+}
+
+/// Takes work, where several write; SQLite does not know these words.
+const TAKE_SKIPPING: &str = "UPDATE jobs SET taken = $2, attempts = attempts + 1 WHERE id =
+    (SELECT id FROM jobs WHERE due <= $1 AND (taken IS NULL OR taken <= $1) ORDER BY due, id LIMIT 1
+    FOR UPDATE SKIP LOCKED) RETURNING id, kind, payload, attempts";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::tests::on_each;
+
+    fn publish(due: i64) -> Order {
+        let key = Some("publish 1".to_owned());
+        Order { kind: "publish".into(), key, payload: format!("{due}"), due: Timestamp(due) }
+    }
+
+    const LEASE: Duration = Duration::from_micros(100);
+
+    #[tokio::test]
+    async fn a_job_is_done_once_unless_its_worker_dies() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            order(transaction.session(), &publish(10)).await.expect("it is ordered");
+            order(transaction.session(), &publish(20)).await.expect("it is ordered");
+            let early = take(transaction.session(), Timestamp(9), LEASE).await.expect("a look");
+            assert_eq!(early, None);
+            let mut at = async |now| {
+                take(transaction.session(), Timestamp(now), LEASE).await.expect("a look")
+            };
+            let job = at(15).await.expect("it is due, by the earlier order");
+            assert_eq!((&*job.kind, &*job.payload, job.attempts), ("publish", "20", 1));
+            assert_eq!(at(16).await, None, "somebody works on it");
+            let again = at(115).await.expect("its worker is dead");
+            assert_eq!((again.id, again.attempts), (job.id, 2));
+            done(transaction.session(), &again).await.expect("it is done");
+            let none = take(transaction.session(), Timestamp(9999), LEASE).await.expect("a look");
+            assert_eq!(none, None);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_is_ordered_while_it_is_being_done_is_done_again() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            order(transaction.session(), &publish(10)).await.expect("it is ordered");
+            let job = take(transaction.session(), Timestamp(10), LEASE).await.expect("a look");
+            order(transaction.session(), &publish(30)).await.expect("it is ordered");
+            done(transaction.session(), &job.expect("it is due")).await.expect("it is done");
+            let next = take(transaction.session(), Timestamp(30), LEASE).await.expect("a look");
+            let next = next.expect("the second order is left");
+            failed(transaction.session(), &next, "disk full", Timestamp(60)).await.expect("noted");
+            let early = take(transaction.session(), Timestamp(59), LEASE).await.expect("a look");
+            assert_eq!(early, None);
+            let last = take(transaction.session(), Timestamp(60), LEASE).await.expect("a look");
+            assert_eq!(last.expect("it is tried again").attempts, 3);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn many_workers_share_jobs_without_doubling() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            for number in 0..60 {
+                let order = Order { key: None, payload: number.to_string(), ..publish(1) };
+                super::order(transaction.session(), &order).await.expect("it is ordered");
+            }
+            transaction.commit().await.expect("it is committed");
+            let work = |database: crate::Database| async move {
+                let mut did = Vec::new();
+                loop {
+                    let mut transaction = database.begin().await.expect("a transaction");
+                    let hour = Duration::from_secs(3600);
+                    let job =
+                        take(transaction.session(), Timestamp(2), hour).await.expect("a look");
+                    transaction.commit().await.expect("it is committed");
+                    let Some(job) = job else { return did };
+                    did.push(job.payload.clone());
+                    let mut transaction = database.begin().await.expect("a transaction");
+                    done(transaction.session(), &job).await.expect("it is done");
+                    transaction.commit().await.expect("it is committed");
+                }
+            };
+            let workers: Vec<_> = (0..4).map(|_| tokio::spawn(work(database.clone()))).collect();
+            let mut did = Vec::new();
+            for worker in workers {
+                did.extend(worker.await.expect("it ends"));
+            }
+            did.sort_by_key(|payload| payload.parse::<u32>().expect("a number"));
+            assert_eq!(did, (0..60).map(|number| number.to_string()).collect::<Vec<_>>());
+        })
+        .await;
+    }
+}

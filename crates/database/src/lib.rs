@@ -1,0 +1,26 @@
+//! The registry's database: lists, what is in them, who changed it and why, what is still to be done.
+//!
+//! One schema and one text of each statement for SQLite, which is built in, and PostgreSQL. All SQL of the
+//! product is in this crate, each statement in the list that a test prepares on both. Everything happens in a
+//! [`Session`]: a connection that reads, or a transaction.
+//!
+//! What is *not* here: who may change something, what follows from a change (`portal`), DNS, HTTP.
+
+mod database;
+mod key;
+#[cfg(test)]
+mod postgres;
+mod session;
+mod statement;
+mod time;
+
+pub mod audit;
+pub mod changes;
+pub mod entries;
+pub mod jobs;
+pub mod lists;
+
+pub use database::{Connection, Database, DatabaseError, Place, Transaction};
+pub use key::{Key, KeyError};
+pub use session::Session;
+pub use time::Timestamp;

@@ -1,0 +1,264 @@
+//! Lists: what they are called, what they mean, where they stand.
+
+use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode};
+
+use crate::database::DatabaseError;
+use crate::session::{Session, on};
+use crate::statement::statements;
+use crate::time::Timestamp;
+
+/// Names a list in the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ListId(pub i64);
+
+/// What a list is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List {
+    /// The name it is asked under.
+    pub apex: Name,
+    /// What people call it.
+    pub title: String,
+    /// What it is for, in a few sentences.
+    pub description: String,
+    /// What being listed means.
+    pub polarity: Polarity,
+    /// What its entries name.
+    pub keys: KeyKind,
+    /// Time to live of its answers, in seconds.
+    pub ttl: u32,
+    /// Where people write about it.
+    pub contact: String,
+}
+
+/// A list as it stands in the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Its number.
+    pub id: ListId,
+    /// What it is.
+    pub list: List,
+    /// Whether it is in use.
+    pub state: State,
+    /// The serial of its last change.
+    pub serial: u32,
+}
+
+/// Whether a list is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is.
+    Active,
+    /// It is being shut down (RFC 6471 section 3.4).
+    Retiring,
+    /// It was.
+    Retired,
+}
+
+/// Adds a list; its first serial is 1.
+///
+/// # Errors
+/// If there is one with this apex, or the database fails.
+pub async fn add(
+    session: Session<'_>,
+    list: &List,
+    now: Timestamp,
+) -> Result<ListId, DatabaseError> {
+    let (id,): (i64,) = on!(session, |c| {
+        sqlx::query_as(ADD)
+            .bind(list.apex.to_string())
+            .bind(&list.title)
+            .bind(&list.description)
+            .bind(polarity_word(list.polarity))
+            .bind(keys_word(list.keys))
+            .bind(i64::from(list.ttl))
+            .bind(&list.contact)
+            .bind(now.0)
+            .fetch_one(c)
+            .await?
+    });
+    Ok(ListId(id))
+}
+
+/// All lists, by their names.
+///
+/// # Errors
+/// If the database fails.
+pub async fn all(session: Session<'_>) -> Result<Vec<Stored>, DatabaseError> {
+    let rows: Vec<Row> = on!(session, |c| sqlx::query_as(LISTS).fetch_all(c).await?);
+    rows.into_iter().map(stored).collect()
+}
+
+/// A list by its apex.
+///
+/// # Errors
+/// If the database fails.
+pub async fn by_apex(session: Session<'_>, apex: &Name) -> Result<Option<Stored>, DatabaseError> {
+    let apex = apex.to_string();
+    let row: Option<Row> =
+        on!(session, |c| sqlx::query_as(BY_APEX).bind(apex).fetch_optional(c).await?);
+    row.map(stored).transpose()
+}
+
+/// Gives a return code of a list a meaning, or another one.
+///
+/// # Errors
+/// If the database fails.
+pub async fn set_code(
+    session: Session<'_>,
+    list: ListId,
+    code: ReturnCode,
+    meaning: &str,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        sqlx::query(SET_CODE).bind(list.0).bind(code.to_string()).bind(meaning).execute(c).await?;
+    });
+    Ok(())
+}
+
+/// The return codes of a list with their meanings.
+///
+/// # Errors
+/// If the database fails.
+pub async fn codes(
+    session: Session<'_>,
+    list: ListId,
+) -> Result<Vec<(ReturnCode, String)>, DatabaseError> {
+    let rows: Vec<(String, String)> =
+        on!(session, |c| sqlx::query_as(CODES).bind(list.0).fetch_all(c).await?);
+    let mut codes = rows
+        .into_iter()
+        .map(|(code, meaning)| Ok((read_code(&code)?, meaning)))
+        .collect::<Result<Vec<_>, DatabaseError>>()?;
+    codes.sort_by_key(|(code, _)| *code);
+    Ok(codes)
+}
+
+/// Reads a stored return code.
+pub(crate) fn read_code(text: &str) -> Result<ReturnCode, DatabaseError> {
+    text.parse().map_err(|_| DatabaseError::Content("a return code"))
+}
+
+/// A row of lists.
+type Row = (i64, String, String, String, String, String, i64, String, String, i64);
+
+/// Reads a row.
+fn stored(row: Row) -> Result<Stored, DatabaseError> {
+    let (id, apex, title, description, polarity, keys, ttl, contact, state, serial) = row;
+    let list = List {
+        apex: apex.parse().map_err(|_| DatabaseError::Content("the apex of a list"))?,
+        title,
+        description,
+        polarity: match &*polarity {
+            "block" => Polarity::Block,
+            "allow" => Polarity::Allow,
+            "info" => Polarity::Info,
+            _ => return Err(DatabaseError::Content("the polarity of a list")),
+        },
+        keys: match &*keys {
+            "addresses" => KeyKind::Ip,
+            "names" => KeyKind::Name,
+            _ => return Err(DatabaseError::Content("the keys of a list")),
+        },
+        ttl: u32::try_from(ttl).map_err(|_| DatabaseError::Content("the ttl of a list"))?,
+        contact,
+    };
+    let state = match &*state {
+        "active" => State::Active,
+        "retiring" => State::Retiring,
+        "retired" => State::Retired,
+        _ => return Err(DatabaseError::Content("the state of a list")),
+    };
+    let serial =
+        u32::try_from(serial).map_err(|_| DatabaseError::Content("the serial of a list"))?;
+    Ok(Stored { id: ListId(id), list, state, serial })
+}
+
+/// The stored word of a polarity.
+fn polarity_word(polarity: Polarity) -> &'static str {
+    match polarity {
+        Polarity::Block => "block",
+        Polarity::Allow => "allow",
+        Polarity::Info => "info",
+    }
+}
+
+/// The stored word of a kind of keys.
+fn keys_word(keys: KeyKind) -> &'static str {
+    match keys {
+        KeyKind::Ip => "addresses",
+        KeyKind::Name => "names",
+    }
+}
+
+statements! {
+    /// Adds a list.
+    ADD = "INSERT INTO lists (apex, title, description, polarity, keys, ttl, contact, state, serial, created)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, 'active', 1, $8) RETURNING id";
+    /// All lists.
+    LISTS = "SELECT id, apex, title, description, polarity, keys, ttl, contact, state, serial
+        FROM lists ORDER BY apex";
+    /// One list.
+    BY_APEX = "SELECT id, apex, title, description, polarity, keys, ttl, contact, state, serial
+        FROM lists WHERE apex = $1";
+    /// Adds or renames a code.
+    SET_CODE = "INSERT INTO codes (list, code, meaning) VALUES ($1, $2, $3)
+        ON CONFLICT (list, code) DO UPDATE SET meaning = excluded.meaning";
+    /// The codes of a list.
+    CODES = "SELECT code, meaning FROM codes WHERE list = $1 ORDER BY code";
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::database::tests::on_each;
+
+    /// What a test's list is.
+    pub(crate) fn example(apex: &str) -> List {
+        List {
+            apex: apex.parse().expect("a name"),
+            title: "An example".to_owned(),
+            description: String::new(),
+            polarity: Polarity::Block,
+            keys: KeyKind::Ip,
+            ttl: 2100,
+            contact: "postmaster@example".to_owned(),
+        }
+    }
+
+    /// Adds a list.
+    pub(crate) async fn add(session: &mut Session<'_>, apex: &str) -> ListId {
+        let session = session.again();
+        super::add(session, &example(apex), Timestamp(1)).await.expect("it is added")
+    }
+
+    #[tokio::test]
+    async fn a_list_is_stored_as_it_is() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let id = add(&mut transaction.session(), "bl.example").await;
+            add(&mut transaction.session(), "a.example").await;
+            let code: ReturnCode = "127.0.0.10".parse().expect("a code");
+            let two: ReturnCode = "127.0.0.2".parse().expect("a code");
+            for (code, meaning) in [(code, "x"), (two, "spam"), (code, "dynamic")] {
+                set_code(transaction.session(), id, code, meaning).await.expect("it is set");
+            }
+            transaction.commit().await.expect("it is committed");
+            let mut connection = database.read().await.expect("a connection");
+            let apex = "BL.example.".parse().expect("a name");
+            let stored = by_apex(connection.session(), &apex).await.expect("it is read");
+            let stored = stored.expect("it is there");
+            assert_eq!((stored.id, stored.serial, stored.state), (id, 1, State::Active));
+            assert_eq!(stored.list, example("bl.example"));
+            let codes = codes(connection.session(), id).await.expect("they are read");
+            assert_eq!(codes, [(two, "spam".to_owned()), (code, "dynamic".to_owned())]);
+            let all = all(connection.session()).await.expect("they are read");
+            let names: Vec<_> = all.iter().map(|stored| stored.list.apex.to_string()).collect();
+            assert_eq!(names, ["a.example", "bl.example"]);
+            let mut transaction = database.begin().await.expect("a transaction");
+            let list = example("bl.example");
+            let again = super::add(transaction.session(), &list, Timestamp(1)).await;
+            assert!(again.is_err(), "an apex is there once");
+        })
+        .await;
+    }
+}

@@ -1,0 +1,105 @@
+//! A PostgreSQL server of a test's own, in a folder that goes with it.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::Place;
+
+/// A running server; it ends with this value.
+pub(crate) struct Server {
+    process: Child,
+    folder: TempDir,
+}
+
+impl Server {
+    /// Starts one that listens on a socket in its folder only; none where tests run without peers.
+    pub(crate) fn start() -> Option<Server> {
+        if std::env::var_os("REPUTE_NO_PEERS").is_some() {
+            return None;
+        }
+        let programs = programs();
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        // PostgreSQL does not run as root; the folder is nobody's then.
+        let is_root = fs::metadata("/proc/self")
+            .is_ok_and(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == 0);
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("it is ours");
+        if is_root {
+            run(Command::new("chown").arg("nobody").arg(folder.path()));
+        }
+        let as_somebody = |program: PathBuf| {
+            let mut command = match is_root {
+                true => {
+                    let mut command = Command::new("setpriv");
+                    command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]);
+                    command.arg(program);
+                    command
+                }
+                false => Command::new(program),
+            };
+            command.current_dir("/").stdin(Stdio::null());
+            command
+        };
+        let mut init = as_somebody(programs.join("initdb"));
+        init.arg("--pgdata").arg(&data).args(["--auth=trust", "--username=repute", "--no-sync"]);
+        run(init.args(["--encoding=UTF8", "--locale=C"]));
+        let mut server = as_somebody(programs.join("postgres"));
+        server.arg("-D").arg(&data).arg("-k").arg(folder.path());
+        // Whether it survives the loss of power is not what is tested.
+        server.args(["-c", "listen_addresses=", "-c", "fsync=off"]);
+        let process = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let server = Server { process: process.expect("PostgreSQL starts"), folder };
+        server.wait(&programs);
+        Some(server)
+    }
+
+    /// Where its database is.
+    pub(crate) fn place(&self) -> Place {
+        let host = self.folder.path().to_string_lossy().replace('/', "%2F");
+        format!("postgres://repute@{host}/postgres").parse().expect("it is a place")
+    }
+
+    /// Waits until it answers.
+    fn wait(&self, programs: &Path) {
+        let deadline = Instant::now() + PATIENCE;
+        let is_ready = || {
+            let mut command = Command::new(programs.join("pg_isready"));
+            command.arg("--host").arg(self.folder.path()).stdout(Stdio::null());
+            command.status().is_ok_and(|status| status.success())
+        };
+        while !is_ready() {
+            assert!(Instant::now() < deadline, "PostgreSQL does not answer");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Its other processes end when this one does, and nothing in the folder is needed.
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+/// Where Debian has PostgreSQL's programs: of each version a folder, of which the latest counts.
+fn programs() -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let latest = versions.map(|entry| entry.path()).max();
+    latest.expect("PostgreSQL is there: `./test` installs it").join("bin")
+}
+
+/// Runs a program to its end, which must be a good one.
+fn run(command: &mut Command) {
+    let output = command.output().expect("the program is there");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// How long it may take to start on a machine under load.
+const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,0 +1,41 @@
+//! SQL as constants, each in a list, so that a test can prepare all of them on both databases.
+
+/// Defines constants with SQL, and `ALL` with their names and texts.
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
+        $($(#[$doc])* const $name: &str = $sql;)*
+        /// All statements of this module, with their names.
+        #[cfg(test)]
+        pub(crate) const ALL: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+pub(crate) use statements;
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
+
+    use crate::{audit, changes, entries, jobs, lists};
+
+    /// Every statement of the crate.
+    fn all() -> Vec<(&'static str, &'static str)> {
+        [audit::ALL, changes::ALL, entries::ALL, jobs::ALL, lists::ALL].concat()
+    }
+
+    #[tokio::test]
+    async fn every_statement_prepares() {
+        crate::database::tests::on_each(async |database| {
+            let mut connection = database.read().await.expect("a connection");
+            for (name, sql) in all() {
+                let sql = AssertSqlSafe(sql.to_owned()).into_sql_str();
+                let prepared = match connection.session() {
+                    crate::Session::Sqlite(c) => c.prepare(sql).await.map(drop),
+                    crate::Session::Postgres(c) => c.prepare(sql).await.map(drop),
+                };
+                prepared.unwrap_or_else(|error| panic!("{name}: {error}"));
+            }
+        })
+        .await;
+    }
+}
