@@ -4,6 +4,7 @@
 //! state. The words are those of the Monitoring Plugins guidelines. `repute check --monitoring` and the
 //! drop-in for check_rbl speak it; what they say is not here.
 
+mod aside;
 mod deadline;
 pub(crate) mod extra_opts;
 mod ini;
@@ -14,6 +15,7 @@ mod state;
 pub(crate) mod tally;
 mod text;
 
+pub(crate) use aside::run;
 pub(crate) use deadline::Deadline;
 pub(crate) use output::Output;
 pub(crate) use perfdata::Perfdata;

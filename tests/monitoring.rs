@@ -129,6 +129,24 @@ fn a_dead_list_is_waited_for_once() {
     }
 }
 
+/// Icinga reads both streams as one: what is said aside must not come before the state.
+#[test]
+fn what_is_said_aside_stands_below_the_first_line() {
+    let lists = anywhere();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_repute"));
+    command.args(["check", "--monitoring", "--resolver", &lists.address.to_string()]);
+    command.args(["-H", "192.0.2.26", "--list", "clean.test"]);
+    // Where nobody may make a folder, not even root.
+    command.env("XDG_CACHE_HOME", "/proc/nothing");
+    let (code, lines) = read(&command.output().expect("it runs"));
+    assert_eq!((code, lines.len()), (0, 2), "{lines:#?}");
+    assert!(lines[0].starts_with("REPUTE OK - "), "{lines:#?}");
+    assert!(
+        lines[1].starts_with("repute: cannot write /proc/nothing/repute/health.json: "),
+        "{lines:#?}"
+    );
+}
+
 #[test]
 fn what_cannot_be_known_is_unknown() {
     let lists = anywhere();

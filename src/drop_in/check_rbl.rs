@@ -28,7 +28,7 @@ use crate::commands::check::lists::{at_own_servers, catalogue};
 use crate::commands::check::memory::{Remembered, unix_now};
 use crate::exit;
 use crate::plugin::tally::Tally;
-use crate::plugin::{Deadline, Output, State, clean_to};
+use crate::plugin::{self, Deadline, Output, State, clean_to};
 use line::{Found, NAME};
 use lists::Lists;
 use object::{Checked, ObjectError};
@@ -38,7 +38,7 @@ use options::{Asked, Options, OptionsError};
 pub(crate) fn main(arguments: &[OsString]) -> ExitCode {
     let started = Instant::now();
     let text = match options::read(arguments, &|name| std::env::var_os(name)) {
-        Ok(Asked::Check(options)) => return check(&options, started).write(),
+        Ok(Asked::Check(options)) => return plugin::run(NAME, || check(&options, started)),
         Ok(Asked::Help) => usage::help(),
         Ok(Asked::Version) => usage::version(),
         Ok(Asked::Usage) => usage::USAGE.to_owned(),

@@ -1,8 +1,9 @@
 //! What was learned of lists before, on disk.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use nix::unistd::{Uid, User};
 use repute_lookup::cache::Cache;
 use repute_lookup::health::Memory;
 use repute_lookup::inquiry::Known;
@@ -39,11 +40,17 @@ pub(crate) fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
+/// The home of whoever runs this; what a daemon starts often has no variable for it.
+fn home() -> Option<PathBuf> {
+    let named = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+    named.or_else(|| User::from_uid(Uid::effective()).ok().flatten().map(|user| user.dir))
+}
+
 /// Where it is kept: it is a cache, so in the place for caches.
 fn place() -> Option<PathBuf> {
     let folder = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .filter(|folder| folder.is_absolute())
-        .or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")))?;
+        .or_else(|| Some(home()?.join(".cache")))?;
     Some(folder.join("repute").join("health.json"))
 }

@@ -24,7 +24,7 @@ use crate::cli::check::CheckArgs;
 use crate::cli::monitoring::{self, Program};
 use crate::exit;
 use crate::plugin::tally::{Row, Tally, Word};
-use crate::plugin::{Deadline, Output, Perfdata, State, Thresholds, extra_opts};
+use crate::plugin::{self, Deadline, Output, Perfdata, State, Thresholds, extra_opts};
 
 /// The arguments for the plugin, if that is what is called: `repute check ... --monitoring`. The first of
 /// them is the program's name.
@@ -50,18 +50,17 @@ pub(crate) fn arguments(all: &[OsString]) -> Option<Vec<OsString>> {
 pub(crate) fn main(arguments: &[OsString]) -> ExitCode {
     let started = Instant::now();
     match parse(arguments) {
-        Ok(program) => match run(&program, started) {
-            Ok(output) => output,
-            Err(error) => Output::unknown(NAME, exit::story(error.chain())),
-        },
-        Err(Refused::Output(output)) => output,
+        Ok(program) => plugin::run(NAME, || {
+            let found = run(&program, started);
+            found.unwrap_or_else(|error| Output::unknown(NAME, exit::story(error.chain())))
+        }),
+        Err(Refused::Output(output)) => output.write(),
         Err(Refused::Help(text)) => {
             // The guidelines: help and version are no state.
             print!("{text}");
-            return State::Unknown.exit_code();
+            State::Unknown.exit_code()
         }
     }
-    .write()
 }
 
 /// Why nothing is checked.
