@@ -13,11 +13,11 @@ mod specs;
 mod usage;
 
 use std::ffi::OsString;
+use std::fs;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use std::{fs, thread};
 
 use anyhow::Context;
 use repute_dnsxl::{Target, relative_name};
@@ -89,27 +89,15 @@ fn run(options: &Options, started: Instant) -> anyhow::Result<Output> {
     };
     let mut tally = Tally::new(lists.asked.iter().map(|at| at.list.clone()).collect());
     let mut remembered = Remembered::read(false);
-    let (name, ran) = thread::scope(|scope| {
-        // The name of the address is looked up beside, as it has no say in the result.
-        let name = checked.address.map(|address| {
-            scope.spawn({
-                let resolvers = &resolvers;
-                move || object::name_of(address, resolvers, patience.min(FOR_NAME))
-            })
-        });
-        let targets = checked.targets.iter().cloned();
-        let ran = inquiry.run_with(
-            effort(options),
-            targets,
-            &mut remembered.known,
-            unix_now(),
-            |report| {
-                tally.add(&report);
-                ControlFlow::Continue(())
-            },
-        );
-        (name.and_then(|name| name.join().ok().flatten()), ran)
-    });
+    let name = checked.address.map(|address| object::name_beside(address, &resolvers, patience));
+    let targets = checked.targets.iter().cloned();
+    let each = |report| {
+        tally.add(&report);
+        ControlFlow::Continue(())
+    };
+    let ran = inquiry.run_with(effort(options), targets, &mut remembered.known, unix_now(), each);
+    let for_name = deadline.left().map_or(FOR_NAME, |left| left.min(FOR_NAME));
+    let name = name.and_then(|name| name.recv_timeout(for_name).ok().flatten());
     let findings = ran.context("no more sockets")?;
     remembered.write();
 
@@ -214,5 +202,6 @@ fn debug(resolvers: &[SocketAddr], lists: &[ListAt], findings: &Findings) -> Vec
     lines
 }
 
-/// How long is waited for the name of an address, which only explains: its own servers may be dead.
-const FOR_NAME: Duration = Duration::from_secs(1);
+/// How long the name of an address may take longer than the lists: it only explains, and its servers may be
+/// dead.
+const FOR_NAME: Duration = Duration::from_millis(500);

@@ -43,7 +43,9 @@ pub(crate) fn unix_now() -> u64 {
 /// The home of whoever runs this; what a daemon starts often has no variable for it.
 fn home() -> Option<PathBuf> {
     let named = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
-    named.or_else(|| User::from_uid(Uid::effective()).ok().flatten().map(|user| user.dir))
+    // That of many a daemon's user is not there.
+    let known = || User::from_uid(Uid::effective()).ok().flatten().map(|user| user.dir);
+    named.or_else(|| known().filter(|home| home.is_dir()))
 }
 
 /// Where it is kept: it is a cache, so in the place for caches.

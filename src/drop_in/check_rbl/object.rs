@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::Duration;
 
 use repute_dnsxl::{Target, relative_name};
@@ -84,12 +86,23 @@ fn url(text: &str) -> Result<Checked, ObjectError> {
     }
 }
 
-/// The name of an address: that of /etc/hosts, or that of DNS.
-pub(super) fn name_of(
+/// Has the name of an address looked up while other things are done; whether there is one comes once.
+pub(super) fn name_beside(
     address: IpAddr,
     resolvers: &[SocketAddr],
     patience: Duration,
-) -> Option<String> {
+) -> Receiver<Option<String>> {
+    let (found, name) = mpsc::sync_channel(1);
+    let resolvers = resolvers.to_vec();
+    thread::spawn(move || {
+        // Nobody may be waiting any more.
+        drop(found.send(name_of(address, &resolvers, patience)));
+    });
+    name
+}
+
+/// The name of an address: that of /etc/hosts, or that of DNS.
+fn name_of(address: IpAddr, resolvers: &[SocketAddr], patience: Duration) -> Option<String> {
     let hosts = fs::read_to_string("/etc/hosts").unwrap_or_default();
     if let Some(name) = name_in_hosts(&hosts, address) {
         return Some(name.to_owned()).filter(|name| is_host(name));
