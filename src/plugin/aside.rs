@@ -16,10 +16,15 @@ use super::output::Output;
 /// Runs a plugin, writes what it says, and ends as that says: with a line and a state, whatever happens.
 pub(crate) fn run(name: &'static str, plugin: impl FnOnce() -> Output) -> ExitCode {
     let aside = Aside::begin();
-    let said = panic::catch_unwind(AssertUnwindSafe(plugin));
-    let mut output = said.unwrap_or_else(|_| Output::unknown(name, FAULT));
+    let mut output = guarded(name, plugin);
     output.long.extend(aside.into_iter().flat_map(Aside::lines));
     output.write()
+}
+
+/// What a plugin says; that it says nothing is a state, too.
+fn guarded(name: &'static str, plugin: impl FnOnce() -> Output) -> Output {
+    let said = panic::catch_unwind(AssertUnwindSafe(plugin));
+    said.unwrap_or_else(|_| Output::unknown(name, FAULT))
 }
 
 /// Standard error as a file in memory.
@@ -51,3 +56,14 @@ impl Aside {
 const FAULT: &str = "a fault in the program itself, please report it with the lines below";
 /// Bytes that are told.
 const MOST_SAID: u64 = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_our_own_is_a_state() {
+        let output = guarded("REPUTE", || panic!("this is what a test of a fault looks like"));
+        assert!(output.to_string().starts_with("REPUTE UNKNOWN - a fault in the program itself"));
+    }
+}

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::check_rbl::start_unbound;
 use crate::daemon::Daemon;
 use crate::list_server::{ListServer, REPUTE, start_list_server};
-use crate::network::{on_private_network, resolve_with_loopback, run};
+use crate::network::{cover, on_private_network, resolve_with_loopback, run};
 
 /// Lists, a resolver, and how many block lists an address is looked up in.
 struct Lists {
@@ -192,6 +192,21 @@ fn cron_mails_only_what_is_to_be_said() {
         assert_eq!(run(&job.replace("mail.example", "clean.example")), "", "no mail");
         let mail = run(&job.replace("mail.example", "nosuch.invalid"));
         assert!(mail.contains("nosuch.invalid: no such host"), "{mail}");
+    });
+}
+
+/// What a daemon starts often has no variable for its home.
+#[test]
+fn what_was_learned_is_kept_in_the_home_of_the_user() {
+    on_private_network(|| {
+        cover("/root");
+        let mut command = Command::new(REPUTE);
+        command.args(["check", "--monitoring", "--host", "192.0.2.25", "--timeout", "1"]);
+        command.args(["--list", "dead.example@127.0.0.1:9"]).env_clear();
+        let output = command.output().expect("it runs");
+        assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stdout));
+        let kept = fs::read_to_string("/root/.cache/repute/health.json").expect("it is kept");
+        assert!(kept.contains("dead.example 127.0.0.1:9"), "{kept}");
     });
 }
 
