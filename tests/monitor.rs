@@ -12,6 +12,7 @@ mod process;
 mod watch;
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use disk::Disk;
 use dns::{listed, until};
@@ -311,7 +312,57 @@ fn a_faulty_configuration_is_shown_with_its_place() {
     check(&twice.replace("run", "rnu"), "unknown field `rnu`");
     check(&twice.replace("[\"/x\"]", "[]"), "`run` must name a program");
     check("", "nothing to watch: name `targets` or `zones` in [monitor]");
-    check("targets = [\"10.0.0.0/8\"]", "16777216 addresses are too many: at most 16384");
+    check("targets = [\"10.0.0.0/8\"]", "16777216 addresses are too many: at most 4096");
+}
+
+#[test]
+fn a_host_is_checked_by_the_addresses_that_it_has() {
+    let place = Place::new();
+    place.write("bl.txt", "192.0.2.7\n198.51.100.7\n");
+    place.write("hosts.txt", "mail A 192.0.2.7\nmail A 198.51.100.7\n");
+    let lists =
+        place.config("addresses", &["bl.txt"]) + &zone("hosts.example", "generic", &["hosts.txt"]);
+    let server = Served::start(&place, &lists);
+    let target = "targets = [\"mail.hosts.example\", \"no.hosts.example\"]";
+    let config =
+        config(&server, "state", target, "").replace("127.0.0.1:9\"", &format!("{}\"", server.dns));
+    let watch = Watch::start(&place, &config);
+    for address in ["192.0.2.7", "198.51.100.7"] {
+        watch.measures(&format!(
+            "dnsbl_listed{{target=\"{address}\",zone=\"bl.example\",code=\"127.0.0.2\"}} 1"
+        ));
+    }
+    watch.measures("repute_monitor_subject_problem{subject=\"no.hosts.example\"} 1");
+    assert!(watch.get("/").2.contains("no.hosts.example: no such host"));
+    let status = watch.status();
+    let address = status["targets"].as_array().unwrap().iter().find(|t| t["name"] == "192.0.2.7");
+    assert_eq!(address.unwrap()["subject"], "mail.hosts.example");
+    change(&place, &server, "hosts.txt", "mail A 192.0.2.8\n", "mail.hosts.example", true);
+    watch.measures("dnsbl_listed{target=\"192.0.2.8\",zone=\"bl.example\",code=\"\"} 0");
+    // Without a resolver the addresses of before are checked.
+    server.kill();
+    watch.measures("dnsbl_unknown{target=\"192.0.2.8\",zone=\"bl.example\"} 1");
+    watch.stop();
+}
+
+#[test]
+fn root_is_given_up_for_a_user_whose_the_state_is() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("skipped: only root can become another user");
+        return;
+    }
+    let place = Place::new();
+    fs::set_permissions(place.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    let server = serve(&place);
+    let config = config(&server, "of-nobody", TARGETS, "")
+        .replace("[server]\n", "[server]\nuser = \"nobody\"\ngroup = \"nogroup\"\n");
+    let watch = Watch::start(&place, &config);
+    watch.measures("dnsbl_target_score{target=\"192.0.2.7\"} 1");
+    watch.stop();
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+    for made in ["of-nobody", "of-nobody/monitor.json"] {
+        assert_eq!(fs::metadata(place.path(made)).unwrap().uid(), nobody.uid.as_raw(), "{made}");
+    }
 }
 
 #[test]
@@ -337,6 +388,9 @@ fn one_round_ends_with_what_it_found() {
     assert_eq!(code, 2);
     assert!(why.starts_with("repute: nothing to watch: name `targets`"), "{why}");
     place.write("targets.ini", "[targets]\nserver=192.0.2.7\nserver=192.0.2.300\n");
+    let (code, _, why) = run("targets-file = \"targets.ini\"", &["config", "check"]);
+    assert_eq!(code, 0);
+    assert!(why.contains("warning: the monitor cannot start: targets.ini:3: "), "{why}");
     let (_, _, why) = run("targets-file = \"targets.ini\"", &once);
     assert!(why.contains("targets.ini:3: cannot check `192.0.2.300`"), "{why}");
     server.stop();

@@ -11,6 +11,7 @@ use repute_nameserver::loader::{Content, SnapshotOrigin, SourceOrigin};
 use repute_zone::DatasetKind;
 
 use super::access::{self, AskedFor};
+use super::monitor;
 use super::serve::Belongings;
 use crate::cli::ConfigCommand;
 use crate::config::{Config, EXAMPLE, Opened, Origin};
@@ -25,12 +26,12 @@ pub(super) fn run(path: Option<&Path>, command: &ConfigCommand) -> anyhow::Resul
             out.write_all(EXAMPLE.as_bytes())?;
             Ok(Verdict::Yes)
         }
-        ConfigCommand::Check => check(&Config::find(path)?, &mut out),
+        ConfigCommand::Check => check(path, &Config::find(path)?, &mut out),
     }
 }
 
 /// Checks what a configuration that is right by itself says of files.
-fn check(config: &Config, out: &mut impl Write) -> anyhow::Result<Verdict> {
+fn check(named: Option<&Path>, config: &Config, out: &mut impl Write) -> anyhow::Result<Verdict> {
     let zones = config.loader.zones.len();
     let s = if zones == 1 { "" } else { "s" };
     let Origin::File(path) = &config.origin else {
@@ -46,7 +47,7 @@ fn check(config: &Config, out: &mut impl Write) -> anyhow::Result<Verdict> {
             Verdict::Unknown => faulty += 1,
         }
     }
-    for warning in warnings(config) {
+    for warning in warnings(config).into_iter().chain(monitor::warning(named, &config.monitor)) {
         eprintln!("repute: warning: {warning}");
     }
     let path = path.display();

@@ -34,6 +34,16 @@ pub(super) fn run(path: Option<&Path>, args: &MonitorArgs) -> anyhow::Result<Ver
     }
 }
 
+/// What is wrong with what the configuration says of the monitor, if it says something.
+pub(super) fn warning(path: Option<&Path>, config: &MonitorConfig) -> Option<String> {
+    let is_used = !config.subjects.is_empty()
+        || !config.zones.is_empty()
+        || config.targets_file.is_some()
+        || !config.channels.is_empty();
+    let error = plan::plan(path, config).err().filter(|_| is_used)?;
+    Some(format!("the monitor cannot start: {}", story(error.chain())))
+}
+
 /// Sends a message through each channel, and says what became of it.
 fn notify_test(config: &MonitorConfig, only: Option<&str>) -> anyhow::Result<Verdict> {
     if let Some(name) = only
@@ -66,7 +76,7 @@ fn notify_test(config: &MonitorConfig, only: Option<&str>) -> anyhow::Result<Ver
 
 /// Does one round, and shows what somebody should look at.
 fn once(path: Option<&Path>, config: &Config) -> anyhow::Result<Verdict> {
-    let plan = plan::plan(path, &config.monitor)?;
+    let (plan, _) = plan::plan(path, &config.monitor)?;
     let monitor = Monitor::open(plan, &config.monitor.state)?;
     let tally = monitor.once().context("cannot ask")?;
     let mut out = std::io::stdout().lock();
@@ -100,8 +110,7 @@ fn watch(path: Option<&Path>, config: &Config) -> anyhow::Result<Verdict> {
         .context("cannot start the threads of the pages")?;
     let pages = config.monitor.listen.map(|address| bind(&runtime, address)).transpose()?;
     become_user(config)?;
-    let plan = plan::plan(path, &config.monitor)?;
-    let summary = plan::summary(&plan);
+    let (plan, summary) = plan::plan(path, &config.monitor)?;
     let monitor = Monitor::open(plan, &config.monitor.state)?;
     monitor.start().context("cannot start the threads that check and tell")?;
     let mut at = String::new();
@@ -175,8 +184,7 @@ fn reload(path: Option<&Path>, old: &Config, monitor: &Monitor) -> anyhow::Resul
     for (key, _) in differs.iter().filter(|(_, differs)| *differs) {
         tracing::warn!("only a restart takes over {key}");
     }
-    let plan = plan::plan(path, &new.monitor)?;
-    let summary = plan::summary(&plan);
+    let (plan, summary) = plan::plan(path, &new.monitor)?;
     monitor.configure(plan);
     Ok(summary)
 }

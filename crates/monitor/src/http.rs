@@ -99,8 +99,10 @@ impl Site {
 
     /// Whether the monitor does what it should.
     fn health(&self) -> Response<String> {
+        let is_whole = self.shared.is_whole();
         match &self.shared.book().process.save_error {
-            None => plain(StatusCode::OK, "ok\n"),
+            None if is_whole => plain(StatusCode::OK, "ok\n"),
+            None => plain(StatusCode::SERVICE_UNAVAILABLE, "a thread has ended by a fault\n"),
             Some(error) => plain(StatusCode::SERVICE_UNAVAILABLE, &format!("{error}\n")),
         }
     }
@@ -166,7 +168,7 @@ struct WithHistory<'v, 'a> {
     #[serde(flatten)]
     record: &'v RecordView<'a>,
     /// By list: what was shown since when.
-    history: std::collections::BTreeMap<&'a str, &'v [(u64, crate::standing::Shown)]>,
+    history: std::collections::BTreeMap<&'a str, Vec<(u64, crate::standing::Shown)>>,
     /// What happened to it, the newest first.
     events: Vec<&'a crate::event::Event>,
 }
@@ -176,7 +178,7 @@ impl<'v, 'a> WithHistory<'v, 'a> {
     fn of(view: &View<'a>, record: &'v RecordView<'a>) -> WithHistory<'v, 'a> {
         let own = view.events.iter().filter(|event| event.target.as_deref() == Some(record.name));
         WithHistory {
-            history: record.lists.iter().map(|cell| (cell.list, &*cell.history)).collect(),
+            history: record.lists.iter().map(|cell| (cell.list, cell.changes())).collect(),
             events: own.copied().collect(),
             record,
         }

@@ -3,7 +3,6 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
@@ -52,12 +51,9 @@ impl Monitor {
     /// # Errors
     /// If no threads can be started.
     pub fn start(&self) -> io::Result<()> {
-        let shared = Arc::clone(&self.shared);
-        thread::Builder::new().name("check".into()).spawn(move || check::run(&shared))?;
-        let shared = Arc::clone(&self.shared);
-        thread::Builder::new().name("audit".into()).spawn(move || audit::run(&shared))?;
-        let shared = Arc::clone(&self.shared);
-        thread::Builder::new().name("tell".into()).spawn(move || tell::run(&shared))?;
+        self.shared.start("check", |shared| check::run(shared))?;
+        self.shared.start("audit", |shared| audit::run(shared))?;
+        self.shared.start("tell", tell::run)?;
         Ok(())
     }
 

@@ -120,7 +120,8 @@ fn write_matrix(page: &mut String, view: &View<'_>) -> fmt::Result {
     }
     page.push_str("<h2>Targets by lists</h2>\n");
     let columns: Vec<&str> = view.lists.iter().map(|list| list.name).collect();
-    let notes: Vec<Vec<(State, String)>> = sorted(&view.targets)
+    let drawn: Vec<&RecordView<'_>> = sorted(&view.targets).into_iter().take(MOST_DRAWN).collect();
+    let notes: Vec<Vec<(State, String)>> = drawn
         .iter()
         .map(|target| columns.iter().map(|column| sign(target, column)).collect())
         .collect();
@@ -130,7 +131,7 @@ fn write_matrix(page: &mut String, view: &View<'_>) -> fmt::Result {
             row.iter().map(|(state, note)| repute_chart::Cell { state: *state, note }).collect()
         })
         .collect();
-    let rows: Vec<MatrixRow<'_>> = sorted(&view.targets)
+    let rows: Vec<MatrixRow<'_>> = drawn
         .iter()
         .zip(&cells)
         .map(|(target, cells)| MatrixRow { label: target.name, cells })
@@ -138,6 +139,10 @@ fn write_matrix(page: &mut String, view: &View<'_>) -> fmt::Result {
     for (class, width) in WIDTHS {
         let chart = matrix("Targets by lists", width, &Legend::default(), &columns, &rows);
         writeln!(page, "<div class=\"chart {class}\">{chart}</div>")?;
+    }
+    if view.targets.len() > MOST_DRAWN {
+        let more = view.targets.len() - MOST_DRAWN;
+        writeln!(page, "<p>and {more} more, which are in the table below</p>")?;
     }
     Ok(())
 }
@@ -391,6 +396,8 @@ pub(crate) fn write_events(page: &mut String, events: &[&Event], most: usize) ->
 
 /// How wide charts are drawn, and where each is shown.
 pub(crate) const WIDTHS: [(&str, u32); 2] = [("wide", 1180), ("narrow", 340)];
+/// Targets that are in the chart, those first that are listed.
+const MOST_DRAWN: usize = 200;
 /// Targets that are in the table.
 const MOST_TARGETS: usize = 1000;
 /// Events that are on the first page.

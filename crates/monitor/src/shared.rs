@@ -1,7 +1,9 @@
 //! What all threads of the monitor share: the configuration, what is known, and the place it is kept.
 
 use std::collections::{BTreeSet, HashSet};
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::config::Config;
@@ -16,6 +18,8 @@ pub(crate) struct Shared {
     book: Mutex<Book>,
     /// Something has changed that somebody may wait for.
     changed: Condvar,
+    /// The threads that check and tell.
+    threads: Mutex<Vec<JoinHandle<()>>>,
     /// Taken before the book, so that an older state is never written over a newer one.
     store: Mutex<Store>,
 }
@@ -48,6 +52,7 @@ impl Shared {
                 sending: BTreeSet::new(),
             }),
             changed: Condvar::new(),
+            threads: Mutex::default(),
             store: Mutex::new(store),
         };
         shared.forget();
@@ -73,6 +78,24 @@ impl Shared {
         for mailbox in self.book().state.outbox.values_mut() {
             mailbox.hurry(now());
         }
+    }
+
+    /// Starts a thread that works for as long as the monitor runs.
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        name: &str,
+        work: impl FnOnce(&Arc<Shared>) + Send + 'static,
+    ) -> io::Result<()> {
+        let shared = Arc::clone(self);
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || work(&shared))?;
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        Ok(())
+    }
+
+    /// Whether all of these threads work still.
+    pub(crate) fn is_whole(&self) -> bool {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        !threads.iter().any(JoinHandle::is_finished)
     }
 
     /// What is known. It stays whole should a thread end in the middle: no invariant spans two fields.

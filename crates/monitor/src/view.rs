@@ -2,7 +2,7 @@
 //!
 //! The state leaves out what is as it should be; here that is put in again, by what is configured.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use repute_dnsxl::Target;
 use repute_lookup::inquiry::ListAt;
@@ -113,9 +113,9 @@ pub struct Cell<'a> {
     pub details: Option<&'a Details>,
     /// A list that has it too, and has all entries of this one.
     pub part_of: Option<&'a str>,
-    /// What was shown since when, the newest last.
+    /// What was shown since when, the newest last; empty if it never was anything but clean.
     #[serde(skip)]
-    pub history: Vec<(u64, Shown)>,
+    pub history: &'a [(u64, Shown)],
 }
 
 /// A list.
@@ -147,11 +147,12 @@ impl<'a> View<'a> {
             .iter()
             .map(|(name, record)| target(name, record, &columns, state))
             .collect();
+        let mut listed: HashMap<&str, usize> = HashMap::new();
+        for cell in targets.iter().flat_map(|target| &target.lists).filter(|c| c.is_listed()) {
+            *listed.entry(cell.list).or_default() += 1;
+        }
         let lists = columns.iter().map(|column| {
             let record = state.lists.get(column.name);
-            let is_on = |target: &&RecordView<'_>| {
-                target.lists.iter().any(|cell| cell.list == column.name && cell.is_listed())
-            };
             ListView {
                 name: column.name,
                 meaning: column.meaning,
@@ -159,7 +160,7 @@ impl<'a> View<'a> {
                 since: record.map_or(0, |record| record.life.since()),
                 condition: record.map_or(Condition::Ok, |record| record.condition),
                 reason: record.and_then(|record| record.reason.as_deref()),
-                listed: targets.iter().filter(is_on).count(),
+                listed: listed.get(column.name).copied().unwrap_or(0),
             }
         });
         let problems = state
@@ -186,6 +187,14 @@ impl Cell<'_> {
     /// Whether it is listed, as far as anybody knows.
     pub fn is_listed(&self) -> bool {
         self.status == Some(Status::Listed)
+    }
+
+    /// What was shown since when, the newest last.
+    pub fn changes(&self) -> Vec<(u64, Shown)> {
+        match (self.history, self.shown) {
+            ([], Some(shown)) => vec![(self.since, shown)],
+            (history, _) => history.to_vec(),
+        }
     }
 
     /// Whether that is bad, and nothing that is told of another list already.
@@ -240,11 +249,10 @@ fn target<'a>(
             None => {
                 let since =
                     since.filter(|since| *since <= record.checked).map(|s| s.max(record.first));
-                let clean = since.map(|_| Shown::Clean);
                 Cell {
                     list: column.name,
                     meaning: column.meaning,
-                    shown: clean,
+                    shown: since.map(|_| Shown::Clean),
                     status: since.map(|_| Status::Clean),
                     since: since.unwrap_or(0),
                     first_seen: None,
@@ -252,7 +260,7 @@ fn target<'a>(
                     reason: None,
                     details: None,
                     part_of: None,
-                    history: since.into_iter().zip(clean).collect(),
+                    history: &[],
                 }
             }
         })
@@ -299,6 +307,6 @@ fn cell<'a>(
         reason: standing.unknown(),
         details: is_listed.then(|| standing.details()),
         part_of: part_of.filter(|_| is_listed),
-        history: standing.history().to_vec(),
+        history: standing.history(),
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use repute_audit::Subject as Audited;
-use repute_dnsxl::Target;
+use repute_dnsxl::{Ipv4Network, Ipv6Network, Network, Target};
 use repute_lookup::inquiry::ListAt;
 use repute_lookup::subject::Subject;
 use repute_monitor::Config as Plan;
@@ -17,14 +17,16 @@ use crate::commands::check::targets::resolvers;
 use crate::config::MonitorConfig;
 
 /// Puts together what is watched, and how.
-pub(super) fn plan(path: Option<&Path>, config: &MonitorConfig) -> anyhow::Result<Plan> {
+pub(super) fn plan(path: Option<&Path>, config: &MonitorConfig) -> anyhow::Result<(Plan, String)> {
     let subjects = subjects(config)?;
     let lists = asked(path, config, &subjects)?;
     let resolvers = match config.resolvers.is_empty() {
         true => resolvers(&[])?,
         false => config.resolvers.clone(),
     };
-    let mut plan = Plan::new(subjects, lists, resolvers);
+    let named = subjects.len();
+    let pieces = subjects.into_iter().flat_map(pieces).collect();
+    let mut plan = Plan::new(pieces, lists, resolvers);
     plan.interval = config.interval;
     plan.timeout = config.timeout;
     plan.quorum = config.quorum;
@@ -33,11 +35,12 @@ pub(super) fn plan(path: Option<&Path>, config: &MonitorConfig) -> anyhow::Resul
     plan.channels = config.channels.clone();
     plan.luzilla = config.luzilla;
     plan.zones = zones(config, &plan.resolvers);
-    Ok(plan)
+    let summary = summary(named, &plan);
+    Ok((plan, summary))
 }
 
 /// What is watched, in a few words.
-pub(super) fn summary(plan: &Plan) -> String {
+fn summary(targets: usize, plan: &Plan) -> String {
     let count = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
     format!(
         "{}{} on {}, for {}",
@@ -45,7 +48,7 @@ pub(super) fn summary(plan: &Plan) -> String {
             0 => String::new(),
             n => count(n, "zone") + " and ",
         },
-        count(plan.subjects.len(), "target"),
+        count(targets, "target"),
         count(plan.lists.len(), "list"),
         count(plan.channels.len(), "channel")
     )
@@ -70,6 +73,26 @@ fn subjects(config: &MonitorConfig) -> anyhow::Result<Vec<Subject>> {
         bail!("{addresses} addresses are too many: at most {MOST_ADDRESSES} can be watched");
     }
     Ok(subjects)
+}
+
+/// A subject, or the pieces of a large network: each has its own place in the interval, so that nobody's list
+/// is asked about all of it at once.
+fn pieces(subject: Subject) -> Vec<Subject> {
+    let Subject::Network(network) = subject else { return vec![subject] };
+    let step = 1 << TOGETHER;
+    match network {
+        Network::V4(whole) if whole.prefix_len() < 32 - TOGETHER => (whole.first()..=whole.last())
+            .step_by(step)
+            .map(|first| Ipv4Network::around(first.into(), 32 - TOGETHER))
+            .map(|piece| Subject::Network(Network::V4(piece)))
+            .collect(),
+        Network::V6(whole) if whole.prefix_len() < 128 - TOGETHER => (whole.first()..=whole.last())
+            .step_by(step)
+            .map(|first| Ipv6Network::around(first.into(), 128 - TOGETHER))
+            .map(|piece| Subject::Network(Network::V6(piece)))
+            .collect(),
+        Network::V4(_) | Network::V6(_) => vec![subject],
+    }
 }
 
 /// The zones that are audited, each once with all its servers.
@@ -154,8 +177,11 @@ fn entries(path: &Path, section: &str) -> anyhow::Result<Vec<(usize, String)>> {
     Ok(entries)
 }
 
-/// Addresses that are watched in all: what is known of them is written anew each time something happens.
-const MOST_ADDRESSES: u128 = 16_384;
+/// Addresses that are watched in all: what is known of them is written anew each time something happens, and
+/// shown at each look at the metrics.
+const MOST_ADDRESSES: u128 = 4096;
+/// Bits of an address in which those differ that are checked together.
+const TOGETHER: u8 = 4;
 
 #[cfg(test)]
 mod tests {
@@ -178,6 +204,24 @@ mod tests {
         let found: Vec<String> = read(ini).into_iter().map(|(_, entry)| entry).collect();
         assert_eq!(found, ["192.0.2.0/28", "a.example"]);
         assert_eq!(read("bl.example@192.0.2.1=127.0.0.2")[0].1, "bl.example@192.0.2.1=127.0.0.2");
+    }
+
+    #[test]
+    fn a_large_network_is_checked_in_pieces_that_are_all_of_it() {
+        for (text, count, addresses) in [
+            ("192.0.2.0/24", 16, 256),
+            ("192.0.2.0/28", 1, 16),
+            ("192.0.2.0/30", 1, 4),
+            ("255.255.255.0/24", 16, 256),
+            ("2001:db8::/122", 4, 64),
+            ("192.0.2.1", 1, 1),
+        ] {
+            let pieces = pieces(text.parse().expect("a subject"));
+            let targets: HashSet<Target> = pieces.iter().flat_map(Subject::targets).collect();
+            assert_eq!((pieces.len(), targets.len()), (count, addresses), "{text}");
+            let whole: Subject = text.parse().expect("a subject");
+            assert!(whole.targets().all(|target| targets.contains(&target)), "{text}");
+        }
     }
 
     #[test]
