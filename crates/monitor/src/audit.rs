@@ -24,7 +24,8 @@ pub(crate) fn run(shared: &Shared) {
             if book.is_over {
                 return;
             }
-            let checked = |zone: &str| Some(book.state.zones.get(zone)?.checked * 1000);
+            let checked =
+                |zone: &str| Some(book.state.zones.get(zone)?.checked.saturating_mul(1000));
             due(&config, checked, now_ms())
         };
         let mut wait = Duration::from_millis(next.saturating_sub(now_ms()).max(1));
@@ -107,8 +108,8 @@ fn findings(audit: &Audit) -> (Vec<Finding>, Summary) {
             State::Pass | State::Warn => Saw::Clean,
             State::Fail => Saw::Listed(Details {
                 codes: vec![facts.reference.to_owned()],
-                meanings: vec![facts.title.to_owned()],
-                texts: vec![found.seen.clone(), facts.remedy.to_owned()],
+                meanings: vec![format!("{}; {}", facts.title, facts.remedy)],
+                texts: vec![found.seen.clone()],
                 link: None,
             }),
         };

@@ -118,8 +118,9 @@ fn write_timeline(
     let eventful = |cell: &&Cell<'_>| cell.history.iter().any(|(_, shown)| *shown != Shown::Clean);
     let cells: Vec<&Cell<'_>> = record.lists.iter().filter(eventful).collect();
     let quiet = record.lists.len() - cells.len();
-    let to = signed(record.checked.max(record.first + 1));
-    let from = signed(record.first.max(view.time.saturating_sub(SHOWN_SECONDS))).min(to - 1);
+    let to = signed(record.checked.max(record.first.saturating_add(1)));
+    let from =
+        signed(record.first.max(view.time.saturating_sub(SHOWN_SECONDS))).min(to.saturating_sub(1));
     let changes: Vec<Vec<(i64, State)>> = cells
         .iter()
         .map(|cell| {

@@ -94,6 +94,16 @@ fn targets(page: &mut Page, targets: &[RecordView<'_>]) {
 
 /// How the lists are.
 fn lists(page: &mut Page, view: &View<'_>) {
+    let help = "1, with what being on the list means: block (bad), allow (good) or info (a fact).";
+    let mut family = page.family("dnsbl_zone_info", Kind::Gauge, help);
+    for list in &view.lists {
+        let polarity = match list.meaning {
+            Meaning::Block => "block",
+            Meaning::Allow => "allow",
+            Meaning::Info => "info",
+        };
+        family.sample(&[("zone", list.name), ("polarity", polarity)], 1);
+    }
     let asked = || view.lists.iter().filter_map(|list| Some((list, list.life?)));
     let help = "1 if the list can be used, 0 if it does not answer or cannot be believed.";
     let mut family = page.family("dnsbl_zone_up", Kind::Gauge, help);

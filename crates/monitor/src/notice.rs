@@ -27,7 +27,7 @@ pub fn message(id: &str, events: &[Event], omitted: u64) -> Message {
     let message = Message::new(kind, &subject(&sorted, omitted))
         .with_id(id)
         .with_text(&text)
-        .with_fact("count", events.len() as u64 + omitted);
+        .with_fact("count", omitted.saturating_add(events.len() as u64));
     let message = match &*sorted {
         [one] => {
             let mut message = message.with_fact("list", one.list.clone());
@@ -45,7 +45,7 @@ pub fn message(id: &str, events: &[Event], omitted: u64) -> Message {
 /// One line for all of them.
 fn subject(sorted: &[&Event], omitted: u64) -> String {
     let Some(first) = sorted.first() else { return "no news".to_owned() };
-    match sorted.len() as u64 - 1 + omitted {
+    match omitted.saturating_add(sorted.len() as u64 - 1) {
         0 => first.sentence(),
         more => {
             let count = |kind: Kind| sorted.iter().filter(|event| event.kind == kind).count();

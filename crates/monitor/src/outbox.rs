@@ -59,7 +59,7 @@ impl Mailbox {
         self.gathering.extend_from_slice(events);
         let too_many = self.gathering.len().saturating_sub(MOST_EVENTS);
         self.gathering.drain(..too_many);
-        self.omitted += too_many as u64;
+        self.omitted = self.omitted.saturating_add(too_many as u64);
     }
 
     /// Makes what was gathered for long enough into a letter. Returns whether it did.
@@ -77,14 +77,15 @@ impl Mailbox {
         // One message a window for a day are fewer, but for very short windows.
         let too_many = self.letters.len().saturating_sub(MOST_LETTERS);
         let dropped = self.letters.drain(..too_many);
-        self.omitted +=
-            dropped.map(|letter| letter.events.len() as u64 + letter.omitted).sum::<u64>();
+        self.omitted = dropped.fold(self.omitted, |sum, letter| sum.saturating_add(letter.count()));
         true
     }
 
     /// The letter that is to be sent now.
     pub fn due(&self, now: u64) -> Option<&Letter> {
-        self.letters.iter().find(|letter| letter.again <= now || letter.again > now + FAR)
+        self.letters
+            .iter()
+            .find(|letter| letter.again <= now || letter.again > now.saturating_add(FAR))
     }
 
     /// Has all that was not taken be tried at once: somebody may have mended what was in the way.
@@ -111,7 +112,7 @@ impl Mailbox {
         let Some(letter) = self.letters.iter_mut().find(|letter| letter.id == id) else {
             return Refusal::GivenUp;
         };
-        letter.attempts += 1;
+        letter.attempts = letter.attempts.saturating_add(1);
         match retry(letter.attempts, jitter).filter(|_| !permanent) {
             Some(wait) => {
                 letter.again = now.saturating_add(wait.as_secs().max(1));
@@ -126,8 +127,15 @@ impl Mailbox {
 
     /// How many events wait to be told.
     pub fn waiting(&self) -> u64 {
-        let letters = self.letters.iter().map(|l| l.events.len() as u64 + l.omitted).sum::<u64>();
-        letters + self.gathering.len() as u64 + self.omitted
+        let gathering = self.omitted.saturating_add(self.gathering.len() as u64);
+        self.letters.iter().fold(gathering, |sum, letter| sum.saturating_add(letter.count()))
+    }
+}
+
+impl Letter {
+    /// How many events it is about.
+    pub fn count(&self) -> u64 {
+        self.omitted.saturating_add(self.events.len() as u64)
     }
 }
 

@@ -58,6 +58,7 @@ fn headline(view: &View<'_>) -> (Mood, String) {
         (1, 0, _) => (Mood::Warn, "Nobody can tell about the target".to_owned()),
         (1, _, _) => (Mood::Bad, "The target is listed".to_owned()),
         (_, 0, 0) => (Mood::Good, format!("None of {all} targets is listed")),
+        (_, 0, n) if n == all => (Mood::Warn, format!("Nobody can tell about {all} targets")),
         (_, 0, _) => (Mood::Warn, format!("None of {all} is listed, as far as lists answer")),
         (_, 1, _) => (Mood::Bad, format!("One of {all} targets is listed")),
         (_, n, _) => (Mood::Bad, format!("{n} of {all} targets are listed")),
@@ -89,11 +90,24 @@ fn write_figures(page: &mut String, view: &View<'_>) -> fmt::Result {
     figure("Lists that answer", &format_args!("{up} of {}", view.lists.len()))?;
     let next = view.targets.iter().map(|target| target.checked).min().unwrap_or(0);
     if next > 0 {
-        let age = view.time.saturating_sub(next) / 60;
-        figure("Oldest check", &format_args!("{age} min ago"))?;
+        figure("Oldest check", &Ago(view.time.saturating_sub(next)))?;
     }
     page.push_str("</dl>\n");
     Ok(())
+}
+
+/// So many seconds ago, in the largest unit that fits.
+struct Ago(u64);
+
+impl fmt::Display for Ago {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0..60 => f.write_str("just now"),
+            60..7200 => write!(f, "{} min ago", self.0 / 60),
+            7200..172_800 => write!(f, "{} h ago", self.0 / 3600),
+            _ => write!(f, "{} d ago", self.0 / 86_400),
+        }
+    }
 }
 
 /// What is wrong with the monitor itself, and with what it was told to watch.

@@ -286,7 +286,7 @@ impl State {
     /// Gives events their numbers.
     fn number(&mut self, events: &mut [Event]) {
         for event in events {
-            self.numbered += 1;
+            self.numbered = self.numbered.wrapping_add(1);
             event.number = self.numbered;
         }
     }

@@ -115,8 +115,11 @@ pub fn text(state: &State) -> Vec<u8> {
     serde_json::to_vec(&file).expect("a state has only texts for keys, and numbers that are finite")
 }
 
-/// Reads what is written.
-fn parse(text: &[u8], path: &Path) -> Result<State, StoreError> {
+/// Reads what is written; `path` is where that was, for the error.
+///
+/// # Errors
+/// If it is no state, or one of a later version.
+pub fn parse(text: &[u8], path: &Path) -> Result<State, StoreError> {
     let foreign = |error: serde_json::Error| StoreError::Foreign {
         path: path.to_owned(),
         why: error.to_string(),

@@ -122,6 +122,12 @@ proptest! {
 }
 
 #[test]
+fn ages_are_short() {
+    let ages = [5, 65, 7300, 200_000].map(|seconds| Ago(seconds).to_string());
+    assert_eq!(ages, ["just now", "1 min ago", "2 h ago", "2 d ago"]);
+}
+
+#[test]
 fn the_headline_says_the_worst() {
     let (state, config, process) = known("why");
     let view = View::of(&state, &config, &process, 1_700_020_000);
@@ -161,6 +167,7 @@ fn every_sample_has_its_family_and_none_comes_twice() {
         "dnsbl_unknown{target=\"192.0.2.1\",zone=\"dead.example\"} 1",
         "dnsbl_zone_state{zone=\"dead.example\",state=\"dead\"} 1",
         "dnsbl_zone_up{zone=\"dead.example\"} 0",
+        "dnsbl_zone_info{zone=\"bl.example\",polarity=\"block\"} 1",
         "dnsbl_target_score{target=\"192.0.2.1\"} 1",
         "dnsbl_audit_failed{zone=\"own.example\",rule=\"a\\\\\\\"b\\nc\"} 1",
         "dnsbl_query_duration_seconds_bucket{zone=\"bl.example\",le=\"+Inf\"} 0",
