@@ -13,6 +13,8 @@ mod watch;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
 
 use disk::Disk;
 use dns::{listed, until};
@@ -212,7 +214,18 @@ fn a_changed_configuration_is_taken_over_and_a_faulty_one_is_not() {
     let place = Place::new();
     let server = serve(&place);
     let before = config(&server, "state", TARGETS, "");
-    let watch = Watch::start(&place, &before);
+    let systemd = UnixDatagram::bind(place.path("systemd")).unwrap();
+    systemd.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let hears = |expect: &str| {
+        let mut message = [0; 4096];
+        let length = systemd.recv(&mut message).unwrap();
+        let message = String::from_utf8_lossy(&message[..length]).into_owned();
+        assert!(message.starts_with(expect), "{message}");
+    };
+    let mut command = place.command(&[]);
+    command.env("NOTIFY_SOCKET", place.path("systemd"));
+    let watch = Watch::start_by(&place, &before, command);
+    hears("READY=1\nSTATUS=2 targets on 2 lists, for 0 channels");
     let names = || {
         let status = watch.status();
         let targets = status["targets"].as_array().unwrap();
@@ -221,10 +234,14 @@ fn a_changed_configuration_is_taken_over_and_a_faulty_one_is_not() {
     until("all are checked", || names() == ["192.0.2.7", "192.0.2.8", "192.0.2.9"]);
     place.write("monitor.toml", &before.replace("192.0.2.8/31", "2001:db8::1"));
     watch.signal("HUP");
+    hears("RELOADING=1");
+    hears("READY=1");
     watch.logged("the configuration is in force: watching 2 targets");
     until("the new one is checked", || names() == ["192.0.2.7", "2001:db8::1"]);
     place.write("monitor.toml", &before.replace("interval", "intervall"));
     watch.signal("HUP");
+    hears("RELOADING=1");
+    hears("READY=1\nSTATUS=the configuration is not taken over: ");
     let log = watch.logged("the configuration is not taken over: ");
     assert!(log.contains("unknown field `intervall`"), "{log}");
     watch.goes_on_for(2);
@@ -237,6 +254,7 @@ fn a_changed_configuration_is_taken_over_and_a_faulty_one_is_not() {
     assert_eq!(output.status.code(), Some(2));
     assert!(why.contains("state/monitor.json is in use: is another monitor running?"), "{why}");
     watch.stop();
+    hears("STOPPING=1");
 }
 
 #[test]

@@ -30,10 +30,11 @@ pub(crate) enum MonitorCommand {
 
 /// Behind the help of `repute monitor`.
 pub(crate) const MONITOR_HELP: &str = "\
-What is watched, by which lists, and who is told is in the configuration under `monitor`. SIGHUP reads it
-again, SIGTERM and SIGINT end the monitor.
+What is watched, by which lists, and who is told is in the configuration under `monitor`.
+SIGHUP reads it again, SIGTERM and SIGINT end the monitor.
 
-Exit code with --once: 0 nothing is listed, 1 something is, 2 could not tell.
+Exit code with --once: 0 nothing is listed and no zone breaks a rule, 1 something is or does,
+2 could not tell.
 
 Examples:
   repute monitor --config /etc/repute/repute.toml
