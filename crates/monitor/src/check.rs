@@ -168,7 +168,7 @@ fn targets(state: &State, subjects: &[Subject], addresses: &[Addresses]) -> Vec<
             }
             Err(Missing::Name | Missing::Address) => Vec::new(),
         };
-        for target in subject.targets().chain(looked_up) {
+        for target in subject.targets().chain(looked_up.into_iter().take(MOST_OF_HOST)) {
             if state.owner(&target.to_string(), &name).is_none() && seen.insert(target.clone()) {
                 targets.push((name.clone(), target));
             }
@@ -177,6 +177,8 @@ fn targets(state: &State, subjects: &[Subject], addresses: &[Addresses]) -> Vec<
     targets
 }
 
+/// Addresses of a host that are checked: who answers its name is not always its owner.
+const MOST_OF_HOST: usize = 64;
 /// Subjects that are checked together.
 const MOST_TOGETHER: usize = 256;
 /// The longest time nothing is looked at.
@@ -253,5 +255,8 @@ mod tests {
         assert_eq!(shown, ["mail.example", "192.0.2.9"]);
         let found = targets(&state, alone, &[none(), Err(Missing::Name)]);
         assert_eq!(found.len(), 1, "a host that is no more has no addresses");
+        let many = (0..1000).map(|n: u32| Target::Ipv4(n.into())).collect();
+        let found = targets(&state, &alone[1..], &[Ok(many)]);
+        assert_eq!(found.len(), 1 + MOST_OF_HOST, "nobody has us ask about the world");
     }
 }

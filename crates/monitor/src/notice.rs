@@ -79,6 +79,9 @@ fn write_event(text: &mut String, event: &Event) {
         (Kind::Delisted | Kind::Mended, Some(first), Some(last)) => {
             let _ = writeln!(text, "  seen from {} to {} UTC", time(first), time(last));
         }
+        (Kind::Back, Some(first), Some(last)) => {
+            let _ = writeln!(text, "  away from {} to {} UTC", time(first), time(last));
+        }
         (_, _, _) => {
             let _ = writeln!(text, "  {} UTC", time(event.time));
         }
@@ -156,6 +159,17 @@ mod tests {
         assert_eq!(facts, ["count", "list", "target", "events"]);
         assert_eq!(message.facts()[3].1[0]["kind"], "listed");
         assert_eq!(message.facts()[3].1[0]["first-seen"], 1_700_000_000);
+    }
+
+    #[test]
+    fn a_list_that_is_back_tells_how_long_it_was_away() {
+        let back = Event { target: None, ..event(1, Kind::Back, "bl.example") };
+        let message = message("m", &[back], 0);
+        assert_eq!(
+            message.text(),
+            "the list bl.example can be used again\n  \
+             away from 2023-11-14 22:13 to 2023-11-14 23:13 UTC\n"
+        );
     }
 
     #[test]

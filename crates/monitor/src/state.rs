@@ -220,6 +220,7 @@ impl State {
             }
             let Some(found) = list.found.take() else { continue };
             list.judged = now;
+            let since = list.life.since();
             if !list.life.see(found, now, rules.hysteresis) {
                 continue;
             }
@@ -233,8 +234,9 @@ impl State {
                 target: None,
                 list: name.clone(),
                 meaning: Meaning::Block,
-                first_seen: None,
-                last_seen: None,
+                // Of one that is back, how long it was away.
+                first_seen: (found == Life::Up).then_some(since),
+                last_seen: (found == Life::Up).then_some(now),
                 details: Details::default(),
                 reason: list.reason.clone(),
             });

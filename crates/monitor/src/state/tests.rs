@@ -97,6 +97,20 @@ fn a_list_that_dies_is_one_event_and_nobody_is_delisted_by_it() {
 }
 
 #[test]
+fn a_list_that_is_back_was_away_since_it_was_found_dead() {
+    let mut state = State::default();
+    checks(&mut state, 1000, &[("a", "C??")]);
+    let mut events = Vec::new();
+    for now in [1300, 1400] {
+        let found = vec![finding("a", 'C')];
+        state.see_target("192.0.2.1", "192.0.2.1", found, Summary::default(), now, rules());
+        events.extend(state.judge_lists(now, rules()));
+    }
+    let [back] = &*events else { panic!("{events:?}") };
+    assert_eq!((back.kind, back.first_seen, back.last_seen), (Kind::Back, Some(1200), Some(1400)));
+}
+
+#[test]
 fn a_list_is_judged_by_its_best_answer_and_not_for_each_target() {
     let mut state = State::default();
     let mut check = |now: u64, target: &str, letter| {
