@@ -112,8 +112,8 @@ fn more_is_said_below_the_first_line_for_those_who_want_it() {
 }
 
 #[test]
-fn a_query_is_sent_as_often_as_one_wants_but_for_six_times_at_most() {
-    for (option, times) in [("", 6), ("-r 1", 1), ("-r 3", 3), ("--retry=9", 6), ("-r 0", 1)] {
+fn a_query_is_sent_as_often_as_one_wants_but_for_eight_times_at_most() {
+    for (option, times) in [("", 8), ("-r 1", 1), ("-r 3", 3), ("--retry=9", 8), ("-r 0", 1)] {
         let lists = anywhere();
         let options = format!("-H 192.0.2.25 -s dead1.test --query-timeout 1 {option}");
         assert_eq!(check_rbl(&options, &lists).0, 3, "{options}");

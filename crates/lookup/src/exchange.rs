@@ -1,7 +1,7 @@
 //! Queries on their way: ids, repetitions, deadlines, and which reply belongs to which.
 //!
 //! A list asked of many targets is thousands of queries at once through a few sockets, over a network that
-//! loses some. Every query is sent up to six times before its deadline, each time under the same id, and
+//! loses some. Every query is sent up to eight times before its deadline, each time under the same id, and
 //! never more are on the way than a socket's buffer holds the replies of.
 //!
 //! No sockets and no clock in here: time and packets come in, packets and answers go out.
@@ -482,6 +482,6 @@ const MOST_TIMEOUTS: u32 = 3;
 /// When the next send is due after each one, as a part of the time a query may take: at 0, then at these;
 /// the last is the end. A resolver that recurses needs some hundred milliseconds, so the second waits for
 /// those.
-const SENDS: [f64; MOST_SENDS] = [0.15, 0.3, 0.46, 0.64, 0.82, 1.0];
+const SENDS: [f64; MOST_SENDS] = [0.15, 0.28, 0.4, 0.52, 0.64, 0.76, 0.88, 1.0];
 /// How often a query is sent at most.
-pub const MOST_SENDS: usize = 6;
+pub const MOST_SENDS: usize = 8;

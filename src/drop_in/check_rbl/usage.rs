@@ -32,7 +32,7 @@ A monitoring plugin: on how many lists is an address, host or domain?
  --query-timeout=INTEGER
    Seconds for one list (default: 2)
  -r, --retry=INTEGER
-   How often a query is sent within that time, 6 at most (default: 6)
+   How often a query is sent within that time, 8 at most (default: 8)
  --workers=INTEGER
    How many queries are on the way at once (default: as many as there are)
  -n, --nameserver=STRING
