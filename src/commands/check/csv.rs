@@ -21,6 +21,12 @@ pub(super) fn write(
     let target = report.target.to_string();
     for (list, verdict) in lists.iter().zip(&report.verdicts) {
         let Some(verdict) = verdict else { continue };
+        // What most lists say of most targets, without a detour.
+        if *verdict == Verdict::NotListed {
+            let (polarity, word) = (polarity_word(list.polarity), verdict_word(verdict));
+            write!(out, "{target},{},{polarity},{word},,,,,\r\n", list.zone)?;
+            continue;
+        }
         let (mut codes, mut meanings, mut texts) = (Vec::new(), Vec::new(), String::new());
         let (mut delisting, mut reason) = (String::new(), String::new());
         match verdict {
