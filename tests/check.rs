@@ -238,7 +238,9 @@ fn hosts_that_do_not_exist_and_resolvers_that_are_down_are_said() {
     let resolver = check.server.dns.to_string();
     let (code, shown, why) =
         check.run(&["absent.bl.example", "--resolver", &resolver], &["dbl.example"]);
-    assert_eq!((code, &*shown), (2, "absent.bl.example is not listed by 1 list\n"));
+    let cut =
+        "absent.bl.example: cannot tell, only the name was looked up, in 1 list (no such host)\n";
+    assert_eq!((code, &*shown), (2, cut));
     assert_eq!(why, "repute: absent.bl.example: no such host; only the name itself is looked up\n");
     // A name that exists and has no addresses is a domain, and nothing is missing.
     let (code, _, why) = check.run(&["bl.example", "--resolver", &resolver], &["dbl.example"]);
@@ -334,5 +336,93 @@ fn a_key_is_asked_with_and_shown_nowhere() {
     std::fs::remove_file(place.path("keys")).unwrap();
     let (_, shown) = run(&["192.0.2.7"], &["dq.example"]);
     assert!(shown.contains("key-file: cannot read keys: "), "{shown}");
+    check.server.stop();
+}
+
+#[test]
+fn machines_are_told_of_hosts_that_do_not_exist() {
+    let place = Place::new();
+    let check = Check::new(&place);
+    let resolver = check.server.dns.to_string();
+    let run = |form: &str| {
+        check.run(&["absent.bl.example", form, "--resolver", &resolver], &["dbl.example"]).1
+    };
+    let object: Value = serde_json::from_str(&run("--json")).unwrap();
+    assert_eq!(
+        (&object["outcome"], &object["missing"]),
+        (&"unknown".into(), &"no such host".into())
+    );
+    assert!(run("--csv").contains("absent.bl.example,,,unknown,,,,,no such host\r\n"));
+    let document = run("--junit");
+    let document = roxmltree::Document::parse(&document).expect("it is XML");
+    let error = document.descendants().find(|node| node.has_tag_name("error")).unwrap();
+    assert_eq!(error.attribute("message"), Some("no such host"));
+    check.server.stop();
+}
+
+#[test]
+fn who_asks_nobody_knows_nothing() {
+    let place = Place::new();
+    let check = Check::new(&place);
+    place.write(
+        "lists.toml",
+        "[[list]]\nzone = \"dbl.example\"\nkeys = [\"registrable\"]\n\
+         [[list]]\nzone = \"other.example\"\npolarity = \"allow\"\n",
+    );
+    let with = ["192.0.2.77", "--catalogue", "lists.toml"];
+    let (code, shown, why) = check.run(&with, &["dbl.example"]);
+    assert_eq!((code, &*shown), (2, ""));
+    assert_eq!(why, "repute: no block list that is asked takes what is checked\n");
+    let (code, shown, _) = check.run(&with, &["other.example"]);
+    assert_eq!(code, 2);
+    assert!(shown.starts_with("192.0.2.77: no block list was asked, allowed by 1\n"), "{shown}");
+    check.server.stop();
+}
+
+#[test]
+fn what_did_not_answer_is_not_counted_as_clean() {
+    let place = Place::new();
+    let check = Check::new(&place);
+    let dead = ["--list", "dead.example@127.0.0.1:9"];
+    let (code, shown, _) = check.run(&[&["198.51.100.1"], &dead[..]].concat(), &["bl.example"]);
+    let half = "198.51.100.1 is not listed by 1 of 2 lists, 1 did not say\n";
+    assert_eq!((code, shown.starts_with(half)), (0, true), "{shown}");
+    let none = [&["198.51.100.1", "--quorum", "0"], &dead[..]].concat();
+    assert_eq!(check.run(&none, &[]).0, 2, "one must answer");
+    // Another code than the wanted one is no listing, and no riddle either.
+    let (code, shown, _) = check.run(&["192.0.2.8"], &["bl.example"]);
+    assert_eq!((code, &*shown), (0, "192.0.2.8 is not listed by 1 list\n"));
+    let mut command = place.command(&["check", "192.0.2.8", "--forgetful", "--list"]);
+    let filtered = command.arg(format!("{}=127.0.0.2", check.list("other.example")));
+    let Output { status, stdout, .. } = filtered.output().unwrap();
+    assert_eq!(status.code(), Some(0), "{}", String::from_utf8_lossy(&stdout));
+    // Many lists that fail alike are one line, unless one wants to see all.
+    let many: Vec<String> = (0..9).map(|n| format!("dead{n}.example@127.0.0.1:9")).collect();
+    let many: Vec<&str> = many.iter().flat_map(|list| ["--list", list]).collect();
+    let (_, shown, _) = check.run(&[&["198.51.100.1"], &many[..]].concat(), &[]);
+    assert!(shown.contains("unknown 9 lists") && shown.lines().count() == 2, "{shown}");
+    let (_, shown, _) = check.run(&[&["198.51.100.1", "--all"], &many[..]].concat(), &[]);
+    assert_eq!(shown.lines().count(), 10, "{shown}");
+    check.server.stop();
+}
+
+#[test]
+fn a_line_that_is_none_costs_no_other() {
+    let place = Place::new();
+    let check = Check::new(&place);
+    place.write("hosts.txt", "192.0.2.7\nbad_name!\n198.51.100.77\n");
+    let (code, shown, why) = check.run(&["--file", "hosts.txt"], &["bl.example"]);
+    assert_eq!(code, 1, "{shown}");
+    assert!(shown.contains("198.51.100.77 is not listed"), "{shown}");
+    assert!(why.starts_with("hosts.txt:2: cannot check `bad_name!`: "), "{why}");
+    place.write("hosts.txt", "bad_name!\n198.51.100.77\n");
+    assert_eq!(check.run(&["--file", "hosts.txt"], &["bl.example"]).0, 2, "one was not checked");
+    place.write("hosts.txt", "bad_name!\n");
+    let (_, _, why) = check.run(&["--file", "hosts.txt"], &["bl.example"]);
+    assert!(why.starts_with("repute: nothing to check: hosts.txt:1: cannot check"), "{why}");
+    // Networks count together.
+    let networks = ["10.0.0.0/22", "10.0.4.0/22"];
+    let (_, _, why) = check.run(&networks, &["bl.example"]);
+    assert_eq!(why, "repute: 2048 addresses: say --yes if all of them are to be looked up\n");
     check.server.stop();
 }

@@ -13,6 +13,7 @@ mod shower;
 mod table;
 pub(crate) mod targets;
 
+use std::collections::HashMap;
 use std::io::{self, IsTerminal};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -23,6 +24,7 @@ use repute_dnsxl::Target;
 use repute_lookup::inquiry::{Findings, Inquiry, Rate};
 use repute_lookup::list::List;
 use repute_lookup::resolve::Missing;
+use repute_lookup::subject::Subject;
 use repute_lookup::survey::Report;
 
 use crate::cli::check::CheckArgs;
@@ -56,18 +58,21 @@ pub(super) fn run(config: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Ver
     if args.authoritative {
         lists::at_own_servers(&mut asked, &resolvers, timeout)?;
     }
-    if args.list.is_empty() && !args.quiet && io::stderr().is_terminal() {
-        let age = catalogue.date().days_until(unix_now());
+    let set =
+        args.list.is_empty().then(|| (catalogue.date(), catalogue.date().days_until(unix_now())));
+    if let Some((day, age)) = set
+        && !args.quiet
+        && io::stderr().is_terminal()
+    {
         eprintln!(
-            "{} lists of the catalogue of {} ({age} days old); `repute check --lists` shows them",
-            asked.len(),
-            catalogue.date()
+            "{} lists of the catalogue of {day} ({age} days old); `repute check --lists` shows them",
+            asked.len()
         );
     }
     let shown: Vec<List> = asked.iter().map(|at| at.list.clone()).collect();
     let inquiry = Inquiry { lists: asked, resolvers, timeout, limit: None, rate: rate(args) };
     let mut remembered = Remembered::read(args.forgetful);
-    let mut shower = Shower::new(args, &shown, targets.count());
+    let mut shower = Shower::new(args, &shown, targets.count(), without_addresses(&targets), set);
     let mut failed = None;
     let each = |report: Report| match shower.show(&report) {
         Ok(()) => ControlFlow::Continue(()),
@@ -83,6 +88,9 @@ pub(super) fn run(config: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Ver
         None => shower.end()?,
     }
     warn_of_unreachable(&findings);
+    if findings.no_resolver && !args.quiet {
+        eprintln!("repute: no resolver answers; `repute check --doctor` says more");
+    }
     let verdict = shower.verdict();
     Ok(if is_cut && verdict == Verdict::Yes { Verdict::Unknown } else { verdict })
 }
@@ -116,6 +124,16 @@ fn warn_of_missing(targets: &Targets) -> bool {
         }
     }
     is_cut
+}
+
+/// The names of hosts whose addresses nobody gives, and why.
+fn without_addresses(targets: &Targets) -> HashMap<Target, Missing> {
+    let cut = targets.missing().filter(|(_, missing)| *missing != Missing::Address);
+    let name = |(subject, missing): (&Subject, Missing)| match subject {
+        Subject::Host(name) => Some((Target::Name(name.clone()), missing)),
+        Subject::Address(_) | Subject::Network(_) => None,
+    };
+    cut.filter_map(name).collect()
 }
 
 /// Says which servers could not even be asked.

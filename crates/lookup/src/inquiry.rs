@@ -80,6 +80,8 @@ pub struct Findings {
     pub experiences: Vec<Experience>,
     /// An address that a resolver made up for a name that no zone has.
     pub rewrites: Option<Ipv4Addr>,
+    /// Whether resolvers were asked, and none of them said anything at all.
+    pub no_resolver: bool,
     /// Servers to which no socket can be opened, and why.
     pub unreachable: Vec<(SocketAddr, io::Error)>,
 }
@@ -199,6 +201,8 @@ impl Inquiry {
         }
         let ran = sockets.run(&mut survey, &mut exchange, each);
         findings.rewrites = survey.rewrites();
+        findings.no_resolver =
+            needs_resolver && !resolving.iter().any(|server| exchange.has_answered(*server));
         findings.experiences = survey.into_experiences();
         for (at, experience) in self.lists.iter().zip(&findings.experiences) {
             known.memory.note(&at.list.zone, &at.place(&self.resolvers), experience, now);

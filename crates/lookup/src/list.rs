@@ -19,7 +19,7 @@ pub struct List {
     pub polarity: Polarity,
     /// What its return codes mean; a code may have several meanings.
     pub meanings: Vec<(CodeSet, String)>,
-    /// If there are any, only these codes are listings.
+    /// If there are any, only these codes are listings; another one is as good as none.
     pub only: Vec<CodeSet>,
     /// Answers that are no listings, besides those no list gives ([`crate::verdict`]): why it did not
     /// answer.

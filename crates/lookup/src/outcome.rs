@@ -55,11 +55,11 @@ impl Count {
         self.listed + self.not_listed + self.unknown
     }
 
-    /// What it comes to, if at least this share of the lists must answer.
+    /// What it comes to, if at least this share of the lists must answer, and one of them in any case.
     pub fn outcome(&self, quorum: f64) -> Outcome {
         let answered = self.listed + self.not_listed;
         match () {
-            () if self.asked() == 0 || (answered as f64) < quorum * self.asked() as f64 => {
+            () if answered == 0 || (answered as f64) < quorum * self.asked() as f64 => {
                 Outcome::Unknown
             }
             () if self.listed > 0 => Outcome::Listed,
@@ -131,6 +131,12 @@ mod tests {
         use Polarity::Block;
         assert_eq!(count(vec![("all", Block, listed()), ("part", Block, listed())]).listed, 1);
         assert_eq!(count(vec![("all", Block, unknown()), ("part", Block, listed())]).listed, 1);
+    }
+
+    #[test]
+    fn without_any_answer_nothing_is_known() {
+        use Polarity::Block;
+        assert_eq!(count(vec![("a", Block, unknown())]).outcome(0.0), Outcome::Unknown);
     }
 
     #[test]

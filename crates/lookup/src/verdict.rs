@@ -62,8 +62,6 @@ pub enum Reason {
     Wildcarded,
     /// Nothing shows that there is such a list: neither a test entry nor the SOA of its zone.
     NoZone,
-    /// The code means nothing in this list.
-    UnknownCode(ReturnCode),
     /// The name would be longer than DNS allows.
     TooLong,
 }
@@ -93,7 +91,6 @@ impl fmt::Display for Reason {
             Reason::NoZone => f.write_str(
                 "no sign of such a list: a typing error, the list is gone, or the resolver denies all",
             ),
-            Reason::UnknownCode(code) => write!(f, "{code} is none of its codes"),
             Reason::TooLong => f.write_str("the name would be longer than DNS allows"),
         }
     }
@@ -161,10 +158,10 @@ pub fn read(list: &List, answer: &Answer) -> Said {
     }
     if !list.only.is_empty() {
         let is_listing = |code: &ReturnCode| list.only.iter().any(|set| set.contains(*code));
-        let first = codes[0];
         codes.retain(is_listing);
+        // Listed, but not as what counts: what Postfix's filters mean by it, and no more than that.
         if codes.is_empty() {
-            return Said::Unknown(Reason::UnknownCode(first));
+            return Said::NotListed { unproven: false, ttl: reply.ttl };
         }
     }
     Said::Listed(codes, reply.ttl)

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use repute_lookup::list::List;
+use repute_lookup::resolve::Missing;
 use repute_lookup::survey::Report;
 use repute_lookup::verdict::Verdict;
 
@@ -13,12 +14,16 @@ pub(super) fn write(
     out: &mut impl Write,
     lists: &[List],
     report: &Report,
+    missing: Option<Missing>,
     first: bool,
 ) -> io::Result<()> {
     if first {
         write!(out, "target,list,polarity,verdict,codes,meaning,text,delisting,reason\r\n")?;
     }
     let target = report.target.to_string();
+    if let Some(missing) = missing {
+        write!(out, "{},,,unknown,,,,,{missing}\r\n", field(&target))?;
+    }
     for (list, verdict) in lists.iter().zip(&report.verdicts) {
         let Some(verdict) = verdict else { continue };
         // What most lists say of most targets, without a detour.

@@ -3,8 +3,10 @@
 use std::io::{self, Write};
 
 use repute_dnsxl::Polarity;
+use repute_lookup::catalogue::Day;
 use repute_lookup::list::List;
 use repute_lookup::outcome::{Count, Outcome};
+use repute_lookup::resolve::Missing;
 use repute_lookup::survey::Report;
 use repute_lookup::verdict::Verdict;
 use serde_json::{Value, json};
@@ -16,12 +18,14 @@ pub(super) fn write(
     report: &Report,
     count: Count,
     outcome: Outcome,
+    missing: Option<Missing>,
+    set: Option<(Day, u64)>,
 ) -> io::Result<()> {
     let verdicts = lists.iter().zip(&report.verdicts);
     let verdicts: Vec<Value> = verdicts
         .filter_map(|(list, verdict)| Some(entry(list, verdict.as_ref()?, report)))
         .collect();
-    let object = json!({
+    let mut object = json!({
         "target": report.target.to_string(),
         "outcome": outcome_word(outcome),
         "asked": count.asked(),
@@ -30,6 +34,12 @@ pub(super) fn write(
         "allowed": count.allowed,
         "lists": verdicts,
     });
+    if let Some(missing) = missing {
+        object["missing"] = json!(missing.to_string());
+    }
+    if let Some((day, age)) = set {
+        object["catalogue"] = json!({ "date": day.to_string(), "age-days": age });
+    }
     serde_json::to_writer(&mut *out, &object)?;
     writeln!(out)
 }

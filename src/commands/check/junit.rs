@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use repute_dnsxl::Polarity;
 use repute_lookup::list::List;
 use repute_lookup::outcome::{Count, Outcome};
+use repute_lookup::resolve::Missing;
 use repute_lookup::survey::Report;
 use repute_lookup::verdict::{Listing, Verdict};
 
@@ -30,6 +31,7 @@ pub(super) fn write(
     report: &Report,
     count: Count,
     outcome: Outcome,
+    missing: Option<Missing>,
 ) -> io::Result<()> {
     let target = report.target.to_string();
     let rows: Vec<(&List, &Verdict)> = lists
@@ -41,7 +43,7 @@ pub(super) fn write(
     let failures =
         rows.iter().filter(|(list, verdict)| is_bad(list) && matches!(verdict, Verdict::Listed(_)));
     let skipped = rows.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Unknown(_)));
-    let errors = usize::from(outcome == Outcome::Unknown);
+    let errors = usize::from(outcome == Outcome::Unknown || missing.is_some());
     writeln!(
         out,
         "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{errors}\" skipped=\"{}\">",
@@ -70,7 +72,14 @@ pub(super) fn write(
             Verdict::Listed(_) | Verdict::NotListed => writeln!(out, "/>"),
         }?;
     }
-    if errors > 0 {
+    if let Some(missing) = missing {
+        writeln!(
+            out,
+            "    <testcase classname=\"{}\" name=\"host\">\n      \
+             <error type=\"unknown\" message=\"{missing}\"/>\n    </testcase>",
+            Xml(&target)
+        )?;
+    } else if errors > 0 {
         writeln!(
             out,
             "    <testcase classname=\"{}\" name=\"quorum\">\n      \

@@ -35,24 +35,38 @@ pub(crate) fn named(
     catalogue: &Catalogue,
     targets: &[Target],
 ) -> anyhow::Result<Vec<ListAt>> {
-    let (mut lists, mut seen) = (Vec::new(), HashSet::new());
+    let (mut lists, mut seen): (Vec<ListAt>, _) = (Vec::new(), HashSet::new());
     for text in given {
         let one = one(text, catalogue).with_context(|| format!("--list {text}"))?;
-        if seen.insert((one.list.zone.clone(), one.servers.clone())) {
-            lists.push(one);
+        match lists.iter_mut().find(|known| known.list.zone == one.list.zone) {
+            None => lists.push(one),
+            Some(known) => join(known, one),
         }
     }
     if given.is_empty() {
         for kind in KINDS {
             let Some(target) = targets.iter().find(|target| kind(target)) else { continue };
             for list in catalogue.default_set(target) {
-                if seen.insert((list.zone.clone(), Vec::new())) {
+                if seen.insert(&list.zone) {
                     lists.push(ListAt { list: list.clone(), servers: Vec::new() });
                 }
             }
         }
     }
     Ok(lists)
+}
+
+/// A list that is named twice is asked once: for the codes of both, at the servers of both.
+fn join(known: &mut ListAt, again: ListAt) {
+    match known.list.only.is_empty() || again.list.only.is_empty() {
+        true => known.list.only.clear(),
+        false => known.list.only.extend(again.list.only),
+    }
+    for server in again.servers {
+        if !known.servers.contains(&server) {
+            known.servers.push(server);
+        }
+    }
 }
 
 /// Finds the own servers of the lists that would be asked by way of the resolvers. A list whose servers nobody
@@ -185,6 +199,15 @@ mod tests {
     fn the_same_list_is_asked_once() {
         let twice = ["bl.example".to_owned(), "BL.example.".to_owned()];
         assert_eq!(named(&twice, &Catalogue::shipped(), &[]).expect("they are lists").len(), 1);
+        let parts = ["bl.example=2", "bl.example@127.0.0.1=4", "bl.example@127.0.0.2=4"];
+        let parts = parts.map(str::to_owned);
+        let joined = named(&parts, &Catalogue::shipped(), &[]).expect("they are lists").remove(0);
+        let takes = |code: &str| {
+            let code = code.parse().expect("a code");
+            joined.list.only.iter().any(|set| set.contains(code))
+        };
+        assert!(takes("127.0.0.2") && takes("127.0.0.4") && !takes("127.0.0.3"));
+        assert_eq!(joined.servers.len(), 2);
     }
 
     #[test]

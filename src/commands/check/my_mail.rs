@@ -37,7 +37,10 @@ pub(super) fn subjects(
     let domains = &args.own.my_mail;
     let mut all = Subjects::default();
     if !typed.is_empty() || args.file.is_some() || domains.is_empty() {
-        all.subjects = targets::subjects(typed, args.file.as_deref(), args.yes)?;
+        let (subjects, faults) = targets::subjects(typed, args.file.as_deref(), args.yes)?;
+        all.subjects = subjects;
+        all.told.extend(faults.iter().map(|fault| clean(fault)));
+        all.gaps.extend(faults);
     }
     for text in domains {
         let domain = domain(text)?;

@@ -1,10 +1,14 @@
 //! Reports as they come: written in the form that is wanted, counted, and how far it is.
 
+use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use repute_dnsxl::Target;
+use repute_lookup::catalogue::Day;
 use repute_lookup::list::List;
 use repute_lookup::outcome::{Count, Outcome};
+use repute_lookup::resolve::Missing;
 use repute_lookup::survey::Report;
 
 use crate::cli::check::CheckArgs;
@@ -19,6 +23,10 @@ pub(super) struct Shower<'a> {
     colour: bool,
     /// How far it is, for somebody who waits.
     bar: ProgressBar,
+    /// The day of the catalogue and its age in days, if the lists are those that it names.
+    set: Option<(Day, u64)>,
+    /// Names of hosts that have no addresses, and why: of these nobody can tell.
+    missing: HashMap<Target, Missing>,
     /// How many targets were looked up, and of these listed and unknown.
     asked: u64,
     listed: u64,
@@ -30,7 +38,13 @@ pub(super) struct Shower<'a> {
 
 impl<'a> Shower<'a> {
     /// Nothing shown yet.
-    pub(super) fn new(args: &'a CheckArgs, lists: &'a [List], targets: u128) -> Shower<'a> {
+    pub(super) fn new(
+        args: &'a CheckArgs,
+        lists: &'a [List],
+        targets: u128,
+        missing: HashMap<Target, Missing>,
+        set: Option<(Day, u64)>,
+    ) -> Shower<'a> {
         let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let is_long = targets >= MANY && !args.quiet && io::stderr().is_terminal();
         let bar = match u64::try_from(targets) {
@@ -45,6 +59,8 @@ impl<'a> Shower<'a> {
             lists,
             colour,
             bar,
+            set,
+            missing,
             asked: 0,
             listed: 0,
             unknown: 0,
@@ -63,6 +79,9 @@ impl<'a> Shower<'a> {
             }
             junit::end(&mut out)?;
         }
+        if self.asked == 0 && !self.args.quiet {
+            eprintln!("repute: no block list that is asked takes what is checked");
+        }
         let is_text = !(self.args.quiet || self.args.json || self.args.csv || self.args.junit);
         if is_text && self.asked > 1 {
             let clean = self.asked - self.listed - self.unknown;
@@ -78,14 +97,19 @@ impl<'a> Shower<'a> {
     /// Shows a report.
     pub(super) fn show(&mut self, report: &Report) -> io::Result<()> {
         let count = Count::of(self.lists, report);
-        let outcome = count.outcome(f64::from(self.args.quorum) / 100.0);
+        let missing = self.missing.get(&report.target).copied();
+        let outcome = match count.outcome(f64::from(self.args.quorum) / 100.0) {
+            // Its addresses may be listed, whatever they are.
+            Outcome::NotListed if missing.is_some() => Outcome::Unknown,
+            outcome => outcome,
+        };
         // A name that no list of names was asked about, and an address of a kind that no list takes, say
         // nothing either way.
-        let is_asked = report.verdicts.iter().any(Option::is_some);
-        if is_asked {
+        let is_asked = missing.is_some() || report.verdicts.iter().any(Option::is_some);
+        if missing.is_some() || count.asked() > 0 {
             self.asked += 1;
             self.listed += u64::from(outcome == Outcome::Listed);
-            self.unknown += u64::from(outcome == Outcome::Unknown && count.asked() > 0);
+            self.unknown += u64::from(outcome == Outcome::Unknown);
         }
         self.bar.inc(1);
         if !self.bar.is_hidden() {
@@ -93,7 +117,7 @@ impl<'a> Shower<'a> {
             self.bar.set_message(format!("; {listed} listed, {unknown} unknown"));
         }
         let bar = self.bar.clone();
-        bar.suspend(|| self.write(report, count, outcome, is_asked))
+        bar.suspend(|| self.write(report, count, outcome, missing, is_asked))
     }
 
     /// Writes it.
@@ -102,25 +126,28 @@ impl<'a> Shower<'a> {
         report: &Report,
         count: Count,
         outcome: Outcome,
+        missing: Option<Missing>,
         is_asked: bool,
     ) -> io::Result<()> {
         let first = !std::mem::replace(&mut self.begun, true);
         let mut out = io::BufWriter::new(io::stdout().lock());
         match self.args {
             args if args.quiet => Ok(()),
-            args if args.json => json::write(&mut out, self.lists, report, count, outcome),
+            args if args.json => {
+                json::write(&mut out, self.lists, report, count, outcome, missing, self.set)
+            }
             args if args.junit => {
                 if first {
                     junit::begin(&mut out)?;
                 }
-                junit::write(&mut out, self.lists, report, count, outcome)
+                junit::write(&mut out, self.lists, report, count, outcome, missing)
             }
-            args if args.csv => csv::write(&mut out, self.lists, report, first),
+            args if args.csv => csv::write(&mut out, self.lists, report, missing, first),
             _ if !is_asked => Ok(()),
             args => {
                 let style = table::Style { colour: self.colour, all: args.all };
                 let mut text = Vec::new();
-                table::write(&mut text, self.lists, report, count, outcome, style)?;
+                table::write(&mut text, self.lists, report, count, outcome, missing, style)?;
                 // What is one line stands close to its like.
                 let is_spread = text.iter().filter(|byte| **byte == b'\n').count() > 1;
                 if !first && (is_spread || self.spread) {
@@ -138,6 +165,8 @@ impl<'a> Shower<'a> {
         match (self.listed, self.unknown) {
             (1.., _) => Verdict::No,
             (0, 1..) => Verdict::Unknown,
+            // Who asked nobody knows nothing.
+            (0, 0) if self.asked == 0 => Verdict::Unknown,
             (0, 0) => Verdict::Yes,
         }
     }

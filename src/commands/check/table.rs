@@ -1,12 +1,14 @@
 //! A report for people.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 use repute_dnsxl::Polarity;
 use repute_lookup::list::List;
 use repute_lookup::outcome::{Count, Outcome, is_counted_elsewhere};
+use repute_lookup::resolve::Missing;
 use repute_lookup::survey::Report;
-use repute_lookup::verdict::{Listing, Verdict};
+use repute_lookup::verdict::{Listing, Reason, Verdict};
 
 /// How it is shown.
 #[derive(Clone, Copy, Debug)]
@@ -24,9 +26,13 @@ pub(super) fn write(
     report: &Report,
     count: Count,
     outcome: Outcome,
+    missing: Option<Missing>,
     style: Style,
 ) -> io::Result<()> {
-    let headline = headline(report, count, outcome);
+    let mut headline = headline(report, count, outcome, missing);
+    if let Some(missing) = missing {
+        headline.push_str(&format!(" ({missing})"));
+    }
     let colour = match outcome {
         Outcome::Listed => RED,
         Outcome::NotListed => GREEN,
@@ -40,6 +46,7 @@ pub(super) fn write(
         .filter_map(|(place, (list, verdict))| Some((place, list, verdict.as_ref()?)))
         .collect();
     let width = rows.iter().map(|(_, list, _)| list.zone.to_string().len()).max().unwrap_or(0);
+    let mut told = HashSet::new();
     for group in 0..4 {
         for (place, list, verdict) in rows.iter().filter(|row| group_of(row.1, row.2) == group) {
             let zone = format!("{:<width$}", list.zone.to_string());
@@ -64,6 +71,14 @@ pub(super) fn write(
                         writeln!(out, "{indent}removal: {link}")?;
                     }
                 }
+                Verdict::Unknown(reason) if !style.all && is_common(&rows, reason) => {
+                    if told.insert(reason.to_string()) {
+                        let count = rows.iter().filter(|row| is_for(row.2, reason)).count();
+                        let (word, why) = (paint("unknown", YELLOW, style), reason.to_string());
+                        let lists = format!("{count} lists");
+                        writeln!(out, "  {word} {lists:<width$}  {}", plain(&why))?;
+                    }
+                }
                 Verdict::Unknown(reason) => {
                     let word = paint("unknown", YELLOW, style);
                     writeln!(out, "  {word} {zone}  {}", plain(&reason.to_string()))?;
@@ -76,8 +91,18 @@ pub(super) fn write(
     Ok(())
 }
 
+/// Whether a verdict is unknown for this reason.
+fn is_for(verdict: &Verdict, reason: &Reason) -> bool {
+    matches!(verdict, Verdict::Unknown(other) if other == reason)
+}
+
+/// Whether so many lists have the same reason that they are one line.
+fn is_common(rows: &[(usize, &List, &Verdict)], reason: &Reason) -> bool {
+    rows.iter().filter(|(.., verdict)| is_for(verdict, reason)).count() > MOST_ALIKE
+}
+
 /// The first line.
-fn headline(report: &Report, count: Count, outcome: Outcome) -> String {
+fn headline(report: &Report, count: Count, outcome: Outcome, missing: Option<Missing>) -> String {
     let target = &report.target;
     let (asked, listed, unknown) = (count.asked(), count.listed, count.unknown);
     let silent = match unknown {
@@ -86,7 +111,16 @@ fn headline(report: &Report, count: Count, outcome: Outcome) -> String {
     };
     let mut line = match outcome {
         Outcome::Listed => format!("{target} is listed by {listed} of {}{silent}", lists_of(asked)),
-        Outcome::NotListed => format!("{target} is not listed by {}{silent}", lists_of(asked)),
+        Outcome::NotListed if unknown > 0 => {
+            let answered = asked - unknown;
+            format!("{target} is not listed by {answered} of {}{silent}", lists_of(asked))
+        }
+        Outcome::NotListed => format!("{target} is not listed by {}", lists_of(asked)),
+        Outcome::Unknown if asked == 0 => format!("{target}: no block list was asked"),
+        Outcome::Unknown if missing.is_some() && unknown < asked => {
+            let answered = asked - unknown;
+            format!("{target}: cannot tell, only the name was looked up, in {}", lists_of(answered))
+        }
         Outcome::Unknown => {
             format!("{target}: cannot tell, {unknown} of {} did not say", lists_of(asked))
         }
@@ -137,6 +171,8 @@ fn paint(text: &str, colour: &str, style: Style) -> String {
     }
 }
 
+/// So many lists that do not say, for the same reason, have a line each; more have one together.
+const MOST_ALIKE: usize = 4;
 /// Bold red.
 const RED: &str = "1;31";
 /// Green.

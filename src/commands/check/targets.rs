@@ -62,13 +62,24 @@ impl Targets {
     }
 }
 
-/// The subjects that are typed and those that stand in a file (`-` is standard input), each once.
+/// The subjects that are typed and those that stand in a file (`-` is standard input), each once; and the lines
+/// of the file that name nothing that can be checked, which cost none of the others.
+///
+/// # Errors
+/// If something that was typed cannot be checked, the file cannot be read, or nothing is left.
 pub(crate) fn subjects(
     typed: &[String],
     file: Option<&Path>,
     yes: bool,
-) -> anyhow::Result<Vec<Subject>> {
-    let mut texts = typed.to_vec();
+) -> anyhow::Result<(Vec<Subject>, Vec<String>)> {
+    let (mut subjects, mut faults) = (Vec::new(), Vec::new());
+    let mut seen = HashSet::new();
+    for text in typed {
+        let subject: Subject = text.parse()?;
+        if seen.insert(subject.clone()) {
+            subjects.push(subject);
+        }
+    }
     if let Some(path) = file {
         let lines: Vec<String> = if path.as_os_str() == "-" {
             io::stdin().lock().lines().collect::<io::Result<_>>().context("standard input")?
@@ -77,38 +88,41 @@ pub(crate) fn subjects(
                 .with_context(|| format!("cannot read {}", path.display()))?;
             text.lines().map(str::to_owned).collect()
         };
-        let without_comment = |line: &String| {
-            let line = line.split('#').next().unwrap_or_default().trim().to_owned();
-            (!line.is_empty()).then_some(line)
-        };
-        texts.extend(lines.iter().filter_map(without_comment));
-        if texts.is_empty() {
+        let mut is_empty = true;
+        for (number, line) in (1..).zip(&lines) {
+            let text = line.split('#').next().unwrap_or_default().trim();
+            if text.is_empty() {
+                continue;
+            }
+            is_empty = false;
+            match text.parse::<Subject>() {
+                Ok(subject) if seen.insert(subject.clone()) => subjects.push(subject),
+                Ok(_) => {}
+                Err(error) => faults.push(format!("{}:{number}: {error}", path.display())),
+            }
+        }
+        if is_empty && typed.is_empty() {
             bail!("nothing to check: {} names no target", path.display());
         }
     }
-    if texts.is_empty() {
-        bail!("nothing to check: name an address or host, or a file with --file");
-    }
-    let mut subjects = Vec::new();
-    let mut seen = HashSet::new();
-    for text in &texts {
-        let subject: Subject = text.parse()?;
-        if seen.insert(subject.clone()) {
-            subjects.push(subject);
+    if subjects.is_empty() {
+        match faults.first() {
+            Some(fault) => bail!("nothing to check: {fault}"),
+            None => bail!("nothing to check: name an address or host, or a file with --file"),
         }
     }
     ask_first(&subjects, yes)?;
-    Ok(subjects)
+    Ok((subjects, faults))
 }
 
-/// Refuses a large network unless somebody said that it is meant.
+/// Refuses large networks unless somebody said that they are meant.
 ///
 /// # Errors
-/// If one has more than 1,024 addresses and nobody did.
+/// If they have more than 1,024 addresses together and nobody did.
 pub(crate) fn ask_first(subjects: &[Subject], yes: bool) -> anyhow::Result<()> {
-    let most_of_one = subjects.iter().map(Subject::addresses).max().unwrap_or(0);
-    if most_of_one > MOST_ASKED && !yes {
-        let addresses = subjects.iter().fold(0_u128, |sum, s| sum.saturating_add(s.addresses()));
+    let networks = subjects.iter().filter(|subject| matches!(subject, Subject::Network(_)));
+    let addresses = networks.fold(0_u128, |sum, s| sum.saturating_add(s.addresses()));
+    if addresses > MOST_ASKED && !yes {
         bail!("{addresses} addresses: say --yes if all of them are to be looked up");
     }
     Ok(())
