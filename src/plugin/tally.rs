@@ -80,6 +80,31 @@ impl Tally {
     }
 }
 
+/// The lines for lists that did not say: one each, but one together for many that have the same reason, unless
+/// somebody wants all.
+pub(crate) fn unknown_lines(rows: &[Row], all: bool) -> Vec<String> {
+    let reason = |row: &Row| match row.word() {
+        Word::Unknown(reason) => Some(reason.to_string()),
+        Word::Listed | Word::NotListed | Word::NotAsked => None,
+    };
+    let mut told: Vec<String> = Vec::new();
+    let mut lines = Vec::new();
+    for row in rows {
+        let Some(why) = reason(row) else { continue };
+        let alike: Vec<&Row> =
+            rows.iter().filter(|other| reason(other).as_ref() == Some(&why)).collect();
+        if all || alike.len() <= MOST_ALIKE {
+            lines.extend(row.lines());
+        } else if !told.contains(&why) {
+            let some = alike.iter().take(MOST_ALIKE).map(|row| row.list.zone.to_string());
+            let (some, more) = (some.collect::<Vec<_>>().join(", "), alike.len() - MOST_ALIKE);
+            lines.push(format!("unknown: {some} and {more} more: {why}"));
+            told.push(why);
+        }
+    }
+    lines
+}
+
 impl Row {
     /// What it says, in a word.
     pub(crate) fn word(&self) -> Word<'_> {
@@ -155,6 +180,9 @@ impl Row {
     }
 }
 
+/// So many lists that do not say, for the same reason, have a line each; more have one together.
+const MOST_ALIKE: usize = 4;
+
 #[cfg(test)]
 mod tests {
     use repute_dnsxl::ReturnCode;
@@ -208,6 +236,23 @@ mod tests {
         assert_eq!(part.word(), Word::Listed);
         assert_eq!((allow.is_silent(), allow.is_unusable()), (false, true));
         assert_eq!(self::tally(vec![[None, None, None]]).rows[0].word(), Word::NotAsked);
+    }
+
+    #[test]
+    fn many_lists_that_fail_alike_are_one_line() {
+        let row = |zone: &str| {
+            let mut row = tally(vec![]).rows.remove(0);
+            row.list.zone = zone.parse().expect("a name");
+            row.unknown = Some(Reason::TimedOut);
+            row
+        };
+        let rows: Vec<Row> = ["a", "b", "c", "d", "e", "f"].map(row).into();
+        assert_eq!(
+            unknown_lines(&rows, false),
+            ["unknown: a, b, c, d and 2 more: no answer in time"]
+        );
+        assert_eq!(unknown_lines(&rows, true).len(), 6);
+        assert_eq!(unknown_lines(&rows[..4], false).len(), 4);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use super::{LOOKED_AT_FOR_KINDS, lists, my_mail, rate, timeout};
 use crate::cli::check::CheckArgs;
 use crate::cli::monitoring::{self, Program};
 use crate::exit;
-use crate::plugin::tally::{Row, Tally, Word};
+use crate::plugin::tally::{Row, Tally, Word, unknown_lines};
 use crate::plugin::{self, Deadline, Output, Perfdata, State, Thresholds, extra_opts};
 
 /// The arguments for the plugin, if that is what is called: `repute check ... --monitoring`. The first of
@@ -171,6 +171,10 @@ fn run(program: &Program, started: Instant) -> anyhow::Result<Output> {
         targets.missing().filter(|(_, missing)| *missing != Missing::Address).collect();
     let mut output = judge(args, &object, &tally, &missing, &found.gaps, deadline.took());
     output.long.extend(found.told);
+    if args.list.is_empty() {
+        let (day, age) = (catalogue.date(), catalogue.date().days_until(unix_now()));
+        output.long.push(format!("lists of the catalogue of {day}, {age} days old"));
+    }
     let unreachable = findings.unreachable.iter();
     output
         .long
@@ -209,7 +213,7 @@ fn judge(
     let thresholds =
         Thresholds { warning: args.monitoring.warning, critical: args.monitoring.critical };
     let is_quorate =
-        asked > 0 && u64::from(answered) * 100 >= u64::from(asked) * u64::from(args.quorum);
+        answered > 0 && u64::from(answered) * 100 >= u64::from(asked) * u64::from(args.quorum);
     let state = match thresholds.state(listed) {
         _ if !is_quorate => State::Unknown,
         State::Ok if !missing.is_empty() || !gaps.is_empty() => State::Unknown,
@@ -227,6 +231,10 @@ fn judge(
     let _ = match (asked, is_quorate) {
         (0, _) => write!(line, "no list takes {object}"),
         (_, false) => write!(line, "{object}: {answered} of {} said", lists_of(asked)),
+        // Nothing is said of those that did not answer.
+        (_, true) if listed == 0 && answered < asked => {
+            write!(line, "{object} {is} on none of {} that answered", lists_of(answered))
+        }
         (_, true) => {
             write!(line, "{object} {is} on {} of {}", listed_or_none(listed), lists_of(asked))
         }
@@ -269,11 +277,12 @@ fn long(args: &CheckArgs, tally: &Tally, missing: &[(&Subject, Missing)]) -> Vec
         })
         .collect();
     let is_unknown = |row: &&Row| matches!(row.word(), Word::Unknown(_));
+    let all = args.monitoring.verbose > 0 || args.all;
     for polarity in [Polarity::Block, Polarity::Allow, Polarity::Info] {
         lines.extend(tally.of(polarity).filter(|row| !is_unknown(row)).flat_map(Row::lines));
     }
-    lines.extend(tally.rows.iter().filter(is_unknown).flat_map(Row::lines));
-    if args.monitoring.verbose > 0 || args.all {
+    lines.extend(unknown_lines(&tally.rows, all));
+    if all {
         let clean = tally.rows.iter().filter(|row| row.word() == Word::NotListed);
         lines.extend(clean.map(|row| format!("clean: {}", row.list.zone)));
     }

@@ -10,7 +10,7 @@ use repute_dnsxl::Polarity;
 use repute_lookup::verdict::Listing;
 
 use super::options::{Counted, Object, Options};
-use crate::plugin::tally::{Row, Tally, Word};
+use crate::plugin::tally::{Row, Tally, Word, unknown_lines};
 use crate::plugin::{Output, Perfdata, Range, State, Thresholds};
 
 /// What was found.
@@ -124,8 +124,7 @@ fn long(options: &Options, found: &Found<'_>) -> Vec<String> {
     if options.count == Counted::Listed {
         lines.extend(rows.iter().filter(|row| row.word() == Word::Listed).flat_map(Row::lines));
     }
-    let unknown = rows.iter().filter(|row| matches!(row.word(), Word::Unknown(_)));
-    lines.extend(unknown.flat_map(Row::lines));
+    lines.extend(unknown_lines(rows, options.verbose > 0));
     lines.extend(found.unusable.iter().map(|(zone, why)| format!("unknown: {zone}: {why}")));
     lines.extend(options.ignored.iter().map(|word| format!("ignored: {word}")));
     if options.verbose > 0 {
