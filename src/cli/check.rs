@@ -28,7 +28,7 @@ pub(crate) struct CheckArgs {
     #[arg(long = "list", short, value_name = "ZONE[@SERVER][=CODES]")]
     pub(crate) list: Vec<String>,
     /// Show the catalogue of lists, and which of them are asked
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["targets", "file", "csv", "junit", "quiet"])]
     pub(crate) lists: bool,
     /// Lists of your own and changes to known ones, as tables named `list`, besides those of the configuration
     /// [default: /etc/repute/lists.toml, if it is there]

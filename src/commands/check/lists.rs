@@ -127,6 +127,11 @@ pub(crate) fn list_name(text: &str) -> anyhow::Result<ListName> {
     if zone.label_count() == 0 {
         bail!("the root is no list");
     }
+    let is_host =
+        |label: &[u8]| label.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    if !zone.labels().all(is_host) {
+        bail!("a list's name has letters, digits and hyphens only");
+    }
     Ok((zone, server, codes.map(str::parse).transpose()?))
 }
 
@@ -190,7 +195,7 @@ mod tests {
             "bl.example [192.0.2.53:53] 127.0.0.[2..4]"
         );
         assert_eq!(read("bl.example@[2001:db8::1]:5300"), "bl.example [[2001:db8::1]:5300] ");
-        for wrong in ["", ".", "a..b", "bl.example@ns.example", "bl.example=x"] {
+        for wrong in ["", ".", "a..b", "bl example", "bl.example@ns.example", "bl.example=x"] {
             assert!(one(wrong, &Catalogue::shipped()).is_err(), "{wrong}");
         }
     }
