@@ -52,7 +52,7 @@ fn what_became_of_lists_is_measured_and_written() {
             ("parent.example", NSD),
             ("silent.example", NOBODY),
         ];
-        let _unbound = start_unbound(folder, &stubs, "");
+        let _unbound = start_unbound(folder, &stubs, ROOT);
         let zones = [
             "ours.example",
             "live.example",
@@ -118,9 +118,10 @@ fn a_resolver_that_makes_answers_up_says_nothing_of_a_list() {
         let folder = tempfile::tempdir().expect("a folder for the test can be made");
         let folder = folder.path();
         let _rbldnsd = start_rbldnsd(folder, RBLDNSD_LISTS);
-        let rewriting = "  local-zone: \"invalid.\" redirect\n  local-data: \"invalid. A 198.51.100.9\"\n  \
+        let made_up = "  local-zone: \"invalid.\" redirect\n  local-data: \"invalid. A 198.51.100.9\"\n  \
                          local-zone: \"gone.example.\" redirect\n  local-data: \"gone.example. A 198.51.100.9\"\n";
-        let _unbound = start_unbound(folder, &[("live.example", RBLDNSD)], rewriting);
+        let rewriting = format!("{ROOT}{made_up}");
+        let _unbound = start_unbound(folder, &[("live.example", RBLDNSD)], &rewriting);
         let tables = "[[list]]\nzone = \"live.example\"\nstatus = \"live\"\n\
                       [[list]]\nzone = \"gone.example\"\nstatus = \"live\"\n";
         fs::write(folder.join("lists.toml"), tables).expect("the folder is writable");
@@ -140,21 +141,23 @@ fn a_resolver_that_makes_answers_up_says_nothing_of_a_list() {
     });
 }
 
-/// Unbound without a way to the root, and without a list that lives, shows nothing; a dead port neither.
+/// Unbound without a way to the root shows nothing, though a list of one's own lives; a dead port neither.
 #[test]
 fn without_a_resolver_that_works_nothing_is_said() {
     on_private_network(|| {
         let folder = tempfile::tempdir().expect("a folder for the test can be made");
         let folder = folder.path();
-        let unbound = start_unbound(folder, &[("silent.example", NOBODY), (".", NOBODY)], "");
-        let table = "[[list]]\nzone = \"silent.example\"\nstatus = \"live\"\n";
+        let _rbldnsd = start_rbldnsd(folder, RBLDNSD_LISTS);
+        let unbound = start_unbound(folder, &[("live.example", RBLDNSD), (".", NOBODY)], "");
+        let table = "[[list]]\nzone = \"silent.example\"\nstatus = \"live\"\n\
+                     [[list]]\nzone = \"live.example\"\nstatus = \"live\"\n";
         fs::write(folder.join("lists.toml"), table).expect("the folder is writable");
-        let asked = ["silent.example", "--toml", "--output", "lists.toml"];
+        let asked = ["silent.example", "live.example", "--toml", "--output", "lists.toml"];
         let nothing_is_said = || {
             let (code, shown, why) = probe(folder, &asked);
             assert_eq!((code, &*shown), (2, ""), "{why}");
             assert!(
-                why.contains("nothing can be said of any list: by way of 127.0.0.1:53 neither"),
+                why.contains("nothing can be said of any list: by way of 127.0.0.1:53 the root"),
                 "{why}"
             );
             let kept = fs::read_to_string(folder.join("lists.toml")).expect("it is there");
@@ -165,6 +168,36 @@ fn without_a_resolver_that_works_nothing_is_said() {
         nothing_is_said();
     });
 }
+
+/// Unbound with the root's name servers at hand, as they stay in a cache for days, and with nothing behind them:
+/// no list of the catalogue answers, which is no reason to bury them.
+#[test]
+fn lists_do_not_die_all_at_once() {
+    on_private_network(|| {
+        let folder = tempfile::tempdir().expect("a folder for the test can be made");
+        let folder = folder.path();
+        let _rbldnsd = start_rbldnsd(folder, RBLDNSD_LISTS);
+        let stubs = [("live.example", RBLDNSD), ("silent.example", NOBODY), (".", NOBODY)];
+        let _unbound = start_unbound(folder, &stubs, ROOT);
+        let tables = "[[list]]\nzone = \"live.example\"\n[[list]]\nzone = \"silent.example\"\nstatus = \"live\"\n";
+        fs::write(folder.join("lists.toml"), tables).expect("the folder is writable");
+        let kept = || fs::read_to_string(folder.join("lists.toml")).expect("it is there");
+        let (code, shown, why) = probe(folder, &["--output", "lists.toml"]);
+        assert_eq!(code, 2, "{shown}{why}");
+        assert!(why.contains(" lists known as live would be dead at once"), "{why}");
+        assert!(line(&shown, "silent.example").join(" ").contains("live dead nothing"), "{shown}");
+        assert_eq!(kept(), tables);
+        let (code, shown, _) = probe(folder, &["--toml"]);
+        assert_eq!((code, &*shown), (2, ""), "tables are written neither");
+        // Lists that are named are believed.
+        let (code, shown, why) = probe(folder, &["silent.example", "--output", "lists.toml"]);
+        assert_eq!((code, &*why), (1, ""), "{shown}");
+        assert!(kept().contains("status = \"dead\""), "{}", kept());
+    });
+}
+
+/// What Unbound answers for the root, which is not to be had on a private network.
+const ROOT: &str = "  local-zone: \".\" typetransparent\n  local-data: \". NS ns.test.\"\n";
 
 /// A list that is well, and one that lists the world.
 const RBLDNSD_LISTS: &[(&str, &str, &str)] = &[

@@ -5,8 +5,8 @@
 //! That is six queries, never more than four at once. One that says nothing at all is asked once more.
 //!
 //! What says something about us and not about the list changes nothing: a code for "blocked", a refusal, a
-//! resolver that rewrites denials. And if nothing shows that the resolver itself works, nothing is said of any
-//! list. [`judge`] knows neither sockets nor a clock.
+//! resolver that rewrites denials. And if the resolver does not see the root, nothing is said of any list: that one
+//! of them answers shows no way out, as it may be served next door. [`judge`] knows neither sockets nor a clock.
 
 use std::fmt;
 use std::io;
@@ -27,8 +27,8 @@ use crate::verdict::{self, Reason, Said};
 pub enum Probed {
     /// What was found of each list, in their order.
     Lists(Vec<Finding>),
-    /// Nothing shows that the resolver works: neither the root nor any list was to be seen.
-    NoResolver(Vec<Finding>),
+    /// The root is not to be seen, so that all lists further away would look dead.
+    NoRoot,
 }
 
 /// What was found of a list.
@@ -93,10 +93,10 @@ pub fn probe(lists: &[List], resolvers: &[SocketAddr], timeout: Duration) -> io:
     let asked = [controls.clone(), first].concat();
     let answers = resolve::ask(resolvers, &asked, timeout)?;
     let (controls, first) = answers.split_at(controls.len());
-    let control = Control {
-        works: controls.first().is_some_and(has_records),
-        rewrites: controls.get(1).and_then(address),
-    };
+    if !controls.first().is_some_and(has_records) {
+        return Ok(Probed::NoRoot);
+    }
+    let rewrites = controls.get(1).and_then(address);
     let mut seen: Vec<Seen> = first
         .chunks(2)
         .map(|pair| Seen {
@@ -126,24 +126,9 @@ pub fn probe(lists: &[List], resolvers: &[SocketAddr], timeout: Duration) -> io:
             seen.more = Some(More { ns, unlisted, random, nobody });
         }
     }
-    let findings: Vec<Finding> =
-        lists.iter().zip(&seen).map(|(list, seen)| judge(list, seen, control.rewrites)).collect();
-    // A list that can be seen shows as much as the root does.
-    let is_seen = |finding: &Finding| {
-        matches!(finding, Finding::Lives { .. } | Finding::Wildcarded | Finding::NoTestEntry)
-    };
-    Ok(match control.works || findings.iter().any(is_seen) {
-        true => Probed::Lists(findings),
-        false => Probed::NoResolver(findings),
-    })
-}
-
-/// What the controls of the resolvers say.
-struct Control {
-    /// The root is to be seen.
-    works: bool,
-    /// The address made up for a name that does not exist.
-    rewrites: Option<Ipv4Addr>,
+    let findings =
+        lists.iter().zip(&seen).map(|(list, seen)| judge(list, seen, rewrites)).collect();
+    Ok(Probed::Lists(findings))
 }
 
 /// What a list answered.

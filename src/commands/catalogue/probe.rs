@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use repute_lookup::catalogue::{Catalogue, Day, Entry, refreshed, status_word, to_toml};
-use repute_lookup::list::{Access, List};
+use repute_lookup::list::{Access, List, Status};
 use repute_lookup::probe::{Finding, Probed, probe};
 use serde_json::json;
 
@@ -28,11 +28,11 @@ pub(super) fn run(config: Option<&Path>, args: &ProbeArgs) -> anyhow::Result<Ver
     let today = Day::of(unix_now());
     let findings = match probe(&lists, &resolvers, timeout).context("no more sockets")? {
         Probed::Lists(findings) => findings,
-        Probed::NoResolver(_) => {
+        Probed::NoRoot => {
             let names: Vec<String> = resolvers.iter().map(SocketAddr::to_string).collect();
             bail!(
-                "nothing can be said of any list: by way of {} neither the root of the DNS is to be seen nor \
-                 one of the lists",
+                "nothing can be said of any list: by way of {} the root of the DNS is not to be seen, and lists \
+                 would look dead that are only out of reach",
                 names.join(", ")
             );
         }
@@ -41,9 +41,13 @@ pub(super) fn run(config: Option<&Path>, args: &ProbeArgs) -> anyhow::Result<Ver
         lists.iter().zip(findings).map(|(list, finding)| Measured { list, finding }).collect();
     let changed: Vec<Entry> =
         measured.iter().filter(|one| one.is_changed()).map(|one| one.entry(today)).collect();
+    // Of lists that were named, the user knows why.
+    let mass = if args.zones.is_empty() { mass_death(&measured) } else { None };
     let mut out = io::BufWriter::new(io::stdout().lock());
     if args.json {
         write_json(&mut out, &measured, today)?;
+    } else if args.toml && mass.is_some() {
+        // Tables that are written somewhere are believed there.
     } else if args.toml {
         let tables: Vec<String> = changed.iter().map(to_toml).collect();
         out.write_all(tables.join("\n").as_bytes())?;
@@ -52,6 +56,12 @@ pub(super) fn run(config: Option<&Path>, args: &ProbeArgs) -> anyhow::Result<Ver
         write_sum(&mut out, &measured, today, args.all)?;
     }
     out.flush()?;
+    if let Some((died, lived)) = mass {
+        bail!(
+            "{died} of {lived} lists known as live would be dead at once, which is rather the way to them: nothing is \
+             written. Try again, or by another --resolver; lists that are named are believed"
+        );
+    }
     if let Some(path) = &args.output
         && !changed.is_empty()
     {
@@ -115,6 +125,17 @@ impl Measured<'_> {
         self.finding.status().map_or("cannot tell", status_word)
     }
 }
+
+/// How many lists that are known as live would be dead now, and of how many, if that are too many to be true.
+fn mass_death(measured: &[Measured<'_>]) -> Option<(usize, usize)> {
+    let lived = measured.iter().filter(|one| one.list.status == Status::Live);
+    let died = lived.clone().filter(|one| one.finding.status() == Some(Status::Dead)).count();
+    let lived = lived.count();
+    (died * MASS > lived).then_some((died, lived))
+}
+
+/// More than one list in so many does not die between two measurements.
+const MASS: usize = 4;
 
 /// Writes what changed for people, or all.
 fn write_table(out: &mut impl Write, measured: &[Measured<'_>], all: bool) -> io::Result<()> {
