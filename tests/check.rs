@@ -152,6 +152,15 @@ fn the_catalogue_is_shown_and_a_file_changes_it() {
     assert_eq!(code, 0);
     assert!(shown.contains("* zen.spamhaus.org "), "{shown}");
     assert!(shown.contains("  sbl.spamhaus.org "), "it is a part of zen: {shown}");
+    let (code, shown, _) = check.run(&["--lists", "zen.spamhaus.org"], &[]);
+    assert_eq!(code, 0);
+    for known in ["zen.spamhaus.org: Spamhaus ZEN\n", "removal ", "127.0.0.10 ", "127.255.255.254 "]
+    {
+        assert!(shown.contains(known), "{known}: {shown}");
+    }
+    let (code, _, why) = check.run(&["--lists", "no.such.example"], &[]);
+    assert_eq!(code, 2);
+    assert!(why.contains("no.such.example: the catalogue has no such list"), "{why}");
     let own = "[[list]]\nzone = \"bl.example\"\n[list.codes]\n\"127.0.0.2\" = \"a spammer\"\n";
     place.write("lists.toml", own);
     let (_, shown, _) = check.run(&["--lists", "--json", "--catalogue", "lists.toml"], &[]);

@@ -27,8 +27,8 @@ pub(crate) struct CheckArgs {
     /// 127.0.0.0&8.
     #[arg(long = "list", short, value_name = "ZONE[@SERVER][=CODES]")]
     pub(crate) list: Vec<String>,
-    /// Show the catalogue of lists, and which of them are asked
-    #[arg(long, conflicts_with_all = ["targets", "file", "csv", "junit", "quiet"])]
+    /// Show the catalogue of lists, and which of them are asked; with names of lists, all that is known of these
+    #[arg(long, conflicts_with_all = ["file", "csv", "junit", "quiet"])]
     pub(crate) lists: bool,
     /// Lists of your own and changes to known ones, as tables named `list`, besides those of the configuration
     /// [default: /etc/repute/lists.toml, if it is there]

@@ -41,7 +41,10 @@ pub(super) fn run(config: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Ver
     let resolvers = resolvers(&args.resolvers)?;
     let catalogue = lists::catalogue(config, args.catalogue.as_deref())?;
     if args.lists {
-        return known::write(&catalogue, args.json);
+        return match args.targets.is_empty() {
+            true => known::write(&catalogue, args.json),
+            false => known::write_some(&catalogue, &args.targets),
+        };
     }
     if args.own.doctor {
         return doctor::run(args, &catalogue, &resolvers, timeout);
