@@ -48,7 +48,12 @@ pub fn matrix(
     let is_turned = turned.height < upright.height;
     let layout = if is_turned { turned } else { upright };
 
-    let states = [State::Bad, State::Good, State::Unknown, State::Absent];
+    let all = [State::Bad, State::Good, State::Allowed, State::Fact, State::Unknown, State::Absent];
+    let mut states = all.to_vec();
+    states.retain(|state| {
+        let is_there = |row: &MatrixRow<'_>| row.cells.iter().any(|cell| cell.state == *state);
+        !state.is_special() || shown.iter().any(is_there)
+    });
     let sign = |drawing: &mut Drawing, at, state| draw_state(drawing, at, state, "");
     let mut y = legend.draw(&mut drawing, (TOP, width), &states, sign) + 4.0;
     for band in 0..layout.bands() {
@@ -208,6 +213,12 @@ fn essence(legend: &Legend<'_>, columns: &[&str], rows: &[MatrixRow<'_>]) -> Str
         count(State::Unknown),
         legend.unknown
     );
+    let special = [(State::Allowed, legend.allowed), (State::Fact, legend.fact)];
+    let special = special.map(|(state, word)| match count(state) {
+        0 => String::new(),
+        n => format!(", {n} {word}"),
+    });
+    let counts = counts + &special.concat();
     if bad.is_empty() { counts } else { format!("{counts}: {}", text::join(bad.into_iter())) }
 }
 

@@ -10,10 +10,21 @@ pub enum State {
     Absent,
     /// As it should be.
     Good,
+    /// Something that is neither good nor bad is so.
+    Fact,
+    /// Better than it need be, as on an allow list.
+    Allowed,
     /// It was asked, and nobody knows.
     Unknown,
     /// As it should not be.
     Bad,
+}
+
+impl State {
+    /// Whether it is in the legend only where it is in the chart.
+    pub(crate) fn is_special(self) -> bool {
+        matches!(self, State::Allowed | State::Fact)
+    }
 }
 
 /// What the states are called in a chart.
@@ -21,6 +32,10 @@ pub enum State {
 pub struct Legend<'a> {
     /// The word for [`State::Good`].
     pub good: &'a str,
+    /// The word for [`State::Fact`].
+    pub fact: &'a str,
+    /// The word for [`State::Allowed`].
+    pub allowed: &'a str,
     /// The word for [`State::Bad`].
     pub bad: &'a str,
     /// The word for [`State::Unknown`].
@@ -32,7 +47,14 @@ pub struct Legend<'a> {
 /// The words for a target on block lists.
 impl Default for Legend<'_> {
     fn default() -> Self {
-        Legend { good: "not listed", bad: "listed", unknown: "unknown", absent: "not asked" }
+        Legend {
+            good: "not listed",
+            fact: "fact",
+            allowed: "allowed",
+            bad: "listed",
+            unknown: "unknown",
+            absent: "not asked",
+        }
     }
 }
 
@@ -42,6 +64,8 @@ impl<'a> Legend<'a> {
         match state {
             State::Absent => self.absent,
             State::Good => self.good,
+            State::Fact => self.fact,
+            State::Allowed => self.allowed,
             State::Unknown => self.unknown,
             State::Bad => self.bad,
         }
@@ -71,8 +95,8 @@ impl<'a> Legend<'a> {
     }
 }
 
-/// Draws a state as a sign of 14 by 14 pixels: a block with a cross, a dot, a question mark in a
-/// broken frame, a dash. They differ without colours, and the worse the larger.
+/// Draws a state as a sign of 14 by 14 pixels: a block with a cross, a dot, a hook in a frame, an i in
+/// a ring, a question mark in a broken frame, a dash. They differ without colours, and the worse the larger.
 pub(crate) fn draw_state(drawing: &mut Drawing, center: (f64, f64), state: State, title: &str) {
     let (x, y) = center;
     match state {
@@ -95,6 +119,21 @@ pub(crate) fn draw_state(drawing: &mut Drawing, center: (f64, f64), state: State
             let style = format!(r#"{} pointer-events="none""#, Paint::Good.fill());
             drawing.circle((x, y), 3.5, &style, "");
         }
+        State::Allowed => {
+            let frame =
+                format!(r#"{} stroke-width="1.4" pointer-events="all""#, Paint::Good.stroke());
+            drawing.rect((x - 6.3, y - 6.3), (12.6, 12.6), 3.0, &frame, title);
+            let hook = [(x - 3.2, y + 0.2), (x - 0.8, y + 2.8), (x + 3.4, y - 2.8)];
+            drawing.path(&hook, &hook_style(), "");
+        }
+        State::Fact => {
+            let ring =
+                format!(r#"{} stroke-width="1.2" pointer-events="all""#, Paint::Soft.stroke());
+            drawing.circle((x, y), 6.2, &ring, title);
+            let style =
+                format!(r#"{} font-weight="700" pointer-events="none""#, Paint::Soft.fill());
+            drawing.text((x, y + 3.6), 10, Anchor::Middle, &style, "i");
+        }
         State::Unknown => {
             let style = format!(
                 r#"{} stroke-width="1.2" stroke-dasharray="3 2" pointer-events="all""#,
@@ -110,4 +149,12 @@ pub(crate) fn draw_state(drawing: &mut Drawing, center: (f64, f64), state: State
             drawing.path(&[(x - 3.0, y), (x + 3.0, y)], &style, title);
         }
     }
+}
+
+/// How the hook of [`State::Allowed`] is drawn; pointers go through it.
+pub(crate) fn hook_style() -> String {
+    format!(
+        r#"{} stroke-width="2" stroke-linecap="round" pointer-events="none""#,
+        Paint::Good.stroke()
+    )
 }

@@ -8,7 +8,7 @@ use crate::date;
 use crate::drawing::{Anchor, Drawing, PAD, Paint, TOP, usable};
 use crate::lines::time_axis;
 use crate::scale::Scale;
-use crate::state::{Legend, State};
+use crate::state::{Legend, State, hook_style};
 use crate::text;
 
 /// One thing and its states.
@@ -38,7 +38,11 @@ pub fn timeline(
         return drawing.finish((width, TOP + 32.0), title, NO_DATA);
     }
 
-    let states = [State::Bad, State::Good, State::Unknown];
+    let mut states = vec![State::Bad, State::Good, State::Allowed, State::Fact, State::Unknown];
+    states.retain(|state| {
+        let is_there = |row: &TimelineRow<'_>| row.changes.iter().any(|(_, s)| s == state);
+        !state.is_special() || shown.iter().any(is_there)
+    });
     let sign = |drawing: &mut Drawing, (x, y): (f64, f64), state| {
         draw(drawing, y, (x - 7.0, x + 7.0), width, state, "");
     };
@@ -177,6 +181,21 @@ fn draw(
         }
         State::Good => {
             drawing.rect((from, y - 2.0), (length, 4.0), 1.0, &Paint::Good.fill(), title);
+        }
+        State::Allowed => {
+            drawing.rect((from, y - 6.0), (length, 12.0), 2.0, &Paint::Ground.fill(), "");
+            let style =
+                format!(r#"{} stroke-width="1.4" pointer-events="all""#, Paint::Good.stroke());
+            let inner = (length - 1.4).max(0.6);
+            drawing.rect((from + 0.7, y - 5.3), (inner, 10.6), 2.0, &style, title);
+            if length >= 14.0 {
+                let x = from + 7.0;
+                let hook = [(x - 3.2, y + 0.2), (x - 0.8, y + 2.8), (x + 3.4, y - 2.8)];
+                drawing.path(&hook, &hook_style(), "");
+            }
+        }
+        State::Fact => {
+            drawing.rect((from, y - 4.0), (length, 8.0), 4.0, &Paint::Soft.fill(), title);
         }
         State::Absent => {}
     }

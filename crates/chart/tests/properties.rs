@@ -86,7 +86,14 @@ fn time() -> impl Strategy<Value = i64> {
 
 /// All states.
 fn state() -> impl Strategy<Value = State> {
-    prop_oneof![Just(State::Absent), Just(State::Good), Just(State::Unknown), Just(State::Bad)]
+    prop_oneof![
+        Just(State::Absent),
+        Just(State::Good),
+        Just(State::Fact),
+        Just(State::Allowed),
+        Just(State::Unknown),
+        Just(State::Bad)
+    ]
 }
 
 proptest! {

@@ -74,9 +74,7 @@ impl About {
     fn legend(self) -> Legend<'static> {
         match self {
             About::Target => Legend::default(),
-            About::Zone => {
-                Legend { good: "kept", bad: "broken", unknown: "unknown", absent: "not asked" }
-            }
+            About::Zone => Legend { good: "kept", bad: "broken", ..Legend::default() },
         }
     }
 }

@@ -175,8 +175,7 @@ fn sign(target: &RecordView<'_>, list: &str) -> (State, String) {
         (_, Some(Shown::Listed)) => {
             let codes = cell.details.map(|details| details.codes.join(", ")).unwrap_or_default();
             match (cell.meaning, cell.part_of) {
-                (Meaning::Allow, _) => format!("allowed, {codes}"),
-                (Meaning::Info, _) => format!("a fact, {codes}"),
+                (Meaning::Allow | Meaning::Info, _) => codes,
                 (Meaning::Block, Some(whole)) => format!("{codes}, counted at {whole}"),
                 (Meaning::Block, None) => codes,
             }
@@ -192,9 +191,9 @@ pub(crate) fn state(cell: &Cell<'_>, shown: Option<Shown>) -> State {
         (None, _) => State::Absent,
         (Some(Shown::Unknown), _) => State::Unknown,
         (Some(Shown::Listed), Meaning::Block) => State::Bad,
-        (Some(Shown::Listed), Meaning::Allow | Meaning::Info) | (Some(Shown::Clean), _) => {
-            State::Good
-        }
+        (Some(Shown::Listed), Meaning::Allow) => State::Allowed,
+        (Some(Shown::Listed), Meaning::Info) => State::Fact,
+        (Some(Shown::Clean), _) => State::Good,
     }
 }
 

@@ -178,3 +178,43 @@ fn every_sample_has_its_family_and_none_comes_twice() {
     // What was never known is neither 0 nor 1.
     assert!(!page.contains("dnsbl_listed{target=\"192.0.2.1\",zone=\"dead.example\""), "{page}");
 }
+
+/// A state in which one target is on lists of every meaning, and a view of it from `show`.
+fn on_each<T>(show: impl FnOnce(&View<'_>) -> T) -> T {
+    use repute_dnsxl::Polarity;
+    let list = |zone: &str, polarity| {
+        let list = List { polarity, ..List::new(zone.parse().expect("a name")) };
+        ListAt { list, servers: Vec::new() }
+    };
+    let lists = vec![list("wl.example", Polarity::Allow), list("asn.example", Polarity::Info)];
+    let config = Config::new(Vec::new(), lists, Vec::new());
+    let rules = Rules { hysteresis: Hysteresis::default(), interval: Duration::from_secs(3600) };
+    let mut state = Known::default();
+    let finding = |list: &str, meaning| Finding {
+        list: list.into(),
+        meaning,
+        saw: Saw::Listed(Details { codes: vec!["127.0.0.3".into()], ..Details::default() }),
+        condition: Some(Condition::Ok),
+        part_of: Vec::new(),
+    };
+    for round in 0..3 {
+        let findings =
+            vec![finding("wl.example", Meaning::Allow), finding("asn.example", Meaning::Info)];
+        let now = 1_700_000_000 + 3600 * round;
+        state.see_target("192.0.2.1", "192.0.2.1", findings, Summary::default(), now, rules);
+    }
+    let process = Process::default();
+    show(&View::of(&state, &config, &process, 1_700_020_000))
+}
+
+#[test]
+fn who_is_on_an_allow_list_is_not_drawn_as_who_is_on_none() {
+    let (first, target) =
+        on_each(|view| (render(view), detail::render(view, &view.targets[0], About::Target)));
+    for (list, word) in [("wl.example", "allowed"), ("asn.example", "fact")] {
+        let cell = format!("192.0.2.1, {list}: {word}: 127.0.0.3");
+        assert!(first.contains(&cell), "{cell}: {first}");
+        assert!(target.contains(&format!("{list}: {word}, ")), "{target}");
+    }
+    assert!(!first.contains("example: not listed"), "{first}");
+}
