@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 use crate::list_server::{ADDRESS, PORT, REPUTE, start_list_server};
-use crate::name_servers::{NSD, start_nsd, start_unbound};
+use crate::name_servers::{NOBODY, NSD, start_nsd, start_unbound};
 use crate::network::{add_address, on_private_network};
 
 /// Has resolvers examined; the exit code and what is shown.
@@ -67,8 +67,8 @@ const BOTH: [&str; 4] = ["--list", "ours.example", "--list", "theirs.example"];
 fn a_resolver_of_ones_own_needs_nothing() {
     on_private_network(|| {
         with_servers("2.0.0.127 A 127.0.0.2\namiblocked TXT \"no\"\n", "198.51.100.53", |folder| {
-            let known = "  local-zone: \"100.51.198.in-addr.arpa.\" nodefault\n";
-            let _unbound = start_unbound(folder, &STUBS, known);
+            let known = format!("{ROOT}  local-zone: \"100.51.198.in-addr.arpa.\" nodefault\n");
+            let unbound = start_unbound(folder, &STUBS, &known);
             let (code, shown) = doctor(folder, &[&["--resolver", "127.0.0.1"][..], &BOTH].concat());
             assert_eq!((code, last(&shown)), (0, "Nothing to mend."), "{shown}");
             for line in [
@@ -83,9 +83,29 @@ fn a_resolver_of_ones_own_needs_nothing() {
             ] {
                 assert!(shown.contains(line), "{line} is not in\n{shown}");
             }
+            // The same without the root and with a list that is out of reach: that one list answers proves nothing.
+            drop(unbound);
+            let _unbound = start_unbound(folder, &[("ours.example", PORT), (".", NOBODY)], "");
+            let (code, shown) = doctor(folder, &[&["--resolver", "127.0.0.1"][..], &BOTH].concat());
+            assert_eq!(code, 1, "{shown}");
+            assert!(
+                last(&shown).starts_with(
+                    "To mend: look after the way out of 127.0.0.1:53: it does not find the root"
+                ),
+                "{shown}"
+            );
+            assert!(
+                shown.contains("  lists         1 of 2 answer, 0 block us, 1 say nothing of use\n"),
+                "{shown}"
+            );
+            assert!(shown.contains("    silent     theirs.example  "), "{shown}");
         });
     });
 }
+
+/// What Unbound answers for the root, which is not to be had on a private network.
+const ROOT: &str =
+    "  local-zone: \".\" typetransparent\n  local-data: \". SOA ns.test. host.test. 1 1 1 1 1\"\n";
 
 /// A list that answers 127.255.255.254, and says why, to a resolver whose questions come from a public one.
 #[test]
@@ -126,7 +146,7 @@ fn every_resolver_is_examined_and_the_worst_fault_named() {
             let more = "  interface: 9.9.9.9\n  interface: 192.0.2.53\n  access-control: 9.9.9.9/32 allow\n  \
                         local-zone: \"invalid.\" redirect\n  \
                         local-data: \"invalid. A 198.51.100.9\"\n  do-tcp: no\n";
-            let _unbound = start_unbound(folder, &STUBS, more);
+            let _unbound = start_unbound(folder, &STUBS, &format!("{ROOT}{more}"));
             let no_resolver = format!("{ADDRESS}:{PORT}");
             let examine = |resolvers: &[&str]| {
                 let named = resolvers.iter().flat_map(|at| ["--resolver", at]);

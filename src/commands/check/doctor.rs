@@ -103,25 +103,33 @@ fn write_resolver(out: &mut impl Write, one: &Examined, all: bool) -> io::Result
     writeln!(out)
 }
 
-/// Writes what lists do: those that block us, and what they say of it; if all is wanted, those that are silent.
+/// As many lists that are silent are named unless all are wanted.
+const MOST_SILENT: usize = 10;
+
+/// Writes what lists do: those that block us, and what they say of it, and those that are silent.
 fn write_lists(out: &mut impl Write, manners: &Manners, all: bool) -> io::Result<()> {
     let count =
         |is: fn(&Attitude) -> bool| manners.lists.iter().filter(|says| is(&says.attitude)).count();
     let blocked = count(|attitude| matches!(attitude, Attitude::Blocks(_)));
     let silent = count(|attitude| matches!(attitude, Attitude::Silent(_)));
     let answer = manners.asked - blocked - silent;
-    let hint = if all || silent == 0 { "" } else { " (--all shows them)" };
+    let most = if all { usize::MAX } else { MOST_SILENT };
+    let hint = if silent <= most { "" } else { " (--all shows them all)" };
     writeln!(
         out,
         "  {:<14}{answer} of {} answer, {blocked} block us, {silent} say nothing of use{hint}",
         "lists", manners.asked
     )?;
+    let mut silent_shown = 0;
     for says in &manners.lists {
         let (word, why) = match &says.attitude {
             Attitude::Blocks(why) => ("blocks us", why.as_str()),
-            Attitude::Silent(why) if all => ("silent", why.as_str()),
             Attitude::Answers => ("answers", ""),
-            Attitude::Silent(_) => continue,
+            Attitude::Silent(_) if silent_shown == most => continue,
+            Attitude::Silent(why) => {
+                silent_shown += 1;
+                ("silent", why.as_str())
+            }
         };
         let line = format!("    {word:<10} {}  {}", says.zone, shown(why));
         writeln!(out, "{}", line.trim_end())?;

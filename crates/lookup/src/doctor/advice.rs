@@ -75,9 +75,13 @@ impl Examined {
         }
         let silent =
             manners.lists.iter().filter(|says| matches!(says.attitude, Attitude::Silent(_)));
-        if !manners.sees_root && silent.count() == manners.asked {
+        if !manners.sees_root {
+            // A list that answers all the same may be served next door.
             let text = format!(
-                "look after the way out of {address}: it finds neither the root of the DNS nor a list"
+                "look after the way out of {address}: it does not find the root of the DNS, and {} of {} lists say \
+                 nothing of use",
+                silent.count(),
+                manners.asked
             );
             mend.push((SECOND, text));
         }
@@ -245,11 +249,10 @@ mod tests {
             (
                 first("127.0.0.1:53", |m| {
                     m.sees_root = false;
-                    m.lists = ["a.example", "b.example"]
-                        .map(|zone| says(zone, Attitude::Silent("SERVFAIL".to_owned())))
-                        .into();
+                    m.lists = vec![says("a.example", Attitude::Silent("SERVFAIL".to_owned()))];
                 }),
-                "look after the way out of 127.0.0.1:53",
+                "look after the way out of 127.0.0.1:53: it does not find the root of the DNS, and 1 of 2 lists say \
+                 nothing of use",
             ),
         ] {
             assert!(found.starts_with(expect), "{found}");
