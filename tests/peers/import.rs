@@ -71,6 +71,10 @@ fn spamassassin_and_its_rules() {
     for zone in ["zen.spamhaus.org", "list.dnswl.org", "multi.uribl.com"] {
         assert!(zones(&tables).contains(&zone), "{tables}");
     }
+    // Black, grey and red are rules, and what else may come is none.
+    let uribl =
+        "zone = \"multi.uribl.com\"\nonly = [\"127.0.0.0&2\", \"127.0.0.0&4\", \"127.0.0.0&8\"]\n";
+    assert!(tables.contains(uribl), "{tables}");
     read_back(&tables);
 }
 
@@ -117,6 +121,9 @@ fn postfix_and_its_services() {
     };
     assert_eq!(sorted(&ours), sorted(&theirs));
     assert_eq!(zones(&ours).len(), 6, "{ours}");
+    for remark in ["c.example\"\n# Its weight (*2) is", "wl.example\"\n# Its weight (*-1) is"] {
+        assert!(ours.contains(remark), "{ours}");
+    }
     read_back(&ours);
 }
 

@@ -45,6 +45,8 @@ pub struct Imported {
     pub entry: Entry,
     /// Whether a key stood in the zone's name. It is in `list` alone.
     pub had_key: bool,
+    /// The weights it has there, other than 1. They are not in the entry.
+    pub weights: Vec<i64>,
     /// The list, with what the catalogue says of it.
     pub list: List,
 }
@@ -100,7 +102,7 @@ impl Import {
     /// The lists as text to paste into the configuration.
     pub fn to_toml(&self) -> String {
         let mut out = String::new();
-        for Imported { entry, had_key, list, .. } in &self.lists {
+        for Imported { entry, had_key, weights, list, .. } in &self.lists {
             if !out.is_empty() {
                 out.push('\n');
             }
@@ -115,20 +117,30 @@ impl Import {
                 ));
             }
             let mut written = to_toml(entry);
+            let mut remarks = String::new();
             if *had_key {
-                // The zone is the first line below the heading.
-                let at = written.match_indices('\n').nth(1).map_or(written.len(), |(at, _)| at + 1);
-                written.insert_str(at, KEY_REMARK);
+                remarks.push_str(&format!(
+                    "# The key that stood in the zone's name is left out: put it into a file of its own.\n\
+                     # key-file = \"/etc/repute/keys/{}\"\n",
+                    entry.zone
+                ));
             }
+            if !weights.is_empty() {
+                let weights: Vec<String> =
+                    weights.iter().map(|weight| format!("*{weight}")).collect();
+                remarks.push_str(&format!(
+                    "# Its weight ({}) is not taken over: a listing counts as any other.\n",
+                    weights.join(", ")
+                ));
+            }
+            // The zone is the first line below the heading.
+            let at = written.match_indices('\n').nth(1).map_or(written.len(), |(at, _)| at + 1);
+            written.insert_str(at, &remarks);
             out.push_str(&written);
         }
         out
     }
 }
-
-/// What stands in place of a key that was a part of a zone's name.
-const KEY_REMARK: &str = "# The key that stood in the zone's name is left out: put it into a file \
-                          of its own.\n# key-file = \"/etc/repute/keys/list\"\n";
 
 /// What one place in a text says of a list.
 #[derive(Clone, Debug)]
@@ -138,7 +150,7 @@ struct Sighting {
     /// What a listing means there.
     polarity: Polarity,
     /// The codes that count, or all.
-    filter: Option<CodeSet>,
+    filter: Option<Vec<CodeSet>>,
 }
 
 /// Collects what is said of each zone.
@@ -173,6 +185,8 @@ struct Found {
     codes: Vec<(CodeSet, String)>,
     /// Codes that are errors.
     errors: Vec<(CodeSet, String)>,
+    /// Weights other than 1.
+    weights: Vec<i64>,
 }
 
 impl<'a> Gatherer<'a> {
@@ -202,13 +216,12 @@ impl<'a> Gatherer<'a> {
             self.fault(line, Problem::Zone(shortened(zone)));
             return None;
         };
-        let filter = match sighting.filter {
-            Some(codes) if !codes.is_conventional() => {
-                self.fault(line, Problem::Unconventional(codes));
-                return None;
-            }
-            filter => filter,
-        };
+        let filter = sighting.filter;
+        let strange = filter.iter().flatten().find(|codes| !codes.is_conventional());
+        if let Some(codes) = strange {
+            self.fault(line, Problem::Unconventional(codes.clone()));
+            return None;
+        }
         let (zone, secret) = self.without_key(name);
         if let Some(at) = self.found.iter().position(|found| found.zone == zone) {
             let found = &mut self.found[at];
@@ -221,8 +234,10 @@ impl<'a> Gatherer<'a> {
             }
             found.only = match (found.only.take(), filter) {
                 (Some(mut only), Some(filter)) => {
-                    if !only.contains(&filter) {
-                        only.push(filter);
+                    for codes in filter {
+                        if !only.contains(&codes) {
+                            only.push(codes);
+                        }
                     }
                     Some(only)
                 }
@@ -237,9 +252,10 @@ impl<'a> Gatherer<'a> {
             secret,
             keys: sighting.keys,
             polarity: sighting.polarity,
-            only: filter.map(|filter| vec![filter]),
+            only: filter,
             codes: Vec::new(),
             errors: Vec::new(),
+            weights: Vec::new(),
         });
         Some(self.found.len() - 1)
     }
@@ -311,7 +327,8 @@ impl<'a> Gatherer<'a> {
             if let Access::Key(_, secret) = &mut list.access {
                 *secret = found.secret.or(secret.take());
             }
-            lists.push(Imported { text, line, entry, had_key, list });
+            let weights = found.weights;
+            lists.push(Imported { text, line, entry, had_key, weights, list });
         }
         self.faults.sort_by_key(|fault| (fault.text, fault.line));
         Import { lists, faults: self.faults }

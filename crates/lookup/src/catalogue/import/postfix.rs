@@ -3,7 +3,7 @@
 //!
 //! A line that begins with a blank continues the one before it, comments between them notwithstanding;
 //! `$name` stands for another parameter's value. `=pattern` is a filter, `*weight` a weight, of which only
-//! the sign says something about the list: what counts against a client is a block list.
+//! the sign says something about the list: what counts against a client is a block list. A remark tells of them.
 //!
 //! A line of `master.cf` is known by its second word, so both files may be read as one text. What a service
 //! sets with `-o` is a parameter of its own and takes nothing away from that of `main.cf`.
@@ -159,7 +159,9 @@ fn restrictions(words: &[(usize, String)], holds_only_these: bool, gatherer: &mu
             continue;
         };
         match words.next() {
-            Some((line, word)) => list(*line, word, *keys, *polarity, gatherer),
+            Some((line, word)) => {
+                list(*line, word, *keys, *polarity, gatherer);
+            }
             None => gatherer.fault(*line, Problem::Missing(word.clone())),
         }
     }
@@ -171,26 +173,42 @@ fn site(line: usize, word: &str, gatherer: &mut Gatherer<'_>) {
     match weight.parse::<i64>() {
         Ok(weight) => {
             let polarity = if weight < 0 { Polarity::Allow } else { Polarity::Block };
-            list(line, list_and_filter, ADDRESSES, polarity, gatherer);
+            let at = list(line, list_and_filter, ADDRESSES, polarity, gatherer);
+            let found = at.and_then(|at| gatherer.found.get_mut(at));
+            if let Some(found) =
+                found.filter(|found| weight != 1 && !found.weights.contains(&weight))
+            {
+                found.weights.push(weight);
+            }
         }
         Err(_) => gatherer.fault(line, Problem::Syntax("`bl.example=127.0.0.2*3`")),
     }
 }
 
-/// Reads a zone with a filter.
-fn list(line: usize, word: &str, keys: Keys, polarity: Polarity, gatherer: &mut Gatherer<'_>) {
+/// Reads a zone with a filter. Gives its place among those found.
+fn list(
+    line: usize,
+    word: &str,
+    keys: Keys,
+    polarity: Polarity,
+    gatherer: &mut Gatherer<'_>,
+) -> Option<usize> {
     if word.contains('$') {
-        return gatherer.fault(line, Problem::Macro(shortened(word)));
+        gatherer.fault(line, Problem::Macro(shortened(word)));
+        return None;
     }
     let (zone, filter) = match word.split_once('=') {
         None => (word, None),
         // A number alone is none of Postfix's filters.
         Some((zone, filter)) => match filter.parse().ok().filter(|_| filter.contains('.')) {
-            Some(codes) => (zone, Some(codes)),
-            None => return gatherer.fault(line, Problem::Filter(shortened(filter))),
+            Some(codes) => (zone, Some(vec![codes])),
+            None => {
+                gatherer.fault(line, Problem::Filter(shortened(filter)));
+                return None;
+            }
         },
     };
-    gatherer.see(line, zone, Sighting { keys, polarity, filter });
+    gatherer.see(line, zone, Sighting { keys, polarity, filter })
 }
 
 /// postscreen's lists.

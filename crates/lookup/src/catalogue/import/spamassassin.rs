@@ -28,7 +28,7 @@ pub fn spamassassin(text: &str, catalogue: &Catalogue) -> Import {
 /// Reads them beside other texts.
 pub(super) fn read(text: &str, gatherer: &mut Gatherer<'_>) {
     let rules = Rules::read(text, gatherer);
-    let mut tests: Vec<(&Rule<'_>, &str, Keys, Option<&str>)> = Vec::new();
+    let mut tests: Vec<Test<'_>> = Vec::new();
     for rule in &rules.rules {
         match rule.asks {
             Asks::List { zone, keys, filter, .. } => tests.push((rule, zone, keys, filter)),
@@ -44,6 +44,7 @@ pub(super) fn read(text: &str, gatherer: &mut Gatherer<'_>) {
         let is_part = rule.name.starts_with("__");
         news.entry((*zone, is_part)).or_default().insert(rules.nice.contains(rule.name));
     }
+    let only = only(&tests);
     for (rule, zone, keys, filter) in &tests {
         let said = news.get(&(*zone, false)).or_else(|| news.get(&(*zone, true)));
         let polarity = match said.map(|said| (said.contains(&true), said.contains(&false))) {
@@ -55,7 +56,8 @@ pub(super) fn read(text: &str, gatherer: &mut Gatherer<'_>) {
             Some(_) if rules.untrimmed.contains(rule.name) => HOSTS,
             Some(_) | None => *keys,
         };
-        let sighting = Sighting { keys, polarity, filter: None };
+        let filters = only.get(&plain(zone)).cloned().flatten();
+        let sighting = Sighting { keys, polarity, filter: filters };
         let Some(at) = gatherer.see(rule.line, zone, sighting) else { continue };
         let Some(filter) = filter else { continue };
         let Some(sets) = subtest(filter) else {
@@ -69,6 +71,49 @@ pub(super) fn read(text: &str, gatherer: &mut Gatherer<'_>) {
             gatherer.mean(rule.line, at, codes, &meaning, is_error);
         }
     }
+}
+
+/// A rule that tests a list: the rule, the zone, what is looked up and the codes that count.
+type Test<'a> = (&'a Rule<'a>, &'a str, Keys, Option<&'a str>);
+
+/// The codes that count in each zone: what its rules name, or all if one of them takes all. A rule whose name begins
+/// with `__` and that names none only fetches what the others test.
+fn only(tests: &[Test<'_>]) -> HashMap<String, Option<Vec<CodeSet>>> {
+    let mut only: HashMap<String, Option<Vec<CodeSet>>> = HashMap::new();
+    for (rule, zone, _, filter) in tests.iter().filter(|(rule, ..)| !is_refusal(rule.name)) {
+        let sets = match filter {
+            None if rule.name.starts_with("__") => continue,
+            None => None,
+            // What cannot be written down is told as a fault, and cuts nothing off.
+            Some(filter) => subtest(filter),
+        };
+        let known = only.entry(plain(zone)).or_insert_with(|| Some(Vec::new()));
+        match (known.as_mut(), sets) {
+            (Some(known), Some(sets)) => known.extend(
+                sets.into_iter().filter(|codes| codes.is_conventional() && !is_error_code(codes)),
+            ),
+            (_, None) => *known = None,
+            (None, Some(_)) => {}
+        }
+    }
+    only.retain(|_, codes| codes.as_ref().is_none_or(|codes| !codes.is_empty()));
+    // Each once, in their order.
+    for codes in only.values_mut().flatten() {
+        let mut seen: Vec<CodeSet> = Vec::new();
+        codes.retain(|set| {
+            let is_new = !seen.contains(set);
+            if is_new {
+                seen.push(set.clone());
+            }
+            is_new
+        });
+    }
+    only
+}
+
+/// A zone as it is compared.
+fn plain(zone: &str) -> String {
+    zone.trim_end_matches('.').to_ascii_lowercase()
 }
 
 /// What the text says of rules.

@@ -83,13 +83,17 @@ fn postscreen_sites_are_lists() {
          \x20 wl.example=127.0.[2..15].[1..3]*-4\n\
          \x20 x.example=127.0.0.256 y.example=3 z.example*many q.example=10.0.0.1\n",
         r#"zone = "bl.example"
+           # Its weight (*2) is not taken over: a listing counts as any other.
            zone = "mixed.example"
+           # Its weight (*-2) is not taken over: a listing counts as any other.
            polarity = "info"
            only = ["127.0.0.2", "127.0.0.1"]
            zone = "part.example"
+           # Its weight (*3) is not taken over: a listing counts as any other.
            only = ["127.0.0.2", "127.0.0.4"]
            zone = "whole.example"
            zone = "wl.example"
+           # Its weight (*-4) is not taken over: a listing counts as any other.
            polarity = "allow"
            only = ["127.0.[2..15].[1..3]"]
            ! line 6: `127.0.0.256` is no set of return codes that can be written down: add it to the list by hand
@@ -111,7 +115,7 @@ fn postfix_macros_are_put_in() {
            zone = "b.example"
            zone = "zen.dq.spamhaus.net"
            # The key that stood in the zone's name is left out: put it into a file of its own.
-           # key-file = "/etc/repute/keys/list"
+           # key-file = "/etc/repute/keys/zen.dq.spamhaus.net"
            zone = "c.example"
            ! line 6: `$gone` has no value in this text: add the line that sets it, or write it out
            ! line 6: `$loop` has no value in this text: add the line that sets it, or write it out
@@ -192,6 +196,7 @@ fn spamassassin_lists_of_names_and_good_news() {
          header M_BAD        eval:check_rbl_sub('m', '127.0.0.2')\n",
         r#"zone = "multi.example"
            keys = ["registrable"]
+           only = ["127.0.0.0&2", "127.0.0.0&4", "127.0.2.[0..255]", "127.0.0.0&16", "127.0.1.[20..39]"]
            [list.codes]
            "127.0.0.0&2" = "U_BLACK"
            "127.0.0.0&4" = "U_GREY"
@@ -205,19 +210,23 @@ fn spamassassin_lists_of_names_and_good_news() {
            zone = "hosts.example"
            zone = "wl.example"
            polarity = "allow"
+           only = ["127.0.[0..255].3"]
            [list.codes]
            "127.0.[0..255].3" = "L_HI"
            [list.errors]
            "127.0.[0..255].255" = "L_BLOCKED"
            zone = "dwl.example"
            keys = ["host"]
+           only = ["127.[0..255].[0..255].5"]
            [list.codes]
            "127.[0..255].[0..255].5" = "D_HI"
            zone = "addresses.example"
+           only = ["127.0.0.2"]
            [list.codes]
            "127.0.0.2" = "D_IP"
            zone = "mixed.example"
            polarity = "info"
+           only = ["127.0.0.3", "127.0.0.2"]
            [list.codes]
            "127.0.0.3" = "M_GOOD"
            "127.0.0.2" = "M_BAD""#,
@@ -306,7 +315,7 @@ EOD
            keys = ["host"]
            zone = "zen.dq.spamhaus.net"
            # The key that stood in the zone's name is left out: put it into a file of its own.
-           # key-file = "/etc/repute/keys/list""#,
+           # key-file = "/etc/repute/keys/zen.dq.spamhaus.net""#,
     );
 }
 
@@ -352,4 +361,17 @@ fn a_code_that_is_an_error_is_not_taken_as_a_listing() {
            "127.0.0.3" = "A_BLOCKED"
            ! line 1: 127.0.0.3 is an error of the list, not a listing: left out"#,
     );
+}
+
+#[test]
+fn a_rule_that_counts_some_codes_of_a_known_list_is_its_filter() {
+    let rule = "urirhssub URIBL_BLACK multi.uribl.com. A 2\n";
+    let black = "zone = \"multi.uribl.com\"\nonly = [\"127.0.0.0&2\"]";
+    check(spamassassin, rule, black);
+    let grey =
+        "urirhssub URIBL_GREY MULTI.uribl.com A 4\nurirhssub X_BLOCKED multi.uribl.com A 1\n";
+    let both = "zone = \"multi.uribl.com\"\nonly = [\"127.0.0.0&2\", \"127.0.0.0&4\"]";
+    check(spamassassin, &format!("{rule}{grey}{rule}"), both);
+    let all = format!("{rule}urirhsbl ALL multi.uribl.com. A\n");
+    check(spamassassin, &all, "zone = \"multi.uribl.com\"");
 }
