@@ -351,8 +351,21 @@ fn a_host_is_checked_by_the_addresses_that_it_has() {
         ));
     }
     watch.measures("repute_monitor_subject_problem{subject=\"no.hosts.example\"} 1");
-    assert!(watch.get("/").2.contains("no.hosts.example: no such host"));
+    let page = watch.get("/").2;
+    assert!(page.contains("no.hosts.example: no such host"));
+    assert!(page.contains("no.hosts.example, bl.example: unknown: no such host"), "{page}");
     let status = watch.status();
+    let of = |name: &str| status["targets"].as_array().unwrap().iter().find(|t| t["name"] == name);
+    let absent = of("no.hosts.example").unwrap();
+    assert_eq!(absent["outcome"], "unknown");
+    assert_eq!(absent["lists"][0]["shown"], "unknown");
+    let page = watch.get("/target/no.hosts.example").2;
+    assert!(page.contains("no.hosts.example: unknown"), "{page}");
+    watch.measures("dnsbl_unknown{target=\"no.hosts.example\",zone=\"bl.example\"} 1");
+    for metrics in ["/metrics", "/prober?target=no.hosts.example"] {
+        let metrics = watch.get(metrics).2;
+        assert!(!metrics.contains("dnsbl_target_score{target=\"no.hosts.example\"}"), "{metrics}");
+    }
     let address = status["targets"].as_array().unwrap().iter().find(|t| t["name"] == "192.0.2.7");
     assert_eq!(address.unwrap()["subject"], "mail.hosts.example");
     change(&place, &server, "hosts.txt", "mail A 192.0.2.8\n", "mail.hosts.example", true);
@@ -401,7 +414,10 @@ fn one_round_ends_with_what_it_found() {
     let dead = "targets = [\"192.0.2.1\"]\nquorum = 100\nlists-file = \"more\"";
     place.write("more", "dead.example@127.0.0.1:9\n");
     let (code, shown, _) = run(dead, &once);
-    assert_eq!((code, &*shown), (2, "192.0.2.1: 1 of 3 lists did not say\n"));
+    assert_eq!((code, &*shown), (2, "192.0.2.1: 1 of 3 lists did not say: nobody answers at the server's address\n"));
+    let (code, shown, _) = run("targets = [\"mail.example\"]", &once);
+    assert_eq!(code, 2);
+    assert!(shown.contains("did not say: no resolver could tell its addresses\n"), "{shown}");
     let (code, _, why) = run("", &once);
     assert_eq!(code, 2);
     assert!(why.starts_with("repute: nothing to watch: name `targets`"), "{why}");

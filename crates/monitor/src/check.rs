@@ -3,7 +3,7 @@
 //! Subjects that are due at about the same time are one survey, which asks all lists at once and each at
 //! its own pace. A host is resolved anew each time; if no resolver answers, the addresses it had are checked.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -85,6 +85,7 @@ pub(crate) fn check(shared: &Shared, config: &Config, subjects: &[Subject]) -> i
     // What is fresh for others may be old for a check: nothing is taken from a cache.
     let memory = shared.book().state.memory.clone();
     let mut known = Known { memory, cache: Cache::default() };
+    let lost = lost(subjects, &addresses, &found);
     let mut owners = found.iter().map(|(owner, _)| owner.as_str());
     let mut is_news = false;
     let each = |report: Report| {
@@ -93,8 +94,11 @@ pub(crate) fn check(shared: &Shared, config: &Config, subjects: &[Subject]) -> i
             return ControlFlow::Break(());
         }
         let Some(owner) = owners.next() else { return ControlFlow::Break(()) };
-        let findings = finding::findings(config.names(), &lists, &report);
-        let summary = finding::summary(&lists, &report, config.quorum);
+        let mut findings = finding::findings(config.names(), &lists, &report);
+        let mut summary = finding::summary(&lists, &report, config.quorum);
+        if let Some(why) = lost.get(owner) {
+            finding::doubt(&mut findings, &mut summary, why);
+        }
         let (target, now) = (report.target.to_string(), now());
         let events = book.state.see_target(owner, &target, findings, summary, now, rules);
         is_news |= !events.is_empty();
@@ -122,11 +126,7 @@ pub(crate) fn check(shared: &Shared, config: &Config, subjects: &[Subject]) -> i
     for (subject, addresses) in subjects.iter().zip(&addresses) {
         let round = book.state.subjects.entry(subject.to_string()).or_default();
         round.checked = Some(started_ms);
-        round.problem = match addresses {
-            // A domain need not have addresses.
-            Ok(_) | Err(Missing::Address) => None,
-            Err(missing) => Some(missing.to_string()),
-        };
+        round.problem = finding::problem(addresses).map(str::to_owned);
     }
     book.process.rounds += 1;
     book.process.round_seconds = started.elapsed().as_secs_f64();
@@ -175,6 +175,25 @@ fn targets(state: &State, subjects: &[Subject], addresses: &[Addresses]) -> Vec<
         }
     }
     targets
+}
+
+/// Hosts of which nothing but the name is checked, and why. Those whose addresses of before are checked
+/// are not among them.
+fn lost(
+    subjects: &[Subject],
+    addresses: &[Addresses],
+    found: &[(String, Target)],
+) -> HashMap<String, &'static str> {
+    let mut lost = HashMap::new();
+    for (subject, addresses) in subjects.iter().zip(addresses) {
+        let (Some(why), name) = (finding::problem(addresses), subject.to_string()) else {
+            continue;
+        };
+        if found.iter().filter(|(owner, _)| *owner == name).count() <= 1 {
+            lost.insert(name, why);
+        }
+    }
+    lost
 }
 
 /// Addresses of a host that are checked: who answers its name is not always its owner.

@@ -3,6 +3,7 @@
 use repute_lookup::inquiry::ListAt;
 use repute_lookup::list::List;
 use repute_lookup::outcome::{self, Count};
+use repute_lookup::resolve::{Addresses, Missing};
 use repute_lookup::survey::Report;
 use repute_lookup::verdict::{Reason, Verdict};
 
@@ -53,6 +54,27 @@ pub fn summary(lists: &[List], report: &Report, quorum: f64) -> Summary {
         listed: count.listed,
         unknown: count.unknown,
         asked: count.asked(),
+    }
+}
+
+/// Makes unknown what seemed clean of a host about which nothing is known, for this reason: a name that is
+/// on no list says nothing of addresses that could not be found. What is listed stays so.
+pub fn doubt(findings: &mut [Finding], summary: &mut Summary, why: &str) {
+    for finding in findings.iter_mut().filter(|finding| finding.saw == Saw::Clean) {
+        finding.saw = Saw::Unknown(why.to_owned());
+    }
+    if summary.outcome == Outcome::Clean {
+        summary.outcome = Outcome::Unknown;
+    }
+    summary.unknown = summary.asked.saturating_sub(summary.listed);
+}
+
+/// Why nothing is known of a host itself, in words. A domain need not have addresses.
+pub fn problem(addresses: &Addresses) -> Option<&'static str> {
+    match addresses {
+        Ok(_) | Err(Missing::Address) => None,
+        Err(Missing::Name) => Some("no such host"),
+        Err(Missing::Answer) => Some("no resolver could tell its addresses"),
     }
 }
 

@@ -9,8 +9,9 @@ use std::time::Duration;
 use repute_lookup::traffic::BOUNDS;
 
 use crate::event::Meaning;
+use crate::overview::outcome_of;
 use crate::standing::{Shown, Status};
-use crate::state::{Condition, Life};
+use crate::state::{Condition, Life, Outcome};
 use crate::view::{RecordView, View};
 
 /// Content-Type of the page.
@@ -84,9 +85,11 @@ fn targets(page: &mut Page, targets: &[RecordView<'_>]) {
     for target in targets {
         family.sample(&[("target", target.name)], target.checked);
     }
-    let help = "Block lists that have the target, each once however many others it is part of.";
+    let help = "Block lists that have the target, each once however many others it is part of; \
+                left out if nobody could tell.";
     let mut family = page.family("dnsbl_target_score", Kind::Gauge, help);
-    for target in targets {
+    let is_known = |target: &&RecordView<'_>| outcome_of(target) != Some(Outcome::Unknown);
+    for target in targets.iter().filter(is_known) {
         let score = target.lists.iter().filter(|cell| cell.counts()).count();
         family.sample(&[("target", target.name)], score);
     }

@@ -1,5 +1,6 @@
 //! The monitor as a whole: opened, started, changed, stopped.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
 use crate::config::Config;
+use crate::event::Meaning;
 use crate::http;
 use crate::overview::outcome_of;
 use crate::shared::Shared;
@@ -105,7 +107,14 @@ impl Monitor {
                 }
                 Outcome::Unknown => {
                     let Summary { unknown, asked, .. } = target.summary;
-                    Some(format!("{}: {unknown} of {asked} lists did not say", target.name))
+                    let said = format!("{}: {unknown} of {asked} lists did not say", target.name);
+                    let cells = target.lists.iter().filter(|cell| cell.meaning == Meaning::Block);
+                    let reasons: BTreeSet<&str> = cells.filter_map(|cell| cell.reason).collect();
+                    let reasons: Vec<&str> = reasons.into_iter().collect();
+                    Some(match reasons.is_empty() {
+                        true => said,
+                        false => format!("{said}: {}", reasons.join("; ")),
+                    })
                 }
             });
             let zones = view.zones.iter().flat_map(|zone| {

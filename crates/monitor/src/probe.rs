@@ -42,15 +42,19 @@ pub(crate) fn probe(shared: &Shared, subject: &Subject) -> io::Result<String> {
     let subjects = std::slice::from_ref(subject);
     let addresses = resolve::addresses(subjects, &config.resolvers, config.timeout)?;
     let mut targets: Vec<Target> = subject.targets().collect();
-    let looked_up = addresses.into_iter().flatten().flatten();
+    let looked_up = addresses.iter().flatten().flatten().cloned();
+    let why = addresses.first().and_then(finding::problem);
     targets.extend(looked_up.take(usize::try_from(MOST_ADDRESSES).unwrap_or(usize::MAX)));
     let memory = shared.book().state.memory.clone();
     let mut known = Known { memory, cache: Cache::default() };
     let (lists, name, now) = (config.bare_lists(), subject.to_string(), now());
     let mut state = State::default();
     let each = |report: Report| {
-        let findings = finding::findings(config.names(), &lists, &report);
-        let summary = finding::summary(&lists, &report, config.quorum);
+        let mut findings = finding::findings(config.names(), &lists, &report);
+        let mut summary = finding::summary(&lists, &report, config.quorum);
+        if let Some(why) = why {
+            finding::doubt(&mut findings, &mut summary, why);
+        }
         let target = report.target.to_string();
         state.see_target(&name, &target, findings, summary, now, config.rules());
         ControlFlow::Continue(())
