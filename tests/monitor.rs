@@ -268,6 +268,7 @@ fn the_prober_checks_what_it_is_asked_for() {
     assert!(head.contains("text/plain; version=0.0.4"), "{head}");
     for line in [
         "probe_success 1",
+        "dnsbl_zone_info{zone=\"bl.example\",polarity=\"block\"} 1",
         "dnsbl_listed{target=\"192.0.2.7\",zone=\"bl.example\",code=\"127.0.0.2\"} 1",
         "dnsbl_listed{target=\"192.0.2.7\",zone=\"whole.example\",code=\"\"} 0",
         "luzilla_rbls_ips_blacklisted{rbl=\"bl.example\",ip=\"192.0.2.7\",hostname=\"192.0.2.7\"} 1",
@@ -414,7 +415,10 @@ fn one_round_ends_with_what_it_found() {
     let dead = "targets = [\"192.0.2.1\"]\nquorum = 100\nlists-file = \"more\"";
     place.write("more", "dead.example@127.0.0.1:9\n");
     let (code, shown, _) = run(dead, &once);
-    assert_eq!((code, &*shown), (2, "192.0.2.1: 1 of 3 lists did not say: nobody answers at the server's address\n"));
+    assert_eq!(
+        (code, &*shown),
+        (2, "192.0.2.1: 1 of 3 lists did not say: nobody answers at the server's address\n")
+    );
     let (code, shown, _) = run("targets = [\"mail.example\"]", &once);
     assert_eq!(code, 2);
     assert!(shown.contains("did not say: no resolver could tell its addresses\n"), "{shown}");

@@ -55,12 +55,14 @@ pub(crate) fn begin(page: &mut String, head: &Head<'_>) -> fmt::Result {
     let (class, colour) = (mood.class(), mood.colour());
     let (headline, version) = (Escaped(headline), Escaped(version));
     let brand = if is_below { "<a href=\"/\">Repute monitor</a>" } else { "Repute monitor" };
+    // What hangs on a wall shows what is, not what was.
+    let refresh = if is_below { "" } else { REFRESH };
     let (time, iso) = (When(time), When(time).to_string().replace(' ', "T"));
     write!(
         page,
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <title>{headline} - Repute</title>\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n{refresh}\
          <link rel=\"icon\" href=\"data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' \
          viewBox='0 0 16 16'><circle cx='8' cy='8' r='7' fill='%23{colour}'/></svg>\">\n\
          <style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n\
@@ -139,6 +141,8 @@ impl Display for Link<'_> {
     }
 }
 
+/// The first page is fetched again once a minute.
+const REFRESH: &str = "<meta http-equiv=\"refresh\" content=\"60\">\n";
 /// How the pages look.
 const STYLE: &str = include_str!("page.css");
 

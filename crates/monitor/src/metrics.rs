@@ -32,11 +32,8 @@ pub fn render(view: &View<'_>, luzilla: bool) -> String {
 }
 
 /// Writes what one check found, for a prober.
-pub fn render_probe(
-    targets: &[RecordView<'_>],
-    took: Duration,
-    luzilla: Option<&View<'_>>,
-) -> String {
+pub fn render_probe(view: &View<'_>, took: Duration, luzilla: bool) -> String {
+    let targets = &view.targets[..];
     let mut page = Page(String::with_capacity(4096));
     let success = targets.iter().any(|t| t.lists.iter().any(|cell| cell.status.is_some()));
     page.family("probe_success", Kind::Gauge, "1 if at least one list answered.")
@@ -44,7 +41,8 @@ pub fn render_probe(
     page.family("probe_duration_seconds", Kind::Gauge, "How long the check took.")
         .sample(&[], took.as_secs_f64());
     self::targets(&mut page, targets);
-    if let Some(view) = luzilla {
+    meanings(&mut page, view);
+    if luzilla {
         self::luzilla(&mut page, view);
     }
     page.0
@@ -95,8 +93,8 @@ fn targets(page: &mut Page, targets: &[RecordView<'_>]) {
     }
 }
 
-/// How the lists are.
-fn lists(page: &mut Page, view: &View<'_>) {
+/// What being on the lists means.
+fn meanings(page: &mut Page, view: &View<'_>) {
     let help = "1, with what being on the list means: block (bad), allow (good) or info (a fact).";
     let mut family = page.family("dnsbl_zone_info", Kind::Gauge, help);
     for list in &view.lists {
@@ -107,6 +105,11 @@ fn lists(page: &mut Page, view: &View<'_>) {
         };
         family.sample(&[("zone", list.name), ("polarity", polarity)], 1);
     }
+}
+
+/// How the lists are.
+fn lists(page: &mut Page, view: &View<'_>) {
+    meanings(page, view);
     let asked = || view.lists.iter().filter_map(|list| Some((list, list.life?)));
     let help = "1 if the list can be used, 0 if it does not answer or cannot be believed.";
     let mut family = page.family("dnsbl_zone_up", Kind::Gauge, help);

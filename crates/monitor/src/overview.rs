@@ -265,7 +265,11 @@ fn write_zones(page: &mut String, view: &View<'_>) -> fmt::Result {
     if view.zones.is_empty() {
         return Ok(());
     }
-    page.push_str("<h2>Own zones</h2>\n<div class=\"table\"><table>\n<tbody>\n");
+    page.push_str("<h2>Own zones</h2>\n<div class=\"table\"><table>\n<thead><tr>");
+    for column in ["Zone", "State", "Last audit", "Broken rules"] {
+        write!(page, "<th scope=\"col\">{column}</th>")?;
+    }
+    page.push_str("</tr></thead>\n<tbody>\n");
     for zone in &view.zones {
         let broken: Vec<&Cell<'_>> = zone.lists.iter().filter(|cell| cell.is_listed()).collect();
         let (class, word) = match (zone.checked, broken.len()) {

@@ -70,7 +70,7 @@ pub(crate) fn probe(shared: &Shared, subject: &Subject) -> io::Result<String> {
     let took = started.elapsed();
     let process = Process { round_seconds: took.as_secs_f64(), ..Process::default() };
     let view = View::of(&state, &config, &process, now);
-    Ok(metrics::render_probe(&view.targets, took, config.luzilla.then_some(&view)))
+    Ok(metrics::render_probe(&view, took, config.luzilla))
 }
 
 /// How often the prober may be asked: a few times at once, then once a second.

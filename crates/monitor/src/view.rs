@@ -3,6 +3,7 @@
 //! The state leaves out what is as it should be; here that is put in again, by what is configured.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 
 use repute_dnsxl::Target;
 use repute_lookup::inquiry::ListAt;
@@ -28,7 +29,7 @@ pub struct View<'a> {
     pub interval: u64,
     /// How the process does.
     pub process: &'a Process,
-    /// Targets, in the order of their names.
+    /// Targets: addresses in their order, then names in theirs.
     pub targets: Vec<RecordView<'a>>,
     /// Zones of one's own.
     pub zones: Vec<RecordView<'a>>,
@@ -142,11 +143,12 @@ impl<'a> View<'a> {
     /// Makes it.
     pub fn of(state: &'a State, config: &'a Config, process: &'a Process, time: u64) -> View<'a> {
         let columns: Vec<Column<'a>> = columns(config);
-        let targets: Vec<RecordView<'a>> = state
+        let mut targets: Vec<RecordView<'a>> = state
             .targets
             .iter()
             .map(|(name, record)| target(name, record, &columns, state))
             .collect();
+        targets.sort_by_cached_key(|target| order(target.name));
         let mut listed: HashMap<&str, usize> = HashMap::new();
         for cell in targets.iter().flat_map(|target| &target.lists).filter(|c| c.is_listed()) {
             *listed.entry(cell.list).or_default() += 1;
@@ -201,6 +203,12 @@ impl Cell<'_> {
     pub fn counts(&self) -> bool {
         self.is_listed() && self.meaning == Meaning::Block && self.part_of.is_none()
     }
+}
+
+/// Where a target stands among others: addresses in their order, then names in theirs.
+fn order(name: &str) -> (bool, Option<IpAddr>, String) {
+    let address: Option<IpAddr> = name.parse().ok();
+    (address.is_none(), address, name.to_owned())
 }
 
 /// A list as it is configured.

@@ -218,3 +218,28 @@ fn who_is_on_an_allow_list_is_not_drawn_as_who_is_on_none() {
     }
     assert!(!first.contains("example: not listed"), "{first}");
 }
+
+#[test]
+fn addresses_stand_in_their_order_and_names_behind_them() {
+    let config = Config::new(Vec::new(), Vec::new(), Vec::new());
+    let mut state = Known::default();
+    let rules = Rules { hysteresis: Hysteresis::default(), interval: Duration::from_secs(3600) };
+    for target in ["192.0.2.100", "10.example", "2001:db8::1", "192.0.2.96", "9.0.0.1"] {
+        state.see_target(target, target, Vec::new(), Summary::default(), 1, rules);
+    }
+    let process = Process::default();
+    let view = View::of(&state, &config, &process, 2);
+    let names: Vec<&str> = view.targets.iter().map(|target| target.name).collect();
+    assert_eq!(names, ["9.0.0.1", "192.0.2.96", "192.0.2.100", "2001:db8::1", "10.example"]);
+}
+
+#[test]
+fn the_first_page_is_fetched_again_and_its_zones_have_a_head() {
+    let (state, config, process) = known("a");
+    let view = View::of(&state, &config, &process, 1_700_020_000);
+    let page = render(&view);
+    assert!(page.contains("<meta http-equiv=\"refresh\" content=\"60\">"), "{page}");
+    assert!(page.contains("<th scope=\"col\">Last audit</th>"), "{page}");
+    let target = detail::render(&view, &view.targets[0], About::Target);
+    assert!(!target.contains("http-equiv"), "who reads is not disturbed");
+}
