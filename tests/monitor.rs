@@ -153,6 +153,12 @@ fn a_list_that_dies_delists_nobody() {
     watch.measures(line);
     watch.measures("dnsbl_zone_up{zone=\"bl.example\"} 1");
     until("an audit", || watch.status()["zones"][0]["checked"].as_u64() > Some(0));
+    let page = watch.get("/zone/bl.example").2;
+    assert!(page.contains("Grade <strong>") && page.contains(&format!("{dns} (IPv4)")), "{page}");
+    assert!(page.contains("<details><summary>Rules that are kept"), "{page}");
+    let json: serde_json::Value =
+        serde_json::from_str(&watch.get("/zone/bl.example.json").2).unwrap();
+    assert!(json["audit"]["findings"].as_array().unwrap().len() > 20, "{json}");
     server.kill();
     watch.measures("dnsbl_zone_up{zone=\"bl.example\"} 0");
     watch.measures("dnsbl_zone_state{zone=\"bl.example\",state=\"dead\"} 1");

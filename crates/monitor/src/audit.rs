@@ -78,6 +78,7 @@ pub(crate) fn audit(shared: &Shared, config: &Config, zone: &Subject) -> io::Res
         let (findings, summary) = findings(&audit);
         let events = book.state.see_zone(&name, findings, summary, now, config.rules());
         book.tell(&events, config, now);
+        book.process.audits.insert(name, audit);
         !events.is_empty()
     };
     if is_news {

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use repute_audit::{Audit, State as Found};
 use repute_chart::{Legend, State, TimelineRow, timeline};
 
 use crate::event::{Event, Meaning};
@@ -44,7 +45,13 @@ fn write_page(
     }
     page.push_str("</p>\n");
     write_timeline(page, view, record, about)?;
-    write_cells(page, record, about)?;
+    let audit = view.process.audits.get(record.name).filter(|_| about == About::Zone);
+    if let Some(audit) = audit {
+        write_audit(page, audit)?;
+    }
+    if about == About::Target || !record.lists.is_empty() {
+        write_cells(page, record, about)?;
+    }
     let events: Vec<&Event> = view
         .events
         .iter()
@@ -150,7 +157,7 @@ fn write_timeline(
 fn write_cells(page: &mut String, record: &RecordView<'_>, about: About) -> fmt::Result {
     let (title, first) = match about {
         About::Target => ("Lists", "List"),
-        About::Zone => ("Rules", "Rule"),
+        About::Zone => ("Rules that it ever broke", "Rule"),
     };
     writeln!(page, "<h2>{title}</h2>\n<div class=\"table\"><table>\n<thead><tr>")?;
     for column in [first, "State", "Since", "Last seen", "Why"] {
@@ -192,6 +199,62 @@ fn write_cells(page: &mut String, record: &RecordView<'_>, about: About) -> fmt:
         }
         write_details(page, cell.details)?;
         page.push_str("</td></tr>\n");
+    }
+    page.push_str("</tbody></table></div>\n");
+    Ok(())
+}
+
+/// What the last audit of a zone found: faults first, then advice; what is well is folded.
+fn write_audit(page: &mut String, audit: &Audit) -> fmt::Result {
+    page.push_str("<h2>Last audit</h2>\n");
+    if let Some(grade) = audit.grade {
+        writeln!(page, "<p>Grade <strong>{}</strong></p>", grade.letter())?;
+    }
+    if let Some(why) = &audit.obstacle {
+        writeln!(page, "<p class=\"note bad\">{}</p>", Escaped(why))?;
+    }
+    page.push_str("<p>Servers:");
+    for (n, server) in audit.servers.iter().enumerate() {
+        let comma = if n == 0 { "" } else { "," };
+        let family = if server.address.is_ipv4() { "IPv4" } else { "IPv6" };
+        let name = server.name.as_deref().unwrap_or_default();
+        write!(page, "{comma} {} {} ({family})", Escaped(name), server.address)?;
+    }
+    page.push_str("</p>\n");
+    write_rules(page, audit, &[(Found::Fail, "bad", "broken"), (Found::Warn, "warn", "advice")])?;
+    page.push_str("<details><summary>Rules that are kept or do not apply</summary>\n");
+    write_rules(
+        page,
+        audit,
+        &[(Found::Pass, "good", "kept"), (Found::Skipped, "idle", "skipped")],
+    )?;
+    page.push_str("</details>\n");
+    Ok(())
+}
+
+/// The rules that are in these states, in the order of those, and what was seen.
+fn write_rules(page: &mut String, audit: &Audit, states: &[(Found, &str, &str)]) -> fmt::Result {
+    let of = |state| audit.findings.iter().filter(move |found| found.state == state);
+    if states.iter().all(|(state, ..)| of(*state).next().is_none()) {
+        return Ok(());
+    }
+    page.push_str("<div class=\"table\"><table>\n<thead><tr>");
+    for column in ["Rule", "State", "Seen"] {
+        write!(page, "<th scope=\"col\">{column}</th>")?;
+    }
+    page.push_str("</tr></thead>\n<tbody>\n");
+    for (state, class, word) in states {
+        for found in of(*state) {
+            let facts = found.rule.facts();
+            writeln!(
+                page,
+                "<tr><th scope=\"row\">{}</th><td><span class=\"mark {class}\">{word}</span></td>\
+                 <td class=\"long\"><p>{}</p><p><q>{}</q></p></td></tr>",
+                Escaped(facts.id),
+                Escaped(facts.title),
+                Escaped(&found.seen)
+            )?;
+        }
     }
     page.push_str("</tbody></table></div>\n");
     Ok(())

@@ -126,7 +126,7 @@ impl Site {
                 return Some(text(StatusCode::OK, HTML, detail::render(view, record, about)));
             }
             let record = find(name.strip_suffix(".json")?)?;
-            Some(json(&WithHistory::of(view, record)))
+            Some(json(&WithHistory::of(view, record, about)))
         })
     }
 
@@ -169,16 +169,20 @@ struct WithHistory<'v, 'a> {
     record: &'v RecordView<'a>,
     /// By list: what was shown since when.
     history: std::collections::BTreeMap<&'a str, Vec<(u64, crate::standing::Shown)>>,
+    /// Of a zone: all that its last audit found since the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit: Option<&'a repute_audit::Audit>,
     /// What happened to it, the newest first.
     events: Vec<&'a crate::event::Event>,
 }
 
 impl<'v, 'a> WithHistory<'v, 'a> {
     /// Puts it together.
-    fn of(view: &View<'a>, record: &'v RecordView<'a>) -> WithHistory<'v, 'a> {
+    fn of(view: &View<'a>, record: &'v RecordView<'a>, about: About) -> WithHistory<'v, 'a> {
         let own = view.events.iter().filter(|event| event.target.as_deref() == Some(record.name));
         WithHistory {
             history: record.lists.iter().map(|cell| (cell.list, cell.changes())).collect(),
+            audit: view.process.audits.get(record.name).filter(|_| about == About::Zone),
             events: own.copied().collect(),
             record,
         }

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
+use repute_audit::Audit;
 use repute_dnsxl::Target;
 use repute_lookup::inquiry::ListAt;
 use repute_lookup::list::List;
@@ -65,6 +66,9 @@ pub struct Process {
     pub refused: BTreeMap<String, u64>,
     /// Messages that were given up.
     pub given_up: BTreeMap<String, u64>,
+    /// The last audit of each zone since the start.
+    #[serde(skip)]
+    pub audits: BTreeMap<String, Audit>,
     /// Queries, by list.
     #[serde(skip)]
     pub traffic: BTreeMap<String, Traffic>,
