@@ -132,6 +132,7 @@ impl Shared {
         };
         let mut book = self.book();
         book.state.forget(&kept, now(), config.rules());
+        book.process.audits.retain(|zone, _| zones.contains(zone));
         book.process.traffic.retain(|list, _| lists.contains(list.as_str()));
         book.is_dirty = true;
     }
