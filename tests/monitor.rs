@@ -154,7 +154,11 @@ fn a_list_that_dies_delists_nobody() {
     watch.measures("dnsbl_zone_up{zone=\"bl.example\"} 1");
     until("an audit", || watch.status()["zones"][0]["checked"].as_u64() > Some(0));
     let page = watch.get("/zone/bl.example").2;
-    assert!(page.contains("Grade <strong>") && page.contains(&format!("{dns} (IPv4)")), "{page}");
+    assert!(
+        page.contains("Grade <strong>")
+            && page.contains(&format!("{dns}</th><td data-is=\"Family\">IPv4")),
+        "{page}"
+    );
     assert!(page.contains("<details><summary>Rules that are kept"), "{page}");
     let json: serde_json::Value =
         serde_json::from_str(&watch.get("/zone/bl.example.json").2).unwrap();
@@ -182,6 +186,40 @@ fn a_list_that_dies_delists_nobody() {
     let page = watch.get("/zone/bl.example").2;
     assert!(page.contains("bl.example breaks ") && page.contains("can-be-asked"), "{page}");
     watch.stop();
+}
+
+#[test]
+fn servers_of_a_zone_that_differ_or_are_dead_are_told_apart() {
+    let (first, second, hook) = (Place::new(), Place::new(), Hook::start());
+    let serve = |place: &Place, serial: u32| {
+        let soa = format!("$SOA 600 ns.example hostmaster.example {serial} 600 300 86400 300\n");
+        place.write("bl.txt", &format!("{soa}127.0.0.2\n192.0.2.7\n"));
+        place.config("ip4set", &["bl.txt"])
+    };
+    let (new, old) = (serve(&first, 7), serve(&second, 5));
+    let (new, old) = (Served::start(&first, &new), Served::start(&second, &old));
+    let (at, behind) = (new.dns, old.dns);
+    let zones = format!("\"bl.example@{at}\", \"bl.example@{behind}\", \"bl.example@127.0.0.1:9\"");
+    let more = format!("zones = [{zones}]");
+    let watch = Watch::start(&first, &config(&new, "state", &more, &hook.channel()));
+    for line in [
+        format!("dnsbl_zone_server_up{{zone=\"bl.example\",server=\"{at}\",transport=\"udp\"}} 1"),
+        format!("dnsbl_zone_server_up{{zone=\"bl.example\",server=\"{at}\",transport=\"tcp\"}} 1"),
+        "dnsbl_zone_server_up{zone=\"bl.example\",server=\"127.0.0.1:9\",transport=\"udp\"} 0"
+            .into(),
+        format!("dnsbl_zone_serial{{zone=\"bl.example\",server=\"{behind}\"}} 5"),
+        format!("dnsbl_zone_serial_lag{{zone=\"bl.example\",server=\"{behind}\"}} 2"),
+        format!("dnsbl_zone_serial_lag{{zone=\"bl.example\",server=\"{at}\"}} 0"),
+        "dnsbl_audit_failed{zone=\"bl.example\",rule=\"serials-in-step\"} 1".into(),
+        "dnsbl_audit_failed{zone=\"bl.example\",rule=\"answers\"} 1".into(),
+    ] {
+        watch.measures(&line);
+    }
+    let page = watch.get("/zone/bl.example").2;
+    assert!(page.contains("5 (2 behind)") && page.contains(">silent<"), "{page}");
+    watch.stop();
+    new.stop();
+    old.stop();
 }
 
 #[test]

@@ -49,6 +49,11 @@ pub fn judge(observations: &Observations) -> Audit {
             .map(|server| Asked {
                 address: server.address,
                 name: server.name.as_ref().map(ToString::to_string),
+                udp: answers(server, Probe::Start),
+                tcp: answers(server, Probe::Tcp),
+                serial: reply(server, Probe::Soa)
+                    .and_then(|reply| Reply::soa(&reply.answers))
+                    .map(|(_, soa)| soa.serial),
             })
             .collect(),
         grade: obstacle.is_none().then(|| Grade::of(&findings)),
@@ -293,6 +298,15 @@ fn join<'t>(texts: impl Iterator<Item = &'t str>) -> String {
 /// What a server replied to a question.
 fn reply(server: &Server, probe: Probe) -> Option<&Reply> {
     server.heard.get(&probe)?.reply()
+}
+
+/// Whether a server answers a question at all; nothing if it was not asked, or there is no way to it.
+fn answers(server: &Server, probe: Probe) -> Option<bool> {
+    match server.heard.get(&probe)? {
+        Heard::Reply(_) | Heard::Malformed => Some(true),
+        Heard::Silence | Heard::Unreachable => Some(false),
+        Heard::NoRoute => None,
+    }
 }
 
 /// The codes in what a server replied.

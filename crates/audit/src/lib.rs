@@ -77,6 +77,23 @@ pub struct Asked {
     pub address: SocketAddr,
     /// Its name.
     pub name: Option<String>,
+    /// Whether it answers by UDP; nothing if this machine has no way to it.
+    pub udp: Option<bool>,
+    /// Whether it answers by TCP; nothing if there is no way to it, or it was not asked as it does not by UDP.
+    pub tcp: Option<bool>,
+    /// The serial of its version of the zone.
+    pub serial: Option<u32>,
+}
+
+impl Audit {
+    /// The serial of the newest version that a server has (RFC 1982 section 3.2).
+    pub fn newest_serial(&self) -> Option<u32> {
+        let serials = self.servers.iter().filter_map(|server| server.serial);
+        serials.reduce(|newest, serial| match (serial.wrapping_sub(newest) as i32) > 0 {
+            true => serial,
+            false => newest,
+        })
+    }
 }
 
 /// What was found by a rule.

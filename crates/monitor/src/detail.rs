@@ -213,14 +213,7 @@ fn write_audit(page: &mut String, audit: &Audit) -> fmt::Result {
     if let Some(why) = &audit.obstacle {
         writeln!(page, "<p class=\"note bad\">{}</p>", Escaped(why))?;
     }
-    page.push_str("<p>Servers:");
-    for (n, server) in audit.servers.iter().enumerate() {
-        let comma = if n == 0 { "" } else { "," };
-        let family = if server.address.is_ipv4() { "IPv4" } else { "IPv6" };
-        let name = server.name.as_deref().unwrap_or_default();
-        write!(page, "{comma} {} {} ({family})", Escaped(name), server.address)?;
-    }
-    page.push_str("</p>\n");
+    write_servers(page, audit)?;
     write_rules(page, audit, &[(Found::Fail, "bad", "broken"), (Found::Warn, "warn", "advice")])?;
     page.push_str("<details><summary>Rules that are kept or do not apply</summary>\n");
     write_rules(
@@ -229,6 +222,48 @@ fn write_audit(page: &mut String, audit: &Audit) -> fmt::Result {
         &[(Found::Pass, "good", "kept"), (Found::Skipped, "idle", "skipped")],
     )?;
     page.push_str("</details>\n");
+    Ok(())
+}
+
+/// The servers of a zone, what they answer by, and which version they have.
+fn write_servers(page: &mut String, audit: &Audit) -> fmt::Result {
+    page.push_str("<div class=\"table\"><table>\n<thead><tr>");
+    for column in ["Server", "Family", "UDP", "TCP", "Serial"] {
+        write!(page, "<th scope=\"col\">{column}</th>")?;
+    }
+    page.push_str("</tr></thead>\n<tbody>\n");
+    let newest = audit.newest_serial();
+    for server in &audit.servers {
+        let family = if server.address.is_ipv4() { "IPv4" } else { "IPv6" };
+        let name = server.name.as_deref().unwrap_or_default();
+        write!(
+            page,
+            "<tr><th scope=\"row\">{} {}</th><td data-is=\"Family\">{family}</td>",
+            Escaped(name),
+            server.address
+        )?;
+        for (transport, answers) in [("UDP", server.udp), ("TCP", server.tcp)] {
+            let (class, word) = match answers {
+                Some(true) => ("good", "answers"),
+                Some(false) => ("bad", "silent"),
+                None => ("idle", "not asked"),
+            };
+            write!(
+                page,
+                "<td data-is=\"{transport}\"><span class=\"mark {class}\">{word}</span></td>"
+            )?;
+        }
+        page.push_str("<td data-is=\"Serial\">");
+        match (server.serial, newest) {
+            (Some(serial), Some(newest)) if serial != newest => {
+                write!(page, "{serial} ({} behind)", newest.wrapping_sub(serial))?;
+            }
+            (Some(serial), _) => write!(page, "{serial}")?,
+            (None, _) => {}
+        }
+        page.push_str("</td></tr>\n");
+    }
+    page.push_str("</tbody></table></div>\n");
     Ok(())
 }
 

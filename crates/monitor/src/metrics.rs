@@ -24,6 +24,7 @@ pub fn render(view: &View<'_>, luzilla: bool) -> String {
     lists(&mut page, view);
     traffic(&mut page, view);
     zones(&mut page, view);
+    servers(&mut page, view);
     process(&mut page, view);
     if luzilla {
         self::luzilla(&mut page, view);
@@ -162,6 +163,41 @@ fn zones(page: &mut Page, view: &View<'_>) {
     let mut family = page.family("dnsbl_last_audit_timestamp_seconds", Kind::Gauge, help);
     for zone in &view.zones {
         family.sample(&[("zone", zone.name)], zone.checked);
+    }
+}
+
+/// The servers of those zones, as the last audit since the start found them.
+fn servers(page: &mut Page, view: &View<'_>) {
+    let all = || {
+        let audits =
+            view.zones.iter().filter_map(|zone| view.process.audits.get_key_value(zone.name));
+        audits.flat_map(|(zone, audit)| audit.servers.iter().map(move |s| (zone, audit, s)))
+    };
+    let help = "1 if the server answers by that transport.";
+    let mut family = page.family("dnsbl_zone_server_up", Kind::Gauge, help);
+    for (zone, _, server) in all() {
+        let at = server.address.to_string();
+        for (transport, is_up) in [("udp", server.udp), ("tcp", server.tcp)] {
+            if let Some(is_up) = is_up {
+                let labels = [("zone", &**zone), ("server", &*at), ("transport", transport)];
+                family.sample(&labels, u8::from(is_up));
+            }
+        }
+    }
+    let help = "The serial of the zone on the server.";
+    let mut family = page.family("dnsbl_zone_serial", Kind::Gauge, help);
+    for (zone, _, server) in all() {
+        if let Some(serial) = server.serial {
+            family.sample(&[("zone", zone), ("server", &server.address.to_string())], serial);
+        }
+    }
+    let help = "How far that is behind the newest serial on any of the zone's servers.";
+    let mut family = page.family("dnsbl_zone_serial_lag", Kind::Gauge, help);
+    for (zone, audit, server) in all() {
+        if let (Some(newest), Some(serial)) = (audit.newest_serial(), server.serial) {
+            let labels = [("zone", &**zone), ("server", &*server.address.to_string())];
+            family.sample(&labels, newest.wrapping_sub(serial));
+        }
     }
 }
 
