@@ -77,7 +77,7 @@ fn one_deadline_holds_for_the_host_too() {
     // The test would take an hour if the host were looked up for as long as a list may take.
     let (code, lines) = check_rbl("-H never.test -s clean.test -t 1 --query-timeout 3600", &lists);
     assert_eq!((code, &*lines[0]), (3, "CHECK_RBL UNKNOWN - Cannot resolve never.test"));
-    assert_eq!(lines[1], "unknown: never.test: no resolver answers");
+    assert_eq!(lines[1], "unknown: never.test: no resolver tells its addresses");
     let (code, lines) = check_rbl(
         "-H 192.0.2.25 -s dead1.test -s clean.test -s listed2.test -t 1 --query-timeout 3600",
         &self::anywhere(),

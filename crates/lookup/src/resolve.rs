@@ -24,7 +24,7 @@ pub enum Missing {
     #[error("it has no addresses")]
     Address,
     /// No resolver said.
-    #[error("no resolver answers")]
+    #[error("no resolver tells its addresses")]
     Answer,
 }
 
