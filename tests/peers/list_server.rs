@@ -1,6 +1,7 @@
 //! The list server under test, serving small lists from files.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
@@ -64,7 +65,11 @@ fn start_and_wait(command: &mut Command) -> Daemon {
     let process = Daemon::start(command.env("NOTIFY_SOCKET", address));
     let mut buffer = [0; 4096];
     loop {
-        let length = ready.recv(&mut buffer).expect("the list server gets ready");
+        let length = match ready.recv(&mut buffer) {
+            // The machine was halted and goes on (signal(7)).
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            received => received.expect("the list server gets ready"),
+        };
         if buffer[..length].split(|&byte| byte == b'\n').any(|line| line == b"READY=1") {
             return process;
         }

@@ -84,7 +84,7 @@ fn try_query(
     socket.set_read_timeout(Some(patience))?;
     socket.send(&message)?;
     let mut reply = [0; 4096];
-    let n = socket.recv(&mut reply)?;
+    let n = receive(&socket, &mut reply)?;
     let reply = &reply[..n];
     let count = usize::from(u16::from_be_bytes([reply[6], reply[7]]));
     let mut rest = &reply[message.len()..];
@@ -103,6 +103,17 @@ fn try_query(
         rest = &rest[12 + length..];
     }
     Ok(Answer { rcode: reply[3] & 15, answers, ttl })
+}
+
+/// Receives a datagram. A time limit makes the kernel end the call when the machine was halted and goes on
+/// (signal(7)), which is no fault of anybody: it is called again.
+fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match socket.recv(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            received => return received,
+        }
+    }
 }
 
 /// The class of the Internet.

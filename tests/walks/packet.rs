@@ -1,6 +1,6 @@
 //! Packets as the walks read and write them: bytes out, bytes in, and an answer as one line of words.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ impl Client {
     /// Receives an answer.
     pub(crate) fn hears(&self) -> Vec<u8> {
         let mut answer = vec![0; 4096];
-        let length = self.0.recv(&mut answer).expect("an answer comes");
+        let length = receive(&self.0, &mut answer).expect("an answer comes");
         answer.truncate(length);
         answer
     }
@@ -53,6 +53,17 @@ impl Client {
     pub(crate) fn asks(&self, name: &str, qtype: &str) -> String {
         self.sends(&query(name, qtype));
         words(&self.hears())
+    }
+}
+
+/// Receives a datagram. A time limit makes the kernel end the call when the machine was halted and goes on
+/// (signal(7)), which is no fault of anybody: it is called again.
+fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match socket.recv(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            received => return received,
+        }
     }
 }
 

@@ -48,6 +48,8 @@ pub(super) fn by_udp(server: SocketAddr, question: &Question, timeout: Duration)
                     Some(direct) => return Some(direct),
                     None => continue,
                 },
+                // The machine was halted and goes on (signal(7)).
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 // The kernel says that nobody is there, or the time is over.
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => return None,
                 Err(_) => break,

@@ -7,7 +7,7 @@ use repute_nameserver::ZoneIndex;
 use repute_nameserver::report::Report;
 use repute_nameserver::status::{ZoneHealth, ZoneStatus};
 
-use crate::running::{A, TestServer, apex, client, config, is_closed, query};
+use crate::running::{A, TestServer, apex, client, config, is_closed, query, receive};
 
 #[test]
 fn metrics_tell_what_was_asked() {
@@ -15,7 +15,7 @@ fn metrics_tell_what_was_asked() {
     let socket = client(server.address());
     for name in ["2.0.0.127.bl.example", "7.2.0.192.bl.example", "9.9.9.9.bl.example"] {
         socket.send(&query(1, name, A)).unwrap();
-        socket.recv(&mut [0; 1500]).unwrap();
+        receive(&socket, &mut [0; 1500]).unwrap();
     }
     let (status, body) = server.page("/metrics");
     assert_eq!(status, "HTTP/1.1 200 OK");

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use repute_nameserver::query_log::{Config, Destination, Format, Queries};
 
-use crate::running::{A, TestServer, client, config, framed, query, read_message};
+use crate::running::{A, TestServer, client, config, framed, query, read_message, receive};
 
 #[test]
 fn hits_by_udp_and_tcp_are_in_the_file_when_the_server_has_stopped() {
@@ -21,7 +21,7 @@ fn hits_by_udp_and_tcp_are_in_the_file_when_the_server_has_stopped() {
     let socket = client(server.address());
     for name in ["2.0.0.127.bl.example", "9.9.9.9.bl.example"] {
         socket.send(&query(1, name, A)).unwrap();
-        socket.recv(&mut [0; 1500]).unwrap();
+        receive(&socket, &mut [0; 1500]).unwrap();
     }
     let mut stream = server.connect();
     stream.write_all(&framed(&query(2, "5.2.0.192.BL.example", A))).unwrap();

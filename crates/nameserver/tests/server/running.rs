@@ -1,6 +1,6 @@
 //! A server with one small list, on free ports of loopback.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
@@ -152,6 +152,17 @@ pub(crate) fn client(server: SocketAddr) -> UdpSocket {
     socket
 }
 
+/// Receives a datagram. A time limit makes the kernel end the call when the machine was halted and goes on
+/// (signal(7)), which is no fault of anybody: it is called again.
+pub(crate) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match socket.recv(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            received => return received,
+        }
+    }
+}
+
 /// A query with an id.
 pub(crate) fn query(id: u16, name: &str, qtype: u16) -> Vec<u8> {
     let mut query = id.to_be_bytes().to_vec();
@@ -179,8 +190,9 @@ pub(crate) fn read_message(stream: &mut TcpStream) -> Vec<u8> {
 
 /// Whether the other side has closed: reading ends or fails, and brings nothing.
 pub(crate) fn is_closed(stream: &mut TcpStream) -> bool {
-    match stream.read(&mut [0; 1]) {
-        Ok(n) => n == 0,
+    match stream.read_exact(&mut [0; 1]) {
+        Ok(()) => false,
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => true,
         Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
     }
 }

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use repute_nameserver::listen::{Address, Given, Workers};
 
-use crate::running::{A, NXDOMAIN, TestServer, client, config, gist, query};
+use crate::running::{A, NXDOMAIN, TestServer, client, config, gist, query, receive};
 
 /// Asks over a connected socket.
 fn ask(socket: &UdpSocket, query: &[u8]) -> (u16, u8, u16) {
     socket.send(query).unwrap();
     let mut answer = [0; 1500];
-    let n = socket.recv(&mut answer).unwrap();
+    let n = receive(socket, &mut answer).unwrap();
     gist(&answer[..n])
 }
 
@@ -51,7 +51,7 @@ fn a_burst_of_ten_thousand_is_answered_or_counted_as_lost_by_the_kernel() {
         socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         let mut seen = 0;
         while seen < 100 {
-            match socket.recv(&mut [0; 1500]) {
+            match receive(socket, &mut [0; 1500]) {
                 Ok(_) => seen += 1,
                 Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                     if server.running().totals().udp.queries + lost() == 10_000 {
@@ -142,7 +142,7 @@ fn what_has_arrived_before_a_stop_is_answered() {
         socket.set_nonblocking(true).unwrap();
         for id in 0..200 {
             let mut answer = [0; 1500];
-            let n = socket.recv(&mut answer).expect("an answer for each query");
+            let n = receive(&socket, &mut answer).expect("an answer for each query");
             assert_eq!(gist(&answer[..n]), (id, 0, 1));
         }
     }
@@ -175,7 +175,7 @@ fn a_socket_from_systemd_outlives_the_server() {
             0 => ask(&socket, &query(1, "2.0.0.127.bl.example", A)),
             _ => {
                 let mut answer = [0; 1500];
-                let n = socket.recv(&mut answer).unwrap();
+                let n = receive(&socket, &mut answer).unwrap();
                 gist(&answer[..n])
             }
         };
