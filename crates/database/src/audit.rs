@@ -185,7 +185,7 @@ statements! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database::tests::on_each;
+    use crate::testing::on_each;
     use crate::{Database, Transaction};
 
     /// Writes some deeds down.

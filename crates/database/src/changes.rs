@@ -77,8 +77,8 @@ statements! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database::tests::on_each;
     use crate::lists;
+    use crate::testing::on_each;
 
     #[tokio::test]
     async fn what_changed_is_known_by_serial() {

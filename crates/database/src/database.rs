@@ -242,19 +242,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const READERS: u32 = 8;
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-    use crate::postgres::Server;
-
-    /// Runs a test on a fresh database of each kind.
-    pub(crate) async fn on_each(test: impl AsyncFn(Database)) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = Place::File(folder.path().join("registry.db"));
-        test(Database::open(&file).await.expect("SQLite opens")).await;
-        if let Some(server) = Server::start() {
-            test(Database::open(&server.place()).await.expect("PostgreSQL opens")).await;
-        }
-    }
+    use crate::testing::on_each;
 
     #[test]
     fn a_place_is_a_file_or_a_server_and_shows_no_password() {

@@ -295,8 +295,8 @@ mod tests {
     use repute_dnsxl::Extent;
 
     use super::*;
-    use crate::database::tests::on_each;
     use crate::lists;
+    use crate::testing::on_each;
 
     /// An entry of a key, given as a network or name, with a code or none.
     fn entry(key: &str, code: &str) -> Entry {

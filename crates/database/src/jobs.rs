@@ -133,7 +133,7 @@ const TAKE_SKIPPING: &str = "UPDATE jobs SET taken = $2, attempts = attempts + 1
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database::tests::on_each;
+    use crate::testing::on_each;
 
     fn publish(due: i64) -> Order {
         let key = Some("publish 1".to_owned());

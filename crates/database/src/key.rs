@@ -4,7 +4,9 @@
 //! everything within a network, or below a name, stands together, and what contains a target are a few exact
 //! keys.
 
+use std::fmt;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 use repute_dnsxl::{Extent, Ipv4Network, Ipv6Network, Name, Network, Target};
 
@@ -21,6 +23,47 @@ pub enum Key {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the key of an entry: the database is damaged, or of a later version")]
 pub struct KeyError;
+
+/// Why a text is no key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is neither a network (192.0.2.0/24, 2001:db8::/32) nor a name (x.example, with all below it .x.example, \
+     all below it *.x.example)"
+)]
+pub struct NoKey(pub String);
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Key::Network(network) => network.fmt(f),
+            Key::Name(name, Extent::Exact) => name.fmt(f),
+            Key::Name(name, Extent::Below) => write!(f, "*.{name}"),
+            Key::Name(name, Extent::Both) => write!(f, ".{name}"),
+        }
+    }
+}
+
+impl FromStr for Key {
+    type Err = NoKey;
+
+    /// Parses a network, or a name as lists write it: `x`, `*.x` for all below it, `.x` for both.
+    fn from_str(text: &str) -> Result<Key, NoKey> {
+        if let Ok(network) = text.parse() {
+            return Ok(Key::Network(network));
+        }
+        let (name, extent) = match (text.strip_prefix("*."), text.strip_prefix('.')) {
+            (Some(name), _) => (name, Extent::Below),
+            (None, Some(name)) => (name, Extent::Both),
+            (None, None) => (text, Extent::Exact),
+        };
+        // Digits alone, or a slash, are an address that went wrong, never a name.
+        let is_number = name.rsplit('.').next().is_some_and(|label| label.parse::<u32>().is_ok());
+        match name.parse() {
+            Ok(name) if !is_number && !text.contains('/') => Ok(Key::Name(name, extent)),
+            Ok(_) | Err(_) => Err(NoKey(text.to_owned())),
+        }
+    }
+}
 
 impl Key {
     /// Its bytes.

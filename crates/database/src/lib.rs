@@ -8,10 +8,10 @@
 
 mod database;
 mod key;
-#[cfg(test)]
-mod postgres;
 mod session;
 mod statement;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod time;
 
 pub mod audit;
@@ -21,6 +21,6 @@ pub mod jobs;
 pub mod lists;
 
 pub use database::{Connection, Database, DatabaseError, Place, Transaction};
-pub use key::{Key, KeyError};
+pub use key::{Key, KeyError, NoKey};
 pub use session::Session;
 pub use time::Timestamp;

@@ -210,7 +210,7 @@ statements! {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::database::tests::on_each;
+    use crate::testing::on_each;
 
     /// What a test's list is.
     pub(crate) fn example(apex: &str) -> List {

@@ -25,7 +25,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_statement_prepares() {
-        crate::database::tests::on_each(async |database| {
+        crate::testing::on_each(async |database| {
             let mut connection = database.read().await.expect("a connection");
             for (name, sql) in all() {
                 let sql = AssertSqlSafe(sql.to_owned()).into_sql_str();

@@ -1,5 +1,7 @@
 //! What kind of list it is.
 
+use std::fmt;
+
 /// What being listed means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Polarity {
@@ -19,6 +21,15 @@ pub enum KeyKind {
     Ip,
     /// Domain names (RFC 5782 section 3).
     Name,
+}
+
+impl fmt::Display for KeyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            KeyKind::Ip => "addresses",
+            KeyKind::Name => "names",
+        })
+    }
 }
 
 /// Which names an entry lists.

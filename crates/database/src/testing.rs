@@ -1,4 +1,4 @@
-//! A PostgreSQL server of a test's own, in a folder that goes with it.
+//! Databases of a test's own, SQLite and PostgreSQL, which go with it.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,17 +9,30 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::Place;
+use crate::{Database, Place};
 
-/// A running server; it ends with this value.
-pub(crate) struct Server {
+/// Runs a test on a fresh database of each kind; where tests run without peers, on SQLite only.
+pub async fn on_each(test: impl AsyncFn(Database)) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = Place::File(folder.path().join("registry.db"));
+    test(Database::open(&file).await.expect("SQLite opens")).await;
+    if let Some(server) = Server::start() {
+        test(Database::open(&server.place()).await.expect("PostgreSQL opens")).await;
+    }
+}
+
+/// A running server of PostgreSQL; it ends with this value.
+#[derive(Debug)]
+pub struct Server {
+    /// The server.
     process: Child,
+    /// Its data and its socket.
     folder: TempDir,
 }
 
 impl Server {
     /// Starts one that listens on a socket in its folder only; none where tests run without peers.
-    pub(crate) fn start() -> Option<Server> {
+    pub fn start() -> Option<Server> {
         if std::env::var_os("REPUTE_NO_PEERS").is_some() {
             return None;
         }
@@ -60,7 +73,7 @@ impl Server {
     }
 
     /// Where its database is.
-    pub(crate) fn place(&self) -> Place {
+    pub fn place(&self) -> Place {
         let host = self.folder.path().to_string_lossy().replace('/', "%2F");
         format!("postgres://repute@{host}/postgres").parse().expect("it is a place")
     }

@@ -1,0 +1,260 @@
+//! The one way by which a list changes.
+//!
+//! A change is written with its serial, its row in the audit log and the order to publish it, all in the
+//! caller's transaction: after a commit all of it holds, after a crash before it none.
+
+use repute_database::audit::{self, Deed};
+use repute_database::entries::{self, Entry};
+use repute_database::jobs::{self, Order};
+use repute_database::lists::Stored;
+use repute_database::{DatabaseError, Key, Timestamp, Transaction, changes};
+use repute_dnsxl::KeyKind;
+use serde_json::json;
+
+/// A key and what it is from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What changes.
+    pub key: Key,
+    /// All its entries; without any there is nothing at this key any more.
+    pub entries: Vec<Entry>,
+}
+
+/// Who changes a list, and why: what the audit log says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// The pseudonym of who does it, from [`audit::actor`].
+    pub actor: String,
+    /// What is done, in a word of the field: `entries.change`, `request.approve`.
+    pub action: String,
+    /// Why, for people; what is behind it, a request or a file.
+    pub reason: String,
+}
+
+/// Why a list cannot be changed so.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// An entry under another key than the change's.
+    #[error("an entry for `{entry}` stands under the key `{key}`")]
+    Key {
+        /// The change's key.
+        key: String,
+        /// The entry's.
+        entry: String,
+    },
+    /// A network on a list of names, or the other way round.
+    #[error("`{key}` cannot be on {apex}, which lists {keys}")]
+    Kind {
+        /// What should be listed.
+        key: String,
+        /// The list.
+        apex: String,
+        /// What it takes.
+        keys: KeyKind,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// Writes changes of a list into a transaction; the serial they have. Of several for one key the last counts.
+///
+/// # Errors
+/// If a change does not fit the list, or the database fails: then the transaction is to be dropped.
+pub async fn apply(
+    transaction: &mut Transaction,
+    list: &Stored,
+    changes: &[Change],
+    cause: &Cause,
+    now: Timestamp,
+) -> Result<u32, ChangeError> {
+    for change in changes {
+        check(list, change)?;
+    }
+    let serial = changes::next_serial(transaction.session(), list.id).await?;
+    for Change { key, entries } in changes {
+        entries::remove(transaction.session(), list.id, key).await?;
+        entries::put(transaction.session(), list.id, entries).await?;
+    }
+    let keys: Vec<Key> = changes.iter().map(|change| change.key.clone()).collect();
+    changes::note(transaction.session(), list.id, serial, &keys).await?;
+    let apex = list.list.apex.to_string();
+    let deed = Deed {
+        time: now,
+        actor: cause.actor.clone(),
+        action: cause.action.clone(),
+        subject: format!("list/{apex}"),
+        detail: detail(serial, changes, &cause.reason),
+    };
+    audit::append(transaction.session(), &deed).await?;
+    let order = Order {
+        kind: PUBLISH.to_owned(),
+        key: Some(format!("{PUBLISH}/{apex}")),
+        payload: json!({ "list": apex }).to_string(),
+        due: now,
+    };
+    jobs::order(transaction.session(), &order).await?;
+    Ok(serial)
+}
+
+/// The kind of the job that brings a list's changes into DNS.
+pub const PUBLISH: &str = "publish";
+
+/// Whether a change fits a list.
+fn check(list: &Stored, change: &Change) -> Result<(), ChangeError> {
+    let fits = match change.key {
+        Key::Network(_) => list.list.keys == KeyKind::Ip,
+        Key::Name(..) => list.list.keys == KeyKind::Name,
+    };
+    if !fits {
+        return Err(ChangeError::Kind {
+            key: change.key.to_string(),
+            apex: list.list.apex.to_string(),
+            keys: list.list.keys,
+        });
+    }
+    match change.entries.iter().find(|entry| entry.key != change.key) {
+        None => Ok(()),
+        Some(entry) => {
+            Err(ChangeError::Key { key: change.key.to_string(), entry: entry.key.to_string() })
+        }
+    }
+}
+
+/// What the audit log says of changes: each key with its codes, for as many as a person reads.
+fn detail(serial: u32, changes: &[Change], reason: &str) -> String {
+    let shown = changes.iter().take(SHOWN).map(|Change { key, entries }| {
+        let codes: Vec<_> =
+            entries.iter().map(|entry| entry.code.map(|code| code.to_string())).collect();
+        json!({ "key": key.to_string(), "codes": codes })
+    });
+    json!({
+        "serial": serial,
+        "count": changes.len(),
+        "changes": shown.collect::<Vec<_>>(),
+        "reason": reason,
+    })
+    .to_string()
+}
+
+/// So many keys are named in one row of the audit log; the table of changes has all of them.
+const SHOWN: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use repute_database::lists::{self, List};
+    use repute_database::testing::on_each;
+    use repute_database::{Database, audit::Verified};
+    use repute_dnsxl::Polarity;
+
+    use super::*;
+
+    /// Adds a list of addresses.
+    async fn add(database: &Database) -> Stored {
+        let mut transaction = database.begin().await.expect("a transaction");
+        let list = List {
+            apex: "bl.example".parse().expect("a name"),
+            title: "A list".to_owned(),
+            description: String::new(),
+            polarity: Polarity::Block,
+            keys: KeyKind::Ip,
+            ttl: 300,
+            contact: String::new(),
+        };
+        lists::add(transaction.session(), &list, Timestamp(1)).await.expect("it is added");
+        let stored = lists::by_apex(transaction.session(), &list.apex).await;
+        transaction.commit().await.expect("it is committed");
+        stored.expect("it is read").expect("it is there")
+    }
+
+    /// An entry of a key.
+    async fn listed(transaction: &mut Transaction, key: &str) -> Change {
+        let key: Key = key.parse().expect("a key");
+        let source = entries::source(transaction.session(), "test").await.expect("a source");
+        let entry = Entry {
+            key: key.clone(),
+            code: Some("127.0.0.2".parse().expect("a code")),
+            text: String::new(),
+            reason: "why".to_owned(),
+            criterion: None,
+            source,
+            organisation: None,
+            since: Timestamp(1),
+            expires: None,
+            review: None,
+        };
+        Change { key, entries: vec![entry] }
+    }
+
+    /// Somebody.
+    async fn cause(transaction: &mut Transaction) -> Cause {
+        Cause {
+            actor: audit::actor(transaction.session(), 1).await.expect("a pseudonym"),
+            action: "entries.change".to_owned(),
+            reason: "a test".to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_change_is_an_entry_a_row_of_the_log_and_a_job_or_nothing() {
+        on_each(async |database| {
+            let list = add(&database).await;
+            for is_committed in [false, true] {
+                let mut transaction = database.begin().await.expect("a transaction");
+                let change = listed(&mut transaction, "192.0.2.0/24").await;
+                let cause = cause(&mut transaction).await;
+                let serial = apply(&mut transaction, &list, &[change], &cause, Timestamp(5)).await;
+                assert_eq!(serial.expect("it is applied"), 2);
+                if is_committed {
+                    transaction.commit().await.expect("it is committed");
+                }
+            }
+            let mut transaction = database.begin().await.expect("a transaction");
+            let session = &mut transaction;
+            let now = Timestamp(9);
+            let lease = std::time::Duration::from_secs(1);
+            assert_eq!(entries::count(session.session(), list.id).await.expect("a count"), 1);
+            let since = changes::since(session.session(), list.id, 1).await.expect("changes");
+            assert_eq!(since, [(2, "192.0.2.0/24".parse().expect("a key"))]);
+            let verified = audit::verify(session.session()).await.expect("it is read");
+            assert_eq!(verified, Verified::Whole(1));
+            let job = jobs::take(session.session(), now, lease).await.expect("jobs").expect("one");
+            assert_eq!(
+                (job.kind.as_str(), job.payload.as_str()),
+                (PUBLISH, "{\"list\":\"bl.example\"}")
+            );
+            assert!(jobs::take(session.session(), now, lease).await.expect("jobs").is_none());
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_the_list_is_refused() {
+        on_each(async |database| {
+            let list = add(&database).await;
+            let mut transaction = database.begin().await.expect("a transaction");
+            let cause = cause(&mut transaction).await;
+            let name = listed(&mut transaction, ".spam.example").await;
+            let mut other = listed(&mut transaction, "192.0.2.1").await;
+            other.key = "192.0.2.2".parse().expect("a key");
+            for (change, words) in [
+                (name, "`.spam.example` cannot be on bl.example, which lists addresses"),
+                (other, "an entry for `192.0.2.1` stands under the key `192.0.2.2`"),
+            ] {
+                let refused = apply(&mut transaction, &list, &[change], &cause, Timestamp(5)).await;
+                assert_eq!(refused.expect_err("it is refused").to_string(), words);
+            }
+        })
+        .await;
+    }
+
+    #[test]
+    fn a_key_is_read_as_it_is_written() {
+        for text in ["192.0.2.0/24", "2001:db8::/32", "x.example", "*.x.example", ".x.example"] {
+            assert_eq!(text.parse::<Key>().expect(text).to_string(), text);
+        }
+        for text in ["", "192.0.2.300", "192.0.2.1/33", "a..b", "1.2.3"] {
+            assert!(text.parse::<Key>().is_err(), "{text}");
+        }
+    }
+}
