@@ -123,13 +123,14 @@ impl fmt::Display for Name {
             if i > 0 {
                 f.write_str(".")?;
             }
-            for &byte in label {
-                match byte {
-                    b'.' | b'\\' | b'"' | b';' | b'@' | b'$' => {
+            // Nearly all labels are written as they are, in one piece.
+            for part in label.chunk_by(|&one, &other| is_plain(one) && is_plain(other)) {
+                match *part {
+                    [byte @ (b'.' | b'\\' | b'"' | b';' | b'@' | b'$')] => {
                         write!(f, "\\{}", char::from(byte))?;
                     }
-                    0x21..=0x7e => write!(f, "{}", char::from(byte))?,
-                    _ => write!(f, "\\{byte:03}")?,
+                    [byte] if !is_plain(byte) => write!(f, "\\{byte:03}")?,
+                    _ => f.write_str(str::from_utf8(part).map_err(|_| fmt::Error)?)?,
                 }
             }
         }
@@ -141,6 +142,11 @@ impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Name({self})")
     }
+}
+
+/// Whether a byte of a label is written as it is (RFC 1035 section 5.1).
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'.' | b'\\' | b'"' | b';' | b'@' | b'$')
 }
 
 /// Writes the length of the label that began at `start`.

@@ -17,9 +17,14 @@ pub fn relative_name(target: &Target) -> Vec<u8> {
 pub fn relative_ipv4(address: Ipv4Addr) -> Vec<u8> {
     let mut wire = Vec::with_capacity(16);
     for octet in address.octets().iter().rev() {
-        let digits = octet.to_string();
+        let digits = [octet / 100, octet / 10 % 10, octet % 10].map(|digit| b'0' + digit);
+        let digits = match octet {
+            0..10 => &digits[2..],
+            10..100 => &digits[1..],
+            100.. => &digits[..],
+        };
         wire.push(digits.len() as u8);
-        wire.extend_from_slice(digits.as_bytes());
+        wire.extend_from_slice(digits);
     }
     wire
 }
@@ -42,6 +47,16 @@ mod tests {
     #[test]
     fn octets_are_reversed() {
         assert_eq!(relative_ipv4(Ipv4Addr::new(192, 0, 2, 99)), b"\x0299\x012\x010\x03192");
+    }
+
+    #[test]
+    fn octets_are_written_without_zeros_in_front() {
+        for octet in 0..=255 {
+            let wire = relative_ipv4(Ipv4Addr::new(octet, 0, 0, 0));
+            let digits = octet.to_string();
+            assert_eq!(usize::from(wire[6]), digits.len());
+            assert_eq!(&wire[7..], digits.as_bytes());
+        }
     }
 
     #[test]

@@ -7,10 +7,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
+use domain::base::Header;
 use domain::base::iana::{Class, Rtype};
 use domain::base::message::Message;
 use domain::base::name::{ParsedName, ToName};
-use domain::base::opt::AllOptData;
+use domain::base::opt::{AllOptData, Opt, OptRecord};
 use domain::base::record::ParsedRecord;
 use domain::rdata::{A, Aaaa, Cname, Mx, Ns, Ptr, Soa as SoaData, Txt};
 use rand::Rng;
@@ -240,7 +241,7 @@ pub fn read(packet: &[u8]) -> Option<Reply> {
             reply.records.push(data);
         }
     }
-    let Ok(Some(mut authority)) = section.next_section() else { return complete(reply, packet) };
+    let Ok(Some(mut authority)) = section.next_section() else { return Some(reply) };
     for record in authority.by_ref() {
         let Ok(record) = record else { break };
         if record.rtype() == Rtype::SOA
@@ -253,23 +254,24 @@ pub fn read(packet: &[u8]) -> Option<Reply> {
             reply.denied_by = Some(Denial { zone, serial: soa.data().serial().into_int() });
         }
     }
-    complete(reply, packet)
+    if let Ok(Some(additional)) = authority.next_section()
+        && let Some(Ok(record)) = additional.limit_to::<Opt<_>>().next()
+    {
+        complete(&mut reply, header, &OptRecord::from(record));
+    }
+    Some(reply)
 }
 
 /// Adds what EDNS says.
-fn complete(mut reply: Reply, packet: &[u8]) -> Option<Reply> {
-    let message = Message::from_slice(packet).ok()?;
-    if let Some(opt) = message.opt() {
-        reply.edns = Some(opt.udp_payload_size());
-        reply.rcode = opt.rcode(message.header()).to_int();
-        for option in opt.opt().iter::<AllOptData<_, _>>().flatten() {
-            if let AllOptData::ExtendedError(error) = option {
-                let text = String::from_utf8_lossy(error.text_slice().unwrap_or_default());
-                reply.error = Some((error.code().to_int(), text.into_owned()));
-            }
+fn complete(reply: &mut Reply, header: Header, opt: &OptRecord<&[u8]>) {
+    reply.edns = Some(opt.udp_payload_size());
+    reply.rcode = opt.rcode(header).to_int();
+    for option in opt.opt().iter::<AllOptData<_, _>>().flatten() {
+        if let AllOptData::ExtendedError(error) = option {
+            let text = String::from_utf8_lossy(error.text_slice().unwrap_or_default());
+            reply.error = Some((error.code().to_int(), text.into_owned()));
         }
     }
-    Some(reply)
 }
 
 /// The data of a record, if it is of a type that is understood here and well-formed.

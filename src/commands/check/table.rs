@@ -39,6 +39,11 @@ pub(super) fn write(
         Outcome::Unknown => YELLOW,
     };
     writeln!(out, "{}", paint(&headline, colour, style))?;
+    // Nearly all of many targets are on no list, and nothing of what follows is written for them.
+    let is_plain = |verdict: &Verdict| matches!(verdict, Verdict::NotListed);
+    if !style.all && report.verdicts.iter().flatten().all(is_plain) {
+        return Ok(());
+    }
     let rows: Vec<(usize, &List, &Verdict)> = lists
         .iter()
         .zip(&report.verdicts)
