@@ -1,9 +1,11 @@
-//! Checking: what a look-up in ninety lists costs, as a whole process, beside check_rbl.
+//! Checking: what a look-up in ninety lists costs, as a whole process, beside check_rbl and rblcheck, and beside a
+//! scrape of dnsbl_exporter.
 //!
-//! check_rbl asks port 53 and the system's resolver, so all of this runs again in namespaces of its own, where
-//! a server of ours is the resolver: [`slow`] answers after 30 ms, as lists on the Internet do, or not at all. How
-//! many look-ups a second are possible is measured against Repute's own server, which does not wait.
+//! check_rbl asks port 53, and rblcheck the system's resolver, so all of this runs again in namespaces of its own,
+//! where a server of ours is the resolver: [`slow`] answers after 30 ms, as lists on the Internet do, or not at all.
+//! How many look-ups a second are possible is measured against Repute's own server, which does not wait.
 
+mod exporter;
 pub(crate) mod slow;
 
 use std::fs;
@@ -24,7 +26,7 @@ use crate::random::Random;
 use crate::results::{Part, Results};
 use crate::settings::Settings;
 
-/// Measures Repute's checker and check_rbl.
+/// Measures Repute's checker and its peers.
 ///
 /// # Errors
 /// If the servers cannot be started; a checker that fails is noted in the results.
@@ -33,17 +35,12 @@ pub(crate) fn run(settings: &Settings, results: &mut Results) -> anyhow::Result<
         results.miss("Repute's checker: build it with --release".into());
         return Ok(());
     };
-    let check_rbl = find("check_rbl").or_else(|| {
-        Some(PathBuf::from("/usr/lib/nagios/plugins/check_rbl")).filter(|path| path.is_file())
-    });
-    if check_rbl.is_none() {
-        results.miss("check_rbl: not installed (monitoring-plugins-contrib)".into());
-    }
+    let peers = Peers::find(results);
     let folder = settings.folder()?.join("check");
     fs::create_dir_all(&folder)?;
     // Whole, as a cache is not looked for at a path that is relative.
     let folder = folder.canonicalize()?;
-    with_slow_lists(settings, results, &folder, repute, check_rbl.as_deref())?;
+    with_slow_lists(settings, results, &folder, repute, &peers)?;
     with_fast_lists(settings, results, &folder, repute)
 }
 
@@ -84,7 +81,7 @@ fn with_slow_lists(
     results: &mut Results,
     folder: &Path,
     repute: &Path,
-    check_rbl: Option<&Path>,
+    peers: &Peers,
 ) -> anyhow::Result<()> {
     let resolver: SocketAddr = slow::RESOLVER.parse().context("a constant address parses")?;
     let mut command = Command::new(myself());
@@ -99,44 +96,26 @@ fn with_slow_lists(
         (probe.packet(0), PATIENCE),
         &folder.join("slow.log"),
     )?;
-    let zones = |dead: usize| -> Vec<String> {
-        let dead_ones = (0..dead).map(|i| format!("dead{i}.test"));
-        dead_ones.chain((dead..LISTS).map(|i| format!("good{i}.test"))).collect()
-    };
     let check = |dead: usize, cache: &Path| {
         let mut command = Command::new(repute);
-        command.args(["check", "192.0.2.25", "--quiet", "--resolver", slow::RESOLVER]);
+        command.args(["check", ADDRESS, "--quiet", "--resolver", slow::RESOLVER]);
         for zone in zones(dead) {
             command.args(["--list", &zone]);
         }
         command.env("XDG_CACHE_HOME", cache);
         command
     };
-    let peer = |dead: usize| {
-        let mut command = Command::new(check_rbl?);
-        command.args(["-H", "192.0.2.25", "-n", "127.0.9.53"]);
-        for zone in zones(dead) {
-            command.args(["-s", &zone]);
-        }
-        Some(command)
-    };
     for round in 0..settings.rounds {
         eprintln!("check: round {}", round + 1);
         let cache = folder.join("cache");
         let forget = || fs::remove_dir_all(&cache);
-        if let Some(command) = peer(0) {
-            let took = measure(settings, command, &[0])?;
-            results.add(Part::Check, GOOD, CHECK_RBL, "s", took.wall);
-        }
+        peers.measure(settings, results, folder, (GOOD, 0))?;
         let _absent = forget();
         let took = measure(settings, check(0, &cache), &[0])?;
         results.add(Part::Check, GOOD, REPUTE, "s", took.wall);
-        // It takes 15 s each time, and never varies.
-        if round == 0
-            && let Some(command) = peer(4)
-        {
-            let took = measure(settings, command, &[3])?;
-            results.add(Part::Check, DEAD, CHECK_RBL, "s", took.wall);
+        // They wait as long each time, and never vary.
+        if round == 0 {
+            peers.measure(settings, results, folder, (DEAD, 4))?;
         }
         let _absent = forget();
         let took = measure(settings, check(4, &cache), &[0])?;
@@ -145,6 +124,84 @@ fn with_slow_lists(
         results.add(Part::Check, DEAD, AGAIN, "s", took.wall);
     }
     Ok(())
+}
+
+/// The zones of all lists, of which the first so many are dead.
+fn zones(dead: usize) -> Vec<String> {
+    let dead_ones = (0..dead).map(|i| format!("dead{i}.test"));
+    dead_ones.chain((dead..LISTS).map(|i| format!("good{i}.test"))).collect()
+}
+
+/// What others check addresses with, as far as it is there.
+struct Peers {
+    /// Debian's monitoring plugin.
+    check_rbl: Option<PathBuf>,
+    /// Debian's command.
+    rblcheck: Option<PathBuf>,
+    /// The exporter for Prometheus, which no package manager has.
+    exporter: Option<PathBuf>,
+}
+
+impl Peers {
+    /// Finds them; one that is missing is named in the results.
+    fn find(results: &mut Results) -> Peers {
+        let mut peer = |name: &str, from: &str| {
+            let found = find(name);
+            if found.is_none() {
+                results.miss(format!("{name}: not installed ({from})"));
+            }
+            found
+        };
+        let plugin = PathBuf::from("/usr/lib/nagios/plugins/check_rbl");
+        Peers {
+            check_rbl: Some(plugin)
+                .filter(|path| path.is_file())
+                .or_else(|| peer("check_rbl", "monitoring-plugins-contrib")),
+            rblcheck: peer("rblcheck", "rblcheck"),
+            exporter: peer("dnsbl_exporter", "github.com/Luzilla/dnsbl_exporter, into PATH"),
+        }
+    }
+
+    /// Looks one address up with each of them, in lists of which so many are dead.
+    fn measure(
+        &self,
+        settings: &Settings,
+        results: &mut Results,
+        folder: &Path,
+        (case, dead): (&str, usize),
+    ) -> anyhow::Result<()> {
+        let zones = zones(dead);
+        let with = |mut command: Command, options: &[&str]| {
+            command.args(options);
+            for zone in &zones {
+                command.args(["-s", zone]);
+            }
+            command
+        };
+        if let Some(program) = &self.check_rbl {
+            let options = ["-H", ADDRESS, "-n", "127.0.9.53"];
+            let took = measure(
+                settings,
+                with(Command::new(program), &options),
+                // With dead ones, nothing that it was told is left at the end.
+                if dead == 0 { &[0] } else { &[3] },
+            )?;
+            results.add(Part::Check, case, CHECK_RBL, "s", took.wall);
+        }
+        if let Some(program) = &self.rblcheck {
+            let mut command = with(Command::new(program), &["-c"]);
+            command.arg(ADDRESS);
+            let took = measure(settings, command, &[0])?;
+            // It ends with 0 on errors too.
+            ensure!(took.lines == LISTS, "rblcheck wrote of {} lists", took.lines);
+            results.add(Part::Check, case, RBLCHECK, "s", took.wall);
+        }
+        if let Some(program) = &self.exporter {
+            let took = exporter::scrape(settings, program, folder, (ADDRESS, &zones))?;
+            results.add(Part::Check, case, EXPORTER, "s", took.as_secs_f64());
+        }
+        Ok(())
+    }
 }
 
 /// Thousands of addresses in ninety lists that answer at once.
@@ -277,8 +334,13 @@ pub(crate) const DEAD: &str = "the same, 4 of them dead, default options";
 pub(crate) const THOUSAND: &str = "1,000 addresses, 90 lists that answer at once";
 /// The case of memory.
 pub(crate) const MEMORY: &str = "1,000,000 look-ups";
-/// The peer.
+/// The address.
+const ADDRESS: &str = "192.0.2.25";
+/// The peers.
 const CHECK_RBL: &str = "check_rbl";
+const RBLCHECK: &str = "rblcheck";
+/// This one is a daemon that asks when it is asked, so its start is not counted.
+const EXPORTER: &str = "dnsbl_exporter, a scrape";
 /// Ourselves.
 pub(crate) const REPUTE: &str = "Repute";
 /// Ourselves, by CPU time.

@@ -165,7 +165,7 @@ pub(crate) enum Command {
     Load,
     /// Changes applied to a loaded list.
     Journal,
-    /// Addresses looked up in many lists, beside check_rbl.
+    /// Addresses looked up in many lists, beside check_rbl, rblcheck and dnsbl_exporter.
     Check,
     /// Answer as lists far away do: after a while, or never below `deadN.test`.
     Slow {
