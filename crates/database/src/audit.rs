@@ -53,6 +53,45 @@ pub async fn actor(mut session: Session<'_>, account: i64) -> Result<String, Dat
     Ok(known)
 }
 
+/// The name in the log of something that is no person, such as a command line: the name itself, which must be no
+/// pseudonym. It has no account, so nothing is ever cut from it.
+///
+/// # Errors
+/// If the database fails.
+pub async fn machine(session: Session<'_>, name: &str) -> Result<String, DatabaseError> {
+    on!(session, |c| sqlx::query(ADD_MACHINE).bind(name).execute(c).await?.rows_affected());
+    Ok(name.to_owned())
+}
+
+/// Some rows of the log behind a number, in their order, with their numbers.
+///
+/// # Errors
+/// If the database fails.
+pub async fn rows(
+    session: Session<'_>,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<(u64, Deed)>, DatabaseError> {
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let rows: Vec<Row> = on!(session, |c| {
+        sqlx::query_as(ROWS).bind(after).bind(i64::from(limit)).fetch_all(c).await?
+    });
+    let deed = |(number, time, actor, action, subject, detail, _): Row| {
+        let deed = Deed { time: Timestamp(time), actor, action, subject, detail };
+        (number.unsigned_abs(), deed)
+    };
+    Ok(rows.into_iter().map(deed).collect())
+}
+
+/// The number of the last row.
+///
+/// # Errors
+/// If the database fails.
+pub async fn last(session: Session<'_>) -> Result<u64, DatabaseError> {
+    let (number, _): (i64, Vec<u8>) = on!(session, |c| sqlx::query_as(LAST).fetch_one(c).await?);
+    Ok(number.unsigned_abs())
+}
+
 /// Cuts an account from its pseudonym, for good. Whether it had one.
 ///
 /// # Errors
@@ -163,6 +202,8 @@ statements! {
     ADD_ACTOR = "INSERT INTO actors (pseudonym, account) VALUES ($1, $2) ON CONFLICT (account) DO NOTHING";
     /// The pseudonym of an account.
     ACTOR = "SELECT pseudonym FROM actors WHERE account = $1";
+    /// Somebody who is no person.
+    ADD_MACHINE = "INSERT INTO actors (pseudonym, account) VALUES ($1, NULL) ON CONFLICT (pseudonym) DO NOTHING";
     /// Cuts an account off.
     ERASE = "UPDATE actors SET account = NULL WHERE account = $1";
     /// The next number, with the digest of the row before.

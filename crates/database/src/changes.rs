@@ -1,4 +1,7 @@
 //! Serials: each change of a list has the next one, and what it changed can be asked for by it.
+//!
+//! A change of very many keys names none of them: whoever follows the list reads all of it anew, which is quicker than
+//! to ask for each, and an import does not write every key twice.
 
 use crate::database::DatabaseError;
 use crate::key::Key;
@@ -18,7 +21,16 @@ pub async fn next_serial(session: Session<'_>, list: ListId) -> Result<u32, Data
     u32::try_from(serial).map_err(|_| DatabaseError::Content("the serial of a list"))
 }
 
-/// Notes that a serial changed these keys.
+/// What changed behind a serial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// These keys, with the serial that changed each last, in the order of serials.
+    Keys(Vec<(u32, Key)>),
+    /// More than is kept by key: the list is to be read anew.
+    Anew,
+}
+
+/// Notes that a serial changed these keys; if they are more than [`MOST_NAMED`], as [`note_anew`] does.
 ///
 /// # Errors
 /// If the database fails.
@@ -28,6 +40,9 @@ pub async fn note(
     serial: u32,
     keys: &[Key],
 ) -> Result<(), DatabaseError> {
+    if keys.len() > MOST_NAMED {
+        return note_anew(session, list, serial).await;
+    }
     for part in keys.chunks(ROWS) {
         on!(session.again(), |c| {
             let mut query = sqlx::QueryBuilder::new("INSERT INTO changes (list, serial, key) ");
@@ -41,27 +56,50 @@ pub async fn note(
     Ok(())
 }
 
-/// The keys that changed behind a serial, with the serial that changed each last, in the order of serials.
+/// Notes that a serial changed more than is named: from it on the list is to be read anew.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn since(
+pub async fn note_anew(
     session: Session<'_>,
     list: ListId,
     serial: u32,
-) -> Result<Vec<(u32, Key)>, DatabaseError> {
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        sqlx::query(NOTE_ANEW).bind(list.0).bind(i64::from(serial)).execute(c).await?;
+    });
+    Ok(())
+}
+
+/// What changed behind a serial.
+///
+/// # Errors
+/// If there is no such list, or the database fails.
+pub async fn since(
+    mut session: Session<'_>,
+    list: ListId,
+    serial: u32,
+) -> Result<Since, DatabaseError> {
+    let row: Option<(i64,)> =
+        on!(session.again(), |c| sqlx::query_as(ANEW).bind(list.0).fetch_optional(c).await?);
+    let (anew,) = row.ok_or(DatabaseError::Missing("list"))?;
+    if i64::from(serial) < anew {
+        return Ok(Since::Anew);
+    }
     let rows: Vec<(i64, Vec<u8>)> = on!(session, |c| {
         sqlx::query_as(SINCE).bind(list.0).bind(i64::from(serial)).fetch_all(c).await?
     });
-    rows.into_iter()
-        .map(|(serial, key)| {
-            let serial = u32::try_from(serial)
-                .map_err(|_| DatabaseError::Content("the serial of a change"))?;
-            Ok((serial, Key::from_bytes(&key)?))
-        })
-        .collect()
+    let keys = rows.into_iter().map(|(serial, key)| {
+        let serial =
+            u32::try_from(serial).map_err(|_| DatabaseError::Content("the serial of a change"))?;
+        Ok((serial, Key::from_bytes(&key)?))
+    });
+    Ok(Since::Keys(keys.collect::<Result<_, DatabaseError>>()?))
 }
 
+/// So many keys of one change are named. A million entries are read in the time in which some ten thousand are asked
+/// for one by one.
+pub const MOST_NAMED: usize = 10_000;
 /// Rows in a statement.
 const ROWS: usize = 5_000;
 
@@ -69,6 +107,10 @@ statements! {
     /// The next serial.
     NEXT = "UPDATE lists SET serial = CASE WHEN serial = 4294967295 THEN 1 ELSE serial + 1 END
         WHERE id = $1 RETURNING serial";
+    /// The last change that names no keys.
+    ANEW = "SELECT anew FROM lists WHERE id = $1";
+    /// A change that names none.
+    NOTE_ANEW = "UPDATE lists SET anew = $2 WHERE id = $1";
     /// What changed.
     SINCE = "SELECT MAX(serial), key FROM changes WHERE list = $1 AND serial > $2
         GROUP BY key ORDER BY MAX(serial), key";
@@ -91,9 +133,19 @@ mod tests {
                 note(transaction.session(), list, serial, &keys).await.expect("it is noted");
             }
             let all = since(transaction.session(), list, 1).await.expect("they are read");
-            assert_eq!(all, [(2, key("10.0.0.2")), (3, key("10.0.0.1"))]);
+            assert_eq!(all, Since::Keys(vec![(2, key("10.0.0.2")), (3, key("10.0.0.1"))]));
             let last = since(transaction.session(), list, 2).await.expect("they are read");
-            assert_eq!(last, [(3, key("10.0.0.1"))]);
+            assert_eq!(last, Since::Keys(vec![(3, key("10.0.0.1"))]));
+            let serial = next_serial(transaction.session(), list).await.expect("a serial");
+            let many: Vec<Key> = (0..=MOST_NAMED as u32)
+                .map(|i| key(&std::net::Ipv4Addr::from(i).to_string()))
+                .collect();
+            note(transaction.session(), list, serial, &many).await.expect("it is noted");
+            let (before, at) = (
+                since(transaction.session(), list, 3).await.expect("they are read"),
+                since(transaction.session(), list, 4).await.expect("they are read"),
+            );
+            assert_eq!((before, at), (Since::Anew, Since::Keys(Vec::new())));
             let missing = next_serial(transaction.session(), ListId(99)).await;
             assert!(matches!(missing, Err(DatabaseError::Missing("list"))));
         })

@@ -58,6 +58,28 @@ pub async fn source(session: Session<'_>, name: &str) -> Result<SourceId, Databa
     Ok(SourceId(id))
 }
 
+/// The source of this name, if there is one.
+///
+/// # Errors
+/// If the database fails.
+pub async fn known_source(
+    session: Session<'_>,
+    name: &str,
+) -> Result<Option<SourceId>, DatabaseError> {
+    let row: Option<(i64,)> =
+        on!(session, |c| sqlx::query_as(KNOWN_SOURCE).bind(name).fetch_optional(c).await?);
+    Ok(row.map(|(id,)| SourceId(id)))
+}
+
+/// The names of all sources, with their numbers.
+///
+/// # Errors
+/// If the database fails.
+pub async fn sources(session: Session<'_>) -> Result<Vec<(SourceId, String)>, DatabaseError> {
+    let rows: Vec<(i64, String)> = on!(session, |c| sqlx::query_as(SOURCES).fetch_all(c).await?);
+    Ok(rows.into_iter().map(|(id, name)| (SourceId(id), name)).collect())
+}
+
 /// Writes entries; one of the same key and code is replaced, but keeps since when it is listed.
 ///
 /// # Errors
@@ -141,12 +163,13 @@ pub async fn over(
     Ok(entries)
 }
 
-/// Entries in the order of their keys, from behind `after` on, at most so many; with `within` only those inside it.
+/// Entries in the order of their keys, from behind `after` on, about so many: those of one key stay together. With
+/// `within` only those inside it.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn page(
-    session: Session<'_>,
+    mut session: Session<'_>,
     list: ListId,
     within: Option<&Key>,
     after: Option<&Key>,
@@ -156,7 +179,7 @@ pub async fn page(
     let (first, last) = range.into_inner();
     // No key is empty, so this is before all of them.
     let after = after.map(Key::to_bytes).unwrap_or_default();
-    let rows: Vec<Row> = on!(session, |c| {
+    let rows: Vec<Row> = on!(session.again(), |c| {
         sqlx::query_as(PAGE)
             .bind(list.0)
             .bind(first)
@@ -166,7 +189,14 @@ pub async fn page(
             .fetch_all(c)
             .await?
     });
-    rows.into_iter().map(entry).collect()
+    let is_full = rows.len() as u64 >= u64::from(limit);
+    let mut entries = rows.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+    // The limit may fall between the entries of a key, and the next page begins behind that key.
+    if let Some(last) = entries.last().map(|entry| entry.key.clone()).filter(|_| is_full) {
+        entries.retain(|entry| entry.key != last);
+        entries.extend(at(session, list, &last).await?);
+    }
+    Ok(entries)
 }
 
 /// Removes entries whose time is over, at most so many; the keys they had.
@@ -272,6 +302,10 @@ statements! {
     /// A source, new or not.
     SOURCE = "INSERT INTO sources (name) VALUES ($1)
         ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id";
+    /// A source that is there.
+    KNOWN_SOURCE = "SELECT id FROM sources WHERE name = $1";
+    /// All sources.
+    SOURCES = "SELECT id, name FROM sources ORDER BY id";
     /// Removes a key.
     REMOVE = "DELETE FROM entries WHERE list = $1 AND key = $2";
     /// The entries of a key.
@@ -413,6 +447,36 @@ mod tests {
                 1
             );
             assert_eq!(count(transaction.session(), list).await.expect("a number"), 1247);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn no_page_ends_between_the_entries_of_a_key() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let list = lists::tests::add(&mut transaction.session(), "bl.example").await;
+            source(transaction.session(), "hand").await.expect("a source");
+            let entries = [
+                entry("192.0.2.1", "127.0.0.2"),
+                entry("192.0.2.2", "127.0.0.2"),
+                entry("192.0.2.2", "127.0.0.3"),
+                entry("192.0.2.3", "127.0.0.2"),
+            ];
+            put(transaction.session(), list, &entries).await.expect("they are written");
+            for limit in 1..5 {
+                let mut seen: Vec<Entry> = Vec::new();
+                loop {
+                    let after = seen.last().map(|entry| entry.key.clone());
+                    let next = page(transaction.session(), list, None, after.as_ref(), limit).await;
+                    let next = next.expect("a page");
+                    if next.is_empty() {
+                        break;
+                    }
+                    seen.extend(next);
+                }
+                assert_eq!(words(&seen), words(&entries), "{limit}");
+            }
         })
         .await;
     }

@@ -15,6 +15,7 @@ pub mod testing;
 mod time;
 
 pub mod audit;
+pub mod bulk;
 pub mod changes;
 pub mod entries;
 pub mod jobs;

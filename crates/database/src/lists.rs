@@ -133,6 +133,45 @@ pub async fn codes(
     Ok(codes)
 }
 
+/// Adds a category to a list, or renames it.
+///
+/// # Errors
+/// If the database fails.
+pub async fn set_category(
+    session: Session<'_>,
+    list: ListId,
+    number: u8,
+    name: &str,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        sqlx::query(SET_CATEGORY)
+            .bind(list.0)
+            .bind(i64::from(number))
+            .bind(name)
+            .execute(c)
+            .await?;
+    });
+    Ok(())
+}
+
+/// The categories of a list with their numbers.
+///
+/// # Errors
+/// If the database fails.
+pub async fn categories(
+    session: Session<'_>,
+    list: ListId,
+) -> Result<Vec<(u8, String)>, DatabaseError> {
+    let rows: Vec<(i64, String)> =
+        on!(session, |c| sqlx::query_as(CATEGORIES).bind(list.0).fetch_all(c).await?);
+    let category = |(number, name)| {
+        let number =
+            u8::try_from(number).map_err(|_| DatabaseError::Content("a category's number"))?;
+        Ok((number, name))
+    };
+    rows.into_iter().map(category).collect()
+}
+
 /// Reads a stored return code.
 pub(crate) fn read_code(text: &str) -> Result<ReturnCode, DatabaseError> {
     text.parse().map_err(|_| DatabaseError::Content("a return code"))
@@ -203,6 +242,11 @@ statements! {
     /// Adds or renames a code.
     SET_CODE = "INSERT INTO codes (list, code, meaning) VALUES ($1, $2, $3)
         ON CONFLICT (list, code) DO UPDATE SET meaning = excluded.meaning";
+    /// Adds or renames a category.
+    SET_CATEGORY = "INSERT INTO categories (list, number, name) VALUES ($1, $2, $3)
+        ON CONFLICT (list, number) DO UPDATE SET name = excluded.name";
+    /// The categories of a list.
+    CATEGORIES = "SELECT number, name FROM categories WHERE list = $1 ORDER BY number";
     /// The codes of a list.
     CODES = "SELECT code, meaning FROM codes WHERE list = $1 ORDER BY code";
 }
@@ -249,6 +293,8 @@ pub(crate) mod tests {
             let stored = stored.expect("it is there");
             assert_eq!((stored.id, stored.serial, stored.state), (id, 1, State::Active));
             assert_eq!(stored.list, example("bl.example"));
+            let none = categories(connection.session(), id).await.expect("they are read");
+            assert_eq!(none, []);
             let codes = codes(connection.session(), id).await.expect("they are read");
             assert_eq!(codes, [(two, "spam".to_owned()), (code, "dynamic".to_owned())]);
             let all = all(connection.session()).await.expect("they are read");

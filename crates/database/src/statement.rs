@@ -16,11 +16,11 @@ pub(crate) use statements;
 mod tests {
     use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
-    use crate::{audit, changes, entries, jobs, lists};
+    use crate::{audit, bulk, changes, entries, jobs, lists};
 
     /// Every statement of the crate.
     fn all() -> Vec<(&'static str, &'static str)> {
-        [audit::ALL, changes::ALL, entries::ALL, jobs::ALL, lists::ALL].concat()
+        [audit::ALL, bulk::ALL, changes::ALL, entries::ALL, jobs::ALL, lists::ALL].concat()
     }
 
     #[tokio::test]

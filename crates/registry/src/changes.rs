@@ -215,7 +215,8 @@ mod tests {
             let lease = std::time::Duration::from_secs(1);
             assert_eq!(entries::count(session.session(), list.id).await.expect("a count"), 1);
             let since = changes::since(session.session(), list.id, 1).await.expect("changes");
-            assert_eq!(since, [(2, "192.0.2.0/24".parse().expect("a key"))]);
+            let changed = vec![(2, "192.0.2.0/24".parse().expect("a key"))];
+            assert_eq!(since, changes::Since::Keys(changed));
             let verified = audit::verify(session.session()).await.expect("it is read");
             assert_eq!(verified, Verified::Whole(1));
             let job = jobs::take(session.session(), now, lease).await.expect("jobs").expect("one");
