@@ -90,6 +90,10 @@ fn rspamd_and_what_it_asks_by_itself() {
     for zone in ["zen.spamhaus.org", "list.dnswl.org", "multi.surbl.org"] {
         assert!(zones(&tables).contains(&zone), "{tables}");
     }
+    // Of the other symbols of that list one is an error.
+    let zen = "zone = \"zen.spamhaus.org\"\nonly = [\"127.0.0.2\", \"127.0.0.3\", \"127.0.0.4\", ";
+    assert!(tables.contains(zen), "{tables}");
+    assert!(!tables.contains("only = [\"127.255"), "{tables}");
     read_back(&tables);
 }
 

@@ -5,8 +5,9 @@
 //!   x { rbl = "bl.example"; ipv6 = true; checks = ["from"]; returncodes { X_SPAM = "127.0.0.2"; } }
 //! }
 //! ```
-//! What is looked up follows from `checks`, or in older files from switches of the same names. Lists of
-//! hashes and of what selectors find are named as faults: there is no such target here.
+//! What is looked up follows from `checks`, or in older files from switches of the same names. The codes that have
+//! symbols are all that count there, unless `unknown` is set, so they become the list's filter; a symbol is what its
+//! code means. Lists of hashes and of what selectors find are named as faults: there is no such target here.
 
 use repute_dnsxl::Polarity;
 
@@ -80,36 +81,84 @@ fn read_list(
     let keys = keys(list, defaults);
     let is_allow = list.switch("is_whitelist") == Some(true);
     let polarity = if is_allow { Polarity::Allow } else { Polarity::Block };
-    let Some(at) = gatherer.see(line, zone, Sighting { keys, polarity, filter: None }) else {
+    let (symbols, faults) = symbols(list);
+    // What cannot be read counts there all the same, so that no filter must leave it out.
+    let is_filter = faults.is_empty() && list.switch("unknown") != Some(true);
+    let filter = is_filter.then(|| counted(list, is_allow, &symbols)).filter(|f| !f.is_empty());
+    let Some(at) = gatherer.see(line, zone, Sighting { keys, polarity, filter }) else {
         return;
     };
+    for symbol in symbols {
+        gatherer.mean(symbol.line, at, symbol.codes, symbol.name, symbol.is_error);
+    }
+    for (line, problem) in faults {
+        gatherer.fault(line, problem);
+    }
+}
+
+/// A symbol that codes of a list stand for.
+struct Symbol<'a> {
+    /// Where it stands.
+    line: usize,
+    /// The codes.
+    codes: CodeSet,
+    /// Its name.
+    name: &'a str,
+    /// Whether it means that the list did not answer.
+    is_error: bool,
+}
+
+/// The symbols of a list, and what cannot be read.
+fn symbols(list: &Object) -> (Vec<Symbol<'_>>, Vec<(usize, Problem)>) {
+    let (mut symbols, mut faults) = (Vec::new(), Vec::new());
     let matcher = list.text("returncodes_matcher").unwrap_or("");
-    if let Some(Value::Object(codes)) = list.get("returncodes") {
-        for member in &codes.0 {
+    let by_code = |text: &str| sets(text, matcher);
+    let by_bits = |text: &str| {
+        let bits = text.parse::<u8>().ok().filter(|bits| *bits != 0)?;
+        Some(vec![CodeSet::Bits([127, 0, 0], bits)])
+    };
+    let kinds: [(&str, &dyn Fn(&str) -> Option<Vec<CodeSet>>); 2] =
+        [("returncodes", &by_code), ("returnbits", &by_bits)];
+    for (key, sets) in kinds {
+        let Some(Value::Object(members)) = list.get(key) else { continue };
+        for member in &members.0 {
             for text in member.value.texts() {
-                match sets(text, matcher) {
-                    Some(sets) => sets.into_iter().for_each(|codes| {
-                        let is_error = is_refusal(&member.key) || is_error_code(&codes);
-                        gatherer.mean(member.line, at, codes, &member.key, is_error);
-                    }),
-                    None => gatherer.fault(member.line, Problem::Filter(shortened(text))),
-                }
+                let Some(sets) = sets(text) else {
+                    faults.push((member.line, Problem::Filter(shortened(text))));
+                    continue;
+                };
+                symbols.extend(sets.into_iter().map(|codes| Symbol {
+                    line: member.line,
+                    is_error: is_refusal(&member.key) || is_error_code(&codes),
+                    codes,
+                    name: &member.key,
+                }));
             }
         }
     }
-    if let Some(Value::Object(bits)) = list.get("returnbits") {
-        for member in &bits.0 {
-            for text in member.value.texts() {
-                match text.parse::<u8>().ok().filter(|bits| *bits != 0) {
-                    Some(bits) => {
-                        let codes = CodeSet::Bits([127, 0, 0], bits);
-                        gatherer.mean(member.line, at, codes, &member.key, is_refusal(&member.key));
-                    }
-                    None => gatherer.fault(member.line, Problem::Filter(shortened(text))),
-                }
-            }
+    (symbols, faults)
+}
+
+/// The codes that count: neither errors, nor those that an allow list excepts from what it allows.
+fn counted(list: &Object, is_allow: bool, symbols: &[Symbol<'_>]) -> Vec<CodeSet> {
+    let exceptions: Vec<&str> = list
+        .0
+        .iter()
+        .filter(|member| is_allow && member.key == "whitelist_exception")
+        .flat_map(|member| member.value.texts())
+        .collect();
+    let errors: Vec<&CodeSet> =
+        symbols.iter().filter(|symbol| symbol.is_error).map(|symbol| &symbol.codes).collect();
+    let mut counted: Vec<CodeSet> = Vec::new();
+    for Symbol { codes, name, .. } in symbols {
+        let is_listing = codes.is_conventional()
+            && !exceptions.contains(name)
+            && !errors.iter().any(|error| error.overlaps(codes));
+        if is_listing && !counted.contains(codes) {
+            counted.push(codes.clone());
         }
     }
+    counted
 }
 
 /// What is looked up in a list.

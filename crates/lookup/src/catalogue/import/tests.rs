@@ -258,6 +258,7 @@ fn rspamd_lists_say_what_is_looked_up() {
              patch { ipv6 = true; }
            }"#,
         r#"zone = "bl.example"
+           only = ["127.0.0.2", "127.0.0.3", "127.0.0.4"]
            [list.codes]
            "127.0.0.2" = "X_SPAM"
            "127.0.0.3" = "X_MORE"
@@ -279,9 +280,11 @@ fn rspamd_lists_say_what_is_looked_up() {
            zone = "hosts.example"
            keys = ["host"]
            zone = "re.example"
+           only = ["127.0.0.[2..9]"]
            [list.codes]
            "127.0.0.[2..9]" = "R"
            zone = "glob.example"
+           only = ["127.0.1.[0..255]"]
            [list.codes]
            "127.0.1.[0..255]" = "G"
            ! line 10: `none` is no set of return codes that can be written down: add it to the list by hand
@@ -315,7 +318,49 @@ EOD
            keys = ["host"]
            zone = "zen.dq.spamhaus.net"
            # The key that stood in the zone's name is left out: put it into a file of its own.
-           # key-file = "/etc/repute/keys/zen.dq.spamhaus.net""#,
+           # key-file = "/etc/repute/keys/zen.dq.spamhaus.net"
+           only = ["127.0.0.2"]"#,
+    );
+}
+
+#[test]
+fn codes_that_rspamd_has_symbols_for_are_those_that_count() {
+    check(
+        rspamd,
+        r#"rbls {
+             open { rbl = "open.example"; unknown = true; returncodes { O = "127.0.0.2" } }
+             wl {
+               rbl = "wl.example"; is_whitelist = true;
+               whitelist_exception = "W_BAD"; whitelist_exception = "W_NONE";
+               returncodes { W_BAD = "127.0.0.10"; W_NONE = "127.0.0.11"; W_GOOD = "127.0.0.20" }
+             }
+             blocked { rbl = "blocked.example"; returncodes { B_BLOCKED = "127.255.255.254" } }
+             both { rbl = "both.example"; returncodes { C = "127.0.0.2" } returnbits { D = 4 } }
+             far { rbl = "far.example"; returncodes { F = "127.0.0.2"; G = "10.0.0.1" } }
+           }"#,
+        r#"zone = "open.example"
+           [list.codes]
+           "127.0.0.2" = "O"
+           zone = "wl.example"
+           polarity = "allow"
+           only = ["127.0.0.20"]
+           [list.codes]
+           "127.0.0.10" = "W_BAD"
+           "127.0.0.11" = "W_NONE"
+           "127.0.0.20" = "W_GOOD"
+           zone = "blocked.example"
+           [list.errors]
+           "127.255.255.254" = "B_BLOCKED"
+           zone = "both.example"
+           only = ["127.0.0.2", "127.0.0.0&4"]
+           [list.codes]
+           "127.0.0.2" = "C"
+           "127.0.0.0&4" = "D"
+           zone = "far.example"
+           only = ["127.0.0.2"]
+           [list.codes]
+           "127.0.0.2" = "F"
+           ! line 10: 10.0.0.1 is not within 127.0.0.0/8, where lists answer: left out"#,
     );
 }
 
@@ -355,6 +400,7 @@ fn a_code_that_is_an_error_is_not_taken_as_a_listing() {
         rspamd,
         "rbls { a { rbl = a.example; returncodes { A = [127.0.0.2, 127.0.0.3]; A_BLOCKED = \"127.0.0.3\" } } }",
         r#"zone = "a.example"
+           only = ["127.0.0.2"]
            [list.codes]
            "127.0.0.2" = "A"
            [list.errors]
