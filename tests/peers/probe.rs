@@ -52,7 +52,7 @@ fn what_became_of_lists_is_measured_and_written() {
             ("parent.example", NSD),
             ("silent.example", NOBODY),
         ];
-        let _unbound = start_unbound(folder, &stubs, ROOT);
+        let _unbound = start_unbound(folder, &stubs, &format!("{ROOT}{COM}"));
         let zones = [
             "ours.example",
             "live.example",
@@ -178,7 +178,8 @@ fn lists_do_not_die_all_at_once() {
         let folder = folder.path();
         let _rbldnsd = start_rbldnsd(folder, RBLDNSD_LISTS);
         let stubs = [("live.example", RBLDNSD), ("silent.example", NOBODY), (".", NOBODY)];
-        let _unbound = start_unbound(folder, &stubs, ROOT);
+        let with_a_way_out = format!("{ROOT}{COM}");
+        let unbound = start_unbound(folder, &stubs, &with_a_way_out);
         let tables = "[[list]]\nzone = \"live.example\"\n[[list]]\nzone = \"silent.example\"\nstatus = \"live\"\n";
         fs::write(folder.join("lists.toml"), tables).expect("the folder is writable");
         let kept = || fs::read_to_string(folder.join("lists.toml")).expect("it is there");
@@ -189,7 +190,19 @@ fn lists_do_not_die_all_at_once() {
         assert_eq!(kept(), tables);
         let (code, shown, _) = probe(folder, &["--toml"]);
         assert_eq!((code, &*shown), (2, ""), "tables are written neither");
-        // Lists that are named are believed.
+        drop(unbound);
+
+        // Lists that are named are believed, but not if nothing else answers either.
+        let cut_off = start_unbound(folder, &stubs, ROOT);
+        let (code, shown, why) = probe(folder, &["silent.example", "--output", "lists.toml"]);
+        assert_eq!((code, &*shown), (2, ""), "{why}");
+        assert!(why.contains("neither do the servers of com, net, org"), "{why}");
+        assert_eq!(kept(), tables);
+        // What answers was reached, wherever it is.
+        let (code, shown, why) = probe(folder, &["live.example"]);
+        assert_eq!((code, &*why), (1, ""), "{shown}");
+        drop(cut_off);
+        let _unbound = start_unbound(folder, &stubs, &with_a_way_out);
         let (code, shown, why) = probe(folder, &["silent.example", "--output", "lists.toml"]);
         assert_eq!((code, &*why), (1, ""), "{shown}");
         assert!(kept().contains("status = \"dead\""), "{}", kept());
@@ -198,6 +211,9 @@ fn lists_do_not_die_all_at_once() {
 
 /// What Unbound answers for the root, which is not to be had on a private network.
 const ROOT: &str = "  local-zone: \".\" typetransparent\n  local-data: \". NS ns.test.\"\n";
+
+/// That Unbound answers for some zone of the Internet.
+const COM: &str = "  local-zone: \"com.\" static\n";
 
 /// A list that is well, and one that lists the world.
 const RBLDNSD_LISTS: &[(&str, &str, &str)] = &[

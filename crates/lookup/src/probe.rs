@@ -6,7 +6,9 @@
 //!
 //! What says something about us and not about the list changes nothing: a code for "blocked", a refusal, a
 //! resolver that rewrites denials. And if the resolver does not see the root, nothing is said of any list: that one
-//! of them answers shows no way out, as it may be served next door. [`judge`] knows neither sockets nor a clock.
+//! of them answers shows no way out, as it may be served next door. The root alone is no proof of a way out, as it
+//! stays in caches for days: no list is taken for silent unless an invented name somewhere below [`FAR`] is answered.
+//! [`judge`] knows neither sockets nor a clock.
 
 use std::fmt;
 use std::io;
@@ -29,6 +31,8 @@ pub enum Probed {
     Lists(Vec<Finding>),
     /// The root is not to be seen, so that all lists further away would look dead.
     NoRoot,
+    /// Lists are silent, and so are the servers of [`FAR`], all of them: it is the way to them that is dead.
+    NoWayOut,
 }
 
 /// What was found of a list.
@@ -87,7 +91,10 @@ impl fmt::Display for Finding {
 /// # Errors
 /// If there are no sockets to be had.
 pub fn probe(lists: &[List], resolvers: &[SocketAddr], timeout: Duration) -> io::Result<Probed> {
-    let controls: Vec<Question> = [root(NS), questions::control()].into_iter().flatten().collect();
+    let mut controls: Vec<Question> =
+        [root(NS), questions::control()].into_iter().flatten().collect();
+    let near = controls.len();
+    controls.extend(FAR.iter().filter_map(|zone| questions::invented_below(zone)));
     let first: Vec<Question> =
         lists.iter().flat_map(|list| [soa(list), of(list, TestOf::Listed)]).collect();
     let asked = [controls.clone(), first].concat();
@@ -97,6 +104,7 @@ pub fn probe(lists: &[List], resolvers: &[SocketAddr], timeout: Duration) -> io:
         return Ok(Probed::NoRoot);
     }
     let rewrites = controls.get(1).and_then(address);
+    let is_cut_off = controls[near..].iter().all(is_silence);
     let mut seen: Vec<Seen> = first
         .chunks(2)
         .map(|pair| Seen {
@@ -126,8 +134,11 @@ pub fn probe(lists: &[List], resolvers: &[SocketAddr], timeout: Duration) -> io:
             seen.more = Some(More { ns, unlisted, random, nobody });
         }
     }
-    let findings =
+    let findings: Vec<Finding> =
         lists.iter().zip(&seen).map(|(list, seen)| judge(list, seen, rewrites)).collect();
+    if is_cut_off && findings.contains(&Finding::Silent) {
+        return Ok(Probed::NoWayOut);
+    }
     Ok(Probed::Lists(findings))
 }
 
@@ -268,6 +279,8 @@ fn root(rtype: u16) -> Option<Question> {
     Some(Question::new(&Name::from_wire(&[0]).ok()?, rtype))
 }
 
+/// Zones that are served from everywhere: if none of them answers, nothing does.
+pub const FAR: [&str; 3] = ["com", "net", "org"];
 /// An address that belongs to nobody (RFC 5737).
 const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 77));
 /// An address that belongs to nobody (RFC 3849).

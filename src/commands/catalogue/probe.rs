@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use repute_lookup::catalogue::{Catalogue, Day, Entry, refreshed, status_word, to_toml};
 use repute_lookup::list::{Access, List, Status};
-use repute_lookup::probe::{Finding, Probed, probe};
+use repute_lookup::probe::{FAR, Finding, Probed, probe};
 use serde_json::json;
 
 use crate::cli::catalogue::ProbeArgs;
@@ -26,16 +26,23 @@ pub(super) fn run(config: Option<&Path>, args: &ProbeArgs) -> anyhow::Result<Ver
     let catalogue = catalogue(config, args.catalogue.as_deref())?;
     let lists = lists(args, &catalogue)?;
     let today = Day::of(unix_now());
+    let by_way_of = || {
+        let names: Vec<String> = resolvers.iter().map(SocketAddr::to_string).collect();
+        names.join(", ")
+    };
     let findings = match probe(&lists, &resolvers, timeout).context("no more sockets")? {
         Probed::Lists(findings) => findings,
-        Probed::NoRoot => {
-            let names: Vec<String> = resolvers.iter().map(SocketAddr::to_string).collect();
-            bail!(
-                "nothing can be said of any list: by way of {} the root of the DNS is not to be seen, and lists \
-                 would look dead that are only out of reach",
-                names.join(", ")
-            );
-        }
+        Probed::NoRoot => bail!(
+            "nothing can be said of any list: by way of {} the root of the DNS is not to be seen, and lists \
+             would look dead that are only out of reach",
+            by_way_of()
+        ),
+        Probed::NoWayOut => bail!(
+            "nothing can be said of any list: some do not answer, but by way of {} neither do the servers of {}, so \
+             that they may only be out of reach",
+            by_way_of(),
+            FAR.join(", ")
+        ),
     };
     let measured: Vec<Measured<'_>> =
         lists.iter().zip(findings).map(|(list, finding)| Measured { list, finding }).collect();
