@@ -16,10 +16,13 @@ mod time;
 
 pub mod audit;
 pub mod bulk;
+pub mod categories;
 pub mod changes;
+pub mod claims;
 pub mod entries;
 pub mod jobs;
 pub mod lists;
+pub mod organisations;
 
 pub use database::{Connection, Database, DatabaseError, Place, Transaction};
 pub use key::{Key, KeyError, NoKey};

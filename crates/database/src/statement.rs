@@ -16,11 +16,20 @@ pub(crate) use statements;
 mod tests {
     use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
-    use crate::{audit, bulk, changes, entries, jobs, lists};
-
     /// Every statement of the crate.
     fn all() -> Vec<(&'static str, &'static str)> {
-        [audit::ALL, bulk::ALL, changes::ALL, entries::ALL, jobs::ALL, lists::ALL].concat()
+        [
+            crate::audit::ALL,
+            crate::bulk::ALL,
+            crate::categories::ALL,
+            crate::changes::ALL,
+            crate::claims::ALL,
+            crate::entries::ALL,
+            crate::jobs::ALL,
+            crate::lists::ALL,
+            crate::organisations::ALL,
+        ]
+        .concat()
     }
 
     #[tokio::test]

@@ -1,0 +1,581 @@
+//! Organisations: who is responsible for entries, and which people belong to them.
+//!
+//! Accounts are numbers here. The domains are those that an organisation is known by; who proved one stands in
+//! [`crate::claims`].
+
+use repute_dnsxl::Name;
+
+use crate::database::DatabaseError;
+use crate::entries::OrganisationId;
+use crate::session::{Session, on};
+use crate::statement::statements;
+use crate::time::Timestamp;
+
+/// An organisation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Organisation {
+    /// Its Id.
+    pub id: OrganisationId,
+    /// What it is called.
+    pub name: String,
+    /// Its website; empty if none is known.
+    pub website: String,
+    /// Whether its entries count.
+    pub state: State,
+    /// Since when it is known.
+    pub created: Timestamp,
+}
+
+/// Whether an organisation may have entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It may.
+    Active,
+    /// It may not.
+    Suspended {
+        /// Why, for everybody to read.
+        reason: String,
+    },
+}
+
+/// What a person may do in an organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MemberRole {
+    /// Asks for changes.
+    Member,
+    /// Says as well who belongs to it.
+    Owner,
+}
+
+/// A person of an organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The account.
+    pub account: i64,
+    /// What it may do.
+    pub role: MemberRole,
+    /// Since when it belongs to it.
+    pub since: Timestamp,
+}
+
+/// What a contact is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// Reports of abuse.
+    Abuse,
+    /// Questions about its servers.
+    Technical,
+    /// All else.
+    General,
+}
+
+/// Where an organisation is written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// The address.
+    pub mail: String,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// What an editor wrote about an organisation, for other editors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// When.
+    pub time: Timestamp,
+    /// By whom: a pseudonym of the audit log.
+    pub actor: String,
+    /// What.
+    pub text: String,
+}
+
+/// Adds an organisation.
+///
+/// # Errors
+/// If the database fails.
+pub async fn add(
+    session: Session<'_>,
+    name: &str,
+    now: Timestamp,
+) -> Result<OrganisationId, DatabaseError> {
+    let (id,): (i64,) =
+        on!(session, |c| sqlx::query_as(ADD).bind(name).bind(now.0).fetch_one(c).await?);
+    Ok(OrganisationId(id))
+}
+
+/// An organisation by its Id.
+///
+/// # Errors
+/// If the database fails.
+pub async fn by_id(
+    session: Session<'_>,
+    id: OrganisationId,
+) -> Result<Option<Organisation>, DatabaseError> {
+    let row: Option<Row> =
+        on!(session, |c| sqlx::query_as(BY_ID).bind(id.0).fetch_optional(c).await?);
+    Ok(row.map(organisation))
+}
+
+/// Organisations in the order of their Ids, from behind `after` on, at most so many.
+///
+/// # Errors
+/// If the database fails.
+pub async fn page(
+    session: Session<'_>,
+    after: Option<OrganisationId>,
+    limit: u32,
+) -> Result<Vec<Organisation>, DatabaseError> {
+    let after = after.map_or(0, |id| id.0);
+    let rows: Vec<Row> = on!(session, |c| {
+        sqlx::query_as(PAGE).bind(after).bind(i64::from(limit)).fetch_all(c).await?
+    });
+    Ok(rows.into_iter().map(organisation).collect())
+}
+
+/// Gives an organisation another name and website.
+///
+/// # Errors
+/// If the database fails.
+pub async fn describe(
+    session: Session<'_>,
+    id: OrganisationId,
+    name: &str,
+    website: &str,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        sqlx::query(DESCRIBE).bind(id.0).bind(name).bind(website).execute(c).await?;
+    });
+    Ok(())
+}
+
+/// Says whether an organisation may have entries.
+///
+/// # Errors
+/// If the database fails.
+pub async fn set_state(
+    session: Session<'_>,
+    id: OrganisationId,
+    state: &State,
+) -> Result<(), DatabaseError> {
+    let reason = match state {
+        State::Active => "",
+        State::Suspended { reason } => reason,
+    };
+    on!(session, |c| {
+        sqlx::query(SET_STATE).bind(id.0).bind(reason).execute(c).await?;
+    });
+    Ok(())
+}
+
+/// Adds a domain that an organisation is known by, unless it is there.
+///
+/// # Errors
+/// If the database fails.
+pub async fn add_domain(
+    session: Session<'_>,
+    id: OrganisationId,
+    domain: &Name,
+) -> Result<(), DatabaseError> {
+    let domain = domain.to_string();
+    on!(session, |c| sqlx::query(ADD_DOMAIN)
+        .bind(id.0)
+        .bind(domain)
+        .execute(c)
+        .await?
+        .rows_affected());
+    Ok(())
+}
+
+/// Removes a domain from those that an organisation is known by.
+///
+/// # Errors
+/// If the database fails.
+pub async fn remove_domain(
+    session: Session<'_>,
+    id: OrganisationId,
+    domain: &Name,
+) -> Result<(), DatabaseError> {
+    let domain = domain.to_string();
+    on!(session, |c| {
+        sqlx::query(REMOVE_DOMAIN).bind(id.0).bind(domain).execute(c).await?.rows_affected()
+    });
+    Ok(())
+}
+
+/// The domains that an organisation is known by.
+///
+/// # Errors
+/// If the database fails.
+pub async fn domains(session: Session<'_>, id: OrganisationId) -> Result<Vec<Name>, DatabaseError> {
+    let rows: Vec<(String,)> =
+        on!(session, |c| sqlx::query_as(DOMAINS).bind(id.0).fetch_all(c).await?);
+    let read = |(domain,): (String,)| {
+        domain.parse().map_err(|_| DatabaseError::Content("the domain of an organisation"))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// The organisations that are known by a domain.
+///
+/// # Errors
+/// If the database fails.
+pub async fn by_domain(
+    session: Session<'_>,
+    domain: &Name,
+) -> Result<Vec<Organisation>, DatabaseError> {
+    let domain = domain.to_string();
+    let rows: Vec<Row> =
+        on!(session, |c| sqlx::query_as(BY_DOMAIN).bind(domain).fetch_all(c).await?);
+    Ok(rows.into_iter().map(organisation).collect())
+}
+
+/// Adds a person to an organisation, or gives one that belongs to it another role.
+///
+/// # Errors
+/// If the database fails.
+pub async fn put_member(
+    session: Session<'_>,
+    id: OrganisationId,
+    account: i64,
+    role: MemberRole,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        let query = sqlx::query(PUT_MEMBER).bind(id.0).bind(account).bind(role_word(role));
+        query.bind(now.0).execute(c).await?;
+    });
+    Ok(())
+}
+
+/// Takes a person out of an organisation.
+///
+/// # Errors
+/// If the database fails.
+pub async fn remove_member(
+    session: Session<'_>,
+    id: OrganisationId,
+    account: i64,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        sqlx::query(REMOVE_MEMBER).bind(id.0).bind(account).execute(c).await?;
+    });
+    Ok(())
+}
+
+/// The people of an organisation, by account. Whoever else would change them waits until this transaction is over.
+///
+/// # Errors
+/// If the database fails.
+pub async fn members_to_change(
+    mut session: Session<'_>,
+    id: OrganisationId,
+) -> Result<Vec<Member>, DatabaseError> {
+    on!(session.again(), |c| sqlx::query(LOCK).bind(id.0).execute(c).await?.rows_affected());
+    members(session, id).await
+}
+
+/// The people of an organisation, by account.
+///
+/// # Errors
+/// If the database fails.
+pub async fn members(
+    session: Session<'_>,
+    id: OrganisationId,
+) -> Result<Vec<Member>, DatabaseError> {
+    let rows: Vec<(i64, String, i64)> =
+        on!(session, |c| sqlx::query_as(MEMBERS).bind(id.0).fetch_all(c).await?);
+    let member = |(account, role, since): (i64, String, i64)| {
+        Ok(Member { account, role: read_role(&role)?, since: Timestamp(since) })
+    };
+    rows.into_iter().map(member).collect()
+}
+
+/// What a person may do in an organisation; nothing if he does not belong to it.
+///
+/// # Errors
+/// If the database fails.
+pub async fn role_of(
+    session: Session<'_>,
+    id: OrganisationId,
+    account: i64,
+) -> Result<Option<MemberRole>, DatabaseError> {
+    let row: Option<(String,)> = on!(session, |c| sqlx::query_as(ROLE_OF)
+        .bind(id.0)
+        .bind(account)
+        .fetch_optional(c)
+        .await?);
+    row.map(|(role,)| read_role(&role)).transpose()
+}
+
+/// The organisations that a person belongs to, by Id.
+///
+/// # Errors
+/// If the database fails.
+pub async fn of_account(
+    session: Session<'_>,
+    account: i64,
+) -> Result<Vec<Organisation>, DatabaseError> {
+    let rows: Vec<Row> =
+        on!(session, |c| sqlx::query_as(OF_ACCOUNT).bind(account).fetch_all(c).await?);
+    Ok(rows.into_iter().map(organisation).collect())
+}
+
+/// Adds a contact, unless it is there.
+///
+/// # Errors
+/// If the database fails.
+pub async fn add_contact(
+    session: Session<'_>,
+    id: OrganisationId,
+    contact: &Contact,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        let query = sqlx::query(ADD_CONTACT).bind(id.0).bind(&contact.mail);
+        query.bind(purpose_word(contact.purpose)).execute(c).await?;
+    });
+    Ok(())
+}
+
+/// Removes a contact.
+///
+/// # Errors
+/// If the database fails.
+pub async fn remove_contact(
+    session: Session<'_>,
+    id: OrganisationId,
+    contact: &Contact,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        let query = sqlx::query(REMOVE_CONTACT).bind(id.0).bind(&contact.mail);
+        query.bind(purpose_word(contact.purpose)).execute(c).await?;
+    });
+    Ok(())
+}
+
+/// The contacts of an organisation.
+///
+/// # Errors
+/// If the database fails.
+pub async fn contacts(
+    session: Session<'_>,
+    id: OrganisationId,
+) -> Result<Vec<Contact>, DatabaseError> {
+    let rows: Vec<(String, String)> =
+        on!(session, |c| sqlx::query_as(CONTACTS).bind(id.0).fetch_all(c).await?);
+    let contact = |(mail, purpose): (String, String)| {
+        let purpose = match &*purpose {
+            "abuse" => Purpose::Abuse,
+            "technical" => Purpose::Technical,
+            "general" => Purpose::General,
+            _ => return Err(DatabaseError::Content("the purpose of a contact")),
+        };
+        Ok(Contact { mail, purpose })
+    };
+    rows.into_iter().map(contact).collect()
+}
+
+/// Writes a note about an organisation.
+///
+/// # Errors
+/// If the database fails.
+pub async fn add_note(
+    session: Session<'_>,
+    id: OrganisationId,
+    note: &Note,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        let query = sqlx::query(ADD_NOTE).bind(id.0).bind(note.time.0);
+        query.bind(&note.actor).bind(&note.text).execute(c).await?;
+    });
+    Ok(())
+}
+
+/// The notes about an organisation, the latest first, at most so many.
+///
+/// # Errors
+/// If the database fails.
+pub async fn notes(
+    session: Session<'_>,
+    id: OrganisationId,
+    limit: u32,
+) -> Result<Vec<Note>, DatabaseError> {
+    let rows: Vec<(i64, String, String)> = on!(session, |c| {
+        sqlx::query_as(NOTES).bind(id.0).bind(i64::from(limit)).fetch_all(c).await?
+    });
+    let note = |(time, actor, text)| Note { time: Timestamp(time), actor, text };
+    Ok(rows.into_iter().map(note).collect())
+}
+
+/// A row of organisations.
+type Row = (i64, String, String, String, i64);
+
+/// Reads a row.
+fn organisation((id, name, website, suspension, created): Row) -> Organisation {
+    let state = match suspension.is_empty() {
+        true => State::Active,
+        false => State::Suspended { reason: suspension },
+    };
+    Organisation { id: OrganisationId(id), name, website, state, created: Timestamp(created) }
+}
+
+/// The stored word of a role.
+fn role_word(role: MemberRole) -> &'static str {
+    match role {
+        MemberRole::Member => "member",
+        MemberRole::Owner => "owner",
+    }
+}
+
+/// Reads a stored role.
+fn read_role(word: &str) -> Result<MemberRole, DatabaseError> {
+    match word {
+        "member" => Ok(MemberRole::Member),
+        "owner" => Ok(MemberRole::Owner),
+        _ => Err(DatabaseError::Content("the role of a member")),
+    }
+}
+
+/// The stored word of a purpose.
+fn purpose_word(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Abuse => "abuse",
+        Purpose::Technical => "technical",
+        Purpose::General => "general",
+    }
+}
+
+statements! {
+    /// Adds an organisation.
+    ADD = "INSERT INTO organisations (name, created) VALUES ($1, $2) RETURNING id";
+    /// One organisation.
+    BY_ID = "SELECT id, name, website, suspension, created FROM organisations WHERE id = $1";
+    /// Some, in order.
+    PAGE = "SELECT id, name, website, suspension, created FROM organisations
+        WHERE id > $1 ORDER BY id LIMIT $2";
+    /// Renames one.
+    DESCRIBE = "UPDATE organisations SET name = $2, website = $3 WHERE id = $1";
+    /// Suspends one, or not.
+    SET_STATE = "UPDATE organisations SET suspension = $2 WHERE id = $1";
+    /// Holds up others who want to change it.
+    LOCK = "UPDATE organisations SET name = name WHERE id = $1";
+    /// Adds a domain.
+    ADD_DOMAIN = "INSERT INTO domains (organisation, domain) VALUES ($1, $2)
+        ON CONFLICT (organisation, domain) DO NOTHING";
+    /// Removes a domain.
+    REMOVE_DOMAIN = "DELETE FROM domains WHERE organisation = $1 AND domain = $2";
+    /// All domains.
+    DOMAINS = "SELECT domain FROM domains WHERE organisation = $1 ORDER BY domain";
+    /// Whose a domain is.
+    BY_DOMAIN = "SELECT o.id, o.name, o.website, o.suspension, o.created FROM domains d
+        JOIN organisations o ON o.id = d.organisation WHERE d.domain = $1 ORDER BY o.id";
+    /// Adds a member.
+    PUT_MEMBER = "INSERT INTO members (organisation, account, role, since) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (organisation, account) DO UPDATE SET role = excluded.role";
+    /// Removes a member.
+    REMOVE_MEMBER = "DELETE FROM members WHERE organisation = $1 AND account = $2";
+    /// All members.
+    MEMBERS = "SELECT account, role, since FROM members WHERE organisation = $1 ORDER BY account";
+    /// One member.
+    ROLE_OF = "SELECT role FROM members WHERE organisation = $1 AND account = $2";
+    /// Where somebody is a member.
+    OF_ACCOUNT = "SELECT o.id, o.name, o.website, o.suspension, o.created FROM members m
+        JOIN organisations o ON o.id = m.organisation WHERE m.account = $1 ORDER BY o.id";
+    /// Adds a contact.
+    ADD_CONTACT = "INSERT INTO contacts (organisation, mail, purpose) VALUES ($1, $2, $3)
+        ON CONFLICT (organisation, mail, purpose) DO NOTHING";
+    /// Removes a contact.
+    REMOVE_CONTACT = "DELETE FROM contacts WHERE organisation = $1 AND mail = $2 AND purpose = $3";
+    /// All contacts.
+    CONTACTS = "SELECT mail, purpose FROM contacts WHERE organisation = $1 ORDER BY purpose, mail";
+    /// Adds a note.
+    ADD_NOTE = "INSERT INTO notes (organisation, time, actor, text) VALUES ($1, $2, $3, $4)";
+    /// The last notes.
+    NOTES = "SELECT time, actor, text FROM notes WHERE organisation = $1 ORDER BY id DESC LIMIT $2";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit;
+    use crate::testing::on_each;
+
+    #[tokio::test]
+    async fn an_organisation_is_stored_as_it_is() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let id = add(transaction.session(), "Example", Timestamp(7)).await.expect("an Id");
+            let other = add(transaction.session(), "Other", Timestamp(8)).await.expect("an Id");
+            let site = "https://example.org/";
+            describe(transaction.session(), id, "Example AG", site).await.expect("it is changed");
+            let suspended = State::Suspended { reason: "spam".to_owned() };
+            set_state(transaction.session(), id, &suspended).await.expect("it is changed");
+            let stored = by_id(transaction.session(), id).await.expect("it is read");
+            let stored = stored.expect("it is there");
+            assert_eq!((&*stored.name, &*stored.website), ("Example AG", site));
+            assert_eq!((&stored.state, stored.created), (&suspended, Timestamp(7)));
+            set_state(transaction.session(), id, &State::Active).await.expect("it is changed");
+            let stored = by_id(transaction.session(), id).await.expect("it is read");
+            assert_eq!(stored.expect("it is there").state, State::Active);
+            let names = ["a.example", "b.example"].map(|name| name.parse().expect("a name"));
+            for name in [&names[1], &names[0], &names[1]] {
+                add_domain(transaction.session(), id, name).await.expect("it is added");
+            }
+            let all = domains(transaction.session(), id).await.expect("they are read");
+            assert_eq!(all, names);
+            remove_domain(transaction.session(), id, &names[1]).await.expect("it is removed");
+            for (name, wanted) in [(&names[0], &[id][..]), (&names[1], &[])] {
+                let found = by_domain(transaction.session(), name).await.expect("it is read");
+                assert_eq!(found.iter().map(|one| one.id).collect::<Vec<_>>(), wanted);
+            }
+            let page = page(transaction.session(), Some(id), 9).await.expect("they are read");
+            assert_eq!(page.iter().map(|one| one.id).collect::<Vec<_>>(), [other]);
+            let none = by_id(transaction.session(), OrganisationId(99)).await;
+            assert_eq!(none.expect("a look"), None);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn people_contacts_and_notes_come_and_go() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let id = add(transaction.session(), "Example", Timestamp(7)).await.expect("an Id");
+            use MemberRole::{Member, Owner};
+            for (account, role) in [(5, Owner), (6, Owner), (6, Member), (7, Member)] {
+                let put = put_member(transaction.session(), id, account, role, Timestamp(9)).await;
+                put.expect("it is put");
+            }
+            remove_member(transaction.session(), id, 7).await.expect("it is removed");
+            let all = members_to_change(transaction.session(), id).await.expect("they are read");
+            let all: Vec<_> = all.iter().map(|member| (member.account, member.role)).collect();
+            assert_eq!(all, [(5, Owner), (6, Member)]);
+            let mut role = async |account| {
+                role_of(transaction.session(), id, account).await.expect("it is read")
+            };
+            assert_eq!((role(5).await, role(7).await), (Some(Owner), None));
+            let theirs = of_account(transaction.session(), 6).await.expect("they are read");
+            assert_eq!(theirs.iter().map(|one| one.id).collect::<Vec<_>>(), [id]);
+            let contact = |mail: &str, purpose| Contact { mail: mail.to_owned(), purpose };
+            let abuse = contact("abuse@example.org", Purpose::Abuse);
+            let general = contact("info@example.org", Purpose::General);
+            for contact in [&abuse, &general, &abuse] {
+                add_contact(transaction.session(), id, contact).await.expect("it is added");
+            }
+            remove_contact(transaction.session(), id, &general).await.expect("it is removed");
+            let all = contacts(transaction.session(), id).await.expect("they are read");
+            assert_eq!(all, [abuse]);
+            let actor = audit::actor(transaction.session(), 5).await.expect("a pseudonym");
+            let note = |time, text: &str| Note {
+                time: Timestamp(time),
+                actor: actor.clone(),
+                text: text.to_owned(),
+            };
+            for note in [note(1, "called them"), note(2, "called again")] {
+                add_note(transaction.session(), id, &note).await.expect("it is written");
+            }
+            let last = notes(transaction.session(), id, 1).await.expect("they are read");
+            assert_eq!(last, [note(2, "called again")]);
+        })
+        .await;
+    }
+}
