@@ -343,8 +343,14 @@ fn a_key_is_asked_with_and_shown_nowhere() {
         "{shown}"
     );
     std::fs::remove_file(place.path("keys")).unwrap();
-    let (_, shown) = run(&["192.0.2.7"], &["dq.example"]);
-    assert!(shown.contains("key-file: cannot read keys: "), "{shown}");
+    // Without it this list is not asked, and the others are.
+    let (code, shown) = run(&["192.0.2.7"], &["dq.example"]);
+    assert_eq!(code, 2, "{shown}");
+    let why = "dq.example  not asked, its key is missing: cannot read keys: ";
+    assert!(shown.contains(why), "{shown}");
+    let (code, shown) = run(&["192.0.2.7"], &["gone.example", "sekrit0.dq.example"]);
+    assert_eq!(code, 1, "{shown}");
+    assert!(shown.contains("is listed by 1 of 2 lists, 1 did not say"), "{shown}");
     check.server.stop();
 }
 

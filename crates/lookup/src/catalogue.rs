@@ -84,7 +84,8 @@ impl Catalogue {
     ///
     /// # Errors
     /// The first fault, with its place: a key or value that is wrong by itself, a list that contradicts
-    /// itself once the tables are merged, or a key that cannot be had.
+    /// itself once the tables are merged, or a key that is none. A key that cannot be had is no error: the list
+    /// is not asked, and says why ([`List::no_key`]).
     pub fn lay(&mut self, user: &str, keyring: &mut Keyring<'_>) -> Result<(), CatalogueError> {
         let (_, tables) = read::read(user)?;
         self.merge(&tables, true)?;
@@ -121,7 +122,9 @@ impl Catalogue {
     /// Leaves out lists that another one of these contains, directly or by a third one: their listings
     /// would be counted twice.
     pub fn without_contained<'a>(&self, lists: Vec<&'a List>) -> Vec<&'a List> {
-        let contained: Vec<Name> = lists.iter().flat_map(|list| self.contained_in(list)).collect();
+        // One that cannot be asked for want of its key stands for no other one.
+        let asked = lists.iter().filter(|list| list.no_key.is_none());
+        let contained: Vec<Name> = asked.flat_map(|list| self.contained_in(list)).collect();
         lists.into_iter().filter(|list| !contained.contains(&list.zone)).collect()
     }
 
@@ -225,9 +228,15 @@ impl Catalogue {
                     |table| table.error(key, fault.clone()),
                 )
             };
-            if let Some(text) = keyring(source).map_err(|why| fault(CatalogueFault::NoKey(why)))? {
-                let key = secret_of(&text).ok_or_else(|| fault(CatalogueFault::BadKey))?;
-                *secret = Some(key);
+            match keyring(source) {
+                Ok(Some(text)) => {
+                    let key = secret_of(&text).ok_or_else(|| fault(CatalogueFault::BadKey))?;
+                    *secret = Some(key);
+                    item.list.no_key = None;
+                }
+                Ok(None) => {}
+                // It may have been found where an earlier file says that it is.
+                Err(why) => item.list.no_key = secret.is_none().then_some(why),
             }
         }
         Ok(())
@@ -240,7 +249,8 @@ impl Item {
         let (is_usable, is_open) = match self.list.access {
             Access::Open => (true, true),
             Access::Key(_, Some(_)) => (true, true),
-            Access::Key(_, None) => (false, false),
+            // Who names a key wants the list asked, and is told what is wrong with it.
+            Access::Key(_, None) => (self.list.no_key.is_some(), true),
             // Whether our resolver is registered, only the user knows.
             Access::Registration => (true, false),
         };

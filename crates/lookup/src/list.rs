@@ -30,6 +30,8 @@ pub struct List {
     pub delisting: Option<String>,
     /// What it takes to ask it.
     pub access: Access,
+    /// Why its key cannot be had, if so: it is not asked then, and nobody can tell what it says.
+    pub no_key: Option<String>,
     /// The operator's conditions in a sentence.
     pub terms: Option<String>,
     /// Most queries a second.
@@ -64,6 +66,7 @@ impl List {
             contains: Vec::new(),
             delisting: None,
             access: Access::Open,
+            no_key: None,
             terms: None,
             rate: None,
             status: Status::Unknown,

@@ -123,6 +123,11 @@ impl<'t> Survey<'t> {
         let lists: Vec<Course> = lists
             .into_iter()
             .map(|asked| Asked { doubtful: asked.doubtful && !all_doubtful, ..asked })
+            // Without its key a list would only say that it does not answer us.
+            .map(|asked| match asked.list.no_key {
+                Some(_) => Asked { servers: Vec::new(), ..asked },
+                None => asked,
+            })
             .map(|asked| {
                 let number = cache.list(&asked.list.zone, &asked.place);
                 Course::new(asked, number, now)
@@ -268,6 +273,9 @@ impl<'t> Survey<'t> {
         let state = |course: &Course| {
             if !course.asked.list.takes(&target) {
                 return State::Inapplicable;
+            }
+            if let Some(why) = &course.asked.list.no_key {
+                return State::Done(Said::Unknown(Reason::NoKey(why.clone())), Vec::new());
             }
             if course.asked.servers.is_empty() {
                 return State::Done(Said::Unknown(Reason::Unreachable), Vec::new());

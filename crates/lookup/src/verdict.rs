@@ -64,6 +64,8 @@ pub enum Reason {
     NoZone,
     /// The name would be longer than DNS allows.
     TooLong,
+    /// It was not asked, as the key to it cannot be had.
+    NoKey(String),
 }
 
 impl fmt::Display for Reason {
@@ -92,6 +94,7 @@ impl fmt::Display for Reason {
                 "no sign of such a list: a typing error, the list is gone, or the resolver denies all",
             ),
             Reason::TooLong => f.write_str("the name would be longer than DNS allows"),
+            Reason::NoKey(why) => write!(f, "not asked, its key is missing: {why}"),
         }
     }
 }

@@ -258,6 +258,15 @@ fn an_answer_that_does_not_fit_comes_by_tcp() {
 }
 
 #[test]
+fn a_list_without_its_key_is_not_asked_and_the_others_are() {
+    let mut keyless = list("multi.test");
+    keyless.no_key = Some("cannot read k".to_owned());
+    let (reports, _) = survey(vec![keyless, list("clean.test")], &["192.0.2.7"], server());
+    let unknown = Verdict::Unknown(Reason::NoKey("cannot read k".to_owned()));
+    assert_eq!(reports[0].verdicts, [Some(unknown), Some(Verdict::NotListed)]);
+}
+
+#[test]
 fn only_the_codes_that_are_wanted_are_listings() {
     let mut multi = list("multi.test");
     multi.only = vec!["127.0.0.[4..9]".parse().expect("codes")];

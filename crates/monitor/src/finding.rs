@@ -96,7 +96,7 @@ fn saw(list: &List, report: &Report, verdict: &Verdict) -> Saw {
 fn condition(verdict: &Verdict) -> Option<Condition> {
     let Verdict::Unknown(reason) = verdict else { return Some(Condition::Ok) };
     Some(match reason {
-        Reason::TooLong => return None,
+        Reason::TooLong | Reason::NoKey(_) => return None,
         Reason::TimedOut
         | Reason::Dead
         | Reason::Unreachable

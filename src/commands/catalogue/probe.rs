@@ -90,6 +90,9 @@ fn lists(args: &ProbeArgs, catalogue: &Catalogue) -> anyhow::Result<Vec<List>> {
                 "{zone} is no list of the catalogue: add a table for it, as doc/catalogue.md shows"
             );
         };
+        if let Some(why) = &list.no_key {
+            bail!("{zone} cannot be asked, its key is missing: {why}");
+        }
         if matches!(list.access, Access::Key(_, None)) {
             bail!("{zone} needs a key: give it in the configuration or by the environment");
         }

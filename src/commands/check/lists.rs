@@ -145,7 +145,8 @@ pub(crate) fn one(text: &str, catalogue: &Catalogue) -> anyhow::Result<ListAt> {
         list.keys.name = Some(NameForm::Host);
         list
     });
-    if matches!(list.access, Access::Key(_, None)) {
+    // Of one whose key cannot be read, the check says so, and what the others say.
+    if matches!(list.access, Access::Key(_, None)) && list.no_key.is_none() {
         bail!("this list needs a key: give it in {USUAL_FILE} or by the environment");
     }
     if let Some(codes) = codes {
@@ -163,7 +164,8 @@ fn with_key(zone: &Name, catalogue: &Catalogue) -> Option<List> {
             && zone.label_count() == list.zone.label_count() + 1
     });
     let list = found.next()?.clone();
-    Some(List { access: Access::Key(KeyPlace::BeforeZone, Some(Secret::new(key?))), ..list })
+    let access = Access::Key(KeyPlace::BeforeZone, Some(Secret::new(key?)));
+    Some(List { access, no_key: None, ..list })
 }
 
 /// Kinds of targets that lists differ in.

@@ -76,9 +76,6 @@ pub enum CatalogueFault {
     /// The key is not one label.
     #[error("what is there is no key: it is one word of at most 63 letters and digits")]
     BadKey,
-    /// The key could not be had.
-    #[error("{0}")]
-    NoKey(String),
 }
 
 impl CatalogueError {

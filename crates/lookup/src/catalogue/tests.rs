@@ -222,7 +222,6 @@ fn a_key_that_is_none_is_an_error_without_the_key() {
     for (answer, expect) in [
         (Ok(Some("two labels.x".to_owned())), CatalogueFault::BadKey.to_string()),
         (Ok(Some(String::new())), CatalogueFault::BadKey.to_string()),
-        (Err("cannot read it".to_owned()), "cannot read it".to_owned()),
     ] {
         let error = Catalogue::with(user, &mut only_k(answer)).expect_err("a bad key");
         let expect = format!("line 4: list dnsbl.httpbl.org: key-env: {expect}");
@@ -230,6 +229,26 @@ fn a_key_that_is_none_is_an_error_without_the_key() {
     }
     let shipped = Catalogue::with("", &mut |_| Ok(Some("x y".into()))).expect_err("a bad key");
     assert!(shipped.to_string().starts_with("list zen.dq.spamhaus.net: key-env: "), "{shipped}");
+}
+
+#[test]
+fn a_key_that_cannot_be_had_is_the_matter_of_its_list_alone() {
+    let user = "[[list]]\nzone = \"zen.dq.spamhaus.net\"\nkey-file = \"k\"\n";
+    let lost = &mut |source: &KeySource| match source {
+        KeySource::File(_) => Err("cannot read k".to_owned()),
+        KeySource::Environment(_) => Ok(None),
+    };
+    let mut catalogue = Catalogue::with(user, lost).expect("the other lists are well");
+    let list = |catalogue: &Catalogue| {
+        catalogue.find(&name("zen.dq.spamhaus.net")).expect("it ships").clone()
+    };
+    assert_eq!(list(&catalogue).no_key.as_deref(), Some("cannot read k"));
+    let set = zones(&catalogue.default_set(&target("192.0.2.1")));
+    assert!(set.contains(&"zen.dq.spamhaus.net".to_owned()), "it is said why it is not asked");
+    assert!(set.contains(&"zen.spamhaus.org".to_owned()), "nothing stands in its place");
+    // A later file has it.
+    catalogue.lay("", &mut |_| Ok(Some("sekrit".to_owned()))).expect("a key");
+    assert_eq!(list(&catalogue).no_key, None);
 }
 
 #[test]
