@@ -44,7 +44,7 @@ pub(crate) struct MonitoringArgs {
 
 /// `repute check --monitoring` as a program of its own.
 #[derive(Debug, Parser)]
-#[command(name = "repute check", version, args_override_self = true)]
+#[command(name = "repute check", bin_name = "repute check", version, args_override_self = true)]
 pub(crate) struct Program {
     /// The configuration file [default: /etc/repute/repute.toml, if it is there]
     #[arg(long, value_name = "FILE")]
@@ -78,6 +78,13 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn its_usage_names_the_command() {
+        let help = parse(&["/usr/bin/repute", "--monitoring", "--help"].map(OsString::from));
+        let help = help.expect_err("help is no arguments").to_string();
+        assert!(help.contains("Usage: repute check "), "{help}");
     }
 
     #[test]
