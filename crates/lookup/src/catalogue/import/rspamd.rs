@@ -108,6 +108,9 @@ struct Symbol<'a> {
     is_error: bool,
 }
 
+/// What makes sets of codes of a text, if it can be read.
+type Reader<'a> = &'a dyn Fn(&str) -> Option<Vec<CodeSet>>;
+
 /// The symbols of a list, and what cannot be read.
 fn symbols(list: &Object) -> (Vec<Symbol<'_>>, Vec<(usize, Problem)>) {
     let (mut symbols, mut faults) = (Vec::new(), Vec::new());
@@ -117,8 +120,7 @@ fn symbols(list: &Object) -> (Vec<Symbol<'_>>, Vec<(usize, Problem)>) {
         let bits = text.parse::<u8>().ok().filter(|bits| *bits != 0)?;
         Some(vec![CodeSet::Bits([127, 0, 0], bits)])
     };
-    let kinds: [(&str, &dyn Fn(&str) -> Option<Vec<CodeSet>>); 2] =
-        [("returncodes", &by_code), ("returnbits", &by_bits)];
+    let kinds: [(&str, Reader<'_>); 2] = [("returncodes", &by_code), ("returnbits", &by_bits)];
     for (key, sets) in kinds {
         let Some(Value::Object(members)) = list.get(key) else { continue };
         for member in &members.0 {
