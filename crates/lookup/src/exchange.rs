@@ -28,6 +28,17 @@ pub enum Answer {
     Malformed,
 }
 
+/// Whether there is room for a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// It would be sent at once.
+    Now,
+    /// From then on.
+    Later(Instant),
+    /// As many are on the way as may be: the next reply makes room.
+    Full,
+}
+
 /// A packet to be sent from a socket.
 #[derive(Debug)]
 pub struct Datagram<'e> {
@@ -111,8 +122,10 @@ struct Server {
     sockets: Vec<HashMap<u16, usize, Ids>>,
     /// Queries that wait for room.
     waiting: VecDeque<Ticket>,
-    /// Whether any packet came back.
-    answered: bool,
+    /// When it was first asked.
+    begun: Option<Instant>,
+    /// How many packets came back.
+    replies: usize,
     /// How often the network said that nobody is there.
     refused: u32,
     /// How many queries it did not answer.
@@ -186,27 +199,50 @@ impl<T> Exchange<T> {
     /// Adds a server that is asked in this manner through so many sockets; returns its number.
     pub fn add_server(&mut self, manner: Manner, sockets: usize) -> usize {
         let sockets = (0..sockets.max(1)).map(|_| HashMap::default()).collect();
-        let (waiting, answered, refused, timeouts) = (VecDeque::new(), false, 0, 0);
-        self.servers.push(Server { manner, sockets, waiting, answered, refused, timeouts });
+        self.servers.push(Server {
+            manner,
+            sockets,
+            waiting: VecDeque::new(),
+            begun: None,
+            replies: 0,
+            refused: 0,
+            timeouts: 0,
+        });
         self.servers.len() - 1
     }
 
-    /// Whether a query to a server would be sent at once.
-    pub fn has_room(&self, server: usize) -> bool {
+    /// Whether a query to a server would be sent at once, or when it is time for one.
+    ///
+    /// A server that has not answered yet gets a burst each millisecond and not all at once: its socket takes some
+    /// 270 small datagrams, by the kernel's default, and what it loses comes again much later. Each reply makes room
+    /// for another query, so a server that keeps up is soon asked as fast as it answers.
+    pub fn room(&self, server: usize, now: Instant) -> Room {
         let server = &self.servers[server];
-        server.waiting.is_empty()
-            && server.sockets.iter().any(|socket| socket.len() < self.limits.window)
+        let is_full = |socket: &HashMap<u16, usize, Ids>| socket.len() >= self.limits.window;
+        if !server.waiting.is_empty() || server.sockets.iter().all(is_full) {
+            return Room::Full;
+        }
+        let Some(begun) = server.begun else { return Room::Now };
+        let on_the_way: usize = server.sockets.iter().map(HashMap::len).sum();
+        if on_the_way < BURST + server.replies {
+            return Room::Now;
+        }
+        let elapsed = now.saturating_duration_since(begun).as_millis() as usize;
+        match on_the_way < BURST + server.replies + BURST * elapsed {
+            true => Room::Now,
+            false => Room::Later(begun + Duration::from_millis(elapsed as u64 + 1)),
+        }
     }
 
     /// Whether anything at all came from a server.
     pub fn has_answered(&self, server: usize) -> bool {
-        self.servers[server].answered
+        self.servers[server].replies > 0
     }
 
     /// Whether a server seems to be dead: it answered nothing, several times.
     pub fn is_silent(&self, server: usize) -> bool {
         let server = &self.servers[server];
-        !server.answered && (server.timeouts >= MOST_TIMEOUTS || server.is_gone())
+        server.replies == 0 && (server.timeouts >= MOST_TIMEOUTS || server.is_gone())
     }
 
     /// How many queries are not answered yet.
@@ -260,6 +296,7 @@ impl<T> Exchange<T> {
                 }
             };
             ids.insert(id, ticket.place);
+            server.begun.get_or_insert(now);
             message::write(
                 &pending.question,
                 server.manner,
@@ -361,7 +398,7 @@ impl<T> Exchange<T> {
         let Some((id, _)) = packet.split_first_chunk() else { return };
         let id = u16::from_be_bytes(*id);
         let Some(server) = self.servers.get_mut(from.server) else { return };
-        server.answered = true;
+        server.replies += 1;
         let Some(&place) = server.sockets.get(from.socket).and_then(|ids| ids.get(&id)) else {
             return;
         };
@@ -459,7 +496,7 @@ impl<T> Exchange<T> {
 impl Server {
     /// Whether nobody is there, as far as can be told.
     fn is_gone(&self) -> bool {
-        !self.answered && self.refused > 1
+        self.replies == 0 && self.refused > 1
     }
 }
 
@@ -477,6 +514,8 @@ fn is_due<T>(pending: &mut [Option<Pending<T>>], ticket: Ticket, sends: usize) -
     }
 }
 
+/// How many queries a server gets at once before it has answered.
+const BURST: usize = 128;
 /// After so many queries without any answer a server seems to be dead.
 const MOST_TIMEOUTS: u32 = 3;
 /// When the next send is due after each one, as a part of the time a query may take: at 0, then at these;

@@ -15,7 +15,7 @@ use repute_dnsxl::{ReturnCode, Target};
 
 use crate::cache::Cache;
 use crate::course::Course;
-use crate::exchange::{Answer, Exchange};
+use crate::exchange::{Answer, Exchange, Room};
 use crate::message::Question;
 use crate::questions::{self, A, TXT, TestOf, question, test_question};
 use crate::verdict::{self, Reason, Said, Verdict};
@@ -202,8 +202,10 @@ impl<'t> Survey<'t> {
         let Some((attempt, &server)) = alive.or_else(|| servers.clone().next()) else {
             return Step::Nothing;
         };
-        if !exchange.has_room(server) {
-            return Step::Nothing;
+        match exchange.room(server, now) {
+            Room::Now => {}
+            Room::Later(moment) => return Step::Later(moment),
+            Room::Full => return Step::Nothing,
         }
         let (about, question) = if let Some((test, question)) = course.tests.waiting.last() {
             (About::Test(*test), question.clone())

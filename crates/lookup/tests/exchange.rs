@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use repute_lookup::exchange::{Answer, Exchange, Limits, SocketId};
+use repute_lookup::exchange::{Answer, Exchange, Limits, Room, SocketId};
 use repute_lookup::message::{Manner, Question};
 
 /// How the network treats packets.
@@ -71,7 +71,16 @@ fn run_within(
     let (mut asked, mut sent) = (0, 0);
     let mut answers = vec![None; questions as usize];
     loop {
-        while asked < questions && exchange.has_room(server) {
+        let mut later = None;
+        while asked < questions {
+            match exchange.room(server, now) {
+                Room::Now => {}
+                Room::Later(moment) => {
+                    later = Some(moment);
+                    break;
+                }
+                Room::Full => break,
+            }
             exchange.ask(server, question(asked), asked, now);
             asked += 1;
         }
@@ -101,7 +110,7 @@ fn run_within(
         }
         let arrival = network.peek().map(|Reverse((at, ..))| *at);
         let due = exchange.next_due();
-        now = arrival.into_iter().chain(due).min().expect("something comes").max(now);
+        now = arrival.into_iter().chain(due).chain(later).min().expect("something comes").max(now);
         while let Some(Reverse((at, ..))) = network.peek()
             && *at <= now
         {
@@ -233,4 +242,40 @@ fn what_is_cut_is_asked_again_by_tcp() {
     let (tag, answer) = exchange.next_answer().expect("an answer");
     assert_eq!(tag, "seven");
     assert!(matches!(answer, Answer::Reply(reply) if reply.addresses().count() == 1));
+}
+
+#[test]
+fn a_server_that_has_not_answered_yet_is_not_asked_more_than_its_socket_holds() {
+    let mut exchange = Exchange::new(Limits::default());
+    let manner = Manner { recursion: true, edns: None, mixed_case: false };
+    let server = exchange.add_server(manner, 4);
+    let start = Instant::now();
+    // Asks what there is room for; how much that was, the last packet, and when there is room again.
+    let mut ask = |exchange: &mut Exchange<u32>, now: Instant| {
+        let mut asked = 0;
+        let then = loop {
+            match exchange.room(server, now) {
+                Room::Now => exchange.ask(server, question(asked), asked, now),
+                other => break other,
+            }
+            asked += 1;
+        };
+        let mut last = None;
+        while let Some(datagram) = exchange.next_datagram(now) {
+            last = Some((datagram.socket, answer(datagram.bytes, true)));
+        }
+        (asked, last, then)
+    };
+    let later = |milliseconds| start + Duration::from_millis(milliseconds);
+    let (asked, last, then) = ask(&mut exchange, start);
+    assert_eq!((asked, then), (128, Room::Later(later(1))));
+    // A reply makes room for itself, and for one more as the server is there.
+    let (socket, reply) = last.expect("something was sent");
+    exchange.receive(socket, &reply, start);
+    let (asked, _, then) = ask(&mut exchange, start);
+    assert_eq!((asked, then), (2, Room::Later(later(1))));
+    assert_eq!(ask(&mut exchange, later(1)).0, 128);
+    // In the end it has all that the windows of four sockets let through.
+    assert_eq!(ask(&mut exchange, later(2)).0 + ask(&mut exchange, later(9)).0, 512 - 257);
+    assert_eq!(exchange.room(server, later(9)), Room::Full);
 }
