@@ -50,9 +50,12 @@ impl fmt::Display for Output {
             perfdata.fmt(f)?;
         }
         writeln!(f)?;
-        let shown = self.long.len().min(MOST_LINES);
-        for line in self.long.iter().take(shown) {
-            writeln!(f, "{}", clean_to(line, LONGEST_LINE))?;
+        let (mut shown, mut room) = (0, LONGEST_REST);
+        for line in &self.long {
+            let line = clean_to(line, LONGEST_LINE);
+            let Some(rest) = room.checked_sub(line.len() + 1) else { break };
+            writeln!(f, "{line}")?;
+            (shown, room) = (shown + 1, rest);
         }
         match self.long.len() - shown {
             0 => Ok(()),
@@ -63,8 +66,9 @@ impl fmt::Display for Output {
 
 /// Characters of a line that are shown: some hundred zones.
 const LONGEST_LINE: usize = 8192;
-/// Further lines that are shown.
-const MOST_LINES: usize = 1000;
+/// Bytes of further lines that are shown, behind a first line of usual length: Nagios reads 8 kB of a plugin and
+/// throws the rest away, in the middle of a line.
+const LONGEST_REST: usize = 6 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -94,8 +98,9 @@ mod tests {
     #[test]
     fn a_line_alone_is_an_output() {
         assert_eq!(Output::unknown("CHECK_RBL", "no").to_string(), "CHECK_RBL UNKNOWN - no\n");
-        let long = vec![String::new(); 1002];
-        let output = Output { long, ..Output::unknown("CHECK_RBL", "") };
-        assert!(output.to_string().ends_with("\nand 2 more\n"), "{output}");
+        let long = (0..300).map(|number| format!("192.0.2.{number:03} is listed by one")).collect();
+        let output = Output { long, ..Output::unknown("CHECK_RBL", "") }.to_string();
+        assert!(output.ends_with("\n192.0.2.210 is listed by one\nand 89 more\n"), "{output}");
+        assert!(output.len() < 8_000);
     }
 }
