@@ -391,6 +391,7 @@ fn format(written: &FileSource) -> Result<Format, String> {
         layout,
         key_column,
         code_column: written.code_column.checked_sub(1),
+        category_column: None,
         minimum: (written.minimum > 0).then_some(written.minimum),
         code: written.code.0.0,
         text: written.text.clone(),

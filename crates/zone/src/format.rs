@@ -18,6 +18,7 @@ mod code;
 pub mod rbldnsd;
 pub mod table;
 mod trace;
+pub mod written;
 
 pub(crate) use trace::Trace;
 pub use trace::Traced;

@@ -376,6 +376,29 @@ impl Values {
         only.then(|| Pair { code, text: crate::section::read_u32(raw, 4), condition: 0 })
     }
 
+    /// A pair's text as [`Text::template`] reads it; what is no UTF-8 is replaced.
+    pub(crate) fn template(&self, pair: Pair) -> String {
+        let mut pieces = self.text_pieces(pair.text);
+        let mut template = Vec::new();
+        while let Some((&head, tail)) = pieces.split_first() {
+            if head == TARGET {
+                template.push(b'$');
+                pieces = tail;
+                continue;
+            }
+            let Some((literal, tail)) = tail.split_at_checked(usize::from(head)) else { break };
+            for &byte in literal {
+                template.extend_from_slice(if byte == b'$' {
+                    b"$$"
+                } else {
+                    std::slice::from_ref(&byte)
+                });
+            }
+            pieces = tail;
+        }
+        String::from_utf8_lossy(&template).into_owned()
+    }
+
     /// Whether any entry has a condition.
     #[inline]
     pub(crate) fn is_conditional(&self) -> bool {

@@ -39,6 +39,14 @@ impl Ipv4Entries {
         self.packed.len()
     }
 
+    /// The networks in the order in which they came: first address, prefix length, value.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u8, ValueId)> {
+        self.packed.iter().map(|packed| {
+            let Entry { first, len, value, .. } = entry(*packed);
+            (first, len, ValueId(value))
+        })
+    }
+
     /// Resolves the networks into an index. Also returns how many were dropped as duplicates of an
     /// earlier one with another value.
     pub(crate) fn index(self, overlap: Overlap, values: &mut ValueBuilder) -> (Ipv4Index, u64) {

@@ -337,6 +337,11 @@ impl Ipv6Entries {
         self.entries.len()
     }
 
+    /// The networks in the order in which they came: first address, prefix length, value.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u128, u8, ValueId)> {
+        self.entries.iter().copied()
+    }
+
     /// Resolves the networks into an index. Also returns how many were dropped as duplicates of an
     /// earlier one with another value.
     ///

@@ -45,6 +45,13 @@ impl NamesEntries {
         self.entries.len()
     }
 
+    /// The names in the order in which they came: wire form without the root, what is listed, value.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], Extent, ValueId)> {
+        self.entries.iter().map(|&(at, len, extent, value)| {
+            (&self.names[at as usize..at as usize + usize::from(len)], extent, value)
+        })
+    }
+
     /// Builds the index.
     ///
     /// # Errors

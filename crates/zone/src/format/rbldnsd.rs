@@ -22,6 +22,7 @@ use crate::dataset::{
     Addresses, Branch, Content, Dataset, DatasetKind, Header, Names, TooMany, distinct,
 };
 use crate::fault::Problem;
+use crate::format::written::{self, Written};
 use crate::format::{Input, Loaded, Progress, ReadError, ReadOptions, Trace, for_each_line};
 use crate::resolve::Overlap;
 
@@ -37,6 +38,29 @@ pub fn read(
     inputs: Vec<Input<'_>>,
     options: &ReadOptions,
 ) -> Result<Loaded, ReadError> {
+    let (reader, progress) = read_lines(kind, inputs, options)?;
+    reader.finish(progress)
+}
+
+/// Reads files as entries, at the apex.
+///
+/// # Errors
+/// If a file cannot be read, or says of itself that it must not be used.
+pub fn written(
+    kind: DatasetKind,
+    inputs: Vec<Input<'_>>,
+    options: &ReadOptions,
+) -> Result<Written, ReadError> {
+    let (reader, progress) = read_lines(kind, inputs, options)?;
+    Ok(reader.finish_written(progress))
+}
+
+/// Reads files.
+fn read_lines<'o>(
+    kind: DatasetKind,
+    inputs: Vec<Input<'_>>,
+    options: &'o ReadOptions,
+) -> Result<(Reader<'o>, Progress), ReadError> {
     let mut reader = Reader::new(kind, options);
     let mut progress = Progress::new(options);
     for mut input in inputs {
@@ -47,7 +71,7 @@ pub fn read(
             reader.line(line, progress)
         })?;
     }
-    reader.finish(progress)
+    Ok((reader, progress))
 }
 
 /// A file being read.
@@ -82,6 +106,20 @@ enum Entries {
     Combined,
     Acl(AclEntries),
     Keys(KeyEntries),
+}
+
+impl Entries {
+    /// How many there are.
+    fn len(&self) -> usize {
+        match self {
+            Entries::Addresses { v4, v6 } => v4.len() + v6.len(),
+            Entries::Names(names) => names.len(),
+            Entries::Generic(records) => records.len(),
+            Entries::Combined => 0,
+            Entries::Acl(acl) => acl.len(),
+            Entries::Keys(keys) => keys.len(),
+        }
+    }
 }
 
 impl<'o> Reader<'o> {
@@ -137,6 +175,37 @@ impl<'o> Reader<'o> {
             progress.fault(line, at, problem);
         }
         Ok(())
+    }
+
+    /// The entries of the data sets at the apex.
+    fn finish_written(self, progress: Progress) -> Written {
+        let Progress { faults, lines, .. } = progress;
+        let is_combined = self.main.kind == DatasetKind::Combined;
+        let parts = if is_combined { self.parts } else { vec![self.main] };
+        let (mut written, mut elsewhere) = (Vec::new(), 0);
+        for mut part in parts {
+            let is_at_apex = !is_combined || part.branches.iter().any(|name| name.is_empty());
+            // The one answer of these types may stand anywhere in the file.
+            if matches!(part.kind, DatasetKind::Ip4tset | DatasetKind::Ip6tset) {
+                part.answers.default_value();
+            }
+            let (mut v4, mut v6, mut names) = Default::default();
+            let count = part.entries.len();
+            match part.entries {
+                Entries::Addresses { v4: v4_of, v6: v6_of } if is_at_apex => {
+                    (v4, v6) = (v4_of, v6_of)
+                }
+                Entries::Names(names_of) if is_at_apex => names = names_of,
+                Entries::Addresses { .. }
+                | Entries::Names(_)
+                | Entries::Generic(_)
+                | Entries::Combined
+                | Entries::Acl(_)
+                | Entries::Keys(_) => elsewhere += count as u64,
+            }
+            written.push(written::Part { v4, v6, names, values: part.answers.finish() });
+        }
+        Written::new(written, faults, lines, elsewhere)
     }
 
     fn finish(self, progress: Progress) -> Result<Loaded, ReadError> {

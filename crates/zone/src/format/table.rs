@@ -12,6 +12,7 @@ mod record;
 
 use repute_dnsxl::ReturnCode;
 
+use crate::format::written::Written;
 use crate::format::{Input, Loaded, Progress, ReadError, ReadOptions, for_each_line};
 
 use reader::Reader;
@@ -28,6 +29,8 @@ pub struct TableOptions {
     pub key_column: usize,
     /// The column of a number n that answers 127.0.0.n (or of a whole return code), from 0.
     pub code_column: Option<usize>,
+    /// The column of a category, from 0: the code is 127.0.category.n then (dnswl.org's way).
+    pub category_column: Option<usize>,
     /// Lines with a smaller number are passed over.
     pub minimum: Option<u32>,
     /// The return code without a column.
@@ -73,6 +76,29 @@ pub fn read(
     table: &TableOptions,
     options: &ReadOptions,
 ) -> Result<Loaded, ReadError> {
+    let (reader, progress, modified) = read_lines(inputs, table, options)?;
+    reader.finish(progress, modified)
+}
+
+/// Reads files as entries.
+///
+/// # Errors
+/// If a file cannot be read.
+pub fn written(
+    inputs: Vec<Input<'_>>,
+    table: &TableOptions,
+    options: &ReadOptions,
+) -> Result<Written, ReadError> {
+    let (reader, progress, _) = read_lines(inputs, table, options)?;
+    Ok(reader.finish_written(progress))
+}
+
+/// Reads files; also when the last of them was changed.
+fn read_lines<'o>(
+    inputs: Vec<Input<'_>>,
+    table: &'o TableOptions,
+    options: &'o ReadOptions,
+) -> Result<(Reader<'o>, Progress, u32), ReadError> {
     let mut reader = Reader::new(table, options);
     let mut progress = Progress::new(options);
     let mut modified = 0;
@@ -86,7 +112,7 @@ pub fn read(
         })?;
         reader.end_of_file(&mut progress);
     }
-    reader.finish(progress, modified)
+    Ok((reader, progress, modified))
 }
 
 #[cfg(test)]

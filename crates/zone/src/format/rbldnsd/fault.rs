@@ -246,6 +246,7 @@ $DATASET ip4set @ a.{long}
             layout: Layout::Separated(b','),
             key_column: 1,
             code_column: None,
+            category_column: None,
             minimum: None,
             code: repute_dnsxl::ReturnCode::LISTED,
             text: String::new(),

@@ -18,6 +18,7 @@ use crate::format::rbldnsd::{Bad, address, fault};
 use crate::format::table::column::{self, Field};
 use crate::format::table::record::{Open, fault_in_record, in_its_line};
 use crate::format::table::{Layout, TableKind, TableOptions, adblock, hosts, name};
+use crate::format::written::{self, Written};
 use crate::format::{Loaded, Progress, ReadError, ReadOptions, Trace};
 use crate::resolve::Overlap;
 use crate::value::{Text, ValueBuilder, ValueId};
@@ -169,8 +170,18 @@ impl<'o> Reader<'o> {
                 return Ok(());
             }
         }
+        if let Some(n) = self.table.category_column {
+            let Field { at, text, .. } = column(n, "a column with a category")?;
+            let category = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+            code[2] = category.ok_or((at, Problem::Expected("a number from 0 to 255")))?;
+        }
         let text = match self.table.text_column {
-            Some(n) => Some(column(n, "a column with a text")?),
+            Some(n) => match (column(n, "a column with a text"), self.table.layout) {
+                (Ok(field), _) => Some(field),
+                // An empty field of CSV: the entry has no text of its own.
+                (Err(_), Layout::Separated(_)) => None,
+                (Err(fault), _) => return Err(fault),
+            },
             None => None,
         };
         let value = match text {
@@ -311,6 +322,14 @@ impl<'o> Reader<'o> {
         self.names.push(name, extent, value);
         self.trace.name(progress, line, (name, extent), value);
         Ok(())
+    }
+
+    /// The entries.
+    pub(super) fn finish_written(self, progress: Progress) -> Written {
+        let Progress { faults, lines, .. } = progress;
+        let values = self.values.finish();
+        let part = written::Part { v4: self.v4, v6: self.v6, names: self.names, values };
+        Written::new(vec![part], faults, lines, 0)
     }
 
     /// Builds the data set.

@@ -15,6 +15,7 @@ fn table(kind: TableKind, layout: Layout) -> TableOptions {
         layout,
         key_column: 0,
         code_column: None,
+        category_column: None,
         minimum: None,
         code: ReturnCode::LISTED,
         text: String::new(),
