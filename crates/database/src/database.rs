@@ -192,6 +192,20 @@ impl Database {
         })
     }
 
+    /// Begins a transaction that reads, and sees the database as it is at one moment, whatever others write.
+    ///
+    /// # Errors
+    /// If no connection is to be had.
+    pub async fn snapshot(&self) -> Result<Transaction, DatabaseError> {
+        Ok(match &self.0 {
+            Pool::Sqlite { read, .. } => Transaction::Sqlite(read.begin().await?),
+            Pool::Postgres(pool) => {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                Transaction::Postgres(pool.begin_with(begin).await?)
+            }
+        })
+    }
+
     /// Closes all connections, once they are idle.
     pub async fn close(&self) {
         match &self.0 {

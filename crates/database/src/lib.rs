@@ -15,6 +15,7 @@ pub mod testing;
 mod time;
 
 pub mod audit;
+pub mod backup;
 pub mod bulk;
 pub mod categories;
 pub mod changes;

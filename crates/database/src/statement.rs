@@ -20,6 +20,7 @@ mod tests {
     fn all() -> Vec<(&'static str, &'static str)> {
         [
             crate::audit::ALL,
+            crate::backup::ALL,
             crate::bulk::ALL,
             crate::categories::ALL,
             crate::changes::ALL,

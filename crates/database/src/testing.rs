@@ -74,8 +74,13 @@ impl Server {
 
     /// Where its database is.
     pub fn place(&self) -> Place {
+        self.url().parse().expect("it is a place")
+    }
+
+    /// The same as programs take it.
+    pub fn url(&self) -> String {
         let host = self.folder.path().to_string_lossy().replace('/', "%2F");
-        format!("postgres://repute@{host}/postgres").parse().expect("it is a place")
+        format!("postgres://repute@{host}/postgres")
     }
 
     /// Waits until it answers.

@@ -1,0 +1,151 @@
+//! Backups of each database, restored into each.
+
+use repute_dnsxl::ReturnCode;
+
+use super::*;
+use crate::audit::Deed;
+use crate::testing::on_each;
+use crate::{Database, Key, Timestamp, bulk, changes, entries, jobs, lists};
+
+/// Fills a database with something in many tables.
+async fn fill(database: &Database) {
+    let mut transaction = database.begin().await.expect("a transaction");
+    let list = lists::tests::add(&mut transaction.session(), "bl.example").await;
+    lists::set_code(transaction.session(), list, ReturnCode::LISTED, "spam").await.expect("a code");
+    lists::set_category(transaction.session(), list, 4, "häuser \"4\"").await.expect("a category");
+    let source = entries::source(transaction.session(), "feed").await.expect("a source");
+    let common = bulk::Common {
+        source,
+        reason: "line\nend".to_owned(),
+        since: Timestamp(1),
+        expires: Some(Timestamp(9)),
+    };
+    let rows: Vec<bulk::Row> = (0..7_000_u32)
+        .map(|i| {
+            let key: Key = std::net::Ipv4Addr::from(i).to_string().parse().expect("a key");
+            let place = bulk::Place::new(&key, Some(ReturnCode::LISTED));
+            bulk::Row { place, text: "see it".into() }
+        })
+        .collect();
+    bulk::put(transaction.session(), list, &common, &rows).await.expect("they are written");
+    changes::note_anew(transaction.session(), list, 2).await.expect("it is noted");
+    let actor = audit::actor(transaction.session(), 1).await.expect("a pseudonym");
+    for number in 0..3 {
+        let deed = Deed {
+            time: Timestamp(number),
+            actor: actor.clone(),
+            action: "list.add".to_owned(),
+            subject: "list/bl.example".to_owned(),
+            detail: "{}".to_owned(),
+        };
+        audit::append(transaction.session(), &deed).await.expect("it is written");
+    }
+    let order = jobs::Order {
+        kind: "publish".to_owned(),
+        key: None,
+        payload: "{}".to_owned(),
+        due: Timestamp(4),
+    };
+    jobs::order(transaction.session(), &order).await.expect("it is ordered");
+    transaction.commit().await.expect("it is committed");
+}
+
+/// A backup of a database.
+async fn backup(database: &Database) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut snapshot = database.snapshot().await.expect("a transaction");
+    let extent = write(&mut snapshot, &mut out).await.expect("it is written");
+    assert!(extent.tables > 10, "{extent:?}");
+    out
+}
+
+/// Restores a backup.
+async fn restored(database: &Database, file: &[u8], into: Into) -> Result<Extent, BackupError> {
+    let mut transaction = database.begin().await.expect("a transaction");
+    let extent = restore(&mut transaction, &mut &*file, into).await?;
+    transaction.commit().await.expect("it is committed");
+    Ok(extent)
+}
+
+/// The lines of a backup but for the last, in an order of their own: databases order rows as they like.
+fn lines(file: &[u8]) -> Vec<&str> {
+    let text = std::str::from_utf8(file).expect("it is text");
+    let mut lines: Vec<&str> = text.lines().filter(|line| !line.contains("sha256")).collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[tokio::test]
+async fn a_backup_of_each_database_restores_into_each() {
+    on_each(async |from| {
+        fill(&from).await;
+        let file = backup(&from).await;
+        let file = &*file;
+        on_each(async |to| {
+            let extent = restored(&to, file, Into::Empty).await.expect("it is restored");
+            assert!(extent.rows > 7_000, "{extent:?}");
+            assert_eq!(lines(&backup(&to).await), lines(file));
+            // New rows get new numbers.
+            let mut transaction = to.begin().await.expect("a transaction");
+            lists::tests::add(&mut transaction.session(), "new.example").await;
+            transaction.commit().await.expect("it is committed");
+            let refused = restored(&to, file, Into::Empty).await;
+            assert!(matches!(refused, Err(BackupError::NotEmpty)), "{refused:?}");
+            restored(&to, file, Into::Instead).await.expect("it is restored");
+            assert_eq!(lines(&backup(&to).await), lines(file));
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_no_whole_backup_changes_nothing() {
+    on_each(async |database| {
+        fill(&database).await;
+        let file = backup(&database).await;
+        let text = String::from_utf8(file.clone()).expect("it is text");
+        let end = text.rfind("{\"end\"").expect("an end");
+        let again = |text: &str| {
+            let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+            let digest: String = digest.as_ref().iter().map(|b| format!("{b:02x}")).collect();
+            let rows = text.lines().filter(|line| line.starts_with('[')).count();
+            format!("{text}{{\"end\":{{\"rows\":{rows},\"sha256\":\"{digest}\"}}}}\n")
+        };
+        let whole = &text[..end];
+        assert_eq!(again(whole), text, "the test knows how a backup ends");
+        let cases = [
+            (String::new(), "this is no backup of Repute"),
+            ("x\n".to_owned(), "this is no backup of Repute"),
+            (whole.to_owned(), "the backup is cut short, or something stands behind its end"),
+            (format!("{text}x"), "the backup is cut short, or something stands behind its end"),
+            (
+                text.replacen("see it", "see me", 1),
+                "the backup is damaged: its bytes are not those of its digest",
+            ),
+            (
+                again(&whole.replacen("list.add", "list.bad", 1)),
+                "the audit log of the backup is not as it was written from row 1 on: nothing was restored",
+            ),
+            (
+                again(&whole.replacen("\"table\":\"codes\"", "\"table\":\"cods\"", 1)),
+                "line ",
+            ),
+            (
+                whole.replacen("\"schema\":[1", "\"schema\":[7", 1),
+                "the backup was written by another version",
+            ),
+            (
+                text.replacen("\"version\":1", "\"version\":2", 1),
+                "the backup is of version 2, and this program reads version 1: use a later one",
+            ),
+        ];
+        for (damaged, words) in cases {
+            let refused = restored(&database, damaged.as_bytes(), Into::Instead).await;
+            let refused = refused.expect_err(words).to_string();
+            assert!(refused.starts_with(words), "{refused}");
+        }
+        assert_eq!(lines(&backup(&database).await), lines(&file), "nothing was changed");
+    })
+    .await;
+}
