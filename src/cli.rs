@@ -4,10 +4,12 @@
 //! what is meant in `commands`; nothing here opens a file.
 
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod catalogue;
 pub(crate) mod check;
 pub(crate) mod monitor;
 pub(crate) mod monitoring;
+pub(crate) mod registry;
 
 use std::path::PathBuf;
 
@@ -17,9 +19,11 @@ use repute_dnsxl::{Name, Target};
 use repute_zone::DatasetKind;
 
 use audit::{AUDIT_HELP, AuditArgs};
+use backup::{BACKUP_HELP, BackupArgs, RESTORE_HELP, RestoreArgs};
 use catalogue::CatalogueCommand;
 use check::{CHECK_HELP as CHECK_COMMAND_HELP, CheckArgs};
 use monitor::{MONITOR_HELP, MonitorArgs};
+use registry::{REGISTRY_HELP, RegistryArgs};
 
 /// DNS reputation lists: serve them, look into them, convert them.
 #[derive(Debug, Parser)]
@@ -59,6 +63,15 @@ pub(crate) enum Command {
     /// Watch addresses and names: check them again and again, and tell when something changes
     #[command(after_help = MONITOR_HELP)]
     Monitor(MonitorArgs),
+    /// Keep lists in a database: entries, imports, who changed what and why
+    #[command(after_help = REGISTRY_HELP)]
+    Registry(Box<RegistryArgs>),
+    /// Write the registry's database into a file, while servers run
+    #[command(after_help = BACKUP_HELP)]
+    Backup(BackupArgs),
+    /// Read the registry's database from a file that `repute backup` wrote
+    #[command(after_help = RESTORE_HELP)]
+    Restore(RestoreArgs),
     /// Look into lists: check, build, export, look up, compare
     #[command(subcommand)]
     Zone(ZoneCommand),

@@ -2,12 +2,14 @@
 
 mod access;
 mod audit;
+mod backup;
 mod catalogue;
 pub(crate) mod check;
 mod config;
 mod fault;
 mod man;
 mod monitor;
+mod registry;
 mod reload;
 mod running;
 mod serve;
@@ -28,6 +30,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Catalogue(command) => catalogue::run(config, &command),
         Command::Serve => serve::run(config),
         Command::Monitor(args) => monitor::run(config, &args),
+        Command::Registry(args) => registry::run(*args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::Status(args) => status::run(config, &args),
         Command::Reload(args) => reload::run(config, &args),
         Command::Zone(command) => zone::run(config, command),

@@ -4,6 +4,7 @@
 //! caller's transaction: after a commit all of it holds, after a crash before it none.
 
 use repute_database::audit::{self, Deed};
+use repute_database::bulk::Place;
 use repute_database::entries::{self, Entry};
 use repute_database::jobs::{self, Order};
 use repute_database::lists::Stored;
@@ -78,13 +79,65 @@ pub async fn apply(
     }
     let keys: Vec<Key> = changes.iter().map(|change| change.key.clone()).collect();
     changes::note(transaction.session(), list.id, serial, &keys).await?;
+    record(transaction, list, cause, detail(serial, changes, &cause.reason), now).await?;
+    Ok(serial)
+}
+
+/// Entries of a list that changed by the hundred thousand: what is left to be written down of it.
+#[derive(Debug)]
+pub struct Bulk<'b> {
+    /// The serial, from [`begin_bulk`].
+    pub serial: u32,
+    /// What changed for DNS.
+    pub places: Vec<&'b Place>,
+    /// What the audit log says of it.
+    pub detail: serde_json::Value,
+}
+
+/// Begins a change of very many entries: gives its serial, and has whoever else changes the list wait until the
+/// transaction is over.
+///
+/// # Errors
+/// If the database fails.
+pub async fn begin_bulk(transaction: &mut Transaction, list: &Stored) -> Result<u32, ChangeError> {
+    Ok(changes::next_serial(transaction.session(), list.id).await?)
+}
+
+/// Ends it, when its entries are written: which keys changed, the audit log, the order to publish.
+///
+/// # Errors
+/// If the database fails: then the transaction is to be dropped.
+pub async fn end_bulk(
+    transaction: &mut Transaction,
+    list: &Stored,
+    bulk: &Bulk<'_>,
+    cause: &Cause,
+    now: Timestamp,
+) -> Result<(), ChangeError> {
+    if bulk.places.len() > changes::MOST_NAMED {
+        changes::note_anew(transaction.session(), list.id, bulk.serial).await?;
+    } else {
+        let keys = bulk.places.iter().map(|place| place.key()).collect::<Result<Vec<_>, _>>()?;
+        changes::note(transaction.session(), list.id, bulk.serial, &keys).await?;
+    }
+    record(transaction, list, cause, bulk.detail.to_string(), now).await
+}
+
+/// Writes a change into the audit log and orders it to be published.
+async fn record(
+    transaction: &mut Transaction,
+    list: &Stored,
+    cause: &Cause,
+    detail: String,
+    now: Timestamp,
+) -> Result<(), ChangeError> {
     let apex = list.list.apex.to_string();
     let deed = Deed {
         time: now,
         actor: cause.actor.clone(),
         action: cause.action.clone(),
         subject: format!("list/{apex}"),
-        detail: detail(serial, changes, &cause.reason),
+        detail,
     };
     audit::append(transaction.session(), &deed).await?;
     let order = Order {
@@ -94,7 +147,7 @@ pub async fn apply(
         due: now,
     };
     jobs::order(transaction.session(), &order).await?;
-    Ok(serial)
+    Ok(())
 }
 
 /// The kind of the job that brings a list's changes into DNS.

@@ -6,3 +6,6 @@
 //! What is *not* here: SQL (`database`), HTTP and pages (`portal`), DNS messages.
 
 pub mod changes;
+pub mod import;
+pub mod lists;
+pub mod template;

@@ -1,0 +1,188 @@
+//! A file's entries become those of a list: what would change, and the change.
+//!
+//! A file is read whole ([`content`]), sorted, and held beside the list in one pass over both in the order of their
+//! keys ([`compare`]); a dry run ends there, and so shows what an import does. The import is one transaction with
+//! one serial and one row in the audit log, which names the file by its SHA-256. Memory is taken for the file, some
+//! hundred bytes an entry; of the list only a part at a time.
+//!
+//! An entry belongs to the source that brought it. An import changes and removes only what is of its own source;
+//! only [`Mode::ReplaceList`] lays hands on the entries of others.
+
+pub mod compare;
+pub mod content;
+mod report;
+
+use repute_database::bulk::{self, Common};
+use repute_database::entries::{self, SourceId};
+use repute_database::lists::Stored;
+use repute_database::{Session, Timestamp, Transaction};
+use serde_json::json;
+
+use crate::changes::{self, Bulk, Cause, ChangeError};
+use compare::{Difference, Merge};
+use content::Content;
+
+pub use report::Report;
+
+/// What becomes of entries that are not in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// They stay.
+    Add,
+    /// Those of the same source go.
+    ReplaceSource,
+    /// All of the list go.
+    ReplaceList,
+}
+
+impl Mode {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Mode::Add => "add",
+            Mode::ReplaceSource => "replace-source",
+            Mode::ReplaceList => "replace-list",
+        }
+    }
+}
+
+/// How a file's entries are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Import {
+    /// Where they come from.
+    pub source: String,
+    /// What becomes of others.
+    pub mode: Mode,
+    /// Why they are listed, for people.
+    pub reason: String,
+    /// Until when they are.
+    pub expires: Option<Timestamp>,
+}
+
+/// How far an import is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// So many entries of the list have been compared.
+    Compared(u64),
+    /// Of so many entries so many are written.
+    Written {
+        /// Written already.
+        done: u64,
+        /// All of them.
+        of: u64,
+    },
+}
+
+/// What an import would change. Nothing is written, and nobody waits for it; what others change meanwhile may be
+/// seen or not.
+///
+/// # Errors
+/// If the database fails.
+pub async fn dry_run(
+    mut session: Session<'_>,
+    list: &Stored,
+    import: &Import,
+    content: &Content,
+    step: &mut (dyn FnMut(Step) + Send),
+) -> Result<Report, ChangeError> {
+    let source = entries::known_source(session.again(), &import.source).await?;
+    let difference = compare(session, list, import, source, content, step).await?;
+    Ok(Report::new(&difference, content, None)?)
+}
+
+/// Takes a file's entries into a list. Without anything to change nothing is written, the report has no serial, and
+/// the transaction is to be dropped.
+///
+/// # Errors
+/// If the database fails: then the transaction is to be dropped.
+pub async fn run(
+    transaction: &mut Transaction,
+    list: &Stored,
+    import: &Import,
+    content: &Content,
+    cause: &Cause,
+    now: Timestamp,
+    step: &mut (dyn FnMut(Step) + Send),
+) -> Result<Report, ChangeError> {
+    // Whoever else changes the list waits from here on, so that what is compared is what is changed.
+    let serial = changes::begin_bulk(transaction, list).await?;
+    let source = entries::source(transaction.session(), &import.source).await?;
+    let session = transaction.session();
+    let difference = compare(session, list, import, Some(source), content, step).await?;
+    if difference.is_empty() {
+        return Ok(Report::new(&difference, content, None)?);
+    }
+    let common =
+        Common { source, reason: import.reason.clone(), since: now, expires: import.expires };
+    let rows: Vec<_> = difference
+        .added
+        .iter()
+        .chain(&difference.changed)
+        .chain(&difference.renewed)
+        .map(|at| content.rows[*at as usize].clone())
+        .collect();
+    let (mut done, of) = (0, rows.len() as u64);
+    for part in rows.chunks(PART) {
+        bulk::put(transaction.session(), list.id, &common, part).await?;
+        done += part.len() as u64;
+        step(Step::Written { done, of });
+    }
+    let gone: Vec<i64> = difference.removed.iter().map(|(id, _)| *id).collect();
+    bulk::remove(transaction.session(), &gone).await?;
+    let listed = difference.added.iter().chain(&difference.changed);
+    let places = listed
+        .map(|at| &content.rows[*at as usize].place)
+        .chain(difference.removed.iter().map(|(_, place)| place));
+    let report = Report::new(&difference, content, Some(serial))?;
+    let bulk = Bulk {
+        serial,
+        places: places.collect(),
+        detail: json!({
+            "serial": serial,
+            "source": import.source,
+            "mode": import.mode.word(),
+            "file": content.name,
+            "sha256": content.sha256,
+            "added": report.added,
+            "changed": report.changed,
+            "renewed": report.renewed,
+            "removed": report.removed,
+            "unchanged": report.unchanged,
+            "kept": report.kept,
+            "faults": content.faults.errors(),
+            "reason": cause.reason,
+        }),
+    };
+    changes::end_bulk(transaction, list, &bulk, cause, now).await?;
+    Ok(report)
+}
+
+/// Holds a file's entries beside those of a list.
+async fn compare(
+    mut session: Session<'_>,
+    list: &Stored,
+    import: &Import,
+    source: Option<SourceId>,
+    content: &Content,
+    step: &mut (dyn FnMut(Step) + Send),
+) -> Result<Difference, ChangeError> {
+    let mut merge = Merge::new(&content.rows, import, source);
+    let (mut after, mut count) = (None, 0);
+    loop {
+        let held = bulk::slice(session.again(), list.id, after.as_ref(), READ).await?;
+        let Some(last) = held.last() else { break };
+        after = Some(last.place.clone());
+        count += held.len() as u64;
+        step(Step::Compared(count));
+        merge.take(held);
+    }
+    Ok(merge.finish())
+}
+
+/// Entries of a list that are in memory at once.
+const READ: u32 = 20_000;
+/// Entries that are written between two steps.
+const PART: usize = 20_000;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! What an import changes: two sorted rows of entries, held beside each other.
+
+use repute_database::bulk::{Held, Place, Row};
+use repute_database::entries::SourceId;
+
+use crate::import::{Import, Mode};
+
+/// What an import changes. Numbers are those of the file's entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// Entries that are new.
+    pub added: Vec<u32>,
+    /// Entries with another text.
+    pub changed: Vec<u32>,
+    /// Entries that say the same, but with another reason, source or end; DNS does not see it.
+    pub renewed: Vec<u32>,
+    /// Entries that go: how the database names them, and what they are.
+    pub removed: Vec<(i64, Place)>,
+    /// How many of the file's are in the list already.
+    pub unchanged: u64,
+    /// How many of the file's another source has brought, whose they stay.
+    pub kept: u64,
+}
+
+impl Difference {
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty()
+            && self.changed.is_empty()
+            && self.renewed.is_empty()
+            && self.removed.is_empty()
+    }
+}
+
+/// A comparison under way: the list's entries come in parts.
+pub(super) struct Merge<'i> {
+    /// The file's entries, sorted, each place once.
+    rows: &'i [Row],
+    /// The first of them that was not compared yet.
+    next: usize,
+    /// How they are taken.
+    import: &'i Import,
+    /// The number of their source, if it has one yet.
+    source: Option<SourceId>,
+    /// What was found so far.
+    found: Difference,
+}
+
+impl<'i> Merge<'i> {
+    /// Nothing compared yet.
+    pub(super) fn new(rows: &'i [Row], import: &'i Import, source: Option<SourceId>) -> Merge<'i> {
+        Merge { rows, next: 0, import, source, found: Difference::default() }
+    }
+
+    /// Compares the list's next entries, whole keys in their order.
+    pub(super) fn take(&mut self, mut held: Vec<Held>) {
+        // Databases differ in how they sort the codes of a key.
+        held.sort_by(|a, b| a.place.cmp(&b.place));
+        for held in held {
+            while self.rows.get(self.next).is_some_and(|row| row.place < held.place) {
+                self.found.added.push(self.next as u32);
+                self.next += 1;
+            }
+            let is_own = self.source == Some(held.source) || self.import.mode == Mode::ReplaceList;
+            match self.rows.get(self.next).filter(|row| row.place == held.place) {
+                Some(row) => {
+                    let at = self.next as u32;
+                    self.next += 1;
+                    let is_same = self.source == Some(held.source)
+                        && held.expires == self.import.expires
+                        && held.reason == self.import.reason;
+                    match (is_own, *held.text == *row.text, is_same) {
+                        (false, ..) => self.found.kept += 1,
+                        (true, false, _) => self.found.changed.push(at),
+                        (true, true, false) => self.found.renewed.push(at),
+                        (true, true, true) => self.found.unchanged += 1,
+                    }
+                }
+                None if is_own && self.import.mode != Mode::Add => {
+                    self.found.removed.push((held.id, held.place));
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// What changes: whatever is left of the file is new.
+    pub(super) fn finish(mut self) -> Difference {
+        self.found.added.extend(self.next as u32..self.rows.len() as u32);
+        self.found
+    }
+}

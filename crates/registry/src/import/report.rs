@@ -1,0 +1,111 @@
+//! What an import changes, for people.
+
+use repute_database::bulk::{Place, Row};
+use repute_database::{DatabaseError, Key};
+use repute_dnsxl::Network;
+
+use crate::import::compare::Difference;
+use crate::import::content::Content;
+
+/// What an import changes, or would.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The serial it has; none if nothing was written.
+    pub serial: Option<u32>,
+    /// New entries.
+    pub added: u64,
+    /// Entries with another text.
+    pub changed: u64,
+    /// Entries that say the same, with another reason, source or end.
+    pub renewed: u64,
+    /// Entries that go.
+    pub removed: u64,
+    /// Entries that are in the list already.
+    pub unchanged: u64,
+    /// Entries that another source has brought, whose they stay.
+    pub kept: u64,
+    /// The first that are new, changed and removed, in words.
+    pub examples: Examples,
+    /// The widest networks among the new ones, the widest first; none narrower than a /24 of IPv4 or a /48 of IPv6.
+    pub widest: Vec<Network>,
+}
+
+/// The first of each kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Examples {
+    /// New entries.
+    pub added: Vec<String>,
+    /// Entries with another text.
+    pub changed: Vec<String>,
+    /// Entries that go.
+    pub removed: Vec<String>,
+}
+
+impl Report {
+    /// Tells of a difference.
+    pub(super) fn new(
+        difference: &Difference,
+        content: &Content,
+        serial: Option<u32>,
+    ) -> Result<Report, DatabaseError> {
+        let row = |at: &u32| &content.rows[*at as usize];
+        let first = |numbers: &[u32]| {
+            numbers.iter().take(SHOWN).map(|at| words(row(at))).collect::<Result<Vec<_>, _>>()
+        };
+        let removed = difference.removed.iter().take(SHOWN).map(|(_, place)| place_words(place));
+        let examples = Examples {
+            added: first(&difference.added)?,
+            changed: first(&difference.changed)?,
+            removed: removed.collect::<Result<_, _>>()?,
+        };
+        let mut wide = Vec::new();
+        for row in difference.added.iter().map(row).filter(|row| row.place.code().is_some()) {
+            if let Key::Network(network) = row.place.key()?
+                && width(&network) <= NARROWEST
+            {
+                wide.push(network);
+            }
+        }
+        wide.sort_by_key(width);
+        wide.truncate(SHOWN);
+        Ok(Report {
+            serial,
+            added: difference.added.len() as u64,
+            changed: difference.changed.len() as u64,
+            renewed: difference.renewed.len() as u64,
+            removed: difference.removed.len() as u64,
+            unchanged: difference.unchanged,
+            kept: difference.kept,
+            examples,
+            widest: wide,
+        })
+    }
+}
+
+/// How narrow a network is: an IPv6 network is as wide as an IPv4 network of half its length.
+fn width(network: &Network) -> u8 {
+    match network {
+        Network::V4(network) => network.prefix_len(),
+        Network::V6(network) => network.prefix_len() / 2,
+    }
+}
+
+/// An entry in words.
+fn words(row: &Row) -> Result<String, DatabaseError> {
+    let place = place_words(&row.place)?;
+    Ok(if row.text.is_empty() { place } else { format!("{place} {}", row.text) })
+}
+
+/// A place in words.
+fn place_words(place: &Place) -> Result<String, DatabaseError> {
+    let key = place.key()?;
+    Ok(match place.code() {
+        Some(code) => format!("{key} {code}"),
+        None => format!("!{key}"),
+    })
+}
+
+/// So many of each kind are shown.
+const SHOWN: usize = 5;
+/// Narrower networks than this are not worth a word.
+const NARROWEST: u8 = 24;

@@ -1,0 +1,212 @@
+//! Imports on both databases.
+
+use repute_database::audit::{self, Verified};
+use repute_database::lists::{self, List};
+use repute_database::testing::on_each;
+use repute_database::{Database, changes as serials};
+use repute_dnsxl::{KeyKind, Polarity, ReturnCode};
+
+use super::content::{Reading, read};
+use super::*;
+
+/// Adds a list of addresses.
+async fn add(database: &Database) -> Stored {
+    let mut transaction = database.begin().await.expect("a transaction");
+    let list = List {
+        apex: "bl.example".parse().expect("a name"),
+        title: "A list".to_owned(),
+        description: String::new(),
+        polarity: Polarity::Block,
+        keys: KeyKind::Ip,
+        ttl: 300,
+        contact: String::new(),
+    };
+    lists::add(transaction.session(), &list, Timestamp(1)).await.expect("it is added");
+    let stored = lists::by_apex(transaction.session(), &list.apex).await;
+    transaction.commit().await.expect("it is committed");
+    stored.expect("it is read").expect("it is there")
+}
+
+/// How a test's files are read.
+fn reading() -> Reading {
+    Reading {
+        layout: None,
+        keys: KeyKind::Ip,
+        code: ReturnCode::LISTED,
+        minimum: None,
+        subdomains: false,
+        now: 0,
+    }
+}
+
+/// A file's entries.
+fn content(text: &str) -> Content {
+    read("list.txt", text.as_bytes(), |file| Ok(file), &reading()).expect("memory is readable")
+}
+
+/// Imports a text, first dry: both must tell the same.
+async fn import(
+    database: &Database,
+    list: &Stored,
+    source: &str,
+    mode: Mode,
+    text: &str,
+) -> Report {
+    let import =
+        Import { source: source.to_owned(), mode, reason: "a test".to_owned(), expires: None };
+    let content = content(text);
+    let mut connection = database.read().await.expect("a connection");
+    let dry = dry_run(connection.session(), list, &import, &content, &mut |_| ()).await;
+    drop(connection);
+    let mut transaction = database.begin().await.expect("a transaction");
+    let cause = Cause {
+        actor: audit::machine(transaction.session(), "shell").await.expect("a name"),
+        action: "list.import".to_owned(),
+        reason: "a test".to_owned(),
+    };
+    let now = Timestamp(5);
+    let done = run(&mut transaction, list, &import, &content, &cause, now, &mut |_| ()).await;
+    let done = done.expect("it is done");
+    if done.serial.is_some() {
+        transaction.commit().await.expect("it is committed");
+    }
+    let dry = dry.expect("it is compared");
+    assert_eq!(dry, Report { serial: None, ..done.clone() }, "a dry run tells what is done");
+    done
+}
+
+/// What a report counts: added, changed, renewed, removed, unchanged, kept.
+fn counts(report: &Report) -> [u64; 6] {
+    let Report { added, changed, renewed, removed, unchanged, kept, .. } = report;
+    [*added, *changed, *renewed, *removed, *unchanged, *kept]
+}
+
+/// The entries of the list in words.
+async fn words(database: &Database, list: &Stored) -> Vec<String> {
+    let mut connection = database.read().await.expect("a connection");
+    let entries = entries::page(connection.session(), list.id, None, None, 1000).await;
+    let sources = entries::sources(connection.session()).await.expect("they are read");
+    let word = |entry: &entries::Entry| {
+        let code = entry.code.map_or_else(|| "!".to_owned(), |code| code.to_string());
+        let source = sources.iter().find(|(id, _)| *id == entry.source).map_or("", |(_, n)| n);
+        format!("{} {code} {} {source}", entry.key, entry.text)
+    };
+    entries.expect("they are read").iter().map(word).collect()
+}
+
+#[tokio::test]
+async fn an_import_changes_what_its_source_brought_and_nothing_else() {
+    on_each(async |database| {
+        let list = add(&database).await;
+        let first = "192.0.2.1 :2:x\n192.0.2.2 :2:x\n192.0.2.2 :10:y\n!192.0.2.3\n";
+        let report = import(&database, &list, "feed", Mode::ReplaceSource, first).await;
+        assert_eq!((counts(&report), report.serial), ([4, 0, 0, 0, 0, 0], Some(2)));
+        let again = import(&database, &list, "feed", Mode::ReplaceSource, first).await;
+        assert_eq!((counts(&again), again.serial), ([0, 0, 0, 0, 4, 0], None));
+        let other = "192.0.2.2 :2:z\n198.51.100.0/24 :2:z\n";
+        let report = import(&database, &list, "other", Mode::ReplaceSource, other).await;
+        assert_eq!(counts(&report), [1, 0, 0, 0, 0, 1], "what another brought is his");
+        assert_eq!(report.widest, ["198.51.100.0/24".parse().expect("a network")]);
+        let second = "192.0.2.2 :2:new\n192.0.2.9 :2:x\n";
+        let report = import(&database, &list, "feed", Mode::ReplaceSource, second).await;
+        assert_eq!(counts(&report), [1, 1, 0, 3, 0, 0]);
+        assert_eq!(report.examples.changed, ["192.0.2.2 127.0.0.2 new"]);
+        assert_eq!(
+            report.examples.removed,
+            ["192.0.2.1 127.0.0.2", "192.0.2.2 127.0.0.10", "!192.0.2.3"]
+        );
+        let left = [
+            "192.0.2.2 127.0.0.2 new feed",
+            "192.0.2.9 127.0.0.2 x feed",
+            "198.51.100.0/24 127.0.0.2 z other",
+        ];
+        assert_eq!(words(&database, &list).await, left);
+        let report = import(&database, &list, "all", Mode::ReplaceList, "192.0.2.9 :2:x\n").await;
+        assert_eq!(counts(&report), [0, 0, 1, 2, 0, 0]);
+        assert_eq!(words(&database, &list).await, ["192.0.2.9 127.0.0.2 x all"]);
+        // A source's entries are purged by an import of nothing.
+        let report = import(&database, &list, "all", Mode::ReplaceSource, "").await;
+        assert_eq!(counts(&report), [0, 0, 0, 1, 0, 0]);
+        let mut connection = database.read().await.expect("a connection");
+        let log = audit::of_subject(connection.session(), "list/bl.example", 99).await;
+        let log = log.expect("the log");
+        assert_eq!(log.len(), 5, "one row for each that changed something");
+        let detail: serde_json::Value = serde_json::from_str(&log[4].detail).expect("JSON");
+        assert_eq!(detail["sha256"], content(first).sha256);
+        assert_eq!(detail["added"], 4);
+        let verified = audit::verify(connection.session()).await.expect("it is read");
+        assert_eq!(verified, Verified::Whole(5));
+        let since = serials::since(connection.session(), list.id, 5).await.expect("changes");
+        let changed = vec![(6, "192.0.2.9".parse().expect("a key"))];
+        assert_eq!(since, serials::Since::Keys(changed));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn followers_read_the_list_anew_after_a_large_import() {
+    on_each(async |database| {
+        let list = add(&database).await;
+        let text: String =
+            (0..=serials::MOST_NAMED).map(|i| format!("10.{}.{}.1\n", i >> 8, i & 255)).collect();
+        let report = import(&database, &list, "feed", Mode::Add, &text).await;
+        assert_eq!(report.added as usize, serials::MOST_NAMED + 1);
+        let mut connection = database.read().await.expect("a connection");
+        let since = serials::since(connection.session(), list.id, 1).await.expect("changes");
+        assert_eq!(since, serials::Since::Anew);
+    })
+    .await;
+}
+
+/// Checks what a file brings: its entries in words, and how many lines are faulty.
+#[track_caller]
+fn check(text: &str, reading: &Reading, expect: &[&str], faults: u64) -> Content {
+    let content =
+        read("list", text.as_bytes(), |file| Ok(file), reading).expect("memory is readable");
+    let words: Vec<String> = content
+        .rows
+        .iter()
+        .map(|row| {
+            let code = row.place.code().map_or_else(|| "!".to_owned(), |code| code.to_string());
+            format!("{} {code} {}", row.place.key().expect("a key"), row.text)
+        })
+        .collect();
+    assert_eq!(words, expect);
+    assert_eq!(content.faults.errors(), faults);
+    content
+}
+
+#[test]
+fn files_are_read_as_they_look() {
+    let csv = "Network,Comment,Code,Text\n192.0.2.0/24,\"a, b\",3,\"why, then\"\nx,y,2,\n";
+    check(csv, &reading(), &["192.0.2.0/24 127.0.0.3 why, then"], 1);
+    check("192.0.2.1;4;see\n", &reading(), &["192.0.2.1 127.0.0.4 see"], 0);
+    let dnswl = "# x\n192.0.2.0/24;4;2;example.org;42\n2001:db8::/32;5;0;example.net;7\n";
+    let entries = ["192.0.2.0/24 127.0.4.2 example.org", "2001:db8::/32 127.0.5.0 example.net"];
+    check(dnswl, &reading(), &entries, 0);
+    let counted = "# ipsum\n192.0.2.1\t10\n192.0.2.2\t2\n";
+    check(counted, &reading(), &["192.0.2.1 127.0.0.2 ", "192.0.2.2 127.0.0.2 "], 0);
+    let coded = Reading { code: ReturnCode::last_octet(9), ..reading() };
+    check("# x\n192.0.2.1\n", &coded, &["192.0.2.1 127.0.0.9 "], 0);
+    check(
+        "192.0.2.1\n192.0.2.2 :3:x\n",
+        &reading(),
+        &["192.0.2.1 127.0.0.2 ", "192.0.2.2 127.0.0.3 x"],
+        0,
+    );
+    let many = Reading { minimum: Some(3), ..reading() };
+    check(counted, &many, &["192.0.2.1 127.0.0.2 "], 0);
+    let twice = "192.0.2.1 :2:a\n192.0.2.1 :2:b\n192.0.2.1 :3:c\n";
+    let content = check(twice, &reading(), &["192.0.2.1 127.0.0.2 a", "192.0.2.1 127.0.0.3 c"], 0);
+    assert_eq!(content.repeated, 1);
+    let names = Reading { keys: KeyKind::Name, ..reading() };
+    check(
+        "b.example\n*.a.example\n",
+        &names,
+        &["*.a.example 127.0.0.2 ", "b.example 127.0.0.2 "],
+        0,
+    );
+    let combined = "$DATASET ip4set @\n192.0.2.1\n$DATASET dnset @\nx.example\n";
+    let content = check(combined, &reading(), &["192.0.2.1 127.0.0.2 "], 0);
+    assert_eq!(content.misfits, 1);
+}

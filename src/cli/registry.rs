@@ -1,0 +1,381 @@
+//! `repute registry` as it is typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode, Target};
+use repute_zone::DatasetKind;
+
+use crate::config::Span;
+
+/// Arguments of `repute registry`.
+#[derive(Debug, Args)]
+pub(crate) struct RegistryArgs {
+    /// The database: a file, or a server as postgres://user@host/database. A password is better not written here:
+    /// PGPASSWORD and the file PGPASSFILE names are read
+    #[arg(long, global = true, value_name = "PLACE")]
+    pub(crate) database: Option<String>,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: RegistryCommand,
+}
+
+/// What to do with lists that are kept in a database.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RegistryCommand {
+    /// Show all lists
+    Lists {
+        /// Write JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Add a list, show one, or say what its codes mean
+    #[command(subcommand)]
+    List(ListCommand),
+    /// Add, remove and show entries
+    #[command(subcommand)]
+    Entry(EntryCommand),
+    /// Take the entries of a file into a list
+    ///
+    /// All of it happens at once, with one serial and one row in the audit log, or nothing. An entry belongs to the
+    /// source that brought it; entries of other sources stay as they are, except with `--mode replace-list`.
+    ///
+    /// Exit code: 0 done, 1 done but some lines are faulty (standard error names them), 2 nothing done.
+    #[command(after_help = IMPORT_HELP)]
+    Import(Box<ImportArgs>),
+    /// Remove all entries that a source brought
+    Purge(PurgeArgs),
+    /// Look through the whole audit log: each row's digest covers the row before
+    ///
+    /// Exit code: 0 it is as it was written, 1 it is not from the shown row on, 2 could not tell.
+    Verify,
+    /// Show the audit log, the latest first
+    Log {
+        /// Only of this list
+        list: Option<Name>,
+        /// So many rows
+        #[arg(long, short = 'n', value_name = "ROWS", default_value_t = 20)]
+        limit: u32,
+        /// Write JSON, an object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the entries of a list
+    Export {
+        /// The list
+        list: Name,
+        /// The format
+        #[arg(long, short, value_enum, default_value_t = EntryFormat::Rbldnsd)]
+        format: EntryFormat,
+    },
+}
+
+/// What to do with a list.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ListCommand {
+    /// Add a list
+    #[command(after_help = ADD_HELP)]
+    Add(AddArgs),
+    /// Show a list
+    Show {
+        /// Its apex
+        list: Name,
+        /// Write JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what the codes of a list mean, or say it
+    Codes {
+        /// The list
+        list: Name,
+        /// A code and its meaning, such as `2=source of spam`
+        #[arg(value_name = "CODE=MEANING")]
+        set: Vec<String>,
+    },
+}
+
+/// Arguments of `repute registry list add`.
+#[derive(Debug, Args)]
+pub(crate) struct AddArgs {
+    /// The name it is asked under
+    #[arg(value_name = "APEX")]
+    pub(crate) apex: Name,
+    /// What people call it [default: the apex]
+    #[arg(long)]
+    pub(crate) title: Option<String>,
+    /// What it is for
+    #[arg(long, default_value = "")]
+    pub(crate) description: String,
+    /// What being listed means [default: block; allow with `--template dnswl`]
+    #[arg(long, value_enum)]
+    pub(crate) polarity: Option<PolarityWord>,
+    /// What its entries name [default: addresses; names with `--template domain-blocklist`]
+    #[arg(long, value_enum)]
+    pub(crate) keys: Option<KeysWord>,
+    /// Time to live of its answers
+    #[arg(long, value_name = "TIME", default_value = "5m")]
+    pub(crate) ttl: Span,
+    /// Where people write about it
+    #[arg(long, default_value = "")]
+    pub(crate) contact: String,
+    /// The codes and categories to begin with
+    #[arg(long, value_enum, default_value_t = TemplateWord::Empty)]
+    pub(crate) template: TemplateWord,
+    /// Why, for the audit log
+    #[arg(long, default_value = "")]
+    pub(crate) reason: String,
+}
+
+/// What to do with entries.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EntryCommand {
+    /// Add an entry, or change the one with the same code
+    #[command(after_help = ENTRY_HELP)]
+    Add(EntryArgs),
+    /// Remove the entries of a network or name
+    Remove {
+        /// The list
+        list: Name,
+        /// The network or name, as it is listed
+        #[arg(value_name = "NETWORK|NAME")]
+        key: String,
+        /// Only the one with this code
+        #[arg(long, value_name = "CODE")]
+        code: Option<ReturnCode>,
+        /// Why, for the audit log
+        #[arg(long)]
+        reason: String,
+    },
+    /// Show the entries of exactly this network or name
+    ///
+    /// Exit code: 0 there are some, 1 there are none, 2 could not tell.
+    Show {
+        /// The list
+        list: Name,
+        /// The network or name
+        #[arg(value_name = "NETWORK|NAME")]
+        key: String,
+        /// Write JSON, an object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what lists an address or name, the most specific first
+    ///
+    /// Exit code: 0 listed, 1 not listed, 2 could not tell.
+    At {
+        /// The list
+        list: Name,
+        /// The address or name
+        target: Target,
+        /// Write JSON, an object a line
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Arguments of `repute registry entry add`.
+#[derive(Debug, Args)]
+pub(crate) struct EntryArgs {
+    /// The list
+    pub(crate) list: Name,
+    /// What is listed: 192.0.2.0/24, 2001:db8::/32, x.example, with all below it .x.example, all below it *.x.example
+    #[arg(value_name = "NETWORK|NAME")]
+    pub(crate) key: String,
+    /// What it answers
+    #[arg(long, value_name = "CODE", default_value = "127.0.0.2")]
+    pub(crate) code: ReturnCode,
+    /// Never list it, whatever is listed around it
+    #[arg(long, conflicts_with_all = ["code", "text"])]
+    pub(crate) exclude: bool,
+    /// What the list says about it in DNS; `$` stands for what is asked about
+    #[arg(long, default_value = "")]
+    pub(crate) text: String,
+    /// Why, for people
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// Where it comes from
+    #[arg(long, default_value = "hand")]
+    pub(crate) source: String,
+    /// List it so long [default: for ever]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) expires: Option<Span>,
+}
+
+/// Arguments of `repute registry import`.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The list
+    pub(crate) list: Name,
+    /// The file, which may be packed (gzip, zstd); `-` is standard input
+    pub(crate) file: PathBuf,
+    /// Where its entries come from: a name under which they are replaced and purged
+    #[arg(long)]
+    pub(crate) source: String,
+    /// What becomes of entries that are not in the file
+    #[arg(long, value_enum, default_value_t = ModeWord::ReplaceSource)]
+    pub(crate) mode: ModeWord,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How the file is laid out [default: as its first lines look]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<ImportFormat>,
+    /// Which of rbldnsd's data files it is, such as ip4set [default: addresses or names]
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<DatasetKind>,
+    /// The columns of a CSV file without headings: `key`, `code`, `text`, others are passed over
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub(crate) columns: Vec<String>,
+    /// The code of entries of a plain file, or of CSV without a column of codes [default: 127.0.0.2]
+    #[arg(long, value_name = "CODE")]
+    pub(crate) code: Option<ReturnCode>,
+    /// Pass over lines with a smaller number in the second column
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) minimum: Option<u32>,
+    /// List everything below the names of a plain or CSV file, too
+    #[arg(long)]
+    pub(crate) subdomains: bool,
+    /// List the entries so long; an import that brings them again renews it [default: for ever]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) expires: Option<Span>,
+    /// Why, for people and the audit log
+    #[arg(long, default_value = "")]
+    pub(crate) reason: String,
+    /// Write the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `repute registry purge`.
+#[derive(Debug, Args)]
+pub(crate) struct PurgeArgs {
+    /// The list
+    pub(crate) list: Name,
+    /// The source
+    #[arg(long)]
+    pub(crate) source: String,
+    /// Show what would go, and remove nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Why, for the audit log
+    #[arg(long, default_value = "")]
+    pub(crate) reason: String,
+    /// Write the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What being listed means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PolarityWord {
+    /// Something bad
+    Block,
+    /// Something good
+    Allow,
+    /// Something to know
+    Info,
+}
+
+impl From<PolarityWord> for Polarity {
+    fn from(word: PolarityWord) -> Polarity {
+        match word {
+            PolarityWord::Block => Polarity::Block,
+            PolarityWord::Allow => Polarity::Allow,
+            PolarityWord::Info => Polarity::Info,
+        }
+    }
+}
+
+/// What entries name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeysWord {
+    /// IPv4 and IPv6 networks
+    Addresses,
+    /// Domain names
+    Names,
+}
+
+impl From<KeysWord> for KeyKind {
+    fn from(word: KeysWord) -> KeyKind {
+        match word {
+            KeysWord::Addresses => KeyKind::Ip,
+            KeysWord::Names => KeyKind::Name,
+        }
+    }
+}
+
+/// Codes and categories to begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TemplateWord {
+    /// None
+    Empty,
+    /// A code for each reason to block an address
+    Blocklist,
+    /// A code for each reason to block a domain
+    DomainBlocklist,
+    /// 127.0.category.score, as dnswl.org has it
+    Dnswl,
+}
+
+/// What becomes of entries that are not in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ModeWord {
+    /// They stay
+    Add,
+    /// Those of the same source go
+    ReplaceSource,
+    /// All others of the list go, and the file's own become those of this source
+    ReplaceList,
+}
+
+/// How a file is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportFormat {
+    /// rbldnsd's data files
+    Rbldnsd,
+    /// One entry a line, and maybe a number behind it, as ipsum has it
+    Plain,
+    /// CSV, with headings or --columns
+    Csv,
+    /// dnswl.org's generic file: network;category;score;domain;number
+    Dnswl,
+}
+
+/// How entries are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EntryFormat {
+    /// A data file of rbldnsd, entry by entry
+    Rbldnsd,
+    /// CSV with headings: key, code, text, reason, source, since, expires
+    Csv,
+}
+
+/// Below `repute registry --help`.
+pub(crate) const REGISTRY_HELP: &str = "\
+Examples:
+  repute registry --database lists.db list add bl.example --template blocklist
+  repute registry --database lists.db entry add bl.example 192.0.2.0/24 --reason 'traps hit'
+  repute registry --database lists.db import bl.example spam.txt --source traps --dry-run
+  repute registry --database postgres://repute@localhost/repute lists";
+
+/// Below `repute registry list add --help`.
+const ADD_HELP: &str = "\
+Examples:
+  repute registry --database lists.db list add bl.example --template blocklist --contact abuse@example.org
+  repute registry --database lists.db list add wl.example --template dnswl --title 'Good senders'";
+
+/// Below `repute registry entry add --help`.
+const ENTRY_HELP: &str = "\
+Examples:
+  repute registry --database lists.db entry add bl.example 192.0.2.7 --code 4 --reason 'open proxy' --expires 30d
+  repute registry --database lists.db entry add bl.example 192.0.2.9 --exclude --reason 'our own monitor'";
+
+/// Below `repute registry import --help`.
+const IMPORT_HELP: &str = "\
+Memory is taken for the file, some hundred bytes an entry; the list is read in parts.
+
+Examples:
+  repute registry --database lists.db import bl.example spam.txt --source traps --dry-run
+  repute registry --database lists.db import bl.example ipsum.txt --source ipsum --minimum 3 --expires 3d
+  repute registry --database lists.db import bl.example list.csv --columns key,code,text --source partner
+  zcat old.gz | repute registry --database lists.db import bl.example - --source old --mode add";

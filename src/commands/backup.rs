@@ -1,0 +1,90 @@
+//! `repute backup` and `repute restore`.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::Context;
+use repute_database::Database;
+use repute_database::backup::{self, Extent, Into};
+
+use super::registry::database::{open, place};
+use crate::cli::backup::{BackupArgs, RestoreArgs};
+use crate::exit::Verdict;
+
+/// Writes a backup.
+pub(super) fn run(args: &BackupArgs) -> anyhow::Result<Verdict> {
+    let place = place(args.database.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let database = open(&place).await?;
+        let extent = match args.file.as_os_str() == "-" {
+            true => write(&database, &mut io::stdout()).await?,
+            false => replace(&database, &args.file).await?,
+        };
+        database.close().await;
+        eprintln!("{}: {} rows of {} tables", args.file.display(), extent.rows, extent.tables);
+        Ok(Verdict::Yes)
+    })
+}
+
+/// Restores a backup.
+pub(super) fn restore(args: &RestoreArgs) -> anyhow::Result<Verdict> {
+    let place = place(args.database.as_deref())?;
+    let into = if args.force { Into::Instead } else { Into::Empty };
+    let mut input: Box<dyn BufRead + Send> = match args.file.as_os_str() == "-" {
+        true => Box::new(BufReader::new(io::stdin())),
+        false => {
+            let file = File::open(&args.file);
+            let file = file.with_context(|| format!("cannot read {}", args.file.display()))?;
+            Box::new(BufReader::with_capacity(1 << 16, file))
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let database = open(&place).await?;
+        let mut transaction = database.begin().await?;
+        let extent = backup::restore(&mut transaction, &mut *input, into).await?;
+        transaction.commit().await?;
+        database.close().await;
+        eprintln!(
+            "{place}: {} rows of {} tables restored, the audit log is whole",
+            extent.rows, extent.tables
+        );
+        Ok(Verdict::Yes)
+    })
+}
+
+/// Writes a backup beside a file, which it takes the place of when it is on disk.
+async fn replace(database: &Database, path: &Path) -> anyhow::Result<Extent> {
+    let failed = || format!("cannot write {}", path.display());
+    let mut name = path.file_name().with_context(failed)?.to_owned();
+    name.push(".part");
+    let part = path.with_file_name(name);
+    // What an attempt that was killed has left.
+    if part.exists() {
+        fs::remove_file(&part).with_context(failed)?;
+    }
+    // Nobody else is to read what people entrust to a list.
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part);
+    let mut file = file.with_context(failed)?;
+    let written = write(database, &mut file).await;
+    let kept = written.and_then(|extent| {
+        file.sync_all().and_then(|()| fs::rename(&part, path)).with_context(failed)?;
+        Ok(extent)
+    });
+    if kept.is_err() {
+        drop(fs::remove_file(&part));
+    }
+    kept
+}
+
+/// Writes a backup.
+async fn write(database: &Database, out: &mut (dyn Write + Send)) -> anyhow::Result<Extent> {
+    let mut snapshot = database.snapshot().await?;
+    let mut out = BufWriter::with_capacity(1 << 16, out);
+    let extent = backup::write(&mut snapshot, &mut out).await?;
+    out.flush()?;
+    Ok(extent)
+}

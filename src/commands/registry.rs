@@ -1,0 +1,66 @@
+//! `repute registry`: lists that are kept in a database, from the shell.
+
+pub(super) mod database;
+mod entries;
+mod export;
+mod import;
+mod lists;
+mod log;
+
+use repute_database::audit;
+use repute_database::lists::{Stored, by_apex};
+use repute_database::{DatabaseError, Session, Transaction};
+use repute_dnsxl::Name;
+use repute_registry::changes::Cause;
+
+use crate::cli::registry::{RegistryArgs, RegistryCommand};
+use crate::exit::Verdict;
+
+/// Runs one of its commands.
+pub(super) fn run(args: RegistryArgs) -> anyhow::Result<Verdict> {
+    let place = database::place(args.database.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let database = database::open(&place).await?;
+        let verdict = match args.command {
+            RegistryCommand::Lists { json } => lists::all(&database, json).await,
+            RegistryCommand::List(command) => lists::run(&database, command).await,
+            RegistryCommand::Entry(command) => entries::run(&database, command).await,
+            RegistryCommand::Import(args) => import::run(&database, &args).await,
+            RegistryCommand::Purge(args) => import::purge(&database, &args).await,
+            RegistryCommand::Verify => log::verify(&database).await,
+            RegistryCommand::Log { list, limit, json } => {
+                log::run(&database, list.as_ref(), limit, json).await
+            }
+            RegistryCommand::Export { list, format } => export::run(&database, &list, format).await,
+        };
+        database.close().await;
+        verdict
+    })
+}
+
+/// The list of this apex.
+async fn list(session: Session<'_>, apex: &Name) -> anyhow::Result<Stored> {
+    let list = by_apex(session, apex).await?;
+    list.ok_or_else(|| {
+        anyhow::anyhow!(
+            "there is no list {apex}: `repute registry lists` shows those there are, `repute registry list add \
+             {apex}` adds it"
+        )
+    })
+}
+
+/// What the audit log says of something done here.
+async fn cause(
+    transaction: &mut Transaction,
+    action: &str,
+    reason: &str,
+) -> Result<Cause, DatabaseError> {
+    let actor = audit::machine(transaction.session(), "command line").await?;
+    Ok(Cause { actor, action: action.to_owned(), reason: reason.to_owned() })
+}
+
+/// A text of others on a terminal: what could move the cursor is replaced.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

@@ -1,0 +1,152 @@
+//! `repute registry entry`.
+
+use anyhow::bail;
+use repute_database::entries::{self, Entry};
+use repute_database::{Database, Key, Timestamp, lists};
+use repute_dnsxl::{Name, ReturnCode};
+use repute_registry::changes::{self, Change};
+use serde_json::{Value, json};
+
+use super::log::time;
+use super::{cause, list, plain};
+use crate::cli::registry::{EntryArgs, EntryCommand};
+use crate::exit::Verdict;
+
+/// Runs one of the commands about entries.
+pub(super) async fn run(database: &Database, command: EntryCommand) -> anyhow::Result<Verdict> {
+    match command {
+        EntryCommand::Add(args) => add(database, &args).await,
+        EntryCommand::Remove { list, key, code, reason } => {
+            remove(database, &list, &key.parse()?, code, &reason).await
+        }
+        EntryCommand::Show { list: apex, key, json } => {
+            let mut connection = database.read().await?;
+            let stored = list(connection.session(), &apex).await?;
+            let found = entries::at(connection.session(), stored.id, &key.parse()?).await?;
+            show(database, &found, json).await?;
+            Ok(if found.is_empty() { Verdict::No } else { Verdict::Yes })
+        }
+        EntryCommand::At { list: apex, target, json } => {
+            let mut connection = database.read().await?;
+            let stored = list(connection.session(), &apex).await?;
+            let found = entries::over(connection.session(), stored.id, &target).await?;
+            show(database, &found, json).await?;
+            // The most specific key decides, and an exclusion there beats its codes.
+            let decides = found
+                .first()
+                .map(|first| found.iter().filter(|e| e.key == first.key).all(|e| e.code.is_some()));
+            Ok(if decides == Some(true) { Verdict::Yes } else { Verdict::No })
+        }
+    }
+}
+
+/// Adds an entry.
+async fn add(database: &Database, args: &EntryArgs) -> anyhow::Result<Verdict> {
+    let key: Key = args.key.parse()?;
+    let code = (!args.exclude).then_some(args.code);
+    let mut transaction = database.begin().await?;
+    let stored = list(transaction.session(), &args.list).await?;
+    let codes = lists::codes(transaction.session(), stored.id).await?;
+    if let Some(code) = code
+        && !codes.is_empty()
+        && !codes.iter().any(|(known, _)| *known == code)
+    {
+        let apex = &args.list;
+        bail!(
+            "{apex} has no code {code}: `repute registry list codes {apex}` shows those it has, and with \
+             `{code}=MEANING` adds it"
+        );
+    }
+    let now = Timestamp::now();
+    let source = entries::source(transaction.session(), &args.source).await?;
+    let mut all = entries::at(transaction.session(), stored.id, &key).await?;
+    let known = all.iter().position(|entry| entry.code == code).map(|at| all.remove(at));
+    let since = known.as_ref().map_or(now, |entry| entry.since);
+    let expires = args.expires.map(|span| now.after(span.0));
+    let (text, reason) = (args.text.clone(), args.reason.clone());
+    let (criterion, organisation, review) =
+        known.map_or((None, None, None), |e| (e.criterion, e.organisation, e.review));
+    let key_of = key.clone();
+    all.push(Entry {
+        key: key_of,
+        code,
+        text,
+        reason,
+        criterion,
+        source,
+        organisation,
+        since,
+        expires,
+        review,
+    });
+    let cause = cause(&mut transaction, "entry.add", &args.reason).await?;
+    let changes = [Change { key, entries: all }];
+    let serial = changes::apply(&mut transaction, &stored, &changes, &cause, now).await?;
+    transaction.commit().await?;
+    println!("{}: {} added, serial {serial}", args.list, changes[0].key);
+    Ok(Verdict::Yes)
+}
+
+/// Removes entries.
+async fn remove(
+    database: &Database,
+    apex: &Name,
+    key: &Key,
+    code: Option<ReturnCode>,
+    reason: &str,
+) -> anyhow::Result<Verdict> {
+    let mut transaction = database.begin().await?;
+    let stored = list(transaction.session(), apex).await?;
+    let mut left = entries::at(transaction.session(), stored.id, key).await?;
+    let before = left.len();
+    left.retain(|entry| code.is_some() && entry.code != code);
+    if left.len() == before {
+        bail!("{apex} has no such entry for {key}: `repute registry entry show {apex} {key}`");
+    }
+    let gone = before - left.len();
+    let cause = cause(&mut transaction, "entry.remove", reason).await?;
+    let changes = [Change { key: key.clone(), entries: left }];
+    let now = Timestamp::now();
+    let serial = changes::apply(&mut transaction, &stored, &changes, &cause, now).await?;
+    transaction.commit().await?;
+    println!("{apex}: {key} removed ({gone}), serial {serial}");
+    Ok(Verdict::Yes)
+}
+
+/// Shows entries.
+async fn show(database: &Database, found: &[Entry], is_json: bool) -> anyhow::Result<()> {
+    let sources = entries::sources(database.read().await?.session()).await?;
+    for entry in found {
+        let source = sources.iter().find(|(id, _)| *id == entry.source);
+        let source = source.map_or("?", |(_, name)| name);
+        if is_json {
+            println!("{}", object(entry, source));
+            continue;
+        }
+        let code = entry.code.map_or_else(|| "never listed".to_owned(), |code| code.to_string());
+        print!("{}  {code}  {}", entry.key, plain(&entry.reason));
+        print!("  ({}, since {}", plain(source), time(entry.since));
+        if let Some(expires) = entry.expires {
+            print!(", until {}", time(expires));
+        }
+        println!(")");
+        if !entry.text.is_empty() {
+            println!("    {}", plain(&entry.text));
+        }
+    }
+    Ok(())
+}
+
+/// An entry for machines.
+pub(super) fn object(entry: &Entry, source: &str) -> Value {
+    json!({
+        "key": entry.key.to_string(),
+        "code": entry.code.map(|code| code.to_string()),
+        "text": entry.text,
+        "reason": entry.reason,
+        "source": source,
+        "since": time(entry.since),
+        "expires": entry.expires.map(time),
+        "review": entry.review.map(time),
+    })
+}

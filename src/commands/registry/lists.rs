@@ -1,0 +1,170 @@
+//! `repute registry lists` and `repute registry list`.
+
+use anyhow::{Context, bail};
+use repute_database::lists::{self, List, State, Stored};
+use repute_database::{Database, Timestamp, entries};
+use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode};
+use repute_registry::template::Template;
+use serde_json::{Value, json};
+
+use super::{cause, list, plain};
+use crate::cli::registry::{AddArgs, ListCommand, TemplateWord};
+use crate::exit::Verdict;
+
+/// Shows all lists.
+pub(super) async fn all(database: &Database, is_json: bool) -> anyhow::Result<Verdict> {
+    let mut connection = database.read().await?;
+    let lists = lists::all(connection.session()).await?;
+    let mut shown = Vec::new();
+    for stored in &lists {
+        let count = entries::count(connection.session(), stored.id).await?;
+        match is_json {
+            true => shown.push(object(stored, count)),
+            false => println!(
+                "{}  {} entries, serial {}, {}",
+                stored.list.apex,
+                count,
+                stored.serial,
+                plain(&stored.list.title)
+            ),
+        }
+    }
+    if is_json {
+        println!("{}", Value::Array(shown));
+    }
+    Ok(Verdict::Yes)
+}
+
+/// Runs one of the commands about a list.
+pub(super) async fn run(database: &Database, command: ListCommand) -> anyhow::Result<Verdict> {
+    match command {
+        ListCommand::Add(args) => add(database, &args).await,
+        ListCommand::Show { list, json } => show(database, &list, json).await,
+        ListCommand::Codes { list, set } => codes(database, &list, &set).await,
+    }
+}
+
+/// Adds a list.
+async fn add(database: &Database, args: &AddArgs) -> anyhow::Result<Verdict> {
+    let (template, polarity, keys) = match args.template {
+        TemplateWord::Empty => (Template::Empty, Polarity::Block, KeyKind::Ip),
+        TemplateWord::Blocklist => (Template::Blocklist, Polarity::Block, KeyKind::Ip),
+        TemplateWord::DomainBlocklist => {
+            (Template::DomainBlocklist, Polarity::Block, KeyKind::Name)
+        }
+        TemplateWord::Dnswl => (Template::Dnswl, Polarity::Allow, KeyKind::Ip),
+    };
+    let ttl = args.ttl.as_ttl();
+    if ttl == 0 {
+        bail!("--ttl: a time to live of nothing would have every answer asked for again");
+    }
+    let list = List {
+        apex: args.apex.clone(),
+        title: args.title.clone().unwrap_or_else(|| args.apex.to_string()),
+        description: args.description.clone(),
+        polarity: args.polarity.map_or(polarity, Polarity::from),
+        keys: args.keys.map_or(keys, KeyKind::from),
+        ttl,
+        contact: args.contact.clone(),
+    };
+    let mut transaction = database.begin().await?;
+    let cause = cause(&mut transaction, "list.add", &args.reason).await?;
+    let now = Timestamp::now();
+    repute_registry::lists::add(&mut transaction, &list, template, &cause, now).await?;
+    transaction.commit().await?;
+    println!("{}: added, lists {}", list.apex, list.keys);
+    Ok(Verdict::Yes)
+}
+
+/// Shows a list.
+async fn show(database: &Database, apex: &Name, is_json: bool) -> anyhow::Result<Verdict> {
+    let mut connection = database.read().await?;
+    let stored = list(connection.session(), apex).await?;
+    let count = entries::count(connection.session(), stored.id).await?;
+    if is_json {
+        println!("{}", object(&stored, count));
+        return Ok(Verdict::Yes);
+    }
+    let Stored { list, serial, .. } = &stored;
+    println!("{}  {}", list.apex, plain(&list.title));
+    for (name, value) in [
+        ("about", plain(&list.description)),
+        ("means", polarity_word(list.polarity).to_owned()),
+        ("lists", list.keys.to_string()),
+        ("entries", count.to_string()),
+        ("serial", serial.to_string()),
+        ("ttl", format!("{} s", list.ttl)),
+        ("contact", plain(&list.contact)),
+        ("state", state_word(stored.state).to_owned()),
+    ] {
+        if !value.is_empty() {
+            println!("  {name:8} {value}");
+        }
+    }
+    for (number, name) in lists::categories(connection.session(), stored.id).await? {
+        println!("  category {number:3} {}", plain(&name));
+    }
+    Ok(Verdict::Yes)
+}
+
+/// Shows what codes mean, or says it.
+async fn codes(database: &Database, apex: &Name, set: &[String]) -> anyhow::Result<Verdict> {
+    let mut transaction = database.begin().await?;
+    let stored = list(transaction.session(), apex).await?;
+    for word in set {
+        let (code, meaning) = word
+            .split_once('=')
+            .with_context(|| format!("`{word}` is no code with its meaning, such as 2=spam"))?;
+        let code: ReturnCode = code.parse().with_context(|| format!("`{code}`"))?;
+        if !code.is_conventional() {
+            bail!("{code} is outside 127.0.0.0/8, where clients expect return codes (RFC 5782)");
+        }
+        let cause = cause(&mut transaction, "list.code", "").await?;
+        let now = Timestamp::now();
+        repute_registry::lists::set_code(&mut transaction, &stored, code, meaning, &cause, now)
+            .await?;
+    }
+    let codes = lists::codes(transaction.session(), stored.id).await?;
+    if !set.is_empty() {
+        transaction.commit().await?;
+    }
+    for (code, meaning) in codes {
+        println!("{code:15} {}", plain(&meaning));
+    }
+    Ok(Verdict::Yes)
+}
+
+/// A list for machines.
+fn object(stored: &Stored, entries: u64) -> Value {
+    let Stored { list, serial, .. } = stored;
+    json!({
+        "apex": list.apex.to_string(),
+        "title": list.title,
+        "description": list.description,
+        "polarity": polarity_word(list.polarity),
+        "keys": list.keys.to_string(),
+        "ttl": list.ttl,
+        "contact": list.contact,
+        "state": state_word(stored.state),
+        "serial": serial,
+        "entries": entries,
+    })
+}
+
+/// The word for what being listed means.
+fn polarity_word(polarity: Polarity) -> &'static str {
+    match polarity {
+        Polarity::Block => "block",
+        Polarity::Allow => "allow",
+        Polarity::Info => "info",
+    }
+}
+
+/// The word for whether a list is in use.
+fn state_word(state: State) -> &'static str {
+    match state {
+        State::Active => "active",
+        State::Retiring => "retiring",
+        State::Retired => "retired",
+    }
+}

@@ -1,0 +1,106 @@
+//! `repute registry log` and `repute registry verify`.
+
+use repute_database::audit::{self, Deed, Verified};
+use repute_database::{Database, Timestamp};
+use repute_dnsxl::Name;
+use serde_json::{Value, json};
+
+use super::plain;
+use crate::exit::Verdict;
+
+/// Looks through the audit log.
+pub(super) async fn verify(database: &Database) -> anyhow::Result<Verdict> {
+    let mut connection = database.read().await?;
+    match audit::verify(connection.session()).await? {
+        Verified::Whole(rows) => {
+            println!("the audit log is whole: {rows} rows");
+            Ok(Verdict::Yes)
+        }
+        Verified::BrokenAt(row) => {
+            println!("the audit log is not as it was written from row {row} on");
+            Ok(Verdict::No)
+        }
+    }
+}
+
+/// Shows the audit log.
+pub(super) async fn run(
+    database: &Database,
+    list: Option<&Name>,
+    limit: u32,
+    is_json: bool,
+) -> anyhow::Result<Verdict> {
+    let mut connection = database.read().await?;
+    let deeds = match list {
+        Some(list) => {
+            audit::of_subject(connection.session(), &format!("list/{list}"), limit).await?
+        }
+        None => {
+            let last = audit::last(connection.session()).await?;
+            let after = last.saturating_sub(limit.into());
+            let rows = audit::rows(connection.session(), after, limit).await?;
+            rows.into_iter().rev().map(|(_, deed)| deed).collect()
+        }
+    };
+    for deed in &deeds {
+        // The rooms write objects; whatever else it is, is shown as text.
+        let detail = serde_json::from_str(&deed.detail)
+            .unwrap_or_else(|_| Value::String(deed.detail.clone()));
+        match is_json {
+            true => println!("{}", object(deed, detail)),
+            false => {
+                let Deed { actor, action, subject, .. } = deed;
+                let words = [&**actor, action, subject].map(plain).join("  ");
+                println!("{}  {words}  {}", time(deed.time), plain(&detail.to_string()));
+            }
+        }
+    }
+    Ok(Verdict::Yes)
+}
+
+/// A deed for machines.
+fn object(deed: &Deed, detail: Value) -> Value {
+    json!({
+        "time": time(deed.time),
+        "actor": deed.actor,
+        "action": deed.action,
+        "subject": deed.subject,
+        "detail": detail,
+    })
+}
+
+/// A moment as RFC 3339 writes it, in UTC and whole seconds.
+pub(super) fn time(time: Timestamp) -> String {
+    let seconds = time.0.div_euclid(1_000_000);
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // The calendar repeats itself every 400 years, and is simplest from March on.
+    let from_march = days + 719_468;
+    let (era, day) = (from_march.div_euclid(146_097), from_march.rem_euclid(146_097));
+    let year_of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        for (seconds, expect) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_799, "2000-02-29T23:59:59Z"),
+            (1_709_164_800, "2024-02-29T00:00:00Z"),
+            (1_798_761_599, "2026-12-31T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(time(Timestamp(seconds * 1_000_000)), expect);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! `repute registry` from outside, on SQLite and PostgreSQL: an import that is killed, and a move from one to the other.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use repute_database::testing::Server;
+use serde_json::Value;
+
+/// Runs the program about a database.
+fn repute(arguments: &[&str], database: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_repute"));
+    command.args(arguments).args(["--database", database]).stdin(Stdio::null());
+    command.output().expect("the program runs")
+}
+
+/// The same to a good end; what it printed.
+#[track_caller]
+fn done(arguments: &[&str], database: &str) -> String {
+    let output = repute(arguments, database);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {told}");
+    String::from_utf8(output.stdout).expect("it is text")
+}
+
+/// How many entries the list has, and its serial.
+#[track_caller]
+fn standing(database: &str) -> (u64, u64) {
+    let shown = done(&["registry", "list", "show", "bl.example", "--json"], database);
+    let shown: Value = serde_json::from_str(&shown).expect("it is JSON");
+    let number = |name: &str| shown[name].as_u64().expect("a number");
+    (number("entries"), number("serial"))
+}
+
+/// A file with so many addresses.
+fn addresses(path: &Path, count: u32) -> String {
+    let lines = (0..count).map(|i| format!("{}\n", std::net::Ipv4Addr::from(0x0a00_0000 + i)));
+    fs::write(path, lines.collect::<String>()).expect("it is written");
+    path.to_string_lossy().into_owned()
+}
+
+/// Kills an import once it writes: what was acknowledged before is all that is there, and it can be done again.
+fn kill_an_import(database: &str, folder: &Path, is_writing: impl Fn() -> bool) {
+    done(&["registry", "list", "add", "bl.example"], database);
+    let few = addresses(&folder.join("few.txt"), 1_000);
+    done(&["registry", "import", "bl.example", &few, "--source", "few"], database);
+    assert_eq!(standing(database), (1_000, 2));
+    let many = addresses(&folder.join("many.txt"), 200_000);
+    let import = ["registry", "import", "bl.example", &many, "--source", "many"];
+    let mut killed = Command::new(env!("CARGO_BIN_EXE_repute"))
+        .args(import)
+        .args(["--database", database])
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the program runs");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_writing() {
+        assert!(killed.try_wait().expect("it is ours").is_none(), "it ended before it was killed");
+        assert!(Instant::now() < deadline, "nothing is written");
+        thread::sleep(Duration::from_millis(5));
+    }
+    killed.kill().expect("it is killed");
+    killed.wait().expect("it ends");
+    assert_eq!(standing(database), (1_000, 2), "nothing half is there");
+    assert_eq!(done(&["registry", "verify"], database), "the audit log is whole: 2 rows\n");
+    done(&import, database);
+    assert_eq!(standing(database), (200_000, 3), "the few are the first of the many");
+    assert_eq!(done(&["registry", "verify"], database), "the audit log is whole: 3 rows\n");
+}
+
+#[test]
+fn a_killed_import_leaves_nothing_half_in_sqlite() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = folder.path().join("lists.db");
+    // What is not committed goes into the log beside the file as soon as memory for it is used up.
+    let log = folder.path().join("lists.db-wal");
+    let is_writing = || log.metadata().is_ok_and(|log| log.len() > 1 << 20);
+    kill_an_import(&database.to_string_lossy(), folder.path(), is_writing);
+}
+
+#[test]
+fn a_killed_import_leaves_nothing_half_in_postgresql_and_a_backup_moves_it() {
+    let Some(server) = Server::start() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let is_writing = || {
+        let count = "SELECT COUNT(*) FROM pg_stat_activity WHERE query LIKE 'INSERT INTO entries%'";
+        let psql = Command::new("psql").args([&server.url(), "-Atc", count]).output();
+        psql.expect("psql is there").stdout.starts_with(b"1")
+    };
+    kill_an_import(&server.url(), folder.path(), is_writing);
+    let backup = folder.path().join("lists.backup");
+    let backup = backup.to_string_lossy();
+    done(&["backup", &backup], &server.url());
+    let file = folder.path().join("moved.db");
+    let file = file.to_string_lossy();
+    done(&["restore", &backup], &file);
+    assert_eq!(standing(&file), (200_000, 3));
+    assert_eq!(done(&["registry", "verify"], &file), "the audit log is whole: 3 rows\n");
+    let again = repute(&["restore", &backup], &file);
+    let told = String::from_utf8_lossy(&again.stderr);
+    assert!(told.contains("the database is not empty"), "{told}");
+    assert_eq!(again.status.code(), Some(2));
+}
+
+#[test]
+fn a_password_is_never_shown() {
+    for command in [&["registry", "lists"][..], &["backup", "x"], &["restore", "/dev/null"]] {
+        let output = repute(command, "postgres://repute:secret@127.0.0.1:9/lists");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains("PostgreSQL at 127.0.0.1"), "{told}");
+        assert!(!told.contains("secret"), "{told}");
+        assert_eq!(output.status.code(), Some(2));
+    }
+}
