@@ -109,6 +109,17 @@ impl Mailbox {
 }
 
 impl State {
+    /// When it is to be looked at.
+    pub fn due(self) -> Option<Timestamp> {
+        match self {
+            State::Waiting { takes, .. } => takes,
+            State::Held { due, .. } => due,
+            State::Open | State::Superseded | State::Lapsed | State::Expired | State::Withdrawn => {
+                None
+            }
+        }
+    }
+
     /// Its word.
     pub fn word(self) -> &'static str {
         match self {
@@ -172,6 +183,7 @@ pub async fn set_state(
             .bind(due.map(|time| time.0))
             .bind(i64::from(failures))
             .bind(seen)
+            .bind(before.state.due().map_or(0, |time| time.0))
             .execute(c)
             .await?
             .rows_affected()
@@ -265,44 +277,57 @@ pub async fn count_mail(
 }
 
 /// A row of claims.
-type Row = (
-    i64,
-    i64,
-    String,
-    i64,
-    String,
-    String,
-    Vec<u8>,
-    String,
-    i64,
-    i64,
-    Option<i64>,
-    Option<i64>,
-    Option<i64>,
-    i64,
-    String,
-);
+#[derive(sqlx::FromRow)]
+struct Row {
+    /// Its number.
+    id: i64,
+    /// For whom.
+    organisation: i64,
+    /// The domain.
+    domain: String,
+    /// Who made it.
+    account: i64,
+    /// How it is proven.
+    proof: String,
+    /// To which mailbox the link goes.
+    mailbox: String,
+    /// For the token.
+    nonce: Vec<u8>,
+    /// The word of its state.
+    state: String,
+    /// When it was made.
+    created: i64,
+    /// Until when the challenge can be met.
+    expires: i64,
+    /// When it was proven.
+    proven: Option<i64>,
+    /// When it takes over.
+    takes: Option<i64>,
+    /// When it is looked at.
+    due: Option<i64>,
+    /// How often the proof was missing.
+    failures: i64,
+    /// What the last look saw.
+    seen: String,
+}
 
 /// Reads a row.
 fn claim(row: Row) -> Result<Claim, DatabaseError> {
-    let (id, organisation, domain, account, proof, mailbox, nonce, state, created, expires, ..) =
-        &row;
-    let (.., proven, takes, due, failures, seen) = &row;
-    let proof = match (&**proof, &**mailbox) {
+    let proof = match (&*row.proof, &*row.mailbox) {
         ("dns", _) => Proof::Dns,
         ("mail", "postmaster") => Proof::Mail(Mailbox::Postmaster),
         ("mail", "hostmaster") => Proof::Mail(Mailbox::Hostmaster),
         ("mail", "abuse") => Proof::Mail(Mailbox::Abuse),
         _ => return Err(DatabaseError::Content("the proof of a claim")),
     };
-    let is_proven = proven.map(Timestamp).ok_or(DatabaseError::Content("a claim without a proof"));
-    let state = match &**state {
+    let proven = row.proven.map(Timestamp).ok_or(DatabaseError::Content("a claim without a proof"));
+    let state = match &*row.state {
         "open" => State::Open,
-        "waiting" => State::Waiting { proven: is_proven?, takes: takes.map(Timestamp) },
+        "waiting" => State::Waiting { proven: proven?, takes: row.takes.map(Timestamp) },
         "held" => State::Held {
-            proven: is_proven?,
-            due: due.map(Timestamp),
-            failures: u32::try_from(*failures).unwrap_or(0),
+            proven: proven?,
+            due: row.due.map(Timestamp),
+            failures: u32::try_from(row.failures).unwrap_or(0),
         },
         "superseded" => State::Superseded,
         "lapsed" => State::Lapsed,
@@ -310,16 +335,17 @@ fn claim(row: Row) -> Result<Claim, DatabaseError> {
         "withdrawn" => State::Withdrawn,
         _ => return Err(DatabaseError::Content("the state of a claim")),
     };
+    let nonce = row.nonce[..].try_into();
     let new = New {
-        organisation: OrganisationId(*organisation),
-        domain: domain.parse().map_err(|_| DatabaseError::Content("the domain of a claim"))?,
-        account: *account,
+        organisation: OrganisationId(row.organisation),
+        domain: row.domain.parse().map_err(|_| DatabaseError::Content("the domain of a claim"))?,
+        account: row.account,
         proof,
-        nonce: nonce[..].try_into().map_err(|_| DatabaseError::Content("the nonce of a claim"))?,
-        created: Timestamp(*created),
-        expires: Timestamp(*expires),
+        nonce: nonce.map_err(|_| DatabaseError::Content("the nonce of a claim"))?,
+        created: Timestamp(row.created),
+        expires: Timestamp(row.expires),
     };
-    Ok(Claim { id: ClaimId(*id), new, state, seen: seen.clone() })
+    Ok(Claim { id: ClaimId(row.id), new, state, seen: row.seen })
 }
 
 /// The stored words of a proof: what it is, and the mailbox.
@@ -338,7 +364,7 @@ statements! {
     /// Moves it on.
     SET_STATE = "UPDATE claims
         SET state = $3, proven = $4, takes = $5, due = $6, failures = $7, seen = $8
-        WHERE id = $1 AND state = $2";
+        WHERE id = $1 AND state = $2 AND COALESCE(due, 0) = $9";
     /// One claim.
     BY_ID = "SELECT id, organisation, domain, account, proof, mailbox, nonce, state, created,
         expires, proven, takes, due, failures, seen FROM claims WHERE id = $1";

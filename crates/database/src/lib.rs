@@ -24,6 +24,8 @@ pub mod entries;
 pub mod jobs;
 pub mod lists;
 pub mod organisations;
+pub mod removals;
+pub mod requests;
 
 pub use database::{Connection, Database, DatabaseError, Place, Transaction};
 pub use key::{Key, KeyError, NoKey};

@@ -99,6 +99,38 @@ pub async fn by_apex(session: Session<'_>, apex: &Name) -> Result<Option<Stored>
     row.map(stored).transpose()
 }
 
+/// A list by its number.
+///
+/// # Errors
+/// If the database fails.
+pub async fn by_id(session: Session<'_>, id: ListId) -> Result<Option<Stored>, DatabaseError> {
+    let row: Option<Row> =
+        on!(session, |c| sqlx::query_as(BY_ID).bind(id.0).fetch_optional(c).await?);
+    row.map(stored).transpose()
+}
+
+/// Has whoever else would change a list wait until this transaction is over: for changes that depend on what is on it.
+///
+/// # Errors
+/// If the database fails.
+pub async fn lock(session: Session<'_>, id: ListId) -> Result<(), DatabaseError> {
+    on!(session, |c| sqlx::query(LOCK).bind(id.0).execute(c).await?.rows_affected());
+    Ok(())
+}
+
+/// The version of a list's policy that is in force, if it has one.
+///
+/// # Errors
+/// If the database fails.
+pub async fn policy_version(
+    session: Session<'_>,
+    id: ListId,
+) -> Result<Option<i64>, DatabaseError> {
+    let (version,): (Option<i64>,) =
+        on!(session, |c| sqlx::query_as(POLICY_VERSION).bind(id.0).fetch_one(c).await?);
+    Ok(version)
+}
+
 /// Gives a return code of a list a meaning, or another one.
 ///
 /// # Errors
@@ -239,6 +271,13 @@ statements! {
     /// One list.
     BY_APEX = "SELECT id, apex, title, description, polarity, keys, ttl, contact, state, serial
         FROM lists WHERE apex = $1";
+    /// One list, by its number.
+    BY_ID = "SELECT id, apex, title, description, polarity, keys, ttl, contact, state, serial
+        FROM lists WHERE id = $1";
+    /// Holds up others who want to change it.
+    LOCK = "UPDATE lists SET serial = serial WHERE id = $1";
+    /// The last policy.
+    POLICY_VERSION = "SELECT MAX(version) FROM policies WHERE list = $1";
     /// Adds or renames a code.
     SET_CODE = "INSERT INTO codes (list, code, meaning) VALUES ($1, $2, $3)
         ON CONFLICT (list, code) DO UPDATE SET meaning = excluded.meaning";

@@ -29,6 +29,8 @@ mod tests {
             crate::jobs::ALL,
             crate::lists::ALL,
             crate::organisations::ALL,
+            crate::removals::ALL,
+            crate::requests::ALL,
         ]
         .concat()
     }

@@ -1,0 +1,344 @@
+//! Removals: who is on a block list and wants to be off it asks, without an account.
+
+use crate::database::DatabaseError;
+use crate::key::Key;
+use crate::lists::ListId;
+use crate::session::{Session, on};
+use crate::statement::statements;
+use crate::time::Timestamp;
+
+/// Names a removal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RemovalId(pub i64);
+
+/// What somebody asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct New {
+    /// Of which list.
+    pub list: ListId,
+    /// Which entry.
+    pub key: Key,
+    /// What he asked about.
+    pub target: String,
+    /// His mail address.
+    pub mail: String,
+    /// His network.
+    pub network: String,
+    /// What he says.
+    pub reason: String,
+    /// Random bytes, from which the token of his link is made.
+    pub nonce: [u8; 16],
+    /// When.
+    pub created: Timestamp,
+    /// Until when the link is good.
+    pub expires: Timestamp,
+}
+
+/// A removal as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removal {
+    /// Its number.
+    pub id: RemovalId,
+    /// What is asked for.
+    pub new: New,
+    /// Where it stands.
+    pub state: State,
+    /// When it was decided.
+    pub decided: Option<Timestamp>,
+    /// Why so, or why an editor decides.
+    pub answer: String,
+}
+
+/// Where a removal stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The link is on its way.
+    Sent,
+    /// An editor decides.
+    Queued,
+    /// The entry is gone.
+    Granted,
+    /// The entry stays.
+    Refused,
+    /// The link was not followed in time.
+    Expired,
+}
+
+impl State {
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Sent => "sent",
+            State::Queued => "queued",
+            State::Granted => "granted",
+            State::Refused => "refused",
+            State::Expired => "expired",
+        }
+    }
+}
+
+/// Writes down what somebody asks for.
+///
+/// # Errors
+/// If its nonce was used before, or the database fails.
+pub async fn add(session: Session<'_>, new: &New) -> Result<RemovalId, DatabaseError> {
+    let (id,): (i64,) = on!(session, |c| {
+        sqlx::query_as(ADD)
+            .bind(new.list.0)
+            .bind(new.key.to_bytes())
+            .bind(&new.target)
+            .bind(&new.mail)
+            .bind(&new.network)
+            .bind(&new.reason)
+            .bind(&new.nonce[..])
+            .bind(new.created.0)
+            .bind(new.expires.0)
+            .fetch_one(c)
+            .await?
+    });
+    Ok(RemovalId(id))
+}
+
+/// A removal by its number.
+///
+/// # Errors
+/// If the database fails.
+pub async fn by_id(session: Session<'_>, id: RemovalId) -> Result<Option<Removal>, DatabaseError> {
+    let row: Option<Row> =
+        on!(session, |c| sqlx::query_as(BY_ID).bind(id.0).fetch_optional(c).await?);
+    row.map(removal).transpose()
+}
+
+/// Those that an editor decides, the first first, at most so many.
+///
+/// # Errors
+/// If the database fails.
+pub async fn queued(session: Session<'_>, limit: u32) -> Result<Vec<Removal>, DatabaseError> {
+    let rows: Vec<Row> =
+        on!(session, |c| sqlx::query_as(QUEUED).bind(i64::from(limit)).fetch_all(c).await?);
+    rows.into_iter().map(removal).collect()
+}
+
+/// Moves a removal on, if it still stands where the caller believes. Whether it did.
+///
+/// # Errors
+/// If the database fails.
+pub async fn move_on(
+    session: Session<'_>,
+    before: &Removal,
+    state: State,
+    answer: &str,
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
+    let decided = matches!(state, State::Granted | State::Refused).then_some(now.0);
+    let rows = on!(session, |c| {
+        sqlx::query(MOVE_ON)
+            .bind(before.id.0)
+            .bind(before.state.word())
+            .bind(state.word())
+            .bind(decided)
+            .bind(answer)
+            .execute(c)
+            .await?
+            .rows_affected()
+    });
+    Ok(rows == 1)
+}
+
+/// How often an entry was removed since a moment.
+///
+/// # Errors
+/// If the database fails.
+pub async fn granted_since(
+    session: Session<'_>,
+    list: ListId,
+    key: &Key,
+    since: Timestamp,
+) -> Result<u32, DatabaseError> {
+    let key = key.to_bytes();
+    let (count,): (i64,) = on!(session, |c| {
+        sqlx::query_as(GRANTED_SINCE).bind(list.0).bind(key).bind(since.0).fetch_one(c).await?
+    });
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// How much was asked for from a mail address, and from a network, since a moment.
+///
+/// # Errors
+/// If the database fails.
+pub async fn asked_since(
+    mut session: Session<'_>,
+    mail: &str,
+    network: &str,
+    since: Timestamp,
+) -> Result<(u32, u32), DatabaseError> {
+    let (by_mail,): (i64,) = on!(session.again(), |c| {
+        sqlx::query_as(BY_MAIL_SINCE).bind(mail).bind(since.0).fetch_one(c).await?
+    });
+    let (by_network,): (i64,) = on!(session, |c| {
+        sqlx::query_as(BY_NETWORK_SINCE).bind(network).bind(since.0).fetch_one(c).await?
+    });
+    let count = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
+    Ok((count(by_mail), count(by_network)))
+}
+
+/// Ends those whose link was not followed in time; how many.
+///
+/// # Errors
+/// If the database fails.
+pub async fn expire(session: Session<'_>, now: Timestamp) -> Result<u64, DatabaseError> {
+    Ok(on!(session, |c| sqlx::query(EXPIRE).bind(now.0).execute(c).await?.rows_affected()))
+}
+
+/// Forgets who asked, of those that are over and were begun before a moment; how many.
+///
+/// # Errors
+/// If the database fails.
+pub async fn forget(session: Session<'_>, before: Timestamp) -> Result<u64, DatabaseError> {
+    Ok(on!(session, |c| sqlx::query(FORGET).bind(before.0).execute(c).await?.rows_affected()))
+}
+
+/// A row of removals.
+#[derive(sqlx::FromRow)]
+struct Row {
+    /// Its number.
+    id: i64,
+    /// Of which list.
+    list: i64,
+    /// Which entry.
+    key: Vec<u8>,
+    /// What was asked about.
+    target: String,
+    /// By whom.
+    mail: String,
+    /// From where.
+    network: String,
+    /// Why.
+    reason: String,
+    /// For the token.
+    nonce: Vec<u8>,
+    /// The word of its state.
+    state: String,
+    /// When it was begun.
+    created: i64,
+    /// How long the link is good.
+    expires: i64,
+    /// When it was decided.
+    decided: Option<i64>,
+    /// Why so.
+    answer: String,
+}
+
+/// Reads a row.
+fn removal(row: Row) -> Result<Removal, DatabaseError> {
+    let state = match &*row.state {
+        "sent" => State::Sent,
+        "queued" => State::Queued,
+        "granted" => State::Granted,
+        "refused" => State::Refused,
+        "expired" => State::Expired,
+        _ => return Err(DatabaseError::Content("the state of a removal")),
+    };
+    let nonce = row.nonce[..].try_into();
+    let new = New {
+        list: ListId(row.list),
+        key: Key::from_bytes(&row.key)?,
+        target: row.target,
+        mail: row.mail,
+        network: row.network,
+        reason: row.reason,
+        nonce: nonce.map_err(|_| DatabaseError::Content("the nonce of a removal"))?,
+        created: Timestamp(row.created),
+        expires: Timestamp(row.expires),
+    };
+    let decided = row.decided.map(Timestamp);
+    Ok(Removal { id: RemovalId(row.id), new, state, decided, answer: row.answer })
+}
+
+statements! {
+    /// Writes one down.
+    ADD = "INSERT INTO removals
+        (list, key, target, mail, network, reason, nonce, state, created, expires, answer)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, 'sent', $8, $9, '') RETURNING id";
+    /// One removal.
+    BY_ID = "SELECT id, list, key, target, mail, network, reason, nonce, state, created, expires,
+        decided, answer FROM removals WHERE id = $1";
+    /// Those that wait for an editor.
+    QUEUED = "SELECT id, list, key, target, mail, network, reason, nonce, state, created, expires,
+        decided, answer FROM removals WHERE state = 'queued' ORDER BY id LIMIT $1";
+    /// Moves one on.
+    MOVE_ON = "UPDATE removals SET state = $3, decided = $4, answer = $5 WHERE id = $1 AND state = $2";
+    /// Counts removals of an entry.
+    GRANTED_SINCE = "SELECT COUNT(*) FROM removals
+        WHERE list = $1 AND key = $2 AND decided >= $3 AND state = 'granted'";
+    /// Counts those from an address.
+    BY_MAIL_SINCE = "SELECT COUNT(*) FROM removals WHERE mail = $1 AND created >= $2";
+    /// Counts those from a network.
+    BY_NETWORK_SINCE = "SELECT COUNT(*) FROM removals WHERE network = $1 AND created >= $2";
+    /// Ends those that were not followed.
+    EXPIRE = "UPDATE removals SET state = 'expired' WHERE state = 'sent' AND expires <= $1";
+    /// Forgets people.
+    FORGET = "UPDATE removals SET mail = '', network = '', reason = ''
+        WHERE created < $1 AND mail <> '' AND state NOT IN ('sent', 'queued')";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lists;
+    use crate::testing::on_each;
+
+    #[tokio::test]
+    async fn removals_are_counted_decided_and_forgotten() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let list = lists::tests::add(&mut transaction.session(), "bl.example").await;
+            let new = |number: u8, mail: &str| New {
+                list,
+                key: "192.0.2.1".parse().expect("a key"),
+                target: "192.0.2.1".to_owned(),
+                mail: mail.to_owned(),
+                network: "198.51.100.0/24".to_owned(),
+                reason: "it is repaired".to_owned(),
+                nonce: [number; 16],
+                created: Timestamp(i64::from(number)),
+                expires: Timestamp(100),
+            };
+            let mut ids = Vec::new();
+            for (number, mail) in [(1, "a@x.example"), (2, "b@x.example"), (3, "a@x.example")] {
+                let id = add(transaction.session(), &new(number, mail)).await;
+                ids.push(id.expect("it is written"));
+            }
+            let mut read = async |id| {
+                by_id(transaction.session(), id).await.expect("it is read").expect("it is there")
+            };
+            let (first, second) = (read(ids[0]).await, read(ids[1]).await);
+            assert_eq!((&first.new, first.state), (&new(1, "a@x.example"), State::Sent));
+            let session = &mut transaction;
+            let counts =
+                asked_since(session.session(), "a@x.example", "198.51.100.0/24", Timestamp(2));
+            assert_eq!(counts.await.expect("numbers"), (1, 2));
+            for (removal, state) in [(&first, State::Granted), (&second, State::Queued)] {
+                for is_first in [true, false] {
+                    let now = Timestamp(50);
+                    let moved = move_on(session.session(), removal, state, "so", now).await;
+                    assert_eq!(moved.expect("an answer"), is_first, "it moves on once");
+                }
+            }
+            let waiting = queued(session.session(), 9).await.expect("they are read");
+            assert_eq!((waiting.len(), waiting[0].id, &*waiting[0].answer), (1, ids[1], "so"));
+            for (since, count) in [(50, 1), (51, 0)] {
+                let key = &first.new.key;
+                let counted = granted_since(session.session(), list, key, Timestamp(since)).await;
+                assert_eq!(counted.expect("a number"), count);
+            }
+            assert_eq!(expire(session.session(), Timestamp(100)).await.expect("a number"), 1);
+            assert_eq!(forget(session.session(), Timestamp(100)).await.expect("a number"), 2);
+            let first = by_id(session.session(), ids[0]).await.expect("read").expect("there");
+            assert_eq!((&*first.new.mail, &*first.new.network), ("", ""));
+            let second = by_id(session.session(), ids[1]).await.expect("read").expect("there");
+            assert_eq!(second.new.mail, "b@x.example", "it is needed for the answer");
+        })
+        .await;
+    }
+}
