@@ -3,9 +3,19 @@
 //! A list changes in one place only, [`changes`]: entries, the audit log and the order to publish go into one
 //! transaction of the database, or none of them does.
 //!
-//! What is *not* here: SQL (`database`), HTTP and pages (`portal`), DNS messages.
+//! Whoever does something goes through [`permission`]. Who speaks for whom is proven by a [`claim`]. What is asked of
+//! DNS is asked by `lookup`, outside of transactions, and comes in as a value.
+//!
+//! What is *not* here: SQL (`database`), HTTP and pages (`portal`), DNS messages, the words of mails.
 
+pub mod category;
 pub mod changes;
 pub mod import;
 pub mod lists;
 pub mod template;
+pub mod claim;
+pub mod notice;
+pub mod organisation;
+pub mod permission;
+pub mod reserved;
+pub mod token;

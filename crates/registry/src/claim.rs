@@ -1,0 +1,488 @@
+//! Claims: somebody proves that a domain is his, and so that he may speak for an organisation.
+//!
+//! Anybody may claim any domain, also one that somebody holds: the better proof wins, and who held it is told a week
+//! before. A proof in DNS is looked at again for as long as it counts.
+//!
+//! A claim says who speaks for a domain. It does not say that an address belongs to it: that is checked with each
+//! request.
+
+use std::io;
+
+use repute_database::claims::{self, Claim, ClaimId, New, Proof, State};
+use repute_database::entries::OrganisationId;
+use repute_database::organisations::{self, MemberRole};
+use repute_database::{Database, DatabaseError, Timestamp, Transaction};
+use repute_dnsxl::Name;
+use serde_json::json;
+
+use crate::notice::Notice;
+use crate::organisation::{self, OrganisationError};
+use crate::permission::{self, Action, Denied, Person, Relation, Role};
+use crate::token::{self, NoRandom, TokenKey, Use};
+
+pub mod challenge;
+pub mod standing;
+
+use challenge::{Fault, Look};
+use standing::Found;
+
+/// For whom a domain is claimed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum For {
+    /// A new organisation of this name.
+    New(String),
+    /// One that is there.
+    Existing(OrganisationId),
+}
+
+/// A claim that was just made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The claim.
+    pub claim: Claim,
+    /// What is to be sent.
+    pub notices: Vec<Notice>,
+}
+
+/// Why there is no such claim, or it is not proven.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// Who wants it may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// No domain that somebody can hold.
+    #[error("`{0}` is not a domain that can be claimed: name one like example.org")]
+    Domain(String),
+    /// There is no such claim, or it is somebody else's.
+    #[error("there is no such claim")]
+    Unknown,
+    /// The challenge is over, or met.
+    #[error("this claim is {0}: make another one")]
+    Over(&'static str),
+    /// A link with another token.
+    #[error("this link is not valid: it is incomplete, or of another claim")]
+    Link,
+    /// As many mails as go to a domain on a day.
+    #[error("{MAILS_A_DAY} mails went to {0} today: prove it by DNS, or try again tomorrow")]
+    Mails(Name),
+    /// Too many open claims of one person.
+    #[error("you have {OPEN_CLAIMS} open claims: prove or withdraw some of them first")]
+    Open,
+    /// The organisation cannot be claimed for.
+    #[error(transparent)]
+    Organisation(#[from] OrganisationError),
+    /// The organisation is not known by this domain.
+    #[error(
+        "organisation {id} is not known by {domain}: claim a domain that it is known by, or ask one of its owners"
+    )]
+    Stranger {
+        /// The organisation.
+        id: i64,
+        /// The domain.
+        domain: Name,
+    },
+    /// No challenge can be made.
+    #[error(transparent)]
+    Random(#[from] NoRandom),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// Makes a claim. One by mail is sent at once.
+///
+/// # Errors
+/// If the domain is none, the person has too many open ones, or no more mails go to the domain today.
+pub async fn open(
+    transaction: &mut Transaction,
+    person: Person,
+    whom: &For,
+    domain: &Name,
+    proof: Proof,
+    key: &TokenKey,
+    now: Timestamp,
+) -> Result<Opened, ClaimError> {
+    permission::check(person, Relation::Stranger, Action::Claim)?;
+    // A label with an underscore belongs to who runs the name above it.
+    let is_domain = domain.label_count() >= 2
+        && domain.to_string().len() <= 200
+        && domain
+            .labels()
+            .all(|label| label.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-'));
+    if !is_domain {
+        return Err(ClaimError::Domain(domain.to_string()));
+    }
+    let theirs = claims::of_account(transaction.session(), person.account).await?;
+    if theirs.iter().filter(|claim| claim.state == State::Open).count() >= OPEN_CLAIMS {
+        return Err(ClaimError::Open);
+    }
+    if let Proof::Mail(_) = proof {
+        let day = now.0.div_euclid(DAY);
+        if !claims::count_mail(transaction.session(), domain, day, MAILS_A_DAY).await? {
+            return Err(ClaimError::Mails(domain.clone()));
+        }
+    }
+    let id = match whom {
+        For::New(name) => organisation::found(transaction, person, name, now).await?,
+        For::Existing(id) => {
+            let found = organisations::by_id(transaction.session(), *id).await?;
+            found.ok_or(OrganisationError::Unknown(id.0))?;
+            // A domain of his own makes nobody the owner of somebody else's organisation.
+            let relation = organisation::relation(transaction.session(), person, *id).await?;
+            let known = organisations::domains(transaction.session(), *id).await?;
+            if relation != Relation::Owner && !known.contains(domain) {
+                return Err(ClaimError::Stranger { id: id.0, domain: domain.clone() });
+            }
+            *id
+        }
+    };
+    let new = New {
+        organisation: id,
+        domain: domain.clone(),
+        account: person.account,
+        proof,
+        nonce: token::nonce()?,
+        created: now,
+        expires: Timestamp(now.0 + OPEN_FOR),
+    };
+    let claim = claims::add(transaction.session(), &new).await?;
+    let claim = Claim { id: claim, new, state: State::Open, seen: String::new() };
+    let notices = match proof {
+        Proof::Dns => Vec::new(),
+        Proof::Mail(mailbox) => vec![Notice::ClaimLink {
+            claim: claim.id,
+            domain: domain.clone(),
+            mailbox,
+            token: token(&claim, key),
+        }],
+    };
+    let detail = json!({ "domain": domain.to_string(), "claim": claim.id.0 });
+    organisation::log(transaction, person, "claim.open", id, &detail, now).await?;
+    Ok(Opened { claim, notices })
+}
+
+/// The token of a claim: what stands in its TXT record, or in its link.
+pub fn token(claim: &Claim, key: &TokenKey) -> String {
+    key.token(Use::Claim(claim.id.0), &claim.new.nonce)
+}
+
+/// Takes the link of a mail for a proof. Who has it read the domain's mail; it is good once.
+///
+/// # Errors
+/// If the link is not that of an open claim of this person.
+pub async fn follow_link(
+    transaction: &mut Transaction,
+    person: Person,
+    id: ClaimId,
+    token: &str,
+    key: &TokenKey,
+    now: Timestamp,
+) -> Result<(Claim, Vec<Notice>), ClaimError> {
+    let claim = theirs(transaction, person, id).await?;
+    let is_mail = matches!(claim.new.proof, Proof::Mail(_));
+    if !is_mail || !key.is(token, Use::Claim(id.0), &claim.new.nonce) {
+        return Err(ClaimError::Link);
+    }
+    prove(transaction, person, &claim, "the link was followed", now).await
+}
+
+/// Takes what a look for a claim's TXT record found for a proof, or says in the claim why it is none.
+///
+/// # Errors
+/// If the claim is not an open one of this person.
+pub async fn take(
+    transaction: &mut Transaction,
+    person: Person,
+    id: ClaimId,
+    found: &Result<usize, Fault>,
+    now: Timestamp,
+) -> Result<(Claim, Vec<Notice>), ClaimError> {
+    let claim = theirs(transaction, person, id).await?;
+    if claim.new.proof != Proof::Dns {
+        return Err(ClaimError::Unknown);
+    }
+    match found {
+        Ok(servers) => prove(transaction, person, &claim, &seen(*servers), now).await,
+        Err(fault) => {
+            open_still(&claim, now)?;
+            let seen = fault.to_string();
+            claims::set_state(transaction.session(), &claim, State::Open, &seen).await?;
+            Ok((Claim { seen, ..claim }, Vec::new()))
+        }
+    }
+}
+
+/// Takes a claim back. What it gave goes with it, but who is a member stays one.
+///
+/// # Errors
+/// If it is not this person's, or over.
+pub async fn withdraw(
+    transaction: &mut Transaction,
+    person: Person,
+    id: ClaimId,
+    now: Timestamp,
+) -> Result<(), ClaimError> {
+    let claim = theirs(transaction, person, id).await?;
+    match claim.state {
+        State::Open | State::Waiting { .. } | State::Held { .. } => {}
+        State::Superseded | State::Lapsed | State::Expired | State::Withdrawn => {
+            return Err(ClaimError::Over(claim.state.word()));
+        }
+    }
+    move_on(transaction, &claim, State::Withdrawn, "").await?;
+    let detail = json!({ "domain": claim.new.domain.to_string(), "claim": id.0 });
+    let organisation = claim.new.organisation;
+    organisation::log(transaction, person, "claim.withdraw", organisation, &detail, now).await?;
+    match claim.state {
+        State::Held { .. } => next_in_line(transaction, &claim.new.domain, now).await,
+        State::Open
+        | State::Waiting { .. }
+        | State::Superseded
+        | State::Lapsed
+        | State::Expired
+        | State::Withdrawn => Ok(()),
+    }
+}
+
+/// Looks again at the proofs that are due, and ends challenges that nobody met; what is to be sent of it. Safe to run
+/// twice, and in several processes at once.
+///
+/// # Errors
+/// If the database fails. What was looked at before stands.
+pub async fn look_again(
+    database: &Database,
+    look: &Look,
+    key: &TokenKey,
+    now: Timestamp,
+) -> Result<Vec<Notice>, ClaimError> {
+    let mut transaction = database.begin().await?;
+    claims::expire(transaction.session(), now).await?;
+    let due = claims::due(transaction.session(), now, AT_ONCE).await?;
+    transaction.commit().await?;
+    let mut notices = Vec::new();
+    for claim in due {
+        let found = match claim.new.proof {
+            Proof::Dns => search(look, &claim, key).await,
+            Proof::Mail(_) => Ok(Ok(1)),
+        };
+        let found = found.map_err(|_| DatabaseError::Missing("socket to ask name servers with"))?;
+        let mut transaction = database.begin().await?;
+        match after_look(&mut transaction, &claim, &found, now).await {
+            Ok(more) => notices.extend(more),
+            // Another process was faster, and told of it.
+            Err(ClaimError::Over(_)) => continue,
+            Err(error) => return Err(error),
+        }
+        transaction.commit().await?;
+    }
+    Ok(notices)
+}
+
+/// Looks for a claim's TXT record, on a thread that may wait.
+///
+/// # Errors
+/// If there are no sockets to be had.
+pub async fn search(
+    look: &Look,
+    claim: &Claim,
+    key: &TokenKey,
+) -> io::Result<Result<usize, Fault>> {
+    let (look, domain, token) = (look.clone(), claim.new.domain.clone(), token(claim, key));
+    let task = tokio::task::spawn_blocking(move || look.run(&domain, &token));
+    task.await.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
+/// What follows from another look at a claim.
+async fn after_look(
+    transaction: &mut Transaction,
+    claim: &Claim,
+    found: &Result<usize, Fault>,
+    now: Timestamp,
+) -> Result<Vec<Notice>, ClaimError> {
+    let seen = found.as_ref().map_or_else(Fault::to_string, |servers| seen(*servers));
+    let what = match found {
+        Ok(_) => Found::There,
+        Err(Fault::Missing { .. }) => Found::Missing,
+        Err(Fault::Unclear { .. } | Fault::NoServers { .. }) => Found::Unclear,
+    };
+    let domain = claim.new.domain.clone();
+    let (organisation, account) = (claim.new.organisation, claim.new.account);
+    match claim.state {
+        State::Waiting { .. } if what == Found::There => {
+            let others = claims::of_domain(transaction.session(), &domain).await?;
+            let mut notices = Vec::new();
+            for holder in others.iter().filter(|one| matches!(one.state, State::Held { .. })) {
+                move_on(transaction, holder, State::Superseded, "a better proof").await?;
+                if holder.new.organisation == organisation {
+                    let (id, holder) = (organisation, holder.new.account);
+                    organisations::remove_member(transaction.session(), id, holder).await?;
+                } else {
+                    let id = holder.new.organisation;
+                    organisations::remove_domain(transaction.session(), id, &domain).await?;
+                }
+                let account = holder.new.account;
+                notices.push(Notice::ClaimLost { account, domain: domain.clone() });
+            }
+            hold(transaction, claim, &seen, now).await?;
+            notices.push(Notice::ClaimHeld { account, organisation, domain });
+            Ok(notices)
+        }
+        State::Waiting { proven, .. } if what == Found::Unclear => {
+            let state = State::Waiting { proven, takes: Some(Timestamp(now.0 + DAY)) };
+            move_on(transaction, claim, state, &seen).await?;
+            Ok(Vec::new())
+        }
+        State::Waiting { .. } => {
+            // The challenger's own proof is gone: it is the turn of the next, if nobody holds it.
+            move_on(transaction, claim, State::Lapsed, &seen).await?;
+            let others = claims::of_domain(transaction.session(), &domain).await?;
+            if !others.iter().any(|one| matches!(one.state, State::Held { .. })) {
+                next_in_line(transaction, &domain, now).await?;
+            }
+            Ok(vec![Notice::ClaimLost { account, domain }])
+        }
+        State::Held { proven, failures, .. } => {
+            let state = standing::looked(proven, failures, what, now);
+            move_on(transaction, claim, state, &seen).await?;
+            match (state, what) {
+                (State::Lapsed, _) => {
+                    next_in_line(transaction, &domain, now).await?;
+                    Ok(vec![Notice::ClaimLost { account, domain }])
+                }
+                (_, Found::Missing) => Ok(vec![Notice::ClaimFails { account, domain, seen }]),
+                (_, Found::There | Found::Unclear) => Ok(Vec::new()),
+            }
+        }
+        State::Open | State::Superseded | State::Lapsed | State::Expired | State::Withdrawn => {
+            Ok(Vec::new())
+        }
+    }
+}
+
+/// Moves an open claim on that was just proven.
+async fn prove(
+    transaction: &mut Transaction,
+    person: Person,
+    claim: &Claim,
+    seen: &str,
+    now: Timestamp,
+) -> Result<(Claim, Vec<Notice>), ClaimError> {
+    open_still(claim, now)?;
+    let domain = &claim.new.domain;
+    let others = claims::of_domain(transaction.session(), domain).await?;
+    let mut holder = others.iter().find(|one| matches!(one.state, State::Held { .. }));
+    let is_own = |one: &&Claim| {
+        one.new.account == claim.new.account && one.new.organisation == claim.new.organisation
+    };
+    if let Some(own) = holder.filter(is_own) {
+        // Nobody has to be told that he proved something better, or again.
+        move_on(transaction, own, State::Superseded, "a newer proof").await?;
+        holder = None;
+    }
+    let state = standing::proven(claim.new.proof, holder.map(|one| one.new.proof), now);
+    let mut notices = Vec::new();
+    match (state, holder) {
+        (State::Waiting { takes, .. }, Some(holder)) => {
+            move_on(transaction, claim, state, seen).await?;
+            if let Some(takes) = takes {
+                let (account, domain) = (holder.new.account, domain.clone());
+                notices.push(Notice::ClaimChallenged { account, domain, takes });
+            }
+        }
+        _ => hold(transaction, claim, seen, now).await?,
+    }
+    let detail =
+        json!({ "domain": domain.to_string(), "claim": claim.id.0, "state": state.word() });
+    let organisation = claim.new.organisation;
+    organisation::log(transaction, person, "claim.prove", organisation, &detail, now).await?;
+    Ok((Claim { state, seen: seen.to_owned(), ..claim.clone() }, notices))
+}
+
+/// Gives a claim its domain, and who made it a say in the organisation.
+async fn hold(
+    transaction: &mut Transaction,
+    claim: &Claim,
+    seen: &str,
+    now: Timestamp,
+) -> Result<(), ClaimError> {
+    let state = standing::held(claim.new.proof, now);
+    move_on(transaction, claim, state, seen).await?;
+    let (id, owner) = (claim.new.organisation, MemberRole::Owner);
+    let account = claim.new.account;
+    organisations::put_member(transaction.session(), id, account, owner, now).await?;
+    organisations::add_domain(transaction.session(), id, &claim.new.domain).await?;
+    Ok(())
+}
+
+/// Lets the best of those that wait for a domain have it, now that nobody holds it.
+async fn next_in_line(
+    transaction: &mut Transaction,
+    domain: &Name,
+    now: Timestamp,
+) -> Result<(), ClaimError> {
+    let others = claims::of_domain(transaction.session(), domain).await?;
+    let waiting = others.iter().filter(|one| matches!(one.state, State::Waiting { .. }));
+    // Of equal ones the first.
+    let next = waiting.rev().max_by_key(|one| standing::strength(one.new.proof));
+    if let Some(next) = next
+        && let State::Waiting { proven, .. } = next.state
+    {
+        // It is looked at once more before.
+        let state = State::Waiting { proven, takes: Some(now) };
+        move_on(transaction, next, state, &next.seen).await?;
+    }
+    Ok(())
+}
+
+/// Writes a claim's new state.
+async fn move_on(
+    transaction: &mut Transaction,
+    claim: &Claim,
+    state: State,
+    seen: &str,
+) -> Result<(), ClaimError> {
+    match claims::set_state(transaction.session(), claim, state, seen).await? {
+        true => Ok(()),
+        false => Err(ClaimError::Over("changed by somebody else")),
+    }
+}
+
+/// A claim of a person; an administrator sees all of them.
+async fn theirs(
+    transaction: &mut Transaction,
+    person: Person,
+    id: ClaimId,
+) -> Result<Claim, ClaimError> {
+    let claim = claims::by_id(transaction.session(), id).await?;
+    let is_theirs =
+        |claim: &Claim| claim.new.account == person.account || person.role == Role::Administrator;
+    claim.filter(is_theirs).ok_or(ClaimError::Unknown)
+}
+
+/// Fails if a claim's challenge is over.
+fn open_still(claim: &Claim, now: Timestamp) -> Result<(), ClaimError> {
+    match claim.state {
+        State::Open if now < claim.new.expires => Ok(()),
+        State::Open => Err(ClaimError::Over("expired")),
+        state => Err(ClaimError::Over(state.word())),
+    }
+}
+
+/// What was seen of a proof in DNS, in words.
+fn seen(servers: usize) -> String {
+    match servers {
+        1 => "the zone's one server has it".to_owned(),
+        more => format!("{more} servers of the zone have it"),
+    }
+}
+
+/// A day, in microseconds.
+const DAY: i64 = 86_400_000_000;
+/// How long a challenge can be met.
+const OPEN_FOR: i64 = 14 * DAY;
+/// Mails with a link that go to a domain on a day, whoever asks for them: nobody is to be bombed with them.
+const MAILS_A_DAY: u32 = 3;
+/// Open claims that one person has.
+const OPEN_CLAIMS: usize = 20;
+/// Claims that are looked at in one run.
+const AT_ONCE: u32 = 200;

@@ -1,0 +1,56 @@
+//! What people are told of what happens: who is told what, as values. Words, languages and mail are others' business.
+
+use repute_database::Timestamp;
+use repute_database::claims::{ClaimId, Mailbox};
+use repute_database::entries::OrganisationId;
+use repute_dnsxl::Name;
+
+/// Something that somebody is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The link that proves a claim, to a mailbox of the domain and to no other one.
+    ClaimLink {
+        /// The claim.
+        claim: ClaimId,
+        /// The domain.
+        domain: Name,
+        /// The mailbox.
+        mailbox: Mailbox,
+        /// What the link holds.
+        token: String,
+    },
+    /// Somebody else proved the domain better: at a moment it will be his.
+    ClaimChallenged {
+        /// Who is told.
+        account: i64,
+        /// The domain.
+        domain: Name,
+        /// When.
+        takes: Timestamp,
+    },
+    /// The proof is not there any more, and the claim will end.
+    ClaimFails {
+        /// Who is told.
+        account: i64,
+        /// The domain.
+        domain: Name,
+        /// What was seen.
+        seen: String,
+    },
+    /// The domain is not his any more.
+    ClaimLost {
+        /// Who is told.
+        account: i64,
+        /// The domain.
+        domain: Name,
+    },
+    /// The domain he waited for is his.
+    ClaimHeld {
+        /// Who is told.
+        account: i64,
+        /// For whom.
+        organisation: OrganisationId,
+        /// The domain.
+        domain: Name,
+    },
+}

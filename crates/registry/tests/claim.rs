@@ -1,0 +1,346 @@
+//! Claims from the challenge to the end, with a resolver and two name servers on loopback whose zone can be changed.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use repute_database::claims::{self, Claim, Mailbox, Proof, State};
+use repute_database::organisations::{self, MemberRole};
+use repute_database::testing::on_each;
+use repute_database::{Database, Timestamp};
+use repute_dnsxl::Name;
+use repute_registry::claim::challenge::{Fault, Look, Reach};
+use repute_registry::claim::{self, ClaimError, For, Opened};
+use repute_registry::notice::Notice;
+use repute_registry::organisation;
+use repute_registry::permission::{Person, Role};
+use repute_registry::token::TokenKey;
+
+/// What each name server says at the name of the challenge; one that is not here is silent.
+type Texts = Arc<Mutex<HashMap<IpAddr, Vec<String>>>>;
+
+/// The name servers of `x.example`.
+const SERVERS: [IpAddr; 2] =
+    [IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3))];
+
+/// A resolver and the servers of `x.example`; they end with the process.
+struct World {
+    texts: Texts,
+    look: Look,
+}
+
+impl World {
+    /// Starts them.
+    fn start() -> World {
+        let texts = Texts::default();
+        let resolver = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let first = UdpSocket::bind((SERVERS[0], 0)).expect("a port");
+        let port = first.local_addr().expect("an address").port();
+        let second = UdpSocket::bind((SERVERS[1], port)).expect("the same port");
+        let resolvers = vec![resolver.local_addr().expect("an address")];
+        for socket in [resolver, first, second] {
+            let texts = texts.clone();
+            thread::spawn(move || serve(&socket, &texts));
+        }
+        let look = Look {
+            label: "_repute-challenge".to_owned(),
+            resolvers,
+            timeout: Duration::from_secs(2),
+            reach: Reach::Everywhere { port },
+        };
+        World { texts, look }
+    }
+
+    /// Puts a text on all servers, or on one.
+    fn publish(&self, servers: &[IpAddr], text: &str) {
+        let mut texts = self.texts.lock().expect("whole");
+        for server in servers {
+            texts.insert(*server, vec!["v=spf1 -all".to_owned(), text.to_owned()]);
+        }
+    }
+
+    /// Takes it off all of them.
+    fn clear(&self) {
+        let mut texts = self.texts.lock().expect("whole");
+        for server in SERVERS {
+            texts.insert(server, Vec::new());
+        }
+    }
+}
+
+/// Answers queries: as a resolver for who serves `x.example`, as a server of it for texts.
+fn serve(socket: &UdpSocket, texts: &Texts) {
+    let own = socket.local_addr().expect("an address").ip();
+    let mut packet = [0; 512];
+    while let Ok((len, from)) = socket.recv_from(&mut packet) {
+        let query = &packet[..len];
+        let end = 12 + query[12..].iter().position(|byte| *byte == 0).expect("a name") + 1;
+        let name = Name::from_wire(&query[12..end]).expect("a name").to_string();
+        let records: Vec<Vec<u8>> = match (&*name, query[end + 1], SERVERS.contains(&own)) {
+            ("x.example", 2, false) => ["ns1.x.example", "ns2.x.example"]
+                .map(|host| host.parse::<Name>().expect("a name").as_wire().to_vec())
+                .to_vec(),
+            ("ns1.x.example", 1, false) => vec![vec![127, 0, 0, 2]],
+            ("ns2.x.example", 1, false) => vec![vec![127, 0, 0, 3]],
+            ("_repute-challenge.x.example", 16, true) => {
+                let Some(texts) = texts.lock().expect("whole").get(&own).cloned() else { continue };
+                let data = |text: String| [&[text.len() as u8], text.as_bytes()].concat();
+                texts.into_iter().map(data).collect()
+            }
+            _ => Vec::new(),
+        };
+        let mut out = query[..end + 4].to_vec();
+        // AA from a server of the zone, RA from the resolver.
+        (out[2], out[3]) = if SERVERS.contains(&own) { (0x84, 0) } else { (0x81, 0x80) };
+        out[6..12].fill(0);
+        out[7] = records.len() as u8;
+        for data in records {
+            out.extend_from_slice(&[0xc0, 12, 0, query[end + 1], 0, 1, 0, 0, 0, 60]);
+            out.extend_from_slice(&[0, data.len() as u8]);
+            out.extend_from_slice(&data);
+        }
+        send(socket, &out, from);
+    }
+}
+
+/// Sends a reply.
+fn send(socket: &UdpSocket, packet: &[u8], to: SocketAddr) {
+    socket.send_to(packet, to).expect("it is sent");
+}
+
+/// A member of the registry.
+fn member(account: i64) -> Person {
+    Person { account, role: Role::Member }
+}
+
+/// So many days.
+fn day(count: i64) -> Timestamp {
+    Timestamp(count * 86_400_000_000)
+}
+
+/// The key of these tests.
+fn key() -> TokenKey {
+    TokenKey::new(&[7; 32])
+}
+
+/// The domain of these tests.
+fn domain() -> Name {
+    "x.example".parse().expect("a name")
+}
+
+/// Opens a claim.
+async fn open(
+    database: &Database,
+    who: Person,
+    whom: For,
+    proof: Proof,
+    now: Timestamp,
+) -> Result<Opened, ClaimError> {
+    let mut transaction = database.begin().await.expect("a transaction");
+    let opened = claim::open(&mut transaction, who, &whom, &domain(), proof, &key(), now).await?;
+    transaction.commit().await.expect("it is committed");
+    Ok(opened)
+}
+
+/// Looks for a claim's record, and takes what is found.
+async fn look(
+    database: &Database,
+    world: &World,
+    who: Person,
+    claim: &Claim,
+    now: Timestamp,
+) -> (Claim, Vec<Notice>) {
+    let found = claim::search(&world.look, claim, &key()).await.expect("sockets");
+    let mut transaction = database.begin().await.expect("a transaction");
+    let taken = claim::take(&mut transaction, who, claim.id, &found, now).await;
+    transaction.commit().await.expect("it is committed");
+    taken.expect("it is taken")
+}
+
+/// The state of a claim.
+async fn state(database: &Database, claim: &Claim) -> State {
+    let mut connection = database.read().await.expect("a connection");
+    let claim = claims::by_id(connection.session(), claim.id).await.expect("it is read");
+    claim.expect("it is there").state
+}
+
+#[tokio::test]
+async fn a_domain_is_proven_at_all_of_its_own_servers_and_lapses_when_the_proof_is_gone() {
+    let world = World::start();
+    on_each(async |database| {
+        world.texts.lock().expect("whole").clear();
+        let anna = member(1);
+        let whom = For::New("Example".to_owned());
+        let opened = open(&database, anna, whom, Proof::Dns, day(0)).await.expect("it is open");
+        let claim = opened.claim;
+        let text = format!("token={}", claim::token(&claim, &key()));
+
+        // Silent servers prove nothing.
+        let (silent, _) = look(&database, &world, anna, &claim, day(1)).await;
+        assert_eq!(silent.state, State::Open);
+        assert!(silent.seen.starts_with("0 of 2 servers"), "{}", silent.seen);
+        // One of two is not enough, and which one lacks it is said.
+        world.clear();
+        world.publish(&SERVERS[..1], &text);
+        let (half, _) = look(&database, &world, anna, &claim, day(1)).await;
+        assert_eq!(half.state, State::Open);
+        assert!(half.seen.contains("127.0.0.3 has no TXT record"), "{}", half.seen);
+        world.publish(&SERVERS, &text);
+        let (held, notices) = look(&database, &world, anna, &claim, day(1)).await;
+        let due = Some(day(2));
+        assert_eq!(held.state, State::Held { proven: day(1), due, failures: 0 });
+        assert_eq!(notices, []);
+        let mut connection = database.read().await.expect("a connection");
+        let id = claim.new.organisation;
+        let role = organisations::role_of(connection.session(), id, 1).await.expect("read");
+        assert_eq!(role, Some(MemberRole::Owner));
+        let domains = organisations::domains(connection.session(), id).await.expect("read");
+        assert_eq!(domains, [domain()]);
+        drop(connection);
+
+        // The record goes: told on each day, gone on the third.
+        assert_eq!(
+            claim::look_again(&database, &world.look, &key(), day(2)).await.expect("ok"),
+            []
+        );
+        world.clear();
+        for (at, is_held) in [(3, true), (4, true), (5, false)] {
+            // Two processes at once: one of them counts, and tells.
+            let key = key();
+            let (one, other) = tokio::join!(
+                claim::look_again(&database, &world.look, &key, day(at)),
+                claim::look_again(&database, &world.look, &key, day(at)),
+            );
+            let told = [one.expect("a look"), other.expect("a look")].concat();
+            let is_lost = matches!(told[..], [Notice::ClaimLost { account: 1, .. }]);
+            let is_failing = matches!(told[..], [Notice::ClaimFails { account: 1, .. }]);
+            assert_eq!((is_failing, is_lost), (is_held, !is_held), "day {at}: {told:?}");
+            let stands = matches!(state(&database, &claim).await, State::Held { .. });
+            assert_eq!(stands, is_held, "day {at}");
+        }
+        let again = claim::look_again(&database, &world.look, &key(), day(9)).await;
+        assert_eq!(again.expect("a look"), [], "what is over is not looked at");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_proof_by_dns_takes_a_domain_from_one_by_mail_after_a_week() {
+    let world = World::start();
+    on_each(async |database| {
+        let (anna, bert) = (member(1), member(2));
+        let mail = Proof::Mail(Mailbox::Postmaster);
+        let whom = For::New("Example".to_owned());
+        let hers = open(&database, anna, whom, mail, day(0)).await.expect("it is open");
+        let [Notice::ClaimLink { token, mailbox: Mailbox::Postmaster, .. }] = &hers.notices[..]
+        else {
+            panic!("{:?}", hers.notices)
+        };
+        let (id, key) = (hers.claim.id, key());
+        let mut transaction = database.begin().await.expect("a transaction");
+        for (who, token, is_link) in
+            [(bert, &**token, false), (anna, "abc", true), (anna, "", true)]
+        {
+            let refused = claim::follow_link(&mut transaction, who, id, token, &key, day(1)).await;
+            let error = refused.expect_err("it is not valid");
+            assert_eq!(matches!(error, ClaimError::Link), is_link, "{error}");
+        }
+        let late = claim::follow_link(&mut transaction, anna, id, token, &key, day(15)).await;
+        assert!(matches!(late, Err(ClaimError::Over("expired"))));
+        claim::follow_link(&mut transaction, anna, id, token, &key, day(1)).await.expect("proven");
+        let twice = claim::follow_link(&mut transaction, anna, id, token, &key, day(1)).await;
+        assert!(matches!(twice, Err(ClaimError::Over("held"))), "a link is good once");
+        transaction.commit().await.expect("it is committed");
+
+        let organisation = hers.claim.new.organisation;
+        let whom = For::Existing(organisation);
+        let his = open(&database, bert, whom, Proof::Dns, day(2)).await.expect("it is open").claim;
+        world.clear();
+        world.publish(&SERVERS, &format!("token={}", claim::token(&his, &key)));
+        let (his, notices) = look(&database, &world, bert, &his, day(3)).await;
+        let waiting = State::Waiting { proven: day(3), takes: Some(day(10)) };
+        assert_eq!(his.state, waiting);
+        let challenged = Notice::ClaimChallenged { account: 1, domain: domain(), takes: day(10) };
+        assert_eq!(notices, [challenged], "she is told before");
+        let early = claim::look_again(&database, &world.look, &key, day(9)).await;
+        assert_eq!(early.expect("a look"), []);
+        assert!(matches!(state(&database, &hers.claim).await, State::Held { .. }));
+        let told = claim::look_again(&database, &world.look, &key, day(10)).await.expect("a look");
+        assert!(matches!(
+            told[..],
+            [Notice::ClaimLost { account: 1, .. }, Notice::ClaimHeld { account: 2, .. }]
+        ));
+        assert_eq!(state(&database, &hers.claim).await, State::Superseded);
+        let mut connection = database.read().await.expect("a connection");
+        let members = organisations::members(connection.session(), organisation).await;
+        let accounts: Vec<_> = members.expect("read").iter().map(|one| one.account).collect();
+        assert_eq!(accounts, [2], "who speaks for it is who proved it best");
+        drop(connection);
+        // Another proof of his own takes nobody's place, and needs no week.
+        let again = open(&database, bert, For::Existing(organisation), Proof::Dns, day(11)).await;
+        let again = again.expect("it is open").claim;
+        world.publish(&SERVERS, &format!("token={}", claim::token(&again, &key)));
+        let (again, notices) = look(&database, &world, bert, &again, day(11)).await;
+        assert!(matches!(again.state, State::Held { .. }), "{again:?}");
+        assert_eq!((state(&database, &his).await, notices), (State::Superseded, vec![]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_domain_of_ones_own_opens_no_other_organisation() {
+    on_each(async |database| {
+        let mut transaction = database.begin().await.expect("a transaction");
+        let bank = organisations::add(transaction.session(), "A bank", day(0)).await;
+        let bank = bank.expect("an Id");
+        transaction.commit().await.expect("it is committed");
+        let mallory = member(3);
+        let refused = open(&database, mallory, For::Existing(bank), Proof::Dns, day(1)).await;
+        assert!(matches!(refused, Err(ClaimError::Stranger { .. })));
+        // An editor says by what it is known; then who proves that speaks for it.
+        let mut transaction = database.begin().await.expect("a transaction");
+        let editor = Person { account: 9, role: Role::Editor };
+        let named =
+            organisation::name_domain(&mut transaction, editor, bank, &domain(), day(1)).await;
+        named.expect("it is named");
+        transaction.commit().await.expect("it is committed");
+        open(&database, mallory, For::Existing(bank), Proof::Dns, day(1)).await.expect("open");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_is_bombed_with_mail_and_what_is_no_domain_is_not_claimed() {
+    on_each(async |database| {
+        let mail = Proof::Mail(Mailbox::Abuse);
+        for (account, at, is_sent) in
+            [(1, 0, true), (2, 0, true), (3, 0, true), (4, 0, false), (4, 1, true)]
+        {
+            let whom = For::New("x".to_owned());
+            let opened = open(&database, member(account), whom, mail, day(at)).await;
+            assert_eq!(opened.is_ok(), is_sent, "{account}");
+        }
+        let mut transaction = database.begin().await.expect("a transaction");
+        for name in ["example", "_dmarc.example.org", "a b.example"] {
+            let name = name.replace(' ', "\\032").parse().expect("a name");
+            let (who, whom, key) = (member(1), For::New("x".to_owned()), key());
+            let refused =
+                claim::open(&mut transaction, who, &whom, &name, Proof::Dns, &key, day(0)).await;
+            assert!(matches!(refused, Err(ClaimError::Domain(_))), "{name}");
+        }
+    })
+    .await;
+}
+
+#[test]
+fn servers_on_networks_of_ours_are_not_asked() {
+    let world = World::start();
+    world.publish(&SERVERS, "token=abc");
+    let here = world.look.run(&domain(), "abc").expect("sockets");
+    assert_eq!(here, Ok(2));
+    let look = Look { reach: Reach::Public, ..world.look };
+    let nobody = look.run(&domain(), "abc").expect("sockets");
+    assert!(matches!(nobody, Err(Fault::Unclear { asked: 0, .. })), "{nobody:?}");
+}
