@@ -3,7 +3,10 @@
 use repute_database::Timestamp;
 use repute_database::claims::{ClaimId, Mailbox};
 use repute_database::entries::OrganisationId;
+use repute_database::requests::RequestId;
 use repute_dnsxl::Name;
+
+use crate::request::state::State;
 
 /// Something that somebody is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,5 +55,14 @@ pub enum Notice {
         organisation: OrganisationId,
         /// The domain.
         domain: Name,
+    },
+    /// A request came to a state that its author wants to know.
+    RequestMoved {
+        /// Who is told.
+        account: i64,
+        /// The request.
+        request: RequestId,
+        /// Where it stands.
+        state: State,
     },
 }

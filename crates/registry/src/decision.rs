@@ -1,0 +1,474 @@
+//! What editors decide: each decision has a reason, names the policy it follows, and is on the list with the same
+//! transaction that writes it down.
+//!
+//! Who belongs to an organisation decides nothing about it. What can do much harm two editors decide. Nothing is ever
+//! taken back: an undo is a new request with what was there before.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use repute_database::entries::{self, Entry};
+use repute_database::lists::{self, Stored};
+use repute_database::organisations;
+use repute_database::requests::{
+    self, Approval, New, Outcome as Ended, Request, RequestId, Standing,
+};
+use repute_database::{Key, Timestamp, Transaction, audit, categories};
+
+use crate::changes::{self, Cause, Change};
+use crate::notice::Notice;
+use crate::permission::{Action, Person};
+use crate::request::item::{Item, TwoPersons, two_persons};
+use crate::request::state::State;
+use crate::request::{self, RequestError, allow, load, state_of, step, write};
+
+/// What an editor decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// These items are approved, by their places, and the others are not.
+    Approve {
+        /// Their places, in order.
+        positions: Vec<usize>,
+        /// Why not the others; nothing to say if there are none.
+        why: String,
+    },
+    /// Nothing is approved.
+    Reject(Reason, String),
+    /// Who asks has to say more first.
+    Ask(String),
+    /// Somebody else should decide.
+    PutBack,
+}
+
+/// Why something is rejected, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The addresses are not shown to be the organisation's.
+    NotYours,
+    /// Names and addresses do not lead to each other.
+    Fcrdns,
+    /// Names look dynamic.
+    Naming,
+    /// Reserved, dynamic or too large a range.
+    Range,
+    /// Abuse was seen.
+    Reputation,
+    /// It is there, or another organisation's.
+    Duplicate,
+    /// Not what the list is for.
+    Policy,
+}
+
+/// What a decision led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decided {
+    /// It is on the list since a serial; none if only the organisation itself changed.
+    Published(Option<u32>),
+    /// Another editor has to agree.
+    Waits(TwoPersons),
+    /// It came to another state.
+    Moved(State),
+}
+
+/// How long a request waits, by RFC 6471 section 2.2.6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Service {
+    /// Less than two days.
+    InTime,
+    /// Longer than a request should wait.
+    Late,
+    /// Longer than one may wait: seven days.
+    Overdue,
+}
+
+/// How long a request waits that was handed in at a moment.
+pub fn service(submitted: Timestamp, now: Timestamp) -> Service {
+    match now.0 - submitted.0 {
+        waited if waited >= 7 * DAY => Service::Overdue,
+        waited if waited >= 2 * DAY => Service::Late,
+        _ => Service::InTime,
+    }
+}
+
+/// Takes a request out of the queue, so that no other editor begins with it.
+///
+/// # Errors
+/// If the person may not, or it is not in the queue.
+pub async fn review(
+    transaction: &mut Transaction,
+    person: Person,
+    id: RequestId,
+    now: Timestamp,
+) -> Result<Request, RequestError> {
+    let mut request = load(transaction, id).await?;
+    allow(transaction.session(), person, request.new.organisation, Action::Decide).await?;
+    step(transaction, &mut request, person, State::InReview, "", "", now).await?;
+    Ok(request)
+}
+
+/// Decides a request in the version that the editor saw.
+///
+/// # Errors
+/// If the person may not, the request is not in review, changed meanwhile, or does not fit the list.
+pub async fn decide(
+    transaction: &mut Transaction,
+    person: Person,
+    id: RequestId,
+    version: i64,
+    verdict: &Verdict,
+    now: Timestamp,
+) -> Result<(Decided, Vec<Notice>), RequestError> {
+    let mut request = load(transaction, id).await?;
+    allow(transaction.session(), person, request.new.organisation, Action::Decide).await?;
+    if request.version != version {
+        return Err(RequestError::Conflict);
+    }
+    if state_of(&request)? != State::InReview {
+        return Err(RequestError::State(state_of(&request)?));
+    }
+    let list = lists::by_id(transaction.session(), request.new.list).await?;
+    let list = list.ok_or(RequestError::Unknown("list"))?;
+    let request = &mut request;
+    request.standing.policy = lists::policy_version(transaction.session(), list.id).await?;
+    let (state, reason, text) = match verdict {
+        Verdict::Approve { positions, why } if !positions.is_empty() => {
+            return approve(transaction, person, request, &list, positions, why, now).await;
+        }
+        Verdict::Approve { .. } => {
+            return Err(RequestError::Items("say which items are approved, or reject".to_owned()));
+        }
+        Verdict::Reject(reason, text) => (State::Rejected, reason.word(), &**text),
+        Verdict::Ask(text) if text.trim().is_empty() => {
+            return Err(RequestError::Items("say what is to be answered".to_owned()));
+        }
+        Verdict::Ask(text) => (State::NeedsInfo, "", &**text),
+        Verdict::PutBack => (State::Queued, "", ""),
+    };
+    if state == State::Rejected {
+        end_items(transaction, request, &[], &BTreeMap::new()).await?;
+    }
+    step(transaction, request, person, state, reason, text, now).await?;
+    let notices = match state {
+        State::Queued => Vec::new(),
+        _ => vec![Notice::RequestMoved { account: request.new.account, request: id, state }],
+    };
+    Ok((Decided::Moved(state), notices))
+}
+
+/// Begins a request that takes back what another one brought, in review with the editor who wants it; he decides it
+/// like any other.
+///
+/// # Errors
+/// If the person may not, or nothing of that request is published.
+pub async fn undo(
+    transaction: &mut Transaction,
+    person: Person,
+    id: RequestId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<RequestId, RequestError> {
+    let done = load(transaction, id).await?;
+    allow(transaction.session(), person, done.new.organisation, Action::Undo).await?;
+    if state_of(&done)? != State::Published {
+        return Err(RequestError::State(state_of(&done)?));
+    }
+    let stored = requests::items(transaction.session(), id).await?;
+    let items: Vec<Item> = stored.iter().filter_map(inverse).collect();
+    if items.is_empty() {
+        return Err(RequestError::Items("there is nothing to take back".to_owned()));
+    }
+    let new = New {
+        account: person.account,
+        reason: format!("takes back request {}: {reason}", id.0),
+        undoes: Some(id),
+        ..done.new
+    };
+    let id = requests::add(transaction.session(), &new, now).await?;
+    requests::set_items(transaction.session(), id, &request::stored_items(&items)).await?;
+    let mut request = load(transaction, id).await?;
+    for state in [State::Submitted, State::Checking, State::Queued, State::InReview] {
+        step(transaction, &mut request, person, state, "", "", now).await?;
+    }
+    Ok(id)
+}
+
+/// Approves items, or notes that one of two editors does.
+async fn approve(
+    transaction: &mut Transaction,
+    person: Person,
+    request: &mut Request,
+    list: &Stored,
+    positions: &[usize],
+    why: &str,
+    now: Timestamp,
+) -> Result<(Decided, Vec<Notice>), RequestError> {
+    let items = request::items(transaction.session(), request.id).await?;
+    let chosen: Vec<&Item> = positions.iter().filter_map(|place| items.get(*place)).collect();
+    let is_sorted = positions.windows(2).all(|two| two[0] < two[1]);
+    if chosen.len() != positions.len() || !is_sorted {
+        return Err(RequestError::Items("an item that is approved is not there".to_owned()));
+    }
+    let is_partial = positions.len() < items.len();
+    if is_partial && why.trim().is_empty() {
+        return Err(RequestError::Items("say why the other items are not approved".to_owned()));
+    }
+    if let Some(two) = two_persons(chosen.iter().copied(), list.list.polarity) {
+        let first = requests::approval(transaction.session(), request.id).await?;
+        // Who agreed to something else agreed to nothing.
+        let agrees =
+            |first: &Approval| first.account != person.account && first.positions == positions;
+        if !first.as_ref().is_some_and(agrees) {
+            let positions = positions.to_vec();
+            let approval = Approval { account: person.account, positions, time: now };
+            requests::set_approval(transaction.session(), request.id, &approval).await?;
+            let text = format!("one editor agrees; another one has to, for {two}");
+            step(transaction, request, person, State::Queued, "second", &text, now).await?;
+            return Ok((Decided::Waits(two), Vec::new()));
+        }
+    }
+    let state = if is_partial { State::PartlyApproved } else { State::Approved };
+    step(transaction, request, person, state, "", why, now).await?;
+    let serial = publish(transaction, person, request, list, positions, now).await?;
+    let account = request.new.account;
+    let notice = Notice::RequestMoved { account, request: request.id, state };
+    Ok((Decided::Published(serial), vec![notice]))
+}
+
+/// Brings approved items of a request onto the list and into the organisation's record; the serial that has them.
+pub(crate) async fn publish(
+    transaction: &mut Transaction,
+    person: Person,
+    request: &mut Request,
+    list: &Stored,
+    positions: &[usize],
+    now: Timestamp,
+) -> Result<Option<u32>, RequestError> {
+    let id = request.new.organisation;
+    let organisation = organisations::by_id(transaction.session(), id).await?;
+    let organisation = organisation.ok_or(RequestError::Unknown("organisation"))?;
+    let items = request::items(transaction.session(), request.id).await?;
+    let chosen: Vec<(usize, &Item)> =
+        positions.iter().filter_map(|place| Some((*place, items.get(*place)?))).collect();
+    if let organisations::State::Suspended { reason } = &organisation.state
+        && chosen.iter().any(|(_, item)| item.code().is_some())
+        && request.new.undoes.is_none()
+    {
+        return Err(RequestError::Suspended(reason.clone()));
+    }
+    // What is at a key now decides what it is afterwards, so nobody else writes meanwhile.
+    lists::lock(transaction.session(), list.id).await?;
+    let mut before = BTreeMap::new();
+    let mut changes = Vec::new();
+    let (mut name, mut website) = (organisation.name.clone(), organisation.website.clone());
+    for (place, item) in chosen {
+        match item {
+            Item::Add { .. } | Item::Remove { .. } | Item::Rescore { .. } => {
+                let (change, was) = change(transaction, request, list, item, now).await?;
+                before.insert(place, was);
+                changes.extend(change);
+            }
+            Item::Name(new) => {
+                before.insert(place, std::mem::replace(&mut name, new.clone()));
+            }
+            Item::Website(new) => {
+                before.insert(place, std::mem::replace(&mut website, new.clone()));
+            }
+            Item::Category(number) => {
+                let was = categories::of(transaction.session(), id, list.id).await?;
+                let was = was.map_or_else(String::new, |category| category.number.to_string());
+                before.insert(place, was);
+                categories::assign(transaction.session(), id, list.id, *number).await?;
+            }
+        }
+    }
+    organisations::describe(transaction.session(), id, &name, &website).await?;
+    let cause = Cause {
+        actor: audit::actor(transaction.session(), person.account).await?,
+        action: "request.publish".to_owned(),
+        reason: format!("request {}", request.id.0),
+    };
+    let serial = match changes.is_empty() {
+        true => None,
+        false => Some(changes::apply(transaction, list, &changes, &cause, now).await?),
+    };
+    end_items(transaction, request, positions, &before).await?;
+    let state = State::Published.word().to_owned();
+    let policy = lists::policy_version(transaction.session(), list.id).await?;
+    let standing = Standing { state, serial, policy, ..request.standing.clone() };
+    write(transaction, request, person, standing, "", "", now).await?;
+    Ok(serial)
+}
+
+/// What an item makes of the entries at its key, and which code the organisation had there before.
+async fn change(
+    transaction: &mut Transaction,
+    request: &Request,
+    list: &Stored,
+    item: &Item,
+    now: Timestamp,
+) -> Result<(Option<Change>, String), RequestError> {
+    let Some(network) = item.network() else { return Ok((None, String::new())) };
+    let key = Key::Network(network);
+    let own = Some(request.new.organisation);
+    let all = entries::at(transaction.session(), list.id, &key).await?;
+    let (mine, mut entries): (Vec<Entry>, Vec<Entry>) =
+        all.into_iter().partition(|entry| entry.organisation == own && entry.code.is_some());
+    let codes = mine.iter().filter_map(|entry| Some(entry.code?.to_string()));
+    let was = codes.collect::<Vec<_>>().join(" ");
+    if let Some(code) = item.code() {
+        let source = entries::source(transaction.session(), SOURCE).await?;
+        // A network that somebody else lists with this code keeps that entry.
+        if !entries.iter().any(|entry| entry.code == Some(code)) {
+            entries.push(Entry {
+                key: key.clone(),
+                code: Some(code),
+                text: String::new(),
+                reason: format!("request {}", request.id.0),
+                criterion: None,
+                source,
+                organisation: own,
+                since: mine.iter().map(|entry| entry.since).min().unwrap_or(now),
+                expires: None,
+                review: Some(Timestamp(now.0 + REVIEW)),
+            });
+        }
+    }
+    Ok((Some(Change { key, entries }), was))
+}
+
+/// Writes how the items of a request ended, and what was there before.
+async fn end_items(
+    transaction: &mut Transaction,
+    request: &Request,
+    positions: &[usize],
+    before: &BTreeMap<usize, String>,
+) -> Result<(), RequestError> {
+    let mut items = requests::items(transaction.session(), request.id).await?;
+    for (place, item) in items.iter_mut().enumerate() {
+        item.outcome = match positions.contains(&place) {
+            true => Ended::Approved,
+            false => Ended::Rejected,
+        };
+        item.before = before.get(&place).cloned().unwrap_or_default();
+    }
+    Ok(requests::set_items(transaction.session(), request.id, &items).await?)
+}
+
+/// The item that takes back an approved one.
+fn inverse(item: &requests::Item) -> Option<Item> {
+    if item.outcome != Ended::Approved {
+        return None;
+    }
+    // An organisation with several codes at a key got them from elsewhere: the first one stands for them.
+    let code = item.before.split(' ').next().and_then(|code| code.parse().ok());
+    match (Item::of_words(&item.action, &item.subject, &item.code)?, code) {
+        (Item::Add { network, .. } | Item::Rescore { network, .. }, Some(code)) => {
+            Some(Item::Rescore { network, code })
+        }
+        (Item::Add { network, .. } | Item::Rescore { network, .. }, None) => {
+            Some(Item::Remove { network })
+        }
+        (Item::Remove { network }, Some(code)) => Some(Item::Add { network, code }),
+        (Item::Remove { .. }, None) => None,
+        (Item::Name(_), _) => Some(Item::Name(item.before.clone())),
+        (Item::Website(_), _) => Some(Item::Website(item.before.clone())),
+        (Item::Category(_), _) => item.before.parse().ok().map(Item::Category),
+    }
+}
+
+impl Reason {
+    /// All reasons.
+    pub const ALL: [Reason; 7] = [
+        Reason::NotYours,
+        Reason::Fcrdns,
+        Reason::Naming,
+        Reason::Range,
+        Reason::Reputation,
+        Reason::Duplicate,
+        Reason::Policy,
+    ];
+
+    /// Its word, as it is stored and as machines read it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Reason::NotYours => "not-yours",
+            Reason::Fcrdns => "fcrdns",
+            Reason::Naming => "naming",
+            Reason::Range => "range",
+            Reason::Reputation => "reputation",
+            Reason::Duplicate => "duplicate",
+            Reason::Policy => "policy",
+        }
+    }
+
+    /// The reason of a word.
+    pub fn of_word(word: &str) -> Option<Reason> {
+        Reason::ALL.into_iter().find(|reason| reason.word() == word)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::NotYours => {
+                "The addresses are not shown to be yours: neither their names nor \
+                their registration lead to a domain of your organisation."
+            }
+            Reason::Fcrdns => {
+                "The names of the addresses do not lead back to them. Set PTR and A \
+                or AAAA records that agree, and ask again."
+            }
+            Reason::Naming => {
+                "The addresses have names as dynamic addresses have them. Give each \
+                server a name of its own, and ask again."
+            }
+            Reason::Range => {
+                "The range is reserved, dynamic or larger than what sends mail. Name \
+                the addresses of your servers."
+            }
+            Reason::Reputation => {
+                "Abuse was seen from these addresses. End it, and ask again when \
+                nothing was seen for 30 days."
+            }
+            Reason::Duplicate => {
+                "These addresses are listed already, or are another organisation's."
+            }
+            Reason::Policy => "This is not what the list is for; its policy says what is.",
+        })
+    }
+}
+
+/// Where entries come from that were asked for.
+const SOURCE: &str = "requests";
+/// A day, in microseconds.
+const DAY: i64 = 86_400_000_000;
+/// When somebody looks at an entry again that was asked for.
+const REVIEW: i64 = 365 * DAY;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_wait_two_days_and_at_most_seven() {
+        let at = |days: f64| Timestamp((days * DAY as f64) as i64);
+        for (days, expected) in [
+            (0.0, Service::InTime),
+            (1.99, Service::InTime),
+            (2.0, Service::Late),
+            (6.99, Service::Late),
+            (7.0, Service::Overdue),
+        ] {
+            assert_eq!(service(at(10.0), at(10.0 + days)), expected, "{days}");
+        }
+    }
+
+    #[test]
+    fn a_reason_is_read_as_it_is_written_and_says_something() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::of_word(reason.word()), Some(reason));
+            assert!(reason.to_string().ends_with('.'), "{reason}");
+        }
+        assert_eq!(Reason::of_word("because"), None);
+    }
+}

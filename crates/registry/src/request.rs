@@ -1,0 +1,481 @@
+//! Requests: what organisations ask of a list, item by item, from the draft to the serial that has it.
+//!
+//! A request is checked before an editor sees it, and its author sees what the checks see before he submits. What
+//! only takes an organisation's own entries off an allow list needs nobody.
+//!
+//! Not here: what editors decide ([`crate::decision`]).
+
+use std::collections::BTreeSet;
+
+use repute_database::entries::{self, OrganisationId};
+use repute_database::lists::{self, Stored};
+use repute_database::organisations;
+use repute_database::requests::{
+    self, Event, Filter, New, Outcome as Ended, Request, RequestId, Standing,
+};
+use repute_database::{DatabaseError, Key, Session, Timestamp, Transaction, audit, categories};
+use repute_dnsxl::{KeyKind, Polarity, Target};
+
+use crate::changes::ChangeError;
+use crate::decision;
+use crate::organisation::{self, OrganisationError};
+use crate::permission::{self, Action, Denied, Person};
+use crate::reserved::first;
+
+pub mod check;
+pub mod evidence;
+pub mod item;
+pub mod paste;
+pub mod state;
+
+use check::{Check, Evidence, Finding, Neighbour, Outcome, Whose};
+use item::{Item, MASS};
+use state::State;
+
+/// What somebody asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// In whose name.
+    pub organisation: OrganisationId,
+    /// Of which list.
+    pub list: lists::ListId,
+    /// Why.
+    pub reason: String,
+    /// What.
+    pub items: Vec<Item>,
+}
+
+/// Why a request does not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// Who wants it may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// There is no such request, list or organisation.
+    #[error("there is no such {0}")]
+    Unknown(&'static str),
+    /// What it asks for is not possible.
+    #[error("{0}")]
+    Items(String),
+    /// It is not where it would have to be.
+    #[error("the request is {0}: that is not possible any more")]
+    State(State),
+    /// Somebody else changed it meanwhile.
+    #[error("somebody changed this request meanwhile: look at it again")]
+    Conflict,
+    /// The organisation may not have new entries.
+    #[error("the organisation is suspended: {0}")]
+    Suspended(String),
+    /// What was approved does not fit the list.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+impl From<OrganisationError> for RequestError {
+    fn from(error: OrganisationError) -> RequestError {
+        match error {
+            OrganisationError::Denied(denied) => RequestError::Denied(denied),
+            OrganisationError::Database(error) => RequestError::Database(error),
+            other => RequestError::Items(other.to_string()),
+        }
+    }
+}
+
+/// Begins a request.
+///
+/// # Errors
+/// If the person may not, or what it asks for is not possible.
+pub async fn begin(
+    transaction: &mut Transaction,
+    person: Person,
+    draft: &Draft,
+    now: Timestamp,
+) -> Result<RequestId, RequestError> {
+    allow(transaction.session(), person, draft.organisation, Action::Request).await?;
+    let list = lists::by_id(transaction.session(), draft.list).await?;
+    let list = list.ok_or(RequestError::Unknown("list"))?;
+    possible(transaction, &list, &draft.items).await?;
+    let new = New {
+        organisation: draft.organisation,
+        list: draft.list,
+        account: person.account,
+        reason: draft.reason.chars().take(MOST_TEXT).collect(),
+        undoes: None,
+    };
+    let id = requests::add(transaction.session(), &new, now).await?;
+    requests::set_items(transaction.session(), id, &stored_items(&draft.items)).await?;
+    Ok(id)
+}
+
+/// What the checks find of items, with evidence that was gathered before; nothing is written.
+///
+/// # Errors
+/// If the database fails.
+pub async fn findings(
+    mut session: Session<'_>,
+    organisation: OrganisationId,
+    list: &Stored,
+    items: &[Item],
+    evidence: &[Evidence],
+) -> Result<Vec<Finding>, DatabaseError> {
+    let domains = organisations::domains(session.again(), organisation).await?;
+    let mut findings = Vec::new();
+    for item in items {
+        let Some(network) = item.network() else { continue };
+        if !matches!(item, Item::Remove { .. }) {
+            findings.push(check::range(network));
+        }
+        let neighbours = neighbours(session.again(), organisation, list, item).await?;
+        findings.extend(check::conflicts(item, &neighbours));
+    }
+    findings.extend(evidence.iter().flat_map(|one| check::names(one, &domains)));
+    Ok(findings)
+}
+
+/// The entries around and within what an item is about.
+///
+/// # Errors
+/// If the database fails.
+pub async fn neighbours(
+    mut session: Session<'_>,
+    organisation: OrganisationId,
+    list: &Stored,
+    item: &Item,
+) -> Result<Vec<Neighbour>, DatabaseError> {
+    let Some(network) = item.network() else { return Ok(Vec::new()) };
+    let target = match first(network) {
+        std::net::IpAddr::V4(address) => Target::Ipv4(address),
+        std::net::IpAddr::V6(address) => Target::Ipv6(address),
+    };
+    let key = Key::Network(network);
+    let mut entries = entries::over(session.again(), list.id, &target).await?;
+    entries.extend(entries::page(session, list.id, Some(&key), None, MOST_NEIGHBOURS).await?);
+    let mut neighbours: Vec<Neighbour> = Vec::new();
+    for entry in entries {
+        let Key::Network(network) = entry.key else { continue };
+        let whose = match entry.organisation {
+            Some(id) if id == organisation => Whose::Own,
+            Some(id) => Whose::Others(id.0),
+            None => Whose::Nobodys,
+        };
+        let neighbour = Neighbour { network, whose };
+        if !neighbours.contains(&neighbour) {
+            neighbours.push(neighbour);
+        }
+    }
+    Ok(neighbours)
+}
+
+/// Asks for other items, in a draft or a request that came back.
+///
+/// # Errors
+/// If the person may not, what it asks for is not possible, or an editor has it.
+pub async fn revise(
+    transaction: &mut Transaction,
+    person: Person,
+    id: RequestId,
+    items: &[Item],
+) -> Result<(), RequestError> {
+    let request = load(transaction, id).await?;
+    allow(transaction.session(), person, request.new.organisation, Action::Request).await?;
+    let state = state_of(&request)?;
+    if !matches!(state, State::Draft | State::NeedsInfo) {
+        return Err(RequestError::State(state));
+    }
+    let list = lists::by_id(transaction.session(), request.new.list).await?;
+    possible(transaction, &list.ok_or(RequestError::Unknown("list"))?, items).await?;
+    // What an editor agreed to was something else.
+    requests::clear_approval(transaction.session(), id).await?;
+    Ok(requests::set_items(transaction.session(), id, &stored_items(items)).await?)
+}
+
+/// Hands a request in, with evidence about it and what its author has to add: it is checked, and then waits for an editor, goes back to who wrote
+/// it, or is done.
+///
+/// # Errors
+/// If the person may not, or it is not a draft or one that needed information.
+pub async fn submit(
+    transaction: &mut Transaction,
+    person: Person,
+    id: RequestId,
+    words: &str,
+    evidence: &[Evidence],
+    now: Timestamp,
+) -> Result<State, RequestError> {
+    let mut request = load(transaction, id).await?;
+    allow(transaction.session(), person, request.new.organisation, Action::Request).await?;
+    let list = lists::by_id(transaction.session(), request.new.list).await?;
+    let list = list.ok_or(RequestError::Unknown("list"))?;
+    step(transaction, &mut request, person, State::Submitted, "", words, now).await?;
+    check_in(transaction, person, &mut request, &list, evidence, now).await
+}
+
+/// Runs the checks of a request that was handed in, and sends it where they say.
+pub(crate) async fn check_in(
+    transaction: &mut Transaction,
+    person: Person,
+    request: &mut Request,
+    list: &Stored,
+    evidence: &[Evidence],
+    now: Timestamp,
+) -> Result<State, RequestError> {
+    step(transaction, request, person, State::Checking, "", "", now).await?;
+    let items = items(transaction.session(), request.id).await?;
+    let organisation = request.new.organisation;
+    let findings = findings(transaction.session(), organisation, list, &items, evidence).await?;
+    let stored: Vec<requests::Finding> = findings.iter().map(stored_finding).collect();
+    requests::set_findings(transaction.session(), request.id, &stored).await?;
+    let next = route(&items, &findings, list.list.polarity);
+    let words = match next {
+        State::NeedsInfo => "a check found something that must be mended first",
+        _ => "",
+    };
+    step(transaction, request, person, next, "", words, now).await?;
+    if next == State::AutoApproved {
+        let all: Vec<usize> = (0..items.len()).collect();
+        decision::publish(transaction, person, request, list, &all, now).await?;
+        return Ok(State::Published);
+    }
+    Ok(next)
+}
+
+/// Takes a request back.
+///
+/// # Errors
+/// If the person may not, or it is over.
+pub async fn withdraw(
+    transaction: &mut Transaction,
+    person: Person,
+    id: RequestId,
+    now: Timestamp,
+) -> Result<(), RequestError> {
+    let mut request = load(transaction, id).await?;
+    allow(transaction.session(), person, request.new.organisation, Action::Request).await?;
+    step(transaction, &mut request, person, State::Withdrawn, "", "", now).await
+}
+
+/// Ends drafts that nobody went on with, and questions that nobody answered; how many.
+///
+/// # Errors
+/// If the database fails.
+pub async fn expire(transaction: &mut Transaction, now: Timestamp) -> Result<usize, RequestError> {
+    let mut ended = 0;
+    for (state, patience) in [(State::Draft, DRAFT), (State::NeedsInfo, QUESTION)] {
+        let filter = Filter::default();
+        let old = requests::in_state(transaction.session(), state.word(), &filter, AT_ONCE).await?;
+        for mut request in old.into_iter().filter(|one| one.touched.0 + patience <= now.0) {
+            let author = Person { account: request.new.account, role: permission::Role::Member };
+            let words = "nobody went on with it";
+            step(transaction, &mut request, author, State::Expired, "", words, now).await?;
+            ended += 1;
+        }
+    }
+    Ok(ended)
+}
+
+/// Where the checks send a request.
+pub fn route(items: &[Item], findings: &[Finding], polarity: Polarity) -> State {
+    let failed = |finding: &&Finding| finding.outcome == Outcome::Fail;
+    let of = |check: Check| findings.iter().filter(move |finding| finding.check == check);
+    let cannot_be = of(Check::Range).chain(of(Check::Conflict)).any(|one| failed(&one));
+    let no_names = of(Check::Fcrdns).count() > 0 && of(Check::Fcrdns).all(|one| failed(&one));
+    // An allow list says who is good; a block list does not forget because it is asked to.
+    let is_own_business = polarity == Polarity::Allow
+        && items.len() < MASS
+        && items
+            .iter()
+            .all(|item| matches!(item, Item::Remove { network } if !item::is_wide(*network)));
+    match (cannot_be || (no_names && polarity == Polarity::Allow), is_own_business) {
+        (true, _) => State::NeedsInfo,
+        (false, true) => State::AutoApproved,
+        (false, false) => State::Queued,
+    }
+}
+
+/// The items of a request.
+///
+/// # Errors
+/// If the database fails.
+pub async fn items(session: Session<'_>, id: RequestId) -> Result<Vec<Item>, DatabaseError> {
+    let stored = requests::items(session, id).await?;
+    let read = |item: &requests::Item| {
+        Item::of_words(&item.action, &item.subject, &item.code)
+            .ok_or(DatabaseError::Content("an item of a request"))
+    };
+    stored.iter().map(read).collect()
+}
+
+/// The state of a request.
+///
+/// # Errors
+/// If the database holds a word that is none.
+pub fn state_of(request: &Request) -> Result<State, DatabaseError> {
+    State::of_word(&request.standing.state).ok_or(DatabaseError::Content("the state of a request"))
+}
+
+/// A request that is there.
+pub(crate) async fn load(
+    transaction: &mut Transaction,
+    id: RequestId,
+) -> Result<Request, RequestError> {
+    let request = requests::by_id(transaction.session(), id).await?;
+    request.ok_or(RequestError::Unknown("request"))
+}
+
+/// Moves a request on, if its state may become that one.
+pub(crate) async fn step(
+    transaction: &mut Transaction,
+    request: &mut Request,
+    person: Person,
+    next: State,
+    reason: &str,
+    text: &str,
+    now: Timestamp,
+) -> Result<(), RequestError> {
+    let state = state_of(request)?;
+    if !state.may_become(next) {
+        return Err(RequestError::State(state));
+    }
+    let mut standing = Standing { state: next.word().to_owned(), ..request.standing.clone() };
+    match next {
+        State::Submitted => standing.submitted = standing.submitted.or(Some(now)),
+        State::InReview => standing.editor = Some(person.account),
+        State::Queued | State::NeedsInfo => standing.editor = None,
+        State::Draft
+        | State::Checking
+        | State::AutoApproved
+        | State::Approved
+        | State::PartlyApproved
+        | State::Rejected
+        | State::Withdrawn
+        | State::Expired
+        | State::Published => {}
+    }
+    write(transaction, request, person, standing, reason, text, now).await
+}
+
+/// Writes where a request stands, and what happened.
+pub(crate) async fn write(
+    transaction: &mut Transaction,
+    request: &mut Request,
+    person: Person,
+    standing: Standing,
+    reason: &str,
+    text: &str,
+    now: Timestamp,
+) -> Result<(), RequestError> {
+    let event = Event {
+        time: now,
+        actor: audit::actor(transaction.session(), person.account).await?,
+        state: standing.state.clone(),
+        reason: reason.to_owned(),
+        text: text.chars().take(MOST_TEXT).collect(),
+    };
+    if !requests::move_on(transaction.session(), request, &standing, &event).await? {
+        return Err(RequestError::Conflict);
+    }
+    (request.standing, request.version, request.touched) = (standing, request.version + 1, now);
+    Ok(())
+}
+
+/// Lets a person do something in the name of an organisation, or about it.
+pub(crate) async fn allow(
+    session: Session<'_>,
+    person: Person,
+    id: OrganisationId,
+    action: Action,
+) -> Result<(), RequestError> {
+    let relation = organisation::relation(session, person, id).await?;
+    Ok(permission::check(person, relation, action)?)
+}
+
+/// Items as they are stored when nothing happened to them.
+pub(crate) fn stored_items(items: &[Item]) -> Vec<requests::Item> {
+    let stored = |item: &Item| {
+        let (action, subject, code) = item.words();
+        let action = action.to_owned();
+        requests::Item { action, subject, code, outcome: Ended::Open, before: String::new() }
+    };
+    items.iter().map(stored).collect()
+}
+
+/// A finding as it is stored.
+fn stored_finding(finding: &Finding) -> requests::Finding {
+    requests::Finding {
+        kind: finding.check.word().to_owned(),
+        outcome: finding.outcome.word().to_owned(),
+        about: finding.about.clone(),
+        seen: finding.seen.clone(),
+        mend: finding.mend.clone(),
+    }
+}
+
+/// Fails if items cannot be on a list, whoever decides.
+async fn possible(
+    transaction: &mut Transaction,
+    list: &Stored,
+    items: &[Item],
+) -> Result<(), RequestError> {
+    let wrong = |what: String| Err(RequestError::Items(what));
+    if items.is_empty() || items.len() > paste::MOST {
+        return wrong(format!("a request has 1 to {} items", paste::MOST));
+    }
+    let codes = lists::codes(transaction.session(), list.id).await?;
+    let categories = categories::all(transaction.session(), list.id).await?;
+    let mut seen = BTreeSet::new();
+    for item in items {
+        let (action, subject, _) = item.words();
+        let what = item.network().map_or_else(|| action.to_owned(), |network| network.to_string());
+        if !seen.insert(what.clone()) {
+            return wrong(format!("`{what}` stands in the request twice"));
+        }
+        if item.network().is_some() && list.list.keys != KeyKind::Ip {
+            return wrong(format!("{} lists names, not addresses", list.list.apex));
+        }
+        if let Some(code) = item.code()
+            && (!code.is_conventional() || !codes.iter().any(|(known, _)| *known == code))
+        {
+            return wrong(format!("{} has no code {code}", list.list.apex));
+        }
+        match item {
+            Item::Category(number) if !categories.iter().any(|one| one.number == *number) => {
+                return wrong(format!("{} has no category {number}", list.list.apex));
+            }
+            Item::Name(text) if text.trim().is_empty() || text.chars().count() > MOST_NAME => {
+                return wrong(format!("a name has 1 to {MOST_NAME} characters"));
+            }
+            Item::Website(text)
+                if !(text.starts_with("https://") || text.starts_with("http://"))
+                    || subject.len() > MOST_NAME
+                    || text.chars().any(|c| c.is_control() || c.is_whitespace()) =>
+            {
+                return wrong(format!("`{}` is no website", text.escape_debug()));
+            }
+            Item::Category(_)
+            | Item::Name(_)
+            | Item::Website(_)
+            | Item::Add { .. }
+            | Item::Remove { .. }
+            | Item::Rescore { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+/// Characters of a reason.
+const MOST_TEXT: usize = 4_000;
+/// Characters of a name, of a website.
+const MOST_NAME: usize = 200;
+/// Entries within a network that are looked at.
+const MOST_NEIGHBOURS: u32 = 200;
+/// Requests that expire in one run.
+const AT_ONCE: u32 = 500;
+/// A day, in microseconds.
+const DAY: i64 = 86_400_000_000;
+/// How long a draft waits.
+const DRAFT: i64 = 90 * DAY;
+/// How long an answer is waited for.
+const QUESTION: i64 = 30 * DAY;

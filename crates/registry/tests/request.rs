@@ -1,0 +1,359 @@
+//! Requests on real databases: from the draft to the entry, with editors, and back.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::thread;
+use std::time::Duration;
+
+use repute_database::audit::{self, Verified};
+use repute_database::entries::{self, Entry, OrganisationId};
+use repute_database::lists::{self, List, Stored};
+use repute_database::organisations;
+use repute_database::requests::{self, Outcome as Ended, RequestId};
+use repute_database::testing::on_each;
+use repute_database::{Database, Timestamp, Transaction, categories, changes};
+use repute_dnsxl::{KeyKind, Name, Polarity};
+use repute_registry::category;
+use repute_registry::decision::{self, Decided, Reason, Verdict};
+use repute_registry::notice::Notice;
+use repute_registry::organisation;
+use repute_registry::permission::{Person, Role};
+use repute_registry::request::check::{Evidence, Pointers};
+use repute_registry::request::evidence;
+use repute_registry::request::item::{Item, TwoPersons};
+use repute_registry::request::state::State;
+use repute_registry::request::{self, Draft, RequestError};
+
+/// Who asks.
+const ANNA: Person = Person { account: 1, role: Role::Member };
+/// Who decides.
+const EDITORS: [Person; 2] =
+    [Person { account: 8, role: Role::Editor }, Person { account: 9, role: Role::Editor }];
+
+/// So many days.
+fn day(count: i64) -> Timestamp {
+    Timestamp(count * 86_400_000_000)
+}
+
+/// A list with codes, and an organisation of Anna's.
+async fn world(database: &Database, polarity: Polarity) -> (Stored, OrganisationId) {
+    let mut transaction = database.begin().await.expect("a transaction");
+    let list = List {
+        apex: "list.example".parse().expect("a name"),
+        title: "A list".to_owned(),
+        description: String::new(),
+        polarity,
+        keys: KeyKind::Ip,
+        ttl: 300,
+        contact: String::new(),
+    };
+    let id = lists::add(transaction.session(), &list, day(0)).await.expect("it is added");
+    for code in ["127.0.0.2", "127.0.5.1", "127.0.5.2", "127.0.5.3"] {
+        let code = code.parse().expect("a code");
+        lists::set_code(transaction.session(), id, code, "x").await.expect("it is set");
+    }
+    let banks = categories::Category { number: 5, name: "Banks".to_owned() };
+    categories::add(transaction.session(), id, &banks).await.expect("it is added");
+    let bank = organisation::found(&mut transaction, ANNA, "A bank", day(0)).await;
+    let stored = lists::by_id(transaction.session(), id).await.expect("read").expect("there");
+    transaction.commit().await.expect("it is committed");
+    (stored, bank.expect("an Id"))
+}
+
+/// Items of their words, a line each.
+fn items(lines: &str) -> Vec<Item> {
+    let item = |line: &str| {
+        let mut words = line.split_whitespace();
+        let mut next = || words.next().unwrap_or_default();
+        Item::of_words(next(), next(), next()).expect("an item")
+    };
+    lines.lines().map(item).collect()
+}
+
+/// Evidence that the addresses of items have good names.
+fn good(items: &[Item]) -> Vec<Evidence> {
+    let evidence = |address: IpAddr| {
+        let name: Name = "mail.bank.example".parse().expect("a name");
+        Evidence { address, pointers: Pointers::Names(vec![(name, Some(vec![address]))]) }
+    };
+    evidence::sample(items).into_iter().map(evidence).collect()
+}
+
+/// Begins and submits a request; where it is then.
+async fn ask(
+    transaction: &mut Transaction,
+    (list, organisation): (&Stored, OrganisationId),
+    lines: &str,
+    evidence: Option<Vec<Evidence>>,
+) -> (RequestId, State) {
+    let items = items(lines);
+    let reason = "we send mail".to_owned();
+    let evidence = evidence.unwrap_or_else(|| good(&items));
+    let draft = Draft { organisation, list: list.id, reason, items };
+    let id = request::begin(transaction, ANNA, &draft, day(1)).await.expect("it is begun");
+    let state = request::submit(transaction, ANNA, id, "", &evidence, day(1)).await;
+    (id, state.expect("it is submitted"))
+}
+
+/// Has an editor take and approve some items of a request.
+async fn approve(
+    transaction: &mut Transaction,
+    editor: Person,
+    id: RequestId,
+    positions: &[usize],
+) -> Result<Decided, RequestError> {
+    let request = requests::by_id(transaction.session(), id).await?.expect("it is there");
+    let version = match &*request.standing.state {
+        "in-review" => request.version,
+        _ => decision::review(transaction, editor, id, day(2)).await?.version,
+    };
+    let (positions, why) = (positions.to_vec(), "the others look dynamic".to_owned());
+    let verdict = Verdict::Approve { positions, why };
+    Ok(decision::decide(transaction, editor, id, version, &verdict, day(2)).await?.0)
+}
+
+/// What is on the list, in words.
+async fn listed(transaction: &mut Transaction, list: &Stored) -> Vec<String> {
+    let all = entries::page(transaction.session(), list.id, None, None, 99).await.expect("read");
+    let word = |entry: &Entry| {
+        let code = entry.code.map_or_else(|| "!".to_owned(), |code| code.to_string());
+        format!("{} {code}", entry.key)
+    };
+    all.iter().map(word).collect()
+}
+
+#[tokio::test]
+async fn what_is_approved_is_on_the_list_and_the_rest_is_not() {
+    on_each(async |database| {
+        let (list, bank) = world(&database, Polarity::Allow).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let lines =
+            "add 8.8.8.8 127.0.5.1\nadd 8.8.4.0/24 127.0.5.1\nname Example-Bank\ncategory 5";
+        let (id, state) = ask(t, (&list, bank), lines, None).await;
+        assert_eq!((state, listed(t, &list).await), (State::Queued, vec![]));
+        let findings = requests::findings(t.session(), id).await.expect("read");
+        assert!(findings.iter().any(|one| one.kind == "fcrdns" && one.outcome == "pass"));
+        let decided = approve(t, EDITORS[0], id, &[0, 2, 3]).await.expect("it is decided");
+        assert_eq!(decided, Decided::Published(Some(2)));
+        assert_eq!(listed(t, &list).await, ["8.8.8.8 127.0.5.1"]);
+        let outcomes: Vec<_> = requests::items(t.session(), id)
+            .await
+            .expect("read")
+            .iter()
+            .map(|i| i.outcome)
+            .collect();
+        use Ended::{Approved, Rejected};
+        assert_eq!(outcomes, [Approved, Rejected, Approved, Approved]);
+        let history = requests::history(t.session(), id).await.expect("read");
+        let states: Vec<_> = history.iter().map(|event| &*event.state).collect();
+        let way = ["submitted", "checking", "queued", "in-review", "partly-approved", "published"];
+        assert_eq!(states, way);
+        let stored = requests::by_id(t.session(), id).await.expect("read").expect("there");
+        assert_eq!(stored.standing.serial, Some(2));
+        let name =
+            organisations::by_id(t.session(), bank).await.expect("read").expect("there").name;
+        let category = categories::of(t.session(), bank, list.id).await.expect("read");
+        assert_eq!((&*name, category.expect("one").number), ("Example-Bank", 5));
+        let changed = changes::since(t.session(), list.id, 1).await.expect("read");
+        assert_eq!(changed.len(), 1, "the publisher is told");
+
+        // What is theirs they change, and take off an allow list by themselves.
+        let (id, state) = ask(t, (&list, bank), "rescore 8.8.8.8 127.0.5.2", None).await;
+        assert_eq!(state, State::Queued);
+        approve(t, EDITORS[0], id, &[0]).await.expect("it is decided");
+        assert_eq!(listed(t, &list).await, ["8.8.8.8 127.0.5.2"]);
+        let (removed, state) = ask(t, (&list, bank), "remove 8.8.8.8", None).await;
+        assert_eq!((state, listed(t, &list).await), (State::Published, vec![]));
+
+        // An undo is a new request, with what was there before.
+        let undone = decision::undo(t, EDITORS[1], removed, "by mistake", day(3)).await;
+        let undone = undone.expect("it is begun");
+        approve(t, EDITORS[1], undone, &[0]).await.expect("it is decided");
+        assert_eq!(listed(t, &list).await, ["8.8.8.8 127.0.5.2"]);
+        let again = requests::by_id(t.session(), undone).await.expect("read").expect("there");
+        assert_eq!(again.new.undoes, Some(removed));
+        assert!(matches!(audit::verify(t.session()).await.expect("read"), Verified::Whole(_)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_editors_decide_what_does_much_harm_and_none_his_own() {
+    on_each(async |database| {
+        let (list, bank) = world(&database, Polarity::Allow).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let lines = "add 8.8.8.8 127.0.5.3\nadd 8.8.4.4 127.0.5.1";
+        let (id, _) = ask(t, (&list, bank), lines, None).await;
+        let waits = Decided::Waits(TwoPersons::HighScore);
+        assert_eq!(approve(t, EDITORS[0], id, &[0, 1]).await.expect("one agrees"), waits);
+        assert_eq!(approve(t, EDITORS[0], id, &[0, 1]).await.expect("the same one"), waits);
+        assert_eq!(approve(t, EDITORS[1], id, &[0]).await.expect("to something else"), waits);
+        assert_eq!(listed(t, &list).await, [""; 0]);
+        let decided = approve(t, EDITORS[0], id, &[0]).await.expect("both agree");
+        assert_eq!(decided, Decided::Published(Some(2)));
+        assert_eq!(listed(t, &list).await, ["8.8.8.8 127.0.5.3"]);
+
+        let own = Person { role: Role::Administrator, ..ANNA };
+        let (id, _) = ask(t, (&list, bank), "add 8.8.4.4 127.0.5.1", None).await;
+        for nobody in [own, ANNA, Person { account: 5, role: Role::Member }] {
+            let refused = approve(t, nobody, id, &[0]).await;
+            assert!(matches!(refused, Err(RequestError::Denied(_))), "{nobody:?}");
+        }
+        // Who decides says which version he saw.
+        let version = decision::review(t, EDITORS[0], id, day(2)).await.expect("taken").version;
+        let reject = Verdict::Reject(Reason::Fcrdns, "no PTR".to_owned());
+        let stale = decision::decide(t, EDITORS[0], id, version - 1, &reject, day(2)).await;
+        assert!(matches!(stale, Err(RequestError::Conflict)));
+        let (decided, notices) =
+            decision::decide(t, EDITORS[0], id, version, &reject, day(2)).await.expect("decided");
+        assert_eq!(decided, Decided::Moved(State::Rejected));
+        let told = Notice::RequestMoved { account: 1, request: id, state: State::Rejected };
+        assert_eq!(notices, [told]);
+        let history = requests::history(t.session(), id).await.expect("read");
+        let last = history.last().expect("one");
+        assert_eq!((&*last.reason, &*last.text), ("fcrdns", "no PTR"));
+        assert!(matches!(
+            request::withdraw(t, ANNA, id, day(3)).await,
+            Err(RequestError::State(State::Rejected))
+        ));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_not_asked_and_what_must_be_mended_comes_back() {
+    on_each(async |database| {
+        let (list, bank) = world(&database, Polarity::Allow).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        for (lines, words) in [
+            ("add 8.8.8.8 127.0.9.1", "list.example has no code 127.0.9.1"),
+            ("add 8.8.8.8 127.0.5.1\nremove 8.8.8.8", "`8.8.8.8` stands in the request twice"),
+            ("category 9", "list.example has no category 9"),
+            ("website javascript:alert(1)", "`javascript:alert(1)` is no website"),
+            ("", "a request has 1 to 1000 items"),
+        ] {
+            let (items, reason) = (items(lines), String::new());
+            let draft = Draft { organisation: bank, list: list.id, reason, items };
+            let refused = request::begin(t, ANNA, &draft, day(1)).await.expect_err(lines);
+            assert_eq!(refused.to_string(), words);
+            let stranger = Person { account: 5, ..ANNA };
+            let refused = request::begin(t, stranger, &draft, day(1)).await;
+            assert!(matches!(refused, Err(RequestError::Denied(_))));
+        }
+        let nameless = |address: &str| {
+            let address = address.parse().expect("an address");
+            vec![Evidence { address, pointers: Pointers::Names(vec![]) }]
+        };
+        for (lines, evidence) in [
+            ("add 10.0.0.0/24 127.0.5.1", None),
+            ("add 8.0.0.0/12 127.0.5.1", None),
+            ("remove 8.8.8.8", None),
+            ("add 8.8.8.8 127.0.5.1", Some(nameless("8.8.8.8"))),
+        ] {
+            let (_, state) = ask(t, (&list, bank), lines, evidence).await;
+            assert_eq!(state, State::NeedsInfo, "{lines}");
+        }
+        // The DNS is mended, and the same request goes on; others are forgotten in time.
+        let lines = "add 8.8.8.8 127.0.5.1";
+        let (id, _) = ask(t, (&list, bank), lines, Some(nameless("8.8.8.8"))).await;
+        let state = request::submit(t, ANNA, id, "mended", &good(&items(lines)), day(2)).await;
+        assert_eq!(state.expect("it is submitted"), State::Queued);
+        assert_eq!(request::expire(t, day(30)).await.expect("a number"), 0);
+        assert_eq!(request::expire(t, day(31)).await.expect("a number"), 4);
+        let other = items("add 8.8.4.4 127.0.5.1");
+        let queued = request::revise(t, ANNA, id, &other).await;
+        assert!(matches!(queued, Err(RequestError::State(State::Queued))));
+        let version = decision::review(t, EDITORS[0], id, day(3)).await.expect("taken").version;
+        let question = Verdict::Ask("which server is it?".to_owned());
+        decision::decide(t, EDITORS[0], id, version, &question, day(3)).await.expect("asked");
+        request::revise(t, ANNA, id, &other).await.expect("it came back");
+        let state = request::submit(t, ANNA, id, "the other", &good(&other), day(3)).await;
+        assert_eq!(state.expect("it is submitted"), State::Queued);
+        assert_eq!(request::items(t.session(), id).await.expect("read"), other);
+        // Who is suspended gets nothing new.
+        let editor = EDITORS[0];
+        organisation::suspend(t, editor, bank, "spam", day(3)).await.expect("it is suspended");
+        let refused = approve(t, editor, id, &[0]).await;
+        assert!(matches!(refused, Err(RequestError::Suspended(_))), "{refused:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn administrators_add_and_rename_categories_and_nobody_deletes_one() {
+    on_each(async |database| {
+        let (list, _) = world(&database, Polarity::Allow).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let admin = Person { account: 7, role: Role::Administrator };
+        let category = |number, name: &str| categories::Category { number, name: name.to_owned() };
+        for (who, number, name, words) in [
+            (EDITORS[0], 6, "Shops", Some("you may not change the categories of a list")),
+            (admin, 5, "Shops", Some("5 is a category of this list")),
+            (admin, 6, " ", Some("a category needs a name")),
+            (admin, 6, "Shops", None),
+        ] {
+            let added = category::add(t, who, &list, &category(number, name), day(1)).await;
+            match (added, words) {
+                (added, None) => added.expect("it is added"),
+                (added, Some(words)) => {
+                    let error = added.expect_err(words).to_string();
+                    assert!(error.starts_with(words), "{error}");
+                }
+            }
+        }
+        category::rename(t, admin, &list, &category(6, "Trade"), day(1)).await.expect("renamed");
+        let missing = category::rename(t, admin, &list, &category(9, "x"), day(1)).await;
+        assert!(missing.is_err());
+        let all = categories::all(t.session(), list.id).await.expect("read");
+        assert_eq!(all, [category(5, "Banks"), category(6, "Trade")]);
+    })
+    .await;
+}
+
+/// Answers what a small world has: the PTR record of 8.8.8.8 and its way back.
+fn resolver() -> SocketAddr {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let address = socket.local_addr().expect("an address");
+    thread::spawn(move || {
+        let mut packet = [0; 512];
+        while let Ok((len, from)) = socket.recv_from(&mut packet) {
+            let query = &packet[..len];
+            let end = 12 + query[12..].iter().position(|byte| *byte == 0).expect("a name") + 1;
+            let name = Name::from_wire(&query[12..end]).expect("a name").to_string();
+            let data = match (&*name, query[end + 1]) {
+                ("8.8.8.8.in-addr.arpa", 12) => {
+                    "mail.bank.example".parse::<Name>().expect("a name").as_wire().to_vec()
+                }
+                ("mail.bank.example", 1) => vec![8, 8, 8, 8],
+                _ => Vec::new(),
+            };
+            let mut out = query[..end + 4].to_vec();
+            (out[2], out[3]) = (0x81, if data.is_empty() { 0x83 } else { 0x80 });
+            out[6..12].fill(0);
+            if !data.is_empty() {
+                out[7] = 1;
+                out.extend_from_slice(&[0xc0, 12, 0, query[end + 1], 0, 1, 0, 0, 0, 60]);
+                out.extend_from_slice(&[0, data.len() as u8]);
+                out.extend_from_slice(&data);
+            }
+            socket.send_to(&out, from).expect("it is sent");
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn evidence_is_gathered_from_dns() {
+    let items = items("add 8.8.8.8 127.0.5.1\nadd 8.8.4.4 127.0.5.1\nremove 1.1.1.1");
+    let timeout = Duration::from_secs(5);
+    let found = evidence::gather(&items, &[resolver()], timeout).await.expect("sockets");
+    let (named, nameless) = (&found[0], &found[1]);
+    assert_eq!(found.len(), 2, "what goes is not looked at");
+    assert_eq!(*named, good(&items)[0]);
+    assert_eq!(nameless.pointers, Pointers::Names(vec![]));
+    let nobody = evidence::gather(&items, &[], timeout).await.expect("sockets");
+    assert_eq!(nobody[0].pointers, Pointers::Unknown);
+}
