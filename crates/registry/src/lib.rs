@@ -18,6 +18,7 @@ pub mod decision;
 pub mod notice;
 pub mod organisation;
 pub mod permission;
+pub mod removal;
 pub mod request;
 pub mod reserved;
 pub mod token;

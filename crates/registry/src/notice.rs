@@ -3,8 +3,9 @@
 use repute_database::Timestamp;
 use repute_database::claims::{ClaimId, Mailbox};
 use repute_database::entries::OrganisationId;
+use repute_database::removals::RemovalId;
 use repute_database::requests::RequestId;
-use repute_dnsxl::Name;
+use repute_dnsxl::{Name, Target};
 
 use crate::request::state::State;
 
@@ -64,5 +65,25 @@ pub enum Notice {
         request: RequestId,
         /// Where it stands.
         state: State,
+    },
+    /// The link that removes an entry, to who asked for it.
+    RemovalLink {
+        /// The removal.
+        removal: RemovalId,
+        /// Where it goes.
+        mail: String,
+        /// What is on the list.
+        target: Target,
+        /// What the link holds.
+        token: String,
+    },
+    /// An editor decided a removal.
+    RemovalDecided {
+        /// The removal.
+        removal: RemovalId,
+        /// Who is told.
+        mail: String,
+        /// What is, or was, on the list.
+        target: String,
     },
 }

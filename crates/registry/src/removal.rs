@@ -1,0 +1,375 @@
+//! Removals: whoever is on a block list gets off it by himself, without an account, the first time at once.
+//!
+//! A link that is mailed to him is all he needs. What comes back onto the list again and again is locked for longer
+//! each time, and who removes very much at once waits for an editor. An entry wider than what was asked about is never
+//! removed without one: it says something about others, too.
+
+use std::net::IpAddr;
+
+use repute_database::entries::{self, Entry};
+use repute_database::lists::{self, Stored};
+use repute_database::organisations::{self, MemberRole};
+use repute_database::removals::{self, New, Removal, RemovalId, State};
+use repute_database::{DatabaseError, Key, Timestamp, Transaction, audit};
+use repute_dnsxl::{Extent, Ipv4Network, Ipv6Network, Network, Polarity, Target};
+
+use crate::changes::{self, Cause, Change, ChangeError};
+use crate::notice::Notice;
+use crate::organisation::is_mail;
+use crate::permission::{self, Action, Denied, Person, Relation};
+use crate::token::{self, NoRandom, TokenKey, Use};
+
+/// Who asks for what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// What is listed.
+    pub target: Target,
+    /// Where the link goes.
+    pub mail: String,
+    /// From where he asks.
+    pub client: IpAddr,
+    /// What he says.
+    pub reason: String,
+}
+
+/// What came of a link that was followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is off the list since this serial.
+    Removed {
+        /// The serial.
+        serial: u32,
+    },
+    /// It came back too often: it can be removed from that moment on, with the same link if it is still good then.
+    Locked {
+        /// When.
+        until: Timestamp,
+    },
+    /// An editor decides, and why.
+    ToEditors(Why),
+    /// It was not on the list any more.
+    Gone,
+}
+
+/// Why an editor decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Why {
+    /// The entry lists more than what was asked about.
+    #[error("the entry covers more than what you asked about")]
+    Wider,
+    /// Very much is being removed by one person, or from one network.
+    #[error("very many removals came from you or your network today")]
+    Mass,
+}
+
+/// Why there is no removal.
+#[derive(Debug, thiserror::Error)]
+pub enum RemovalError {
+    /// Who wants to decide may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// Another kind of list.
+    #[error("{0} is no block list: being on it does no harm")]
+    NoBlockList(String),
+    /// It is not on the list.
+    #[error("{0} is not on the list")]
+    NotListed(Target),
+    /// Not a mail address.
+    #[error("`{0}` is not a mail address")]
+    Mail(String),
+    /// As many as one asks for on a day.
+    #[error(
+        "too many requests from this address or network today: write to the list's contact instead"
+    )]
+    TooMany,
+    /// Not the link of an open removal.
+    #[error("this link is not valid: it is incomplete, was used, or is older than two days")]
+    Link,
+    /// It is decided.
+    #[error("this removal is {0}")]
+    Over(&'static str),
+    /// A refusal without a reason.
+    #[error("say why")]
+    NoReason,
+    /// The list cannot be changed so.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// No token can be made.
+    #[error(transparent)]
+    Random(#[from] NoRandom),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// Asks for a removal: a link goes to who asks.
+///
+/// # Errors
+/// If it is not on the list, the mail address is none, or too much was asked for.
+pub async fn ask(
+    transaction: &mut Transaction,
+    list: &Stored,
+    ask: &Ask,
+    key: &TokenKey,
+    now: Timestamp,
+) -> Result<(RemovalId, Vec<Notice>), RemovalError> {
+    if list.list.polarity != Polarity::Block {
+        return Err(RemovalError::NoBlockList(list.list.apex.to_string()));
+    }
+    let mail = ask.mail.trim().to_lowercase();
+    if !is_mail(&mail) {
+        return Err(RemovalError::Mail(mail.chars().take(80).collect()));
+    }
+    let entries = entries::over(transaction.session(), list.id, &ask.target).await?;
+    // The most specific one decides; without a code it says that nothing is listed here.
+    let entry = entries.first().filter(|entry| entry.code.is_some());
+    let entry = entry.ok_or_else(|| RemovalError::NotListed(ask.target.clone()))?;
+    let network = network(ask.client).to_string();
+    let since = Timestamp(now.0 - DAY);
+    let (by_mail, by_network) =
+        removals::asked_since(transaction.session(), &mail, &network, since).await?;
+    if by_mail >= MOST_BY_MAIL || by_network >= MOST_BY_NETWORK {
+        return Err(RemovalError::TooMany);
+    }
+    let new = New {
+        list: list.id,
+        key: entry.key.clone(),
+        target: ask.target.to_string(),
+        mail: mail.clone(),
+        network,
+        reason: ask.reason.chars().take(MOST_TEXT).collect(),
+        nonce: token::nonce()?,
+        created: now,
+        expires: Timestamp(now.0 + LINK),
+    };
+    let id = removals::add(transaction.session(), &new).await?;
+    let token = key.token(Use::Removal(id.0), &new.nonce);
+    let target = ask.target.clone();
+    Ok((id, vec![Notice::RemovalLink { removal: id, mail, target, token }]))
+}
+
+/// Follows a link: who has it read the mail. It is good once; one that is locked is good again when it is not.
+///
+/// # Errors
+/// If the link is not that of an open removal.
+pub async fn confirm(
+    transaction: &mut Transaction,
+    id: RemovalId,
+    token: &str,
+    key: &TokenKey,
+    now: Timestamp,
+) -> Result<Answer, RemovalError> {
+    let removal = removals::by_id(transaction.session(), id).await?.ok_or(RemovalError::Link)?;
+    let is_open = removal.state == State::Sent && now < removal.new.expires;
+    if !is_open || !key.is(token, Use::Removal(id.0), &removal.new.nonce) {
+        return Err(RemovalError::Link);
+    }
+    lists::lock(transaction.session(), removal.new.list).await?;
+    let new = &removal.new;
+    let entries = entries::at(transaction.session(), new.list, &new.key).await?;
+    let Some(entry) = entries.iter().find(|entry| entry.code.is_some()) else {
+        move_on(transaction, &removal, State::Granted, "it was not listed any more", now).await?;
+        return Ok(Answer::Gone);
+    };
+    let month = Timestamp(now.0 - 30 * DAY);
+    let before = removals::granted_since(transaction.session(), new.list, &new.key, month).await?;
+    if let Some(until) = locked_until(entry.since, before)
+        && now < until
+    {
+        return Ok(Answer::Locked { until });
+    }
+    let since = Timestamp(now.0 - DAY);
+    let (by_mail, by_network) =
+        removals::asked_since(transaction.session(), &new.mail, &new.network, since).await?;
+    let why = match (is_exact(&new.key, &new.target), is_mass(by_mail, by_network)) {
+        (false, _) => Some(Why::Wider),
+        (true, true) => Some(Why::Mass),
+        (true, false) => None,
+    };
+    if let Some(why) = why {
+        move_on(transaction, &removal, State::Queued, &why.to_string(), now).await?;
+        return Ok(Answer::ToEditors(why));
+    }
+    let actor = audit::actor(transaction.session(), NOBODY).await?;
+    let serial = remove(transaction, &removal, entries, actor, now).await?;
+    Ok(Answer::Removed { serial })
+}
+
+/// Decides a removal that waits for an editor.
+///
+/// # Errors
+/// If the person may not, a refusal has no reason, or it does not wait.
+pub async fn decide(
+    transaction: &mut Transaction,
+    person: Person,
+    id: RemovalId,
+    verdict: &Verdict,
+    now: Timestamp,
+) -> Result<Vec<Notice>, RemovalError> {
+    let removal = removals::by_id(transaction.session(), id).await?.ok_or(RemovalError::Link)?;
+    let new = &removal.new;
+    lists::lock(transaction.session(), new.list).await?;
+    let entries = entries::at(transaction.session(), new.list, &new.key).await?;
+    let mut relation = Relation::Stranger;
+    for owner in entries.iter().filter_map(|entry| entry.organisation) {
+        let role: Option<MemberRole> =
+            organisations::role_of(transaction.session(), owner, person.account).await?;
+        relation = relation.max(role.into());
+    }
+    permission::check(person, relation, Action::Decide)?;
+    if removal.state != State::Queued {
+        return Err(RemovalError::Over(removal.state.word()));
+    }
+    match verdict {
+        Verdict::Grant => {
+            let actor = audit::actor(transaction.session(), person.account).await?;
+            remove(transaction, &removal, entries, actor, now).await?;
+        }
+        Verdict::Refuse(why) if why.trim().is_empty() => return Err(RemovalError::NoReason),
+        Verdict::Refuse(why) => {
+            move_on(transaction, &removal, State::Refused, why, now).await?;
+        }
+    }
+    let (mail, target) = (new.mail.clone(), new.target.clone());
+    Ok(vec![Notice::RemovalDecided { removal: id, mail, target }])
+}
+
+/// What an editor decides about a removal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The entry goes.
+    Grant,
+    /// It stays, and why.
+    Refuse(String),
+}
+
+/// Ends links that nobody followed, and forgets who asked for what is long over.
+///
+/// # Errors
+/// If the database fails.
+pub async fn tidy(transaction: &mut Transaction, now: Timestamp) -> Result<u64, DatabaseError> {
+    let ended = removals::expire(transaction.session(), now).await?;
+    let before = Timestamp(now.0 - KEPT);
+    Ok(ended + removals::forget(transaction.session(), before).await?)
+}
+
+/// Until when an entry is locked that is on the list since a moment, and was removed so often in the 30 days before:
+/// a day when it came back once, twice as long for each further time, a month at most.
+pub fn locked_until(since: Timestamp, removed: u32) -> Option<Timestamp> {
+    let doublings = removed.checked_sub(1)?;
+    let days = 1_i64.checked_shl(doublings).map_or(30, |days| days.clamp(1, 30));
+    let days = if doublings >= 5 { 30 } else { days };
+    Some(Timestamp(since.0.saturating_add(days * DAY)))
+}
+
+/// Whether so many removals in a day, by one person and from one network, are more than an operator has who repairs
+/// something.
+pub fn is_mass(by_mail: u32, by_network: u32) -> bool {
+    by_mail > MASS_BY_MAIL || by_network > MASS_BY_NETWORK
+}
+
+/// Takes what is listed at a key off the list; what is excluded there stays so.
+async fn remove(
+    transaction: &mut Transaction,
+    removal: &Removal,
+    entries: Vec<Entry>,
+    actor: String,
+    now: Timestamp,
+) -> Result<u32, RemovalError> {
+    let list = lists::by_id(transaction.session(), removal.new.list).await?;
+    let list = list.ok_or(DatabaseError::Missing("list"))?;
+    let entries = entries.into_iter().filter(|entry| entry.code.is_none()).collect();
+    let change = Change { key: removal.new.key.clone(), entries };
+    let reason = format!("removal {}", removal.id.0);
+    let cause = Cause { actor, action: "removal.grant".to_owned(), reason };
+    let serial = changes::apply(transaction, &list, &[change], &cause, now).await?;
+    move_on(transaction, removal, State::Granted, "", now).await?;
+    Ok(serial)
+}
+
+/// Writes where a removal stands.
+async fn move_on(
+    transaction: &mut Transaction,
+    removal: &Removal,
+    state: State,
+    answer: &str,
+    now: Timestamp,
+) -> Result<(), RemovalError> {
+    match removals::move_on(transaction.session(), removal, state, answer, now).await? {
+        true => Ok(()),
+        false => Err(RemovalError::Link),
+    }
+}
+
+/// Whether an entry lists nothing but what was asked about.
+fn is_exact(key: &Key, target: &str) -> bool {
+    match key {
+        Key::Network(network) => network.to_string() == target,
+        Key::Name(name, Extent::Exact | Extent::Both) => name.to_string() == target,
+        Key::Name(_, Extent::Below) => false,
+    }
+}
+
+/// The network that somebody asks from: what one operator has at least.
+fn network(client: IpAddr) -> Network {
+    match client {
+        IpAddr::V4(address) => Network::V4(Ipv4Network::around(address, 24)),
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(address) => Network::V4(Ipv4Network::around(address, 24)),
+            None => Network::V6(Ipv6Network::around(address, 48)),
+        },
+    }
+}
+
+/// Who has no account, for the audit log: accounts are numbered from 1 on.
+const NOBODY: i64 = 0;
+/// A day, in microseconds.
+const DAY: i64 = 86_400_000_000;
+/// How long a link is good.
+const LINK: i64 = 2 * DAY;
+/// How long it is known who asked.
+const KEPT: i64 = 90 * DAY;
+/// Removals in a day that are a mass, by one person.
+const MASS_BY_MAIL: u32 = 5;
+/// From one network.
+const MASS_BY_NETWORK: u32 = 10;
+/// Links in a day that are sent to one person.
+const MOST_BY_MAIL: u32 = 20;
+/// To one network.
+const MOST_BY_NETWORK: u32 = 50;
+/// Characters of what somebody says.
+const MOST_TEXT: usize = 2_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lock_outs_grow_to_a_month() {
+        let days = [(0, 0), (1, 1), (2, 2), (3, 4), (4, 8), (5, 16), (6, 30), (7, 30), (999, 30)];
+        for (removed, days) in days {
+            let until = (days > 0).then_some(Timestamp(7 + days * DAY));
+            assert_eq!(locked_until(Timestamp(7), removed), until, "removed {removed} times");
+        }
+    }
+
+    #[test]
+    fn a_mass_is_more_than_a_repair() {
+        for (by_mail, by_network, expected) in
+            [(1, 1, false), (5, 10, false), (6, 6, true), (1, 11, true)]
+        {
+            assert_eq!(is_mass(by_mail, by_network), expected, "{by_mail} {by_network}");
+        }
+    }
+
+    #[test]
+    fn who_asks_is_known_by_his_network() {
+        for (client, expected) in [
+            ("192.0.2.77", "192.0.2.0/24"),
+            ("::ffff:192.0.2.77", "192.0.2.0/24"),
+            ("2001:db8:1:2::3", "2001:db8:1::/48"),
+        ] {
+            assert_eq!(network(client.parse().expect("an address")).to_string(), expected);
+        }
+    }
+}
