@@ -10,15 +10,15 @@
 
 pub mod category;
 pub mod changes;
-pub mod import;
-pub mod lists;
-pub mod template;
 pub mod claim;
 pub mod decision;
+pub mod import;
+pub mod lists;
 pub mod notice;
 pub mod organisation;
 pub mod permission;
 pub mod removal;
 pub mod request;
 pub mod reserved;
+pub mod template;
 pub mod token;
