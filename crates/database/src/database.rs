@@ -257,6 +257,7 @@ const READERS: u32 = 8;
 
 #[cfg(test)]
 mod tests {
+
     use super::*;
     use crate::testing::on_each;
 

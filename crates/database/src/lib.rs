@@ -14,6 +14,7 @@ mod statement;
 pub mod testing;
 mod time;
 
+pub mod accounts;
 pub mod audit;
 pub mod backup;
 pub mod bulk;
@@ -22,10 +23,13 @@ pub mod changes;
 pub mod claims;
 pub mod entries;
 pub mod jobs;
+pub mod links;
 pub mod lists;
 pub mod organisations;
+pub mod outbox;
 pub mod removals;
 pub mod requests;
+pub mod sessions;
 
 pub use database::{Connection, Database, DatabaseError, Place, Transaction};
 pub use key::{Key, KeyError, NoKey};

@@ -3,6 +3,7 @@
 use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode};
 
 use crate::database::DatabaseError;
+use crate::entries::CriterionId;
 use crate::session::{Session, on};
 use crate::statement::statements;
 use crate::time::Timestamp;
@@ -204,6 +205,94 @@ pub async fn categories(
     rows.into_iter().map(category).collect()
 }
 
+/// The rules by which a list decides, as they were published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Which version it is.
+    pub version: i64,
+    /// What it says.
+    pub text: String,
+    /// When it was published.
+    pub published: Timestamp,
+}
+
+/// A reason to list something, as the policy has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Criterion {
+    /// Its number.
+    pub id: CriterionId,
+    /// Its short name.
+    pub slug: String,
+    /// What it is called.
+    pub title: String,
+    /// What it says.
+    pub text: String,
+}
+
+/// The policy of a list that holds now, if there is one.
+///
+/// # Errors
+/// If the database fails.
+pub async fn policy(session: Session<'_>, list: ListId) -> Result<Option<Policy>, DatabaseError> {
+    let row: Option<(i64, String, i64)> =
+        on!(session, |c| sqlx::query_as(POLICY).bind(list.0).fetch_optional(c).await?);
+    let policy =
+        |(version, text, published)| Policy { version, text, published: Timestamp(published) };
+    Ok(row.map(policy))
+}
+
+/// Publishes a policy of a list, which takes the place of the one before; its version.
+///
+/// # Errors
+/// If the database fails.
+pub async fn publish_policy(
+    session: Session<'_>,
+    list: ListId,
+    text: &str,
+    now: Timestamp,
+) -> Result<i64, DatabaseError> {
+    let (version,): (i64,) = on!(session, |c| {
+        sqlx::query_as(PUBLISH_POLICY).bind(list.0).bind(text).bind(now.0).fetch_one(c).await?
+    });
+    Ok(version)
+}
+
+/// The criteria of a list.
+///
+/// # Errors
+/// If the database fails.
+pub async fn criteria(session: Session<'_>, list: ListId) -> Result<Vec<Criterion>, DatabaseError> {
+    let rows: Vec<(i64, String, String, String)> =
+        on!(session, |c| sqlx::query_as(CRITERIA).bind(list.0).fetch_all(c).await?);
+    let criterion = |(id, slug, title, text)| Criterion { id: CriterionId(id), slug, title, text };
+    Ok(rows.into_iter().map(criterion).collect())
+}
+
+/// Adds a criterion to a list's policy of this version.
+///
+/// # Errors
+/// If there is one with this short name, or the database fails.
+pub async fn add_criterion(
+    session: Session<'_>,
+    list: ListId,
+    version: i64,
+    slug: &str,
+    title: &str,
+    text: &str,
+) -> Result<CriterionId, DatabaseError> {
+    let (id,): (i64,) = on!(session, |c| {
+        sqlx::query_as(ADD_CRITERION)
+            .bind(list.0)
+            .bind(slug)
+            .bind(title)
+            .bind(text)
+            .bind(version)
+            .fetch_one(c)
+            .await?
+    });
+    Ok(CriterionId(id))
+}
+
 /// Reads a stored return code.
 pub(crate) fn read_code(text: &str) -> Result<ReturnCode, DatabaseError> {
     text.parse().map_err(|_| DatabaseError::Content("a return code"))
@@ -288,6 +377,18 @@ statements! {
     CATEGORIES = "SELECT number, name FROM categories WHERE list = $1 ORDER BY number";
     /// The codes of a list.
     CODES = "SELECT code, meaning FROM codes WHERE list = $1 ORDER BY code";
+    /// The policy that holds.
+    POLICY = "SELECT version, text, published FROM policies WHERE list = $1
+        ORDER BY version DESC LIMIT 1";
+    /// Another policy.
+    PUBLISH_POLICY = "INSERT INTO policies (list, version, text, published)
+        SELECT $1, COALESCE(MAX(version), 0) + 1, $2, $3 FROM policies WHERE list = $1
+        RETURNING version";
+    /// The criteria of a list.
+    CRITERIA = "SELECT id, slug, title, text FROM criteria WHERE list = $1 ORDER BY slug";
+    /// One more criterion.
+    ADD_CRITERION = "INSERT INTO criteria (list, slug, title, text, since)
+        VALUES ($1, $2, $3, $4, $5) RETURNING id";
 }
 
 #[cfg(test)]
@@ -343,6 +444,29 @@ pub(crate) mod tests {
             let list = example("bl.example");
             let again = super::add(transaction.session(), &list, Timestamp(1)).await;
             assert!(again.is_err(), "an apex is there once");
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn the_last_policy_holds_and_criteria_belong_to_one() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let list = add(&mut transaction.session(), "bl.example").await;
+            add(&mut transaction.session(), "a.example").await;
+            assert_eq!(policy(transaction.session(), list).await.expect("it is read"), None);
+            for (text, version) in [("old", 1), ("new", 2)] {
+                let made = publish_policy(transaction.session(), list, text, Timestamp(version));
+                assert_eq!(made.await.expect("it is published"), version);
+            }
+            let holds = policy(transaction.session(), list).await.expect("it is read");
+            let expect = Policy { version: 2, text: "new".to_owned(), published: Timestamp(2) };
+            assert_eq!(holds, Some(expect));
+            let session = transaction.session();
+            let id = add_criterion(session, list, 2, "trap", "A trap was hit", "Mail to nobody.");
+            let id = id.await.expect("it is added");
+            let all = criteria(transaction.session(), list).await.expect("they are read");
+            assert_eq!((all.len(), all[0].id, &*all[0].slug), (1, id, "trap"));
         })
         .await;
     }

@@ -19,6 +19,7 @@ mod tests {
     /// Every statement of the crate.
     fn all() -> Vec<(&'static str, &'static str)> {
         [
+            crate::accounts::ALL,
             crate::audit::ALL,
             crate::backup::ALL,
             crate::bulk::ALL,
@@ -27,10 +28,13 @@ mod tests {
             crate::claims::ALL,
             crate::entries::ALL,
             crate::jobs::ALL,
+            crate::links::ALL,
             crate::lists::ALL,
             crate::organisations::ALL,
+            crate::outbox::ALL,
             crate::removals::ALL,
             crate::requests::ALL,
+            crate::sessions::ALL,
         ]
         .concat()
     }

@@ -1,0 +1,228 @@
+//! Accounts: people who may do more than look, by the mail address that they have shown to be theirs.
+
+use crate::database::DatabaseError;
+use crate::session::{Session, on};
+use crate::statement::statements;
+use crate::time::Timestamp;
+
+/// Names an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AccountId(pub i64);
+
+/// What somebody may do; each role may do all that those before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Speaks for himself and his organisations.
+    Member,
+    /// Decides what lists say.
+    Editor,
+    /// Decides about lists and people.
+    Administrator,
+}
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its number.
+    pub id: AccountId,
+    /// Its mail address, in lower case.
+    pub mail: String,
+    /// What the person is called.
+    pub name: String,
+    /// The digest of its password (Argon2id, as a PHC string).
+    pub password: String,
+    /// What it may do.
+    pub role: Role,
+    /// Since when it is there.
+    pub created: Timestamp,
+}
+
+impl Role {
+    /// All roles, the one that may least first.
+    pub const ALL: [Role; 3] = [Role::Member, Role::Editor, Role::Administrator];
+
+    /// Its word, as it is stored and typed.
+    pub fn word(self) -> &'static str {
+        match self {
+            Role::Member => "member",
+            Role::Editor => "editor",
+            Role::Administrator => "administrator",
+        }
+    }
+
+    /// The role of a word.
+    pub fn from_word(word: &str) -> Option<Role> {
+        Role::ALL.into_iter().find(|role| role.word() == word)
+    }
+}
+
+/// Adds an account; nothing if there is one with this address.
+///
+/// # Errors
+/// If the database fails.
+pub async fn add(
+    session: Session<'_>,
+    mail: &str,
+    name: &str,
+    password: &str,
+    role: Role,
+    now: Timestamp,
+) -> Result<Option<AccountId>, DatabaseError> {
+    let row: Option<(i64,)> = on!(session, |c| {
+        sqlx::query_as(ADD)
+            .bind(mail)
+            .bind(name)
+            .bind(password)
+            .bind(role.word())
+            .bind(now.0)
+            .fetch_optional(c)
+            .await?
+    });
+    Ok(row.map(|(id,)| AccountId(id)))
+}
+
+/// An account by its mail address, in lower case.
+///
+/// # Errors
+/// If the database fails.
+pub async fn by_mail(session: Session<'_>, mail: &str) -> Result<Option<Account>, DatabaseError> {
+    let row: Option<Row> =
+        on!(session, |c| sqlx::query_as(BY_MAIL).bind(mail).fetch_optional(c).await?);
+    row.map(account).transpose()
+}
+
+/// All accounts, by their addresses, from behind `after` on, at most so many.
+///
+/// # Errors
+/// If the database fails.
+pub async fn page(
+    session: Session<'_>,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<Account>, DatabaseError> {
+    let rows: Vec<Row> = on!(session, |c| {
+        sqlx::query_as(PAGE).bind(after).bind(i64::from(limit)).fetch_all(c).await?
+    });
+    rows.into_iter().map(account).collect()
+}
+
+/// Whether there is an account that may do everything.
+///
+/// # Errors
+/// If the database fails.
+pub async fn has_administrator(session: Session<'_>) -> Result<bool, DatabaseError> {
+    let row: Option<(i64,)> =
+        on!(session, |c| sqlx::query_as(ADMINISTRATOR).fetch_optional(c).await?);
+    Ok(row.is_some())
+}
+
+/// Gives an account another password.
+///
+/// # Errors
+/// If the database fails.
+pub async fn set_password(
+    session: Session<'_>,
+    id: AccountId,
+    password: &str,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        sqlx::query(SET_PASSWORD).bind(id.0).bind(password).execute(c).await?;
+    });
+    Ok(())
+}
+
+/// Gives an account another role.
+///
+/// # Errors
+/// If the database fails.
+pub async fn set_role(
+    session: Session<'_>,
+    id: AccountId,
+    role: Role,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        sqlx::query(SET_ROLE).bind(id.0).bind(role.word()).execute(c).await?;
+    });
+    Ok(())
+}
+
+/// A row of accounts.
+pub(crate) type Row = (i64, String, String, String, String, i64);
+
+/// Reads a row.
+pub(crate) fn account(row: Row) -> Result<Account, DatabaseError> {
+    let (id, mail, name, password, role, created) = row;
+    Ok(Account {
+        id: AccountId(id),
+        mail,
+        name,
+        password,
+        role: read_role(&role)?,
+        created: Timestamp(created),
+    })
+}
+
+/// Reads a stored role.
+pub(crate) fn read_role(word: &str) -> Result<Role, DatabaseError> {
+    Role::from_word(word).ok_or(DatabaseError::Content("the role of an account"))
+}
+
+statements! {
+    /// Adds an account.
+    ADD = "INSERT INTO accounts (mail, name, password, role, created) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (mail) DO NOTHING RETURNING id";
+    /// One account.
+    BY_MAIL = "SELECT id, mail, name, password, role, created FROM accounts WHERE mail = $1";
+    /// Some accounts.
+    PAGE = "SELECT id, mail, name, password, role, created FROM accounts
+        WHERE mail > $1 ORDER BY mail LIMIT $2";
+    /// Any administrator.
+    ADMINISTRATOR = "SELECT id FROM accounts WHERE role = 'administrator' LIMIT 1";
+    /// Another password.
+    SET_PASSWORD = "UPDATE accounts SET password = $2 WHERE id = $1";
+    /// Another role.
+    SET_ROLE = "UPDATE accounts SET role = $2 WHERE id = $1";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::on_each;
+
+    #[tokio::test]
+    async fn an_address_has_one_account_and_keeps_its_role_until_it_is_given_another() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let session = &mut transaction;
+            assert!(!has_administrator(session.session()).await.expect("it is read"));
+            for (mail, made) in
+                [("b@x.example", true), ("a@x.example", true), ("b@x.example", false)]
+            {
+                let id =
+                    add(session.session(), mail, "B", "$argon2id$", Role::Member, Timestamp(5));
+                assert_eq!(id.await.expect("it is tried").is_some(), made, "{mail}");
+            }
+            let of = by_mail(session.session(), "b@x.example").await.expect("it is read");
+            let of = of.expect("it is there");
+            assert_eq!(
+                (of.role, &*of.password, of.created),
+                (Role::Member, "$argon2id$", Timestamp(5))
+            );
+            set_role(session.session(), of.id, Role::Administrator).await.expect("it is set");
+            set_password(session.session(), of.id, "other").await.expect("it is set");
+            assert!(has_administrator(session.session()).await.expect("it is read"));
+            let all = page(session.session(), "", 10).await.expect("they are read");
+            let mails: Vec<_> = all.iter().map(|a| (&*a.mail, a.role, &*a.password)).collect();
+            assert_eq!(
+                mails,
+                [
+                    ("a@x.example", Role::Member, "$argon2id$"),
+                    ("b@x.example", Role::Administrator, "other"),
+                ]
+            );
+            let rest = page(session.session(), "a@x.example", 10).await.expect("they are read");
+            assert_eq!(rest, all[1..]);
+        })
+        .await;
+    }
+}
