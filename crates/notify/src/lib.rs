@@ -31,6 +31,7 @@
 
 mod command;
 mod error;
+mod letter;
 mod message;
 mod retry;
 mod secret;
@@ -45,6 +46,7 @@ use serde::Deserialize;
 
 pub use command::CommandConfig;
 pub use error::{Fault, NotifyError};
+pub use letter::{Letter, MailServer};
 pub use message::Message;
 pub use retry::retry;
 pub use smtp::{Mailbox, SmtpConfig, Tls};

@@ -51,6 +51,11 @@ impl SmtpConfig {
         self
     }
 
+    /// The sender.
+    pub(crate) fn from(&self) -> &Mailbox {
+        &self.from
+    }
+
     /// Which server it is, for people.
     pub(crate) fn describe(&self) -> String {
         format!("mail server {}:{}", self.server, self.port)
@@ -60,27 +65,27 @@ impl SmtpConfig {
 /// [`SmtpConfig`] as it is written.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct WrittenSmtp {
+pub(crate) struct WrittenSmtp {
     /// Host name or address of the mail server.
-    server: String,
+    pub(crate) server: String,
     /// Its port; by default 587, with `tls = "implicit"` 465, with `tls = "none"` 25.
-    port: Option<u16>,
+    pub(crate) port: Option<u16>,
     /// How the connection is encrypted.
     #[serde(default)]
-    tls: Tls,
+    pub(crate) tls: Tls,
     /// Certificates in PEM form to trust in place of the system's.
-    ca_file: Option<PathBuf>,
+    pub(crate) ca_file: Option<PathBuf>,
     /// Who we are to the mail server, if it asks.
-    user: Option<String>,
+    pub(crate) user: Option<String>,
     /// The file with that user's password.
-    password_file: Option<PathBuf>,
+    pub(crate) password_file: Option<PathBuf>,
     /// The sender.
-    from: Mailbox,
+    pub(crate) from: Mailbox,
     /// The recipients, one at least.
-    to: Vec<Mailbox>,
+    pub(crate) to: Vec<Mailbox>,
     /// How long it may all take.
     #[serde(default)]
-    timeout: Timeout,
+    pub(crate) timeout: Timeout,
 }
 
 impl TryFrom<WrittenSmtp> for SmtpConfig {
@@ -143,7 +148,7 @@ struct Login {
 /// A mail address, with a name before it or without.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Mailbox(lettre::message::Mailbox);
+pub struct Mailbox(pub(crate) lettre::message::Mailbox);
 
 impl FromStr for Mailbox {
     type Err = &'static str;
@@ -175,8 +180,15 @@ impl fmt::Display for Mailbox {
 /// # Errors
 /// If the server does not take it, for whatever reason.
 pub(crate) fn send(config: &SmtpConfig, message: &Message) -> Result<(), Fault> {
+    deliver(config, &compose(config, message, SystemTime::now())?)
+}
+
+/// Hands mail to the mail server.
+///
+/// # Errors
+/// If the server does not take it, for whatever reason.
+pub(crate) fn deliver(config: &SmtpConfig, mail: &lettre::Message) -> Result<(), Fault> {
     let deadline = Deadline(Instant::now() + config.timeout.duration());
-    let mail = compose(config, message, SystemTime::now())?;
     let login = config
         .login
         .as_ref()
@@ -238,7 +250,7 @@ fn compose(
 }
 
 /// A header of our own; its value is a word.
-fn header(name: &'static str, value: &str) -> HeaderValue {
+pub(crate) fn header(name: &'static str, value: &str) -> HeaderValue {
     HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
 }
 
