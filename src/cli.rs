@@ -3,6 +3,7 @@
 //! One definition gives the parser, the help, the manual pages and the completions. What was typed becomes
 //! what is meant in `commands`; nothing here opens a file.
 
+pub(crate) mod admin;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod catalogue;
@@ -18,6 +19,7 @@ use clap_complete::Shell;
 use repute_dnsxl::{Name, Target};
 use repute_zone::DatasetKind;
 
+use admin::{ADMIN_HELP, AdminCommand};
 use audit::{AUDIT_HELP, AuditArgs};
 use backup::{BACKUP_HELP, BackupArgs, RESTORE_HELP, RestoreArgs};
 use catalogue::CatalogueCommand;
@@ -72,6 +74,9 @@ pub(crate) enum Command {
     /// Read the registry's database from a file that `repute backup` wrote
     #[command(after_help = RESTORE_HELP)]
     Restore(RestoreArgs),
+    /// The portal's accounts: make the first one, give roles, help those who are locked out
+    #[command(subcommand, after_help = ADMIN_HELP)]
+    Admin(AdminCommand),
     /// Look into lists: check, build, export, look up, compare
     #[command(subcommand)]
     Zone(ZoneCommand),

@@ -1,6 +1,7 @@
 //! What was typed becomes what is done: one module for each command.
 
 mod access;
+mod admin;
 mod audit;
 mod backup;
 mod catalogue;
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Check(args) => check::run(config, &args),
         Command::Audit(args) => audit::run(config, &args),
         Command::Catalogue(command) => catalogue::run(config, &command),
+        Command::Admin(command) => admin::run(config, command),
         Command::Serve => serve::run(config),
         Command::Monitor(args) => monitor::run(config, &args),
         Command::Registry(args) => registry::run(*args),

@@ -11,6 +11,7 @@ mod file;
 mod meaning;
 mod monitor;
 mod picture;
+mod portal;
 mod restart;
 mod shape;
 mod value;
@@ -27,6 +28,7 @@ pub(crate) use file::{FileLogFormat as LogFormat, FileLogLevel as LogLevel};
 pub(crate) use meaning::{zone_of_files, zone_of_snapshot};
 pub(crate) use monitor::MonitorConfig;
 pub(crate) use picture::{Picture, shown};
+pub(crate) use portal::PortalConfig;
 pub(crate) use restart::Opened;
 pub(crate) use value::Span;
 
@@ -47,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) loader: LoaderConfig,
     /// What is watched, and who hears of it.
     pub(crate) monitor: MonitorConfig,
+    /// The portal, if there is one.
+    pub(crate) portal: PortalConfig,
 }
 
 /// Where a configuration was read.

@@ -30,9 +30,11 @@ use crate::systemd::Notify;
 use crate::{first_start, telemetry};
 
 mod belongings;
+mod portal;
 mod reloader;
 
 pub(super) use belongings::Belongings;
+use portal::Portal;
 use reloader::Reloader;
 
 /// Serves until it is told to stop.
@@ -52,6 +54,7 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("cannot wait for signals")?;
 
     let bound = Server::bind(config.server.clone(), given)?;
+    let door = portal::bind(&config.portal)?;
     // A start that fails for its addresses leaves no lists behind.
     let first = match config.origin {
         Origin::BuiltIn => first_start::write_lists(&config.process.data_dir)?,
@@ -83,6 +86,9 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
         .context("cannot start the control threads")?;
     let reloader =
         Arc::new(Reloader::new(config.clone(), opened, loader.remote(), Arc::clone(&zones)));
+    let portal = door
+        .map(|listener| Portal::start(&config.portal, listener, Arc::clone(&zones)))
+        .transpose()?;
     let running = bound.start(Parts {
         zones,
         board: Arc::clone(&board),
@@ -90,7 +96,13 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
         runtime: runtime.handle().clone(),
     })?;
     reloader.running(running.query_log());
-    let welcome = Welcome { config: &config, running: &running, zones: board.zones(), first };
+    let welcome = Welcome {
+        config: &config,
+        running: &running,
+        zones: board.zones(),
+        first,
+        portal: portal.as_ref(),
+    };
     // Nobody may be reading that; a server serves all the same.
     if let Err(error) = welcome.write(&mut std::io::stdout().lock()) {
         tracing::debug!("cannot say that the server is ready: {error}");
@@ -102,6 +114,9 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
     wait(&mut signals, &reloader, &board, &running, &notify);
     notify.stopping();
     tracing::info!("stopping");
+    if let Some(portal) = portal {
+        portal.stop();
+    }
     runtime.block_on(running.stop());
     drop(loader);
     Ok(Verdict::Yes)
@@ -151,6 +166,7 @@ struct Welcome<'a> {
     running: &'a Running,
     zones: Vec<ZoneStatus>,
     first: bool,
+    portal: Option<&'a Portal>,
 }
 
 impl Welcome<'_> {
@@ -189,6 +205,9 @@ impl Welcome<'_> {
         }
         if let Some(http) = self.running.http_address() {
             writeln!(out, "metrics  http://{http}/metrics, status http://{http}/status")?;
+        }
+        for line in self.portal.map(Portal::welcome).unwrap_or_default() {
+            writeln!(out, "{line}")?;
         }
         out.flush()
     }

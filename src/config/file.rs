@@ -14,6 +14,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::monitor::FileMonitor;
+use super::portal::FilePortal;
 use super::value::{ListCode, ListenAddress, Separator, Size, Span, Text};
 
 /// The whole file.
@@ -32,6 +33,8 @@ pub(crate) struct FileConfig {
     pub(crate) list: FileLists,
     /// What is watched, and who hears of it.
     pub(crate) monitor: FileMonitor,
+    /// Pages and accounts.
+    pub(crate) portal: FilePortal,
 }
 
 /// `[[list]]`: lists to ask. Their keys are read where the shipped lists are, in `repute_lookup::catalogue`;

@@ -28,7 +28,7 @@ use super::file::{
     FileQueryLogQueries, FileServer, FileSoa, FileSource, FileZone,
 };
 use super::value::Separator;
-use super::{Config, Origin, ProcessConfig, UserName, monitor};
+use super::{Config, Origin, ProcessConfig, UserName, monitor, portal};
 
 /// What does not fit together, and where.
 #[derive(Debug, PartialEq, Eq)]
@@ -75,7 +75,9 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
     apart(&written.server, &written.nameserver)?;
     let server = server(&written.server, &written.nameserver, &process, &folder);
     let monitor = monitor::meaning(written.monitor, &process.data_dir, &folder)?;
-    Ok(Config { origin, process, server, identity: identity(written.nameserver), loader, monitor })
+    let portal = portal::meaning(written.portal, &process.data_dir, &folder)?;
+    let identity = identity(written.nameserver);
+    Ok(Config { origin, process, server, identity, loader, monitor, portal })
 }
 
 /// What `[server]` says of the process.

@@ -46,6 +46,7 @@ impl Config {
                 "nameserver.tcp-connections-per-client",
                 own.tcp.connections_per_client != tcp.connections_per_client,
             ),
+            ("portal", self.portal.differs(&other.portal)),
             ("nameserver.tcp-idle", own.tcp.idle != tcp.idle),
         ];
         differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()

@@ -1,3 +1,39 @@
-//! The portal: people and API clients who look up, claim, ask, decide.
+//! The portal: the door of the registry, for people and programs.
+//!
+//! [`start`] serves pages and the API at a socket until it is stopped. Every route stands in `routes` with the least
+//! role it needs; `access` is the one place that lets somebody in. A page is a template in `templates/`, filled by a
+//! struct beside its handler in `pages`; `frame` puts what all pages share around it, error pages included.
 //!
 //! What is *not* here: SQL (`database`), the rules by which a list changes (`registry`), DNS messages.
+
+mod access;
+mod account;
+mod app;
+mod asset;
+mod client;
+mod config;
+mod error;
+mod flash;
+mod frame;
+mod letter;
+mod limits;
+mod lookup;
+mod mail_address;
+mod moment;
+mod overview;
+mod pages;
+mod password;
+mod post;
+mod routes;
+mod secret;
+mod server;
+#[cfg(test)]
+mod testing;
+mod visitor;
+mod zones;
+
+pub use account::{ShellError, all, first_link, invite, reset_link, set_role};
+pub use config::{Config, Mail, PublicUrl, PublicUrlError};
+pub use mail_address::{MailAddress, MailAddressError};
+pub use server::{Running, StartError, start};
+pub use zones::{Standing, ZoneFacts, Zones};

@@ -48,6 +48,7 @@ fn read(kind: u8, text: &[u8], options: &ReadOptions) -> Result<Loaded, ReadErro
                 },
                 key_column: 0,
                 code_column: (kind & 2 != 0).then_some(1),
+                category_column: (kind & 32 != 0).then_some(2),
                 minimum: (kind & 4 != 0).then_some(3),
                 code: repute_dnsxl::ReturnCode::LISTED,
                 text: "see $".into(),

@@ -1,0 +1,127 @@
+//! The one place that lets somebody in: each route has the least role it needs, and whoever has less is turned away
+//! before its handler is called.
+
+use axum::extract::{Request, State};
+use axum::http::header::{HOST, ORIGIN};
+use axum::http::{HeaderMap, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use repute_database::accounts::Role;
+
+use crate::app::App;
+use crate::error::AppError;
+use crate::visitor::{Visitor, cookie, session_cookie};
+
+/// Who may use a route, at the least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Least {
+    /// Everybody.
+    Anonymous,
+    /// Whoever has this role or one above it.
+    Role(Role),
+}
+
+impl Least {
+    /// Whether somebody with this role, or without any, may.
+    pub(crate) fn admits(self, role: Option<Role>) -> bool {
+        match self {
+            Least::Anonymous => true,
+            Least::Role(least) => role.is_some_and(|role| role >= least),
+        }
+    }
+}
+
+/// Admits a request to its handler, or not.
+pub(crate) async fn admit(
+    State((app, least)): State<(App, Least)>,
+    visitor: Visitor,
+    request: Request,
+    next: Next,
+) -> Response {
+    if !request.method().is_safe() && !is_own(&app, request.headers()) {
+        return AppError::ForeignPage.into_response();
+    }
+    if least.admits(visitor.role()) {
+        return next.run(request).await;
+    }
+    if visitor.member.is_some() {
+        return AppError::Forbidden.into_response();
+    }
+    let is_page = request.method() == Method::GET && !request.uri().path().starts_with("/api/");
+    match is_page {
+        true => {
+            let next = request.uri().path_and_query().map_or("/", |path| path.as_str());
+            Redirect::to(&format!("/sign-in?next={}", encode(next))).into_response()
+        }
+        false => AppError::SignIn.into_response(),
+    }
+}
+
+/// Whether a request that changes something comes from a page of ours, or from no browser at all.
+///
+/// All browsers say where such a request comes from, in one of two headers; a form on another site's page would
+/// carry the visitor's cookies, were they not `SameSite`, and this holds even where that does not.
+fn is_own(app: &App, headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text("sec-fetch-site") {
+        return matches!(site, "same-origin" | "none");
+    }
+    match text(ORIGIN.as_str()) {
+        Some(origin) => {
+            let host = text(HOST.as_str()).unwrap_or_default();
+            let own = origin.split_once("://").is_some_and(|(_, authority)| authority == host);
+            own || origin == app.config.public_url.origin()
+        }
+        // A program; but one that shows a session should say that it means it.
+        None => cookie(headers, session_cookie(&app.config.public_url)).is_none(),
+    }
+}
+
+/// A path as a value in a query.
+pub(crate) fn encode(path: &str) -> String {
+    let mut text = String::new();
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => {
+                text.push(char::from(byte));
+            }
+            other => text.push_str(&format!("%{other:02X}")),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+    use crate::testing::Site;
+
+    #[tokio::test]
+    async fn what_changes_something_must_come_from_a_page_of_ours() {
+        let site = Site::new().await;
+        let check = |pairs: &[(&'static str, &str)], expect: bool| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.insert(*name, HeaderValue::from_str(value).expect("a value"));
+            }
+            assert_eq!(is_own(&site.app, &headers), expect, "{pairs:?}");
+        };
+        let origin = "http://localhost:8080";
+        check(&[("sec-fetch-site", "same-origin"), ("cookie", "session=x")], true);
+        check(&[("sec-fetch-site", "same-site"), ("origin", origin)], false);
+        check(&[("sec-fetch-site", "cross-site")], false);
+        check(&[("origin", origin), ("cookie", "session=x")], true);
+        check(&[("origin", "http://127.0.0.1:9000"), ("host", "127.0.0.1:9000")], true);
+        check(&[("origin", "https://evil.example"), ("host", "localhost:8080")], false);
+        check(&[("origin", "null"), ("host", "localhost:8080")], false);
+        check(&[("cookie", "session=x")], false);
+        check(&[], true);
+    }
+
+    #[test]
+    fn a_path_is_kept_whole_in_a_query() {
+        assert_eq!(encode("/a b?c=d&e=/f"), "/a%20b%3Fc%3Dd%26e%3D/f");
+    }
+}

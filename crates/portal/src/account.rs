@@ -1,0 +1,545 @@
+//! Accounts: how somebody comes to one, gets in, and gets in again after he forgot how.
+//!
+//! A mail address is proved before there is an account: the link in a mail leads to the page where name and password
+//! are chosen. Whoever types an address learns nothing from the answer but that mail was sent, if at all.
+//!
+//! What is *not* here: HTTP and pages (`pages`), what may be done with a role (`routes`).
+
+use std::time::{Duration, Instant};
+
+use repute_database::accounts::{self, Account, AccountId, Role};
+use repute_database::audit::{self, Deed};
+use repute_database::links::{self, Link, Purpose};
+use repute_database::sessions::{self, SessionId};
+use repute_database::{Database, DatabaseError, Timestamp, Transaction, outbox};
+
+use crate::app::App;
+use crate::config::PublicUrl;
+use crate::error::AppError;
+use crate::letter;
+use crate::limits::{self, Doer};
+use crate::mail_address::MailAddress;
+use crate::secret::{Secret, digest_of};
+
+/// Sends a link by which somebody makes an account; who has one is told so in the same mail's place.
+pub(crate) async fn ask_to_join(app: &App, mail: &MailAddress) -> Result<(), AppError> {
+    if app.limits.take(limits::Deed::Mail, Doer::by_mail(mail.as_str()), Instant::now()).is_err() {
+        return Ok(());
+    }
+    let (secret, now) = (Secret::new()?, Timestamp::now());
+    let mut transaction = app.database.begin().await?;
+    let known = accounts::by_mail(transaction.session(), mail.as_str()).await?;
+    let letter = match known {
+        Some(_) => letter::known(app, mail)?,
+        None => {
+            let link = Link {
+                purpose: Purpose::Join,
+                mail: Some(mail.to_string()),
+                role: Role::Member,
+                expires: now.after(LINK),
+            };
+            links::revoke(transaction.session(), Purpose::Join, Some(mail.as_str())).await?;
+            links::add(transaction.session(), &secret.digest(), &link).await?;
+            letter::join(app, mail, &secret)?
+        }
+    };
+    outbox::put(transaction.session(), &letter, now).await?;
+    transaction.commit().await?;
+    app.mail_waits.notify_one();
+    Ok(())
+}
+
+/// Sends a link by which somebody chooses another password, if there is such an account.
+pub(crate) async fn ask_to_reset(app: &App, mail: &MailAddress) -> Result<(), AppError> {
+    if app.limits.take(limits::Deed::Mail, Doer::by_mail(mail.as_str()), Instant::now()).is_err() {
+        return Ok(());
+    }
+    let (secret, now) = (Secret::new()?, Timestamp::now());
+    let mut transaction = app.database.begin().await?;
+    let letter = match accounts::by_mail(transaction.session(), mail.as_str()).await? {
+        Some(account) => {
+            add_reset(&mut transaction, &account, &secret, now).await?;
+            letter::reset(app, mail, &secret)?
+        }
+        None => letter::unknown(app, mail)?,
+    };
+    outbox::put(transaction.session(), &letter, now).await?;
+    transaction.commit().await?;
+    app.mail_waits.notify_one();
+    Ok(())
+}
+
+/// The link behind a secret, if it still works.
+pub(crate) async fn link(app: &App, secret: &str, purpose: Purpose) -> Result<Link, AppError> {
+    let mut connection = app.database.read().await?;
+    let link = links::find(connection.session(), &digest_of(secret), Timestamp::now()).await?;
+    link.filter(|link| link.purpose == purpose).ok_or(AppError::StaleLink)
+}
+
+/// Makes an account by a link, which is used up, and signs in.
+pub(crate) async fn join(
+    app: &App,
+    secret: &str,
+    mail: &MailAddress,
+    name: &str,
+    password: String,
+    client: &str,
+) -> Result<Secret, AppError> {
+    let password = app.hashing.hash(password).await?;
+    let (session, now) = (Secret::new()?, Timestamp::now());
+    let mut transaction = app.database.begin().await?;
+    let link = links::take(transaction.session(), &digest_of(secret), now).await?;
+    let link = link.filter(|link| link.purpose == Purpose::Join).ok_or(AppError::StaleLink)?;
+    let mail = link.mail.as_deref().unwrap_or(mail.as_str());
+    let added = accounts::add(transaction.session(), mail, name, &password, link.role, now).await?;
+    let id = added.ok_or(AppError::StaleLink)?;
+    // Whoever has another link must not come to the same rights.
+    links::revoke(transaction.session(), Purpose::Join, Some(mail)).await?;
+    note(&mut transaction, id, id, "account.join", link.role.word(), now).await?;
+    sessions::begin(transaction.session(), &session.digest(), id, client, now, now.after(SESSION))
+        .await?;
+    transaction.commit().await?;
+    Ok(session)
+}
+
+/// Gives an account another password by a link, ends all its sessions, and signs in.
+pub(crate) async fn reset(
+    app: &App,
+    secret: &str,
+    password: String,
+    client: &str,
+) -> Result<Secret, AppError> {
+    let password = app.hashing.hash(password).await?;
+    let (session, now) = (Secret::new()?, Timestamp::now());
+    let mut transaction = app.database.begin().await?;
+    let link = links::take(transaction.session(), &digest_of(secret), now).await?;
+    let link = link.filter(|link| link.purpose == Purpose::Reset).ok_or(AppError::StaleLink)?;
+    let mail = link.mail.as_deref().unwrap_or_default();
+    let account = accounts::by_mail(transaction.session(), mail).await?;
+    let account = account.ok_or(AppError::StaleLink)?;
+    accounts::set_password(transaction.session(), account.id, &password).await?;
+    sessions::end_others(transaction.session(), account.id, None).await?;
+    links::revoke(transaction.session(), Purpose::Reset, Some(mail)).await?;
+    note(&mut transaction, account.id, account.id, "account.password", "by a link", now).await?;
+    let (digest, end) = (session.digest(), now.after(SESSION));
+    sessions::begin(transaction.session(), &digest, account.id, client, now, end).await?;
+    transaction.commit().await?;
+    Ok(session)
+}
+
+/// Signs somebody in, if the password is right. Takes as long where there is no such account.
+pub(crate) async fn sign_in(
+    app: &App,
+    mail: &str,
+    password: String,
+    client: &str,
+) -> Result<Option<Secret>, AppError> {
+    let mail = mail.parse::<MailAddress>().map_or_else(|_| String::new(), |mail| mail.to_string());
+    app.limits
+        .take(limits::Deed::Try, Doer::by_mail(&mail), Instant::now())
+        .map_err(AppError::TooMany)?;
+    let mut connection = app.database.read().await?;
+    let account = accounts::by_mail(connection.session(), &mail).await?;
+    drop(connection);
+    let stored = account.as_ref().map(|account| account.password.clone());
+    let is_right = app.hashing.verify(password, stored).await?;
+    let Some(account) = account.filter(|_| is_right) else { return Ok(None) };
+    let (secret, now) = (Secret::new()?, Timestamp::now());
+    let (digest, end) = (secret.digest(), now.after(SESSION));
+    let mut transaction = app.database.begin().await?;
+    sessions::forget(transaction.session(), now).await?;
+    links::forget(transaction.session(), now).await?;
+    sessions::begin(transaction.session(), &digest, account.id, client, now, end).await?;
+    transaction.commit().await?;
+    Ok(Some(secret))
+}
+
+/// Ends a session of an account.
+pub(crate) async fn end_session(
+    app: &App,
+    account: AccountId,
+    session: SessionId,
+) -> Result<bool, AppError> {
+    let mut transaction = app.database.begin().await?;
+    let ended = sessions::end(transaction.session(), account, session).await?;
+    transaction.commit().await?;
+    Ok(ended)
+}
+
+/// Ends all sessions of an account but the one in use.
+pub(crate) async fn end_other_sessions(
+    app: &App,
+    account: AccountId,
+    kept: SessionId,
+) -> Result<(), AppError> {
+    let mut transaction = app.database.begin().await?;
+    sessions::end_others(transaction.session(), account, Some(kept)).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Makes a link for whoever has the shell to hand on: by it an account with this role is made, for this address or,
+/// without one, for whoever comes first.
+///
+/// # Errors
+/// If there is such an account, or the database fails.
+pub async fn invite(
+    database: &Database,
+    url: &PublicUrl,
+    mail: Option<&MailAddress>,
+    role: Role,
+) -> Result<String, ShellError> {
+    let (secret, now) = (Secret::new()?, Timestamp::now());
+    let mail = mail.map(MailAddress::as_str);
+    let mut transaction = database.begin().await?;
+    if let Some(mail) = mail
+        && accounts::by_mail(transaction.session(), mail).await?.is_some()
+    {
+        return Err(ShellError::Known(mail.to_owned()));
+    }
+    let link = Link {
+        purpose: Purpose::Join,
+        mail: mail.map(str::to_owned),
+        role,
+        expires: now.after(LINK),
+    };
+    links::revoke(transaction.session(), Purpose::Join, mail).await?;
+    links::add(transaction.session(), &secret.digest(), &link).await?;
+    transaction.commit().await?;
+    Ok(format!("{url}/join/{}", secret.text()))
+}
+
+/// A link that makes the first administrator, as long as there is none. The one before stops working.
+///
+/// # Errors
+/// If the database fails.
+pub async fn first_link(
+    database: &Database,
+    url: &PublicUrl,
+) -> Result<Option<String>, ShellError> {
+    let mut connection = database.read().await?;
+    if accounts::has_administrator(connection.session()).await? {
+        return Ok(None);
+    }
+    drop(connection);
+    invite(database, url, None, Role::Administrator).await.map(Some)
+}
+
+/// Makes a link by which an account gets another password.
+///
+/// # Errors
+/// If there is no such account, or the database fails.
+pub async fn reset_link(
+    database: &Database,
+    url: &PublicUrl,
+    mail: &MailAddress,
+) -> Result<String, ShellError> {
+    let secret = Secret::new()?;
+    let mut transaction = database.begin().await?;
+    let account = known(&mut transaction, mail).await?;
+    add_reset(&mut transaction, &account, &secret, Timestamp::now()).await?;
+    transaction.commit().await?;
+    Ok(format!("{url}/reset/{}", secret.text()))
+}
+
+/// Gives an account another role; its sessions go on with that.
+///
+/// # Errors
+/// If there is no such account, it is the last administrator, or the database fails.
+pub async fn set_role(
+    database: &Database,
+    mail: &MailAddress,
+    role: Role,
+) -> Result<(), ShellError> {
+    let mut transaction = database.begin().await?;
+    let account = known(&mut transaction, mail).await?;
+    accounts::set_role(transaction.session(), account.id, role).await?;
+    if !accounts::has_administrator(transaction.session()).await? {
+        return Err(ShellError::LastAdministrator);
+    }
+    let now = Timestamp::now();
+    note(&mut transaction, SHELL, account.id, "account.role", role.word(), now).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// All accounts, by their addresses.
+///
+/// # Errors
+/// If the database fails.
+pub async fn all(database: &Database) -> Result<Vec<Account>, ShellError> {
+    let mut connection = database.read().await?;
+    let mut all: Vec<Account> = Vec::new();
+    loop {
+        let after = all.last().map(|account| account.mail.clone()).unwrap_or_default();
+        let part = accounts::page(connection.session(), &after, 1_000).await?;
+        if part.is_empty() {
+            return Ok(all);
+        }
+        all.extend(part);
+    }
+}
+
+/// Why something cannot be done with an account.
+#[derive(Debug, thiserror::Error)]
+pub enum ShellError {
+    /// There is one already.
+    #[error("`{0}` has an account: change its role, or reset its password")]
+    Known(String),
+    /// There is none.
+    #[error("`{0}` has no account")]
+    Unknown(String),
+    /// Nobody would be left who can give roles.
+    #[error("this is the last administrator: make another one first")]
+    LastAdministrator,
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers")]
+    Random,
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+impl From<crate::secret::NoRandomness> for ShellError {
+    fn from(_: crate::secret::NoRandomness) -> ShellError {
+        ShellError::Random
+    }
+}
+
+/// The account of an address.
+async fn known(transaction: &mut Transaction, mail: &MailAddress) -> Result<Account, ShellError> {
+    let account = accounts::by_mail(transaction.session(), mail.as_str()).await?;
+    account.ok_or_else(|| ShellError::Unknown(mail.to_string()))
+}
+
+/// Stores a link for another password.
+async fn add_reset(
+    transaction: &mut Transaction,
+    account: &Account,
+    secret: &Secret,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    let link = Link {
+        purpose: Purpose::Reset,
+        mail: Some(account.mail.clone()),
+        role: account.role,
+        expires: now.after(LINK),
+    };
+    links::revoke(transaction.session(), Purpose::Reset, Some(&account.mail)).await?;
+    links::add(transaction.session(), &secret.digest(), &link).await
+}
+
+/// Writes down what was done to an account, by whom.
+async fn note(
+    transaction: &mut Transaction,
+    by: AccountId,
+    to: AccountId,
+    action: &str,
+    detail: &str,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    let actor = audit::actor(transaction.session(), by.0).await?;
+    let subject = audit::actor(transaction.session(), to.0).await?;
+    let deed = Deed {
+        time: now,
+        actor,
+        action: action.to_owned(),
+        subject: format!("account/{subject}"),
+        detail: serde_json::json!({ "what": detail }).to_string(),
+    };
+    audit::append(transaction.session(), &deed).await?;
+    Ok(())
+}
+
+/// Whoever has the shell, as the audit log knows him: no account has this number.
+const SHELL: AccountId = AccountId(0);
+/// How long a link works.
+const LINK: Duration = Duration::from_secs(24 * 3600);
+/// How long a session lasts.
+const SESSION: Duration = Duration::from_secs(30 * 24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use repute_database::audit::Verified;
+    use repute_database::testing::on_each;
+
+    use super::*;
+    use crate::testing::Site;
+
+    /// The link in the last letter that waits.
+    async fn mailed(site: &Site) -> (String, String) {
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let lease = Duration::from_secs(1000);
+        let taken = outbox::take(transaction.session(), Timestamp::now(), lease).await;
+        let letter = taken.expect("it is read").expect("a letter waits").letter;
+        transaction.commit().await.expect("it is committed");
+        let link = letter.plain.lines().find_map(|line| line.strip_prefix("http://localhost:8080"));
+        let link = link.expect("a link").to_owned();
+        assert!(letter.html.contains(&link), "both texts have it");
+        (letter.recipient, link)
+    }
+
+    #[tokio::test]
+    async fn an_address_becomes_an_account_that_can_sign_in_and_out() {
+        on_each(async |database| {
+            let mut site = Site::over(database);
+            site.get("/sign-up").await.says(&["Make an account"]);
+            let sent = site.post("/sign-up", &[("mail", "You@Example.org")]).await;
+            sent.says(&["Look into your mail", "you@example.org"]);
+            let (to, link) = mailed(&site).await;
+            assert_eq!(to, "you@example.org");
+            site.get(&link).await.says(&["value=\"you@example.org\" readonly"]);
+            let weak = [("name", ""), ("password", "short")];
+            let weak = site.post(&link, &weak).await;
+            assert_eq!(weak.status, 422);
+            weak.says(&["12 characters or more", "Say what to call you"]);
+            // Another address in the form changes nothing.
+            let fields =
+                [("name", "Ada <b>"), ("password", "a good password"), ("mail", "x@y.example")];
+            let made = site.post(&link, &fields).await;
+            assert_eq!((made.status.as_u16(), made.location()), (303, "/account"), "{made:?}");
+            site.get("/account").await.says(&[
+                "Ada &#60;b&#62;",
+                "you@example.org",
+                "Your account is made",
+            ]);
+            assert!(!site.get("/account").await.text.contains("Your account is made"), "said once");
+            site.cookies.clear();
+            let again = site.post(&link, &fields).await;
+            assert_eq!(again.status, 404, "a link works once");
+            again.says(&["does not work any more"]);
+
+            let wrong = [("mail", "you@example.org"), ("password", "a bad password")];
+            let unknown = [("mail", "who@example.org"), ("password", "a bad password")];
+            let (wrong, unknown) =
+                (site.post("/sign-in", &wrong).await, site.post("/sign-in", &unknown).await);
+            assert_eq!(wrong.status, 422);
+            let same = |text: &str| text.replace("who@", "you@");
+            assert_eq!(same(&wrong.text), same(&unknown.text), "nobody learns who has an account");
+            let right =
+                [("mail", "YOU@example.org"), ("password", "a good password"), ("next", "/status")];
+            let in_ = site.post("/sign-in", &right).await;
+            assert_eq!((in_.status.as_u16(), in_.location()), (303, "/status"));
+            let cookie = in_.header("set-cookie");
+            assert!(cookie.contains("HttpOnly; SameSite=Lax"), "{cookie}");
+            let stored = site.cookies["session"].clone();
+            let page = site.get("/account").await;
+            page.says(&["Where you are signed in", "Sign out there", "0.0.0.0"]);
+            let out = site.post("/sign-out", &[]).await;
+            assert_eq!(out.location(), "/");
+            site.cookies.insert("session".to_owned(), stored);
+            assert_eq!(site.get("/account").await.location(), "/sign-in?next=/account");
+            let mut connection = site.app.database.read().await.expect("a connection");
+            let log = audit::verify(connection.session()).await.expect("it is read");
+            assert_eq!(log, Verified::Whole(1));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_forgotten_password_is_replaced_and_all_sessions_end() {
+        let mut site = Site::new().await;
+        let url = site.app.config.public_url.clone();
+        let mail: MailAddress = "a@example.org".parse().expect("an address");
+        let path = |link: String| link.replace("http://localhost:8080", "");
+        let link = first_link(&site.app.database, &url).await.expect("it is made").expect("nobody");
+        let later =
+            first_link(&site.app.database, &url).await.expect("it is made").expect("nobody");
+        assert_eq!(site.get(&path(link)).await.status, 404, "the one before stops working");
+        let fields = [("mail", "a@example.org"), ("name", "A"), ("password", "the first words")];
+        site.get(&path(later.clone())).await.says(&["<strong>administrator</strong>"]);
+        assert_eq!(site.post(&path(later), &fields).await.status, 303);
+        assert_eq!(first_link(&site.app.database, &url).await.expect("it is read"), None);
+        let old = site.cookies.clone();
+
+        site.cookies.clear();
+        site.post("/forgot", &[("mail", "a@example.org")]).await.says(&["Look into your mail"]);
+        let (_, link) = mailed(&site).await;
+        assert_eq!(site.post(&link, &[("password", "the second words")]).await.status, 303);
+        assert_eq!(site.get("/account").await.status, 200);
+        assert_eq!(site.post(&link, &[("password", "the third words")]).await.status, 404);
+        site.cookies = old;
+        assert_eq!(site.get("/account").await.status, 303, "the old session is over");
+
+        // Whoever has no account, or has one, is told so by mail only.
+        for (form, address) in [("/forgot", "b@example.org"), ("/sign-up", "a@example.org")] {
+            site.post(form, &[("mail", address)]).await.says(&["Look into your mail"]);
+            let (to, link) = mailed(&site).await;
+            assert_eq!((&*to, link.matches('/').count()), (address, 1), "no secret: {link}");
+        }
+        let refused = set_role(&site.app.database, &mail, Role::Member).await;
+        assert!(matches!(refused, Err(ShellError::LastAdministrator)));
+        let other: MailAddress = "c@example.org".parse().expect("an address");
+        let link = invite(&site.app.database, &url, Some(&other), Role::Editor).await.expect("one");
+        site.cookies.clear();
+        let fields = [("name", "C"), ("password", "some other words")];
+        assert_eq!(site.post(&path(link), &fields).await.status, 303);
+        set_role(&site.app.database, &other, Role::Administrator).await.expect("it is set");
+        let all = all(&site.app.database).await.expect("they are read");
+        let roles: Vec<_> = all.iter().map(|a| (&*a.mail, a.role)).collect();
+        assert_eq!(
+            roles,
+            [("a@example.org", Role::Administrator), ("c@example.org", Role::Administrator)]
+        );
+        let known = invite(&site.app.database, &url, Some(&mail), Role::Member).await;
+        assert!(matches!(known, Err(ShellError::Known(_))));
+    }
+
+    #[tokio::test]
+    async fn somebody_elses_session_cannot_be_ended_and_ones_own_can() {
+        let mut site = Site::new().await;
+        site.become_role(Some(Role::Member)).await;
+        let page = site.get("/account").await;
+        let cookies = site.cookies.clone();
+        site.become_role(Some(Role::Administrator)).await;
+        let foreign = site.post("/account/sessions/1/end", &[]).await;
+        assert_eq!(foreign.status, 404);
+        site.cookies = cookies;
+        assert_eq!(site.get("/account").await.status, 200, "{page:?}");
+        assert_eq!(site.post("/account/sessions/1/end", &[]).await.status, 303);
+        assert_eq!(site.get("/account").await.status, 303);
+    }
+
+    #[tokio::test]
+    async fn whoever_guesses_is_stopped() {
+        let mut site = Site::new().await;
+        let fields = [("mail", "a@example.org"), ("password", "wrong")];
+        let mut statuses = Vec::new();
+        for _ in 0..11 {
+            statuses.push(site.post("/sign-in", &fields).await.status.as_u16());
+        }
+        assert_eq!((statuses[9], statuses[10]), (422, 429));
+        for _ in 0..5 {
+            site.post("/forgot", &[("mail", "b@example.org")]).await.says(&["Look into your mail"]);
+        }
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let mut letters = 0;
+        let lease = Duration::from_secs(1000);
+        while let Some(taken) =
+            outbox::take(transaction.session(), Timestamp::now(), lease).await.expect("it is read")
+        {
+            letters += 1;
+            outbox::sent(transaction.session(), taken.id).await.expect("it is gone");
+        }
+        assert_eq!(letters, 3, "no more for an address at a time");
+    }
+
+    #[tokio::test]
+    async fn with_tls_cookies_are_bound_to_the_host() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = repute_database::Place::File(folder.path().join("x.db"));
+        let database = Database::open(&place).await.expect("it opens");
+        let mut config = Site::new().await.app.config.clone();
+        config.public_url = "https://lists.example".parse().expect("a URL");
+        let mut site = Site::with(database, config);
+        let link = first_link(&site.app.database, &site.app.config.public_url).await;
+        let link = link.expect("it is made").expect("one");
+        let path = link.strip_prefix("https://lists.example").expect("it is ours").to_owned();
+        let fields = [("mail", "a@example.org"), ("name", "A"), ("password", "the first words")];
+        let made = site.post(&path, &fields).await;
+        let cookie = made.header("set-cookie");
+        assert!(cookie.starts_with("__Host-session=") && cookie.ends_with("; Secure"), "{cookie}");
+        assert!(made.header("strict-transport-security").starts_with("max-age="));
+        assert_eq!(site.get("/account").await.status, 200);
+    }
+}

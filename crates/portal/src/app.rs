@@ -1,0 +1,57 @@
+//! What handlers share: the database, the configuration, the lists in memory.
+
+use std::sync::Arc;
+
+use repute_database::Database;
+use tokio::sync::Notify;
+
+use crate::config::Config;
+use crate::limits::Limits;
+use crate::overview::Overview;
+use crate::password::Hashing;
+use crate::zones::Zones;
+
+/// What handlers share; clones are the same one.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Parts>);
+
+/// The parts of it.
+pub(crate) struct Parts {
+    /// Where everything is remembered.
+    pub(crate) database: Database,
+    /// How the portal is set up.
+    pub(crate) config: Config,
+    /// The lists as they are answered.
+    pub(crate) zones: Arc<dyn Zones>,
+    /// The lists as they are described, remembered for a moment.
+    pub(crate) overview: Overview,
+    /// How often somebody may do something.
+    pub(crate) limits: Limits,
+    /// Where passwords are hashed.
+    pub(crate) hashing: Hashing,
+    /// Told when there is mail to be sent.
+    pub(crate) mail_waits: Notify,
+}
+
+impl App {
+    /// Of these parts.
+    pub(crate) fn new(database: Database, config: Config, zones: Arc<dyn Zones>) -> App {
+        App(Arc::new(Parts {
+            database,
+            config,
+            zones,
+            overview: Overview::default(),
+            limits: Limits::default(),
+            hashing: Hashing::default(),
+            mail_waits: Notify::new(),
+        }))
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

@@ -1,0 +1,51 @@
+//! Who asks: the address of the connection, or what a trusted proxy says of it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::http::HeaderMap;
+use repute_dnsxl::Network;
+
+/// The address behind a connection. Of several in `X-Forwarded-For` the last that no trusted proxy has counts:
+/// whatever is before it was written by whoever likes.
+pub(crate) fn address(peer: SocketAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
+    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
+    let mut address = peer.ip().to_canonical();
+    let lines: Vec<&str> =
+        headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
+    for said in lines.join(",").rsplit(',') {
+        if !is_trusted(address) {
+            break;
+        }
+        match said.trim().parse::<IpAddr>() {
+            Ok(before) => address = before.to_canonical(),
+            Err(_) => break,
+        }
+    }
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_trusted_proxies_are_believed() {
+        let trusted = ["127.0.0.1", "10.0.0.0/8"].map(|text| text.parse().expect("a network"));
+        let check = |peer: &str, lines: &[&str], expect: &str| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append("x-forwarded-for", line.parse().expect("a value"));
+            }
+            let peer = SocketAddr::new(peer.parse().expect("an address"), 4000);
+            let found = address(peer, &headers, &trusted).to_string();
+            assert_eq!(found, expect, "{lines:?}");
+        };
+        check("198.51.100.1", &["192.0.2.1"], "198.51.100.1");
+        check("127.0.0.1", &[], "127.0.0.1");
+        check("127.0.0.1", &["192.0.2.1"], "192.0.2.1");
+        check("127.0.0.1", &["203.0.113.9, 192.0.2.1"], "192.0.2.1");
+        check("127.0.0.1", &["203.0.113.9", "192.0.2.1, 10.1.2.3"], "192.0.2.1");
+        check("127.0.0.1", &["203.0.113.9, nonsense"], "127.0.0.1");
+        check("::ffff:127.0.0.1", &["2001:db8::7"], "2001:db8::7");
+    }
+}

@@ -1,0 +1,190 @@
+//! What is around every answer: who visits, the frame of a page, error pages, headers.
+
+use askama::Template;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::header::{
+    self, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY,
+    SET_COOKIE, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Response};
+use repute_database::accounts::Role;
+use serde_json::json;
+
+use crate::app::App;
+use crate::asset::{ICON, STYLE};
+use crate::error::{AppError, Problem};
+use crate::flash::Flash;
+use crate::visitor::{FLASH, Visitor};
+
+/// What all pages share; each template has one as `frame`.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    /// What the site is called.
+    pub(crate) site: String,
+    /// Where the style is.
+    pub(crate) style: String,
+    /// Where the icon is.
+    pub(crate) icon: String,
+    /// What the visitor is called, if he is signed in.
+    pub(crate) name: Option<String>,
+    /// What he may do.
+    pub(crate) role: Option<Role>,
+    /// What was just done.
+    pub(crate) flash: Option<Flash>,
+    /// The first part of the path, for the menu.
+    pub(crate) here: String,
+}
+
+impl Frame {
+    /// For a visitor on a page.
+    fn new(app: &App, visitor: &Visitor, path: &str) -> Frame {
+        let member = visitor.member.as_ref();
+        Frame {
+            site: app.config.title.clone(),
+            style: STYLE.path(),
+            icon: ICON.path(),
+            name: member.map(|member| member.account.name.clone()),
+            role: visitor.role(),
+            flash: visitor.flash,
+            here: path.split('/').nth(1).unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+impl FromRequestParts<App> for Frame {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Frame, AppError> {
+        let visitor = Visitor::from_request_parts(parts, app).await?;
+        Ok(Frame::new(app, &visitor, parts.uri.path()))
+    }
+}
+
+/// A page, written from its template.
+pub(crate) struct Page<T>(pub(crate) T);
+
+impl<T: Template> IntoResponse for Page<T> {
+    fn into_response(self) -> Response {
+        match self.0.render() {
+            Ok(text) => Html(text).into_response(),
+            Err(error) => AppError::Page(error).into_response(),
+        }
+    }
+}
+
+/// The page of an error.
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage {
+    frame: Frame,
+    problem: Problem,
+}
+
+/// Goes around every request.
+pub(crate) async fn around(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let found = Visitor::find(&app, request.headers(), request.extensions()).await;
+    let (visitor, response) = match found {
+        Ok(visitor) => {
+            request.extensions_mut().insert(visitor.clone());
+            (Some(visitor), next.run(request).await)
+        }
+        Err(error) => (None, AppError::from(error).into_response()),
+    };
+    let mut response = match problem(&response) {
+        Some(problem) => dress(&app, visitor.as_ref(), &path, problem, &response),
+        None => response,
+    };
+    // What was said once is not said again.
+    let is_said = visitor.as_ref().is_some_and(|visitor| visitor.flash.is_some());
+    if is_said && !response.status().is_redirection() && !path.starts_with("/assets/") {
+        let gone = HeaderValue::from_static("flash=; Path=/; Max-Age=0; SameSite=Lax; HttpOnly");
+        response.headers_mut().append(SET_COOKIE, gone);
+    }
+    let is_anonymous = visitor.is_some_and(|visitor| visitor.member.is_none());
+    let headers = response.headers_mut();
+    // A page of somebody is not kept; one for everybody is asked for again.
+    let keep =
+        if is_anonymous && !headers.contains_key(SET_COOKIE) { "no-cache" } else { "no-store" };
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static(keep));
+    for (name, value) in HEADERS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if app.config.public_url.is_secure() {
+        let hsts = HeaderValue::from_static("max-age=63072000");
+        headers.entry(STRICT_TRANSPORT_SECURITY).or_insert(hsts);
+    }
+    response
+}
+
+/// What went wrong, if something did and nobody has shown it yet.
+fn problem(response: &Response) -> Option<Problem> {
+    if let Some(problem) = response.extensions().get::<Problem>() {
+        return Some(problem.clone());
+    }
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let is_shown = kind.is_some_and(|kind| kind.starts_with("text/html") || kind.contains("json"));
+    (is_error && !is_shown).then(|| Problem::of_status(status))
+}
+
+/// Shows a problem: as a page, or to a program as JSON.
+fn dress(
+    app: &App,
+    visitor: Option<&Visitor>,
+    path: &str,
+    problem: Problem,
+    bare: &Response,
+) -> Response {
+    let status = problem.status;
+    let mut dressed = if path.starts_with("/api/") {
+        let body = json!({
+            "type": "about:blank",
+            "title": problem.title,
+            "status": status.as_u16(),
+            "detail": problem.detail,
+        });
+        ([(CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+    } else {
+        let nobody = Visitor { address: [0, 0, 0, 0].into(), member: None, flash: None };
+        let frame = Frame::new(app, visitor.unwrap_or(&nobody), path);
+        match (ProblemPage { frame, problem }).render() {
+            Ok(text) => Html(text).into_response(),
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
+    };
+    *dressed.status_mut() = status;
+    for name in [header::RETRY_AFTER, header::ALLOW] {
+        if let Some(value) = bare.headers().get(&name) {
+            dressed.headers_mut().insert(name, value.clone());
+        }
+    }
+    dressed
+}
+
+/// A cookie with what the next page says.
+pub(crate) fn flash_cookie(flash: Flash) -> HeaderValue {
+    let text = format!("{FLASH}={}; Path=/; Max-Age=60; SameSite=Lax; HttpOnly", flash.word());
+    HeaderValue::from_str(&text).expect("its words are plain")
+}
+
+/// Headers of every answer.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (CONTENT_SECURITY_POLICY, POLICY),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    // With `no-referrer` browsers would hide the origin of our own forms.
+    (REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+];
+/// Pages load what is ours, and nothing is in them that could run.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";

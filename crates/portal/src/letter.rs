@@ -1,0 +1,105 @@
+//! The letters that are written: each as plain text and as HTML, from two templates.
+
+use askama::Template;
+use repute_database::outbox::Letter;
+
+use crate::app::App;
+use crate::error::AppError;
+use crate::mail_address::MailAddress;
+use crate::secret::Secret;
+
+/// A letter as plain text.
+#[derive(Template)]
+#[template(path = "mail/letter.txt", escape = "none")]
+struct Plain<'a>(&'a Words<'a>);
+
+/// The same as HTML.
+#[derive(Template)]
+#[template(path = "mail/letter.html")]
+struct Html<'a>(&'a Words<'a>);
+
+/// What a letter says.
+struct Words<'a> {
+    /// What the site is called.
+    site: &'a str,
+    /// What it is about.
+    subject: String,
+    /// What happened.
+    what: &'static str,
+    /// What the link does.
+    action: &'static str,
+    /// The link.
+    link: String,
+    /// What to do if it comes unexpected.
+    otherwise: &'static str,
+}
+
+/// For somebody who wants an account.
+pub(crate) fn join(app: &App, to: &MailAddress, secret: &Secret) -> Result<Letter, AppError> {
+    write(
+        to,
+        &Words {
+            site: &app.config.title,
+            subject: format!("Your account at {}", app.config.title),
+            what: "Somebody, hopefully you, asked for an account with this address.",
+            action: "Choose a name and a password",
+            link: format!("{}/join/{}", app.config.public_url, secret.text()),
+            otherwise: "The link works once, for a day. If it was not you, do nothing: there is no account.",
+        },
+    )
+}
+
+/// For somebody who wants an account and has one.
+pub(crate) fn known(app: &App, to: &MailAddress) -> Result<Letter, AppError> {
+    write(
+        to,
+        &Words {
+            site: &app.config.title,
+            subject: format!("Your account at {}", app.config.title),
+            what: "Somebody, hopefully you, asked for an account with this address. You have one already.",
+            action: "Sign in, or choose another password there",
+            link: format!("{}/sign-in", app.config.public_url),
+            otherwise: "If it was not you, do nothing: nothing has changed.",
+        },
+    )
+}
+
+/// For somebody who forgot his password.
+pub(crate) fn reset(app: &App, to: &MailAddress, secret: &Secret) -> Result<Letter, AppError> {
+    write(
+        to,
+        &Words {
+            site: &app.config.title,
+            subject: format!("Another password at {}", app.config.title),
+            what: "Somebody, hopefully you, asked for another password for your account.",
+            action: "Choose another password",
+            link: format!("{}/reset/{}", app.config.public_url, secret.text()),
+            otherwise: "The link works once, for a day. If it was not you, do nothing: your password stays.",
+        },
+    )
+}
+
+/// For somebody who forgot that he has no account.
+pub(crate) fn unknown(app: &App, to: &MailAddress) -> Result<Letter, AppError> {
+    write(
+        to,
+        &Words {
+            site: &app.config.title,
+            subject: format!("Another password at {}", app.config.title),
+            what: "Somebody, hopefully you, asked for another password. There is no account with this address.",
+            action: "Make an account",
+            link: format!("{}/sign-up", app.config.public_url),
+            otherwise: "If it was not you, do nothing: nothing has changed.",
+        },
+    )
+}
+
+/// Writes a letter.
+fn write(to: &MailAddress, words: &Words<'_>) -> Result<Letter, AppError> {
+    Ok(Letter {
+        recipient: to.to_string(),
+        subject: words.subject.clone(),
+        plain: Plain(words).render()?,
+        html: Html(words).render()?,
+    })
+}

@@ -1,0 +1,167 @@
+//! The lists as they are described, remembered for a moment: every page names them, and they hardly change.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use repute_database::lists::{self, ListId, State};
+use repute_database::{Database, DatabaseError, entries};
+use repute_dnsxl::{KeyKind, Polarity, ReturnCode};
+use tokio::sync::Mutex;
+
+use crate::zones::Zones;
+
+/// A list as people see it.
+#[derive(Clone, Debug)]
+pub(crate) struct ListCard {
+    /// Its number.
+    pub(crate) id: ListId,
+    /// What it is.
+    pub(crate) list: lists::List,
+    /// Whether it is in use.
+    pub(crate) state: State,
+    /// Its codes with their meanings.
+    pub(crate) codes: Vec<(ReturnCode, String)>,
+    /// How many entries it has.
+    pub(crate) entries: u64,
+    /// Its serial: in DNS if it is served here, else of its last change.
+    pub(crate) serial: u32,
+    /// Whether it is answered here.
+    pub(crate) is_served: bool,
+}
+
+impl ListCard {
+    /// What being listed means, in a word.
+    pub(crate) fn polarity(&self) -> &'static str {
+        match self.list.polarity {
+            Polarity::Block => "block list",
+            Polarity::Allow => "allow list",
+            Polarity::Info => "facts",
+        }
+    }
+
+    /// The class that marks its polarity.
+    pub(crate) fn mark(&self) -> &'static str {
+        match self.list.polarity {
+            Polarity::Block => "bad",
+            Polarity::Allow => "good",
+            Polarity::Info => "idle",
+        }
+    }
+
+    /// What a mail server does with what is on it.
+    pub(crate) fn is_block(&self) -> bool {
+        self.list.polarity == Polarity::Block
+    }
+
+    /// Whether listed is good.
+    pub(crate) fn is_allow(&self) -> bool {
+        self.list.polarity == Polarity::Allow
+    }
+
+    /// Whether it lists addresses.
+    pub(crate) fn is_of_addresses(&self) -> bool {
+        self.list.keys == KeyKind::Ip
+    }
+
+    /// Whether it is being shut down.
+    pub(crate) fn is_retiring(&self) -> bool {
+        self.state == State::Retiring
+    }
+
+    /// How many entries, with the thousands apart.
+    pub(crate) fn size(&self) -> String {
+        grouped(self.entries)
+    }
+
+    /// What a code means, if it is known.
+    pub(crate) fn meaning(&self, code: ReturnCode) -> Option<&str> {
+        let found = self.codes.iter().find(|(known, _)| *known == code);
+        found.map(|(_, meaning)| &**meaning)
+    }
+
+    /// The question of its test entry (RFC 5782 section 5).
+    pub(crate) fn test_question(&self) -> String {
+        let label = if self.is_of_addresses() { "2.0.0.127" } else { "test" };
+        format!("{label}.{}", self.list.apex)
+    }
+}
+
+/// The lists, and when they were read.
+#[derive(Debug, Default)]
+pub(crate) struct Overview(Mutex<Option<(Instant, Arc<Vec<ListCard>>)>>);
+
+impl Overview {
+    /// All lists that are not retired, as they were a moment ago.
+    pub(crate) async fn get(
+        &self,
+        database: &Database,
+        zones: &dyn Zones,
+    ) -> Result<Arc<Vec<ListCard>>, DatabaseError> {
+        let mut known = self.0.lock().await;
+        if let Some((at, lists)) = &*known
+            && at.elapsed() < FRESH
+        {
+            return Ok(Arc::clone(lists));
+        }
+        let lists = Arc::new(read(database, zones).await?);
+        *known = Some((Instant::now(), Arc::clone(&lists)));
+        Ok(lists)
+    }
+}
+
+/// Reads the lists.
+async fn read(database: &Database, zones: &dyn Zones) -> Result<Vec<ListCard>, DatabaseError> {
+    let mut connection = database.read().await?;
+    let mut cards = Vec::new();
+    for stored in lists::all(connection.session()).await? {
+        if stored.state == State::Retired {
+            continue;
+        }
+        let codes = lists::codes(connection.session(), stored.id).await?;
+        let facts = zones.facts(&stored.list.apex);
+        let entries = match facts {
+            Some(facts) => facts.entries,
+            None => entries::count(connection.session(), stored.id).await?,
+        };
+        cards.push(ListCard {
+            id: stored.id,
+            state: stored.state,
+            codes,
+            entries,
+            serial: facts.map_or(stored.serial, |facts| facts.serial),
+            is_served: facts.is_some(),
+            list: stored.list,
+        });
+    }
+    Ok(cards)
+}
+
+/// A number with a narrow space between thousands.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// How long they are remembered.
+const FRESH: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_stand_apart() {
+        for (number, text) in
+            [(0, "0"), (999, "999"), (1000, "1\u{202f}000"), (1234567, "1\u{202f}234\u{202f}567")]
+        {
+            assert_eq!(grouped(number), text);
+        }
+    }
+}

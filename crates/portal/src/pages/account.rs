@@ -1,0 +1,68 @@
+//! `/account`: who one is here, and where one is signed in.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::header::SET_COOKIE;
+use axum::response::Response;
+use repute_database::Timestamp;
+use repute_database::accounts::Account;
+use repute_database::sessions::{self, SessionId, SignedIn};
+
+use crate::account;
+use crate::app::App;
+use crate::error::AppError;
+use crate::flash::Flash;
+use crate::frame::{Frame, Page, flash_cookie};
+use crate::moment::Moment;
+use crate::pages::sign_in::to;
+use crate::visitor::Member;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "account.html")]
+pub(crate) struct AccountPage {
+    frame: Frame,
+    account: Account,
+    here: SessionId,
+    sessions: Vec<SignedIn>,
+}
+
+/// `GET /account`.
+pub(crate) async fn show(
+    State(app): State<App>,
+    frame: Frame,
+    member: Member,
+) -> Result<Page<AccountPage>, AppError> {
+    let mut connection = app.database.read().await?;
+    let sessions = sessions::of(connection.session(), member.account.id, Timestamp::now()).await?;
+    let page = AccountPage { frame, account: member.account, here: member.session.id, sessions };
+    Ok(Page(page))
+}
+
+/// `POST /account/sessions/{id}/end`.
+pub(crate) async fn end(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+) -> Result<Response, AppError> {
+    if !account::end_session(&app, member.account.id, SessionId(id)).await? {
+        return Err(AppError::NotFound);
+    }
+    Ok(done(Flash::SessionEnded))
+}
+
+/// `POST /account/sessions/end-others`.
+pub(crate) async fn end_others(
+    State(app): State<App>,
+    member: Member,
+) -> Result<Response, AppError> {
+    account::end_other_sessions(&app, member.account.id, member.session.id).await?;
+    Ok(done(Flash::SessionEnded))
+}
+
+/// Back to the page, which says what was done.
+fn done(flash: Flash) -> Response {
+    let mut response = to("/account");
+    response.headers_mut().append(SET_COOKIE, flash_cookie(flash));
+    response
+}

@@ -1,0 +1,156 @@
+//! `/lists/{apex}`: what a list is, what its codes mean, and how mail servers use it.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use repute_database::lists;
+use repute_dnsxl::Name;
+
+use crate::app::App;
+use crate::error::AppError;
+use crate::frame::{Frame, Page};
+use crate::moment::Moment;
+use crate::overview::ListCard;
+
+/// The page of a list.
+#[derive(Template)]
+#[template(path = "list.html")]
+pub(crate) struct ListPage {
+    frame: Frame,
+    card: ListCard,
+    policy: Option<Policy>,
+    criteria: Vec<lists::Criterion>,
+    snippets: Vec<Snippet>,
+}
+
+/// The rules by which a list decides.
+struct Policy {
+    /// Paragraphs.
+    text: Vec<String>,
+    /// Which version.
+    version: i64,
+    /// Since when.
+    published: Moment,
+}
+
+/// Lines for a mail server's configuration.
+struct Snippet {
+    /// Which program's.
+    program: &'static str,
+    /// Where they belong.
+    place: &'static str,
+    /// The lines.
+    lines: String,
+}
+
+/// `GET /lists/{apex}`.
+pub(crate) async fn show(
+    State(app): State<App>,
+    frame: Frame,
+    Path(apex): Path<String>,
+) -> Result<Page<ListPage>, AppError> {
+    let apex: Name = apex.parse().map_err(|_| AppError::NotFound)?;
+    let all = app.overview.get(&app.database, &*app.zones).await?;
+    let card = all.iter().find(|card| card.list.apex == apex).ok_or(AppError::NotFound)?.clone();
+    let mut connection = app.database.read().await?;
+    let policy = lists::policy(connection.session(), card.id).await?.map(|policy| Policy {
+        text: policy.text.split("\n\n").map(str::to_owned).collect(),
+        version: policy.version,
+        published: Moment(policy.published),
+    });
+    let criteria = lists::criteria(connection.session(), card.id).await?;
+    let snippets = snippets(&card);
+    Ok(Page(ListPage { frame, card, policy, criteria, snippets }))
+}
+
+/// What mail servers need to ask a list.
+fn snippets(card: &ListCard) -> Vec<Snippet> {
+    let apex = card.list.apex.to_string();
+    let codes = card.codes.iter().map(|(code, _)| code.to_string());
+    let codes = if card.codes.is_empty() { vec!["127.0.0.2".to_owned()] } else { codes.collect() };
+    let symbol: String = apex
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+        .collect();
+    let mut snippets = Vec::new();
+    let mut add = |program, place, lines: String| snippets.push(Snippet { program, place, lines });
+    match (card.is_of_addresses(), card.is_block(), card.is_allow()) {
+        (true, true, _) => add(
+            "Postfix",
+            "main.cf",
+            format!(
+                "smtpd_recipient_restrictions =\n    ...\n    reject_rbl_client {apex}=127.0.[0..255].[0..255]"
+            ),
+        ),
+        (true, _, true) => add(
+            "Postfix",
+            "main.cf",
+            format!(
+                "smtpd_recipient_restrictions =\n    ...\n    permit_dnswl_client {apex}=127.0.[0..255].[0..255]"
+            ),
+        ),
+        (false, true, _) => add(
+            "Postfix",
+            "main.cf",
+            format!(
+                "smtpd_recipient_restrictions =\n    ...\n    reject_rhsbl_sender {apex}=127.0.[0..255].[0..255]"
+            ),
+        ),
+        (_, _, _) => {}
+    }
+    let (test, score) = match (card.is_block(), card.is_allow()) {
+        (true, _) => ("is listed", "2.0"),
+        (_, true) => ("is known to be good", "-2.0"),
+        (_, _) => ("is described", "0.01"),
+    };
+    let rule = match card.is_of_addresses() {
+        true => format!(
+            "header   RCVD_{symbol} eval:check_rbl('{symbol}-lastexternal', '{apex}.')\ntflags   RCVD_{symbol} net{}",
+            if card.is_allow() { " nice" } else { "" }
+        ),
+        false => format!(
+            "urirhsbl RCVD_{symbol} {apex}. A\nbody     RCVD_{symbol} eval:check_uridnsbl('RCVD_{symbol}')\ntflags   RCVD_{symbol} net{}",
+            if card.is_allow() { " nice" } else { "" }
+        ),
+    };
+    add(
+        "SpamAssassin",
+        "local.cf",
+        format!("{rule}\ndescribe RCVD_{symbol} {test} at {apex}\nscore    RCVD_{symbol} {score}"),
+    );
+    let codes: Vec<String> = codes
+        .iter()
+        .enumerate()
+        .map(|(at, code)| {
+            let name = if at == 0 { symbol.clone() } else { format!("{symbol}_{at}") };
+            format!("      {name} = \"{code}\";")
+        })
+        .collect();
+    let subject =
+        if card.is_of_addresses() { "checks = ['from'];" } else { "checks = ['urls', 'emails'];" };
+    add(
+        "rspamd",
+        "local.d/rbl.conf",
+        format!(
+            "rbls {{\n  \"{apex}\" {{\n    rbl = \"{apex}\";\n    {subject}\n    returncodes {{\n{}\n    }}\n  }}\n}}",
+            codes.join("\n")
+        ),
+    );
+    match (card.is_of_addresses(), card.is_allow()) {
+        (true, true) => add("Exim", "the RCPT access list", format!("accept  dnslists = {apex}")),
+        (true, false) => add(
+            "Exim",
+            "the RCPT access list",
+            format!(
+                "deny    dnslists = {apex}\n        message  = $sender_host_address is listed at $dnslist_domain: $dnslist_text"
+            ),
+        ),
+        (false, _) => add(
+            "Exim",
+            "the RCPT access list",
+            format!(
+                "deny    dnslists = {apex}/$sender_address_domain\n        message  = $sender_address_domain is listed at $dnslist_domain: $dnslist_text"
+            ),
+        ),
+    }
+    snippets
+}

@@ -1,0 +1,233 @@
+//! `/lookup` and `/api/v1/lookup`: what our lists say of somebody, for people and programs.
+
+use std::time::Instant;
+
+use askama::Template;
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::error::AppError;
+use crate::frame::{Frame, Page};
+use crate::limits::{Deed, Doer};
+use crate::lookup::{Finding, look_up, parse};
+use crate::moment::Moment;
+use crate::visitor::Visitor;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "lookup.html")]
+pub(crate) struct LookUp {
+    frame: Frame,
+    typed: String,
+    fault: Option<String>,
+    target: String,
+    findings: Vec<Finding>,
+}
+
+/// What is asked about.
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    target: String,
+}
+
+/// `GET /lookup?target=...`.
+pub(crate) async fn show(
+    State(app): State<App>,
+    frame: Frame,
+    visitor: Visitor,
+    Query(Asked { target: typed }): Query<Asked>,
+) -> Result<Response, AppError> {
+    let now = Instant::now();
+    app.limits.take(Deed::LookUp, Doer::at(visitor.address), now).map_err(AppError::TooMany)?;
+    let mut page =
+        LookUp { frame, typed, fault: None, target: String::new(), findings: Vec::new() };
+    if page.typed.trim().is_empty() {
+        return Ok(Page(page).into_response());
+    }
+    match parse(&page.typed) {
+        Ok(target) => {
+            page.findings = look_up(&app, &target).await?;
+            page.target = target.to_string();
+            Ok(Page(page).into_response())
+        }
+        Err(error) => {
+            page.fault = Some(error.to_string());
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response())
+        }
+    }
+}
+
+/// `GET /api/v1/lookup?target=...`.
+pub(crate) async fn api(
+    State(app): State<App>,
+    visitor: Visitor,
+    Query(Asked { target }): Query<Asked>,
+) -> Result<Json<Value>, AppError> {
+    let now = Instant::now();
+    app.limits.take(Deed::LookUp, Doer::at(visitor.address), now).map_err(AppError::TooMany)?;
+    let target = parse(&target).map_err(|error| AppError::Target(error.to_string()))?;
+    let findings = look_up(&app, &target).await?;
+    let lists: Vec<Value> = findings.iter().map(finding).collect();
+    Ok(Json(json!({ "target": target.to_string(), "lists": lists })))
+}
+
+/// A finding for programs.
+fn finding(finding: &Finding) -> Value {
+    let codes = finding
+        .codes
+        .iter()
+        .map(|(code, meaning)| json!({ "code": code.to_string(), "meaning": meaning }));
+    let entries = finding.reasons.iter().map(|reason| {
+        json!({
+            "key": reason.key,
+            "since": Moment(reason.since).rfc3339(),
+            "until": reason.until.map(|until| Moment(until).rfc3339()),
+            "criterion": reason.criterion.as_ref().map(|criterion| &criterion.slug),
+            "reason": reason.reason,
+        })
+    });
+    json!({
+        "list": finding.card.list.apex.to_string(),
+        "title": finding.card.list.title,
+        "polarity": match (finding.card.is_block(), finding.card.is_allow()) {
+            (true, _) => "block",
+            (_, true) => "allow",
+            (_, _) => "info",
+        },
+        "listed": finding.is_listed(),
+        "codes": codes.collect::<Vec<_>>(),
+        "entries": entries.collect::<Vec<_>>(),
+        "contact": finding.card.list.contact,
+    })
+}
+
+impl LookUp {
+    /// How many lists have the target.
+    fn listed(&self) -> usize {
+        self.findings.iter().filter(|finding| finding.is_listed()).count()
+    }
+
+    /// The class of the whole: bad if one that blocks has it.
+    fn mark(&self) -> &'static str {
+        let is_bad = self.findings.iter().any(|finding| finding.mark() == "bad");
+        if is_bad { "bad" } else { "good" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use repute_database::Timestamp;
+    use repute_database::entries::{self, Entry};
+    use repute_database::lists;
+    use repute_database::testing::on_each;
+
+    use crate::testing::Site;
+    use crate::zones::Standing;
+
+    /// Lists an address of which somebody has written the reason.
+    async fn list(site: &Site) {
+        let id = site.add_list("bl.example").await;
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let code = "127.0.0.2".parse().expect("a code");
+        lists::set_code(t.session(), id, code, "sends spam").await.expect("it is set");
+        let version = lists::publish_policy(t.session(), id, "Traps.", Timestamp(1)).await;
+        let version = version.expect("it is published");
+        let criterion =
+            lists::add_criterion(t.session(), id, version, "trap", "A trap was hit", "Clean up.");
+        let criterion = criterion.await.expect("it is added");
+        let source = entries::source(t.session(), "test").await.expect("a source");
+        let entry = |key: &str, is_listed: bool| Entry {
+            key: key.parse().expect("a key"),
+            code: is_listed.then_some(code),
+            text: String::new(),
+            reason: "<script>alert(1)</script>".to_owned(),
+            criterion: Some(criterion),
+            source,
+            organisation: None,
+            since: Timestamp(1_772_373_906_000_000),
+            expires: None,
+            review: None,
+        };
+        let all = [entry("192.0.2.0/24", true), entry("192.0.2.9", false)];
+        entries::put(t.session(), id, &all).await.expect("they are written");
+        transaction.commit().await.expect("it is committed");
+    }
+
+    #[tokio::test]
+    async fn a_listing_says_why_since_when_and_how_to_get_out() {
+        on_each(async |database| {
+            let mut site = Site::over(database);
+            list(&site).await;
+            let page = site.get("/lookup?target=192.0.2.7").await;
+            page.says(&[
+                "192.0.2.7 is on 1 of 1",
+                "sends spam",
+                "A trap was hit",
+                "2026-03-01 14:05",
+                "192.0.2.0/24",
+                "&#60;script&#62;",
+                "lists@example.org",
+            ]);
+            assert!(!page.text.contains("<script>"));
+            for other in ["192.0.2.9", "198.51.100.1"] {
+                let page = site.get(&format!("/lookup?target={other}")).await;
+                page.says(&["is on none of our lists", "not listed"]);
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_dns_answers_counts_before_what_is_registered() {
+        let mut site = Site::new().await;
+        list(&site).await;
+        let name = "bl.example".parse().expect("a name");
+        let target = "198.51.100.1".parse().expect("a target");
+        let code = "127.0.0.9".parse().expect("a code");
+        let row = (name, target, Standing::Listed(vec![code]));
+        site.zones.0.lock().expect("nobody panicked").push(row);
+        site.get("/lookup?target=198.51.100.1").await.says(&["127.0.0.9", "is on 1 of 1"]);
+        site.get("/lookup?target=192.0.2.7").await.says(&["is on none of our lists"]);
+    }
+
+    #[tokio::test]
+    async fn programs_get_json_and_problems_as_json() {
+        let mut site = Site::new().await;
+        list(&site).await;
+        let answer = site.get("/api/v1/lookup?target=192.0.2.7").await;
+        let json: serde_json::Value = serde_json::from_str(&answer.text).expect("JSON");
+        let list = &json["lists"][0];
+        assert_eq!(json["target"], "192.0.2.7");
+        assert_eq!((&list["list"], &list["listed"]), (&"bl.example".into(), &true.into()));
+        assert_eq!(list["codes"][0]["meaning"], "sends spam");
+        assert_eq!(list["entries"][0]["criterion"], "trap");
+        assert_eq!(list["entries"][0]["since"], "2026-03-01T14:05:06Z");
+
+        let wrong = site.get("/api/v1/lookup?target=192.0.2.0/24").await;
+        assert_eq!(wrong.status, 400);
+        assert_eq!(wrong.header("content-type"), "application/problem+json");
+        wrong.says(&["a network: look up one of its addresses"]);
+        let page = site.get("/lookup?target=%3Cb%3E").await;
+        assert_eq!(page.status, 422);
+        page.says(&["role=\"alert\"", "&#60;b&#62;"]);
+    }
+
+    #[tokio::test]
+    async fn whoever_asks_too_often_is_told_to_wait() {
+        let mut site = Site::new().await;
+        let mut last = site.get("/lookup").await;
+        for _ in 0..130 {
+            last = site.get("/lookup").await;
+        }
+        assert_eq!(last.status, 429);
+        assert_eq!(last.header("retry-after"), "1");
+        last.says(&["Too often"]);
+    }
+}

@@ -1,0 +1,94 @@
+//! `/forgot` and `/reset/{secret}`: another password for whoever has the mail address still.
+
+use std::time::Instant;
+
+use axum::extract::{Form, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use repute_database::links::Purpose;
+use serde::Deserialize;
+
+use crate::account;
+use crate::app::App;
+use crate::error::AppError;
+use crate::flash::Flash;
+use crate::frame::{Frame, Page};
+use crate::limits::{Deed, Doer};
+use crate::mail_address::MailAddress;
+use crate::pages::join::{Address, AddressPage, Choose, Mailed};
+use crate::pages::sign_in::{client, signed_in};
+use crate::password;
+use crate::visitor::Visitor;
+
+/// What is typed.
+#[derive(Deserialize)]
+pub(crate) struct Typed {
+    password: String,
+}
+
+/// `GET /forgot`.
+pub(crate) async fn show(frame: Frame) -> Page<AddressPage> {
+    Page(AddressPage { frame, is_reset: true, mail: String::new(), is_wrong: false })
+}
+
+/// `POST /forgot`.
+pub(crate) async fn submit(
+    State(app): State<App>,
+    frame: Frame,
+    visitor: Visitor,
+    Form(Address { mail }): Form<Address>,
+) -> Result<Response, AppError> {
+    let now = Instant::now();
+    app.limits.take(Deed::Mail, Doer::at(visitor.address), now).map_err(AppError::TooMany)?;
+    let Ok(address) = mail.parse::<MailAddress>() else {
+        let page = AddressPage { frame, is_reset: true, mail, is_wrong: true };
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response());
+    };
+    account::ask_to_reset(&app, &address).await?;
+    let folder = app.config.mail.is_folder();
+    Ok(Page(Mailed { frame, mail: address.to_string(), folder }).into_response())
+}
+
+/// `GET /reset/{secret}`.
+pub(crate) async fn choose(
+    State(app): State<App>,
+    frame: Frame,
+    Path(secret): Path<String>,
+) -> Result<Page<Choose>, AppError> {
+    let link = account::link(&app, &secret, Purpose::Reset).await?;
+    Ok(Page(page(frame, link.mail)))
+}
+
+/// `POST /reset/{secret}`.
+pub(crate) async fn reset(
+    State(app): State<App>,
+    frame: Frame,
+    visitor: Visitor,
+    headers: HeaderMap,
+    Path(secret): Path<String>,
+    Form(Typed { password }): Form<Typed>,
+) -> Result<Response, AppError> {
+    let link = account::link(&app, &secret, Purpose::Reset).await?;
+    let fault = password::fault(&password, link.mail.as_deref().unwrap_or_default());
+    if fault.is_some() {
+        let page = Choose { password_fault: fault, ..page(frame, link.mail) };
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response());
+    }
+    let session = account::reset(&app, &secret, password, &client(&visitor, &headers)).await?;
+    Ok(signed_in(&app.config.public_url, &session, "/account", Flash::PasswordChanged))
+}
+
+/// The page for a link.
+fn page(frame: Frame, mail: Option<String>) -> Choose {
+    Choose {
+        frame,
+        is_reset: true,
+        known: mail,
+        mail: String::new(),
+        mail_fault: None,
+        name: String::new(),
+        name_fault: None,
+        password_fault: None,
+        role: None,
+    }
+}

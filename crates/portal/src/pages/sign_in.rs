@@ -1,0 +1,152 @@
+//! `/sign-in` and `/sign-out`.
+
+use askama::Template;
+use axum::extract::{Form, Query, State};
+use axum::http::header::{LOCATION, SET_COOKIE, USER_AGENT};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use std::time::Instant;
+
+use crate::account;
+use crate::app::App;
+use crate::config::PublicUrl;
+use crate::error::AppError;
+use crate::flash::Flash;
+use crate::frame::{Frame, Page, flash_cookie};
+use crate::limits::{Deed, Doer};
+use crate::secret::Secret;
+use crate::visitor::{Member, Visitor, session_cookie};
+
+/// The page.
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+pub(crate) struct SignIn {
+    frame: Frame,
+    next: String,
+    mail: String,
+    is_wrong: bool,
+}
+
+/// Where to go afterwards.
+#[derive(Deserialize)]
+pub(crate) struct Next {
+    /// A path of ours.
+    #[serde(default)]
+    next: String,
+}
+
+/// What is typed.
+#[derive(Deserialize)]
+pub(crate) struct Typed {
+    mail: String,
+    password: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// `GET /sign-in`.
+pub(crate) async fn show(frame: Frame, Query(Next { next }): Query<Next>) -> Response {
+    if frame.role.is_some() {
+        return to(&own(&next)).into_response();
+    }
+    Page(SignIn { frame, next: own(&next), mail: String::new(), is_wrong: false }).into_response()
+}
+
+/// `POST /sign-in`.
+pub(crate) async fn submit(
+    State(app): State<App>,
+    frame: Frame,
+    visitor: Visitor,
+    headers: HeaderMap,
+    Form(typed): Form<Typed>,
+) -> Result<Response, AppError> {
+    let now = Instant::now();
+    app.limits.take(Deed::Try, Doer::at(visitor.address), now).map_err(AppError::TooMany)?;
+    let client = client(&visitor, &headers);
+    match account::sign_in(&app, &typed.mail, typed.password, &client).await? {
+        Some(secret) => {
+            Ok(signed_in(&app.config.public_url, &secret, &own(&typed.next), Flash::SignedIn))
+        }
+        None => {
+            let page = SignIn { frame, next: own(&typed.next), mail: typed.mail, is_wrong: true };
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response())
+        }
+    }
+}
+
+/// `POST /sign-out`.
+pub(crate) async fn out(State(app): State<App>, member: Member) -> Result<Response, AppError> {
+    account::end_session(&app, member.account.id, member.session.id).await?;
+    let mut response = to("/");
+    let name = session_cookie(&app.config.public_url);
+    let secure = if app.config.public_url.is_secure() { "; Secure" } else { "" };
+    let gone = format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}");
+    let headers = response.headers_mut();
+    headers.append(SET_COOKIE, HeaderValue::from_str(&gone).expect("its words are plain"));
+    headers.append(SET_COOKIE, flash_cookie(Flash::SignedOut));
+    Ok(response)
+}
+
+/// Sends a browser on with its session.
+pub(crate) fn signed_in(url: &PublicUrl, secret: &Secret, next: &str, flash: Flash) -> Response {
+    let mut response = to(next);
+    let secure = if url.is_secure() { "; Secure" } else { "" };
+    let (name, secret) = (session_cookie(url), secret.text());
+    let cookie =
+        format!("{name}={secret}; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax{secure}");
+    let headers = response.headers_mut();
+    headers.append(SET_COOKIE, HeaderValue::from_str(&cookie).expect("its words are plain"));
+    headers.append(SET_COOKIE, flash_cookie(flash));
+    response
+}
+
+/// Sends a browser to a page of ours.
+pub(crate) fn to(path: &str) -> Response {
+    let path = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/"));
+    (StatusCode::SEE_OTHER, [(LOCATION, path)]).into_response()
+}
+
+/// A path if it is one of ours, else that of the account: nobody is sent to another site from here.
+fn own(next: &str) -> String {
+    let is_own = next.starts_with('/')
+        && !next.starts_with("//")
+        && next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    if is_own && !next.starts_with("/sign-") { next.to_owned() } else { "/account".to_owned() }
+}
+
+/// Where a session is begun, for the person to recognise.
+pub(crate) fn client(visitor: &Visitor, headers: &HeaderMap) -> String {
+    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let browsers = ["Edg", "OPR", "Firefox", "Chrome", "Safari"];
+    let browser = browsers.into_iter().find(|known| agent.contains(known)).unwrap_or("a program");
+    let browser = match browser {
+        "Edg" => "Edge",
+        "OPR" => "Opera",
+        other => other,
+    };
+    let systems = ["Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux"];
+    let system = systems.into_iter().find(|known| agent.contains(known));
+    let system = system.map(|system| format!(" on {system}")).unwrap_or_default();
+    format!("{browser}{system}, {}", visitor.address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_sent_to_another_site() {
+        for (next, expect) in [
+            ("/lists/x?a=b", "/lists/x?a=b"),
+            ("", "/account"),
+            ("//evil.example", "/account"),
+            ("/\\evil.example", "/account"),
+            ("https://evil.example", "/account"),
+            ("/a\r\nX: y", "/account"),
+            ("/sign-in", "/account"),
+        ] {
+            assert_eq!(own(next), expect, "{next}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Passwords: Argon2id, on threads of their own, and no more at once than memory bears.
+
+use std::sync::LazyLock;
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use crate::error::AppError;
+
+/// Where passwords are hashed.
+#[derive(Debug)]
+pub(crate) struct Hashing(Semaphore);
+
+impl Default for Hashing {
+    fn default() -> Hashing {
+        Hashing(Semaphore::new(AT_ONCE))
+    }
+}
+
+impl Hashing {
+    /// What is stored of a password.
+    pub(crate) async fn hash(&self, password: String) -> Result<String, AppError> {
+        let _place = self.0.acquire().await.map_err(|_| AppError::Random)?;
+        let hashed = spawn_blocking(move || {
+            Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string())
+        });
+        hashed.await.map_err(|_| AppError::Random)?.map_err(|_| AppError::Random)
+    }
+
+    /// Whether a password is that of which this is stored. Without it the answer is no, after the same time.
+    pub(crate) async fn verify(
+        &self,
+        password: String,
+        stored: Option<String>,
+    ) -> Result<bool, AppError> {
+        let _place = self.0.acquire().await.map_err(|_| AppError::Random)?;
+        let verified = spawn_blocking(move || {
+            let text = stored.as_deref().unwrap_or(&DUMMY);
+            let is_right = PasswordHash::new(text).is_ok_and(|hash| {
+                Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
+            });
+            is_right && stored.is_some()
+        });
+        verified.await.map_err(|_| AppError::Random)
+    }
+}
+
+/// What is wrong with a password that somebody wants, if anything is.
+pub(crate) fn fault(password: &str, mail: &str) -> Option<&'static str> {
+    let length = password.chars().count();
+    let lower = password.to_lowercase();
+    let name = mail.split('@').next().unwrap_or_default();
+    let distinct: std::collections::HashSet<char> = lower.chars().collect();
+    match () {
+        () if length < SHORTEST => Some("Take 12 characters or more: a few words do well."),
+        () if length > LONGEST => Some("Take 200 characters or less."),
+        () if distinct.len() < 5 => Some("Take more than a few different characters."),
+        () if name.len() > 3 && lower.contains(name) => {
+            Some("Take one without your mail address in it.")
+        }
+        () => None,
+    }
+}
+
+/// What is compared with where there is no account.
+static DUMMY: LazyLock<String> = LazyLock::new(|| {
+    let hash = Argon2::default().hash_password(b"nobody has this");
+    hash.map(|hash| hash.to_string()).unwrap_or_default()
+});
+/// So many at once: 19 MiB each.
+const AT_ONCE: usize = 4;
+/// Fewest characters.
+const SHORTEST: usize = 12;
+/// Most characters.
+const LONGEST: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_password_is_known_again_and_nothing_else_is() {
+        let hashing = Hashing::default();
+        let stored = hashing.hash("correct horse".to_owned()).await.expect("it is hashed");
+        assert!(stored.starts_with("$argon2id$v=19$"), "{stored}");
+        let again = hashing.hash("correct horse".to_owned()).await.expect("it is hashed");
+        assert_ne!(stored, again, "each has its salt");
+        for (password, stored, expect) in [
+            ("correct horse", Some(stored.clone()), true),
+            ("Correct horse", Some(stored), false),
+            ("nobody has this", None, false),
+            ("x", Some("not a hash".to_owned()), false),
+        ] {
+            let verified = hashing.verify(password.to_owned(), stored).await;
+            assert_eq!(verified.expect("it is compared"), expect, "{password}");
+        }
+    }
+
+    #[test]
+    fn weak_passwords_are_refused_with_a_reason() {
+        for (password, is_fine) in [
+            ("short", false),
+            ("aaaaaaaaaaaaaaaa", false),
+            ("postmaster2026!", false),
+            ("three plain words", true),
+            ("zwölf Zeichen", true),
+        ] {
+            assert_eq!(fault(password, "postmaster@x.example").is_none(), is_fine, "{password}");
+        }
+        assert!(fault(&"abcdefgh".repeat(26), "").is_some());
+    }
+}

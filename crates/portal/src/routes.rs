@@ -1,0 +1,172 @@
+//! Every route with the least role it needs: this table is what is enforced, and what is tested.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, StatusCode};
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, get, post};
+use repute_database::accounts::Role;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::access::{self, Least};
+use crate::app::App;
+use crate::error::AppError;
+use crate::{asset, frame, pages};
+
+/// A route.
+pub(crate) struct Route {
+    /// The one method it takes.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the handler knows it; the test of all routes asks")
+    )]
+    pub(crate) method: Method,
+    /// Its path.
+    pub(crate) path: &'static str,
+    /// Who may use it, at the least.
+    pub(crate) least: Least,
+    /// What answers.
+    handler: MethodRouter<App>,
+}
+
+/// All routes.
+pub(crate) fn all() -> Vec<Route> {
+    use Least::Anonymous;
+    use Role::Member;
+    vec![
+        Route::get("/", Anonymous, get(pages::home::show)),
+        Route::get("/assets/{name}", Anonymous, get(asset::get)),
+        Route::get("/lists/{apex}", Anonymous, get(pages::list::show)),
+        Route::get("/lookup", Anonymous, get(pages::lookup::show)),
+        Route::get("/api/v1/lookup", Anonymous, get(pages::lookup::api)),
+        Route::get("/sign-up", Anonymous, get(pages::join::show)),
+        Route::post("/sign-up", Anonymous, post(pages::join::submit)),
+        Route::get("/join/{secret}", Anonymous, get(pages::join::choose)),
+        Route::post("/join/{secret}", Anonymous, post(pages::join::join)),
+        Route::get("/sign-in", Anonymous, get(pages::sign_in::show)),
+        Route::post("/sign-in", Anonymous, post(pages::sign_in::submit)),
+        Route::get("/forgot", Anonymous, get(pages::reset::show)),
+        Route::post("/forgot", Anonymous, post(pages::reset::submit)),
+        Route::get("/reset/{secret}", Anonymous, get(pages::reset::choose)),
+        Route::post("/reset/{secret}", Anonymous, post(pages::reset::reset)),
+        Route::post("/sign-out", Least::Role(Member), post(pages::sign_in::out)),
+        Route::get("/account", Least::Role(Member), get(pages::account::show)),
+        Route::post("/account/sessions/{id}/end", Least::Role(Member), post(pages::account::end)),
+        Route::post(
+            "/account/sessions/end-others",
+            Least::Role(Member),
+            post(pages::account::end_others),
+        ),
+        Route::get("/status", Anonymous, get(pages::status::show)),
+    ]
+}
+
+impl Route {
+    /// One that changes something.
+    fn post(path: &'static str, least: Least, handler: MethodRouter<App>) -> Route {
+        Route { method: Method::POST, path, least, handler }
+    }
+
+    /// One that only shows.
+    fn get(path: &'static str, least: Least, handler: MethodRouter<App>) -> Route {
+        Route { method: Method::GET, path, least, handler }
+    }
+}
+
+/// All of it as one service.
+pub(crate) fn router(app: App) -> Router {
+    let mut router = Router::new();
+    for Route { path, least, handler, .. } in all() {
+        let admit = from_fn_with_state((app.clone(), least), access::admit);
+        router = router.route(path, handler.layer(admit));
+    }
+    router
+        .fallback(async || AppError::NotFound)
+        .layer(DefaultBodyLimit::max(BODY))
+        .layer(CatchPanicLayer::new())
+        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIME))
+        .layer(from_fn_with_state(app.clone(), frame::around))
+        .with_state(app)
+}
+
+/// Most bytes of a form.
+const BODY: usize = 256 * 1024;
+/// How long an answer may take.
+const TIME: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Site;
+
+    #[tokio::test]
+    async fn every_route_admits_those_it_should_and_nobody_else() {
+        let mut site = Site::new().await;
+        site.add_list("bl.example").await;
+        let roles = [None, Some(Role::Member), Some(Role::Editor), Some(Role::Administrator)];
+        for route in all() {
+            let path: Vec<&str> = route
+                .path
+                .split('/')
+                .map(|part| if part.starts_with('{') { "1" } else { part })
+                .collect();
+            for role in roles {
+                site.become_role(role).await;
+                let headers = [("sec-fetch-site", "same-origin")];
+                let answer = site.ask(route.method.clone(), &path.join("/"), &headers, &[]).await;
+                let is_sent_off = answer.location().starts_with("/sign-in?next=");
+                let is_refused = answer.status == StatusCode::FORBIDDEN
+                    || answer.status == StatusCode::UNAUTHORIZED
+                    || is_sent_off;
+                let should = !route.least.admits(role);
+                let what = format!("{} {} as {role:?}: {answer:?}", route.method, route.path);
+                assert_eq!(is_refused, should, "{what}");
+                assert!(!answer.status.is_server_error(), "{what}");
+                // Whoever is signed in is told the truth: signing in again would not help.
+                assert!(!is_sent_off || role.is_none(), "{what}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn whatever_goes_wrong_is_told_in_the_same_frame_and_with_the_same_headers() {
+        let mut site = Site::new().await;
+        let answers = [
+            (site.get("/nothing-here").await, StatusCode::NOT_FOUND, "Nothing here"),
+            (site.get("/lists/no.example").await, StatusCode::NOT_FOUND, "Nothing here"),
+            (site.get("/lists/%00..x").await, StatusCode::NOT_FOUND, "Nothing here"),
+            (site.get("/lists/%FF").await, StatusCode::BAD_REQUEST, "not understood"),
+            (site.post("/", &[]).await, StatusCode::METHOD_NOT_ALLOWED, "Not in this way"),
+        ];
+        for (answer, status, words) in answers {
+            assert_eq!(answer.status, status, "{answer:?}");
+            answer.says(&[words, "<!doctype html>", "Example lists"]);
+            let policy = answer.header("content-security-policy");
+            assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"));
+            assert_eq!(answer.header("x-content-type-options"), "nosniff");
+            assert_eq!(answer.header("cache-control"), "no-cache");
+        }
+        let answer = site.get("/api/v1/nothing").await;
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        let problem: serde_json::Value = serde_json::from_str(&answer.text).expect("JSON");
+        assert_eq!(problem["status"], 404);
+    }
+
+    #[tokio::test]
+    async fn the_style_is_loaded_once_and_for_ever() {
+        let mut site = Site::new().await;
+        let page = site.get("/").await;
+        let (_, rest) = page.text.split_once("stylesheet\" href=\"").expect("a style");
+        let (path, _) = rest.split_once('"').expect("its end");
+        let style = site.get(path).await;
+        assert_eq!(style.header("cache-control"), "public, max-age=31536000, immutable");
+        assert_eq!(style.header("content-type"), "text/css; charset=utf-8");
+        style.says(&["prefers-color-scheme"]);
+        for wrong in ["<script", "<style", " style=", " onclick="] {
+            assert!(!page.text.contains(wrong), "{wrong} is in\n{}", page.text);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Connections: HTTP/1.1 with limits on heads, time and number, and a stop that lets answers under way finish.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::extract::Request;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use repute_database::Database;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::zones::Zones;
+use crate::{post, routes};
+
+/// A portal at work.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    address: SocketAddr,
+    /// Tells everything to stop.
+    stop: CancellationToken,
+    /// All that runs.
+    tasks: TaskTracker,
+}
+
+/// Why a portal cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its socket cannot be used.
+    #[error("cannot use the portal's socket")]
+    Socket(#[from] std::io::Error),
+}
+
+/// Starts a portal on a runtime.
+///
+/// # Errors
+/// If the socket cannot be used.
+pub fn start(
+    database: Database,
+    config: Config,
+    zones: Arc<dyn Zones>,
+    listener: std::net::TcpListener,
+    runtime: &Handle,
+) -> Result<Running, StartError> {
+    let address = listener.local_addr()?;
+    listener.set_nonblocking(true)?;
+    let _inside = runtime.enter();
+    let listener = TcpListener::from_std(listener)?;
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let app = App::new(database, config, zones);
+    tasks.spawn_on(post::run(app.clone(), stop.clone()), runtime);
+    tasks.spawn_on(accept(listener, routes::router(app), stop.clone(), tasks.clone()), runtime);
+    Ok(Running { address, stop, tasks })
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more requests, and returns when those under way are answered.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        if timeout(PATIENCE, self.tasks.wait()).await.is_err() {
+            tracing::warn!("the portal's last requests were not waited for");
+        }
+    }
+}
+
+/// Takes connections until it is told to stop.
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                // Beyond that many, whoever comes is better turned away than left waiting.
+                let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+                let (router, stop) = (router.clone(), stop.clone());
+                tasks.spawn(async move {
+                    serve(stream, peer, router, stop).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!("the portal cannot take a connection: {error}");
+                // Out of descriptors: those that end meanwhile make room.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Serves a connection to its end. Errors are the client's business.
+async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
+    let service = router.map_request(move |mut request: Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request.map(axum::body::Body::new)
+    });
+    let connection = http1::Builder::new()
+        .max_buf_size(HEAD_BYTES)
+        .max_headers(HEAD_LINES)
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}
+
+/// Most connections at a time.
+const CONNECTIONS: usize = 1_024;
+/// Most bytes of a request's head.
+const HEAD_BYTES: usize = 32 * 1024;
+/// Most header lines of a request.
+const HEAD_LINES: usize = 64;
+/// How long a head may take, and how long a connection may idle.
+const HEAD_TIME: Duration = Duration::from_secs(20);
+/// How long answers under way are waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+    use crate::testing::Site;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_serves_at_a_socket_and_stops_when_it_is_told() {
+        let site = Site::new().await;
+        site.add_list("bl.example").await;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");
+        let (database, config) = (site.app.database.clone(), site.app.config.clone());
+        let zones = Arc::clone(&site.zones) as Arc<dyn Zones>;
+        let running = start(database, config, zones, listener, &Handle::current());
+        let running = running.expect("it starts");
+        let mut idle = TcpStream::connect(running.address()).await.expect("it listens");
+        let mut stream = TcpStream::connect(running.address()).await.expect("it listens");
+        let request =
+            b"GET /lookup?target=192.0.2.1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        stream.write_all(request).await.expect("it reads");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.expect("it answers");
+        assert!(text.starts_with("HTTP/1.1 200 OK"), "{text}");
+        assert!(text.contains("192.0.2.1 is on none of our lists"), "{text}");
+        // A connection that says nothing does not hold it up.
+        running.stop().await;
+        assert_eq!(idle.read(&mut [0]).await.expect("it is closed"), 0);
+    }
+}

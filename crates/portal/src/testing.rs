@@ -1,0 +1,210 @@
+//! A portal for tests: its routes over a real database, called without a socket, and a browser's cookies.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use repute_database::accounts::{self, Role};
+use repute_database::lists::{self, List};
+use repute_database::{Database, Place, Timestamp, sessions};
+use repute_dnsxl::{KeyKind, Name, Polarity, Target};
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+
+use crate::app::App;
+use crate::config::{Config, Mail};
+use crate::routes;
+use crate::secret::digest_of;
+use crate::zones::{Standing, ZoneFacts, Zones};
+
+/// A portal, and a browser before it.
+pub(crate) struct Site {
+    /// What its handlers share.
+    pub(crate) app: App,
+    /// Its routes.
+    router: Router,
+    /// The browser's cookies.
+    pub(crate) cookies: BTreeMap<String, String>,
+    /// What the lists in memory say.
+    pub(crate) zones: Arc<Table>,
+    /// The database, unless it is another's.
+    _folder: Option<TempDir>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// HTTP's number.
+    pub(crate) status: StatusCode,
+    /// The headers.
+    pub(crate) headers: HeaderMap,
+    /// The body.
+    pub(crate) text: String,
+}
+
+/// Lists in memory, as a table.
+#[derive(Default)]
+pub(crate) struct Table(pub(crate) Mutex<Vec<(Name, Target, Standing)>>);
+
+impl Zones for Table {
+    fn standing(&self, apex: &Name, target: &Target) -> Option<Standing> {
+        let table = self.0.lock().expect("nobody panicked");
+        let rows: Vec<_> = table.iter().filter(|(known, _, _)| known == apex).collect();
+        let found = rows.iter().find(|(_, known, _)| known == target);
+        match found {
+            Some((_, _, standing)) => Some(standing.clone()),
+            None => (!rows.is_empty()).then_some(Standing::NotListed),
+        }
+    }
+
+    fn facts(&self, apex: &Name) -> Option<ZoneFacts> {
+        let table = self.0.lock().expect("nobody panicked");
+        let entries = table.iter().filter(|(known, _, _)| known == apex).count() as u64;
+        (entries > 0).then_some(ZoneFacts { entries, serial: 7 })
+    }
+}
+
+impl Site {
+    /// One over a fresh database.
+    pub(crate) async fn new() -> Site {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = Place::File(folder.path().join("registry.db"));
+        let database = Database::open(&place).await.expect("it opens");
+        Site { _folder: Some(folder), ..Site::over(database) }
+    }
+
+    /// One over this database.
+    pub(crate) fn over(database: Database) -> Site {
+        let config = Config {
+            title: "Example lists".to_owned(),
+            public_url: "http://localhost:8080".parse().expect("a URL"),
+            trusted_proxies: Vec::new(),
+            mail: Mail::Folder("/nonexistent".into()),
+        };
+        Site::with(database, config)
+    }
+
+    /// One that is set up so.
+    pub(crate) fn with(database: Database, config: Config) -> Site {
+        let zones = Arc::new(Table::default());
+        let app = App::new(database, config, Arc::clone(&zones) as Arc<dyn Zones>);
+        let router = routes::router(app.clone());
+        Site { app, router, cookies: BTreeMap::new(), zones, _folder: None }
+    }
+
+    /// The same over the database of another, which is kept for it.
+    pub(crate) fn keeping(self, other: Site) -> Site {
+        Site { _folder: other._folder, ..self }
+    }
+
+    /// Adds a list of addresses that blocks.
+    pub(crate) async fn add_list(&self, apex: &str) -> lists::ListId {
+        let list = List {
+            apex: apex.parse().expect("a name"),
+            title: format!("The list <{apex}>"),
+            description: "Hosts that sent spam to traps.".to_owned(),
+            polarity: Polarity::Block,
+            keys: KeyKind::Ip,
+            ttl: 300,
+            contact: "lists@example.org".to_owned(),
+        };
+        let mut transaction = self.app.database.begin().await.expect("a transaction");
+        let id = lists::add(transaction.session(), &list, Timestamp(1)).await.expect("it is added");
+        transaction.commit().await.expect("it is committed");
+        id
+    }
+
+    /// Has the browser be signed in as somebody new with this role, or as nobody.
+    pub(crate) async fn become_role(&mut self, role: Option<Role>) {
+        self.cookies.clear();
+        let Some(role) = role else { return };
+        let mut transaction = self.app.database.begin().await.expect("a transaction");
+        let mail = format!("{}@{}.example", Timestamp::now().0, role.word());
+        let now = Timestamp::now();
+        let added = accounts::add(transaction.session(), &mail, "Some <One>", "$none", role, now);
+        let id = added.await.expect("it is added").expect("it is new");
+        let digest = digest_of(&mail);
+        let end = now.after(std::time::Duration::from_secs(60));
+        let begun = sessions::begin(transaction.session(), &digest, id, "", now, end);
+        begun.await.expect("it begins");
+        transaction.commit().await.expect("it is committed");
+        self.cookies.insert("session".to_owned(), mail);
+    }
+
+    /// Asks for a page.
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
+        self.ask(Method::GET, path, &[], &[]).await
+    }
+
+    /// Sends a form, as a browser does from a page of ours.
+    pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.ask(Method::POST, path, &[("sec-fetch-site", "same-origin")], fields).await
+    }
+
+    /// Asks with these headers, and keeps the cookies that come back.
+    pub(crate) async fn ask(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        fields: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if !cookies.is_empty() {
+            request = request.header(COOKIE, cookies.join("; "));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let form: Vec<String> =
+            fields.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
+        let request = request
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(form.join("&")))
+            .expect("it is a request");
+        let response = self.router.clone().oneshot(request).await.expect("it is answered");
+        let (parts, body) = response.into_parts();
+        for cookie in parts.headers.get_all(SET_COOKIE) {
+            let cookie = cookie.to_str().expect("it is plain");
+            let (pair, rest) = cookie.split_once(';').expect("it has attributes");
+            let (name, value) = pair.split_once('=').expect("it is a pair");
+            if rest.contains("Max-Age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        let bytes = to_bytes(body, 1 << 20).await.expect("it is read");
+        let text = String::from_utf8(bytes.to_vec()).expect("it is text");
+        Answer { status: parts.status, headers: parts.headers, text }
+    }
+}
+
+impl Answer {
+    /// A header, or nothing.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Where it sends the browser, if it does.
+    pub(crate) fn location(&self) -> &str {
+        self.header(LOCATION.as_str())
+    }
+
+    /// Makes sure that it says all of this.
+    pub(crate) fn says(&self, words: &[&str]) {
+        for word in words {
+            assert!(self.text.contains(word), "`{word}` is not in\n{}", self.text);
+        }
+    }
+}
+
+/// A value in a form.
+fn escape(value: &str) -> String {
+    value.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}

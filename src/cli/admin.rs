@@ -1,0 +1,70 @@
+//! `repute admin`, as it is typed.
+
+use clap::{Subcommand, ValueEnum};
+use repute_database::accounts::Role;
+use repute_portal::MailAddress;
+
+/// What to do with the portal's accounts.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminCommand {
+    /// Print a link that makes an account, once, within a day
+    Add {
+        /// Whose; without it the link is for whoever has it
+        #[arg(value_name = "MAIL")]
+        mail: Option<MailAddress>,
+        /// What the account may do
+        #[arg(long, value_enum, default_value_t = RoleName::Member)]
+        role: RoleName,
+    },
+    /// Give an account another role
+    Role {
+        /// Whose
+        #[arg(value_name = "MAIL")]
+        mail: MailAddress,
+        /// What it may do from now on
+        #[arg(value_enum)]
+        role: RoleName,
+    },
+    /// Print a link by which an account gets another password, once, within a day
+    Reset {
+        /// Whose
+        #[arg(value_name = "MAIL")]
+        mail: MailAddress,
+    },
+    /// Show all accounts
+    List {
+        /// Write JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What an account may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleName {
+    /// Speaks for himself and his organisations
+    Member,
+    /// Decides what lists say
+    Editor,
+    /// Decides about lists and people
+    Administrator,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Role {
+        match name {
+            RoleName::Member => Role::Member,
+            RoleName::Editor => Role::Editor,
+            RoleName::Administrator => Role::Administrator,
+        }
+    }
+}
+
+/// Behind the help of `repute admin`.
+pub(crate) const ADMIN_HELP: &str = "\
+It works on the database of `[portal]`, whether a server runs or not.
+
+Examples:
+  repute admin add you@example.org --role administrator
+  repute admin role somebody@example.org editor
+  repute admin reset you@example.org";

@@ -1,0 +1,56 @@
+//! `repute admin`: the portal's accounts, for whoever has the shell.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Context;
+use repute_database::Database;
+use serde_json::json;
+
+use crate::cli::admin::AdminCommand;
+use crate::config::Config;
+use crate::exit::Verdict;
+
+/// Does it.
+pub(super) fn run(path: Option<&Path>, command: AdminCommand) -> anyhow::Result<Verdict> {
+    let config = Config::find(path)?.portal;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start a thread for the database")?;
+    runtime.block_on(async {
+        let database = Database::open(&config.database).await?;
+        let url = &config.portal.public_url;
+        let mut out = std::io::stdout().lock();
+        match command {
+            AdminCommand::Add { mail, role } => {
+                let link = repute_portal::invite(&database, url, mail.as_ref(), role.into()).await?;
+                writeln!(out, "{link}")?;
+            }
+            AdminCommand::Role { mail, role } => {
+                repute_portal::set_role(&database, &mail, role.into()).await?;
+            }
+            AdminCommand::Reset { mail } => {
+                writeln!(out, "{}", repute_portal::reset_link(&database, url, &mail).await?)?;
+            }
+            AdminCommand::List { json } => {
+                let all = repute_portal::all(&database).await?;
+                let rows = all.iter();
+                if json {
+                    let rows = rows.map(|account| {
+                        json!({ "mail": account.mail, "name": account.name, "role": account.role.word() })
+                    });
+                    let rows: Vec<_> = rows.collect();
+                    writeln!(out, "{}", serde_json::to_string_pretty(&rows)?)?;
+                } else {
+                    for account in rows {
+                        writeln!(out, "{:<13}  {}  {}", account.role.word(), account.mail, account.name)?;
+                    }
+                }
+            }
+        }
+        out.flush()?;
+        database.close().await;
+        Ok(Verdict::Yes)
+    })
+}

@@ -1,0 +1,106 @@
+//! `[portal]` of the configuration: as it is written, and what it means.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use repute_database::Place;
+use repute_dnsxl::Network;
+use repute_notify::MailServer;
+use repute_portal::{Mail, PublicUrl};
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::file::MetricsAddress;
+use super::meaning::{Fault, optional};
+use super::value::Text;
+
+/// `[portal]`: pages and accounts for the people whose lists these are.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
+pub(crate) struct FilePortal {
+    /// Address of the portal; empty switches it off.
+    pub(crate) listen: Spanned<MetricsAddress>,
+    /// Where people reach it.
+    pub(crate) public_url: Text<PublicUrl>,
+    /// What the site is called.
+    pub(crate) title: String,
+    /// Proxies that are believed about who asks.
+    pub(crate) trusted_proxies: Vec<Text<Network>>,
+    /// Folder for letters while there is no `smtp`; empty means `DATA-DIR/mail`.
+    pub(crate) mail_dir: PathBuf,
+    /// The mail server that takes letters.
+    pub(crate) smtp: Option<MailServer>,
+    /// The database; empty means `DATA-DIR/registry.db`.
+    pub(crate) database: Spanned<String>,
+}
+
+impl Default for FilePortal {
+    fn default() -> FilePortal {
+        FilePortal {
+            listen: Spanned::new(0..0, MetricsAddress(None)),
+            public_url: Text("http://localhost:8080".parse().expect("a constant URL parses")),
+            title: "Reputation lists".to_owned(),
+            trusted_proxies: Vec::new(),
+            mail_dir: PathBuf::new(),
+            smtp: None,
+            database: Spanned::new(0..0, String::new()),
+        }
+    }
+}
+
+/// The portal as it is used.
+#[derive(Clone, Debug)]
+pub(crate) struct PortalConfig {
+    /// Where it listens; none switches it off.
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where everything is remembered.
+    pub(crate) database: Place,
+    /// How it is set up.
+    pub(crate) portal: repute_portal::Config,
+}
+
+impl PortalConfig {
+    /// Whether a portal that runs by the other would have to start anew.
+    pub(super) fn differs(&self, other: &PortalConfig) -> bool {
+        self.listen != other.listen
+            || self.database.to_string() != other.database.to_string()
+            || self.portal != other.portal
+    }
+}
+
+/// What `[portal]` means.
+pub(super) fn meaning(
+    written: FilePortal,
+    data_dir: &Path,
+    folder: &Path,
+) -> Result<PortalConfig, Fault> {
+    let span = written.database.span();
+    let database = match written.database.into_inner() {
+        text if text.is_empty() => Place::File(data_dir.join("registry.db")),
+        text => {
+            let fault =
+                |error: repute_database::DatabaseError| Fault { span, message: error.to_string() };
+            match text.parse().map_err(fault)? {
+                Place::File(path) => Place::File(folder.join::<PathBuf>(path)),
+                server @ Place::Server(_) => server,
+            }
+        }
+    };
+    let mail = match written.smtp {
+        Some(server) => Mail::Server(server.in_folder(folder)),
+        None => {
+            let own = optional(&written.mail_dir, folder);
+            Mail::Folder(own.unwrap_or_else(|| data_dir.join("mail")))
+        }
+    };
+    Ok(PortalConfig {
+        listen: written.listen.into_inner().0,
+        database,
+        portal: repute_portal::Config {
+            title: written.title,
+            public_url: written.public_url.0,
+            trusted_proxies: written.trusted_proxies.into_iter().map(|text| text.0).collect(),
+            mail,
+        },
+    })
+}
