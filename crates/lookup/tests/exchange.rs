@@ -251,7 +251,7 @@ fn a_server_that_has_not_answered_yet_is_not_asked_more_than_its_socket_holds() 
     let server = exchange.add_server(manner, 4);
     let start = Instant::now();
     // Asks what there is room for; how much that was, the last packet, and when there is room again.
-    let mut ask = |exchange: &mut Exchange<u32>, now: Instant| {
+    let ask = |exchange: &mut Exchange<u32>, now: Instant| {
         let mut asked = 0;
         let then = loop {
             match exchange.room(server, now) {
