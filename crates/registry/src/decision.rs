@@ -313,26 +313,35 @@ async fn change(
     let all = entries::at(transaction.session(), list.id, &key).await?;
     let (mine, mut entries): (Vec<Entry>, Vec<Entry>) =
         all.into_iter().partition(|entry| entry.organisation == own && entry.code.is_some());
-    let codes = mine.iter().filter_map(|entry| Some(entry.code?.to_string()));
-    let was = codes.collect::<Vec<_>>().join(" ");
+    let mut replaced = mine;
     if let Some(code) = item.code() {
-        let source = entries::source(transaction.session(), SOURCE).await?;
-        // A network that somebody else lists with this code keeps that entry.
-        if !entries.iter().any(|entry| entry.code == Some(code)) {
-            entries.push(Entry {
-                key: key.clone(),
-                code: Some(code),
-                text: String::new(),
-                reason: format!("request {}", request.id.0),
-                criterion: None,
-                source,
-                organisation: own,
-                since: mine.iter().map(|entry| entry.since).min().unwrap_or(now),
-                expires: None,
-                review: Some(Timestamp(now.0 + REVIEW)),
-            });
+        // A key has a code once. Nobody's entry becomes theirs; another organisation's does not.
+        let same = entries.iter().position(|entry| entry.code == Some(code));
+        if let Some(same) = same.map(|place| entries.remove(place)) {
+            if let Some(other) = same.organisation {
+                let words = format!(
+                    "organisation {} has {key} on the list with {code}: its entry must go first",
+                    other.0
+                );
+                return Err(RequestError::Items(words));
+            }
+            replaced.push(same);
         }
+        entries.push(Entry {
+            key: key.clone(),
+            code: Some(code),
+            text: String::new(),
+            reason: format!("request {}", request.id.0),
+            criterion: None,
+            source: entries::source(transaction.session(), SOURCE).await?,
+            organisation: own,
+            since: replaced.iter().map(|entry| entry.since).min().unwrap_or(now),
+            expires: None,
+            review: Some(Timestamp(now.0 + REVIEW)),
+        });
     }
+    let codes = replaced.iter().filter_map(|entry| Some(entry.code?.to_string()));
+    let was = codes.collect::<Vec<_>>().join(" ");
     Ok((Some(Change { key, entries }), was))
 }
 

@@ -285,6 +285,46 @@ async fn what_cannot_be_is_not_asked_and_what_must_be_mended_comes_back() {
 }
 
 #[tokio::test]
+async fn an_entry_of_nobodys_becomes_theirs_and_that_of_others_does_not() {
+    on_each(async |database| {
+        let (list, bank) = world(&database, Polarity::Allow).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let other = organisations::add(t.session(), "Other", day(0)).await.expect("an Id");
+        let source = entries::source(t.session(), "import").await.expect("a source");
+        let entry = |key: &str, organisation| Entry {
+            key: key.parse().expect("a key"),
+            code: Some("127.0.5.1".parse().expect("a code")),
+            text: String::new(),
+            reason: String::new(),
+            criterion: None,
+            source,
+            organisation,
+            since: day(0),
+            expires: None,
+            review: None,
+        };
+        let before = [entry("8.8.8.8", None), entry("8.8.4.4", Some(other))];
+        entries::put(t.session(), list.id, &before).await.expect("they are written");
+        let (id, _) = ask(t, (&list, bank), "add 8.8.8.8 127.0.5.1", None).await;
+        approve(t, EDITORS[0], id, &[0]).await.expect("it is decided");
+        let now = entries::at(t.session(), list.id, &before[0].key).await.expect("read");
+        assert_eq!((now.len(), now[0].organisation, now[0].since), (1, Some(bank), day(0)));
+        let undone = decision::undo(t, EDITORS[0], id, "no", day(3)).await.expect("it is begun");
+        let back = request::items(t.session(), undone).await.expect("read");
+        assert_eq!(back, items("rescore 8.8.8.8 127.0.5.1"), "what was listed stays so");
+        let (id, _) = ask(t, (&list, bank), "add 8.8.4.4 127.0.5.1", None).await;
+        let refused = approve(t, EDITORS[0], id, &[0]).await.expect_err("it is another's");
+        let words = format!(
+            "organisation {} has 8.8.4.4 on the list with 127.0.5.1: its entry must go first",
+            other.0
+        );
+        assert_eq!(refused.to_string(), words);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn administrators_add_and_rename_categories_and_nobody_deletes_one() {
     on_each(async |database| {
         let (list, _) = world(&database, Polarity::Allow).await;
