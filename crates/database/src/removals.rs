@@ -47,6 +47,8 @@ pub struct Removal {
     pub decided: Option<Timestamp>,
     /// Why so, or why an editor decides.
     pub answer: String,
+    /// The editor who agrees that the entry goes, where two have to.
+    pub agreed: Option<i64>,
 }
 
 /// Where a removal stands.
@@ -145,6 +147,17 @@ pub async fn move_on(
     Ok(rows == 1)
 }
 
+/// Notes that an editor agrees to a removal that two have to agree to.
+///
+/// # Errors
+/// If the database fails.
+pub async fn agree(session: Session<'_>, id: RemovalId, account: i64) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        sqlx::query(AGREE).bind(id.0).bind(account).execute(c).await?.rows_affected()
+    });
+    Ok(())
+}
+
 /// How often an entry was removed since a moment.
 ///
 /// # Errors
@@ -227,6 +240,8 @@ struct Row {
     decided: Option<i64>,
     /// Why so.
     answer: String,
+    /// Who agreed first.
+    agreed: Option<i64>,
 }
 
 /// Reads a row.
@@ -252,7 +267,8 @@ fn removal(row: Row) -> Result<Removal, DatabaseError> {
         expires: Timestamp(row.expires),
     };
     let decided = row.decided.map(Timestamp);
-    Ok(Removal { id: RemovalId(row.id), new, state, decided, answer: row.answer })
+    let (answer, agreed) = (row.answer, row.agreed);
+    Ok(Removal { id: RemovalId(row.id), new, state, decided, answer, agreed })
 }
 
 statements! {
@@ -262,12 +278,14 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, 'sent', $8, $9, '') RETURNING id";
     /// One removal.
     BY_ID = "SELECT id, list, key, target, mail, network, reason, nonce, state, created, expires,
-        decided, answer FROM removals WHERE id = $1";
+        decided, answer, agreed FROM removals WHERE id = $1";
     /// Those that wait for an editor.
     QUEUED = "SELECT id, list, key, target, mail, network, reason, nonce, state, created, expires,
-        decided, answer FROM removals WHERE state = 'queued' ORDER BY id LIMIT $1";
+        decided, answer, agreed FROM removals WHERE state = 'queued' ORDER BY id LIMIT $1";
     /// Moves one on.
     MOVE_ON = "UPDATE removals SET state = $3, decided = $4, answer = $5 WHERE id = $1 AND state = $2";
+    /// Notes who agrees.
+    AGREE = "UPDATE removals SET agreed = $2 WHERE id = $1 AND state = 'queued'";
     /// Counts removals of an entry.
     GRANTED_SINCE = "SELECT COUNT(*) FROM removals
         WHERE list = $1 AND key = $2 AND decided >= $3 AND state = 'granted'";
@@ -325,8 +343,14 @@ mod tests {
                     assert_eq!(moved.expect("an answer"), is_first, "it moves on once");
                 }
             }
+            for id in &ids[..2] {
+                agree(session.session(), *id, 7).await.expect("it is noted");
+            }
+            let first_now = by_id(session.session(), ids[0]).await.expect("read").expect("there");
+            assert_eq!(first_now.agreed, None, "what is decided needs nobody");
             let waiting = queued(session.session(), 9).await.expect("they are read");
             assert_eq!((waiting.len(), waiting[0].id, &*waiting[0].answer), (1, ids[1], "so"));
+            assert_eq!(waiting[0].agreed, Some(7));
             for (since, count) in [(50, 1), (51, 0)] {
                 let key = &first.new.key;
                 let counted = granted_since(session.session(), list, key, Timestamp(since)).await;

@@ -17,6 +17,7 @@ use crate::changes::{self, Cause, Change, ChangeError};
 use crate::notice::Notice;
 use crate::organisation::is_mail;
 use crate::permission::{self, Action, Denied, Person, Relation};
+use crate::request::item;
 use crate::token::{self, NoRandom, TokenKey, Use};
 
 /// Who asks for what.
@@ -195,7 +196,7 @@ pub async fn confirm(
     Ok(Answer::Removed { serial })
 }
 
-/// Decides a removal that waits for an editor.
+/// Decides a removal that waits for an editor. An entry that lists very much goes when two agree.
 ///
 /// # Errors
 /// If the person may not, a refusal has no reason, or it does not wait.
@@ -205,10 +206,12 @@ pub async fn decide(
     id: RemovalId,
     verdict: &Verdict,
     now: Timestamp,
-) -> Result<Vec<Notice>, RemovalError> {
+) -> Result<(Decided, Vec<Notice>), RemovalError> {
+    let removal = removals::by_id(transaction.session(), id).await?.ok_or(RemovalError::Link)?;
+    // Nobody else decides or changes the entry meanwhile, and what was read before that is read again.
+    lists::lock(transaction.session(), removal.new.list).await?;
     let removal = removals::by_id(transaction.session(), id).await?.ok_or(RemovalError::Link)?;
     let new = &removal.new;
-    lists::lock(transaction.session(), new.list).await?;
     let entries = entries::at(transaction.session(), new.list, &new.key).await?;
     let mut relation = Relation::Stranger;
     for owner in entries.iter().filter_map(|entry| entry.organisation) {
@@ -220,18 +223,40 @@ pub async fn decide(
     if removal.state != State::Queued {
         return Err(RemovalError::Over(removal.state.word()));
     }
-    match verdict {
+    let is_wide = matches!(&new.key, Key::Network(network) if item::is_wide(*network));
+    let is_second = removal.agreed.is_some_and(|first| first != person.account);
+    let decided = match verdict {
+        Verdict::Grant if is_wide && !is_second => {
+            removals::agree(transaction.session(), id, person.account).await?;
+            return Ok((Decided::Waits, Vec::new()));
+        }
         Verdict::Grant => {
             let actor = audit::actor(transaction.session(), person.account).await?;
-            remove(transaction, &removal, entries, actor, now).await?;
+            let serial = remove(transaction, &removal, entries, actor, now).await?;
+            Decided::Granted { serial }
         }
         Verdict::Refuse(why) if why.trim().is_empty() => return Err(RemovalError::NoReason),
         Verdict::Refuse(why) => {
             move_on(transaction, &removal, State::Refused, why, now).await?;
+            Decided::Refused
         }
-    }
+    };
     let (mail, target) = (new.mail.clone(), new.target.clone());
-    Ok(vec![Notice::RemovalDecided { removal: id, mail, target }])
+    Ok((decided, vec![Notice::RemovalDecided { removal: id, mail, target }]))
+}
+
+/// What a decision led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decided {
+    /// The entry is off the list since this serial.
+    Granted {
+        /// The serial.
+        serial: u32,
+    },
+    /// It stays.
+    Refused,
+    /// Another editor has to agree.
+    Waits,
 }
 
 /// What an editor decides about a removal.

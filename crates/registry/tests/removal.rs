@@ -8,7 +8,7 @@ use repute_dnsxl::{KeyKind, Polarity};
 use repute_registry::changes::{self, Cause, Change};
 use repute_registry::notice::Notice;
 use repute_registry::permission::{Person, Role};
-use repute_registry::removal::{self, Answer, Ask, RemovalError, Why};
+use repute_registry::removal::{self, Answer, Ask, Decided, RemovalError, Verdict, Why};
 use repute_registry::token::TokenKey;
 
 /// Who decides.
@@ -139,14 +139,16 @@ async fn editors_decide_what_lists_more_or_goes_in_masses() {
         let answer = remove(t, &list, "8.8.8.8", "a@x.example", day(1)).await.expect("one");
         assert_eq!(answer, Answer::ToEditors(Why::Wider));
         let id = removals::queued(t.session(), 9).await.expect("read")[0].id;
-        let refuse = removal::Verdict::Refuse(" ".to_owned());
+        let refuse = Verdict::Refuse(" ".to_owned());
         let silent = removal::decide(t, EDITOR, id, &refuse, day(1)).await;
         assert!(matches!(silent, Err(RemovalError::NoReason)));
         let anna = Person { account: 1, role: Role::Member };
-        let denied = removal::decide(t, anna, id, &removal::Verdict::Grant, day(1)).await;
+        let denied = removal::decide(t, anna, id, &Verdict::Grant, day(1)).await;
         assert!(matches!(denied, Err(RemovalError::Denied(_))));
-        let told = removal::decide(t, EDITOR, id, &removal::Verdict::Grant, day(1)).await;
-        assert!(matches!(told.expect("decided")[..], [Notice::RemovalDecided { .. }]));
+        let told = removal::decide(t, EDITOR, id, &Verdict::Grant, day(1)).await;
+        let (decided, told) = told.expect("decided");
+        assert!(matches!(decided, Decided::Granted { .. }), "{decided:?}");
+        assert!(matches!(told[..], [Notice::RemovalDecided { .. }]));
         assert_eq!(listed(t, &list).await, 0);
         let answers: Vec<Answer> = {
             let mut answers = Vec::new();
@@ -171,6 +173,29 @@ async fn an_allow_list_needs_no_removal() {
         list_key(&mut transaction, &list, "8.8.8.8", day(1)).await;
         let refused = remove(&mut transaction, &list, "8.8.8.8", "a@x.example", day(1)).await;
         assert!(matches!(refused, Err(RemovalError::NoBlockList(_))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_editors_take_off_what_lists_very_much() {
+    on_each(async |database| {
+        let list = world(&database, Polarity::Block).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        list_key(t, &list, "8.8.0.0/16", day(1)).await;
+        let answer = remove(t, &list, "8.8.8.8", "a@x.example", day(1)).await.expect("one");
+        assert_eq!(answer, Answer::ToEditors(Why::Wider));
+        let id = removals::queued(t.session(), 9).await.expect("read")[0].id;
+        let other = Person { account: 9, ..EDITOR };
+        for (editor, waits) in [(EDITOR, true), (EDITOR, true), (other, false)] {
+            let decided = removal::decide(t, editor, id, &Verdict::Grant, day(1)).await;
+            let (decided, told) = decided.expect("it is taken");
+            assert_eq!((decided == Decided::Waits, told.is_empty()), (waits, waits), "{editor:?}");
+            assert_eq!(listed(t, &list).await, u64::from(waits));
+        }
+        let over = removal::decide(t, EDITOR, id, &Verdict::Grant, day(1)).await;
+        assert!(matches!(over, Err(RemovalError::Over("granted"))));
     })
     .await;
 }
