@@ -191,7 +191,7 @@ pub async fn restore(
     let mut extent = Extent::default();
     let mut left = tables.iter();
     let (mut current, mut rows): (Option<&Table>, Vec<Vec<Value>>) = (None, Vec::new());
-    while let Some(item) = reader.next()? {
+    while let Some(item) = reader.read_item()? {
         match item {
             Item::Table(table) => {
                 flush(session.again(), current, &mut rows).await?;

@@ -6,7 +6,7 @@ use repute_database::backup::file::{Column, FileError, Item, Kind, Reader, Table
 fn read(mut bytes: &[u8]) -> Result<Vec<Item>, FileError> {
     let mut reader = Reader::new(&mut bytes)?;
     let mut items = Vec::new();
-    while let Some(item) = reader.next()? {
+    while let Some(item) = reader.read_item()? {
         items.push(item);
     }
     Ok(items)

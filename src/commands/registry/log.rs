@@ -47,7 +47,7 @@ pub(super) async fn run(
         let detail = serde_json::from_str(&deed.detail)
             .unwrap_or_else(|_| Value::String(deed.detail.clone()));
         match is_json {
-            true => println!("{}", object(deed, detail)),
+            true => println!("{}", object(deed, &detail)),
             false => {
                 let Deed { actor, action, subject, .. } = deed;
                 let words = [&**actor, action, subject].map(plain).join("  ");
@@ -59,7 +59,7 @@ pub(super) async fn run(
 }
 
 /// A deed for machines.
-fn object(deed: &Deed, detail: Value) -> Value {
+fn object(deed: &Deed, detail: &Value) -> Value {
     json!({
         "time": time(deed.time),
         "actor": deed.actor,

@@ -303,7 +303,7 @@ impl<'r> Reader<'r> {
     ///
     /// # Errors
     /// If the file is damaged.
-    pub fn next(&mut self) -> Result<Option<Item>, FileError> {
+    pub fn read_item(&mut self) -> Result<Option<Item>, FileError> {
         let json = self.read_line()?;
         if let Some(end) = json.get("end") {
             return self.end(end).map(|()| None);

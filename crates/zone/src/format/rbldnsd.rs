@@ -193,7 +193,7 @@ impl<'o> Reader<'o> {
             let count = part.entries.len();
             match part.entries {
                 Entries::Addresses { v4: v4_of, v6: v6_of } if is_at_apex => {
-                    (v4, v6) = (v4_of, v6_of)
+                    (v4, v6) = (v4_of, v6_of);
                 }
                 Entries::Names(names_of) if is_at_apex => names = names_of,
                 Entries::Addresses { .. }
