@@ -82,7 +82,7 @@ async fn replace(database: &Database, path: &Path) -> anyhow::Result<Extent> {
 
 /// Writes a backup.
 async fn write(database: &Database, out: &mut (dyn Write + Send)) -> anyhow::Result<Extent> {
-    let mut snapshot = database.snapshot().await?;
+    let mut snapshot = database.look().await?;
     let mut out = BufWriter::with_capacity(1 << 16, out);
     let extent = backup::write(&mut snapshot, &mut out).await?;
     out.flush()?;

@@ -3,6 +3,8 @@
 //!
 //! People stand in it as pseudonyms. Erasing a person cuts the pseudonym from the account, and the log stays whole.
 
+use std::ops::RangeInclusive;
+
 use ring::digest::{Context, SHA256};
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -147,6 +149,56 @@ pub async fn of_subject(
     Ok(rows.into_iter().map(deed).collect())
 }
 
+/// The number of the last row.
+///
+/// # Errors
+/// If the database fails.
+pub async fn end(session: Session<'_>) -> Result<u64, DatabaseError> {
+    let (number, _): (i64, Vec<u8>) = on!(session, |c| sqlx::query_as(LAST).fetch_one(c).await?);
+    u64::try_from(number).map_err(|_| DatabaseError::Content("the number of an audit row"))
+}
+
+/// Who did something to a subject from one row up to another, but for deeds of one kind.
+///
+/// # Errors
+/// If the database fails.
+pub async fn actors_of(
+    session: Session<'_>,
+    subject: &str,
+    rows: RangeInclusive<u64>,
+    but: &str,
+) -> Result<Vec<String>, DatabaseError> {
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let actors: Vec<(String,)> = on!(session, |c| {
+        sqlx::query_as(ACTORS_OF)
+            .bind(subject)
+            .bind(number(*rows.start()))
+            .bind(number(*rows.end()))
+            .bind(but)
+            .fetch_all(c)
+            .await?
+    });
+    Ok(actors.into_iter().map(|(actor,)| actor).collect())
+}
+
+/// When a deed was last done to a subject.
+///
+/// # Errors
+/// If the database fails.
+pub async fn last_of(
+    session: Session<'_>,
+    subject: &str,
+    action: &str,
+) -> Result<Option<Timestamp>, DatabaseError> {
+    let row: Option<(i64,)> = on!(session, |c| {
+        sqlx::query_as(LAST_OF).bind(subject).bind(action).fetch_optional(c).await?
+    });
+    Ok(row.map(|(time,)| Timestamp(time)))
+}
+
+/// Whoever acts where nobody does: expiry, for one.
+pub const SYSTEM: &str = "system";
+
 /// Looks through the whole log.
 ///
 /// # Errors
@@ -218,6 +270,11 @@ statements! {
     /// Some rows, in order.
     ROWS = "SELECT number, time, actor, action, subject, detail, digest
         FROM audit WHERE number > $1 ORDER BY number LIMIT $2";
+    /// Who did something to a subject.
+    ACTORS_OF = "SELECT DISTINCT actor FROM audit
+        WHERE subject = $1 AND number >= $2 AND number <= $3 AND action <> $4 ORDER BY actor";
+    /// When a deed was done last.
+    LAST_OF = "SELECT time FROM audit WHERE subject = $1 AND action = $2 ORDER BY number DESC LIMIT 1";
     /// The rows of a subject.
     OF_SUBJECT = "SELECT time, actor, action, subject, detail
         FROM audit WHERE subject = $1 ORDER BY number DESC LIMIT $2";
@@ -291,6 +348,14 @@ mod tests {
             );
             let deeds =
                 of_subject(transaction.session(), "list/1", 10).await.expect("they are read");
+            assert_eq!(end(transaction.session()).await.expect("it is read"), 4);
+            let mut who = async |rows, but| {
+                let found = actors_of(transaction.session(), "list/1", rows, but).await;
+                found.expect("they are read")
+            };
+            assert_eq!(who(1..=2, "entry.remove").await, [before.clone()]);
+            assert_eq!(who(1..=1, "entry.remove").await, [""; 0], "that is of another subject");
+            assert_eq!(who(1..=2, "entry.add").await, [""; 0], "they are left out");
             let times: Vec<i64> = deeds.iter().map(|deed| deed.time.0).collect();
             assert_eq!((times, &deeds[0].actor), (vec![3, 1], &before));
             let again = actor(transaction.session(), 1).await.expect("a pseudonym");

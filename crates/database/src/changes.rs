@@ -41,7 +41,7 @@ pub async fn note(
     keys: &[Key],
 ) -> Result<(), DatabaseError> {
     if keys.len() > MOST_NAMED {
-        return note_anew(session, list, serial).await;
+        return note_anew(session, list, serial, keys.len() as u64).await;
     }
     for part in keys.chunks(ROWS) {
         on!(session.again(), |c| {
@@ -56,7 +56,7 @@ pub async fn note(
     Ok(())
 }
 
-/// Notes that a serial changed more than is named: from it on the list is to be read anew.
+/// Notes that a serial changed so many keys, more than are named: from it on the list is to be read anew.
 ///
 /// # Errors
 /// If the database fails.
@@ -64,9 +64,11 @@ pub async fn note_anew(
     session: Session<'_>,
     list: ListId,
     serial: u32,
+    keys: u64,
 ) -> Result<(), DatabaseError> {
+    let keys = i64::try_from(keys).unwrap_or(i64::MAX);
     on!(session, |c| {
-        sqlx::query(NOTE_ANEW).bind(list.0).bind(i64::from(serial)).execute(c).await?;
+        sqlx::query(NOTE_ANEW).bind(list.0).bind(i64::from(serial)).bind(keys).execute(c).await?;
     });
     Ok(())
 }
@@ -80,10 +82,11 @@ pub async fn since(
     list: ListId,
     serial: u32,
 ) -> Result<Since, DatabaseError> {
-    let row: Option<(i64,)> =
-        on!(session.again(), |c| sqlx::query_as(ANEW).bind(list.0).fetch_optional(c).await?);
+    let row: Option<(Option<i64>,)> = on!(session.again(), |c| {
+        sqlx::query_as(ANEW).bind(list.0).bind(i64::from(serial)).fetch_optional(c).await?
+    });
     let (anew,) = row.ok_or(DatabaseError::Missing("list"))?;
-    if i64::from(serial) < anew {
+    if anew.is_some() {
         return Ok(Since::Anew);
     }
     let rows: Vec<(i64, Vec<u8>)> = on!(session, |c| {
@@ -97,9 +100,46 @@ pub async fn since(
     Ok(Since::Keys(keys.collect::<Result<_, DatabaseError>>()?))
 }
 
+/// How many keys changed behind a serial, counted up to a limit; one that changed twice counts twice.
+///
+/// # Errors
+/// If the database fails.
+pub async fn count_since(
+    session: Session<'_>,
+    list: ListId,
+    serial: u32,
+    limit: u32,
+) -> Result<u32, DatabaseError> {
+    let (count,): (i64,) = on!(session, |c| {
+        sqlx::query_as(COUNT_SINCE)
+            .bind(list.0)
+            .bind(i64::from(serial))
+            .bind(i64::from(limit))
+            .fetch_one(c)
+            .await?
+    });
+    Ok(u32::try_from(count).unwrap_or(u32::MAX).min(limit))
+}
+
+/// How many keys the largest of the changes behind a serial changed.
+///
+/// # Errors
+/// If the database fails.
+pub async fn largest_since(
+    session: Session<'_>,
+    list: ListId,
+    serial: u32,
+) -> Result<u64, DatabaseError> {
+    let (count,): (i64,) = on!(session, |c| {
+        sqlx::query_as(LARGEST_SINCE).bind(list.0).bind(i64::from(serial)).fetch_one(c).await?
+    });
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
 /// So many keys of one change are named. A million entries are read in the time in which some ten thousand are asked
 /// for one by one.
 pub const MOST_NAMED: usize = 10_000;
+
 /// Rows in a statement.
 const ROWS: usize = 5_000;
 
@@ -107,13 +147,23 @@ statements! {
     /// The next serial.
     NEXT = "UPDATE lists SET serial = CASE WHEN serial = 4294967295 THEN 1 ELSE serial + 1 END
         WHERE id = $1 RETURNING serial";
-    /// The last change that names no keys.
-    ANEW = "SELECT anew FROM lists WHERE id = $1";
-    /// A change that names none.
-    NOTE_ANEW = "UPDATE lists SET anew = $2 WHERE id = $1";
     /// What changed.
     SINCE = "SELECT MAX(serial), key FROM changes WHERE list = $1 AND serial > $2
         GROUP BY key ORDER BY MAX(serial), key";
+    /// How much changed at once.
+    LARGEST_SINCE = "SELECT COALESCE(MAX(keys), 0) FROM
+        (SELECT COUNT(*) AS keys FROM changes WHERE list = $1 AND serial > $2 GROUP BY serial
+        UNION ALL SELECT keys FROM large_changes WHERE list = $1 AND serial > $2) AS each_change";
+    /// How much changed.
+    COUNT_SINCE = "SELECT CAST(
+        (SELECT COUNT(*) FROM
+            (SELECT 1 AS one FROM changes WHERE list = $1 AND serial > $2 LIMIT $3) AS changed)
+        + (SELECT COALESCE(SUM(keys), 0) FROM large_changes WHERE list = $1 AND serial > $2) AS BIGINT)";
+    /// Notes a change without its keys.
+    NOTE_ANEW = "INSERT INTO large_changes (list, serial, keys) VALUES ($1, $2, $3)";
+    /// Whether there was one.
+    ANEW = "SELECT (SELECT MAX(serial) FROM large_changes WHERE list = $1 AND serial > $2)
+        FROM lists WHERE id = $1";
 }
 
 #[cfg(test)]
@@ -136,6 +186,14 @@ mod tests {
             assert_eq!(all, Since::Keys(vec![(2, key("10.0.0.2")), (3, key("10.0.0.1"))]));
             let last = since(transaction.session(), list, 2).await.expect("they are read");
             assert_eq!(last, Since::Keys(vec![(3, key("10.0.0.1"))]));
+            for (serial, limit, count) in [(1, 9, 3), (2, 9, 1), (1, 2, 2), (3, 9, 0)] {
+                let found = count_since(transaction.session(), list, serial, limit).await;
+                assert_eq!(found.expect("they are counted"), count, "{serial} {limit}");
+            }
+            for (serial, keys) in [(1, 2), (2, 1), (3, 0)] {
+                let found = largest_since(transaction.session(), list, serial).await;
+                assert_eq!(found.expect("they are counted"), keys, "{serial}");
+            }
             let serial = next_serial(transaction.session(), list).await.expect("a serial");
             let many: Vec<Key> = (0..=MOST_NAMED as u32)
                 .map(|i| key(&std::net::Ipv4Addr::from(i).to_string()))
@@ -146,6 +204,10 @@ mod tests {
                 since(transaction.session(), list, 4).await.expect("they are read"),
             );
             assert_eq!((before, at), (Since::Anew, Since::Keys(Vec::new())));
+            let largest = largest_since(transaction.session(), list, 2).await;
+            assert_eq!(largest.expect("they are counted"), many.len() as u64);
+            let count = count_since(transaction.session(), list, 2, 9).await;
+            assert_eq!(count.expect("they are counted"), 9);
             let missing = next_serial(transaction.session(), ListId(99)).await;
             assert!(matches!(missing, Err(DatabaseError::Missing("list"))));
         })

@@ -9,6 +9,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool};
+use tokio::sync::watch;
 
 use crate::key::KeyError;
 use crate::session::Session;
@@ -60,7 +61,12 @@ impl fmt::Debug for Place {
 
 /// An open database with the schema of this version. Clones are the same one.
 #[derive(Clone, Debug)]
-pub struct Database(Pool);
+pub struct Database {
+    /// Its connections.
+    pool: Pool,
+    /// How many transactions this process has committed.
+    commits: watch::Sender<u64>,
+}
 
 /// Its connections.
 #[derive(Clone, Debug)]
@@ -82,7 +88,16 @@ pub enum Connection {
 
 /// Changes that happen together or not at all; dropped without [`Self::commit`], not at all.
 #[derive(Debug)]
-pub enum Transaction {
+pub struct Transaction {
+    /// The transaction.
+    begun: Begun,
+    /// Who wants to know that it is committed.
+    commits: watch::Sender<u64>,
+}
+
+/// A transaction of either database.
+#[derive(Debug)]
+enum Begun {
     /// Of SQLite.
     Sqlite(sqlx::Transaction<'static, Sqlite>),
     /// Of PostgreSQL.
@@ -164,7 +179,7 @@ impl Database {
         };
         let failed = |source| DatabaseError::Migrate { place: place.to_string(), source };
         migrated.map_err(failed)?;
-        Ok(Database(pool))
+        Ok(Database { pool, commits: watch::Sender::new(0) })
     }
 
     /// A connection to read with.
@@ -172,7 +187,7 @@ impl Database {
     /// # Errors
     /// If none is to be had.
     pub async fn read(&self) -> Result<Connection, DatabaseError> {
-        Ok(match &self.0 {
+        Ok(match &self.pool {
             Pool::Sqlite { read, .. } => Connection::Sqlite(read.acquire().await?),
             Pool::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
         })
@@ -183,32 +198,37 @@ impl Database {
     /// # Errors
     /// If no connection is to be had.
     pub async fn begin(&self) -> Result<Transaction, DatabaseError> {
-        Ok(match &self.0 {
+        let begun = match &self.pool {
             // With the lock for writing from the start: a reader that turns into a writer may fail.
-            Pool::Sqlite { write, .. } => {
-                Transaction::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?)
-            }
-            Pool::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
-        })
+            Pool::Sqlite { write, .. } => Begun::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Pool::Postgres(pool) => Begun::Postgres(pool.begin().await?),
+        };
+        Ok(Transaction { begun, commits: self.commits.clone() })
     }
 
-    /// Begins a transaction that reads, and sees the database as it is at one moment, whatever others write.
+    /// Begins a transaction that only reads, and sees the database as it is at its first look until it ends.
     ///
     /// # Errors
     /// If no connection is to be had.
-    pub async fn snapshot(&self) -> Result<Transaction, DatabaseError> {
-        Ok(match &self.0 {
-            Pool::Sqlite { read, .. } => Transaction::Sqlite(read.begin().await?),
+    pub async fn look(&self) -> Result<Transaction, DatabaseError> {
+        let begun = match &self.pool {
+            Pool::Sqlite { read, .. } => Begun::Sqlite(read.begin_with("BEGIN").await?),
             Pool::Postgres(pool) => {
-                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-                Transaction::Postgres(pool.begin_with(begin).await?)
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+                Begun::Postgres(pool.begin_with(begin).await?)
             }
-        })
+        };
+        Ok(Transaction { begun, commits: self.commits.clone() })
+    }
+
+    /// Tells when a transaction of this process was committed; other processes are not heard.
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
     }
 
     /// Closes all connections, once they are idle.
     pub async fn close(&self) {
-        match &self.0 {
+        match &self.pool {
             Pool::Sqlite { read, write } => {
                 read.close().await;
                 write.close().await;
@@ -231,9 +251,9 @@ impl Connection {
 impl Transaction {
     /// What statements run in.
     pub fn session(&mut self) -> Session<'_> {
-        match self {
-            Transaction::Sqlite(transaction) => Session::Sqlite(transaction),
-            Transaction::Postgres(transaction) => Session::Postgres(transaction),
+        match &mut self.begun {
+            Begun::Sqlite(transaction) => Session::Sqlite(transaction),
+            Begun::Postgres(transaction) => Session::Postgres(transaction),
         }
     }
 
@@ -242,10 +262,11 @@ impl Transaction {
     /// # Errors
     /// If the database cannot; then nothing did.
     pub async fn commit(self) -> Result<(), DatabaseError> {
-        match self {
-            Transaction::Sqlite(transaction) => transaction.commit().await?,
-            Transaction::Postgres(transaction) => transaction.commit().await?,
+        match self.begun {
+            Begun::Sqlite(transaction) => transaction.commit().await?,
+            Begun::Postgres(transaction) => transaction.commit().await?,
         }
+        self.commits.send_modify(|commits| *commits = commits.wrapping_add(1));
         Ok(())
     }
 }
@@ -297,6 +318,24 @@ mod tests {
                 .replace(&format!("x'{zeros}'"), &format!("decode('{zeros}', 'hex')"));
         }
         assert_eq!(sqlite, files("postgres"));
+    }
+
+    #[tokio::test]
+    async fn who_looks_sees_one_moment_and_hears_of_the_next() {
+        on_each(async |database| {
+            let mut commits = database.commits();
+            let mut look = database.look().await.expect("a transaction");
+            let before = crate::lists::all(look.session()).await.expect("they are read");
+            let mut transaction = database.begin().await.expect("a transaction");
+            crate::lists::tests::add(&mut transaction.session(), "bl.example").await;
+            assert!(!commits.has_changed().expect("the database is open"));
+            transaction.commit().await.expect("it is committed");
+            commits.changed().await.expect("the database is open");
+            assert_eq!(crate::lists::all(look.session()).await.expect("they are read"), before);
+            let mut look = database.look().await.expect("a transaction");
+            assert_eq!(crate::lists::all(look.session()).await.expect("they are read").len(), 1);
+        })
+        .await;
     }
 
     #[tokio::test]

@@ -49,6 +49,17 @@ pub struct Entry {
     pub review: Option<Timestamp>,
 }
 
+/// What a list answers for a key: an entry without what is only for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// What it names.
+    pub key: Key,
+    /// The code it answers with; none if it is never listed.
+    pub code: Option<ReturnCode>,
+    /// What the list says about it in DNS.
+    pub text: String,
+}
+
 /// The source of this name, which is made if it is new.
 ///
 /// # Errors
@@ -199,18 +210,69 @@ pub async fn page(
     Ok(entries)
 }
 
-/// Removes entries whose time is over, at most so many; the keys they had.
+/// What a list answers, in the order of keys, from behind a listing on, at most so many.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn expire(
+pub async fn listings(
+    session: Session<'_>,
+    list: ListId,
+    after: Option<&Listing>,
+    limit: u32,
+) -> Result<Vec<Listing>, DatabaseError> {
+    // No key is empty, so this is before all of them.
+    let key = after.map(|after| after.key.to_bytes()).unwrap_or_default();
+    let code = after.map(|after| code_text(after.code)).unwrap_or_default();
+    let rows: Vec<ListingRow> = on!(session, |c| {
+        sqlx::query_as(LISTINGS)
+            .bind(list.0)
+            .bind(key)
+            .bind(code)
+            .bind(i64::from(limit))
+            .fetch_all(c)
+            .await?
+    });
+    rows.into_iter().map(listing).collect()
+}
+
+/// What a list answers for some keys; of a key without entries there is nothing.
+///
+/// # Errors
+/// If the database fails.
+pub async fn listings_at(
+    mut session: Session<'_>,
+    list: ListId,
+    keys: &[Key],
+) -> Result<Vec<Listing>, DatabaseError> {
+    let mut listings = Vec::with_capacity(keys.len());
+    for part in keys.chunks(KEYS) {
+        let rows: Vec<ListingRow> = on!(session.again(), |c| {
+            let mut query = QueryBuilder::new(OVER);
+            query.push_values(part, |mut row, key| {
+                row.push_bind(key.to_bytes());
+            });
+            query.push(LISTINGS_JOIN).push_bind(list.0).push(OVER_END);
+            query.build_query_as().fetch_all(c).await?
+        });
+        for row in rows {
+            listings.push(listing(row)?);
+        }
+    }
+    Ok(listings)
+}
+
+/// Keys of entries whose time is over, at most so many.
+///
+/// # Errors
+/// If the database fails.
+pub async fn expired(
     session: Session<'_>,
     list: ListId,
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<Key>, DatabaseError> {
     let rows: Vec<(Vec<u8>,)> = on!(session, |c| {
-        sqlx::query_as(EXPIRE).bind(list.0).bind(now.0).bind(i64::from(limit)).fetch_all(c).await?
+        sqlx::query_as(EXPIRED).bind(list.0).bind(now.0).bind(i64::from(limit)).fetch_all(c).await?
     });
     keys(rows)
 }
@@ -280,6 +342,17 @@ fn code_text(code: Option<ReturnCode>) -> String {
     code.map_or_else(String::new, |code| code.to_string())
 }
 
+/// A row of what a list answers.
+type ListingRow = (Vec<u8>, String, String);
+
+/// Reads a row.
+fn listing((key, code, text): ListingRow) -> Result<Listing, DatabaseError> {
+    let code = if code.is_empty() { None } else { Some(read_code(&code)?) };
+    Ok(Listing { key: Key::from_bytes(&key)?, code, text })
+}
+
+/// Keys in a statement.
+const KEYS: usize = 1_000;
 /// Rows in a statement: 11 values each, and SQLite takes 32,766.
 const ROWS: usize = 1_000;
 /// Before the rows of [`put`].
@@ -295,6 +368,9 @@ const OVER: &str = "WITH wanted (key) AS (";
 const OVER_JOIN: &str =
     ") SELECT e.key, e.code, e.text, e.reason, e.criterion, e.source, e.organisation,
     e.since, e.expires, e.review FROM wanted CROSS JOIN entries e WHERE e.list = ";
+/// Behind the keys of [`listings_at`].
+const LISTINGS_JOIN: &str =
+    ") SELECT e.key, e.code, e.text FROM wanted CROSS JOIN entries e WHERE e.list = ";
 /// Behind the list.
 const OVER_END: &str = " AND e.key = wanted.key";
 
@@ -314,9 +390,11 @@ statements! {
     /// Some entries, in order.
     PAGE = "SELECT key, code, text, reason, criterion, source, organisation, since, expires, review
         FROM entries WHERE list = $1 AND key >= $2 AND key <= $3 AND key > $4 ORDER BY key, code LIMIT $5";
-    /// Removes what is over.
-    EXPIRE = "DELETE FROM entries WHERE id IN
-        (SELECT id FROM entries WHERE list = $1 AND expires <= $2 ORDER BY expires, id LIMIT $3) RETURNING key";
+    /// Some of what a list answers, in order.
+    LISTINGS = "SELECT key, code, text FROM entries WHERE list = $1 AND (key, code) > ($2, $3)
+        ORDER BY key, code LIMIT $4";
+    /// What is over.
+    EXPIRED = "SELECT key FROM entries WHERE list = $1 AND expires <= $2 ORDER BY expires, id LIMIT $3";
     /// Removes what a source brought.
     PURGE = "DELETE FROM entries WHERE id IN
         (SELECT id FROM entries WHERE source = $2 AND list = $1 ORDER BY id LIMIT $3) RETURNING key";
@@ -436,10 +514,14 @@ mod tests {
             let part = page(transaction.session(), list, Some(&within), None, 1000).await;
             assert_eq!(part.expect("a page").len(), 256);
 
-            let gone = expire(transaction.session(), list, Timestamp(5004), 3).await;
-            assert_eq!(gone.expect("keys").len(), 3, "as many as are wanted");
-            let gone = expire(transaction.session(), list, Timestamp(5004), 100).await;
-            assert_eq!(gone.expect("keys"), [many[3].key.clone(), many[4].key.clone()]);
+            let over = expired(transaction.session(), list, Timestamp(5004), 3).await;
+            assert_eq!(over.expect("keys").len(), 3, "as many as are wanted");
+            let over = expired(transaction.session(), list, Timestamp(5004), 100).await;
+            let first = many[..5].iter().map(|entry| entry.key.clone()).collect::<Vec<_>>();
+            assert_eq!(over.expect("keys"), first);
+            for key in first {
+                remove(transaction.session(), list, &key).await.expect("it is removed");
+            }
             let gone = purge(transaction.session(), list, feed, 10_000).await.expect("keys");
             assert_eq!(gone.len(), 1250 - 3);
             assert_eq!(
@@ -477,6 +559,46 @@ mod tests {
                 }
                 assert_eq!(words(&seen), words(&entries), "{limit}");
             }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_a_list_answers_is_read_in_pages_and_by_keys() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let list = lists::tests::add(&mut transaction.session(), "bl.example").await;
+            source(transaction.session(), "hand").await.expect("a source");
+            let entries: Vec<Entry> = ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
+                .iter()
+                .flat_map(|key| ["127.0.0.2", "127.0.0.3"].map(|code| entry(key, code)))
+                .chain([entry("10.0.0.4", "")])
+                .collect();
+            put(transaction.session(), list, &entries).await.expect("they are written");
+            let wanted: Vec<Listing> = entries
+                .iter()
+                .map(|Entry { key, code, text, .. }| Listing {
+                    key: key.clone(),
+                    code: *code,
+                    text: text.clone(),
+                })
+                .collect();
+            let mut seen = Vec::new();
+            loop {
+                // A page ends within a key, too.
+                let next = listings(transaction.session(), list, seen.last(), 3).await;
+                let next = next.expect("a page");
+                if next.is_empty() {
+                    break;
+                }
+                seen.extend(next);
+            }
+            assert_eq!(seen, wanted);
+            let keys = ["10.0.0.4", "10.0.0.9", "10.0.0.2"].map(|key| key.parse().expect("a key"));
+            let mut some =
+                listings_at(transaction.session(), list, &keys).await.expect("they are read");
+            some.sort_by_key(|listing| (listing.key.to_bytes(), listing.code));
+            assert_eq!(some, [&wanted[2..4], &wanted[6..]].concat());
         })
         .await;
     }

@@ -56,6 +56,47 @@ pub async fn order(session: Session<'_>, order: &Order) -> Result<(), DatabaseEr
     Ok(())
 }
 
+/// Sees to it that there is a job with a key; one that is there stays as it is.
+///
+/// # Errors
+/// If the database fails.
+pub async fn keep(session: Session<'_>, order: &Order) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        sqlx::query(KEEP)
+            .bind(&order.kind)
+            .bind(&order.key)
+            .bind(&order.payload)
+            .bind(order.due.0)
+            .execute(c)
+            .await?;
+    });
+    Ok(())
+}
+
+/// As [`take`], of the jobs of one kind.
+///
+/// # Errors
+/// If the database fails.
+pub async fn take_of(
+    session: Session<'_>,
+    kind: &str,
+    now: Timestamp,
+    lease: Duration,
+) -> Result<Option<Job>, DatabaseError> {
+    let until = now.after(lease);
+    let row: Option<Row> = match session {
+        Session::Sqlite(c) => {
+            let query = sqlx::query_as(TAKE_OF).bind(now.0).bind(until.0).bind(kind);
+            query.fetch_optional(c).await?
+        }
+        Session::Postgres(c) => {
+            let query = sqlx::query_as(TAKE_OF_SKIPPING).bind(now.0).bind(until.0).bind(kind);
+            query.fetch_optional(c).await?
+        }
+    };
+    Ok(row.map(job))
+}
+
 /// Takes a job that is due, for so long; nobody else gets it before. A job that is not [`done`] by then is taken
 /// again.
 ///
@@ -68,7 +109,7 @@ pub async fn take(
 ) -> Result<Option<Job>, DatabaseError> {
     let until = now.after(lease);
     // Two processes on PostgreSQL pass over what the other is about to take; SQLite has one writer.
-    let row: Option<(i64, String, String, i64)> = match session {
+    let row: Option<Row> = match session {
         Session::Sqlite(c) => {
             sqlx::query_as(TAKE).bind(now.0).bind(until.0).fetch_optional(c).await?
         }
@@ -76,12 +117,7 @@ pub async fn take(
             sqlx::query_as(TAKE_SKIPPING).bind(now.0).bind(until.0).fetch_optional(c).await?
         }
     };
-    Ok(row.map(|(id, kind, payload, attempts)| Job {
-        id: JobId(id),
-        kind,
-        payload,
-        attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
-    }))
+    Ok(row.map(job))
 }
 
 /// Notes that a job is done. A job that was ordered again meanwhile is due again.
@@ -109,7 +145,23 @@ pub async fn failed(
     Ok(())
 }
 
+/// A row of jobs.
+type Row = (i64, String, String, i64);
+
+/// Reads a row.
+fn job((id, kind, payload, attempts): Row) -> Job {
+    let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
+    Job { id: JobId(id), kind, payload, attempts }
+}
+
 statements! {
+    /// Work that is always there.
+    KEEP = "INSERT INTO jobs (kind, key, payload, due, attempts) VALUES ($1, $2, $3, $4, 0)
+        ON CONFLICT (key) DO NOTHING";
+    /// Takes work of a kind, where one writes at a time.
+    TAKE_OF = "UPDATE jobs SET taken = $2, attempts = attempts + 1 WHERE id =
+        (SELECT id FROM jobs WHERE due <= $1 AND (taken IS NULL OR taken <= $1) AND kind = $3
+        ORDER BY due, id LIMIT 1) RETURNING id, kind, payload, attempts";
     /// Orders work.
     ORDER = "INSERT INTO jobs (kind, key, payload, due, attempts) VALUES ($1, $2, $3, $4, 0)
         ON CONFLICT (key) DO UPDATE SET payload = excluded.payload,
@@ -125,6 +177,10 @@ statements! {
     FAILED = "UPDATE jobs SET taken = NULL, error = $2, due = $3 WHERE id = $1";
 }
 
+/// Takes work of a kind, where several write; SQLite does not know these words.
+const TAKE_OF_SKIPPING: &str = "UPDATE jobs SET taken = $2, attempts = attempts + 1 WHERE id =
+    (SELECT id FROM jobs WHERE due <= $1 AND (taken IS NULL OR taken <= $1) AND kind = $3
+    ORDER BY due, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, kind, payload, attempts";
 /// Takes work, where several write; SQLite does not know these words.
 const TAKE_SKIPPING: &str = "UPDATE jobs SET taken = $2, attempts = attempts + 1 WHERE id =
     (SELECT id FROM jobs WHERE due <= $1 AND (taken IS NULL OR taken <= $1) ORDER BY due, id LIMIT 1
@@ -180,6 +236,26 @@ mod tests {
             assert_eq!(early, None);
             let last = take(transaction.session(), Timestamp(60), LEASE).await.expect("a look");
             assert_eq!(last.expect("it is tried again").attempts, 3);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_worker_takes_its_own_kind_and_work_that_is_always_there_is_not_hurried() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let session = &mut transaction;
+            for due in [10, 5] {
+                keep(session.session(), &publish(due)).await.expect("it is there");
+            }
+            let at = async |session: &mut crate::Transaction, kind, now| {
+                let job = take_of(session.session(), kind, Timestamp(now), LEASE).await;
+                job.expect("a look").map(|job| job.payload)
+            };
+            assert_eq!(at(session, "publish", 9).await, None, "the first stays");
+            assert_eq!(at(session, "mail", 10).await, None, "it is of another kind");
+            assert_eq!(at(session, "publish", 10).await.as_deref(), Some("10"));
+            assert_eq!(at(session, "publish", 11).await, None, "somebody works on it");
         })
         .await;
     }

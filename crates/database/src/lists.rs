@@ -55,6 +55,17 @@ pub enum State {
     Retired,
 }
 
+impl State {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Active => "active",
+            State::Retiring => "retiring",
+            State::Retired => "retired",
+        }
+    }
+}
+
 /// Adds a list; its first serial is 1.
 ///
 /// # Errors
@@ -130,6 +141,24 @@ pub async fn policy_version(
     let (version,): (Option<i64>,) =
         on!(session, |c| sqlx::query_as(POLICY_VERSION).bind(id.0).fetch_one(c).await?);
     Ok(version)
+}
+
+/// Brings a list into a state.
+///
+/// # Errors
+/// If the database fails.
+pub async fn set_state(
+    session: Session<'_>,
+    list: ListId,
+    state: State,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| sqlx::query(SET_STATE)
+        .bind(list.0)
+        .bind(state.word())
+        .execute(c)
+        .await?
+        .rows_affected());
+    Ok(())
 }
 
 /// Gives a return code of a list a meaning, or another one.
@@ -367,6 +396,8 @@ statements! {
     LOCK = "UPDATE lists SET serial = serial WHERE id = $1";
     /// The last policy.
     POLICY_VERSION = "SELECT MAX(version) FROM policies WHERE list = $1";
+    /// Brings a list into a state.
+    SET_STATE = "UPDATE lists SET state = $2 WHERE id = $1";
     /// Adds or renames a code.
     SET_CODE = "INSERT INTO codes (list, code, meaning) VALUES ($1, $2, $3)
         ON CONFLICT (list, code) DO UPDATE SET meaning = excluded.meaning";
@@ -435,6 +466,8 @@ pub(crate) mod tests {
             assert_eq!(stored.list, example("bl.example"));
             let none = categories(connection.session(), id).await.expect("they are read");
             assert_eq!(none, []);
+            let same = by_id(connection.session(), id).await.expect("it is read");
+            assert_eq!(same, Some(stored));
             let codes = codes(connection.session(), id).await.expect("they are read");
             assert_eq!(codes, [(two, "spam".to_owned()), (code, "dynamic".to_owned())]);
             let all = all(connection.session()).await.expect("they are read");

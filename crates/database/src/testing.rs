@@ -39,34 +39,15 @@ impl Server {
         let programs = programs();
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("data");
-        // PostgreSQL does not run as root; the folder is nobody's then.
-        let is_root = fs::metadata("/proc/self")
-            .is_ok_and(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == 0);
+        // The folder is nobody's if we are root.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("it is ours");
-        if is_root {
+        if is_root() {
             run(Command::new("chown").arg("nobody").arg(folder.path()));
         }
-        let as_somebody = |program: PathBuf| {
-            let mut command = match is_root {
-                true => {
-                    let mut command = Command::new("setpriv");
-                    command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]);
-                    command.arg(program);
-                    command
-                }
-                false => Command::new(program),
-            };
-            command.current_dir("/").stdin(Stdio::null());
-            command
-        };
         let mut init = as_somebody(programs.join("initdb"));
         init.arg("--pgdata").arg(&data).args(["--auth=trust", "--username=repute", "--no-sync"]);
         run(init.args(["--encoding=UTF8", "--locale=C"]));
-        let mut server = as_somebody(programs.join("postgres"));
-        server.arg("-D").arg(&data).arg("-k").arg(folder.path());
-        // Whether it survives the loss of power is not what is tested.
-        server.args(["-c", "listen_addresses=", "-c", "fsync=off"]);
-        let process = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let process = Server::command(&programs, folder.path()).spawn();
         let server = Server { process: process.expect("PostgreSQL starts"), folder };
         server.wait(&programs);
         Some(server)
@@ -77,10 +58,28 @@ impl Server {
         self.url().parse().expect("it is a place")
     }
 
-    /// The same as programs take it.
+    /// The same as it is written in a configuration.
     pub fn url(&self) -> String {
         let host = self.folder.path().to_string_lossy().replace('/', "%2F");
         format!("postgres://repute@{host}/postgres")
+    }
+
+    /// Stops it, as an operator would; it can be started again.
+    pub fn stopped(mut self) -> Stopped {
+        let stop = ["-s", "INT", &self.process.id().to_string()];
+        run(Command::new("kill").args(stop));
+        self.process.wait().expect("it ends");
+        Stopped(self)
+    }
+
+    /// The server's command.
+    fn command(programs: &Path, folder: &Path) -> Command {
+        let mut server = as_somebody(programs.join("postgres"));
+        server.arg("-D").arg(folder.join("data")).arg("-k").arg(folder);
+        // Whether it survives the loss of power is not what is tested.
+        server.args(["-c", "listen_addresses=", "-c", "fsync=off"]);
+        server.stdout(Stdio::null()).stderr(Stdio::null());
+        server
     }
 
     /// Waits until it answers.
@@ -104,6 +103,40 @@ impl Drop for Server {
         drop(self.process.kill());
         drop(self.process.wait());
     }
+}
+
+/// A server that was stopped, with all its data.
+#[derive(Debug)]
+pub struct Stopped(Server);
+
+impl Stopped {
+    /// Starts it again.
+    pub fn again(self) -> Server {
+        let (programs, mut server) = (programs(), self.0);
+        let process = Server::command(&programs, server.folder.path()).spawn();
+        server.process = process.expect("PostgreSQL starts");
+        server.wait(&programs);
+        server
+    }
+}
+
+/// Whether we are root, as whom PostgreSQL does not run.
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == 0)
+}
+
+/// A program that does not run as root.
+fn as_somebody(program: PathBuf) -> Command {
+    let mut command = match is_root() {
+        true => {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]).arg(program);
+            command
+        }
+        false => Command::new(program),
+    };
+    command.current_dir("/").stdin(Stdio::null());
+    command
 }
 
 /// Where Debian has PostgreSQL's programs: of each version a folder, of which the latest counts.

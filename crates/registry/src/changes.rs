@@ -115,7 +115,8 @@ pub async fn end_bulk(
     now: Timestamp,
 ) -> Result<(), ChangeError> {
     if bulk.places.len() > changes::MOST_NAMED {
-        changes::note_anew(transaction.session(), list.id, bulk.serial).await?;
+        let keys = bulk.places.len() as u64;
+        changes::note_anew(transaction.session(), list.id, bulk.serial, keys).await?;
     } else {
         let keys = bulk.places.iter().map(|place| place.key()).collect::<Result<Vec<_>, _>>()?;
         changes::note(transaction.session(), list.id, bulk.serial, &keys).await?;

@@ -7,18 +7,25 @@
 //! DNS is asked by `lookup`, outside of transactions, and comes in as a value.
 //!
 //! What is *not* here: SQL (`database`), HTTP and pages (`portal`), DNS messages, the words of mails.
+//! What is committed becomes a zone in [`publish`], at once, in every process that serves the database; who serves
+//! it is not known here.
+//!
+//! What is *not* here: SQL (`database`), HTTP and pages (`portal`), DNS messages.
 
 pub mod category;
 pub mod changes;
 pub mod claim;
 pub mod decision;
+pub mod expiry;
 pub mod import;
 pub mod lists;
 pub mod notice;
 pub mod organisation;
 pub mod permission;
+pub mod publish;
 pub mod removal;
 pub mod request;
 pub mod reserved;
+pub mod retirement;
 pub mod template;
 pub mod token;

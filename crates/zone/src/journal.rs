@@ -140,6 +140,17 @@ impl Editor {
         Ok(&self.zone)
     }
 
+    /// Has the zone around the list be another one from the next record on: its SOA, name servers and test entries,
+    /// and the time to live of listings. The SOA's serial does not count, as a record brings that.
+    pub fn reshape(&mut self, spec: ZoneSpec, ttl: u32) {
+        (self.spec, self.ttl) = (spec, ttl);
+    }
+
+    /// The version.
+    pub fn serial(&self) -> u32 {
+        self.serial
+    }
+
     /// Whether so much was laid over the indexes, or so many answers came, that building them anew is worth
     /// it.
     pub fn wants_compaction(&self) -> bool {
@@ -319,6 +330,19 @@ mod tests {
         // "reason 8192" has six bytes more than "first".
         assert_eq!(editor.zone().image_bytes(), bytes + 6);
         assert_eq!(editor.entries.values.len(), 2);
+    }
+
+    #[test]
+    fn what_is_around_the_list_changes_with_a_record() {
+        let mut editor = editor(&[KeyKind::Ip], &[("192.0.2.1", Extent::Exact, Some("listed"))]);
+        let name = |text: &str| text.parse::<Name>().expect("a name");
+        let spec =
+            ZoneSpec { name_servers: Some((60, vec![name("ns.example")])), ..editor.spec.clone() };
+        editor.reshape(spec, 77);
+        assert!(editor.zone().name_servers().is_none());
+        apply(&mut editor, &[]);
+        assert_eq!(editor.zone().name_servers(), Some((60, &[name("ns.example")][..])));
+        assert_eq!((editor.zone().datasets()[0].header().ttl, editor.zone().entries()), (77, 1));
     }
 
     #[test]

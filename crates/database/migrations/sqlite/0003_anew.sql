@@ -1,2 +1,7 @@
--- The last serial that changed more keys than are named one by one: who stands before it reads the list anew.
-ALTER TABLE lists ADD COLUMN anew BIGINT NOT NULL DEFAULT 0;
+-- Serials that changed more keys than are named one by one, and how many: who stands before one reads the list anew.
+CREATE TABLE large_changes (
+    list BIGINT NOT NULL REFERENCES lists (id),
+    serial BIGINT NOT NULL,
+    keys BIGINT NOT NULL,
+    PRIMARY KEY (list, serial)
+);

@@ -28,7 +28,7 @@ async fn fill(database: &Database) {
         })
         .collect();
     bulk::put(transaction.session(), list, &common, &rows).await.expect("they are written");
-    changes::note_anew(transaction.session(), list, 2).await.expect("it is noted");
+    changes::note_anew(transaction.session(), list, 2, 20_000).await.expect("it is noted");
     let actor = audit::actor(transaction.session(), 1).await.expect("a pseudonym");
     for number in 0..3 {
         let deed = Deed {
@@ -53,7 +53,7 @@ async fn fill(database: &Database) {
 /// A backup of a database.
 async fn backup(database: &Database) -> Vec<u8> {
     let mut out = Vec::new();
-    let mut snapshot = database.snapshot().await.expect("a transaction");
+    let mut snapshot = database.look().await.expect("a transaction");
     let extent = write(&mut snapshot, &mut out).await.expect("it is written");
     assert!(extent.tables > 10, "{extent:?}");
     out

@@ -1,0 +1,406 @@
+//! Lists of real databases, published by one process or several, with changes of every kind.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use repute_database::dns::Settings;
+use repute_database::entries::{self, Entry};
+use repute_database::lists::List;
+use repute_database::publications::{self, Outcome};
+use repute_database::testing::Server;
+use repute_database::{Key, Place, Timestamp, audit, jobs};
+use repute_dnsxl::{KeyKind, Polarity, relative_name};
+use repute_zone::{Hit, Relative};
+
+use super::*;
+use crate::changes::{Cause, Change, apply};
+
+/// What is served, and what is said of it.
+struct Shelf {
+    /// Zones by their names.
+    zones: Mutex<HashMap<Name, Arc<Zone>>>,
+    /// Why one is held.
+    held: Mutex<Option<String>>,
+    /// Counts what happens.
+    news: watch::Sender<u64>,
+}
+
+impl Shelf {
+    /// An empty one.
+    fn new() -> Arc<Shelf> {
+        Arc::new(Shelf {
+            zones: Mutex::default(),
+            held: Mutex::default(),
+            news: watch::Sender::new(0),
+        })
+    }
+
+    /// Tells that something happened.
+    fn tell(&self) {
+        self.news.send_modify(|news| *news += 1);
+    }
+
+    /// Waits until something is so.
+    async fn until(&self, what: &str, is_so: impl Fn(&Shelf) -> bool) {
+        let mut news = self.news.subscribe();
+        let wait = news.wait_for(|_| is_so(self));
+        let waited = tokio::time::timeout(Duration::from_secs(60), wait).await;
+        let state = || (self.held.lock().expect("whole").clone(), self.serial());
+        waited
+            .unwrap_or_else(|_| panic!("{what}: it never came; {:?}", state()))
+            .expect("it is there");
+    }
+
+    /// The zone of the only list.
+    fn zone(&self) -> Option<Arc<Zone>> {
+        self.zones.lock().expect("whole").values().next().cloned()
+    }
+
+    /// Its serial.
+    fn serial(&self) -> u32 {
+        self.zone().map_or(0, |zone| zone.serial())
+    }
+
+    /// Whether it lists a target.
+    fn lists(&self, target: &str) -> bool {
+        let Some(zone) = self.zone() else { return false };
+        let wire = relative_name(&target.parse().expect("a target"));
+        let mut labels = Vec::new();
+        let mut at = 0;
+        while at < wire.len() {
+            labels.push(at as u8);
+            at += 1 + usize::from(wire[at]);
+        }
+        let mut is_listed = false;
+        zone.visit(Relative::new(&wire, &labels), |hit| {
+            is_listed |= matches!(hit, Hit::Listing(_))
+        });
+        is_listed
+    }
+
+    /// Whether a version is held for a reason with these words.
+    fn holds(&self, words: &str) -> bool {
+        self.held.lock().expect("whole").as_ref().is_some_and(|why| why.contains(words))
+    }
+}
+
+impl Outlet for Shelf {
+    fn last(&self, apex: &Name) -> Option<Arc<Zone>> {
+        self.zones.lock().expect("whole").get(apex).cloned()
+    }
+
+    fn serve(&self, zone: &Arc<Zone>) {
+        self.zones.lock().expect("whole").insert(zone.apex().clone(), Arc::clone(zone));
+        *self.held.lock().expect("whole") = None;
+        self.tell();
+    }
+
+    fn hold(&self, _: &Name, why: &str) {
+        *self.held.lock().expect("whole") = Some(why.to_owned());
+        self.tell();
+    }
+
+    fn keep(&self, zone: &Zone) {
+        let mut snapshot = Vec::new();
+        repute_zone::snapshot::encode(zone, &mut snapshot).expect("it can be written");
+    }
+
+    fn seen(&self, _: &[Name]) {}
+
+    fn lost(&self, why: &str) {
+        panic!("{why}");
+    }
+}
+
+/// Runs a test with a database in each place; where tests run without peers, in a file only.
+async fn in_each(test: impl AsyncFn(Place)) {
+    let folder = tempfile::tempdir().expect("a folder");
+    test(Place::File(folder.path().join("registry.db"))).await;
+    if let Some(server) = Server::start() {
+        test(server.place()).await;
+    }
+}
+
+/// Adds the list.
+async fn add(database: &Database) -> Stored {
+    let mut transaction = database.begin().await.expect("a transaction");
+    let list = List {
+        apex: "bl.example".parse().expect("a name"),
+        title: "A list".to_owned(),
+        description: String::new(),
+        polarity: Polarity::Block,
+        keys: KeyKind::Ip,
+        ttl: 300,
+        contact: String::new(),
+    };
+    lists::add(transaction.session(), &list, Timestamp(1)).await.expect("it is added");
+    let stored = lists::by_apex(transaction.session(), &list.apex).await;
+    transaction.commit().await.expect("it is committed");
+    stored.expect("it is read").expect("it is there")
+}
+
+/// The pseudonym of an account.
+async fn actor(database: &Database, account: i64) -> String {
+    let mut transaction = database.begin().await.expect("a transaction");
+    let actor = audit::actor(transaction.session(), account).await.expect("a pseudonym");
+    transaction.commit().await.expect("it is committed");
+    actor
+}
+
+/// Lists keys, or with `!` before it never; without a code in front of a `-` none.
+async fn change(database: &Database, list: &Stored, by: &str, words: &[&str]) -> u32 {
+    let mut transaction = database.begin().await.expect("a transaction");
+    let source = entries::source(transaction.session(), "test").await.expect("a source");
+    let changes: Vec<Change> = words.iter().map(|word| change_of(word, source, None)).collect();
+    let cause =
+        Cause { actor: by.to_owned(), action: "entries.change".to_owned(), reason: String::new() };
+    let serial = apply(&mut transaction, list, &changes, &cause, Timestamp(9)).await;
+    transaction.commit().await.expect("it is committed");
+    serial.expect("it is applied")
+}
+
+/// What a word changes.
+fn change_of(word: &str, source: entries::SourceId, expires: Option<Timestamp>) -> Change {
+    let (sign, key) = match word.split_at(1) {
+        (sign @ ("!" | "-"), key) => (sign, key),
+        _ => ("", word),
+    };
+    let key: Key = key.parse().expect("a key");
+    let entry = |code: Option<&str>| Entry {
+        key: key.clone(),
+        code: code.map(|code| code.parse().expect("a code")),
+        text: "see $".to_owned(),
+        reason: String::new(),
+        criterion: None,
+        source,
+        organisation: None,
+        since: Timestamp(1),
+        expires,
+        review: None,
+    };
+    let entries = match sign {
+        "" => vec![entry(Some("127.0.0.2")), entry(Some("127.0.0.4"))],
+        "!" => vec![entry(None)],
+        _ => Vec::new(),
+    };
+    Change { key, entries }
+}
+
+/// What was written down of all serials.
+async fn written(database: &Database, list: &Stored) -> Vec<(u32, Outcome)> {
+    let mut connection = database.read().await.expect("a connection");
+    let last = publications::last(connection.session(), list.id, 1_000).await.expect("it is read");
+    last.into_iter().rev().map(|publication| (publication.serial, publication.outcome)).collect()
+}
+
+/// Waits until a serial is written down, and returns all.
+async fn until_written(database: &Database, list: &Stored, serial: u32) -> Vec<(u32, Outcome)> {
+    let mut commits = database.commits();
+    loop {
+        commits.mark_unchanged();
+        let written = written(database, list).await;
+        if written.iter().any(|(other, _)| *other == serial) {
+            return written;
+        }
+        // Another process may write it.
+        let _ = tokio::time::timeout(POLL, commits.changed()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_committed_is_served_by_every_process_and_written_down_once() {
+    in_each(async |place| {
+        let here = Database::open(&place).await.expect("it opens");
+        let there = Database::open(&place).await.expect("it opens twice");
+        let list = add(&here).await;
+        let by = actor(&here, 1).await;
+        change(&here, &list, &by, &["192.0.2.0/24", "!192.0.2.7", "2001:db8::/32"]).await;
+        let (one, two) = (Shelf::new(), Shelf::new());
+        let first = Publisher::start(here.clone(), one.clone());
+        let second = Publisher::start(there.clone(), two.clone());
+        for shelf in [&one, &two] {
+            shelf.until("it is read", |shelf| shelf.serial() == 2).await;
+            assert!(shelf.lists("192.0.2.1") && shelf.lists("2001:db8::1"));
+            assert!(!shelf.lists("192.0.2.7") && !shelf.lists("198.51.100.1"));
+            assert!(shelf.lists("127.0.0.2") && !shelf.lists("127.0.0.1"));
+        }
+        // Both change it at once.
+        let many = async |database: &Database, net: u8| {
+            for last in 0..10 {
+                change(database, &list, &by, &[&format!("10.{net}.0.{last}")]).await;
+            }
+        };
+        tokio::join!(many(&here, 1), many(&there, 2));
+        let serial = change(&there, &list, &by, &["-192.0.2.0/24", "!10.1.0.5"]).await;
+        assert_eq!(serial, 23, "no serial is given twice or left out");
+        for shelf in [&one, &two] {
+            shelf.until("all is followed", |shelf| shelf.serial() == 23).await;
+            assert!(
+                shelf.lists("10.1.0.9") && shelf.lists("10.2.0.9") && !shelf.lists("192.0.2.1")
+            );
+            assert!(!shelf.lists("10.1.0.5"));
+            let entries = shelf.zone().expect("a zone").entries();
+            assert_eq!(entries, 22, "20 addresses, 192.0.2.7 and the network of IPv6");
+        }
+        until_written(&here, &list, 23).await;
+        first.stop().await;
+        second.stop().await;
+        let written = written(&here, &list).await;
+        assert!(written.iter().all(|(_, outcome)| *outcome == Outcome::Published), "{written:?}");
+        assert!(written.windows(2).all(|pair| pair[0].0 < pair[1].0), "{written:?}");
+        let mut transaction = here.begin().await.expect("a transaction");
+        let job = jobs::take(transaction.session(), Timestamp::now(), POLL).await;
+        assert_eq!(job.expect("a look"), None, "the order to publish is carried out");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_must_not_be_waits_for_a_second_person() {
+    in_each(async |place| {
+        let database = Database::open(&place).await.expect("it opens");
+        let list = add(&database).await;
+        let (one, other) = (actor(&database, 1).await, actor(&database, 2).await);
+        change(&database, &list, &one, &["192.0.2.1"]).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let canary = "198.51.100.9".parse().expect("a target");
+        let settings = Settings { canaries: vec![canary], ..Settings::default() };
+        let cause =
+            Cause { actor: one.clone(), action: "list.configure".into(), reason: String::new() };
+        let serial = configure(&mut transaction, &list, &settings, &cause, Timestamp(3)).await;
+        assert_eq!(serial.expect("it is set"), 3);
+        transaction.commit().await.expect("it is committed");
+        let shelf = Shelf::new();
+        let publisher = Publisher::start(database.clone(), shelf.clone());
+        shelf.until("it is read", |shelf| shelf.serial() == 3).await;
+
+        let approve = async |serial, by: &str| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let said = approve(&mut transaction, &list, serial, by, Timestamp(9)).await;
+            transaction.commit().await.expect("it is committed");
+            said.map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            approve(3, &other).await.expect_err("nothing waits"),
+            "no version of bl.example waits for approval"
+        );
+        change(&database, &list, &one, &["198.51.100.0/24"]).await;
+        shelf.until("it is refused", |shelf| shelf.holds("198.51.100.9 would be listed")).await;
+        until_written(&database, &list, 4).await;
+        // What is right is held with it, ...
+        change(&database, &list, &other, &["192.0.2.2"]).await;
+        // ... and what is worse is refused for itself.
+        change(&database, &list, &one, &["10.0.0.0/8"]).await;
+        shelf
+            .until("it is refused", |shelf| shelf.holds("all of 10.0.0.0/8 would be listed"))
+            .await;
+        assert!(shelf.lists("192.0.2.1") && !shelf.lists("198.51.100.1") && shelf.serial() == 3);
+        let written = until_written(&database, &list, 6).await;
+        assert!(
+            matches!(&written[..], [(3, Outcome::Published), (4, _), .., (6, _)]),
+            "{written:?}"
+        );
+        assert!(approve(4, &other).await.expect_err("another waits").contains("6 of") == false);
+        assert_eq!(
+            approve(6, &one).await.expect_err("it is his own"),
+            "serial 6 of bl.example is your own change: a second person has to approve it"
+        );
+        // Whoever starts now holds it, too: it has nothing to compare with, and does not serve it.
+        let fresh = Shelf::new();
+        let second = Publisher::start(database.clone(), fresh.clone());
+        fresh.until("it is held", |shelf| shelf.holds("all of 10.0.0.0/8")).await;
+        assert!(fresh.zone().is_none());
+
+        let third = actor(&database, 3).await;
+        approve(6, &third).await.expect("it is approved");
+        change(&database, &list, &one, &["192.0.2.3"]).await;
+        for shelf in [&shelf, &fresh] {
+            shelf.until("it is published", |shelf| shelf.serial() == 7).await;
+            assert!(
+                shelf.lists("10.1.2.3") && shelf.lists("198.51.100.9") && shelf.lists("192.0.2.3")
+            );
+        }
+        let mut connection = database.read().await.expect("a connection");
+        let deeds = audit::of_subject(connection.session(), "list/bl.example", 9).await;
+        let deeds = deeds.expect("they are read");
+        assert!(
+            deeds.iter().any(|deed| deed.action == "publication.approve" && deed.actor == third)
+        );
+        publisher.stop().await;
+        second.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_large_a_change_at_once_is_refused_and_undone() {
+    in_each(async |place| {
+        let database = Database::open(&place).await.expect("it opens");
+        let list = add(&database).await;
+        let by = actor(&database, 1).await;
+        let words = |count: u32, sign: &str| -> Vec<String> {
+            let address = |n| std::net::Ipv4Addr::from(0x0a00_0000 + n * 2);
+            (0..count).map(|n| format!("{sign}{}", address(n))).collect()
+        };
+        let change_all = async |words: Vec<String>| {
+            let words: Vec<&str> = words.iter().map(|word| &**word).collect();
+            change(&database, &list, &by, &words).await
+        };
+        let shelf = Shelf::new();
+        let publisher = Publisher::start(database.clone(), shelf.clone());
+        // A new list may take all it gets; and it is so much that it is built anew.
+        change_all(words(30_000, "")).await;
+        shelf.until("it is published", |shelf| shelf.serial() == 2).await;
+        change_all(words(7_000, "-")).await;
+        shelf.until("it is published", |shelf| shelf.serial() == 3).await;
+        change_all(words(30_000, "-")).await;
+        shelf
+            .until("it is refused", |shelf| shelf.holds("a change of 30000 entries at once"))
+            .await;
+        assert!(shelf.lists("10.0.200.0"));
+        until_written(&database, &list, 4).await;
+        publisher.stop().await;
+        // After a start it is compared with what was served before.
+        let publisher = Publisher::start(database.clone(), shelf.clone());
+        shelf.until("it is refused", |shelf| shelf.holds("list approve bl.example 4")).await;
+        assert_eq!(shelf.zone().expect("a zone").entries(), 23_000);
+        publisher.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_over_leaves_its_list() {
+    in_each(async |place| {
+        let database = Database::open(&place).await.expect("it opens");
+        let list = add(&database).await;
+        let by = actor(&database, 1).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let source = entries::source(transaction.session(), "test").await.expect("a source");
+        let mut changes = vec![
+            change_of("192.0.2.1", source, Some(Timestamp(50))),
+            change_of("192.0.2.2", source, Some(Timestamp(51))),
+            change_of("192.0.2.3", source, Some(Timestamp(50))),
+        ];
+        changes[2].entries[1].expires = None;
+        let cause = Cause { actor: by, action: "entries.change".into(), reason: String::new() };
+        let applied = apply(&mut transaction, &list, &changes, &cause, Timestamp(9)).await;
+        applied.expect("it is applied");
+        transaction.commit().await.expect("it is committed");
+        let shelf = Shelf::new();
+        let publisher = Publisher::start(database.clone(), shelf.clone());
+        shelf.until("it is published", |shelf| shelf.serial() == 2).await;
+        for (now, count) in [(49, 0), (50, 2), (50, 0)] {
+            let expired = crate::expiry::expire(&database, Timestamp(now)).await;
+            assert_eq!(expired.expect("it is done"), count, "{now}");
+        }
+        shelf.until("it is followed", |shelf| shelf.serial() == 3).await;
+        assert!(!shelf.lists("192.0.2.1") && shelf.lists("192.0.2.2") && shelf.lists("192.0.2.3"));
+        let mut connection = database.read().await.expect("a connection");
+        let deeds = audit::of_subject(connection.session(), "list/bl.example", 1).await;
+        let deeds = deeds.expect("they are read");
+        assert_eq!((&*deeds[0].actor, &*deeds[0].action), (audit::SYSTEM, "entries.expire"));
+        publisher.stop().await;
+    })
+    .await;
+}
