@@ -8,6 +8,7 @@ pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod catalogue;
 pub(crate) mod check;
+pub(crate) mod list;
 pub(crate) mod monitor;
 pub(crate) mod monitoring;
 pub(crate) mod registry;
@@ -24,6 +25,7 @@ use audit::{AUDIT_HELP, AuditArgs};
 use backup::{BACKUP_HELP, BackupArgs, RESTORE_HELP, RestoreArgs};
 use catalogue::CatalogueCommand;
 use check::{CHECK_HELP as CHECK_COMMAND_HELP, CheckArgs};
+use list::ListCommand;
 use monitor::{MONITOR_HELP, MonitorArgs};
 use registry::{REGISTRY_HELP, RegistryArgs};
 
@@ -77,6 +79,9 @@ pub(crate) enum Command {
     /// The portal's accounts: make the first one, give roles, help those who are locked out
     #[command(subcommand, after_help = ADMIN_HELP)]
     Admin(AdminCommand),
+    /// The lists of the registry: what is published, what was refused, how one ends
+    #[command(subcommand)]
+    List(ListCommand),
     /// Look into lists: check, build, export, look up, compare
     #[command(subcommand)]
     Zone(ZoneCommand),

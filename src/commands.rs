@@ -8,6 +8,7 @@ mod catalogue;
 pub(crate) mod check;
 mod config;
 mod fault;
+mod list;
 mod man;
 mod monitor;
 mod registry;
@@ -32,11 +33,12 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Admin(command) => admin::run(config, command),
         Command::Serve => serve::run(config),
         Command::Monitor(args) => monitor::run(config, &args),
-        Command::Registry(args) => registry::run(*args),
-        Command::Backup(args) => backup::run(&args),
-        Command::Restore(args) => backup::restore(&args),
+        Command::Registry(args) => registry::run(config, *args),
+        Command::Backup(args) => backup::run(config, &args),
+        Command::Restore(args) => backup::restore(config, &args),
         Command::Status(args) => status::run(config, &args),
         Command::Reload(args) => reload::run(config, &args),
+        Command::List(command) => list::run(config, command),
         Command::Zone(command) => zone::run(config, command),
         Command::Config(command) => self::config::run(config, &command),
         Command::Man { folder } => man::run(&folder),

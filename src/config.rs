@@ -20,6 +20,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use repute_database::Place;
 use repute_lookup::catalogue::{Catalogue, KeySource};
 use repute_nameserver::loader::LoaderConfig;
 use repute_nameserver::{Identity, server};
@@ -51,6 +52,17 @@ pub(crate) struct Config {
     pub(crate) monitor: MonitorConfig,
     /// The portal, if there is one.
     pub(crate) portal: PortalConfig,
+    /// Where lists are that people run together.
+    pub(crate) registry: RegistryConfig,
+}
+
+/// Where lists are that people run together.
+#[derive(Clone, Debug)]
+pub(crate) struct RegistryConfig {
+    /// The database: the one that is named, or else `registry.db` in the data folder.
+    pub(crate) database: Place,
+    /// Whether its lists are served: it is named, or there is a portal.
+    pub(crate) is_on: bool,
 }
 
 /// Where a configuration was read.

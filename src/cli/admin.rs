@@ -62,7 +62,7 @@ impl From<RoleName> for Role {
 
 /// Behind the help of `repute admin`.
 pub(crate) const ADMIN_HELP: &str = "\
-It works on the database of `[portal]`, whether a server runs or not.
+It works on the database of `[registry]`, whether a server runs or not.
 
 Examples:
   repute admin add you@example.org --role administrator

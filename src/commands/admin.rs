@@ -13,14 +13,14 @@ use crate::exit::Verdict;
 
 /// Does it.
 pub(super) fn run(path: Option<&Path>, command: AdminCommand) -> anyhow::Result<Verdict> {
-    let config = Config::find(path)?.portal;
+    let config = Config::find(path)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start a thread for the database")?;
     runtime.block_on(async {
-        let database = Database::open(&config.database).await?;
-        let url = &config.portal.public_url;
+        let database = Database::open(&config.registry.database).await?;
+        let url = &config.portal.portal.public_url;
         let mut out = std::io::stdout().lock();
         match command {
             AdminCommand::Add { mail, role } => {

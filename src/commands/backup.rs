@@ -14,8 +14,8 @@ use crate::cli::backup::{BackupArgs, RestoreArgs};
 use crate::exit::Verdict;
 
 /// Writes a backup.
-pub(super) fn run(args: &BackupArgs) -> anyhow::Result<Verdict> {
-    let place = place(args.database.as_deref())?;
+pub(super) fn run(config: Option<&Path>, args: &BackupArgs) -> anyhow::Result<Verdict> {
+    let place = place(config, args.database.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let database = open(&place).await?;
@@ -30,8 +30,8 @@ pub(super) fn run(args: &BackupArgs) -> anyhow::Result<Verdict> {
 }
 
 /// Restores a backup.
-pub(super) fn restore(args: &RestoreArgs) -> anyhow::Result<Verdict> {
-    let place = place(args.database.as_deref())?;
+pub(super) fn restore(config: Option<&Path>, args: &RestoreArgs) -> anyhow::Result<Verdict> {
+    let place = place(config, args.database.as_deref())?;
     let into = if args.force { Into::Instead } else { Into::Empty };
     let mut input: Box<dyn BufRead + Send> = match args.file.as_os_str() == "-" {
         true => Box::new(BufReader::new(io::stdin())),

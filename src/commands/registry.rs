@@ -7,6 +7,8 @@ mod import;
 mod lists;
 mod log;
 
+use std::path::Path;
+
 use repute_database::audit;
 use repute_database::lists::{Stored, by_apex};
 use repute_database::{DatabaseError, Session, Transaction};
@@ -17,8 +19,8 @@ use crate::cli::registry::{RegistryArgs, RegistryCommand};
 use crate::exit::Verdict;
 
 /// Runs one of its commands.
-pub(super) fn run(args: RegistryArgs) -> anyhow::Result<Verdict> {
-    let place = database::place(args.database.as_deref())?;
+pub(super) fn run(config: Option<&Path>, args: RegistryArgs) -> anyhow::Result<Verdict> {
+    let place = database::place(config, args.database.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let database = database::open(&place).await?;

@@ -14,6 +14,7 @@ use arc_swap::ArcSwap;
 use repute_dnsxl::Name;
 use repute_nameserver::Zones;
 use repute_nameserver::control::Reload;
+use repute_nameserver::guests::Guests;
 use repute_nameserver::listen::Given;
 use repute_nameserver::loader::{Content, Format, Loader, ZoneConfig, memory};
 use repute_nameserver::server::{Parts, Running, Server};
@@ -31,10 +32,12 @@ use crate::{first_start, telemetry};
 
 mod belongings;
 mod portal;
+mod registry;
 mod reloader;
 
 pub(super) use belongings::Belongings;
 use portal::Portal;
+use registry::Registry;
 use reloader::Reloader;
 
 /// Serves until it is told to stop.
@@ -84,10 +87,17 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
         .enable_all()
         .build()
         .context("cannot start the control threads")?;
+    let guests = Guests::new(Arc::clone(&zones), Arc::clone(&board));
+    let registry = config.registry.is_on.then(|| {
+        let place = config.registry.database.clone();
+        Registry::start(place, guests, &config.process.data_dir, runtime.handle())
+    });
     let reloader =
         Arc::new(Reloader::new(config.clone(), opened, loader.remote(), Arc::clone(&zones)));
     let portal = door
-        .map(|listener| Portal::start(&config.portal, listener, Arc::clone(&zones)))
+        .map(|listener| {
+            Portal::start(&config.portal, &config.registry.database, listener, Arc::clone(&zones))
+        })
         .transpose()?;
     let running = bound.start(Parts {
         zones,
@@ -116,6 +126,9 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
     tracing::info!("stopping");
     if let Some(portal) = portal {
         portal.stop();
+    }
+    if let Some(registry) = registry {
+        runtime.block_on(registry.stop());
     }
     runtime.block_on(running.stop());
     drop(loader);

@@ -35,6 +35,22 @@ pub(crate) struct FileConfig {
     pub(crate) monitor: FileMonitor,
     /// Pages and accounts.
     pub(crate) portal: FilePortal,
+    /// Lists that people run together.
+    pub(crate) registry: FileRegistry,
+}
+
+/// `[registry]`: lists that people run together.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
+pub(crate) struct FileRegistry {
+    /// The database: a file, or a PostgreSQL server; empty means that there is no registry.
+    pub(crate) database: Spanned<String>,
+}
+
+impl Default for FileRegistry {
+    fn default() -> FileRegistry {
+        FileRegistry { database: Spanned::new(0..0, String::new()) }
+    }
 }
 
 /// `[[list]]`: lists to ask. Their keys are read where the shipped lists are, in `repute_lookup::catalogue`;

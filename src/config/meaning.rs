@@ -10,6 +10,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use repute_database::Place;
 use repute_dnsxl::{Name, Polarity};
 use repute_nameserver::listen::{self, Address, Workers, tcp};
 use repute_nameserver::loader::{
@@ -25,10 +26,10 @@ use toml::Spanned;
 
 use super::file::{
     FileConfig, FileFormat, FileGuards, FileLogFormat, FileNameserver, FilePolarity, FileQueryLog,
-    FileQueryLogQueries, FileServer, FileSoa, FileSource, FileZone,
+    FileQueryLogQueries, FileRegistry, FileServer, FileSoa, FileSource, FileZone,
 };
 use super::value::Separator;
-use super::{Config, Origin, ProcessConfig, UserName, monitor, portal};
+use super::{Config, Origin, ProcessConfig, RegistryConfig, UserName, monitor, portal};
 
 /// What does not fit together, and where.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,8 +77,32 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
     let server = server(&written.server, &written.nameserver, &process, &folder);
     let monitor = monitor::meaning(written.monitor, &process.data_dir, &folder)?;
     let portal = portal::meaning(written.portal, &process.data_dir, &folder)?;
+    let has_portal = portal.listen.is_some();
+    let registry = registry(&written.registry, &process.data_dir, has_portal)?;
     let identity = identity(written.nameserver);
-    Ok(Config { origin, process, server, identity, loader, monitor, portal })
+    Ok(Config { origin, process, server, identity, loader, monitor, portal, registry })
+}
+
+/// `[registry]`: where the database is; a file is meant from the data folder.
+fn registry(
+    written: &FileRegistry,
+    data_dir: &Path,
+    has_portal: bool,
+) -> Result<RegistryConfig, Fault> {
+    let text = written.database.as_ref();
+    if text.is_empty() {
+        let database = Place::File(data_dir.join("registry.db"));
+        return Ok(RegistryConfig { database, is_on: has_portal });
+    }
+    let is = |database| RegistryConfig { database, is_on: true };
+    match text.parse() {
+        Ok(Place::File(path)) => Ok(is(Place::File(data_dir.join(path)))),
+        Ok(place) => Ok(is(place)),
+        Err(error) => {
+            let (span, message) = (written.database.span(), format!("registry.database: {error}"));
+            Err(Fault { span, message })
+        }
+    }
 }
 
 /// What `[server]` says of the process.

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use repute_database::Place;
 use repute_dnsxl::Network;
 use repute_notify::MailServer;
 use repute_portal::{Mail, PublicUrl};
@@ -30,8 +29,6 @@ pub(crate) struct FilePortal {
     pub(crate) mail_dir: PathBuf,
     /// The mail server that takes letters.
     pub(crate) smtp: Option<MailServer>,
-    /// The database; empty means `DATA-DIR/registry.db`.
-    pub(crate) database: Spanned<String>,
 }
 
 impl Default for FilePortal {
@@ -43,7 +40,6 @@ impl Default for FilePortal {
             trusted_proxies: Vec::new(),
             mail_dir: PathBuf::new(),
             smtp: None,
-            database: Spanned::new(0..0, String::new()),
         }
     }
 }
@@ -53,8 +49,6 @@ impl Default for FilePortal {
 pub(crate) struct PortalConfig {
     /// Where it listens; none switches it off.
     pub(crate) listen: Option<SocketAddr>,
-    /// Where everything is remembered.
-    pub(crate) database: Place,
     /// How it is set up.
     pub(crate) portal: repute_portal::Config,
 }
@@ -62,9 +56,7 @@ pub(crate) struct PortalConfig {
 impl PortalConfig {
     /// Whether a portal that runs by the other would have to start anew.
     pub(super) fn differs(&self, other: &PortalConfig) -> bool {
-        self.listen != other.listen
-            || self.database.to_string() != other.database.to_string()
-            || self.portal != other.portal
+        self.listen != other.listen || self.portal != other.portal
     }
 }
 
@@ -74,18 +66,6 @@ pub(super) fn meaning(
     data_dir: &Path,
     folder: &Path,
 ) -> Result<PortalConfig, Fault> {
-    let span = written.database.span();
-    let database = match written.database.into_inner() {
-        text if text.is_empty() => Place::File(data_dir.join("registry.db")),
-        text => {
-            let fault =
-                |error: repute_database::DatabaseError| Fault { span, message: error.to_string() };
-            match text.parse().map_err(fault)? {
-                Place::File(path) => Place::File(folder.join::<PathBuf>(path)),
-                server @ Place::Server(_) => server,
-            }
-        }
-    };
     let mail = match written.smtp {
         Some(server) => Mail::Server(server.in_folder(folder)),
         None => {
@@ -95,7 +75,6 @@ pub(super) fn meaning(
     };
     Ok(PortalConfig {
         listen: written.listen.into_inner().0,
-        database,
         portal: repute_portal::Config {
             title: written.title,
             public_url: written.public_url.0,

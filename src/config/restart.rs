@@ -5,7 +5,7 @@
 
 use repute_nameserver::{listen, server};
 
-use super::{Config, ProcessConfig, UserName};
+use super::{Config, ProcessConfig, RegistryConfig, UserName};
 
 /// Which sockets systemd opened, so that the configuration does not decide about them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,6 +29,8 @@ impl Config {
         let listen::Config { addresses, workers, receive_buffer, tcp } = listen;
         let name = |user: &Option<UserName>| user.as_ref().map(|name| name.user.clone());
         let group = |user: &Option<UserName>| user.as_ref().and_then(|name| name.group.clone());
+        // A place shows no password; whoever changes only that restarts the server by himself.
+        let place = |registry: &RegistryConfig| (registry.is_on, registry.database.to_string());
         let own = &server.listen;
         let differs = [
             ("server.listen", !opened.dns && own.addresses != *addresses),
@@ -48,6 +50,7 @@ impl Config {
             ),
             ("portal", self.portal.differs(&other.portal)),
             ("nameserver.tcp-idle", own.tcp.idle != tcp.idle),
+            ("registry.database", place(&self.registry) != place(&other.registry)),
         ];
         differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
     }

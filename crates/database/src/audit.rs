@@ -353,7 +353,7 @@ mod tests {
                 let found = actors_of(transaction.session(), "list/1", rows, but).await;
                 found.expect("they are read")
             };
-            assert_eq!(who(1..=2, "entry.remove").await, [before.clone()]);
+            assert_eq!(who(1..=2, "entry.remove").await, std::slice::from_ref(&before));
             assert_eq!(who(1..=1, "entry.remove").await, [""; 0], "that is of another subject");
             assert_eq!(who(1..=2, "entry.add").await, [""; 0], "they are left out");
             let times: Vec<i64> = deeds.iter().map(|deed| deed.time.0).collect();

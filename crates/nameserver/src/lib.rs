@@ -7,6 +7,7 @@
 
 pub mod control;
 pub mod counters;
+pub mod guests;
 pub mod http;
 pub mod listen;
 pub mod loader;

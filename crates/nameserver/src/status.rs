@@ -103,7 +103,16 @@ impl ZoneHealth {
 
 /// The last report on every zone.
 #[derive(Debug, Default)]
-pub struct StatusBoard(RwLock<BTreeMap<u16, ZoneStatus>>);
+pub struct StatusBoard(RwLock<Board>);
+
+/// What stands on it.
+#[derive(Debug, Default)]
+struct Board {
+    /// The last reports.
+    zones: BTreeMap<u16, ZoneStatus>,
+    /// The number that the next new zone is counted by.
+    next: u16,
+}
 
 impl StatusBoard {
     /// A board that knows no zone.
@@ -111,24 +120,40 @@ impl StatusBoard {
         StatusBoard::default()
     }
 
+    /// Gives a new zone its number. Its counters are its own, as long as there are numbers that no zone ever had.
+    pub fn claim(&self, name: &Name) -> ZoneIndex {
+        let Board { zones, next } = &mut *self.0.write().unwrap_or_else(PoisonError::into_inner);
+        // With all numbers taken, which no configuration reaches, two share one.
+        for _ in 0..u16::MAX {
+            if !zones.contains_key(next) {
+                break;
+            }
+            *next = next.wrapping_add(1);
+        }
+        let index = ZoneIndex(*next);
+        zones.insert(*next, ZoneStatus::loading(name.clone(), index));
+        *next = next.wrapping_add(1);
+        index
+    }
+
     /// Takes a report; it replaces the last one with the same index.
     pub fn report(&self, status: ZoneStatus) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(status.index.0, status);
+        self.0.write().unwrap_or_else(PoisonError::into_inner).zones.insert(status.index.0, status);
     }
 
     /// Forgets a zone that is no longer configured.
     pub fn forget(&self, index: ZoneIndex) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&index.0);
+        self.0.write().unwrap_or_else(PoisonError::into_inner).zones.remove(&index.0);
     }
 
     /// The report on one zone.
     pub fn zone(&self, index: ZoneIndex) -> Option<ZoneStatus> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&index.0).cloned()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).zones.get(&index.0).cloned()
     }
 
     /// All reports: in the order of the configuration at the start, then in that of additions.
     pub fn zones(&self) -> Vec<ZoneStatus> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).zones.values().cloned().collect()
     }
 }
 

@@ -189,6 +189,11 @@ impl Zones {
         self.by_apex.get(apex.as_wire()).map(|&place| &self.served[place].state)
     }
 
+    /// The number of a zone.
+    pub fn index(&self, apex: &Name) -> Option<ZoneIndex> {
+        self.by_apex.get(apex.as_wire()).map(|&place| self.served[place].index)
+    }
+
     /// The closest zone around the name of a query.
     #[inline(always)]
     pub(crate) fn find(&self, query: &Query) -> Option<&Served> {

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use repute_database::Database;
+use repute_database::{Database, Place};
 use repute_dnsxl::{Name, Target, relative_name};
 use repute_nameserver::{ZoneState, Zones};
 use repute_portal::{Mail, Running, Standing, ZoneFacts};
@@ -41,6 +41,7 @@ impl Portal {
     /// If the database cannot be opened.
     pub(super) fn start(
         config: &PortalConfig,
+        place: &Place,
         listener: TcpListener,
         zones: Arc<ArcSwap<Zones>>,
     ) -> anyhow::Result<Portal> {
@@ -49,7 +50,7 @@ impl Portal {
             .enable_all()
             .build()
             .context("cannot start the portal's threads")?;
-        let database = runtime.block_on(Database::open(&config.database))?;
+        let database = runtime.block_on(Database::open(place))?;
         let url = &config.portal.public_url;
         let mut welcome = vec![format!("portal   {url}")];
         if let Mail::Folder(folder) = &config.portal.mail {

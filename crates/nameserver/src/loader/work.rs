@@ -20,7 +20,7 @@ use super::standing::Step;
 use super::watch::{Folders, Hint, Watch};
 use crate::control::{Outcome, Reloaded, Reloads};
 use crate::status::{StatusBoard, ZoneHealth, ZoneStatus};
-use crate::zones::{Serving, ZoneIndex, ZoneState, Zones};
+use crate::zones::{Serving, ZoneState, Zones};
 
 /// What a reload led to; or that there is no such zone.
 pub(super) type Reply = Result<Reloads, String>;
@@ -80,8 +80,6 @@ struct Failures {
 pub(super) struct Work {
     /// One for each zone, in the order of the configuration.
     keepers: Vec<Keeper>,
-    /// The number that the next new zone is counted by.
-    next_index: u16,
     /// The access list for all zones.
     acl: GlobalAcl,
     /// What is served.
@@ -120,7 +118,6 @@ impl Work {
         let reading = Reading::of(&config);
         let mut work = Work {
             keepers: Vec::new(),
-            next_index: 0,
             acl: GlobalAcl::new(config.acl.clone(), reading),
             zones,
             board,
@@ -150,7 +147,7 @@ impl Work {
                     keeper.configure(zone, reading, now);
                     keeper
                 }
-                None => self.take_on(zone, reading, &known, now),
+                None => self.take_on(zone, reading, now),
             };
             self.keepers.push(keeper);
         }
@@ -170,24 +167,9 @@ impl Work {
         known.into_keys().collect()
     }
 
-    /// Takes on a zone that was not there before. Its counters are its own, as long as there are
-    /// numbers that no zone ever had.
-    fn take_on(
-        &mut self,
-        zone: ZoneConfig,
-        reading: Reading,
-        known: &HashMap<Name, Keeper>,
-        now: Instant,
-    ) -> Keeper {
-        let taken = |index| {
-            let mut all = self.keepers.iter().chain(known.values());
-            all.any(|keeper| keeper.index == ZoneIndex(index))
-        };
-        while taken(self.next_index) {
-            self.next_index = self.next_index.wrapping_add(1);
-        }
-        let index = ZoneIndex(self.next_index);
-        self.next_index = self.next_index.wrapping_add(1);
+    /// Takes on a zone that was not there before.
+    fn take_on(&self, zone: ZoneConfig, reading: Reading, now: Instant) -> Keeper {
+        let index = self.board.claim(&zone.apex);
         Keeper::new(index, zone, reading, Arc::clone(&self.spool), now)
     }
 

@@ -148,9 +148,8 @@ impl Follower {
                     RETRY
                 }
             };
-            match tokio::time::timeout(nap, news.changed()).await {
-                Ok(Err(_)) => break,
-                Ok(Ok(())) | Err(_) => {}
+            if let Ok(Err(_)) = tokio::time::timeout(nap, news.changed()).await {
+                break;
             }
             if self.unkept.is_some_and(|since| since.elapsed() >= KEEP) {
                 self.keep().await;

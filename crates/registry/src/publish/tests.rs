@@ -73,7 +73,7 @@ impl Shelf {
         }
         let mut is_listed = false;
         zone.visit(Relative::new(&wire, &labels), |hit| {
-            is_listed |= matches!(hit, Hit::Listing(_))
+            is_listed |= matches!(hit, Hit::Listing(_));
         });
         is_listed
     }
@@ -300,7 +300,7 @@ async fn what_must_not_be_waits_for_a_second_person() {
             matches!(&written[..], [(3, Outcome::Published), (4, _), .., (6, _)]),
             "{written:?}"
         );
-        assert!(approve(4, &other).await.expect_err("another waits").contains("6 of") == false);
+        assert!(!approve(4, &other).await.expect_err("another waits").contains("6 of"));
         assert_eq!(
             approve(6, &one).await.expect_err("it is his own"),
             "serial 6 of bl.example is your own change: a second person has to approve it"

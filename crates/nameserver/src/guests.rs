@@ -1,0 +1,309 @@
+//! Zones that are built elsewhere in the process, and served beside those of the loader.
+//!
+//! Whoever builds them hands over a zone when it has a new one, and says what is wrong when it has none. What is
+//! served stays until then, but not for longer than its SOA says once its source is lost.
+//!
+//! A zone that the loader has, from the configuration, is the loader's: a guest of the same name waits until that is
+//! gone, and says so.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use repute_dnsxl::Name;
+use repute_zone::Zone;
+
+use crate::status::{StatusBoard, ZoneHealth, ZoneStatus};
+use crate::zones::{Serving, ZoneState, Zones};
+
+/// The guests of a server.
+#[derive(Debug)]
+pub struct Guests {
+    /// What is served.
+    zones: Arc<ArcSwap<Zones>>,
+    /// What is told of it.
+    board: Arc<StatusBoard>,
+    /// Each guest by its name.
+    guests: Mutex<HashMap<Name, Guest>>,
+}
+
+/// One zone.
+#[derive(Debug)]
+struct Guest {
+    /// What is served, if anything.
+    zone: Option<Arc<Zone>>,
+    /// When that was last known to be what its source says, in Unix seconds.
+    confirmed: u64,
+    /// What is told of it.
+    status: ZoneStatus,
+}
+
+impl Guests {
+    /// None yet.
+    pub fn new(zones: Arc<ArcSwap<Zones>>, board: Arc<StatusBoard>) -> Guests {
+        Guests { zones, board, guests: Mutex::default() }
+    }
+
+    /// Serves a zone from now on.
+    pub fn serve(&self, zone: &Arc<Zone>) {
+        let mut guests = self.guests();
+        let guest = self.guest(&mut guests, zone.apex());
+        let now = unix_now();
+        guest.take(zone, now);
+        guest.status = ZoneStatus {
+            health: ZoneHealth::Serving,
+            loaded_at: u32::try_from(now).ok(),
+            source_modified: None,
+            reloads_ok: guest.status.reloads_ok + 1,
+            last_error: None,
+            ..guest.status.clone()
+        };
+        self.put(guest);
+    }
+
+    /// Serves a zone from before the start, which was written down at a time in Unix seconds, until there is a new
+    /// one; but not if that was too long ago. Whether it is served.
+    pub fn serve_old(&self, zone: &Arc<Zone>, written: u32) -> bool {
+        let mut guests = self.guests();
+        if has_expired(zone, written.into(), unix_now()) {
+            return false;
+        }
+        let guest = self.guest(&mut guests, zone.apex());
+        guest.take(zone, written.into());
+        guest.status.health = ZoneHealth::Stale;
+        guest.status.source_modified = Some(written);
+        self.put(guest);
+        true
+    }
+
+    /// What is served of a guest.
+    pub fn served(&self, apex: &Name) -> Option<Arc<Zone>> {
+        self.guests().get(apex)?.zone.clone()
+    }
+
+    /// Goes on with what is served of a guest, as there is something wrong with what comes after it.
+    pub fn hold(&self, apex: &Name, why: &str) {
+        let mut guests = self.guests();
+        let guest = self.guest(&mut guests, apex);
+        guest.fail(why);
+        self.put(guest);
+    }
+
+    /// The source of all guests was just seen and has these, so that no others are served any more; those that went.
+    pub fn seen(&self, apexes: &[Name]) -> Vec<Name> {
+        let mut guests = self.guests();
+        let gone: Vec<Name> =
+            guests.keys().filter(|apex| !apexes.contains(apex)).cloned().collect();
+        for guest in gone.iter().filter_map(|apex| guests.remove(apex)) {
+            self.remove(&guest);
+        }
+        let now = unix_now();
+        for guest in guests.values_mut() {
+            guest.confirmed = now;
+            // The loader may have had a zone of this name, and have it no more; or the other way round.
+            let is_ours = self.zones.load().index(&guest.status.name) == Some(guest.status.index);
+            if !is_ours || guest.status.last_error.as_deref() == Some(CONFLICT) {
+                self.put(guest);
+            }
+        }
+        gone
+    }
+
+    /// The source of all guests is lost: they go on with what is served until that has expired.
+    pub fn lost(&self, why: &str) {
+        let now = unix_now();
+        for guest in self.guests().values_mut() {
+            guest.fail(why);
+            if guest.zone.as_ref().is_some_and(|zone| has_expired(zone, guest.confirmed, now)) {
+                guest.zone = None;
+            }
+            self.put(guest);
+        }
+    }
+
+    /// The guests.
+    fn guests(&self) -> MutexGuard<'_, HashMap<Name, Guest>> {
+        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A guest, which is new if there is none of this name.
+    fn guest<'g>(&self, guests: &'g mut HashMap<Name, Guest>, apex: &Name) -> &'g mut Guest {
+        guests.entry(apex.clone()).or_insert_with(|| {
+            let index = self.board.claim(apex);
+            let status = ZoneStatus::loading(apex.clone(), index);
+            Guest { zone: None, confirmed: 0, status }
+        })
+    }
+
+    /// Has a guest served as it is now, and tells of it.
+    fn put(&self, guest: &mut Guest) {
+        let ZoneStatus { name, index, .. } = &guest.status;
+        let state = match &guest.zone {
+            Some(zone) => ZoneState::Serving(Arc::clone(zone)),
+            None => ZoneState::Failed,
+        };
+        let mut is_taken = false;
+        self.zones.rcu(|zones| {
+            is_taken = zones.index(name).is_some_and(|other| other != *index);
+            match is_taken {
+                true => Zones::clone(zones),
+                false => zones.with(name, *index, state.clone(), Serving::default()),
+            }
+        });
+        if is_taken {
+            guest.status.last_error = Some(CONFLICT.to_owned());
+            guest.status.health = ZoneHealth::Failed;
+        } else if guest.status.last_error.as_deref() == Some(CONFLICT) {
+            guest.status.last_error = None;
+            guest.status.health = ZoneHealth::Serving;
+        }
+        if guest.zone.is_none() && guest.status.last_error.is_some() {
+            guest.status.health = ZoneHealth::Failed;
+        }
+        self.board.report(guest.status.clone());
+    }
+
+    /// Takes a guest away.
+    fn remove(&self, guest: &Guest) {
+        let ZoneStatus { name, index, .. } = &guest.status;
+        self.zones.rcu(|zones| match zones.index(name) == Some(*index) {
+            true => zones.without(name),
+            false => Zones::clone(zones),
+        });
+        self.board.forget(*index);
+    }
+}
+
+impl Guest {
+    /// Takes what is to be served.
+    fn take(&mut self, zone: &Arc<Zone>, confirmed: u64) {
+        self.status.entries = zone.entries();
+        self.status.serial = zone.serial();
+        self.status.image_bytes = zone.image_bytes() as u64;
+        self.confirmed = confirmed;
+        self.zone = Some(Arc::clone(zone));
+    }
+
+    /// Notes what is wrong.
+    fn fail(&mut self, why: &str) {
+        if self.status.last_error.as_deref() != Some(why) {
+            self.status.reloads_failed += 1;
+            self.status.last_error = Some(why.to_owned());
+        }
+        self.status.health = ZoneHealth::Stale;
+    }
+}
+
+/// Whether a zone was not confirmed for so long that it must not be served any more (RFC 1035 section 3.3.13).
+fn has_expired(zone: &Zone, confirmed: u64, now: u64) -> bool {
+    zone.soa().is_some_and(|soa| confirmed + u64::from(soa.expire) < now)
+}
+
+/// The time.
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// What is told of a guest whose name is the loader's.
+const CONFLICT: &str = "the configuration has a zone of this name as well, and that is served: take it out there, \
+                        or retire the list";
+
+#[cfg(test)]
+mod tests {
+    use repute_zone::{Dialect, Soa, ZoneSpec};
+
+    use super::*;
+    use crate::zones::Identity;
+
+    /// An empty zone with a serial.
+    fn zone(apex: &str, serial: u32) -> Arc<Zone> {
+        let apex: Name = apex.parse().expect("a name");
+        let soa = Soa {
+            ttl: 60,
+            origin: apex.clone(),
+            person: apex.clone(),
+            serial,
+            refresh: 60,
+            retry: 60,
+            expire: 600,
+            minimum: 60,
+        };
+        Arc::new(Zone::new(ZoneSpec {
+            apex,
+            dialect: Dialect::Native,
+            polarity: repute_dnsxl::Polarity::Block,
+            soa: Some(soa),
+            name_servers: None,
+            datasets: Vec::new(),
+            test_entries: false,
+            codes: Vec::new(),
+            serial,
+        }))
+    }
+
+    /// What is served and told of the names in the order of their arrival.
+    fn told(guests: &Guests) -> Vec<String> {
+        let serial = |name: &Name| match guests.zones.load().get(name) {
+            Some(ZoneState::Serving(zone)) => zone.serial().to_string(),
+            Some(ZoneState::Failed) => "SERVFAIL".to_owned(),
+            None => "REFUSED".to_owned(),
+        };
+        let told = |status: ZoneStatus| {
+            let error = status.last_error.map_or_else(String::new, |e| format!(" {}", &e[..4]));
+            format!("{} {} {}{error}", status.name, serial(&status.name), status.health.label())
+        };
+        guests.board.zones().into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn guests_come_are_held_and_go() {
+        let zones = Arc::new(ArcSwap::from_pointee(Zones::new(Identity::default())));
+        let guests = Guests::new(zones, Arc::default());
+        let (a, b): (Name, Name) = ("a.example".parse().unwrap(), "b.example".parse().unwrap());
+        let old = u32::try_from(unix_now()).unwrap() - 300;
+        assert!(guests.serve_old(&zone("a.example", 4), old));
+        assert!(!guests.serve_old(&zone("c.example", 4), old - 600), "it has expired");
+        guests.hold(&b, "why");
+        assert_eq!(told(&guests), ["a.example 4 stale", "b.example SERVFAIL failed why"]);
+        guests.serve(&zone("a.example", 5));
+        guests.serve(&zone("b.example", 1));
+        guests.hold(&a, "what");
+        guests.seen(&[a.clone(), b.clone()]);
+        assert_eq!(told(&guests), ["a.example 5 stale what", "b.example 1 serving"]);
+        assert_eq!(guests.served(&a).map(|zone| zone.serial()), Some(5));
+        guests.lost("gone");
+        assert_eq!(told(&guests), ["a.example 5 stale gone", "b.example 1 stale gone"]);
+        guests.guests().get_mut(&a).unwrap().confirmed -= 700;
+        guests.lost("gone");
+        assert_eq!(told(&guests), ["a.example SERVFAIL failed gone", "b.example 1 stale gone"]);
+        guests.seen(&[a]);
+        assert_eq!(told(&guests), ["a.example SERVFAIL failed gone"]);
+    }
+
+    #[test]
+    fn a_zone_of_the_configuration_is_served_before_a_guest_of_its_name() {
+        let zones = Arc::new(ArcSwap::from_pointee(Zones::new(Identity::default())));
+        let guests = Guests::new(Arc::clone(&zones), Arc::default());
+        let name: Name = "a.example".parse().unwrap();
+        let of_the_loader = || {
+            let index = guests.board.claim(&name);
+            let state = ZoneState::Serving(zone("a.example", 100));
+            zones.rcu(|zones| zones.with(&name, index, state.clone(), Serving::default()));
+            index
+        };
+        let index = of_the_loader();
+        guests.board.forget(index);
+        guests.serve(&zone("a.example", 1));
+        assert_eq!(told(&guests), ["a.example 100 failed the "]);
+        zones.rcu(|zones| zones.without(&name));
+        guests.seen(std::slice::from_ref(&name));
+        assert_eq!(told(&guests), ["a.example 1 serving"]);
+        // It comes by a reload.
+        guests.board.forget(of_the_loader());
+        guests.seen(std::slice::from_ref(&name));
+        assert_eq!(told(&guests), ["a.example 100 failed the "]);
+        guests.seen(&[]);
+        assert!(zones.load().get(&name).is_some(), "what is not a guest's stays");
+    }
+}
