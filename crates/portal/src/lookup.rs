@@ -121,7 +121,10 @@ async fn reasons(
     target: &Target,
 ) -> Result<(Vec<ReturnCode>, Vec<Reason>), DatabaseError> {
     let mut connection = app.database.read().await?;
-    let over = entries::over(connection.session(), card.id, target).await?;
+    let now = Timestamp::now();
+    let mut over = entries::over(connection.session(), card.id, target).await?;
+    // What is over and still there was not cleared away yet.
+    over.retain(|entry| entry.expires.is_none_or(|expires| expires > now));
     let Some(first) = over.first().map(|entry| entry.key.clone()) else {
         return Ok((Vec::new(), Vec::new()));
     };

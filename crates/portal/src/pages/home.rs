@@ -48,7 +48,7 @@ mod tests {
             "dig +short 2.0.0.127.bl.example A",
             "No policy is published yet",
             "mailto:lists@example.org",
-            "not served here",
+            "not here",
         ]);
         site.get("/status").await.says(&["1 of 1 lists is not answered here"]);
     }
