@@ -1,7 +1,7 @@
 //! A file's entries become those of a list: what would change, and the change.
 //!
 //! A file is read whole ([`content`]), sorted, and held beside the list in one pass over both in the order of their
-//! keys ([`compare`]); a dry run ends there, and so shows what an import does. The import is one transaction with
+//! keys ([`mod@compare`]); a dry run ends there, and so shows what an import does. The import is one transaction with
 //! one serial and one row in the audit log, which names the file by its SHA-256. Memory is taken for the file, some
 //! hundred bytes an entry; of the list only a part at a time.
 //!
