@@ -3,7 +3,7 @@
 //!
 //! A backup reads one snapshot while others write. A restore is one transaction, ends with a look through the audit
 //! log, and goes into an empty database unless told otherwise. Which tables there are the database itself says
-//! ([`schema`]), so that no table can be forgotten; the bytes are [`file`]'s business.
+//! ([`schema`]), so that no table can be forgotten; the bytes are [`mod@file`]'s business.
 
 pub mod file;
 mod schema;

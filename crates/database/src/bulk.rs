@@ -194,7 +194,7 @@ pub async fn put(
     Ok(())
 }
 
-/// Removes entries by what [`slice`] named them.
+/// Removes entries by what [`fn@slice`] named them.
 ///
 /// # Errors
 /// If the database fails.
