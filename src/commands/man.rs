@@ -255,7 +255,8 @@ mod tests {
                 options += 1;
             }
             let about = command.get_about().expect("it says what it does").to_string();
-            assert!(page.contains(&about.replace('-', "\\-")), "{about} is not in {page}");
+            let in_roff = about.replace('-', "\\-").replace('\'', "\\*(Aq");
+            assert!(page.contains(&in_roff), "{about} is not in {page}");
             left.extend(commands(command));
         }
         assert!(options > 30 && pages.len() > 12, "{options} options, {} pages", pages.len());

@@ -56,7 +56,8 @@ pub(crate) struct PortalConfig {
 impl PortalConfig {
     /// Whether a portal that runs by the other would have to start anew.
     pub(super) fn differs(&self, other: &PortalConfig) -> bool {
-        self.listen != other.listen || self.portal != other.portal
+        let is_on = self.listen.is_some() || other.listen.is_some();
+        is_on && (self.listen != other.listen || self.portal != other.portal)
     }
 }
 

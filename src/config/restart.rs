@@ -30,7 +30,8 @@ impl Config {
         let name = |user: &Option<UserName>| user.as_ref().map(|name| name.user.clone());
         let group = |user: &Option<UserName>| user.as_ref().and_then(|name| name.group.clone());
         // A place shows no password; whoever changes only that restarts the server by himself.
-        let place = |registry: &RegistryConfig| (registry.is_on, registry.database.to_string());
+        let place =
+            |registry: &RegistryConfig| registry.is_on.then(|| registry.database.to_string());
         let own = &server.listen;
         let differs = [
             ("server.listen", !opened.dns && own.addresses != *addresses),

@@ -250,7 +250,9 @@ mod tests {
             None => "REFUSED".to_owned(),
         };
         let told = |status: ZoneStatus| {
-            let error = status.last_error.map_or_else(String::new, |e| format!(" {}", &e[..4]));
+            let error = status
+                .last_error
+                .map_or_else(String::new, |e| format!(" {}", e.get(..4).unwrap_or(&e)));
             format!("{} {} {}{error}", status.name, serial(&status.name), status.health.label())
         };
         guests.board.zones().into_iter().map(told).collect()
