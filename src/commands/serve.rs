@@ -94,9 +94,11 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
     });
     let reloader =
         Arc::new(Reloader::new(config.clone(), opened, loader.remote(), Arc::clone(&zones)));
+    // Where there is a portal there is a registry.
     let portal = door
-        .map(|listener| {
-            Portal::start(&config.portal, &config.registry.database, listener, Arc::clone(&zones))
+        .zip(registry.as_ref())
+        .map(|(listener, registry)| {
+            Portal::start(&config.portal, registry.database(), listener, Arc::clone(&zones))
         })
         .transpose()?;
     let running = bound.start(Parts {

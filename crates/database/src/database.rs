@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::migrate::MigrateError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -161,8 +162,7 @@ impl Database {
                     // What is acknowledged survives the loss of power, too.
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(PATIENCE);
-                let write = SqlitePoolOptions::new().max_connections(1);
-                let write = write.connect_with(options.clone()).await.map_err(failed)?;
+                let write = connect_file(&options).await.map_err(failed)?;
                 let read = SqlitePoolOptions::new().max_connections(READERS);
                 let read = read.connect_lazy_with(options.read_only(true));
                 Pool::Sqlite { read, write }
@@ -174,7 +174,7 @@ impl Database {
             }
         };
         let migrated = match &pool {
-            Pool::Sqlite { write, .. } => sqlx::migrate!("./migrations/sqlite").run(write).await,
+            Pool::Sqlite { write, .. } => migrate_file(write).await,
             Pool::Postgres(pool) => sqlx::migrate!("./migrations/postgres").run(pool).await,
         };
         let failed = |source| DatabaseError::Migrate { place: place.to_string(), source };
@@ -271,6 +271,48 @@ impl Transaction {
     }
 }
 
+/// Opens a file to write. Of several who open a new one at once SQLite lets one make it, and tells the others that it
+/// is locked without waiting, as it does elsewhere: they come again.
+async fn connect_file(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    let mut tries = 0;
+    loop {
+        let pool = SqlitePoolOptions::new().max_connections(1);
+        match pool.connect_with(options.clone()).await {
+            Err(error) if tries < MOST_TRIES && is_busy(&error) => {
+                tries += 1;
+                tokio::time::sleep(Duration::from_millis(20) * tries).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
+/// Whether SQLite says that somebody else is at it (SQLITE_BUSY).
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code == "5")
+}
+
+/// Brings the schema of a file to this version. Several processes may open a new file at once, and SQLite has no lock
+/// for that as PostgreSQL has: whoever finds that another one was quicker looks again at what is left to do.
+async fn migrate_file(pool: &SqlitePool) -> Result<(), MigrateError> {
+    let migrations = sqlx::migrate!("./migrations/sqlite");
+    let mut tries = 0;
+    loop {
+        match migrations.run(pool).await {
+            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..))
+                if tries < MOST_TRIES =>
+            {
+                tries += 1;
+                tokio::time::sleep(Duration::from_millis(20) * tries).await;
+            }
+            migrated => return migrated,
+        }
+    }
+}
+
+/// How often what another process may be at is tried: at least once for each step of a schema.
+const MOST_TRIES: u32 = 20;
 /// How long a connection, or SQLite's lock, is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How many connections read at once.
@@ -291,6 +333,21 @@ mod tests {
         for wrong in ["", "mysql://x", "postgres://user:secret@:x/"] {
             let error = wrong.parse::<Place>().expect_err(wrong).to_string();
             assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn several_who_open_a_new_file_at_once_all_find_it_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = Place::File(folder.path().join("new.db"));
+        let opening: Vec<_> = (0..6)
+            .map(|_| {
+                let place = place.clone();
+                tokio::spawn(async move { Database::open(&place).await.map(drop) })
+            })
+            .collect();
+        for opened in opening {
+            opened.await.expect("no panic").expect("it opens");
         }
     }
 

@@ -2,16 +2,20 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use repute_database::{Database, Place};
+use repute_database::Database;
 use repute_dnsxl::{Name, Target, relative_name};
 use repute_nameserver::{ZoneState, Zones};
 use repute_portal::{Mail, Running, Standing, ZoneFacts};
 use repute_zone::{Hit, Relative, Zone};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::PortalConfig;
 
@@ -19,7 +23,10 @@ use crate::config::PortalConfig;
 pub(super) struct Portal {
     /// What it says when it starts.
     welcome: Vec<String>,
-    running: Running,
+    /// Ends the wait for the database.
+    stop: CancellationToken,
+    /// What runs, as soon as the database is there.
+    running: JoinHandle<Option<Running>>,
     runtime: Runtime,
 }
 
@@ -35,13 +42,13 @@ pub(super) fn bind(config: &PortalConfig) -> anyhow::Result<Option<TcpListener>>
 }
 
 impl Portal {
-    /// Starts it behind its socket.
+    /// Starts it behind its socket. A database that does not answer yet is waited for, while DNS is answered.
     ///
     /// # Errors
-    /// If the database cannot be opened.
+    /// If it cannot be started on a database that answers.
     pub(super) fn start(
         config: &PortalConfig,
-        place: &Place,
+        mut database: watch::Receiver<Option<Database>>,
         listener: TcpListener,
         zones: Arc<ArcSwap<Zones>>,
     ) -> anyhow::Result<Portal> {
@@ -50,21 +57,38 @@ impl Portal {
             .enable_all()
             .build()
             .context("cannot start the portal's threads")?;
-        let database = runtime.block_on(Database::open(place))?;
-        let url = &config.portal.public_url;
-        let mut welcome = vec![format!("portal   {url}")];
-        if let Mail::Folder(folder) = &config.portal.mail {
-            let folder = folder.display();
-            welcome
-                .push(format!("mail     is written into {folder}, as there is no [portal.smtp]"));
-        }
-        if let Some(link) = runtime.block_on(repute_portal::first_link(&database, url))? {
-            welcome.push(format!("first administrator, once, within a day: {link}"));
-        }
-        let zones = Arc::new(Served(zones));
-        let portal = config.portal.clone();
-        let running = repute_portal::start(database, portal, zones, listener, runtime.handle())?;
-        Ok(Portal { welcome, running, runtime })
+        let (handle, stop) = (runtime.handle().clone(), CancellationToken::new());
+        let door = Door { config: config.portal.clone(), listener, zones };
+        let at_once = runtime.block_on(timeout(PATIENCE, there(&mut database)));
+        let (welcome, running) = match at_once {
+            Ok(Some(database)) => {
+                let (welcome, running) = runtime.block_on(door.open(database, &handle))?;
+                (welcome, runtime.spawn(async { Some(running) }))
+            }
+            Ok(None) | Err(_) => {
+                let url = &door.config.public_url;
+                let welcome = vec![format!("portal   {url}, as soon as its database answers")];
+                let stop = stop.clone();
+                let later = async move {
+                    let database = tokio::select! {
+                        () = stop.cancelled() => return None,
+                        database = there(&mut database) => database?,
+                    };
+                    match door.open(database, &handle).await {
+                        Ok((welcome, running)) => {
+                            welcome.iter().for_each(|line| tracing::info!("{line}"));
+                            Some(running)
+                        }
+                        Err(error) => {
+                            tracing::error!("the portal cannot start: {error:#}");
+                            None
+                        }
+                    }
+                };
+                (welcome, runtime.spawn(later))
+            }
+        };
+        Ok(Portal { welcome, stop, running, runtime })
     }
 
     /// What it says when it starts.
@@ -74,9 +98,52 @@ impl Portal {
 
     /// Answers what is under way, and ends.
     pub(super) fn stop(self) {
-        self.runtime.block_on(self.running.stop());
+        self.stop.cancel();
+        self.runtime.block_on(async {
+            if let Ok(Some(running)) = self.running.await {
+                running.stop().await;
+            }
+        });
     }
 }
+
+/// What a portal needs but for its database.
+struct Door {
+    config: repute_portal::Config,
+    listener: TcpListener,
+    zones: Arc<ArcSwap<Zones>>,
+}
+
+impl Door {
+    /// Starts the portal; what it says then.
+    async fn open(
+        self,
+        database: Database,
+        runtime: &Handle,
+    ) -> anyhow::Result<(Vec<String>, Running)> {
+        let url = &self.config.public_url;
+        let mut welcome = vec![format!("portal   {url}")];
+        if let Mail::Folder(folder) = &self.config.mail {
+            let folder = folder.display();
+            welcome
+                .push(format!("mail     is written into {folder}, as there is no [portal.smtp]"));
+        }
+        if let Some(link) = repute_portal::first_link(&database, url).await? {
+            welcome.push(format!("first administrator, once, within a day: {link}"));
+        }
+        let zones = Arc::new(Served(self.zones));
+        let running = repute_portal::start(database, self.config, zones, self.listener, runtime)?;
+        Ok((welcome, running))
+    }
+}
+
+/// The database, once it is open; nothing if it never will be.
+async fn there(database: &mut watch::Receiver<Option<Database>>) -> Option<Database> {
+    database.wait_for(Option::is_some).await.ok()?.clone()
+}
+
+/// How long a start waits for the database, so that what it says is whole.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The zones that are served, as the portal asks them.
 struct Served(Arc<ArcSwap<Zones>>);

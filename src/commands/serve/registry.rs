@@ -16,6 +16,7 @@ use repute_registry::expiry;
 use repute_registry::publish::{Outlet, Publisher};
 use repute_zone::{Zone, snapshot};
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -26,6 +27,8 @@ pub(super) struct Registry {
     stop: CancellationToken,
     /// All it does.
     task: JoinHandle<()>,
+    /// The database, once it is open.
+    database: watch::Receiver<Option<Database>>,
 }
 
 impl Registry {
@@ -46,8 +49,14 @@ impl Registry {
             }
         }
         let stop = CancellationToken::new();
-        let task = runtime.spawn(run(place, outlet, stop.clone()));
-        Registry { stop, task }
+        let (opened, database) = watch::channel(None);
+        let task = runtime.spawn(run(place, outlet, stop.clone(), opened));
+        Registry { stop, task, database }
+    }
+
+    /// Its database, for others who need it; there as soon as it is open. It ends with the registry.
+    pub(super) fn database(&self) -> watch::Receiver<Option<Database>> {
+        self.database.clone()
     }
 
     /// Stops, once what is served is kept.
@@ -60,11 +69,17 @@ impl Registry {
 }
 
 /// Publishes until it is stopped.
-async fn run(place: Place, outlet: Arc<Served>, stop: CancellationToken) {
+async fn run(
+    place: Place,
+    outlet: Arc<Served>,
+    stop: CancellationToken,
+    opened: watch::Sender<Option<Database>>,
+) {
     let database = tokio::select! {
         () = stop.cancelled() => return,
         database = open(&place, &outlet) => database,
     };
+    opened.send_replace(Some(database.clone()));
     let publisher = Publisher::start(database.clone(), outlet);
     expiry::run(database.clone(), stop).await;
     publisher.stop().await;
