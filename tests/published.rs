@@ -8,6 +8,8 @@ mod dns;
 #[expect(dead_code, reason = "these tests need a part of what tests of the command need")]
 mod process;
 
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -294,4 +296,65 @@ fn settings_of_a_list_are_seen_in_dns() {
     editor.changes(&list, &["192.0.2.0/24"], true);
     until("it is refused", || server.run(&["status"]).1.contains("192.0.2.9 would be listed"));
     server.stop();
+}
+
+/// What the portal answers to a request for a path.
+fn page(portal: SocketAddr, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(portal).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+#[test]
+fn the_portal_says_why_of_what_dns_answers() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("data")).unwrap();
+    // Whoever listened there is gone, and nobody else takes it meanwhile.
+    let portal = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let config = format!(
+        "{}[portal]\nlisten = \"{portal}\"\npublic-url = \"http://localhost:{}\"\n",
+        place.header(),
+        portal.port()
+    );
+    let server = Served::start(&place, &config);
+    // Without a name for it the database is there, beside the portal.
+    let editor = Editor::at(&repute_database::Place::File(place.path("data/registry.db")));
+    let list = editor.adds("bl.example");
+    editor.changes(&list, &["192.0.2.0/24"], true);
+    until("the list is served", || listed(server.dns, "1.2.0.192.bl.example"));
+    let said = |target: &str| {
+        let text = page(portal, &format!("/api/v1/lookup?target={target}")).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        serde_json::from_str::<serde_json::Value>(body).unwrap()["lists"][0].clone()
+    };
+    until("the portal knows the list", || said("192.0.2.1")["listed"] == true);
+    assert_eq!(said("192.0.2.1")["entries"][0]["key"], "192.0.2.0/24");
+    assert_eq!(said("192.0.3.1")["listed"], false);
+    let html = page(portal, "/lookup?target=192.0.2.1").unwrap();
+    assert!(html.contains("192.0.2.0/24") && html.contains("127.0.0.2"), "{html}");
+    assert!(page(portal, "/account").unwrap().starts_with("HTTP/1.1 303"), "it asks who that is");
+}
+
+#[test]
+fn a_portal_whose_database_is_away_is_waited_for_while_dns_is_answered() {
+    let Some(postgres) = Server::start() else { return };
+    let (url, at) = (postgres.url(), postgres.place());
+    let editor = Editor::at(&at);
+    editor.adds("bl.example");
+    drop(editor);
+    let stopped = postgres.stopped();
+    let place = Place::new();
+    place.write("names.txt", "bad.example\n");
+    let portal = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let config = config(&place, &url)
+        + &format!("[portal]\nlisten = \"{portal}\"\n")
+        + &zone("names.example", "names", &["names.txt"]);
+    let server = Served::start(&place, &config);
+    assert!(listed(server.dns, "bad.example.names.example"));
+    let postgres = stopped.again();
+    assert!(page(portal, "/lists/bl.example").unwrap().starts_with("HTTP/1.1 200"));
+    drop(postgres);
 }

@@ -59,7 +59,7 @@ impl Portal {
             .context("cannot start the portal's threads")?;
         let (handle, stop) = (runtime.handle().clone(), CancellationToken::new());
         let door = Door { config: config.portal.clone(), listener, zones };
-        let at_once = runtime.block_on(timeout(PATIENCE, there(&mut database)));
+        let at_once = runtime.block_on(async { timeout(PATIENCE, there(&mut database)).await });
         let (welcome, running) = match at_once {
             Ok(Some(database)) => {
                 let (welcome, running) = runtime.block_on(door.open(database, &handle))?;
