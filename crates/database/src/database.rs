@@ -289,7 +289,7 @@ async fn connect_file(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx
 
 /// Whether SQLite says that somebody else is at it (SQLITE_BUSY).
 fn is_busy(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code == "5")
 }
 
