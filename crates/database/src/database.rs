@@ -1,7 +1,10 @@
 //! The database: where it is, how it is opened, connections and transactions.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -9,7 +12,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool};
+use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Sqlite, SqlitePool};
 use tokio::sync::watch;
 
 use crate::key::KeyError;
@@ -154,6 +157,7 @@ impl Database {
         let failed = |source| DatabaseError::Open { place: place.to_string(), source };
         let pool = match place {
             Place::File(path) => {
+                make_file(path).map_err(|error| failed(error.into()))?;
                 let options = SqliteConnectOptions::new()
                     .filename(path)
                     .create_if_missing(true)
@@ -170,6 +174,9 @@ impl Database {
             Place::Server(options) => {
                 let pool = PgPoolOptions::new().max_connections(READERS).acquire_timeout(PATIENCE);
                 let options = options.as_ref().clone().application_name("repute");
+                // A pool says only that its time is over; one connection says why.
+                let first = PgConnection::connect_with(&options).await.map_err(failed)?;
+                first.close().await.map_err(failed)?;
                 Pool::Postgres(pool.connect_with(options).await.map_err(failed)?)
             }
         };
@@ -271,6 +278,15 @@ impl Transaction {
     }
 }
 
+/// Makes a file that is not there yet, for its owner alone: digests of passwords will be in it. What SQLite puts
+/// beside it gets the same rights.
+fn make_file(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 /// Opens a file to write. Of several who open a new one at once SQLite lets one make it, and tells the others that it
 /// is locked without waiting, as it does elsewhere: they come again.
 async fn connect_file(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
@@ -348,6 +364,24 @@ mod tests {
             .collect();
         for opened in opening {
             opened.await.expect("no panic").expect("it opens");
+        }
+        for file in std::fs::read_dir(folder.path()).expect("a folder") {
+            let meta = file.and_then(|file| file.metadata()).expect("it is there");
+            let mode = std::os::unix::fs::PermissionsExt::mode(&meta.permissions());
+            assert_eq!(mode & 0o077, 0, "others may not read what is in it");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_cannot_open_a_database_is_told_why() {
+        for (place, why) in [
+            ("/nowhere/lists.db", "No such file or directory"),
+            ("postgres://repute@127.0.0.1:9/lists", "Connection refused"),
+        ] {
+            let place: Place = place.parse().expect("a place");
+            let error = Database::open(&place).await.expect_err("nothing is there");
+            let source = std::error::Error::source(&error).expect("a reason").to_string();
+            assert!(source.contains(why), "{source}");
         }
     }
 

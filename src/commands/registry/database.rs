@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use repute_database::{Database, Place};
 
 use crate::config::Config;
@@ -27,5 +27,5 @@ pub(in crate::commands) fn place(
 
 /// Opens it.
 pub(in crate::commands) async fn open(place: &Place) -> anyhow::Result<Database> {
-    Database::open(place).await.with_context(|| format!("with {place}"))
+    Ok(Database::open(place).await?)
 }
