@@ -435,6 +435,13 @@ fn a_line_that_is_none_costs_no_other() {
     place.write("hosts.txt", "bad_name!\n");
     let (_, _, why) = check.run(&["--file", "hosts.txt"], &["bl.example"]);
     assert!(why.starts_with("repute: nothing to check: hosts.txt:1: cannot check"), "{why}");
+    // A line of another encoding is one such, and a byte order mark is none.
+    let latin = b"\xef\xbb\xbf192.0.2.7\nm\xfcller.example\n198.51.100.77\n";
+    std::fs::write(place.path("latin.txt"), latin).unwrap();
+    let (code, shown, why) = check.run(&["--file", "latin.txt"], &["bl.example"]);
+    assert_eq!(code, 1, "{shown}");
+    assert!(shown.contains("192.0.2.7 is listed") && shown.contains("198.51.100.77 is"), "{shown}");
+    assert!(why.starts_with("latin.txt:2: cannot check"), "{why}");
     // Networks count together.
     let networks = ["10.0.0.0/22", "10.0.4.0/22"];
     let (_, _, why) = check.run(&networks, &["bl.example"]);

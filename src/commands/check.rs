@@ -56,8 +56,8 @@ pub(super) fn run(config: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Ver
     }
     let targets = Targets::resolve(found.subjects, &resolvers, timeout)?;
     let is_cut = warn_of_missing(&targets) || !found.gaps.is_empty();
-    let first: Vec<Target> = targets.iter().take(LOOKED_AT_FOR_KINDS).collect();
-    let mut asked = lists::named(&args.list, &catalogue, &first)?;
+    let samples = targets.samples();
+    let mut asked = lists::named(&args.list, &catalogue, &samples)?;
     if args.authoritative {
         lists::at_own_servers(&mut asked, &resolvers, timeout)?;
     }
@@ -150,5 +150,3 @@ fn warn_of_unreachable(findings: &Findings) {
 const LONGEST_SEARCH: Duration = Duration::from_secs(60);
 /// Nobody answers faster.
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
-/// Which kinds of lists are asked is decided by so many targets.
-const LOOKED_AT_FOR_KINDS: usize = 10_000;

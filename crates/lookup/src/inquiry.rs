@@ -205,6 +205,10 @@ impl Inquiry {
             needs_resolver && !resolving.iter().any(|server| exchange.has_answered(*server));
         findings.experiences = survey.into_experiences();
         for (at, experience) in self.lists.iter().zip(&findings.experiences) {
+            // What a resolver made up says nothing of the list.
+            let is_own = findings.rewrites.is_none() || !at.servers.is_empty();
+            let experience =
+                &Experience { tested: experience.tested && is_own, ..experience.clone() };
             known.memory.note(&at.list.zone, &at.place(&self.resolvers), experience, now);
         }
         ran.map(|()| findings)

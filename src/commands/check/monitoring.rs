@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use clap::error::ErrorKind;
-use repute_dnsxl::{Polarity, Target};
+use repute_dnsxl::Polarity;
 use repute_lookup::inquiry::Inquiry;
 use repute_lookup::resolve::Missing;
 use repute_lookup::subject::Subject;
 
 use super::memory::{Remembered, unix_now};
 use super::targets::{Targets, resolvers};
-use super::{LOOKED_AT_FOR_KINDS, lists, my_mail, rate, timeout};
+use super::{lists, my_mail, rate, timeout};
 use crate::cli::check::CheckArgs;
 use crate::cli::monitoring::{self, Program};
 use crate::exit;
@@ -144,8 +144,8 @@ fn run(program: &Program, started: Instant) -> anyhow::Result<Output> {
     let found = my_mail::subjects(&typed, args, &resolvers, patience, until)?;
     let object = object(&found.subjects);
     let targets = Targets::resolve(found.subjects, &resolvers, patience)?;
-    let first: Vec<Target> = targets.iter().take(LOOKED_AT_FOR_KINDS).collect();
-    let mut asked = lists::named(&args.list, &catalogue, &first)?;
+    let samples = targets.samples();
+    let mut asked = lists::named(&args.list, &catalogue, &samples)?;
     if args.authoritative {
         lists::at_own_servers(&mut asked, &resolvers, patience / 2)?;
     }

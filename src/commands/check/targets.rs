@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::{self, BufRead};
+use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -45,6 +45,16 @@ impl Targets {
             .filter(move |target| seen.len() >= MOST_REMEMBERED || seen.insert(target.clone()))
     }
 
+    /// A target of each subject, and all addresses of hosts: of these kinds all targets are, however many.
+    pub(crate) fn samples(&self) -> Vec<Target> {
+        let subjects = self.subjects.iter();
+        subjects
+            .flat_map(|(subject, addresses)| {
+                subject.targets().take(1).chain(addresses.iter().flatten().cloned())
+            })
+            .collect()
+    }
+
     /// Hosts without addresses, and why.
     pub(crate) fn missing(&self) -> impl Iterator<Item = (&Subject, Missing)> {
         self.subjects.iter().filter_map(|(subject, addresses)| {
@@ -81,15 +91,18 @@ pub(crate) fn subjects(
         }
     }
     if let Some(path) = file {
-        let lines: Vec<String> = if path.as_os_str() == "-" {
-            io::stdin().lock().lines().collect::<io::Result<_>>().context("standard input")?
+        let bytes = if path.as_os_str() == "-" {
+            let mut bytes = Vec::new();
+            io::stdin().lock().read_to_end(&mut bytes).context("standard input")?;
+            bytes
         } else {
-            let text = fs::read_to_string(path)
-                .with_context(|| format!("cannot read {}", path.display()))?;
-            text.lines().map(str::to_owned).collect()
+            fs::read(path).with_context(|| format!("cannot read {}", path.display()))?
         };
+        // A line in another encoding is a fault of that line; a mark in front (BOM) is none.
+        let text = String::from_utf8_lossy(&bytes);
+        let lines = text.strip_prefix('\u{feff}').unwrap_or(&text).lines();
         let mut is_empty = true;
-        for (number, line) in (1..).zip(&lines) {
+        for (number, line) in (1..).zip(lines) {
             let text = line.split('#').next().unwrap_or_default().trim();
             if text.is_empty() {
                 continue;
