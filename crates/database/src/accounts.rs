@@ -131,6 +131,22 @@ pub async fn set_password(
     Ok(())
 }
 
+/// Whether this is what is stored of an account's password. If so, whoever would change it waits until this transaction
+/// is over.
+///
+/// # Errors
+/// If the database fails.
+pub async fn still(
+    session: Session<'_>,
+    id: AccountId,
+    password: &str,
+) -> Result<bool, DatabaseError> {
+    let rows = on!(session, |c| {
+        sqlx::query(STILL).bind(id.0).bind(password).execute(c).await?.rows_affected()
+    });
+    Ok(rows > 0)
+}
+
 /// Gives an account another role.
 ///
 /// # Errors
@@ -180,6 +196,8 @@ statements! {
     ADMINISTRATOR = "SELECT id FROM accounts WHERE role = 'administrator' LIMIT 1";
     /// Another password.
     SET_PASSWORD = "UPDATE accounts SET password = $2 WHERE id = $1";
+    /// Holds an account with this password.
+    STILL = "UPDATE accounts SET password = password WHERE id = $1 AND password = $2";
     /// Another role.
     SET_ROLE = "UPDATE accounts SET role = $2 WHERE id = $1";
 }

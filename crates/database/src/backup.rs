@@ -213,6 +213,13 @@ pub async fn restore(
     if left.next().is_some() {
         return Err(FileError::Table { line: reader.line() }.into());
     }
+    // What has ended since must not come back: whoever was signed in signs in again.
+    for name in ["sessions", "links"] {
+        let sql = format!("DELETE FROM {name}");
+        on!(session.again(), |c| {
+            sqlx::query(AssertSqlSafe(sql)).execute(c).await?;
+        });
+    }
     if let Session::Postgres(c) = session.again() {
         for table in tables.iter().filter(|table| table.is_numbered) {
             let name = &table.name;

@@ -286,9 +286,9 @@ statements! {
     MOVE_ON = "UPDATE removals SET state = $3, decided = $4, answer = $5 WHERE id = $1 AND state = $2";
     /// Notes who agrees.
     AGREE = "UPDATE removals SET agreed = $2 WHERE id = $1 AND state = 'queued'";
-    /// Counts removals of an entry.
+    /// Counts removals of an entry; a link that found nothing to remove is none.
     GRANTED_SINCE = "SELECT COUNT(*) FROM removals
-        WHERE list = $1 AND key = $2 AND decided >= $3 AND state = 'granted'";
+        WHERE list = $1 AND key = $2 AND decided >= $3 AND state = 'granted' AND answer = ''";
     /// Counts those from an address.
     BY_MAIL_SINCE = "SELECT COUNT(*) FROM removals WHERE mail = $1 AND created >= $2";
     /// Counts those from a network.
@@ -336,10 +336,11 @@ mod tests {
             let counts =
                 asked_since(session.session(), "a@x.example", "198.51.100.0/24", Timestamp(2));
             assert_eq!(counts.await.expect("numbers"), (1, 2));
-            for (removal, state) in [(&first, State::Granted), (&second, State::Queued)] {
+            let moves = [(&first, State::Granted, ""), (&second, State::Queued, "so")];
+            for (removal, state, answer) in moves {
                 for is_first in [true, false] {
                     let now = Timestamp(50);
-                    let moved = move_on(session.session(), removal, state, "so", now).await;
+                    let moved = move_on(session.session(), removal, state, answer, now).await;
                     assert_eq!(moved.expect("an answer"), is_first, "it moves on once");
                 }
             }

@@ -95,6 +95,10 @@ pub(crate) async fn join(
     let id = added.ok_or(AppError::StaleLink)?;
     // Whoever has another link must not come to the same rights.
     links::revoke(transaction.session(), Purpose::Join, Some(mail)).await?;
+    if link.role == Role::Administrator {
+        // There is one now: the link for the first has had its day.
+        links::revoke(transaction.session(), Purpose::Join, None).await?;
+    }
     note(&mut transaction, id, id, "account.join", link.role.word(), now).await?;
     sessions::begin(transaction.session(), &session.digest(), id, client, now, now.after(SESSION))
         .await?;
@@ -147,6 +151,10 @@ pub(crate) async fn sign_in(
     let (secret, now) = (Secret::new()?, Timestamp::now());
     let (digest, end) = (secret.digest(), now.after(SESSION));
     let mut transaction = app.database.begin().await?;
+    // It may have been reset while this one was looked at; then nothing is begun by it.
+    if !accounts::still(transaction.session(), account.id, &account.password).await? {
+        return Ok(None);
+    }
     sessions::forget(transaction.session(), now).await?;
     links::forget(transaction.session(), now).await?;
     sessions::begin(transaction.session(), &digest, account.id, client, now, end).await?;
@@ -254,11 +262,15 @@ pub async fn set_role(
     let mut transaction = database.begin().await?;
     let account = known(&mut transaction, mail).await?;
     accounts::set_role(transaction.session(), account.id, role).await?;
+    // First this, which has others wait: two who each leave it to the other would leave nobody.
+    let now = Timestamp::now();
+    note(&mut transaction, SHELL, account.id, "account.role", role.word(), now).await?;
     if !accounts::has_administrator(transaction.session()).await? {
         return Err(ShellError::LastAdministrator);
     }
-    let now = Timestamp::now();
-    note(&mut transaction, SHELL, account.id, "account.role", role.word(), now).await?;
+    if role == Role::Administrator {
+        links::revoke(transaction.session(), Purpose::Join, None).await?;
+    }
     transaction.commit().await?;
     Ok(())
 }

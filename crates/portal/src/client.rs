@@ -10,8 +10,9 @@ use repute_dnsxl::Network;
 pub(crate) fn address(peer: SocketAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut address = peer.ip().to_canonical();
-    let lines: Vec<&str> =
-        headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
+    // A line that cannot be read is no address, and ends the way back as any such does.
+    let lines = headers.get_all("x-forwarded-for").iter();
+    let lines: Vec<&str> = lines.map(|line| line.to_str().unwrap_or("?")).collect();
     for said in lines.join(",").rsplit(',') {
         if !is_trusted(address) {
             break;
@@ -40,6 +41,7 @@ mod tests {
             let found = address(peer, &headers, &trusted).to_string();
             assert_eq!(found, expect, "{lines:?}");
         };
+        check("127.0.0.1", &["192.0.2.1", "\u{fc}"], "127.0.0.1");
         check("198.51.100.1", &["192.0.2.1"], "198.51.100.1");
         check("127.0.0.1", &[], "127.0.0.1");
         check("127.0.0.1", &["192.0.2.1"], "192.0.2.1");

@@ -1,30 +1,36 @@
 //! Passwords: Argon2id, on threads of their own, and no more at once than memory bears.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
 use crate::error::AppError;
 
 /// Where passwords are hashed.
 #[derive(Debug)]
-pub(crate) struct Hashing(Semaphore);
+pub(crate) struct Hashing(Arc<Semaphore>);
 
 impl Default for Hashing {
     fn default() -> Hashing {
-        Hashing(Semaphore::new(AT_ONCE))
+        Hashing(Arc::new(Semaphore::new(AT_ONCE)))
     }
 }
 
 impl Hashing {
+    /// A place to work in. It goes with the work: that goes on when nobody waits for it any more.
+    async fn place(&self) -> Result<OwnedSemaphorePermit, AppError> {
+        Arc::clone(&self.0).acquire_owned().await.map_err(|_| AppError::Random)
+    }
+
     /// What is stored of a password.
     pub(crate) async fn hash(&self, password: String) -> Result<String, AppError> {
-        let _place = self.0.acquire().await.map_err(|_| AppError::Random)?;
+        let place = self.place().await?;
         let hashed = spawn_blocking(move || {
+            let _place = place;
             Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string())
         });
         hashed.await.map_err(|_| AppError::Random)?.map_err(|_| AppError::Random)
@@ -36,8 +42,9 @@ impl Hashing {
         password: String,
         stored: Option<String>,
     ) -> Result<bool, AppError> {
-        let _place = self.0.acquire().await.map_err(|_| AppError::Random)?;
+        let place = self.place().await?;
         let verified = spawn_blocking(move || {
+            let _place = place;
             let text = stored.as_deref().unwrap_or(&DUMMY);
             let is_right = PasswordHash::new(text).is_ok_and(|hash| {
                 Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()

@@ -234,7 +234,11 @@ pub async fn withdraw(
     let organisation = claim.new.organisation;
     organisation::log(transaction, person, "claim.withdraw", organisation, &detail, now).await?;
     match claim.state {
-        State::Held { .. } => next_in_line(transaction, &claim.new.domain, now).await,
+        State::Held { .. } => {
+            let domain = &claim.new.domain;
+            organisations::remove_domain(transaction.session(), organisation, domain).await?;
+            next_in_line(transaction, domain, now).await
+        }
         State::Open
         | State::Waiting { .. }
         | State::Superseded
@@ -346,6 +350,9 @@ async fn after_look(
             move_on(transaction, claim, state, &seen).await?;
             match (state, what) {
                 (State::Lapsed, _) => {
+                    // Whoever registers the domain next must not come to the organisation by it.
+                    organisations::remove_domain(transaction.session(), organisation, &domain)
+                        .await?;
                     next_in_line(transaction, &domain, now).await?;
                     Ok(vec![Notice::ClaimLost { account, domain }])
                 }
