@@ -93,6 +93,11 @@ impl Cache {
         self.answers.insert((list, target.clone()), fresh);
     }
 
+    /// Drops all answers: what they came through cannot be believed.
+    pub(crate) fn forget(&mut self) {
+        self.answers.clear();
+    }
+
     /// Drops what is stale; if that is little, the half that would be stale soonest.
     fn make_room(&mut self, now: Instant) {
         self.answers.retain(|_, fresh| now < fresh.until);

@@ -1,5 +1,6 @@
 //! A list on its way through the targets of a survey, and what is learned of it there.
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use crate::bucket::Bucket;
@@ -49,6 +50,8 @@ pub struct Experience {
 /// A list on its way through the targets.
 pub(crate) struct Course {
     pub(crate) asked: Asked,
+    /// Whether resolvers are asked, and not the list's own servers.
+    pub(crate) by_resolver: bool,
     /// The list in the cache.
     pub(crate) number: ListNumber,
     pub(crate) bucket: Option<Bucket>,
@@ -69,11 +72,13 @@ pub(crate) struct Tests {
     pub(crate) waiting: Vec<(TestOf, Question)>,
     /// How many are on their way.
     pub(crate) running: u32,
+    /// The addresses that they were answered with.
+    found: Vec<(TestOf, Ipv4Addr)>,
 }
 
 impl Course {
     /// A list at its start, with the tests that are to be asked.
-    pub(crate) fn new(asked: Asked, number: ListNumber, now: Instant) -> Course {
+    pub(crate) fn new(asked: Asked, by_resolver: bool, number: ListNumber, now: Instant) -> Course {
         let mut tests = Tests::default();
         if asked.evidence.is_none() && !asked.servers.is_empty() {
             let all = [TestOf::Random, TestOf::Unlisted, TestOf::Listed];
@@ -84,7 +89,17 @@ impl Course {
         let bucket = asked.rate.map(|rate| Bucket::new(rate, now));
         let evidence = asked.evidence.unwrap_or_default();
         let experience = Experience { evidence, ..Experience::default() };
-        Course { asked, number, bucket, next: 0, tests, experience, silence: 0, given_up: false }
+        Course {
+            asked,
+            by_resolver,
+            number,
+            bucket,
+            next: 0,
+            tests,
+            experience,
+            silence: 0,
+            given_up: false,
+        }
     }
 
     /// Whether anything came from it.
@@ -120,12 +135,25 @@ impl Course {
             Said::NotListed { unproven, .. } => (Finding::NotListed, unproven),
             Said::Unknown(_) => (Finding::Unknown, false),
         };
-        let evidence = &mut self.experience.evidence;
-        match test {
-            TestOf::Listed => (evidence.listed, evidence.unproven) = (finding, unproven),
-            TestOf::Unlisted => evidence.unlisted = finding,
-            TestOf::Random => evidence.random = finding,
+        if let Answer::Reply(reply) = answer {
+            self.tests.found.extend(reply.addresses().map(|address| (test, address)));
         }
+        self.experience.evidence.note(test, finding, unproven);
+    }
+
+    /// What its test entries say, if a resolver makes these addresses up for names that do not exist: a test
+    /// entry with such an address is one that the list denies.
+    pub(crate) fn evidence(&self, made_up: &[Ipv4Addr]) -> Evidence {
+        let mut evidence = self.experience.evidence;
+        for (test, _) in self.tests.found.iter().filter(|(_, address)| made_up.contains(address)) {
+            evidence.note(*test, Finding::NotListed, true);
+        }
+        evidence
+    }
+
+    /// What the resolver makes up, as far as that concerns this list.
+    pub(crate) fn made_up<'a>(&self, by_resolver: &'a [Ipv4Addr]) -> &'a [Ipv4Addr] {
+        if self.by_resolver { by_resolver } else { &[] }
     }
 }
 

@@ -43,8 +43,8 @@ pub struct Survey<'t> {
     first: usize,
     /// A name no zone has, asked of each resolver.
     controls: Vec<Control>,
-    /// Addresses the resolvers make up.
-    rewrites: Option<Ipv4Addr>,
+    /// Addresses the resolvers make up for names that do not exist.
+    made_up: Vec<Ipv4Addr>,
     cache: &'t mut Cache,
     timeout: Duration,
     /// When everything ends, whatever is still open.
@@ -130,7 +130,8 @@ impl<'t> Survey<'t> {
             })
             .map(|asked| {
                 let number = cache.list(&asked.list.zone, &asked.place);
-                Course::new(asked, number, now)
+                let by_resolver = asked.servers.iter().any(|server| resolvers.contains(server));
+                Course::new(asked, by_resolver, number, now)
             })
             .collect();
         let most_open = (MOST_WAITING / lists.len().max(1)).clamp(LEAST_OPEN, MOST_OPEN);
@@ -142,7 +143,7 @@ impl<'t> Survey<'t> {
             open: VecDeque::new(),
             first: 0,
             controls: resolvers.iter().map(control).collect(),
-            rewrites: None,
+            made_up: Vec::new(),
             cache,
             timeout,
             end: None,
@@ -294,10 +295,12 @@ impl<'t> Survey<'t> {
     pub fn hear(&mut self, tag: Tag, answer: &Answer, exchange: &mut Exchange<Tag>, now: Instant) {
         if let About::Control(at) = tag.about {
             self.controls[at].running = false;
-            if let Answer::Reply(reply) = answer
-                && let Some(address) = reply.addresses().next()
-            {
-                self.rewrites = Some(address);
+            if let Answer::Reply(reply) = answer {
+                self.made_up.extend(reply.addresses());
+            }
+            // Nobody knows any more what of it the lists said.
+            if !self.made_up.is_empty() {
+                self.cache.forget();
             }
             return;
         }
@@ -334,7 +337,9 @@ impl<'t> Survey<'t> {
                         }
                     }
                     said => {
-                        self.cache.put(course.number, &open.target, &said, &[], now);
+                        if course.made_up(&self.made_up).is_empty() {
+                            self.cache.put(course.number, &open.target, &said, &[], now);
+                        }
                         State::Done(said, Vec::new())
                     }
                 };
@@ -348,7 +353,9 @@ impl<'t> Survey<'t> {
                     Answer::TimedOut | Answer::Unreachable | Answer::Malformed => Vec::new(),
                 };
                 open.finish_why(tag.list, texts);
-                if let State::Done(said, texts) = &open.said[tag.list] {
+                if let State::Done(said, texts) = &open.said[tag.list]
+                    && course.made_up(&self.made_up).is_empty()
+                {
                     self.cache.put(course.number, &open.target, said, texts, now);
                 }
             }
@@ -409,8 +416,9 @@ impl<'t> Survey<'t> {
                     (Said::Unknown(Reason::Dead), Vec::new())
                 }
             };
-            let evidence = &course.experience.evidence;
-            Some(verdict::decide(&course.asked.list, said, texts, evidence, self.rewrites))
+            let made_up = course.made_up(&self.made_up);
+            let evidence = course.evidence(made_up);
+            Some(verdict::decide(&course.asked.list, said, texts, &evidence, made_up))
         });
         Some(Report { target: open.target, verdicts: verdicts.collect() })
     }
@@ -433,7 +441,7 @@ impl<'t> Survey<'t> {
 
     /// An address that a resolver made up for a name that no zone has.
     pub fn rewrites(&self) -> Option<Ipv4Addr> {
-        self.rewrites
+        self.made_up.first().copied()
     }
 }
 
@@ -452,7 +460,8 @@ impl Open {
     fn end(&mut self) {
         for state in &mut self.said {
             let said = match std::mem::replace(state, State::Inapplicable) {
-                State::Waiting | State::Running => Said::Unknown(Reason::TimedOut),
+                State::Waiting => Said::Unknown(Reason::NotAsked),
+                State::Running => Said::Unknown(Reason::TimedOut),
                 State::Why(codes, ttl) => Said::Listed(codes, ttl),
                 done @ (State::Inapplicable | State::Done(..)) => {
                     *state = done;

@@ -12,6 +12,7 @@ use repute_dnsxl::ReturnCode;
 
 use crate::exchange::Answer;
 use crate::list::List;
+use crate::questions::TestOf;
 
 /// What a list says of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub struct Listing {
 pub enum Reason {
     /// No answer in time.
     TimedOut,
+    /// Time was over before its turn came: a list is asked only so often a second.
+    NotAsked,
     /// It did not answer the last times either, so it was not waited for.
     Dead,
     /// Nobody listens at the server's address.
@@ -72,6 +75,9 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::TimedOut => f.write_str("no answer in time"),
+            Reason::NotAsked => f.write_str(
+                "not asked: time was over before its turn came, at so many queries a second",
+            ),
             Reason::Dead => f.write_str("did not answer lately, not waited for"),
             Reason::Unreachable => f.write_str("nobody answers at the server's address"),
             Reason::ServerFailure => {
@@ -220,6 +226,15 @@ pub enum Finding {
 }
 
 impl Evidence {
+    /// Notes what a test query found; `unproven` if it was denied without the SOA of the list's own zone.
+    pub(crate) fn note(&mut self, test: TestOf, finding: Finding, unproven: bool) {
+        match test {
+            TestOf::Listed => (self.listed, self.unproven) = (finding, unproven),
+            TestOf::Unlisted => self.unlisted = finding,
+            TestOf::Random => self.random = finding,
+        }
+    }
+
     /// Whether the list lists everything.
     pub fn is_wildcarded(&self, list: &List) -> bool {
         self.random == Finding::Listed
@@ -234,20 +249,31 @@ impl Evidence {
     }
 }
 
-/// Decides, from what a list said of a target, what it says of its test entries, and what the resolver
-/// makes up.
+/// Decides, from what a list said of a target, what it says of its test entries, and which addresses the
+/// resolver between makes up for names that do not exist.
+///
+/// A resolver that makes addresses up is the fault, and not the list: what it makes up is no answer of the list,
+/// and what else comes through it is.
 pub fn decide(
     list: &List,
     said: Said,
     texts: Vec<String>,
     evidence: &Evidence,
-    rewrites: Option<Ipv4Addr>,
+    made_up: &[Ipv4Addr],
 ) -> Verdict {
+    let is_made_up = |code: &ReturnCode| made_up.contains(&code.0);
     match said {
-        Said::Unknown(Reason::NotAList(address)) if rewrites.is_some() => {
+        // Some make up another address each time, none of them that of a list.
+        Said::Unknown(Reason::NotAList(address)) if !made_up.is_empty() => {
             Verdict::Unknown(Reason::Rewritten(address))
         }
+        Said::Unknown(Reason::Blocked(code, _)) if is_made_up(&code) => {
+            Verdict::Unknown(Reason::Rewritten(code.0))
+        }
         Said::Unknown(reason) => Verdict::Unknown(reason),
+        Said::Listed(codes, _) if codes.iter().all(is_made_up) && !codes.is_empty() => {
+            Verdict::Unknown(Reason::Rewritten(codes[0].0))
+        }
         Said::Listed(..) if evidence.is_wildcarded(list) => Verdict::Unknown(Reason::Wildcarded),
         Said::Listed(codes, ttl) => Verdict::Listed(Listing { codes, texts, ttl }),
         Said::NotListed { unproven, .. } => {

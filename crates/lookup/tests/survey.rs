@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use repute_dnsxl::Target;
 use repute_lookup::cache::Cache;
 use repute_lookup::exchange::{Exchange, Limits};
+use repute_lookup::inquiry::{Inquiry, Known, ListAt, Rate};
 use repute_lookup::list::{List, NameForm};
 use repute_lookup::message::Manner;
 use repute_lookup::sockets::Sockets;
@@ -123,6 +124,32 @@ fn reply(query: &[u8], tcp: bool) -> Option<Vec<u8>> {
 
 /// Starts the server; it ends with the process.
 fn server() -> SocketAddr {
+    server_that(reply)
+}
+
+/// Starts one that answers `N` where others deny, as resolvers of some providers do.
+fn rewriting<const N: u32>() -> SocketAddr {
+    server_that(|query, tcp| {
+        let end = 12 + query[12..].iter().position(|byte| *byte == 0)? + 5;
+        let name = query[12..end - 4].to_ascii_lowercase();
+        // Below `invalid` there is no list.
+        if !name.ends_with(b"\x07invalid\0") {
+            let honest = reply(query, tcp)?;
+            if honest[3] & 15 != 3 {
+                return Some(honest);
+            }
+        }
+        let mut out = query[..end].to_vec();
+        (out[2], out[3]) = (0x84, 0);
+        out[4..12].copy_from_slice(&[0, 1, 0, 1, 0, 0, 0, 0]);
+        out.extend_from_slice(&[0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 0, 0, 4]);
+        out.extend_from_slice(&N.to_be_bytes());
+        Some(out)
+    })
+}
+
+/// Starts one that replies this.
+fn server_that(reply: fn(&[u8], bool) -> Option<Vec<u8>>) -> SocketAddr {
     // A port that is free for both: somebody else may have the same one for TCP.
     let (udp, tcp) = loop {
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
@@ -327,6 +354,97 @@ fn test_entries_are_evidence() {
     assert_eq!(evidence(1), (Finding::Listed, Finding::Listed, Finding::Listed));
     assert_eq!(evidence(2), (Finding::NotListed, Finding::NotListed, Finding::NotListed));
     assert_eq!(evidence(3), (Finding::Unknown, Finding::Unknown, Finding::Unknown));
+}
+
+/// What lists say of 192.0.2.7 by way of a resolver; and what is known and kept of them afterwards.
+fn by_way_of(resolver: SocketAddr, zones: &[&str]) -> (Vec<Verdict>, Known) {
+    let at = |zone: &&str| ListAt { list: list(zone), servers: Vec::new() };
+    let inquiry = Inquiry {
+        lists: zones.iter().map(at).collect(),
+        resolvers: vec![resolver],
+        timeout: TIMEOUT,
+        limit: None,
+        rate: Rate::Unlimited,
+    };
+    let mut known = Known { cache: Cache::with_room(100), ..Known::default() };
+    let target: Target = "192.0.2.7".parse().expect("a target");
+    let mut verdicts = Vec::new();
+    let each = |report: Report| {
+        verdicts.extend(report.verdicts.into_iter().flatten());
+        ControlFlow::Continue(())
+    };
+    let findings = inquiry.run(std::iter::once(target), &mut known, NOW, each).expect("it runs");
+    assert!(findings.rewrites.is_some() || known.cache.len() == zones.len());
+    (verdicts, known)
+}
+
+/// Any time.
+const NOW: u64 = 1_800_000_000;
+
+#[test]
+fn a_resolver_that_makes_addresses_up_is_blamed_and_not_the_list() {
+    // It makes up what lists say, what blocked users are told, and what no list says.
+    for (resolver, made_up) in [
+        (rewriting::<0x7f00_0002>(), Ipv4Addr::new(127, 0, 0, 2)),
+        (rewriting::<0x7f00_0001>(), Ipv4Addr::new(127, 0, 0, 1)),
+        (rewriting::<0xcb00_7109>(), Ipv4Addr::new(203, 0, 113, 9)),
+    ] {
+        let (verdicts, known) = by_way_of(resolver, &["clean.test", "gone.test"]);
+        let blamed = Verdict::Unknown(Reason::Rewritten(made_up));
+        assert_eq!(verdicts, [blamed.clone(), blamed], "{made_up}");
+        // Nothing of it is remembered.
+        for zone in ["clean.test", "gone.test"] {
+            let zone = zone.parse().expect("a name");
+            assert_eq!(known.memory.evidence(&zone, &resolver.to_string(), NOW + 1), None);
+        }
+        assert!(known.cache.is_empty());
+    }
+}
+
+#[test]
+fn a_listing_that_comes_through_such_a_resolver_is_one() {
+    let (verdicts, _) = by_way_of(rewriting::<0xcb00_7109>(), &["good.test", "multi.test"]);
+    assert!(matches!(&verdicts[0], Verdict::Listed(listing) if listing.codes.len() == 1));
+    assert!(matches!(&verdicts[1], Verdict::Listed(listing) if listing.codes.len() == 3));
+    // One of its codes is the one that is made up, the others are its own.
+    let (verdicts, _) = by_way_of(rewriting::<0x7f00_0002>(), &["multi.test", "world.test"]);
+    assert!(matches!(&verdicts[0], Verdict::Listed(listing) if listing.codes.len() == 3));
+    assert_eq!(verdicts[1], Verdict::Unknown(Reason::Rewritten(Ipv4Addr::new(127, 0, 0, 2))));
+    // A list that lists everything says so of itself.
+    let (verdicts, _) = by_way_of(rewriting::<0x7f00_0004>(), &["world.test"]);
+    assert_eq!(verdicts, [Verdict::Unknown(Reason::Wildcarded)]);
+}
+
+#[test]
+fn what_an_honest_resolver_says_is_remembered() {
+    // It is no resolver and does not know the name that no zone has, which takes the time of a look-up.
+    let resolver = server();
+    let (verdicts, known) = by_way_of(resolver, &["clean.test"]);
+    assert_eq!(verdicts, [Verdict::NotListed]);
+    let zone = "clean.test".parse().expect("a name");
+    assert!(known.memory.evidence(&zone, &resolver.to_string(), NOW + 1).is_some());
+}
+
+#[test]
+fn what_a_limit_leaves_no_time_for_was_not_asked() {
+    let at = ListAt { list: list("good.test"), servers: Vec::new() };
+    let inquiry = Inquiry {
+        lists: vec![at],
+        resolvers: vec![server()],
+        timeout: TIMEOUT,
+        limit: Some(TIMEOUT),
+        rate: Rate::AtMost(5.0),
+    };
+    let targets = (0..200_u32).map(|n| Target::Ipv4((0xc000_0200 + n).into()));
+    let mut reasons = Vec::new();
+    let each = |report: Report| {
+        reasons.extend(report.verdicts.into_iter().flatten());
+        ControlFlow::Continue(())
+    };
+    inquiry.run(targets, &mut Known::default(), NOW, each).expect("it runs");
+    assert_eq!(reasons.len(), 200, "each has a report");
+    assert_eq!(reasons[199], Verdict::Unknown(Reason::NotAsked));
+    assert!(!reasons.contains(&Verdict::Unknown(Reason::TimedOut)), "nobody was silent");
 }
 
 #[test]

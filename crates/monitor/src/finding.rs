@@ -96,7 +96,8 @@ fn saw(list: &List, report: &Report, verdict: &Verdict) -> Saw {
 fn condition(verdict: &Verdict) -> Option<Condition> {
     let Verdict::Unknown(reason) = verdict else { return Some(Condition::Ok) };
     Some(match reason {
-        Reason::TooLong | Reason::NoKey(_) => return None,
+        // Nothing was asked, so nothing is known of the list.
+        Reason::TooLong | Reason::NoKey(_) | Reason::NotAsked => return None,
         Reason::TimedOut
         | Reason::Dead
         | Reason::Unreachable

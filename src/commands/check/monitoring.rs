@@ -16,6 +16,7 @@ use repute_dnsxl::Polarity;
 use repute_lookup::inquiry::Inquiry;
 use repute_lookup::resolve::Missing;
 use repute_lookup::subject::Subject;
+use repute_lookup::verdict::Reason;
 
 use super::memory::{Remembered, unix_now};
 use super::targets::{Targets, resolvers};
@@ -170,6 +171,10 @@ fn run(program: &Program, started: Instant) -> anyhow::Result<Output> {
     let missing: Vec<(&Subject, Missing)> =
         targets.missing().filter(|(_, missing)| *missing != Missing::Address).collect();
     let mut output = judge(args, &object, &tally, &missing, &found.gaps, deadline.took());
+    if tally.rows.iter().any(|row| row.unknown == Some(Reason::NotAsked)) {
+        // A plugin ends in time, whatever is left.
+        output.line.push_str("; not all was asked in time: see --timeout and --rate");
+    }
     output.long.extend(found.told);
     if args.list.is_empty() {
         let (day, age) = (catalogue.date(), catalogue.date().days_until(unix_now()));
