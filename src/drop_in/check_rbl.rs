@@ -89,7 +89,8 @@ fn run(options: &Options, started: Instant) -> anyhow::Result<Output> {
     };
     let mut tally = Tally::new(lists.asked.iter().map(|at| at.list.clone()).collect());
     let mut remembered = Remembered::read(false);
-    let name = checked.address.map(|address| object::name_beside(address, &resolvers, patience));
+    let names = names(&resolvers);
+    let name = checked.address.map(|address| object::name_beside(address, &names, patience));
     let targets = checked.targets.iter().cloned();
     let each = |report| {
         tally.add(&report);
@@ -126,10 +127,24 @@ fn effort(options: &Options) -> Effort {
     Effort { sends: options.sends.map(number), at_once: options.workers.map(number) }
 }
 
+/// The system's resolvers.
+fn system() -> Vec<SocketAddr> {
+    resolver::system(&fs::read_to_string("/etc/resolv.conf").unwrap_or_default())
+}
+
+/// The resolvers that are asked for the name of an address. As with check_rbl they are the system's, whichever
+/// server is asked about lists; but for one at a port of its own, which check_rbl cannot ask at all.
+fn names(resolvers: &[SocketAddr]) -> Vec<SocketAddr> {
+    match resolvers.iter().all(|resolver| resolver.port() == 53) {
+        true => system(),
+        false => resolvers.to_vec(),
+    }
+}
+
 /// The resolvers that are asked: the one given, or the system's.
 fn resolvers(options: &Options) -> anyhow::Result<Vec<SocketAddr>> {
     let mut resolvers = match &options.nameserver {
-        None => resolver::system(&fs::read_to_string("/etc/resolv.conf").unwrap_or_default()),
+        None => system(),
         Some(text) => {
             let text = text.trim();
             let found = resolver::server(text).with_context(|| {

@@ -37,6 +37,19 @@ enum Said {
 impl Lists {
     /// Starts it.
     pub(crate) fn start(address: SocketAddr) -> Lists {
+        Lists::saying(address, say)
+    }
+
+    /// Starts one that knows lists and the names of no addresses.
+    pub(crate) fn nameless(address: SocketAddr) -> Lists {
+        Lists::saying(address, |labels, rtype, times, recursive| match rtype {
+            PTR => Said::Denied(0),
+            rtype => say(labels, rtype, times, recursive),
+        })
+    }
+
+    /// Starts one that says this.
+    fn saying(address: SocketAddr, say: fn(&[String], u8, usize, bool) -> Said) -> Lists {
         let socket = UdpSocket::bind(address).expect("the address is free");
         let address = socket.local_addr().expect("it has one");
         let asked: Arc<Mutex<HashMap<String, usize>>> = Arc::default();

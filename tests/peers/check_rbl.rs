@@ -71,6 +71,38 @@ fn where_check_rbl_is_wrong_we_are_right() {
         resolve_with_loopback(folder.path());
         let _lists = Lists::start((Ipv4Addr::LOCALHOST, 53).into());
         FAULTS.iter().for_each(compare);
+        // A file that is no ini file: Debian's dies without the word that says whose line it is.
+        let ini = folder.path().join("broken.ini");
+        fs::write(&ini, "[rbl]\nserver=clean.test\nwhat is this\n").expect("it is writable");
+        let options = format!("-H 192.0.2.25 --extra-opts=rbl@{}", ini.display());
+        assert_eq!(theirs(&options), (3, "Syntax error at line 3: 'what is this'".to_owned()));
+        let ((code, line), _) = ours(&options);
+        assert_eq!(code, 3);
+        let begin = format!("CHECK_RBL UNKNOWN - --extra-opts: {} line 3: ", ini.display());
+        assert!(line.starts_with(&begin), "{line}");
+        // One that nobody may read; root may read everything, but not a folder as a file.
+        let options = format!("-H 192.0.2.25 --extra-opts=rbl@{}", folder.path().display());
+        let ((code, line), _) = ours(&options);
+        assert_eq!(code, 3);
+        let begin =
+            format!("CHECK_RBL UNKNOWN - --extra-opts: cannot read {}", folder.path().display());
+        assert!(line.starts_with(&begin), "{line}");
+    });
+}
+
+/// The server that `-n` names is asked about lists, and the system's about the name of the address.
+#[test]
+fn the_name_of_an_address_is_that_which_the_system_knows() {
+    on_private_network(|| {
+        let folder = tempfile::tempdir().expect("a folder for the test can be made");
+        resolve_with_loopback(folder.path());
+        let _system = Lists::start((Ipv4Addr::LOCALHOST, 53).into());
+        // It knows lists, and no host.
+        let _named = Lists::nameless((Ipv4Addr::new(127, 0, 0, 2), 53).into());
+        let options = "-H 192.0.2.25 -n 127.0.0.2 -s listed2.test";
+        let line = "CHECK_RBL CRITICAL - 192.0.2.25 (mail.test) BLACKLISTED on 1 server of 1 (listed2.test (127.0.0.2)) | servers=1;0;0 time=T;;";
+        assert_eq!(theirs(options), (2, line.to_owned()));
+        assert_eq!(ours(options).0, (2, line.to_owned()));
     });
 }
 
