@@ -94,9 +94,12 @@ fn machines_read_json_and_csv() {
     assert_eq!(objects[1]["lists"][1]["texts"][0], "relay, see https://list.example/?192.0.2.8");
     let (_, shown, _) = check.run(&["192.0.2.8", "--csv"], &lists);
     let lines: Vec<&str> = shown.split("\r\n").collect();
-    assert_eq!(lines[0], "target,list,polarity,verdict,codes,meaning,text,delisting,reason");
-    assert_eq!(lines[1], "192.0.2.8,bl.example,block,not-listed,,,,,");
-    let listed = "192.0.2.8,other.example,block,listed,127.0.0.4,,\"relay, see https://list.example/?192.0.2.8\",,";
+    assert_eq!(
+        lines[0],
+        "target,list,polarity,verdict,codes,meaning,text,delisting,reason,catalogue"
+    );
+    assert_eq!(lines[1], "192.0.2.8,bl.example,block,not-listed,,,,,,");
+    let listed = "192.0.2.8,other.example,block,listed,127.0.0.4,,\"relay, see https://list.example/?192.0.2.8\",,,";
     assert_eq!(lines[2], listed);
     check.server.stop();
 }
@@ -202,11 +205,88 @@ fn a_network_that_loses_every_twentieth_packet_invents_nothing() {
     assert_eq!((status.code(), &*why), (Some(1), ""));
     let count = |word: &str| shown.lines().filter(|line| line.contains(word)).count();
     assert_eq!(shown.lines().count(), 1 + 4 * 32_768, "every look-up has a line");
-    let listed = count(",listed,");
-    assert!((4 * 4096 - 1..=4 * 4096).contains(&listed), "exactly the listed ones: {listed}");
+    // Whose third number is below 16, and nobody else's.
+    let is_on = |line: &str| {
+        let third = line.split('.').nth(2).and_then(|number| number.parse::<u8>().ok());
+        third.expect("an address") < 16
+    };
+    for line in shown.lines().skip(1).filter(|line| !line.contains(",unknown,")) {
+        assert_eq!(line.contains(",listed,127.0.0.2,"), is_on(line), "{line}");
+    }
     // All eight sends of one are lost in one of a thousand runs.
     assert!(count(",unknown,") <= 1, "of 131,072 look-ups {}", count(",unknown,"));
     server.stop();
+}
+
+/// The lists of the catalogue are asked of a resolver that denies everything: what is shown says which they were.
+#[test]
+fn the_set_of_lists_and_its_age_are_shown_in_every_form() {
+    let place = Place::new();
+    place.write("a.txt", "192.0.2.7\n");
+    let server = Served::start(&place, &place.config("ip4set", &["a.txt"]));
+    let run = |form: &[&str]| {
+        let mut command = place.command(&["check", "192.0.2.8", "--forgetful"]);
+        command.args(["--resolver", &server.dns.to_string()]).args(form);
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let object: Value = serde_json::from_str(&run(&["--json"])).unwrap();
+    let day = object["catalogue"]["date"].as_str().expect("a day");
+    assert!(object["catalogue"]["age-days"].is_u64());
+    let said = format!("lists of the catalogue of {day}, ");
+    let table = run(&[]);
+    let last = table.lines().last().unwrap_or_default();
+    assert!(last.contains(&said) && last.contains(" old; `repute check --lists`"), "{table}");
+    let csv = run(&["--csv"]);
+    assert!(csv.lines().count() > 10, "{csv}");
+    assert!(csv.lines().skip(1).all(|line| line.ends_with(&format!(",{day}"))), "{csv}");
+    let junit = run(&["--junit"]);
+    let document = roxmltree::Document::parse(&junit).expect("it is XML");
+    let property = document.descendants().find(|node| node.has_tag_name("property"));
+    let value = property.and_then(|node| node.attribute("value")).unwrap_or_default();
+    assert!(value.contains(&said), "{junit}");
+    server.stop();
+}
+
+/// A terminal gets colours and, with many targets, a bar; who reads a pipe gets neither.
+#[test]
+fn colours_and_the_bar_are_for_terminals() {
+    let place = Place::new();
+    let check = Check::new(&place);
+    let target = ["192.0.2.0/25"];
+    let list = check.list("bl.example");
+    let line = format!(
+        "{} check {} --list {list} --forgetful",
+        env!("CARGO_BIN_EXE_repute"),
+        target.join(" ")
+    );
+    // script(1) of bsdutils, which every Debian has, runs it on a terminal of its own.
+    let on_terminal = |more: &[(&str, &str)]| {
+        let mut command = std::process::Command::new("script");
+        command.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm").env_remove("NO_COLOR");
+        command.envs(more.iter().copied());
+        let output = command.output().expect("script is there");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let shown = on_terminal(&[]);
+    assert!(shown.contains("\x1b[1;31m192.0.2.7 is listed by 1 of 1 list"), "{shown}");
+    assert!(shown.contains("/128 targets"), "{shown}");
+    let plain = on_terminal(&[("NO_COLOR", "1")]);
+    assert!(plain.contains("192.0.2.7 is listed") && !plain.contains("\x1b[1;31m"), "{plain}");
+    let (_, shown, why) = check.run(&target, &["bl.example"]);
+    assert!(!shown.contains('\x1b') && why.is_empty(), "{shown}{why}");
+    check.server.stop();
+}
+
+/// What a list takes that nobody described is told by the targets, of which the first ten thousand are addresses.
+#[test]
+fn a_domain_behind_a_large_network_is_asked_of_the_lists_of_domains() {
+    let place = Place::new();
+    let check = Check::new(&place);
+    let (code, shown, why) = check
+        .run(&["10.0.0.0/18", "bad.example", "--yes", "--csv"], &["bl.example", "dbl.example"]);
+    assert_eq!(code, 1, "{why}");
+    assert!(shown.contains("bad.example,dbl.example,block,listed,"), "it was asked of nobody");
+    check.server.stop();
 }
 
 #[test]
@@ -367,7 +447,7 @@ fn machines_are_told_of_hosts_that_do_not_exist() {
         (&object["outcome"], &object["missing"]),
         (&"unknown".into(), &"no such host".into())
     );
-    assert!(run("--csv").contains("absent.bl.example,,,unknown,,,,,no such host\r\n"));
+    assert!(run("--csv").contains("absent.bl.example,,,unknown,,,,,no such host,\r\n"));
     let document = run("--junit");
     let document = roxmltree::Document::parse(&document).expect("it is XML");
     let error = document.descendants().find(|node| node.has_tag_name("error")).unwrap();

@@ -47,7 +47,7 @@ pub(crate) struct CheckArgs {
     /// [default: 50, or what the catalogue says; lists on this machine without limit]
     #[arg(long, value_name = "QUERIES", value_parser = queries)]
     pub(crate) rate: Option<f64>,
-    /// The share of lists that must answer, in percent; with fewer nothing is said to be not listed
+    /// The share of lists that must answer, in percent; with fewer nothing is certain, a listing neither
     #[arg(long, value_name = "PERCENT", default_value_t = 50,
           value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(crate) quorum: u8,

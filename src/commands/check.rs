@@ -9,12 +9,12 @@ pub(crate) mod lists;
 pub(crate) mod memory;
 pub(crate) mod monitoring;
 mod my_mail;
+mod set;
 mod shower;
 mod table;
 pub(crate) mod targets;
 
 use std::collections::HashMap;
-use std::io::{self, IsTerminal};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -32,6 +32,7 @@ use crate::config::Span;
 use crate::exit::Verdict;
 
 use memory::{Remembered, unix_now};
+use set::Set;
 use shower::Shower;
 use targets::{Targets, resolvers};
 
@@ -61,17 +62,7 @@ pub(super) fn run(config: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Ver
     if args.authoritative {
         lists::at_own_servers(&mut asked, &resolvers, timeout)?;
     }
-    let set =
-        args.list.is_empty().then(|| (catalogue.date(), catalogue.date().days_until(unix_now())));
-    if let Some((day, age)) = set
-        && !args.quiet
-        && io::stderr().is_terminal()
-    {
-        eprintln!(
-            "{} lists of the catalogue of {day} ({age} days old); `repute check --lists` shows them",
-            asked.len()
-        );
-    }
+    let set = args.list.is_empty().then(|| Set::of(&catalogue, asked.len()));
     let shown: Vec<List> = asked.iter().map(|at| at.list.clone()).collect();
     let inquiry = Inquiry { lists: asked, resolvers, timeout, limit: None, rate: rate(args) };
     let mut remembered = Remembered::read(args.forgetful);

@@ -8,28 +8,34 @@ use repute_lookup::survey::Report;
 use repute_lookup::verdict::Verdict;
 
 use super::json::{polarity_word, verdict_word};
+use super::set::Set;
 
-/// Writes a report; with the line that names the columns, if it is the first.
+/// Writes a report, each line with the day of the catalogue that the lists are of; with the line that names the columns, if it is the first.
 pub(super) fn write(
     out: &mut impl Write,
     lists: &[List],
     report: &Report,
     missing: Option<Missing>,
+    set: Option<Set>,
     first: bool,
 ) -> io::Result<()> {
     if first {
-        write!(out, "target,list,polarity,verdict,codes,meaning,text,delisting,reason\r\n")?;
+        write!(
+            out,
+            "target,list,polarity,verdict,codes,meaning,text,delisting,reason,catalogue\r\n"
+        )?;
     }
+    let day = set.map(|set| set.day.to_string()).unwrap_or_default();
     let target = report.target.to_string();
     if let Some(missing) = missing {
-        write!(out, "{},,,unknown,,,,,{missing}\r\n", field(&target))?;
+        write!(out, "{},,,unknown,,,,,{missing},{day}\r\n", field(&target))?;
     }
     for (list, verdict) in lists.iter().zip(&report.verdicts) {
         let Some(verdict) = verdict else { continue };
         // What most lists say of most targets, without a detour.
         if *verdict == Verdict::NotListed {
             let (polarity, word) = (polarity_word(list.polarity), verdict_word(verdict));
-            write!(out, "{target},{},{polarity},{word},,,,,\r\n", list.zone)?;
+            write!(out, "{target},{},{polarity},{word},,,,,,{day}\r\n", list.zone)?;
             continue;
         }
         let (mut codes, mut meanings, mut texts) = (Vec::new(), Vec::new(), String::new());
@@ -54,6 +60,7 @@ pub(super) fn write(
             &texts,
             &delisting,
             &reason,
+            &day,
         ];
         let fields: Vec<String> = fields.iter().map(|field| self::field(field)).collect();
         write!(out, "{}\r\n", fields.join(","))?;

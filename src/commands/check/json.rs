@@ -3,13 +3,14 @@
 use std::io::{self, Write};
 
 use repute_dnsxl::Polarity;
-use repute_lookup::catalogue::Day;
 use repute_lookup::list::List;
 use repute_lookup::outcome::{Count, Outcome};
 use repute_lookup::resolve::Missing;
 use repute_lookup::survey::Report;
 use repute_lookup::verdict::Verdict;
 use serde_json::{Value, json};
+
+use super::set::Set;
 
 /// Writes a report.
 pub(super) fn write(
@@ -19,7 +20,7 @@ pub(super) fn write(
     count: Count,
     outcome: Outcome,
     missing: Option<Missing>,
-    set: Option<(Day, u64)>,
+    set: Option<Set>,
 ) -> io::Result<()> {
     let verdicts = lists.iter().zip(&report.verdicts);
     let verdicts: Vec<Value> = verdicts
@@ -37,7 +38,7 @@ pub(super) fn write(
     if let Some(missing) = missing {
         object["missing"] = json!(missing.to_string());
     }
-    if let Some((day, age)) = set {
+    if let Some(Set { day, age, .. }) = set {
         object["catalogue"] = json!({ "date": day.to_string(), "age-days": age });
     }
     serde_json::to_writer(&mut *out, &object)?;

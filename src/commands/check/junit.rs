@@ -14,6 +14,8 @@ use repute_lookup::resolve::Missing;
 use repute_lookup::survey::Report;
 use repute_lookup::verdict::{Listing, Verdict};
 
+use super::set::Set;
+
 /// Begins the document.
 pub(super) fn begin(out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"repute check\">")
@@ -32,6 +34,7 @@ pub(super) fn write(
     count: Count,
     outcome: Outcome,
     missing: Option<Missing>,
+    set: Option<Set>,
 ) -> io::Result<()> {
     let target = report.target.to_string();
     let rows: Vec<(&List, &Verdict)> = lists
@@ -52,6 +55,9 @@ pub(super) fn write(
         failures.count(),
         skipped.count()
     )?;
+    if let Some(set) = set {
+        writeln!(out, "    <properties><property name=\"lists\" value=\"{set}\"/></properties>")?;
+    }
     for (list, verdict) in &rows {
         let zone = list.zone.to_string();
         write!(out, "    <testcase classname=\"{}\" name=\"{}\"", Xml(&target), Xml(&zone))?;

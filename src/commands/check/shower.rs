@@ -5,7 +5,6 @@ use std::io::{self, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use repute_dnsxl::Target;
-use repute_lookup::catalogue::Day;
 use repute_lookup::list::List;
 use repute_lookup::outcome::{Count, Outcome};
 use repute_lookup::resolve::Missing;
@@ -14,6 +13,7 @@ use repute_lookup::survey::Report;
 use crate::cli::check::CheckArgs;
 use crate::exit::Verdict;
 
+use super::set::Set;
 use super::{csv, json, junit, table};
 
 /// Shows reports as they come, and counts them.
@@ -23,8 +23,8 @@ pub(super) struct Shower<'a> {
     colour: bool,
     /// How far it is, for somebody who waits.
     bar: ProgressBar,
-    /// The day of the catalogue and its age in days, if the lists are those that it names.
-    set: Option<(Day, u64)>,
+    /// The set that was asked, if the lists are those of the catalogue.
+    set: Option<Set>,
     /// Names of hosts that have no addresses, and why: of these nobody can tell.
     missing: HashMap<Target, Missing>,
     /// How many targets were looked up, and of these listed and unknown.
@@ -43,7 +43,7 @@ impl<'a> Shower<'a> {
         lists: &'a [List],
         targets: u128,
         missing: HashMap<Target, Missing>,
-        set: Option<(Day, u64)>,
+        set: Option<Set>,
     ) -> Shower<'a> {
         let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let is_long = targets >= MANY && !args.quiet && io::stderr().is_terminal();
@@ -90,6 +90,12 @@ impl<'a> Shower<'a> {
                 io::stdout().lock(),
                 "\n{asked} targets: {listed} listed, {clean} not listed, {unknown} unknown"
             )?;
+        }
+        if is_text
+            && self.begun
+            && let Some(set) = self.set
+        {
+            writeln!(io::stdout().lock(), "\n{set}; `repute check --lists` shows them")?;
         }
         Ok(())
     }
@@ -140,9 +146,9 @@ impl<'a> Shower<'a> {
                 if first {
                     junit::begin(&mut out)?;
                 }
-                junit::write(&mut out, self.lists, report, count, outcome, missing)
+                junit::write(&mut out, self.lists, report, count, outcome, missing, self.set)
             }
-            args if args.csv => csv::write(&mut out, self.lists, report, missing, first),
+            args if args.csv => csv::write(&mut out, self.lists, report, missing, self.set, first),
             _ if !is_asked => Ok(()),
             args => {
                 let style = table::Style { colour: self.colour, all: args.all };
