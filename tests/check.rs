@@ -274,6 +274,13 @@ fn colours_and_the_bar_are_for_terminals() {
     assert!(plain.contains("192.0.2.7 is listed") && !plain.contains("\x1b[1;31m"), "{plain}");
     let (_, shown, why) = check.run(&target, &["bl.example"]);
     assert!(!shown.contains('\x1b') && why.is_empty(), "{shown}{why}");
+    // Clean neighbours are a line.
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(lines[0], "192.0.2.0 - 192.0.2.6, 7 addresses: each is not listed by 1 list");
+    assert!(
+        lines.contains(&"192.0.2.8 - 192.0.2.127, 120 addresses: each is not listed by 1 list")
+    );
+    assert_eq!(lines.last(), Some(&"128 targets: 1 listed, 127 not listed, 0 unknown"), "{shown}");
     check.server.stop();
 }
 

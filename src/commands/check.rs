@@ -2,6 +2,7 @@
 
 mod csv;
 mod doctor;
+mod fold;
 mod json;
 mod junit;
 mod known;

@@ -13,6 +13,7 @@ use repute_lookup::survey::Report;
 use crate::cli::check::CheckArgs;
 use crate::exit::Verdict;
 
+use super::fold::Fold;
 use super::set::Set;
 use super::{csv, json, junit, table};
 
@@ -34,6 +35,8 @@ pub(super) struct Shower<'a> {
     /// Whether anything was written, and whether that was more than a line.
     begun: bool,
     spread: bool,
+    /// Lines of clean addresses that are held back.
+    fold: Fold,
 }
 
 impl<'a> Shower<'a> {
@@ -66,12 +69,15 @@ impl<'a> Shower<'a> {
             unknown: 0,
             begun: false,
             spread: false,
+            fold: Fold::default(),
         }
     }
 
     /// Takes the bar away, and ends what has an end.
-    pub(super) fn end(&self) -> io::Result<()> {
+    pub(super) fn end(&mut self) -> io::Result<()> {
         self.bar.finish_and_clear();
+        let style = table::Style { colour: self.colour, all: self.args.all };
+        table::write_plain(&mut io::stdout().lock(), &self.fold.take(), style)?;
         if self.args.junit {
             let mut out = io::stdout().lock();
             if !self.begun {
@@ -152,9 +158,19 @@ impl<'a> Shower<'a> {
             _ if !is_asked => Ok(()),
             args => {
                 let style = table::Style { colour: self.colour, all: args.all };
+                if let Some(said) = table::plain(report, count, outcome, style) {
+                    // What is one line stands close to its like.
+                    if !first && self.spread {
+                        writeln!(out)?;
+                    }
+                    self.spread = false;
+                    let lines = self.fold.push(&report.target, &said);
+                    table::write_plain(&mut out, &lines, style)?;
+                    return out.flush();
+                }
+                table::write_plain(&mut out, &self.fold.take(), style)?;
                 let mut text = Vec::new();
                 table::write(&mut text, self.lists, report, count, outcome, missing, style)?;
-                // What is one line stands close to its like.
                 let is_spread = text.iter().filter(|byte| **byte == b'\n').count() > 1;
                 if !first && (is_spread || self.spread) {
                     writeln!(out)?;

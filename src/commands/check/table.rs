@@ -39,11 +39,6 @@ pub(super) fn write(
         Outcome::Unknown => YELLOW,
     };
     writeln!(out, "{}", paint(&headline, colour, style))?;
-    // Nearly all of many targets are on no list, and nothing of what follows is written for them.
-    let is_plain = |verdict: &Verdict| matches!(verdict, Verdict::NotListed);
-    if !style.all && report.verdicts.iter().flatten().all(is_plain) {
-        return Ok(());
-    }
     let rows: Vec<(usize, &List, &Verdict)> = lists
         .iter()
         .zip(&report.verdicts)
@@ -68,7 +63,7 @@ pub(super) fn write(
                     writeln!(out, "  {} {zone}  {what}{note}", paint(word, colour, style))?;
                     let indent = " ".repeat(width + 12);
                     for text in &listing.texts {
-                        writeln!(out, "{indent}\"{}\"", plain(text))?;
+                        writeln!(out, "{indent}\"{}\"", printable(text))?;
                     }
                     if let Some(link) = list.delisting_link(&report.target)
                         && list.polarity == Polarity::Block
@@ -81,12 +76,12 @@ pub(super) fn write(
                         let count = rows.iter().filter(|row| is_for(row.2, reason)).count();
                         let (word, why) = (paint("unknown", YELLOW, style), reason.to_string());
                         let lists = format!("{count} lists");
-                        writeln!(out, "  {word} {lists:<width$}  {}", plain(&why))?;
+                        writeln!(out, "  {word} {lists:<width$}  {}", printable(&why))?;
                     }
                 }
                 Verdict::Unknown(reason) => {
                     let word = paint("unknown", YELLOW, style);
-                    writeln!(out, "  {word} {zone}  {}", plain(&reason.to_string()))?;
+                    writeln!(out, "  {word} {zone}  {}", printable(&reason.to_string()))?;
                 }
                 Verdict::NotListed if style.all => writeln!(out, "  clean   {zone}")?,
                 Verdict::NotListed => {}
@@ -94,6 +89,25 @@ pub(super) fn write(
         }
     }
     Ok(())
+}
+
+/// What is said of a target that is on no list, behind its name: nearly all of many are so, and this line is all that
+/// is written of them. Nothing of others, or if all lists are to be shown.
+pub(super) fn plain(
+    report: &Report,
+    count: Count,
+    outcome: Outcome,
+    style: Style,
+) -> Option<String> {
+    let is_clean = |verdict: &Verdict| matches!(verdict, Verdict::NotListed);
+    let is_plain = outcome == Outcome::NotListed && report.verdicts.iter().flatten().all(is_clean);
+    let line = (is_plain && !style.all).then(|| headline(report, count, outcome, None))?;
+    line.strip_prefix(&report.target.to_string()).map(str::to_owned)
+}
+
+/// Writes lines about targets that are on no list.
+pub(super) fn write_plain(out: &mut impl Write, lines: &str, style: Style) -> io::Result<()> {
+    lines.lines().try_for_each(|line| writeln!(out, "{}", paint(line, GREEN, style)))
 }
 
 /// Whether a verdict is unknown for this reason.
@@ -164,7 +178,7 @@ fn group_of(list: &List, verdict: &Verdict) -> u8 {
 }
 
 /// A text of a stranger, without what a terminal would obey.
-fn plain(text: &str) -> String {
+fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
