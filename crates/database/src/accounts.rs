@@ -35,6 +35,10 @@ pub struct Account {
     pub role: Role,
     /// Since when it is there.
     pub created: Timestamp,
+    /// Since when nobody may use it, if it is locked.
+    pub locked: Option<Timestamp>,
+    /// When its person was last here, to a few minutes.
+    pub seen: Option<Timestamp>,
 }
 
 impl Role {
@@ -91,6 +95,35 @@ pub async fn by_mail(session: Session<'_>, mail: &str) -> Result<Option<Account>
     row.map(account).transpose()
 }
 
+/// An account by its number.
+///
+/// # Errors
+/// If the database fails.
+pub async fn by_id(session: Session<'_>, id: AccountId) -> Result<Option<Account>, DatabaseError> {
+    let row: Option<Row> =
+        on!(session, |c| sqlx::query_as(BY_ID).bind(id.0).fetch_optional(c).await?);
+    row.map(account).transpose()
+}
+
+/// Accounts in whose address or name something stands, in lower case, by their addresses, from behind `after` on, at
+/// most so many.
+///
+/// # Errors
+/// If the database fails.
+pub async fn search(
+    session: Session<'_>,
+    part: &str,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<Account>, DatabaseError> {
+    let plain = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    let pattern = format!("%{plain}%");
+    let rows: Vec<Row> = on!(session, |c| {
+        sqlx::query_as(SEARCH).bind(after).bind(i64::from(limit)).bind(pattern).fetch_all(c).await?
+    });
+    rows.into_iter().map(account).collect()
+}
+
 /// All accounts, by their addresses, from behind `after` on, at most so many.
 ///
 /// # Errors
@@ -106,7 +139,21 @@ pub async fn page(
     rows.into_iter().map(account).collect()
 }
 
-/// Whether there is an account that may do everything.
+/// Locks an account since a moment, or unlocks it.
+///
+/// # Errors
+/// If the database fails.
+pub async fn lock(
+    session: Session<'_>,
+    id: AccountId,
+    since: Option<Timestamp>,
+) -> Result<(), DatabaseError> {
+    let since = since.map(|since| since.0);
+    on!(session, |c| sqlx::query(LOCK).bind(id.0).bind(since).execute(c).await?.rows_affected());
+    Ok(())
+}
+
+/// Whether there is an account that may do everything, and is not locked.
 ///
 /// # Errors
 /// If the database fails.
@@ -163,11 +210,11 @@ pub async fn set_role(
 }
 
 /// A row of accounts.
-pub(crate) type Row = (i64, String, String, String, String, i64);
+pub(crate) type Row = (i64, String, String, String, String, i64, Option<i64>, Option<i64>);
 
 /// Reads a row.
 pub(crate) fn account(row: Row) -> Result<Account, DatabaseError> {
-    let (id, mail, name, password, role, created) = row;
+    let (id, mail, name, password, role, created, locked, seen) = row;
     Ok(Account {
         id: AccountId(id),
         mail,
@@ -175,6 +222,8 @@ pub(crate) fn account(row: Row) -> Result<Account, DatabaseError> {
         password,
         role: read_role(&role)?,
         created: Timestamp(created),
+        locked: locked.map(Timestamp),
+        seen: seen.map(Timestamp),
     })
 }
 
@@ -188,12 +237,21 @@ statements! {
     ADD = "INSERT INTO accounts (mail, name, password, role, created) VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (mail) DO NOTHING RETURNING id";
     /// One account.
-    BY_MAIL = "SELECT id, mail, name, password, role, created FROM accounts WHERE mail = $1";
+    BY_MAIL = "SELECT id, mail, name, password, role, created, locked, seen
+        FROM accounts WHERE mail = $1";
     /// Some accounts.
-    PAGE = "SELECT id, mail, name, password, role, created FROM accounts
+    PAGE = "SELECT id, mail, name, password, role, created, locked, seen FROM accounts
         WHERE mail > $1 ORDER BY mail LIMIT $2";
+    /// One account by its number.
+    BY_ID = "SELECT id, mail, name, password, role, created, locked, seen FROM accounts WHERE id = $1";
+    /// Some that have something in them.
+    SEARCH = "SELECT id, mail, name, password, role, created, locked, seen FROM accounts
+        WHERE mail > $1 AND (mail LIKE $3 ESCAPE '\\' OR LOWER(name) LIKE $3 ESCAPE '\\')
+        ORDER BY mail LIMIT $2";
+    /// Since when it is locked.
+    LOCK = "UPDATE accounts SET locked = $2 WHERE id = $1";
     /// Any administrator.
-    ADMINISTRATOR = "SELECT id FROM accounts WHERE role = 'administrator' LIMIT 1";
+    ADMINISTRATOR = "SELECT id FROM accounts WHERE role = 'administrator' AND locked IS NULL LIMIT 1";
     /// Another password.
     SET_PASSWORD = "UPDATE accounts SET password = $2 WHERE id = $1";
     /// Holds an account with this password.
@@ -240,6 +298,19 @@ mod tests {
             );
             let rest = page(session.session(), "a@x.example", 10).await.expect("they are read");
             assert_eq!(rest, all[1..]);
+            let mut found = async |part: &str| {
+                let found = search(session.session(), part, "", 10).await.expect("they are read");
+                found.into_iter().map(|a| a.mail).collect::<Vec<_>>()
+            };
+            assert_eq!(found("a@x").await, ["a@x.example"]);
+            assert_eq!(found("b").await, ["a@x.example", "b@x.example"], "both are called so");
+            assert_eq!(found("%").await, [""; 0], "it stands for itself");
+            lock(session.session(), of.id, Some(Timestamp(7))).await.expect("it is locked");
+            assert!(!has_administrator(session.session()).await.expect("it is read"));
+            let locked = by_id(session.session(), of.id).await.expect("it is read");
+            assert_eq!(locked.map(|a| a.locked), Some(Some(Timestamp(7))));
+            lock(session.session(), of.id, None).await.expect("it is unlocked");
+            assert!(has_administrator(session.session()).await.expect("it is read"));
         })
         .await;
     }

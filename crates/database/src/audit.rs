@@ -149,6 +149,23 @@ pub async fn of_subject(
     Ok(rows.into_iter().map(deed).collect())
 }
 
+/// What an account did, in its order.
+///
+/// # Errors
+/// If the database fails.
+pub async fn of_account(session: Session<'_>, account: i64) -> Result<Vec<Deed>, DatabaseError> {
+    let rows: Vec<(i64, String, String, String, String)> =
+        on!(session, |c| sqlx::query_as(OF_ACCOUNT).bind(account).fetch_all(c).await?);
+    let deed = |(time, actor, action, subject, detail)| Deed {
+        time: Timestamp(time),
+        actor,
+        action,
+        subject,
+        detail,
+    };
+    Ok(rows.into_iter().map(deed).collect())
+}
+
 /// The number of the last row.
 ///
 /// # Errors
@@ -275,6 +292,9 @@ statements! {
         WHERE subject = $1 AND number >= $2 AND number <= $3 AND action <> $4 ORDER BY actor";
     /// When a deed was done last.
     LAST_OF = "SELECT time FROM audit WHERE subject = $1 AND action = $2 ORDER BY number DESC LIMIT 1";
+    /// The rows of an account.
+    OF_ACCOUNT = "SELECT a.time, a.actor, a.action, a.subject, a.detail FROM audit a
+        JOIN actors w ON w.pseudonym = a.actor WHERE w.account = $1 ORDER BY a.number";
     /// The rows of a subject.
     OF_SUBJECT = "SELECT time, actor, action, subject, detail
         FROM audit WHERE subject = $1 ORDER BY number DESC LIMIT $2";

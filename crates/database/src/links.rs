@@ -14,8 +14,6 @@ pub enum Purpose {
     Join,
     /// To choose another password.
     Reset,
-    /// To show the second factor, after the password was right.
-    Second,
 }
 
 /// A link.
@@ -33,14 +31,13 @@ pub struct Link {
 
 impl Purpose {
     /// All of them.
-    const ALL: [Purpose; 3] = [Purpose::Join, Purpose::Reset, Purpose::Second];
+    const ALL: [Purpose; 2] = [Purpose::Join, Purpose::Reset];
 
     /// Its word, as it is stored.
     fn word(self) -> &'static str {
         match self {
             Purpose::Join => "join",
             Purpose::Reset => "reset",
-            Purpose::Second => "second",
         }
     }
 }

@@ -33,14 +33,14 @@ pub struct SignedIn {
 /// # Errors
 /// If the database fails.
 pub async fn begin(
-    session: Session<'_>,
+    mut session: Session<'_>,
     digest: &[u8],
     account: AccountId,
     client: &str,
     now: Timestamp,
     expires: Timestamp,
 ) -> Result<SessionId, DatabaseError> {
-    let (id,): (i64,) = on!(session, |c| {
+    let (id,): (i64,) = on!(session.again(), |c| {
         sqlx::query_as(BEGIN)
             .bind(digest)
             .bind(account.0)
@@ -50,10 +50,11 @@ pub async fn begin(
             .fetch_one(c)
             .await?
     });
+    on!(session, |c| sqlx::query(SEEN).bind(id).bind(now.0).execute(c).await?.rows_affected());
     Ok(SessionId(id))
 }
 
-/// A session that has not ended, and whose it is.
+/// A session that has not ended, and whose it is; none if that account is locked.
 ///
 /// # Errors
 /// If the database fails.
@@ -87,8 +88,15 @@ pub async fn of(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn see(session: Session<'_>, id: SessionId, now: Timestamp) -> Result<(), DatabaseError> {
-    on!(session, |c| sqlx::query(SEE).bind(id.0).bind(now.0).execute(c).await?.rows_affected());
+pub async fn see(
+    mut session: Session<'_>,
+    id: SessionId,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    on!(session.again(), |c| {
+        sqlx::query(SEE).bind(id.0).bind(now.0).execute(c).await?.rows_affected()
+    });
+    on!(session, |c| sqlx::query(SEEN).bind(id.0).bind(now.0).execute(c).await?.rows_affected());
     Ok(())
 }
 
@@ -154,6 +162,7 @@ impl<'r, R: sqlx::Row> sqlx::FromRow<'r, R> for Found
 where
     usize: sqlx::ColumnIndex<R>,
     i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    Option<i64>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
     String: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
 {
     fn from_row(row: &'r R) -> Result<Found, sqlx::Error> {
@@ -161,7 +170,16 @@ where
         let text = |at: usize| row.try_get::<String, _>(at);
         Ok(Found(
             (get(0)?, text(1)?, get(2)?, get(3)?, get(4)?, get(5)?),
-            (get(6)?, text(7)?, text(8)?, text(9)?, text(10)?, get(11)?),
+            (
+                get(6)?,
+                text(7)?,
+                text(8)?,
+                text(9)?,
+                text(10)?,
+                get(11)?,
+                row.try_get(12)?,
+                row.try_get(13)?,
+            ),
         ))
     }
 }
@@ -184,13 +202,16 @@ statements! {
         VALUES ($1, $2, $3, $4, $4, $4, $5) RETURNING id";
     /// A session with its account.
     FIND = "SELECT s.id, s.client, s.created, s.seen, s.proven, s.expires,
-        a.id, a.mail, a.name, a.password, a.role, a.created
-        FROM sessions s JOIN accounts a ON a.id = s.account WHERE s.digest = $1 AND s.expires > $2";
+        a.id, a.mail, a.name, a.password, a.role, a.created, a.locked, a.seen
+        FROM sessions s JOIN accounts a ON a.id = s.account
+        WHERE s.digest = $1 AND s.expires > $2 AND a.locked IS NULL";
     /// Those of an account.
     OF = "SELECT id, client, created, seen, proven, expires FROM sessions
         WHERE account = $1 AND expires > $2 ORDER BY seen DESC, id DESC";
     /// It is in use.
     SEE = "UPDATE sessions SET seen = $2 WHERE id = $1";
+    /// Its person is here.
+    SEEN = "UPDATE accounts SET seen = $2 WHERE id = (SELECT account FROM sessions WHERE id = $1)";
     /// Its person is who he says.
     PROVE = "UPDATE sessions SET proven = $2 WHERE id = $1";
     /// Ends one.

@@ -28,15 +28,19 @@ mod tests {
             crate::claims::ALL,
             crate::dns::ALL,
             crate::entries::ALL,
+            crate::factors::ALL,
             crate::jobs::ALL,
             crate::links::ALL,
             crate::lists::ALL,
             crate::organisations::ALL,
             crate::outbox::ALL,
+            crate::passkeys::ALL,
+            crate::person::ALL,
             crate::publications::ALL,
             crate::removals::ALL,
             crate::requests::ALL,
             crate::sessions::ALL,
+            crate::sign_ins::ALL,
         ]
         .concat()
     }

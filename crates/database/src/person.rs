@@ -1,0 +1,341 @@
+//! All that is kept of one person, and how it goes when he does.
+//!
+//! What he filed stays, as lists rest on it, but no longer says whose it was; the audit log knows him by a pseudonym
+//! only, which is cut from him, so that it stays whole.
+
+use crate::accounts::Account;
+use crate::audit::{self, Deed};
+use crate::claims::{self, Claim};
+use crate::database::DatabaseError;
+use crate::factors::{self, Factors};
+use crate::passkeys::{self, Passkey};
+use crate::session::{Session, on};
+use crate::sessions::{self, SignedIn};
+use crate::statement::statements;
+use crate::time::Timestamp;
+
+/// Whose something is when the person is gone: no account has this number.
+pub const NOBODY: i64 = -1;
+
+/// What is kept of a person, besides his account.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Where he is signed in.
+    pub sessions: Vec<SignedIn>,
+    /// By what else than a password he shows who he is.
+    pub factors: Factors,
+    /// His passkeys.
+    pub passkeys: Vec<Passkey>,
+    /// Where he belongs.
+    pub memberships: Vec<Membership>,
+    /// What he claimed.
+    pub claims: Vec<Claim>,
+    /// What he asked for.
+    pub requests: Vec<Filed>,
+    /// What he asked to have removed.
+    pub removals: Vec<Filed>,
+    /// What he did, as the audit log has it.
+    pub deeds: Vec<Deed>,
+    /// Letters that wait to be sent to him: when they were written, and what they are about.
+    pub letters: Vec<(Timestamp, String)>,
+}
+
+/// Where somebody belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The organisation's number.
+    pub organisation: i64,
+    /// What it is called.
+    pub name: String,
+    /// What he is in it: `owner` or `member`.
+    pub role: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Whether nobody else speaks for it.
+    pub is_alone: bool,
+}
+
+/// Something that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filed {
+    /// Its number.
+    pub id: i64,
+    /// The apex of the list.
+    pub list: String,
+    /// What it is about: an organisation, or a target.
+    pub about: String,
+    /// Why, in his words.
+    pub reason: String,
+    /// What became of it.
+    pub state: String,
+    /// When.
+    pub created: Timestamp,
+}
+
+/// All that is kept of a person.
+///
+/// # Errors
+/// If the database fails.
+pub async fn kept(
+    mut session: Session<'_>,
+    account: &Account,
+    now: Timestamp,
+) -> Result<Kept, DatabaseError> {
+    let id = account.id;
+    let letters: Vec<(i64, String)> = on!(session.again(), |c| {
+        sqlx::query_as(LETTERS).bind(&account.mail).fetch_all(c).await?
+    });
+    let requests: Vec<FiledRow> =
+        on!(session.again(), |c| sqlx::query_as(REQUESTS).bind(id.0).fetch_all(c).await?);
+    let removals: Vec<FiledRow> = on!(session.again(), |c| {
+        sqlx::query_as(REMOVALS).bind(&account.mail).fetch_all(c).await?
+    });
+    Ok(Kept {
+        sessions: sessions::of(session.again(), id, now).await?,
+        factors: factors::of(session.again(), id).await?,
+        passkeys: passkeys::of(session.again(), id).await?,
+        memberships: memberships(session.again(), account).await?,
+        claims: claims::of_account(session.again(), id.0).await?,
+        requests: requests.into_iter().map(filed).collect(),
+        removals: removals.into_iter().map(filed).collect(),
+        deeds: audit::of_account(session, id.0).await?,
+        letters: letters.into_iter().map(|(at, subject)| (Timestamp(at), subject)).collect(),
+    })
+}
+
+/// Where somebody belongs.
+///
+/// # Errors
+/// If the database fails.
+pub async fn memberships(
+    session: Session<'_>,
+    account: &Account,
+) -> Result<Vec<Membership>, DatabaseError> {
+    let rows: Vec<(i64, String, String, i64, i64)> =
+        on!(session, |c| { sqlx::query_as(MEMBERSHIPS).bind(account.id.0).fetch_all(c).await? });
+    let membership = |(organisation, name, role, since, others)| Membership {
+        organisation,
+        name,
+        role,
+        since: Timestamp(since),
+        is_alone: others == 0,
+    };
+    Ok(rows.into_iter().map(membership).collect())
+}
+
+/// Erases a person. What he filed is nobody's from then on; claims that are not decided are withdrawn, and what he
+/// alone of two agreed to is open again.
+///
+/// # Errors
+/// If the database fails.
+pub async fn erase(mut session: Session<'_>, account: &Account) -> Result<(), DatabaseError> {
+    for statement in [WITHDRAW_CLAIMS, CUT_CLAIMS, CUT_REQUESTS] {
+        on!(session.again(), |c| {
+            let query = sqlx::query(statement).bind(account.id.0).bind(NOBODY);
+            query.execute(c).await?.rows_affected()
+        });
+    }
+    for statement in [CUT_REVIEWS, CUT_APPROVALS, CUT_AGREEMENTS, LEAVE] {
+        on!(session.again(), |c| {
+            sqlx::query(statement).bind(account.id.0).execute(c).await?.rows_affected()
+        });
+    }
+    for statement in [CUT_REMOVALS, DROP_LINKS, DROP_LETTERS] {
+        on!(session.again(), |c| {
+            sqlx::query(statement).bind(&account.mail).execute(c).await?.rows_affected()
+        });
+    }
+    audit::erase(session.again(), account.id.0).await?;
+    // Sessions, factors and what browsers were asked go with it.
+    on!(session, |c| sqlx::query(DROP_ACCOUNT)
+        .bind(account.id.0)
+        .execute(c)
+        .await?
+        .rows_affected());
+    Ok(())
+}
+
+/// A row of what was filed.
+type FiledRow = (i64, String, String, String, String, i64);
+
+/// Reads a row.
+fn filed((id, list, about, reason, state, created): FiledRow) -> Filed {
+    Filed { id, list, about, reason, state, created: Timestamp(created) }
+}
+
+statements! {
+    /// Where somebody belongs, with the count of those who speak for it besides him.
+    MEMBERSHIPS = "SELECT o.id, o.name, m.role, m.since, (SELECT COUNT(*) FROM members other
+            WHERE other.organisation = m.organisation AND other.account <> m.account AND other.role = 'owner')
+        FROM members m JOIN organisations o ON o.id = m.organisation WHERE m.account = $1 ORDER BY o.id";
+    /// What he asked for.
+    REQUESTS = "SELECT r.id, l.apex, o.name, r.reason, r.state, r.created FROM requests r
+        JOIN lists l ON l.id = r.list JOIN organisations o ON o.id = r.organisation
+        WHERE r.account = $1 ORDER BY r.id";
+    /// What he asked to have removed.
+    REMOVALS = "SELECT r.id, l.apex, r.target, r.reason, r.state, r.created FROM removals r
+        JOIN lists l ON l.id = r.list WHERE r.mail = $1 ORDER BY r.id";
+    /// What waits to be sent to him.
+    LETTERS = "SELECT created, subject FROM outbox WHERE recipient = $1 ORDER BY id";
+    /// Claims that are not decided end.
+    WITHDRAW_CLAIMS = "UPDATE claims SET state = 'withdrawn', takes = NULL, due = NULL, account = $2
+        WHERE account = $1 AND state IN ('open', 'waiting')";
+    /// Claims are nobody's.
+    CUT_CLAIMS = "UPDATE claims SET account = $2 WHERE account = $1";
+    /// Requests are nobody's.
+    CUT_REQUESTS = "UPDATE requests SET account = $2 WHERE account = $1";
+    /// He has none in review.
+    CUT_REVIEWS = "UPDATE requests SET editor = NULL WHERE editor = $1";
+    /// He agreed to none.
+    CUT_APPROVALS = "DELETE FROM request_approvals WHERE account = $1";
+    /// He agreed to no removal.
+    CUT_AGREEMENTS = "UPDATE removals SET agreed = NULL WHERE agreed = $1";
+    /// He belongs nowhere.
+    LEAVE = "DELETE FROM members WHERE account = $1";
+    /// Removals say no more who asked; one that waits for an editor is still decided.
+    CUT_REMOVALS = "UPDATE removals SET mail = '', network = '',
+        reason = CASE WHEN state = 'queued' THEN reason ELSE '' END,
+        state = CASE WHEN state = 'sent' THEN 'expired' ELSE state END WHERE mail = $1";
+    /// No link works for him.
+    DROP_LINKS = "DELETE FROM links WHERE mail = $1";
+    /// No letter goes to him.
+    DROP_LETTERS = "DELETE FROM outbox WHERE recipient = $1";
+    /// He is gone.
+    DROP_ACCOUNT = "DELETE FROM accounts WHERE id = $1";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::accounts::{self, Role};
+    use crate::organisations::{self, MemberRole};
+    use crate::testing::on_each;
+    use crate::{Transaction, backup, links, lists, outbox, removals, requests, sign_ins};
+
+    /// Somebody of whom there is something in every table that knows people.
+    async fn somebody(transaction: &mut Transaction, mail: &str) -> Account {
+        let (now, later) = (Timestamp(10), Timestamp(1_000));
+        let t = transaction;
+        let id = accounts::add(t.session(), mail, "Ada", "$hash", Role::Editor, now).await;
+        let id = id.expect("it is added").expect("it is new");
+        sessions::begin(t.session(), mail.as_bytes(), id, "here", now, later).await.expect("begun");
+        sign_ins::begin(t.session(), mail.as_bytes(), id, later).await.expect("it begins");
+        factors::offer_totp(t.session(), id, b"secret").await.expect("it is kept");
+        factors::set_recovery(t.session(), id, &[vec![1]]).await.expect("they are set");
+        passkeys::add(t.session(), id, mail.as_bytes(), "key", "{}", now).await.expect("added");
+        let ceremony = passkeys::Ceremony {
+            purpose: passkeys::Purpose::Show,
+            account: Some(id),
+            state: String::new(),
+            expires: later,
+        };
+        passkeys::ask(t.session(), mail.as_bytes(), &ceremony, now).await.expect("it is asked");
+        let link = links::Link {
+            purpose: links::Purpose::Reset,
+            mail: Some(mail.to_owned()),
+            role: Role::Member,
+            expires: later,
+        };
+        links::add(t.session(), mail.as_bytes(), &link).await.expect("it is made");
+        let letter = outbox::Letter {
+            recipient: mail.to_owned(),
+            subject: "about".to_owned(),
+            plain: String::new(),
+            html: String::new(),
+        };
+        outbox::put(t.session(), &letter, now).await.expect("it is put in");
+        let organisation = organisations::add(t.session(), "Ada's", now).await.expect("an Id");
+        let owner = MemberRole::Owner;
+        organisations::put_member(t.session(), organisation, id.0, owner, now).await.expect("put");
+        let nonce = [id.0 as u8; 16];
+        let claim = claims::New {
+            organisation,
+            domain: "ada.example".parse().expect("a name"),
+            account: id.0,
+            proof: claims::Proof::Dns,
+            nonce,
+            created: now,
+            expires: later,
+        };
+        claims::add(t.session(), &claim).await.expect("it is claimed");
+        let list = lists::tests::add(&mut t.session(), &format!("{}.example", id.0)).await;
+        let reason = "because".to_owned();
+        let new = requests::New { organisation, list, account: id.0, reason, undoes: None };
+        let request = requests::add(t.session(), &new, now).await.expect("it is begun");
+        let approval = requests::Approval { account: id.0, positions: vec![1], time: now };
+        requests::set_approval(t.session(), request, &approval).await.expect("it is noted");
+        let removal = removals::New {
+            list,
+            key: "192.0.2.1".parse().expect("a key"),
+            target: "192.0.2.1".to_owned(),
+            mail: mail.to_owned(),
+            network: "198.51.100.0/24".to_owned(),
+            reason: "repaired".to_owned(),
+            nonce,
+            created: now,
+            expires: later,
+        };
+        removals::add(t.session(), &removal).await.expect("it is asked for");
+        let actor = audit::actor(t.session(), id.0).await.expect("a pseudonym");
+        let deed = Deed {
+            time: now,
+            actor,
+            action: "account.join".to_owned(),
+            subject: "x".to_owned(),
+            detail: "{}".to_owned(),
+        };
+        audit::append(t.session(), &deed).await.expect("it is written");
+        accounts::by_id(t.session(), id).await.expect("it is read").expect("it is there")
+    }
+
+    /// How much there is of a person, in each of the places.
+    async fn counts(transaction: &mut Transaction, account: &Account) -> [usize; 9] {
+        let kept = kept(transaction.session(), account, Timestamp(20)).await.expect("it is read");
+        [
+            kept.sessions.len(),
+            kept.passkeys.len(),
+            kept.factors.recovery as usize,
+            kept.memberships.len(),
+            kept.claims.len(),
+            kept.requests.len(),
+            kept.removals.len(),
+            kept.deeds.len(),
+            kept.letters.len(),
+        ]
+    }
+
+    #[tokio::test]
+    async fn everything_of_a_person_is_shown_and_goes_and_nothing_of_anothers() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let other = somebody(&mut transaction, "other@x.example").await;
+            let account = somebody(&mut transaction, "ada@secret.example").await;
+            let t = &mut transaction;
+            assert_eq!(counts(t, &account).await, [1; 9]);
+            let before = counts(t, &other).await;
+            erase(t.session(), &account).await.expect("he is erased");
+            assert_eq!(counts(t, &account).await, [0; 9]);
+            assert_eq!(counts(t, &other).await, before);
+            let whole = audit::verify(t.session()).await.expect("it is read");
+            assert_eq!(whole, audit::Verified::Whole(2));
+            let letter = outbox::take(t.session(), Timestamp(20), Duration::from_secs(1)).await;
+            let letter = letter.expect("it is read").expect("the other's");
+            assert_eq!(letter.letter.recipient, "other@x.example");
+            // SQLite gives the number again: whoever gets it must come into nothing.
+            let next =
+                accounts::add(t.session(), "n@x.example", "N", "", Role::Member, Timestamp(1));
+            let next = next.await.expect("it is added").expect("it is new");
+            let next = accounts::by_id(t.session(), next).await.expect("read").expect("there");
+            assert_eq!(counts(t, &next).await, [0; 9]);
+            transaction.commit().await.expect("it is committed");
+            // Whatever table there will be: nothing in the database knows his address.
+            let (mut bytes, mut snapshot) = (Vec::new(), database.look().await.expect("a look"));
+            backup::write(&mut snapshot, &mut bytes).await.expect("it is written");
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(text.contains("other@x.example") && !text.contains("secret.example"), "{text}");
+        })
+        .await;
+    }
+}
