@@ -31,6 +31,7 @@ use crate::systemd::Notify;
 use crate::{first_start, telemetry};
 
 mod belongings;
+mod link_key;
 mod portal;
 mod registry;
 mod reloader;

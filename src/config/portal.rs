@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use repute_dnsxl::Network;
 use repute_notify::MailServer;
 use repute_portal::{Mail, PublicUrl};
+use repute_registry::claim::challenge::Reach;
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::file::MetricsAddress;
 use super::meaning::{Fault, optional};
-use super::value::Text;
+use super::value::{ListenAddress, Text};
 
 /// `[portal]`: pages and accounts for the people whose lists these are.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -25,6 +26,14 @@ pub(crate) struct FilePortal {
     pub(crate) title: String,
     /// Proxies that are believed about who asks.
     pub(crate) trusted_proxies: Vec<Text<Network>>,
+    /// File with the key of links; empty means `DATA-DIR/portal.key`.
+    pub(crate) link_key: PathBuf,
+    /// Resolvers by which proofs of domains and names of addresses are looked for; none for the system's.
+    pub(crate) resolvers: Vec<Text<ListenAddress>>,
+    /// The label before a domain at which its proof stands.
+    pub(crate) challenge_label: String,
+    /// The port of name servers that may be anywhere; 0 for 53 of those on the public network.
+    pub(crate) name_server_port: u16,
     /// Folder for letters while there is no `smtp`; empty means `DATA-DIR/mail`.
     pub(crate) mail_dir: PathBuf,
     /// The mail server that takes letters.
@@ -38,6 +47,10 @@ impl Default for FilePortal {
             public_url: Text("http://localhost:8080".parse().expect("a constant URL parses")),
             title: "Reputation lists".to_owned(),
             trusted_proxies: Vec::new(),
+            link_key: PathBuf::new(),
+            resolvers: Vec::new(),
+            challenge_label: "_repute-challenge".to_owned(),
+            name_server_port: 0,
             mail_dir: PathBuf::new(),
             smtp: None,
         }
@@ -45,19 +58,27 @@ impl Default for FilePortal {
 }
 
 /// The portal as it is used.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PortalConfig {
     /// Where it listens; none switches it off.
     pub(crate) listen: Option<SocketAddr>,
     /// How it is set up.
     pub(crate) portal: repute_portal::Config,
+    /// Where the key of links is.
+    pub(crate) link_key: PathBuf,
+    /// The resolvers; none for the system's.
+    pub(crate) resolvers: Vec<SocketAddr>,
+    /// The label before a domain at which its proof stands.
+    pub(crate) challenge_label: String,
+    /// Which name servers are asked for it.
+    pub(crate) reach: Reach,
 }
 
 impl PortalConfig {
     /// Whether a portal that runs by the other would have to start anew.
     pub(super) fn differs(&self, other: &PortalConfig) -> bool {
         let is_on = self.listen.is_some() || other.listen.is_some();
-        is_on && (self.listen != other.listen || self.portal != other.portal)
+        is_on && self != other
     }
 }
 
@@ -74,8 +95,17 @@ pub(super) fn meaning(
             Mail::Folder(own.unwrap_or_else(|| data_dir.join("mail")))
         }
     };
+    let link_key = optional(&written.link_key, folder);
+    let reach = match written.name_server_port {
+        0 => Reach::Public,
+        port => Reach::Everywhere { port },
+    };
     Ok(PortalConfig {
         listen: written.listen.into_inner().0,
+        link_key: link_key.unwrap_or_else(|| data_dir.join("portal.key")),
+        resolvers: written.resolvers.iter().map(|text| text.0.0).collect(),
+        challenge_label: written.challenge_label,
+        reach,
         portal: repute_portal::Config {
             title: written.title,
             public_url: written.public_url.0,

@@ -210,6 +210,27 @@ pub async fn page(
     Ok(entries)
 }
 
+/// The entries of an organisation on a list, in the order of their keys, at most so many.
+///
+/// # Errors
+/// If the database fails.
+pub async fn of_organisation(
+    session: Session<'_>,
+    list: ListId,
+    organisation: OrganisationId,
+    limit: u32,
+) -> Result<Vec<Entry>, DatabaseError> {
+    let rows: Vec<Row> = on!(session, |c| {
+        sqlx::query_as(OF_ORGANISATION)
+            .bind(organisation.0)
+            .bind(list.0)
+            .bind(i64::from(limit))
+            .fetch_all(c)
+            .await?
+    });
+    rows.into_iter().map(entry).collect()
+}
+
 /// What a list answers, in the order of keys, from behind a listing on, at most so many.
 ///
 /// # Errors
@@ -390,6 +411,9 @@ statements! {
     /// Some entries, in order.
     PAGE = "SELECT key, code, text, reason, criterion, source, organisation, since, expires, review
         FROM entries WHERE list = $1 AND key >= $2 AND key <= $3 AND key > $4 ORDER BY key, code LIMIT $5";
+    /// An organisation's, in order.
+    OF_ORGANISATION = "SELECT key, code, text, reason, criterion, source, organisation, since, expires, review
+        FROM entries WHERE organisation = $1 AND list = $2 ORDER BY key, code LIMIT $3";
     /// Some of what a list answers, in order.
     LISTINGS = "SELECT key, code, text FROM entries WHERE list = $1 AND (key, code) > ($2, $3)
         ORDER BY key, code LIMIT $4";
@@ -440,6 +464,31 @@ mod tests {
             entry.code.map_or_else(|| format!("!{key}"), |code| format!("{key} {code}"))
         };
         entries.iter().map(word).collect()
+    }
+
+    #[tokio::test]
+    async fn an_organisation_has_its_entries_and_no_others() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let list = lists::tests::add(&mut transaction.session(), "bl.example").await;
+            let other = lists::tests::add(&mut transaction.session(), "other.example").await;
+            let now = Timestamp(5);
+            let own = crate::organisations::add(transaction.session(), "Own", now).await;
+            let own = own.expect("it is added");
+            source(transaction.session(), "hand").await.expect("a source");
+            let of = |organisation, key: &str| Entry { organisation, ..entry(key, "127.0.0.2") };
+            let entries =
+                [of(Some(own), "192.0.2.9"), of(Some(own), "192.0.2.0/28"), of(None, "192.0.2.7")];
+            put(transaction.session(), list, &entries).await.expect("they are written");
+            put(transaction.session(), other, &entries[..1]).await.expect("they are written");
+            let mut found = async |limit| {
+                let found = of_organisation(transaction.session(), list, own, limit).await;
+                words(&found.expect("they are read"))
+            };
+            assert_eq!(found(10).await, ["192.0.2.0/28 127.0.0.2", "192.0.2.9 127.0.0.2"]);
+            assert_eq!(found(1).await, ["192.0.2.0/28 127.0.0.2"]);
+        })
+        .await;
     }
 
     #[tokio::test]

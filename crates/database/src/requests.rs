@@ -209,6 +209,21 @@ pub async fn in_state(
     rows.into_iter().map(request).collect()
 }
 
+/// How many requests are in each state, by its word, and since when the one that waits longest does.
+///
+/// # Errors
+/// If the database fails.
+pub async fn count_by_state(
+    session: Session<'_>,
+) -> Result<Vec<(String, u64, Timestamp)>, DatabaseError> {
+    let rows: Vec<(String, i64, i64)> =
+        on!(session, |c| sqlx::query_as(COUNT_BY_STATE).fetch_all(c).await?);
+    let read = |(state, count, oldest): (String, i64, i64)| {
+        (state, u64::try_from(count).unwrap_or(0), Timestamp(oldest))
+    };
+    Ok(rows.into_iter().map(read).collect())
+}
+
 /// Moves a request on, if it is still the version that the caller saw, and writes down what happened. Whether it was.
 ///
 /// # Errors
@@ -485,6 +500,9 @@ statements! {
         WHERE state = $1 AND (list = $2 OR $2 = 0) AND (organisation = $3 OR $3 = 0)
         AND COALESCE(submitted, created) < $4
         ORDER BY COALESCE(submitted, created), id LIMIT $5";
+    /// Those in each state.
+    COUNT_BY_STATE = "SELECT state, COUNT(*), MIN(COALESCE(submitted, created)) FROM requests
+        GROUP BY state ORDER BY state";
     /// Moves one on.
     MOVE_ON = "UPDATE requests SET version = version + 1, state = $3, submitted = $4, touched = $5,
         editor = $6, policy = $7, serial = $8 WHERE id = $1 AND version = $2";
@@ -601,6 +619,8 @@ mod tests {
             assert_eq!(approval(transaction.session(), id).await.expect("read"), None);
             let theirs = of_organisation(transaction.session(), organisation, 9).await;
             assert_eq!(theirs.expect("read").len(), 1);
+            let counted = count_by_state(transaction.session()).await.expect("they are counted");
+            assert_eq!(counted, [("queued".to_owned(), 1, Timestamp(20))]);
             for (filter, count) in [
                 (Filter::default(), 1),
                 (Filter { list: Some(list), ..Filter::default() }, 1),

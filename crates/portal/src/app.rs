@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use crate::config::Config;
 use crate::limits::Limits;
+use crate::means::Means;
 use crate::overview::Overview;
 use crate::password::Hashing;
 use crate::zones::Zones;
@@ -21,6 +22,8 @@ pub(crate) struct Parts {
     pub(crate) database: Database,
     /// How the portal is set up.
     pub(crate) config: Config,
+    /// What the registry's rules need besides the database.
+    pub(crate) means: Means,
     /// The lists as they are answered.
     pub(crate) zones: Arc<dyn Zones>,
     /// The lists as they are described, remembered for a moment.
@@ -35,10 +38,16 @@ pub(crate) struct Parts {
 
 impl App {
     /// Of these parts.
-    pub(crate) fn new(database: Database, config: Config, zones: Arc<dyn Zones>) -> App {
+    pub(crate) fn new(
+        database: Database,
+        config: Config,
+        means: Means,
+        zones: Arc<dyn Zones>,
+    ) -> App {
         App(Arc::new(Parts {
             database,
             config,
+            means,
             zones,
             overview: Overview::default(),
             limits: Limits::default(),

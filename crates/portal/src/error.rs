@@ -8,6 +8,10 @@ use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use repute_database::DatabaseError;
+use repute_registry::claim::ClaimError;
+use repute_registry::organisation::OrganisationError;
+use repute_registry::removal::RemovalError;
+use repute_registry::request::RequestError;
 
 /// Why a request is not answered as it was meant.
 #[derive(Debug, thiserror::Error)]
@@ -30,9 +34,21 @@ pub(crate) enum AppError {
     /// What is asked about is neither an address nor a name.
     #[error("{0}")]
     Target(String),
+    /// Somebody may not do this, by the rules of the registry.
+    #[error("{0}")]
+    Refused(String),
+    /// What is asked for is not possible, and what would be.
+    #[error("{0}")]
+    Wrong(String),
+    /// Somebody else was faster.
+    #[error("{0}")]
+    Conflict(String),
     /// A link that was used, is too old, or never was.
     #[error("this link does not work any more")]
     StaleLink,
+    /// The system gives no sockets to ask DNS with.
+    #[error("no sockets to ask DNS with")]
+    Sockets(#[source] std::io::Error),
     /// The system gives no random numbers, or no threads.
     #[error("the system does not give what passwords need")]
     Random,
@@ -42,6 +58,77 @@ pub(crate) enum AppError {
     /// A page cannot be written.
     #[error("cannot write the page")]
     Page(#[from] askama::Error),
+}
+
+/// A text of a rule as a sentence.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
+}
+
+impl From<ClaimError> for AppError {
+    fn from(error: ClaimError) -> AppError {
+        match error {
+            ClaimError::Database(error) => AppError::Database(error),
+            ClaimError::Random(_) => AppError::Random,
+            ClaimError::Unknown => AppError::NotFound,
+            ClaimError::Denied(denied) => AppError::Refused(denied.to_string()),
+            ClaimError::Organisation(error) => error.into(),
+            ClaimError::Link => AppError::StaleLink,
+            ClaimError::Domain(_)
+            | ClaimError::Over(_)
+            | ClaimError::Mails(_)
+            | ClaimError::Open
+            | ClaimError::Stranger { .. } => AppError::Wrong(error.to_string()),
+        }
+    }
+}
+
+impl From<OrganisationError> for AppError {
+    fn from(error: OrganisationError) -> AppError {
+        match error {
+            OrganisationError::Database(error) => AppError::Database(error),
+            OrganisationError::Unknown(_) => AppError::NotFound,
+            OrganisationError::Denied(denied) => AppError::Refused(denied.to_string()),
+            OrganisationError::LastOwner
+            | OrganisationError::Text(_)
+            | OrganisationError::Mail(_) => AppError::Wrong(error.to_string()),
+        }
+    }
+}
+
+impl From<RequestError> for AppError {
+    fn from(error: RequestError) -> AppError {
+        match error {
+            RequestError::Database(error) => AppError::Database(error),
+            RequestError::Unknown(_) => AppError::NotFound,
+            RequestError::Denied(denied) => AppError::Refused(denied.to_string()),
+            RequestError::Conflict => AppError::Conflict(error.to_string()),
+            RequestError::Items(_)
+            | RequestError::State(_)
+            | RequestError::Suspended(_)
+            | RequestError::Change(_) => AppError::Wrong(error.to_string()),
+        }
+    }
+}
+
+impl From<RemovalError> for AppError {
+    fn from(error: RemovalError) -> AppError {
+        match error {
+            RemovalError::Database(error) => AppError::Database(error),
+            RemovalError::Random(_) => AppError::Random,
+            RemovalError::Link => AppError::StaleLink,
+            RemovalError::Denied(denied) => AppError::Refused(denied.to_string()),
+            RemovalError::NoBlockList(_)
+            | RemovalError::NotListed(_)
+            | RemovalError::Mail(_)
+            | RemovalError::TooMany
+            | RemovalError::Over(_)
+            | RemovalError::NoReason
+            | RemovalError::Change(_) => AppError::Wrong(error.to_string()),
+        }
+    }
 }
 
 impl From<crate::secret::NoRandomness> for AppError {
@@ -116,12 +203,19 @@ impl IntoResponse for AppError {
                 "That was done very often from here in a short time. Please wait a little, and try again.",
             ),
             AppError::Target(why) => problem(StatusCode::BAD_REQUEST, "Not a target", why),
+            AppError::Refused(why) => problem(StatusCode::FORBIDDEN, "Not for you", &sentence(why)),
+            AppError::Wrong(why) => {
+                problem(StatusCode::UNPROCESSABLE_ENTITY, "That is not possible", &sentence(why))
+            }
+            AppError::Conflict(why) => {
+                problem(StatusCode::CONFLICT, "Somebody was faster", &sentence(why))
+            }
             AppError::StaleLink => problem(
                 StatusCode::NOT_FOUND,
                 "This link does not work any more",
                 "Links in our letters work once, for a day. Ask for another one where you asked for this.",
             ),
-            AppError::Random | AppError::Database(_) | AppError::Page(_) => {
+            AppError::Random | AppError::Sockets(_) | AppError::Database(_) | AppError::Page(_) => {
                 let error: &dyn std::error::Error = &self;
                 let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
                 tracing::error!("a request failed: {error}{cause}");

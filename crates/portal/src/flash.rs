@@ -13,16 +13,70 @@ pub(crate) enum Flash {
     PasswordChanged,
     /// A session was ended.
     SessionEnded,
+    /// A claim was made.
+    ClaimOpened,
+    /// A claim was proven.
+    ClaimProven,
+    /// A proof was looked for, and is not there.
+    ClaimNotFound,
+    /// A claim was taken back.
+    ClaimWithdrawn,
+    /// An organisation is written to elsewhere.
+    ContactsChanged,
+    /// Others belong to an organisation.
+    MembersChanged,
+    /// An organisation was suspended.
+    Suspended,
+    /// A suspension is over.
+    Resumed,
+    /// An organisation is known by one more domain.
+    DomainNamed,
+    /// A note was written.
+    Noted,
+    /// What was asked for is on the list.
+    RequestPublished,
+    /// A request waits for an editor.
+    RequestQueued,
+    /// A check sent a request back.
+    RequestCameBack,
+    /// A request was taken back.
+    RequestWithdrawn,
+    /// An editor took a request.
+    RequestTaken,
+    /// Something was decided.
+    RequestDecided,
+    /// A second editor has to agree.
+    RequestWaitsForSecond,
+    /// A request takes back another one.
+    UndoBegun,
 }
 
 impl Flash {
     /// All of them.
-    const ALL: [Flash; 5] = [
+    const ALL: &'static [Flash] = &[
         Flash::SignedIn,
         Flash::SignedOut,
         Flash::Joined,
         Flash::PasswordChanged,
         Flash::SessionEnded,
+        Flash::ClaimOpened,
+        Flash::ClaimProven,
+        Flash::ClaimNotFound,
+        Flash::ClaimWithdrawn,
+        Flash::ContactsChanged,
+        Flash::MembersChanged,
+        Flash::Suspended,
+        Flash::Resumed,
+        Flash::DomainNamed,
+        Flash::Noted,
+        Flash::RequestPublished,
+        Flash::RequestQueued,
+        Flash::RequestCameBack,
+        Flash::RequestWithdrawn,
+        Flash::RequestTaken,
+        Flash::RequestDecided,
+        Flash::RequestWaitsForSecond,
+        Flash::UndoBegun,
     ];
 
     /// Its word in the cookie.
@@ -33,12 +87,30 @@ impl Flash {
             Flash::Joined => "joined",
             Flash::PasswordChanged => "password-changed",
             Flash::SessionEnded => "session-ended",
+            Flash::ClaimOpened => "claim-opened",
+            Flash::ClaimProven => "claim-proven",
+            Flash::ClaimNotFound => "claim-not-found",
+            Flash::ClaimWithdrawn => "claim-withdrawn",
+            Flash::ContactsChanged => "contacts-changed",
+            Flash::MembersChanged => "members-changed",
+            Flash::Suspended => "suspended",
+            Flash::Resumed => "resumed",
+            Flash::DomainNamed => "domain-named",
+            Flash::Noted => "noted",
+            Flash::RequestPublished => "request-published",
+            Flash::RequestQueued => "request-queued",
+            Flash::RequestCameBack => "request-came-back",
+            Flash::RequestWithdrawn => "request-withdrawn",
+            Flash::RequestTaken => "request-taken",
+            Flash::RequestDecided => "request-decided",
+            Flash::RequestWaitsForSecond => "request-waits",
+            Flash::UndoBegun => "undo-begun",
         }
     }
 
     /// The one of a word.
     pub(crate) fn from_word(word: &str) -> Option<Flash> {
-        Flash::ALL.into_iter().find(|flash| flash.word() == word)
+        Flash::ALL.iter().copied().find(|flash| flash.word() == word)
     }
 
     /// What is said.
@@ -51,6 +123,30 @@ impl Flash {
                 "Your new password holds. Everywhere else you are signed out."
             }
             Flash::SessionEnded => "Signed out there.",
+            Flash::ClaimOpened => "The claim is made. Prove it now.",
+            Flash::ClaimProven => "The domain is proven.",
+            Flash::ClaimNotFound => {
+                "We looked, and did not find the proof. Below stands what we saw."
+            }
+            Flash::ClaimWithdrawn => "The claim is taken back.",
+            Flash::ContactsChanged => "The contacts are changed.",
+            Flash::MembersChanged => "The people are changed.",
+            Flash::Suspended => "The organisation is suspended.",
+            Flash::Resumed => "The suspension is over.",
+            Flash::DomainNamed => "Whoever proves this domain speaks for the organisation.",
+            Flash::Noted => "The note is written down.",
+            Flash::RequestPublished => "It is on the list: name servers have it within a second.",
+            Flash::RequestQueued => {
+                "The request is handed in. An editor decides, within two days as a rule."
+            }
+            Flash::RequestCameBack => {
+                "A check found something that must be mended first: see below."
+            }
+            Flash::RequestWithdrawn => "The request is taken back.",
+            Flash::RequestTaken => "It is yours to decide.",
+            Flash::RequestDecided => "It is decided, and who asked is told.",
+            Flash::RequestWaitsForSecond => "You agreed. Another editor has to agree as well.",
+            Flash::UndoBegun => "This request takes the other one back. Decide it like any other.",
         }
     }
 }

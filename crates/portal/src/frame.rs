@@ -52,6 +52,11 @@ impl Frame {
             here: path.split('/').nth(1).unwrap_or_default().to_owned(),
         }
     }
+
+    /// Whether the visitor decides about others' requests.
+    pub(crate) fn is_editor(&self) -> bool {
+        self.role.is_some_and(|role| role >= Role::Editor)
+    }
 }
 
 impl FromRequestParts<App> for Frame {

@@ -19,29 +19,29 @@ struct Plain<'a>(&'a Words<'a>);
 struct Html<'a>(&'a Words<'a>);
 
 /// What a letter says.
-struct Words<'a> {
+pub(crate) struct Words<'a> {
     /// What the site is called.
-    site: &'a str,
+    pub(crate) site: &'a str,
     /// What it is about.
-    subject: String,
+    pub(crate) subject: String,
     /// What happened.
-    what: &'static str,
+    pub(crate) what: String,
     /// What the link does.
-    action: &'static str,
+    pub(crate) action: &'static str,
     /// The link.
-    link: String,
+    pub(crate) link: String,
     /// What to do if it comes unexpected.
-    otherwise: &'static str,
+    pub(crate) otherwise: &'static str,
 }
 
 /// For somebody who wants an account.
 pub(crate) fn join(app: &App, to: &MailAddress, secret: &Secret) -> Result<Letter, AppError> {
     write(
-        to,
+        to.as_str(),
         &Words {
             site: &app.config.title,
             subject: format!("Your account at {}", app.config.title),
-            what: "Somebody, hopefully you, asked for an account with this address.",
+            what: "Somebody, hopefully you, asked for an account with this address.".to_owned(),
             action: "Choose a name and a password",
             link: format!("{}/join/{}", app.config.public_url, secret.text()),
             otherwise: "The link works once, for a day. If it was not you, do nothing: there is no account.",
@@ -52,11 +52,11 @@ pub(crate) fn join(app: &App, to: &MailAddress, secret: &Secret) -> Result<Lette
 /// For somebody who wants an account and has one.
 pub(crate) fn known(app: &App, to: &MailAddress) -> Result<Letter, AppError> {
     write(
-        to,
+        to.as_str(),
         &Words {
             site: &app.config.title,
             subject: format!("Your account at {}", app.config.title),
-            what: "Somebody, hopefully you, asked for an account with this address. You have one already.",
+            what: "Somebody, hopefully you, asked for an account with this address. You have one already.".to_owned(),
             action: "Sign in, or choose another password there",
             link: format!("{}/sign-in", app.config.public_url),
             otherwise: "If it was not you, do nothing: nothing has changed.",
@@ -67,11 +67,12 @@ pub(crate) fn known(app: &App, to: &MailAddress) -> Result<Letter, AppError> {
 /// For somebody who forgot his password.
 pub(crate) fn reset(app: &App, to: &MailAddress, secret: &Secret) -> Result<Letter, AppError> {
     write(
-        to,
+        to.as_str(),
         &Words {
             site: &app.config.title,
             subject: format!("Another password at {}", app.config.title),
-            what: "Somebody, hopefully you, asked for another password for your account.",
+            what: "Somebody, hopefully you, asked for another password for your account."
+                .to_owned(),
             action: "Choose another password",
             link: format!("{}/reset/{}", app.config.public_url, secret.text()),
             otherwise: "The link works once, for a day. If it was not you, do nothing: your password stays.",
@@ -82,11 +83,11 @@ pub(crate) fn reset(app: &App, to: &MailAddress, secret: &Secret) -> Result<Lett
 /// For somebody who forgot that he has no account.
 pub(crate) fn unknown(app: &App, to: &MailAddress) -> Result<Letter, AppError> {
     write(
-        to,
+        to.as_str(),
         &Words {
             site: &app.config.title,
             subject: format!("Another password at {}", app.config.title),
-            what: "Somebody, hopefully you, asked for another password. There is no account with this address.",
+            what: "Somebody, hopefully you, asked for another password. There is no account with this address.".to_owned(),
             action: "Make an account",
             link: format!("{}/sign-up", app.config.public_url),
             otherwise: "If it was not you, do nothing: nothing has changed.",
@@ -95,9 +96,9 @@ pub(crate) fn unknown(app: &App, to: &MailAddress) -> Result<Letter, AppError> {
 }
 
 /// Writes a letter.
-fn write(to: &MailAddress, words: &Words<'_>) -> Result<Letter, AppError> {
+pub(crate) fn write(to: &str, words: &Words<'_>) -> Result<Letter, AppError> {
     Ok(Letter {
-        recipient: to.to_string(),
+        recipient: to.to_owned(),
         subject: words.subject.clone(),
         plain: Plain(words).render()?,
         html: Html(words).render()?,

@@ -21,6 +21,8 @@ pub(crate) enum Deed {
     Mail,
     /// To look something up.
     LookUp,
+    /// To have us ask the name servers of others.
+    Ask,
 }
 
 /// Who does it.
@@ -28,6 +30,8 @@ pub(crate) enum Deed {
 pub(crate) enum Doer {
     /// A network.
     Network(IpAddr),
+    /// An account, by its number.
+    Account(i64),
     /// Somebody by the address that was typed, whether there is such an account or not.
     Mail(Vec<u8>),
 }
@@ -49,11 +53,12 @@ impl Doer {
     /// How much he may at once, and how long one more takes.
     fn rate(&self, deed: Deed) -> (u32, Duration) {
         match (deed, self) {
+            (Deed::Ask, _) => (20, Duration::from_secs(15)),
             (Deed::Try, Doer::Network(_)) => (30, Duration::from_secs(10)),
-            (Deed::Try, Doer::Mail(_)) => (10, Duration::from_secs(60)),
+            (Deed::Try, Doer::Mail(_) | Doer::Account(_)) => (10, Duration::from_secs(60)),
             (Deed::Mail, Doer::Network(_)) => (10, Duration::from_secs(60)),
-            (Deed::Mail, Doer::Mail(_)) => (3, Duration::from_secs(300)),
-            (Deed::LookUp, Doer::Network(_) | Doer::Mail(_)) => (120, Duration::from_millis(250)),
+            (Deed::Mail, Doer::Mail(_) | Doer::Account(_)) => (3, Duration::from_secs(300)),
+            (Deed::LookUp, _) => (120, Duration::from_millis(250)),
         }
     }
 }

@@ -1,10 +1,18 @@
 //! The pages, one file each: what is shown, and how it comes about.
 
 pub(crate) mod account;
+pub(crate) mod claim;
 pub(crate) mod home;
 pub(crate) mod join;
 pub(crate) mod list;
 pub(crate) mod lookup;
+pub(crate) mod organisation;
+pub(crate) mod queue;
+pub(crate) mod removal;
+pub(crate) mod request;
 pub(crate) mod reset;
 pub(crate) mod sign_in;
 pub(crate) mod status;
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,7 @@ pub(crate) struct Route {
 /// All routes.
 pub(crate) fn all() -> Vec<Route> {
     use Least::Anonymous;
-    use Role::Member;
+    use Role::{Editor, Member};
     vec![
         Route::get("/", Anonymous, get(pages::home::show)),
         Route::get("/assets/{name}", Anonymous, get(asset::get)),
@@ -60,6 +60,73 @@ pub(crate) fn all() -> Vec<Route> {
             Least::Role(Member),
             post(pages::account::end_others),
         ),
+        Route::get("/organisations", Least::Role(Member), get(pages::organisation::all)),
+        Route::get("/organisations/{id}", Least::Role(Member), get(pages::organisation::show)),
+        Route::post(
+            "/organisations/{id}/contacts",
+            Least::Role(Member),
+            post(pages::organisation::add_contact),
+        ),
+        Route::post(
+            "/organisations/{id}/contacts/remove",
+            Least::Role(Member),
+            post(pages::organisation::remove_contact),
+        ),
+        Route::post(
+            "/organisations/{id}/members",
+            Least::Role(Member),
+            post(pages::organisation::change_member),
+        ),
+        Route::post(
+            "/organisations/{id}/suspend",
+            Least::Role(Editor),
+            post(pages::organisation::suspend),
+        ),
+        Route::post(
+            "/organisations/{id}/resume",
+            Least::Role(Editor),
+            post(pages::organisation::resume),
+        ),
+        Route::post(
+            "/organisations/{id}/domains",
+            Least::Role(Editor),
+            post(pages::organisation::name_domain),
+        ),
+        Route::post(
+            "/organisations/{id}/notes",
+            Least::Role(Editor),
+            post(pages::organisation::note),
+        ),
+        Route::get("/organisations/{id}/request", Least::Role(Member), get(pages::request::form)),
+        Route::post(
+            "/organisations/{id}/request",
+            Least::Role(Member),
+            post(pages::request::submit),
+        ),
+        Route::get("/claims/new", Least::Role(Member), get(pages::claim::form)),
+        Route::post("/claims", Least::Role(Member), post(pages::claim::open)),
+        Route::get("/claims/{id}", Least::Role(Member), get(pages::claim::show)),
+        Route::post("/claims/{id}/look", Least::Role(Member), post(pages::claim::look)),
+        Route::post("/claims/{id}/withdraw", Least::Role(Member), post(pages::claim::withdraw)),
+        Route::get(
+            "/claims/{id}/prove/{token}",
+            Least::Role(Member),
+            get(pages::claim::prove_form),
+        ),
+        Route::post("/claims/{id}/prove/{token}", Least::Role(Member), post(pages::claim::prove)),
+        Route::get("/requests/{id}", Least::Role(Member), get(pages::request::show)),
+        Route::post("/requests/{id}/answer", Least::Role(Member), post(pages::request::answer)),
+        Route::post("/requests/{id}/withdraw", Least::Role(Member), post(pages::request::withdraw)),
+        Route::post("/requests/{id}/review", Least::Role(Editor), post(pages::queue::review)),
+        Route::post("/requests/{id}/decide", Least::Role(Editor), post(pages::queue::decide)),
+        Route::post("/requests/{id}/undo", Least::Role(Editor), post(pages::queue::undo)),
+        Route::get("/queue", Least::Role(Editor), get(pages::queue::show)),
+        Route::get("/queue/removals/{id}", Least::Role(Editor), get(pages::removal::review)),
+        Route::post("/queue/removals/{id}", Least::Role(Editor), post(pages::removal::decide)),
+        Route::get("/removals/new", Anonymous, get(pages::removal::form)),
+        Route::post("/removals", Anonymous, post(pages::removal::ask)),
+        Route::get("/removals/{id}/{token}", Anonymous, get(pages::removal::follow)),
+        Route::post("/removals/{id}/{token}", Anonymous, post(pages::removal::confirm)),
         Route::get("/status", Anonymous, get(pages::status::show)),
     ]
 }

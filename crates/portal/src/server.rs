@@ -21,8 +21,9 @@ use tower::ServiceExt as _;
 
 use crate::app::App;
 use crate::config::Config;
+use crate::means::Means;
 use crate::zones::Zones;
-use crate::{post, routes};
+use crate::{chores, post, routes};
 
 /// A portal at work.
 #[derive(Debug)]
@@ -50,6 +51,7 @@ pub enum StartError {
 pub fn start(
     database: Database,
     config: Config,
+    means: Means,
     zones: Arc<dyn Zones>,
     listener: std::net::TcpListener,
     runtime: &Handle,
@@ -59,8 +61,9 @@ pub fn start(
     let _inside = runtime.enter();
     let listener = TcpListener::from_std(listener)?;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let app = App::new(database, config, zones);
+    let app = App::new(database, config, means, zones);
     tasks.spawn_on(post::run(app.clone(), stop.clone()), runtime);
+    tasks.spawn_on(chores::run(app.clone(), stop.clone()), runtime);
     tasks.spawn_on(accept(listener, routes::router(app), stop.clone(), tasks.clone()), runtime);
     Ok(Running { address, stop, tasks })
 }
@@ -159,7 +162,8 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");
         let (database, config) = (site.app.database.clone(), site.app.config.clone());
         let zones = Arc::clone(&site.zones) as Arc<dyn Zones>;
-        let running = start(database, config, zones, listener, &Handle::current());
+        let means = site.app.means.clone();
+        let running = start(database, config, means, zones, listener, &Handle::current());
         let running = running.expect("it starts");
         let mut idle = TcpStream::connect(running.address()).await.expect("it listens");
         let mut stream = TcpStream::connect(running.address()).await.expect("it listens");

@@ -11,11 +11,14 @@ use repute_database::accounts::{self, Role};
 use repute_database::lists::{self, List};
 use repute_database::{Database, Place, Timestamp, sessions};
 use repute_dnsxl::{KeyKind, Name, Polarity, Target};
+use repute_registry::claim::challenge::{Look, Reach};
+use repute_registry::token::TokenKey;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 use crate::app::App;
 use crate::config::{Config, Mail};
+use crate::means::Means;
 use crate::routes;
 use crate::secret::digest_of;
 use crate::zones::{Standing, ZoneFacts, Zones};
@@ -89,8 +92,21 @@ impl Site {
 
     /// One that is set up so.
     pub(crate) fn with(database: Database, config: Config) -> Site {
+        let look = Look {
+            label: "_repute-challenge".to_owned(),
+            // Nobody listens there: what a test wants to be known it says itself.
+            resolvers: vec![([127, 0, 0, 1], 9).into()],
+            timeout: std::time::Duration::from_millis(100),
+            reach: Reach::Public,
+        };
+        let means = Means { key: TokenKey::new(&[7; 32]), look };
+        Site::by(database, config, means)
+    }
+
+    /// One that has these means.
+    pub(crate) fn by(database: Database, config: Config, means: Means) -> Site {
         let zones = Arc::new(Table::default());
-        let app = App::new(database, config, Arc::clone(&zones) as Arc<dyn Zones>);
+        let app = App::new(database, config, means, Arc::clone(&zones) as Arc<dyn Zones>);
         let router = routes::router(app.clone());
         Site { app, router, cookies: BTreeMap::new(), zones, _folder: None }
     }

@@ -9,6 +9,7 @@ use axum::http::{Extensions, HeaderMap};
 use repute_database::accounts::{Account, Role};
 use repute_database::sessions::{self, SignedIn};
 use repute_database::{DatabaseError, Timestamp};
+use repute_registry::permission::{self, Person};
 
 use crate::app::App;
 use crate::client;
@@ -58,6 +59,23 @@ impl Visitor {
     /// His role; none if he is not signed in.
     pub(crate) fn role(&self) -> Option<Role> {
         self.member.as_ref().map(|member| member.account.role)
+    }
+}
+
+impl Member {
+    /// Who it is to the rules of the registry.
+    pub(crate) fn person(&self) -> Person {
+        let role = match self.account.role {
+            Role::Member => permission::Role::Member,
+            Role::Editor => permission::Role::Editor,
+            Role::Administrator => permission::Role::Administrator,
+        };
+        Person { account: self.account.id.0, role }
+    }
+
+    /// Whether he decides about others' requests.
+    pub(crate) fn is_editor(&self) -> bool {
+        self.account.role >= Role::Editor
     }
 }
 

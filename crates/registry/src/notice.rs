@@ -85,5 +85,7 @@ pub enum Notice {
         mail: String,
         /// What is, or was, on the list.
         target: String,
+        /// Why it stays, if it does.
+        refused: Option<String>,
     },
 }

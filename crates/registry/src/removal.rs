@@ -149,6 +149,11 @@ pub async fn ask(
     Ok((id, vec![Notice::RemovalLink { removal: id, mail, target, token }]))
 }
 
+/// Whether a token is that of a removal: who has it may see what it is about.
+pub fn is_link(removal: &Removal, token: &str, key: &TokenKey) -> bool {
+    key.is(token, Use::Removal(removal.id.0), &removal.new.nonce)
+}
+
 /// Follows a link: who has it read the mail. It is good once; one that is locked is good again when it is not.
 ///
 /// # Errors
@@ -241,8 +246,12 @@ pub async fn decide(
             Decided::Refused
         }
     };
+    let refused = match verdict {
+        Verdict::Grant => None,
+        Verdict::Refuse(why) => Some(why.trim().to_owned()),
+    };
     let (mail, target) = (new.mail.clone(), new.target.clone());
-    Ok((decided, vec![Notice::RemovalDecided { removal: id, mail, target }]))
+    Ok((decided, vec![Notice::RemovalDecided { removal: id, mail, target, refused }]))
 }
 
 /// What a decision led to.

@@ -59,6 +59,16 @@ impl fmt::Debug for TokenKey {
     }
 }
 
+/// The bytes of a new key.
+///
+/// # Errors
+/// If the system gives no random numbers.
+pub fn key() -> Result<[u8; 32], NoRandom> {
+    let mut key = [0; 32];
+    SystemRandom::new().fill(&mut key).map_err(|_| NoRandom)?;
+    Ok(key)
+}
+
 /// A new nonce.
 ///
 /// # Errors

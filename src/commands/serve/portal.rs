@@ -1,5 +1,6 @@
 //! The portal beside the list server: it shows what is answered, from the same zones in memory.
 
+use std::fs;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,8 +9,10 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use repute_database::Database;
 use repute_dnsxl::{Name, Target, relative_name};
+use repute_lookup::resolver;
 use repute_nameserver::{ZoneState, Zones};
-use repute_portal::{Mail, Running, Standing, ZoneFacts};
+use repute_portal::{Mail, Means, Running, Standing, ZoneFacts};
+use repute_registry::claim::challenge::Look;
 use repute_zone::{Hit, Relative, Zone};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
@@ -17,6 +20,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::link_key;
 use crate::config::PortalConfig;
 
 /// The portal at work, with the threads that are its own: what people do there is not felt in DNS.
@@ -58,7 +62,8 @@ impl Portal {
             .build()
             .context("cannot start the portal's threads")?;
         let (handle, stop) = (runtime.handle().clone(), CancellationToken::new());
-        let door = Door { config: config.portal.clone(), listener, zones };
+        let means = means(config)?;
+        let door = Door { config: config.portal.clone(), means, listener, zones };
         let at_once = runtime.block_on(async { timeout(PATIENCE, there(&mut database)).await });
         let (welcome, running) = match at_once {
             Ok(Some(database)) => {
@@ -110,6 +115,7 @@ impl Portal {
 /// What a portal needs but for its database.
 struct Door {
     config: repute_portal::Config,
+    means: Means,
     listener: TcpListener,
     zones: Arc<ArcSwap<Zones>>,
 }
@@ -132,10 +138,25 @@ impl Door {
             welcome.push(format!("first administrator, once, within a day: {link}"));
         }
         let zones = Arc::new(Served(self.zones));
-        let running = repute_portal::start(database, self.config, zones, self.listener, runtime)?;
+        let (config, means) = (self.config, self.means);
+        let running = repute_portal::start(database, config, means, zones, self.listener, runtime)?;
         Ok((welcome, running))
     }
 }
+
+/// What the registry's rules need besides the database.
+fn means(config: &PortalConfig) -> anyhow::Result<Means> {
+    let key = link_key::read_or_make(&config.link_key)?;
+    let resolvers = match config.resolvers.is_empty() {
+        true => resolver::system(&fs::read_to_string("/etc/resolv.conf").unwrap_or_default()),
+        false => config.resolvers.clone(),
+    };
+    let (label, reach) = (config.challenge_label.clone(), config.reach);
+    Ok(Means { key, look: Look { label, resolvers, timeout: DNS_TIME, reach } })
+}
+
+/// How long the portal waits for an answer of DNS.
+const DNS_TIME: Duration = Duration::from_secs(3);
 
 /// The database, once it is open; nothing if it never will be.
 async fn there(database: &mut watch::Receiver<Option<Database>>) -> Option<Database> {

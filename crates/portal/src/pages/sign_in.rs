@@ -107,6 +107,13 @@ pub(crate) fn to(path: &str) -> Response {
     (StatusCode::SEE_OTHER, [(LOCATION, path)]).into_response()
 }
 
+/// Sends a browser to a page of ours, which says what was done.
+pub(crate) fn back(path: &str, flash: Flash) -> Response {
+    let mut response = to(path);
+    response.headers_mut().append(SET_COOKIE, flash_cookie(flash));
+    response
+}
+
 /// A path if it is one of ours, else that of the account: nobody is sent to another site from here.
 fn own(next: &str) -> String {
     let is_own = next.starts_with('/')

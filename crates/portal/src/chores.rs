@@ -1,0 +1,61 @@
+//! What is done regularly, whether or not anybody visits: proofs are looked for again, and what nobody goes on with
+//! ends. Each is safe to do twice, in several processes at once.
+
+use std::time::Duration;
+
+use repute_database::Timestamp;
+use repute_registry::{claim, removal, request};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::error::AppError;
+use crate::notice;
+
+/// Does what is due until it is told to stop.
+pub(crate) async fn run(app: App, stop: CancellationToken) {
+    loop {
+        for (what, done) in [
+            ("proofs of domains cannot be looked for", look_again(&app).await),
+            ("requests cannot be ended", end_requests(&app).await),
+            ("removals cannot be ended", end_removals(&app).await),
+        ] {
+            if let Err(error) = done {
+                tracing::error!("{what}: {error}");
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+/// Looks for the proofs of domains that are due.
+pub(crate) async fn look_again(app: &App) -> Result<(), AppError> {
+    let now = Timestamp::now();
+    let notices = claim::look_again(&app.database, &app.means.look, &app.means.key, now).await?;
+    let mut transaction = app.database.begin().await?;
+    notice::put(app, &mut transaction, &notices, now).await?;
+    transaction.commit().await?;
+    if !notices.is_empty() {
+        app.mail_waits.notify_one();
+    }
+    Ok(())
+}
+
+/// Ends drafts and questions that nobody went on with.
+async fn end_requests(app: &App) -> Result<(), AppError> {
+    let mut transaction = app.database.begin().await?;
+    request::expire(&mut transaction, Timestamp::now()).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Ends links of removals that nobody followed.
+async fn end_removals(app: &App) -> Result<(), AppError> {
+    let mut transaction = app.database.begin().await?;
+    removal::tidy(&mut transaction, Timestamp::now()).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// How often: what is due is due to the day, and this is soon enough for it.
+const EVERY: Duration = Duration::from_secs(60);

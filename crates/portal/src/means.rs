@@ -1,0 +1,13 @@
+//! What the rules of the registry need besides its database: the key of links, and how DNS is asked.
+
+use repute_registry::claim::challenge::Look;
+use repute_registry::token::TokenKey;
+
+/// What the rules need besides the database.
+#[derive(Clone, Debug)]
+pub struct Means {
+    /// The key of links that are stored nowhere; all servers of a portal have the same.
+    pub key: TokenKey,
+    /// How proofs of domains, and names of addresses, are looked for.
+    pub look: Look,
+}

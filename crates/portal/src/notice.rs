@@ -1,0 +1,150 @@
+//! What happens in the registry, told to those whom it concerns: each notice becomes a letter in the outbox, with the
+//! transaction in which it happened.
+
+use repute_database::accounts::{self, AccountId};
+use repute_database::{Timestamp, Transaction, outbox};
+use repute_registry::notice::Notice;
+use repute_registry::request::state::State;
+
+use crate::app::App;
+use crate::error::AppError;
+use crate::letter::{self, Words};
+use crate::moment::Moment;
+
+/// Writes the letters for what happened. After the commit the post should be told (`App::mail_waits`).
+pub(crate) async fn put(
+    app: &App,
+    transaction: &mut Transaction,
+    notices: &[Notice],
+    now: Timestamp,
+) -> Result<(), AppError> {
+    for notice in notices {
+        let to = match whom(notice) {
+            Whom::Mail(mail) => Some(mail),
+            Whom::Account(id) => {
+                let account = accounts::by_id(transaction.session(), AccountId(id)).await?;
+                account.map(|account| account.mail)
+            }
+        };
+        // Who has no account any more wants no letter.
+        let Some(to) = to else { continue };
+        let letter = letter::write(&to, &words(app, notice))?;
+        outbox::put(transaction.session(), &letter, now).await?;
+    }
+    Ok(())
+}
+
+/// Who is told.
+enum Whom {
+    /// Who reads this mailbox.
+    Mail(String),
+    /// Whose account it is.
+    Account(i64),
+}
+
+/// Who is told of something.
+fn whom(notice: &Notice) -> Whom {
+    match notice {
+        Notice::ClaimLink { domain, mailbox, .. } => {
+            Whom::Mail(format!("{}@{domain}", mailbox.local_part()))
+        }
+        Notice::ClaimChallenged { account, .. }
+        | Notice::ClaimFails { account, .. }
+        | Notice::ClaimLost { account, .. }
+        | Notice::ClaimHeld { account, .. }
+        | Notice::RequestMoved { account, .. } => Whom::Account(*account),
+        Notice::RemovalLink { mail, .. } | Notice::RemovalDecided { mail, .. } => {
+            Whom::Mail(mail.clone())
+        }
+    }
+}
+
+/// What is told.
+fn words<'a>(app: &'a App, notice: &Notice) -> Words<'a> {
+    let (site, url) = (&*app.config.title, &app.config.public_url);
+    let words = |subject, what, action, path: String, otherwise| Words {
+        site,
+        subject,
+        what,
+        action,
+        link: format!("{url}{path}"),
+        otherwise,
+    };
+    let claims = || "/organisations".to_owned();
+    match notice {
+        Notice::ClaimLink { claim, domain, token, .. } => words(
+            format!("Who speaks for {domain}?"),
+            format!("Somebody with an account at {site} wants to speak there for {domain}."),
+            "Let this account speak for the domain",
+            format!("/claims/{}/prove/{token}", claim.0),
+            "Hand the link on only to whom the domain trusts. If you know nothing of this, do nothing: without the link it is not proven.",
+        ),
+        Notice::ClaimChallenged { domain, takes, .. } => words(
+            format!("Somebody else proved {domain}"),
+            format!(
+                "Another account proved {domain} better than yours did. On {} UTC the domain goes over to it.",
+                Moment(*takes)
+            ),
+            "Prove the domain by DNS before then, if it is yours",
+            claims(),
+            "If the domain is not yours any more, there is nothing to do.",
+        ),
+        Notice::ClaimFails { domain, seen, .. } => words(
+            format!("The proof of {domain} is gone"),
+            format!(
+                "We looked again whether you run {domain}, and did not find the proof: {seen}."
+            ),
+            "See which record has to be there",
+            claims(),
+            "If it stays away, your claim ends. You are told before anything else changes.",
+        ),
+        Notice::ClaimLost { domain, .. } => words(
+            format!("You do not speak for {domain} any more"),
+            format!(
+                "Your claim of {domain} is over: its proof is gone, or somebody else has a better one."
+            ),
+            "Look at your claims",
+            claims(),
+            "If the domain is yours, claim it again by DNS.",
+        ),
+        Notice::ClaimHeld { domain, organisation, .. } => words(
+            format!("You speak for {domain}"),
+            format!("The week is over in which others could object: {domain} is yours."),
+            "Open your organisation",
+            format!("/organisations/{}", organisation.0),
+            "Leave the record in DNS where it is: we look for it again.",
+        ),
+        Notice::RequestMoved { request, state, .. } => words(
+            format!("Your request {} is {state}", request.0),
+            match state {
+                State::NeedsInfo => {
+                    format!("An editor has a question about your request {}.", request.0)
+                }
+                state => format!("Your request {} is {state} now.", request.0),
+            },
+            "Read what was decided, and why",
+            format!("/requests/{}", request.0),
+            "If you do not agree, answer there, or write to the contact of the list.",
+        ),
+        Notice::RemovalLink { removal, target, token, .. } => words(
+            format!("Remove {target} from our list?"),
+            format!("Somebody, hopefully you, asked to have {target} removed."),
+            "Remove it",
+            format!("/removals/{}/{token}", removal.0),
+            "The link is good for two days. If it was not you, do nothing.",
+        ),
+        Notice::RemovalDecided { target, refused, .. } => words(
+            match refused {
+                None => format!("{target} is off our list"),
+                Some(_) => format!("{target} stays on our list"),
+            },
+            match refused {
+                None => format!("An editor took {target} off our list, as you asked."),
+                Some(why) => format!("An editor did not take {target} off our list: {why}"),
+            },
+            "See what our lists say of it now",
+            format!("/lookup?target={target}"),
+            "If it is still listed, the page says why, and whom to write to.",
+        ),
+    }
+}

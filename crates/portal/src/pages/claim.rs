@@ -1,0 +1,303 @@
+//! `/claims`: somebody shows that a domain is his, and so that he may speak for an organisation.
+
+use std::time::Instant;
+
+use askama::Template;
+use axum::extract::{Form, Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use repute_database::Timestamp;
+use repute_database::claims::{self, Claim, ClaimId, Mailbox, Proof};
+use repute_database::entries::OrganisationId;
+use repute_database::organisations::{self, Organisation};
+use repute_dnsxl::Name;
+use repute_registry::claim::{self, ClaimError, For, challenge};
+use repute_registry::organisation::OrganisationError;
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::error::{AppError, sentence};
+use crate::flash::Flash;
+use crate::frame::{Frame, Page};
+use crate::limits::{Deed, Doer};
+use crate::moment::Moment;
+use crate::notice;
+use crate::pages::sign_in::back;
+use crate::visitor::Member;
+
+/// The page on which a claim is made.
+#[derive(Template)]
+#[template(path = "claim_new.html")]
+pub(crate) struct NewClaim {
+    frame: Frame,
+    /// The organisations of who claims.
+    own: Vec<Organisation>,
+    typed: Typed,
+    fault: Option<String>,
+}
+
+/// The page of a claim.
+#[derive(Template)]
+#[template(path = "claim.html")]
+pub(crate) struct ClaimPage {
+    frame: Frame,
+    claim: Claim,
+    organisation: String,
+    /// The name of the record, for a proof by DNS.
+    record: String,
+    /// What it must hold.
+    text: String,
+    /// Whether letters become files.
+    folder: bool,
+}
+
+/// The page to which the link of a letter leads.
+#[derive(Template)]
+#[template(path = "claim_prove.html")]
+pub(crate) struct Prove {
+    frame: Frame,
+    claim: Claim,
+    organisation: String,
+}
+
+/// What is typed.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Typed {
+    #[serde(default)]
+    domain: String,
+    /// The Id of an organisation that is there; empty for a new one.
+    #[serde(default)]
+    organisation: String,
+    /// What a new organisation is called.
+    #[serde(default)]
+    name: String,
+    /// `dns`, or the mailbox that a link goes to.
+    #[serde(default)]
+    proof: String,
+}
+
+/// `GET /claims/new`.
+pub(crate) async fn form(
+    State(app): State<App>,
+    frame: Frame,
+    member: Member,
+    Query(typed): Query<Typed>,
+) -> Result<Page<NewClaim>, AppError> {
+    let own = own(&app, &member).await?;
+    Ok(Page(NewClaim { frame, own, typed, fault: None }))
+}
+
+/// `POST /claims`.
+pub(crate) async fn open(
+    State(app): State<App>,
+    frame: Frame,
+    member: Member,
+    Form(typed): Form<Typed>,
+) -> Result<Response, AppError> {
+    let fault = match wanted(&typed) {
+        Err(fault) => fault,
+        Ok((domain, whom, proof)) => {
+            let (now, key) = (Timestamp::now(), &app.means.key);
+            let mut transaction = app.database.begin().await?;
+            let opened =
+                claim::open(&mut transaction, member.person(), &whom, &domain, proof, key, now)
+                    .await;
+            match opened {
+                Ok(opened) => {
+                    notice::put(&app, &mut transaction, &opened.notices, now).await?;
+                    transaction.commit().await?;
+                    app.mail_waits.notify_one();
+                    return Ok(back(&path(&opened.claim), Flash::ClaimOpened));
+                }
+                Err(
+                    error @ (ClaimError::Domain(_)
+                    | ClaimError::Mails(_)
+                    | ClaimError::Open
+                    | ClaimError::Stranger { .. }
+                    | ClaimError::Organisation(
+                        OrganisationError::Text(_) | OrganisationError::Unknown(_),
+                    )),
+                ) => sentence(&error.to_string()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    };
+    let page = NewClaim { frame, own: own(&app, &member).await?, typed, fault: Some(fault) };
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response())
+}
+
+/// `GET /claims/{id}`.
+pub(crate) async fn show(
+    State(app): State<App>,
+    frame: Frame,
+    member: Member,
+    Path(id): Path<i64>,
+) -> Result<Page<ClaimPage>, AppError> {
+    let (claim, organisation) = theirs(&app, &member, id).await?;
+    let record = app.means.look.name(&claim.new.domain);
+    let record = record.map_or_else(|_| String::new(), |name| name.to_string());
+    let text = challenge::text(&claim::token(&claim, &app.means.key));
+    let folder = app.config.mail.is_folder();
+    Ok(Page(ClaimPage { frame, claim, organisation, record, text, folder }))
+}
+
+/// `POST /claims/{id}/look`: asks the domain's name servers now.
+pub(crate) async fn look(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+) -> Result<Response, AppError> {
+    let (claim, _) = theirs(&app, &member, id).await?;
+    let doer = Doer::Account(member.account.id.0);
+    app.limits.take(Deed::Ask, doer, Instant::now()).map_err(AppError::TooMany)?;
+    let found = claim::search(&app.means.look, &claim, &app.means.key).await;
+    let found = found.map_err(AppError::Sockets)?;
+    let now = Timestamp::now();
+    let mut transaction = app.database.begin().await?;
+    let taken = claim::take(&mut transaction, member.person(), ClaimId(id), &found, now).await;
+    let (claim, notices) = taken?;
+    notice::put(&app, &mut transaction, &notices, now).await?;
+    transaction.commit().await?;
+    app.mail_waits.notify_one();
+    let flash = match found {
+        Ok(_) => Flash::ClaimProven,
+        Err(_) => Flash::ClaimNotFound,
+    };
+    Ok(back(&path(&claim), flash))
+}
+
+/// `POST /claims/{id}/withdraw`.
+pub(crate) async fn withdraw(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+) -> Result<Response, AppError> {
+    let mut transaction = app.database.begin().await?;
+    claim::withdraw(&mut transaction, member.person(), ClaimId(id), Timestamp::now()).await?;
+    transaction.commit().await?;
+    Ok(back("/organisations", Flash::ClaimWithdrawn))
+}
+
+/// `GET /claims/{id}/prove/{token}`. Looking proves nothing: scanners of mail look.
+pub(crate) async fn prove_form(
+    State(app): State<App>,
+    frame: Frame,
+    member: Member,
+    Path((id, _)): Path<(i64, String)>,
+) -> Result<Page<Prove>, AppError> {
+    let (claim, organisation) = theirs(&app, &member, id).await?;
+    Ok(Page(Prove { frame, claim, organisation }))
+}
+
+/// `POST /claims/{id}/prove/{token}`.
+pub(crate) async fn prove(
+    State(app): State<App>,
+    member: Member,
+    Path((id, token)): Path<(i64, String)>,
+) -> Result<Response, AppError> {
+    let (now, key) = (Timestamp::now(), &app.means.key);
+    let mut transaction = app.database.begin().await?;
+    let person = member.person();
+    let proven =
+        claim::follow_link(&mut transaction, person, ClaimId(id), &token, key, now).await?;
+    let (claim, notices) = proven;
+    notice::put(&app, &mut transaction, &notices, now).await?;
+    transaction.commit().await?;
+    app.mail_waits.notify_one();
+    Ok(back(&path(&claim), Flash::ClaimProven))
+}
+
+/// What is claimed, for whom and how, or what is wrong with what was typed.
+fn wanted(typed: &Typed) -> Result<(Name, For, Proof), String> {
+    let domain = typed.domain.trim().trim_end_matches('.');
+    let ascii = idna::domain_to_ascii_cow(domain.as_bytes(), idna::AsciiDenyList::URL);
+    let domain: Option<Name> = ascii.ok().and_then(|ascii| ascii.parse().ok());
+    let domain = domain.ok_or("Name a domain, as example.org.")?;
+    let whom = match typed.organisation.trim() {
+        "" => For::New(typed.name.trim().to_owned()),
+        id => {
+            let id: Result<i64, _> = id.trim_start_matches('#').parse();
+            For::Existing(OrganisationId(id.map_err(|_| "An Id is a number.")?))
+        }
+    };
+    let proof = match &*typed.proof {
+        "postmaster" => Proof::Mail(Mailbox::Postmaster),
+        "hostmaster" => Proof::Mail(Mailbox::Hostmaster),
+        "abuse" => Proof::Mail(Mailbox::Abuse),
+        _ => Proof::Dns,
+    };
+    Ok((domain, whom, proof))
+}
+
+/// A claim of whoever asks, and what its organisation is called.
+async fn theirs(app: &App, member: &Member, id: i64) -> Result<(Claim, String), AppError> {
+    let mut connection = app.database.read().await?;
+    let claim = claims::by_id(connection.session(), ClaimId(id)).await?;
+    let is_theirs = |claim: &Claim| claim.new.account == member.account.id.0;
+    let claim = claim.filter(is_theirs).ok_or(AppError::NotFound)?;
+    let organisation = organisations::by_id(connection.session(), claim.new.organisation).await?;
+    let name = organisation.map_or_else(String::new, |organisation| organisation.name);
+    Ok((claim, name))
+}
+
+/// The organisations of whoever asks.
+async fn own(app: &App, member: &Member) -> Result<Vec<Organisation>, AppError> {
+    let mut connection = app.database.read().await?;
+    Ok(organisations::of_account(connection.session(), member.account.id.0).await?)
+}
+
+/// Where a claim is.
+fn path(claim: &Claim) -> String {
+    format!("/claims/{}", claim.id.0)
+}
+
+/// How a claim stands, for people.
+pub(crate) fn standing(claim: &Claim) -> (&'static str, String) {
+    use claims::State;
+    match claim.state {
+        State::Open => ("warn", format!("to be proven until {} UTC", Moment(claim.new.expires))),
+        State::Waiting { takes, .. } => match takes {
+            Some(takes) => ("warn", format!("proven; yours on {} UTC", Moment(takes))),
+            None => ("warn", "proven; somebody else has a better proof".to_owned()),
+        },
+        State::Held { proven, failures: 0, .. } => {
+            ("good", format!("yours since {} UTC", Moment(proven)))
+        }
+        State::Held { .. } => ("bad", "yours, but its proof is gone".to_owned()),
+        State::Superseded => ("idle", "over: somebody else has a better proof".to_owned()),
+        State::Lapsed => ("idle", "over: its proof is gone".to_owned()),
+        State::Expired => ("idle", "over: it was not proven in time".to_owned()),
+        State::Withdrawn => ("idle", "taken back".to_owned()),
+    }
+}
+
+impl ClaimPage {
+    /// How it stands.
+    fn standing(&self) -> (&'static str, String) {
+        standing(&self.claim)
+    }
+
+    /// Whether it is still to be proven.
+    fn is_open(&self) -> bool {
+        self.claim.state == claims::State::Open
+    }
+
+    /// Whether its domain is theirs, or will be.
+    fn is_alive(&self) -> bool {
+        let state = &self.claim.state;
+        matches!(
+            state,
+            claims::State::Open | claims::State::Waiting { .. } | claims::State::Held { .. }
+        )
+    }
+
+    /// The mailbox that the link went to; none for a proof by DNS.
+    fn mailbox(&self) -> Option<String> {
+        match self.claim.new.proof {
+            Proof::Dns => None,
+            Proof::Mail(mailbox) => {
+                Some(format!("{}@{}", mailbox.local_part(), self.claim.new.domain))
+            }
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! `/organisations`: for whom somebody speaks; who belongs to an organisation, what it has on our lists.
+
+use askama::Template;
+use axum::extract::{Form, Path, State};
+use axum::response::Response;
+use repute_database::accounts::{self, AccountId};
+use repute_database::categories::{self, Category};
+use repute_database::claims::{self, Claim};
+use repute_database::entries::{self, Entry, OrganisationId};
+use repute_database::organisations::{
+    self, Contact, Member as Belonging, MemberRole, Note, Organisation, Purpose, State as Standing,
+};
+use repute_database::requests::{self, Request};
+use repute_database::{Session, Timestamp};
+use repute_registry::organisation;
+use repute_registry::permission::{self, Action, Relation};
+use repute_registry::request::state::State as Stage;
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::error::AppError;
+use crate::flash::Flash;
+use crate::frame::{Frame, Page};
+use crate::moment::Moment;
+use crate::overview::ListCard;
+use crate::pages::claim::standing;
+use crate::pages::sign_in::back;
+use crate::visitor::Member;
+
+/// The page of somebody's organisations.
+#[derive(Template)]
+#[template(path = "organisations.html")]
+pub(crate) struct Organisations {
+    frame: Frame,
+    own: Vec<Organisation>,
+    claims: Vec<Claim>,
+}
+
+/// The page of an organisation.
+#[derive(Template)]
+#[template(path = "organisation.html")]
+pub(crate) struct OrganisationPage {
+    frame: Frame,
+    organisation: Organisation,
+    domains: Vec<String>,
+    people: Vec<Person>,
+    contacts: Vec<Contact>,
+    claims: Vec<Claim>,
+    requests: Vec<(Request, Stage)>,
+    lists: Vec<Part>,
+    notes: Vec<Note>,
+    relation: Relation,
+    is_editor: bool,
+}
+
+/// Somebody who belongs to it.
+struct Person {
+    belonging: Belonging,
+    name: String,
+    mail: String,
+}
+
+/// What it has on a list.
+struct Part {
+    card: ListCard,
+    category: Option<Category>,
+    entries: Vec<Entry>,
+    /// Whether there are more than are shown.
+    is_cut: bool,
+}
+
+/// A contact that is typed.
+#[derive(Deserialize)]
+pub(crate) struct TypedContact {
+    mail: String,
+    purpose: String,
+}
+
+/// A member that is chosen.
+#[derive(Deserialize)]
+pub(crate) struct TypedMember {
+    account: i64,
+    /// `owner`, `member`, or nothing to take him out.
+    #[serde(default)]
+    role: String,
+}
+
+/// A text that is typed.
+#[derive(Deserialize)]
+pub(crate) struct TypedText {
+    text: String,
+}
+
+/// `GET /organisations`.
+pub(crate) async fn all(
+    State(app): State<App>,
+    frame: Frame,
+    member: Member,
+) -> Result<Page<Organisations>, AppError> {
+    let mut connection = app.database.read().await?;
+    let account = member.account.id.0;
+    let own = organisations::of_account(connection.session(), account).await?;
+    let mut claims = claims::of_account(connection.session(), account).await?;
+    // The latest first, and what is long over not at all.
+    claims.sort_by_key(|claim| std::cmp::Reverse(claim.id.0));
+    claims.truncate(MOST_CLAIMS);
+    Ok(Page(Organisations { frame, own, claims }))
+}
+
+/// `GET /organisations/{id}`.
+pub(crate) async fn show(
+    State(app): State<App>,
+    frame: Frame,
+    member: Member,
+    Path(id): Path<i64>,
+) -> Result<Page<OrganisationPage>, AppError> {
+    let id = OrganisationId(id);
+    let cards = app.overview.get(&app.database, &*app.zones).await?;
+    let mut look = app.database.look().await?;
+    let organisation = organisations::by_id(look.session(), id).await?;
+    let organisation = organisation.ok_or(AppError::NotFound)?;
+    let relation = organisation::relation(look.session(), member.person(), id).await?;
+    if permission::check(member.person(), relation, Action::ReadOrganisation).is_err() {
+        // That there is one is nobody else's business.
+        return Err(AppError::NotFound);
+    }
+    let domains = organisations::domains(look.session(), id).await?;
+    let mut people = Vec::new();
+    for belonging in organisations::members(look.session(), id).await? {
+        let account = accounts::by_id(look.session(), AccountId(belonging.account)).await?;
+        let (name, mail) = account.map(|account| (account.name, account.mail)).unwrap_or_default();
+        people.push(Person { belonging, name, mail });
+    }
+    let contacts = organisations::contacts(look.session(), id).await?;
+    let claims = claims::of_organisation(look.session(), id).await?;
+    let found = requests::of_organisation(look.session(), id, MOST_REQUESTS).await?;
+    let mut requests = Vec::new();
+    for request in found {
+        let stage = repute_registry::request::state_of(&request)?;
+        requests.push((request, stage));
+    }
+    let mut lists = Vec::new();
+    for card in cards.iter().filter(|card| card.is_of_addresses()) {
+        lists.push(part(look.session(), card, id).await?);
+    }
+    let is_editor = member.is_editor();
+    let notes = match is_editor {
+        true => organisations::notes(look.session(), id, MOST_NOTES).await?,
+        false => Vec::new(),
+    };
+    let domains = domains.iter().map(ToString::to_string).collect();
+    Ok(Page(OrganisationPage {
+        frame,
+        organisation,
+        domains,
+        people,
+        contacts,
+        claims,
+        requests,
+        lists,
+        notes,
+        relation,
+        is_editor,
+    }))
+}
+
+/// `POST /organisations/{id}/contacts`.
+pub(crate) async fn add_contact(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+    Form(typed): Form<TypedContact>,
+) -> Result<Response, AppError> {
+    let contact = contact(&typed);
+    let mut transaction = app.database.begin().await?;
+    let (person, now) = (member.person(), Timestamp::now());
+    organisation::add_contact(&mut transaction, person, OrganisationId(id), &contact, now).await?;
+    transaction.commit().await?;
+    Ok(back(&path(id), Flash::ContactsChanged))
+}
+
+/// `POST /organisations/{id}/contacts/remove`.
+pub(crate) async fn remove_contact(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+    Form(typed): Form<TypedContact>,
+) -> Result<Response, AppError> {
+    let contact = contact(&typed);
+    let mut transaction = app.database.begin().await?;
+    let (person, now) = (member.person(), Timestamp::now());
+    organisation::remove_contact(&mut transaction, person, OrganisationId(id), &contact, now)
+        .await?;
+    transaction.commit().await?;
+    Ok(back(&path(id), Flash::ContactsChanged))
+}
+
+/// `POST /organisations/{id}/members`: gives somebody who belongs to it another role, or takes him out.
+pub(crate) async fn change_member(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+    Form(TypedMember { account, role }): Form<TypedMember>,
+) -> Result<Response, AppError> {
+    let (person, now, id) = (member.person(), Timestamp::now(), OrganisationId(id));
+    let mut transaction = app.database.begin().await?;
+    // Nobody is made to belong to something that he does not know of.
+    if organisations::role_of(transaction.session(), id, account).await?.is_none() {
+        return Err(AppError::NotFound);
+    }
+    let t = &mut transaction;
+    match &*role {
+        "owner" => organisation::put_member(t, person, id, account, MemberRole::Owner, now).await?,
+        "member" => {
+            organisation::put_member(t, person, id, account, MemberRole::Member, now).await?;
+        }
+        _ => organisation::remove_member(t, person, id, account, now).await?,
+    }
+    transaction.commit().await?;
+    let is_gone = role.is_empty() && account == member.account.id.0;
+    let path = if is_gone { "/organisations".to_owned() } else { path(id.0) };
+    Ok(back(&path, Flash::MembersChanged))
+}
+
+/// `POST /organisations/{id}/suspend`.
+pub(crate) async fn suspend(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+    Form(TypedText { text }): Form<TypedText>,
+) -> Result<Response, AppError> {
+    let (person, now) = (member.person(), Timestamp::now());
+    let mut transaction = app.database.begin().await?;
+    organisation::suspend(&mut transaction, person, OrganisationId(id), &text, now).await?;
+    transaction.commit().await?;
+    Ok(back(&path(id), Flash::Suspended))
+}
+
+/// `POST /organisations/{id}/resume`.
+pub(crate) async fn resume(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+) -> Result<Response, AppError> {
+    let (person, now) = (member.person(), Timestamp::now());
+    let mut transaction = app.database.begin().await?;
+    organisation::resume(&mut transaction, person, OrganisationId(id), now).await?;
+    transaction.commit().await?;
+    Ok(back(&path(id), Flash::Resumed))
+}
+
+/// `POST /organisations/{id}/domains`: an editor says by which domain it is known.
+pub(crate) async fn name_domain(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+    Form(TypedText { text }): Form<TypedText>,
+) -> Result<Response, AppError> {
+    let domain = text.trim().parse();
+    let domain = domain.map_err(|_| AppError::Wrong(format!("`{}` is no domain", text.trim())))?;
+    let (person, now) = (member.person(), Timestamp::now());
+    let mut transaction = app.database.begin().await?;
+    organisation::name_domain(&mut transaction, person, OrganisationId(id), &domain, now).await?;
+    transaction.commit().await?;
+    Ok(back(&path(id), Flash::DomainNamed))
+}
+
+/// `POST /organisations/{id}/notes`.
+pub(crate) async fn note(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+    Form(TypedText { text }): Form<TypedText>,
+) -> Result<Response, AppError> {
+    let (person, now) = (member.person(), Timestamp::now());
+    let mut transaction = app.database.begin().await?;
+    organisation::note(&mut transaction, person, OrganisationId(id), &text, now).await?;
+    transaction.commit().await?;
+    Ok(back(&path(id), Flash::Noted))
+}
+
+/// What an organisation has on a list.
+async fn part(
+    mut session: Session<'_>,
+    card: &ListCard,
+    id: OrganisationId,
+) -> Result<Part, AppError> {
+    let category = categories::of(session.again(), id, card.id).await?;
+    let mut entries = entries::of_organisation(session, card.id, id, MOST_ENTRIES + 1).await?;
+    let is_cut = entries.len() > MOST_ENTRIES as usize;
+    entries.truncate(MOST_ENTRIES as usize);
+    Ok(Part { card: card.clone(), category, entries, is_cut })
+}
+
+/// A contact as it is typed.
+fn contact(typed: &TypedContact) -> Contact {
+    let purpose = match &*typed.purpose {
+        "abuse" => Purpose::Abuse,
+        "technical" => Purpose::Technical,
+        _ => Purpose::General,
+    };
+    Contact { mail: typed.mail.trim().to_lowercase(), purpose }
+}
+
+/// Where an organisation is.
+pub(crate) fn path(id: i64) -> String {
+    format!("/organisations/{id}")
+}
+
+/// The class that marks where a request stands.
+pub(crate) fn mark(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Draft | Stage::Submitted | Stage::Checking | Stage::Queued | Stage::InReview => {
+            "idle"
+        }
+        Stage::NeedsInfo | Stage::PartlyApproved => "warn",
+        Stage::AutoApproved | Stage::Approved | Stage::Published => "good",
+        Stage::Rejected => "bad",
+        Stage::Withdrawn | Stage::Expired => "idle",
+    }
+}
+
+impl OrganisationPage {
+    /// Whether nothing of it is on any list.
+    fn is_empty(&self) -> bool {
+        self.lists.iter().all(|part| part.entries.is_empty())
+    }
+
+    /// Whether whoever looks belongs to it.
+    fn is_own(&self) -> bool {
+        self.relation != Relation::Stranger
+    }
+
+    /// Whether he says who belongs to it.
+    fn is_owner(&self) -> bool {
+        self.relation == Relation::Owner
+    }
+
+    /// Why it is suspended, if it is.
+    fn suspension(&self) -> Option<&str> {
+        match &self.organisation.state {
+            Standing::Active => None,
+            Standing::Suspended { reason } => Some(reason),
+        }
+    }
+}
+
+impl Person {
+    /// Whether he says who belongs to it.
+    fn is_owner(&self) -> bool {
+        self.belonging.role == MemberRole::Owner
+    }
+}
+
+/// The word of what a contact is for.
+fn purpose(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Abuse => "abuse",
+        Purpose::Technical => "technical",
+        Purpose::General => "general",
+    }
+}
+
+/// Claims that are shown.
+const MOST_CLAIMS: usize = 50;
+/// Requests that are shown.
+const MOST_REQUESTS: u32 = 50;
+/// Notes that are shown.
+const MOST_NOTES: u32 = 50;
+/// Entries of a list that are shown.
+const MOST_ENTRIES: u32 = 200;

@@ -1,0 +1,239 @@
+//! `/queue`: what waits for editors, and what they decide.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use askama::Template;
+use axum::extract::{Form, Path, Query, State};
+use axum::response::Response;
+use repute_database::Timestamp;
+use repute_database::entries::OrganisationId;
+use repute_database::lists::ListId;
+use repute_database::organisations;
+use repute_database::removals::{self, Removal};
+use repute_database::requests::{self, Filter, Request, RequestId};
+use repute_registry::decision::{self, Decided, Reason, Service, Verdict};
+use repute_registry::request::state::State as Stage;
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::error::AppError;
+use crate::flash::Flash;
+use crate::frame::{Frame, Page};
+use crate::moment::Moment;
+use crate::notice;
+use crate::overview::ListCard;
+use crate::pages::request::path;
+use crate::pages::sign_in::back;
+use crate::visitor::Member;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "queue.html")]
+pub(crate) struct Queue {
+    frame: Frame,
+    filter: Typed,
+    cards: Vec<ListCard>,
+    waiting: Vec<Waiting>,
+    removals: Vec<(Removal, Option<ListCard>)>,
+    /// Requests in each state, and since when the oldest is there.
+    counts: Vec<(Stage, u64, Timestamp)>,
+    now: Timestamp,
+}
+
+/// A request that waits.
+struct Waiting {
+    request: Request,
+    stage: Stage,
+    organisation: String,
+    list: String,
+    items: usize,
+    service: Service,
+}
+
+/// Which requests are shown.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Typed {
+    /// A list, by its number; none for all.
+    #[serde(default)]
+    list: Option<String>,
+    /// A state, by its word; none for the queue.
+    #[serde(default)]
+    state: Option<String>,
+    /// Only those that wait longer than two days.
+    #[serde(default)]
+    late: Option<String>,
+}
+
+/// `GET /queue`.
+pub(crate) async fn show(
+    State(app): State<App>,
+    frame: Frame,
+    Query(filter): Query<Typed>,
+) -> Result<Page<Queue>, AppError> {
+    let cards = app.overview.get(&app.database, &*app.zones).await?;
+    let now = Timestamp::now();
+    let mut look = app.database.look().await?;
+    let list = filter.list.as_deref().and_then(|list| list.parse().ok()).map(ListId);
+    let before = filter.late.as_ref().map(|_| Timestamp(now.0 - LATE));
+    let wanted = Filter { list, organisation: None, before };
+    let state = filter.state.as_deref().and_then(Stage::of_word).unwrap_or(Stage::Queued);
+    let found = requests::in_state(look.session(), state.word(), &wanted, MOST).await?;
+    let mut names: HashMap<OrganisationId, String> = HashMap::new();
+    let mut waiting = Vec::new();
+    for request in found {
+        let of = request.new.organisation;
+        if let Entry::Vacant(place) = names.entry(of) {
+            let found = organisations::by_id(look.session(), of).await?;
+            place.insert(found.map_or_else(String::new, |found| found.name));
+        }
+        let card = cards.iter().find(|card| card.id == request.new.list);
+        let items = requests::items(look.session(), request.id).await?.len();
+        let since = request.standing.submitted.unwrap_or(request.created);
+        waiting.push(Waiting {
+            stage: state,
+            organisation: names.get(&of).cloned().unwrap_or_default(),
+            list: card.map_or_else(String::new, |card| card.list.title.clone()),
+            items,
+            service: decision::service(since, now),
+            request,
+        });
+    }
+    let card = |list| cards.iter().find(|card| card.id == list).cloned();
+    let removals = removals::queued(look.session(), MOST).await?;
+    let removals = removals.into_iter().map(|one| (card(one.new.list), one));
+    let removals = removals.map(|(card, one)| (one, card)).collect();
+    let counted = requests::count_by_state(look.session()).await?;
+    let counts = counted
+        .into_iter()
+        .filter_map(|(word, count, oldest)| Some((Stage::of_word(&word)?, count, oldest)))
+        .collect();
+    Ok(Page(Queue { frame, filter, cards: cards.to_vec(), waiting, removals, counts, now }))
+}
+
+/// `POST /requests/{id}/review`: an editor takes a request.
+pub(crate) async fn review(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+) -> Result<Response, AppError> {
+    let mut transaction = app.database.begin().await?;
+    let id = RequestId(id);
+    decision::review(&mut transaction, member.person(), id, Timestamp::now()).await?;
+    transaction.commit().await?;
+    Ok(back(&path(id), Flash::RequestTaken))
+}
+
+/// `POST /requests/{id}/decide`. Items that are approved are fields of their own, as `item-0=yes`.
+pub(crate) async fn decide(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+    Form(fields): Form<HashMap<String, String>>,
+) -> Result<Response, AppError> {
+    let field = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
+    let wrong = |what: &str| AppError::Wrong(what.to_owned());
+    let version = field("version").parse().map_err(|_| wrong("the form is not whole"))?;
+    let why = field("why").trim().to_owned();
+    let verdict = match field("verdict") {
+        "approve" => {
+            let mut positions: Vec<usize> =
+                fields.keys().filter_map(|name| name.strip_prefix("item-")?.parse().ok()).collect();
+            positions.sort_unstable();
+            Verdict::Approve { positions, why }
+        }
+        "reject" => {
+            let reason = Reason::of_word(field("reason"));
+            Verdict::Reject(reason.ok_or_else(|| wrong("choose a reason"))?, why)
+        }
+        "ask" => Verdict::Ask(why),
+        "put-back" => Verdict::PutBack,
+        _ => return Err(wrong("choose what to do")),
+    };
+    let (id, now) = (RequestId(id), Timestamp::now());
+    let mut transaction = app.database.begin().await?;
+    let decided =
+        decision::decide(&mut transaction, member.person(), id, version, &verdict, now).await?;
+    let (decided, notices) = decided;
+    notice::put(&app, &mut transaction, &notices, now).await?;
+    transaction.commit().await?;
+    app.mail_waits.notify_one();
+    let flash = match decided {
+        Decided::Published(_) => Flash::RequestPublished,
+        Decided::Waits(_) => Flash::RequestWaitsForSecond,
+        Decided::Moved(_) => Flash::RequestDecided,
+    };
+    Ok(back(&path(id), flash))
+}
+
+/// What is typed to undo a request.
+#[derive(Deserialize)]
+pub(crate) struct Undo {
+    why: String,
+}
+
+/// `POST /requests/{id}/undo`.
+pub(crate) async fn undo(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+    Form(Undo { why }): Form<Undo>,
+) -> Result<Response, AppError> {
+    let (id, now) = (RequestId(id), Timestamp::now());
+    let mut transaction = app.database.begin().await?;
+    let new = decision::undo(&mut transaction, member.person(), id, why.trim(), now).await?;
+    transaction.commit().await?;
+    Ok(back(&path(new), Flash::UndoBegun))
+}
+
+impl Queue {
+    /// Whether a list is the one that is chosen.
+    fn is_list(&self, card: &ListCard) -> bool {
+        self.filter.list.as_deref() == Some(&card.id.0.to_string())
+    }
+
+    /// Whether a state is the one that is chosen.
+    fn is_state(&self, stage: &Stage) -> bool {
+        match self.filter.state.as_deref() {
+            Some(word) if !word.is_empty() => stage.word() == word,
+            Some(_) | None => *stage == Stage::Queued,
+        }
+    }
+
+    /// The states that can be chosen.
+    fn states(&self) -> [Stage; 5] {
+        [Stage::Queued, Stage::InReview, Stage::NeedsInfo, Stage::Published, Stage::Rejected]
+    }
+
+    /// For how long something waits.
+    fn age(&self, since: Timestamp) -> String {
+        let hours = (self.now.0 - since.0).max(0) / 3_600_000_000;
+        match hours {
+            0 => "less than an hour".to_owned(),
+            1 => "an hour".to_owned(),
+            hours @ 2..48 => format!("{hours} hours"),
+            hours => format!("{} days", hours / 24),
+        }
+    }
+}
+
+impl Waiting {
+    /// The class and the words of how long it waits (RFC 6471 section 2.2.6).
+    fn service(&self) -> (&'static str, &'static str) {
+        match self.service {
+            Service::InTime => ("good", "in time"),
+            Service::Late => ("warn", "late"),
+            Service::Overdue => ("bad", "overdue"),
+        }
+    }
+
+    /// Since when it waits.
+    fn since(&self) -> Timestamp {
+        self.request.standing.submitted.unwrap_or(self.request.created)
+    }
+}
+
+/// Requests that are shown.
+const MOST: u32 = 200;
+/// After so long a request is late, in microseconds.
+const LATE: i64 = 2 * 86_400_000_000;

@@ -1,0 +1,221 @@
+//! `/removals`: who is on a block list gets off it, by a link in a letter and without an account; and what an editor
+//! says where that is not enough.
+
+use std::time::Instant;
+
+use askama::Template;
+use axum::extract::{Form, Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use repute_database::entries::{self, Entry};
+use repute_database::removals::{self, Removal, RemovalId};
+use repute_database::{Timestamp, lists};
+use repute_dnsxl::Name;
+use repute_registry::removal::{self, Answer, Ask, Decided, RemovalError, Verdict};
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::error::{AppError, sentence};
+use crate::flash::Flash;
+use crate::frame::{Frame, Page};
+use crate::limits::{Deed, Doer};
+use crate::lookup::parse;
+use crate::moment::Moment;
+use crate::notice;
+use crate::overview::ListCard;
+use crate::pages::join::Mailed;
+use crate::pages::sign_in::back;
+use crate::visitor::{Member, Visitor};
+
+/// The page on which somebody asks.
+#[derive(Template)]
+#[template(path = "removal_new.html")]
+pub(crate) struct NewRemoval {
+    frame: Frame,
+    card: ListCard,
+    typed: Typed,
+    fault: Option<String>,
+}
+
+/// The page to which the link of a letter leads, before and after it is followed.
+#[derive(Template)]
+#[template(path = "removal.html")]
+pub(crate) struct RemovalPage {
+    frame: Frame,
+    target: String,
+    apex: String,
+    answer: Option<Answer>,
+}
+
+/// The page on which an editor decides.
+#[derive(Template)]
+#[template(path = "removal_review.html")]
+pub(crate) struct Review {
+    frame: Frame,
+    removal: Removal,
+    card: Option<ListCard>,
+    entries: Vec<Entry>,
+    /// How often it was removed within the last 30 days.
+    before: u32,
+}
+
+/// What is typed.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Typed {
+    /// The list, by its apex.
+    #[serde(default)]
+    list: String,
+    #[serde(default)]
+    target: String,
+    #[serde(default)]
+    mail: String,
+    #[serde(default)]
+    reason: String,
+}
+
+/// `GET /removals/new?list=...&target=...`.
+pub(crate) async fn form(
+    State(app): State<App>,
+    frame: Frame,
+    Query(typed): Query<Typed>,
+) -> Result<Page<NewRemoval>, AppError> {
+    let card = card(&app, &typed.list).await?;
+    Ok(Page(NewRemoval { frame, card, typed, fault: None }))
+}
+
+/// `POST /removals`: a link goes to who asks.
+pub(crate) async fn ask(
+    State(app): State<App>,
+    frame: Frame,
+    visitor: Visitor,
+    Form(typed): Form<Typed>,
+) -> Result<Response, AppError> {
+    let at = Doer::at(visitor.address);
+    app.limits.take(Deed::Mail, at, Instant::now()).map_err(AppError::TooMany)?;
+    let card = card(&app, &typed.list).await?;
+    let fault = match parse(&typed.target) {
+        Err(error) => sentence(&format!("this is {error}")),
+        Ok(target) => {
+            let (now, mail) = (Timestamp::now(), typed.mail.trim().to_lowercase());
+            let reason = typed.reason.trim().to_owned();
+            let wanted = Ask { target, mail: mail.clone(), client: visitor.address, reason };
+            let mut transaction = app.database.begin().await?;
+            let stored = lists::by_id(transaction.session(), card.id).await?;
+            let stored = stored.ok_or(AppError::NotFound)?;
+            match removal::ask(&mut transaction, &stored, &wanted, &app.means.key, now).await {
+                Ok((_, notices)) => {
+                    notice::put(&app, &mut transaction, &notices, now).await?;
+                    transaction.commit().await?;
+                    app.mail_waits.notify_one();
+                    let folder = app.config.mail.is_folder();
+                    return Ok(Page(Mailed { frame, mail, folder }).into_response());
+                }
+                Err(
+                    error @ (RemovalError::NoBlockList(_)
+                    | RemovalError::NotListed(_)
+                    | RemovalError::Mail(_)
+                    | RemovalError::TooMany),
+                ) => sentence(&error.to_string()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    };
+    let page = NewRemoval { frame, card, typed, fault: Some(fault) };
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response())
+}
+
+/// `GET /removals/{id}/{token}`. Looking removes nothing: scanners of mail look.
+pub(crate) async fn follow(
+    State(app): State<App>,
+    frame: Frame,
+    Path((id, token)): Path<(i64, String)>,
+) -> Result<Page<RemovalPage>, AppError> {
+    let mut connection = app.database.read().await?;
+    let found = removals::by_id(connection.session(), RemovalId(id)).await?;
+    let removal = found.filter(|found| removal::is_link(found, &token, &app.means.key));
+    let removal = removal.ok_or(AppError::StaleLink)?;
+    let list = lists::by_id(connection.session(), removal.new.list).await?;
+    let apex = list.ok_or(AppError::NotFound)?.list.apex.to_string();
+    Ok(Page(RemovalPage { frame, target: removal.new.target, apex, answer: None }))
+}
+
+/// `POST /removals/{id}/{token}`.
+pub(crate) async fn confirm(
+    State(app): State<App>,
+    frame: Frame,
+    visitor: Visitor,
+    Path((id, token)): Path<(i64, String)>,
+) -> Result<Page<RemovalPage>, AppError> {
+    let at = Doer::at(visitor.address);
+    app.limits.take(Deed::Try, at, Instant::now()).map_err(AppError::TooMany)?;
+    let mut transaction = app.database.begin().await?;
+    let (id, now) = (RemovalId(id), Timestamp::now());
+    let answer = removal::confirm(&mut transaction, id, &token, &app.means.key, now).await?;
+    let removal = removals::by_id(transaction.session(), id).await?.ok_or(AppError::StaleLink)?;
+    let list = lists::by_id(transaction.session(), removal.new.list).await?;
+    let apex = list.ok_or(AppError::NotFound)?.list.apex.to_string();
+    transaction.commit().await?;
+    let target = removal.new.target;
+    Ok(Page(RemovalPage { frame, target, apex, answer: Some(answer) }))
+}
+
+/// `GET /queue/removals/{id}`.
+pub(crate) async fn review(
+    State(app): State<App>,
+    frame: Frame,
+    Path(id): Path<i64>,
+) -> Result<Page<Review>, AppError> {
+    let cards = app.overview.get(&app.database, &*app.zones).await?;
+    let mut look = app.database.look().await?;
+    let removal = removals::by_id(look.session(), RemovalId(id)).await?;
+    let removal = removal.ok_or(AppError::NotFound)?;
+    let card = cards.iter().find(|card| card.id == removal.new.list).cloned();
+    let entries = entries::at(look.session(), removal.new.list, &removal.new.key).await?;
+    let month = Timestamp(Timestamp::now().0 - MONTH);
+    let (list, key) = (removal.new.list, &removal.new.key);
+    let before = removals::granted_since(look.session(), list, key, month).await?;
+    Ok(Page(Review { frame, removal, card, entries, before }))
+}
+
+/// What an editor decides.
+#[derive(Deserialize)]
+pub(crate) struct Typing {
+    verdict: String,
+    #[serde(default)]
+    why: String,
+}
+
+/// `POST /queue/removals/{id}`.
+pub(crate) async fn decide(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+    Form(Typing { verdict, why }): Form<Typing>,
+) -> Result<Response, AppError> {
+    let verdict = match &*verdict {
+        "grant" => Verdict::Grant,
+        _ => Verdict::Refuse(why.trim().to_owned()),
+    };
+    let now = Timestamp::now();
+    let mut transaction = app.database.begin().await?;
+    let decided =
+        removal::decide(&mut transaction, member.person(), RemovalId(id), &verdict, now).await?;
+    let (decided, notices) = decided;
+    notice::put(&app, &mut transaction, &notices, now).await?;
+    transaction.commit().await?;
+    app.mail_waits.notify_one();
+    Ok(match decided {
+        Decided::Waits => back(&format!("/queue/removals/{id}"), Flash::RequestWaitsForSecond),
+        Decided::Granted { .. } | Decided::Refused => back("/queue", Flash::RequestDecided),
+    })
+}
+
+/// A list by its apex.
+async fn card(app: &App, apex: &str) -> Result<ListCard, AppError> {
+    let apex: Name = apex.parse().map_err(|_| AppError::NotFound)?;
+    let cards = app.overview.get(&app.database, &*app.zones).await?;
+    cards.iter().find(|card| card.list.apex == apex).cloned().ok_or(AppError::NotFound)
+}
+
+/// Thirty days, in microseconds.
+const MONTH: i64 = 30 * 86_400_000_000;
