@@ -1,11 +1,12 @@
 //! The one place that lets somebody in: each route has the least role it needs, and whoever has less is turned away
-//! before its handler is called.
+//! before its handler is called. Who has to prove again who he is, is sent to a page for that, and back.
 
 use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use repute_database::Timestamp;
 use repute_database::accounts::Role;
 
 use crate::app::App;
@@ -31,9 +32,21 @@ impl Least {
     }
 }
 
+/// How lately the person must have proved who he is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// When he signed in.
+    Any,
+    /// A short while ago: what follows from it cannot be taken back, or lets somebody in.
+    Fresh {
+        /// The page on which he then goes on: that of the form, as what was sent by it is not kept.
+        page: Option<&'static str>,
+    },
+}
+
 /// Admits a request to its handler, or not.
 pub(crate) async fn admit(
-    State((app, least)): State<(App, Least)>,
+    State((app, least, proof)): State<(App, Least, Proof)>,
     visitor: Visitor,
     request: Request,
     next: Next,
@@ -42,7 +55,15 @@ pub(crate) async fn admit(
         return AppError::ForeignPage.into_response();
     }
     if least.admits(visitor.role()) {
-        return next.run(request).await;
+        let is_fresh =
+            || visitor.member.as_ref().is_some_and(|member| member.is_fresh(Timestamp::now()));
+        return match proof {
+            Proof::Fresh { page } if !is_fresh() => {
+                let next = page.unwrap_or_else(|| own_path(&request));
+                Redirect::to(&format!("/confirm?next={}", encode(next))).into_response()
+            }
+            Proof::Any | Proof::Fresh { .. } => next.run(request).await,
+        };
     }
     if visitor.member.is_some() {
         return AppError::Forbidden.into_response();
@@ -50,11 +71,15 @@ pub(crate) async fn admit(
     let is_page = request.method() == Method::GET && !request.uri().path().starts_with("/api/");
     match is_page {
         true => {
-            let next = request.uri().path_and_query().map_or("/", |path| path.as_str());
-            Redirect::to(&format!("/sign-in?next={}", encode(next))).into_response()
+            Redirect::to(&format!("/sign-in?next={}", encode(own_path(&request)))).into_response()
         }
         false => AppError::SignIn.into_response(),
     }
+}
+
+/// Where a request goes, with its query.
+fn own_path(request: &Request) -> &str {
+    request.uri().path_and_query().map_or("/", |path| path.as_str())
 }
 
 /// Whether a request that changes something comes from a page of ours, or from no browser at all.

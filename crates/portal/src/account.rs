@@ -16,10 +16,11 @@ use repute_database::{Database, DatabaseError, Timestamp, Transaction, outbox};
 use crate::app::App;
 use crate::config::PublicUrl;
 use crate::error::AppError;
-use crate::letter;
+use crate::letter::{self, Event};
 use crate::limits::{self, Doer};
 use crate::mail_address::MailAddress;
 use crate::secret::{Secret, digest_of};
+use crate::visitor::Member;
 
 /// Sends a link by which somebody makes an account; who has one is told so in the same mail's place.
 pub(crate) async fn ask_to_join(app: &App, mail: &MailAddress) -> Result<(), AppError> {
@@ -30,7 +31,7 @@ pub(crate) async fn ask_to_join(app: &App, mail: &MailAddress) -> Result<(), App
     let mut transaction = app.database.begin().await?;
     let known = accounts::by_mail(transaction.session(), mail.as_str()).await?;
     let letter = match known {
-        Some(_) => letter::known(app, mail)?,
+        Some(_) => letter::known(&app.config, mail)?,
         None => {
             let link = Link {
                 purpose: Purpose::Join,
@@ -40,7 +41,7 @@ pub(crate) async fn ask_to_join(app: &App, mail: &MailAddress) -> Result<(), App
             };
             links::revoke(transaction.session(), Purpose::Join, Some(mail.as_str())).await?;
             links::add(transaction.session(), &secret.digest(), &link).await?;
-            letter::join(app, mail, &secret)?
+            letter::join(&app.config, mail, &secret)?
         }
     };
     outbox::put(transaction.session(), &letter, now).await?;
@@ -59,9 +60,9 @@ pub(crate) async fn ask_to_reset(app: &App, mail: &MailAddress) -> Result<(), Ap
     let letter = match accounts::by_mail(transaction.session(), mail.as_str()).await? {
         Some(account) => {
             add_reset(&mut transaction, &account, &secret, now).await?;
-            letter::reset(app, mail, &secret)?
+            letter::reset(&app.config, mail, &secret)?
         }
-        None => letter::unknown(app, mail)?,
+        None => letter::unknown(&app.config, mail)?,
     };
     outbox::put(transaction.session(), &letter, now).await?;
     transaction.commit().await?;
@@ -160,6 +161,56 @@ pub(crate) async fn sign_in(
     sessions::begin(transaction.session(), &digest, account.id, client, now, end).await?;
     transaction.commit().await?;
     Ok(Some(secret))
+}
+
+/// Notes that somebody signed in proved who he is, if the password is right.
+pub(crate) async fn prove_by_password(
+    app: &App,
+    member: &Member,
+    password: String,
+) -> Result<bool, AppError> {
+    app.limits
+        .take(limits::Deed::Try, Doer::by_mail(&member.account.mail), Instant::now())
+        .map_err(AppError::TooMany)?;
+    if !app.hashing.verify(password, Some(member.account.password.clone())).await? {
+        return Ok(false);
+    }
+    let mut transaction = app.database.begin().await?;
+    sessions::prove(transaction.session(), member.session.id, Timestamp::now()).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+/// Gives an account another password, ends its other sessions, and tells its person.
+pub(crate) async fn change_password(
+    app: &App,
+    member: &Member,
+    password: String,
+) -> Result<(), AppError> {
+    let (id, now) = (member.account.id, Timestamp::now());
+    let password = app.hashing.hash(password).await?;
+    let mut transaction = app.database.begin().await?;
+    accounts::set_password(transaction.session(), id, &password).await?;
+    sessions::end_others(transaction.session(), id, Some(member.session.id)).await?;
+    links::revoke(transaction.session(), Purpose::Reset, Some(&member.account.mail)).await?;
+    note(&mut transaction, id, id, "account.password", "by its person", now).await?;
+    tell(&mut transaction, app, &member.account, Event::PasswordChanged, now).await?;
+    transaction.commit().await?;
+    app.mail_waits.notify_one();
+    Ok(())
+}
+
+/// Writes to somebody what happened to his account.
+pub(crate) async fn tell(
+    transaction: &mut Transaction,
+    app: &App,
+    account: &Account,
+    event: Event,
+    now: Timestamp,
+) -> Result<(), AppError> {
+    let letter = letter::told(&app.config, &account.mail, event)?;
+    outbox::put(transaction.session(), &letter, now).await?;
+    Ok(())
 }
 
 /// Ends a session of an account.
@@ -342,7 +393,7 @@ async fn add_reset(
 }
 
 /// Writes down what was done to an account, by whom.
-async fn note(
+pub(crate) async fn note(
     transaction: &mut Transaction,
     by: AccountId,
     to: AccountId,
@@ -510,6 +561,47 @@ mod tests {
         assert_eq!(site.get("/account").await.status, 200, "{page:?}");
         assert_eq!(site.post("/account/sessions/1/end", &[]).await.status, 303);
         assert_eq!(site.get("/account").await.status, 303);
+    }
+
+    #[tokio::test]
+    async fn another_password_needs_a_fresh_proof_ends_other_sessions_and_is_told() {
+        on_each(async |database| {
+            let mut site = Site::over(database);
+            site.join("a@example.org", Role::Member).await;
+            let elsewhere = site.cookies.clone();
+            let sign_in = [("mail", "a@example.org"), ("password", "the first words")];
+            assert_eq!(site.post("/sign-in", &sign_in).await.status, 303);
+            assert_eq!(site.get("/account/password").await.status, 200, "who just came is known");
+            site.let_time_pass().await;
+            let sent = site.get("/account/password").await;
+            assert_eq!(sent.location(), "/confirm?next=/account/password");
+            site.get("/confirm?next=https://evil.example/").await.says(&["value=\"/account\""]);
+            let page = site.get(sent.location()).await;
+            page.says(&["value=\"/account/password\"", "Confirm that it is you"]);
+            let next = ("next", "/account/password");
+            let wrong = site.post("/confirm", &[("password", "other words"), next]).await;
+            assert_eq!(wrong.status, 422);
+            wrong.says(&["That was not right", "value=\"/account/password\""]);
+            assert_eq!(site.get("/account/password").await.status, 303, "nothing is proven");
+            let evil = [("password", "the first words"), ("next", "//evil.example/")];
+            assert_eq!(site.post("/confirm", &evil).await.location(), "/account");
+            let weak = site.post("/account/password", &[("password", "short")]).await;
+            assert_eq!(weak.status, 422);
+            weak.says(&["12 characters or more: a few words"]);
+            let other = [("password", "the second words")];
+            assert_eq!(site.post("/account/password", &other).await.location(), "/account");
+            site.get("/account").await.says(&["Your new password holds"]);
+            let (to, link) = mailed(&site).await;
+            assert_eq!(
+                (&*to, &*link),
+                ("a@example.org", "/forgot"),
+                "it is told, without a secret"
+            );
+            site.cookies = elsewhere;
+            assert_eq!(site.get("/account").await.status, 303, "the other session is over");
+            assert_eq!(site.post("/sign-in", &sign_in).await.status, 422);
+        })
+        .await;
     }
 
     #[tokio::test]

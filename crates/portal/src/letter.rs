@@ -3,7 +3,7 @@
 use askama::Template;
 use repute_database::outbox::Letter;
 
-use crate::app::App;
+use crate::config::Config;
 use crate::error::AppError;
 use crate::mail_address::MailAddress;
 use crate::secret::Secret;
@@ -35,64 +35,106 @@ pub(crate) struct Words<'a> {
 }
 
 /// For somebody who wants an account.
-pub(crate) fn join(app: &App, to: &MailAddress, secret: &Secret) -> Result<Letter, AppError> {
+pub(crate) fn join(config: &Config, to: &MailAddress, secret: &Secret) -> Result<Letter, AppError> {
     write(
         to.as_str(),
         &Words {
-            site: &app.config.title,
-            subject: format!("Your account at {}", app.config.title),
+            site: &config.title,
+            subject: format!("Your account at {}", config.title),
             what: "Somebody, hopefully you, asked for an account with this address.".to_owned(),
             action: "Choose a name and a password",
-            link: format!("{}/join/{}", app.config.public_url, secret.text()),
+            link: format!("{}/join/{}", config.public_url, secret.text()),
             otherwise: "The link works once, for a day. If it was not you, do nothing: there is no account.",
         },
     )
 }
 
 /// For somebody who wants an account and has one.
-pub(crate) fn known(app: &App, to: &MailAddress) -> Result<Letter, AppError> {
+pub(crate) fn known(config: &Config, to: &MailAddress) -> Result<Letter, AppError> {
     write(
         to.as_str(),
         &Words {
-            site: &app.config.title,
-            subject: format!("Your account at {}", app.config.title),
+            site: &config.title,
+            subject: format!("Your account at {}", config.title),
             what: "Somebody, hopefully you, asked for an account with this address. You have one already.".to_owned(),
             action: "Sign in, or choose another password there",
-            link: format!("{}/sign-in", app.config.public_url),
+            link: format!("{}/sign-in", config.public_url),
             otherwise: "If it was not you, do nothing: nothing has changed.",
         },
     )
 }
 
 /// For somebody who forgot his password.
-pub(crate) fn reset(app: &App, to: &MailAddress, secret: &Secret) -> Result<Letter, AppError> {
+pub(crate) fn reset(
+    config: &Config,
+    to: &MailAddress,
+    secret: &Secret,
+) -> Result<Letter, AppError> {
     write(
         to.as_str(),
         &Words {
-            site: &app.config.title,
-            subject: format!("Another password at {}", app.config.title),
+            site: &config.title,
+            subject: format!("Another password at {}", config.title),
             what: "Somebody, hopefully you, asked for another password for your account."
                 .to_owned(),
             action: "Choose another password",
-            link: format!("{}/reset/{}", app.config.public_url, secret.text()),
+            link: format!("{}/reset/{}", config.public_url, secret.text()),
             otherwise: "The link works once, for a day. If it was not you, do nothing: your password stays.",
         },
     )
 }
 
 /// For somebody who forgot that he has no account.
-pub(crate) fn unknown(app: &App, to: &MailAddress) -> Result<Letter, AppError> {
+pub(crate) fn unknown(config: &Config, to: &MailAddress) -> Result<Letter, AppError> {
     write(
         to.as_str(),
         &Words {
-            site: &app.config.title,
-            subject: format!("Another password at {}", app.config.title),
+            site: &config.title,
+            subject: format!("Another password at {}", config.title),
             what: "Somebody, hopefully you, asked for another password. There is no account with this address.".to_owned(),
             action: "Make an account",
-            link: format!("{}/sign-up", app.config.public_url),
+            link: format!("{}/sign-up", config.public_url),
             otherwise: "If it was not you, do nothing: nothing has changed.",
         },
     )
+}
+
+/// What happened to an account, for the person to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// It has another password.
+    PasswordChanged,
+}
+
+impl Event {
+    /// What it is about.
+    fn subject(self) -> &'static str {
+        match self {
+            Event::PasswordChanged => "Your password was changed",
+        }
+    }
+
+    /// What happened.
+    fn what(self) -> &'static str {
+        match self {
+            Event::PasswordChanged => {
+                "Your account has another password, and is signed out everywhere but where that was done."
+            }
+        }
+    }
+}
+
+/// For somebody to whose account something happened.
+pub(crate) fn told(config: &Config, to: &str, event: Event) -> Result<Letter, AppError> {
+    let words = Words {
+        site: &config.title,
+        subject: format!("{} at {}", event.subject(), config.title),
+        what: event.what().to_owned(),
+        action: "Choose another password, if this was not you",
+        link: format!("{}/forgot", config.public_url),
+        otherwise: "If it was you, there is nothing to do.",
+    };
+    write(to, &words)
 }
 
 /// Writes a letter.

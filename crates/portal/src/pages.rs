@@ -2,11 +2,13 @@
 
 pub(crate) mod account;
 pub(crate) mod claim;
+pub(crate) mod confirm;
 pub(crate) mod home;
 pub(crate) mod join;
 pub(crate) mod list;
 pub(crate) mod lookup;
 pub(crate) mod organisation;
+pub(crate) mod password;
 pub(crate) mod queue;
 pub(crate) mod removal;
 pub(crate) mod request;

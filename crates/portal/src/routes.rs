@@ -1,4 +1,4 @@
-//! Every route with the least role it needs: this table is what is enforced, and what is tested.
+//! Every route with the least role it needs, and how lately its person must have proved who he is: this table is what is enforced, and what is tested.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use repute_database::accounts::Role;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use crate::access::{self, Least};
+use crate::access::{self, Least, Proof};
 use crate::app::App;
 use crate::error::AppError;
 use crate::{asset, frame, pages};
@@ -28,6 +28,8 @@ pub(crate) struct Route {
     pub(crate) path: &'static str,
     /// Who may use it, at the least.
     pub(crate) least: Least,
+    /// How lately he must have proved who he is.
+    pub(crate) proof: Proof,
     /// What answers.
     handler: MethodRouter<App>,
 }
@@ -59,7 +61,13 @@ pub(crate) fn all() -> Vec<Route> {
             "/account/sessions/end-others",
             Least::Role(Member),
             post(pages::account::end_others),
-        ),
+        )
+        .fresh_from("/account"),
+        Route::get("/confirm", Least::Role(Member), get(pages::confirm::show)),
+        Route::post("/confirm", Least::Role(Member), post(pages::confirm::by_password)),
+        Route::get("/account/password", Least::Role(Member), get(pages::password::show)).fresh(),
+        Route::post("/account/password", Least::Role(Member), post(pages::password::change))
+            .fresh_from("/account/password"),
         Route::get("/organisations", Least::Role(Member), get(pages::organisation::all)),
         Route::get("/organisations/{id}", Least::Role(Member), get(pages::organisation::show)),
         Route::post(
@@ -134,20 +142,30 @@ pub(crate) fn all() -> Vec<Route> {
 impl Route {
     /// One that changes something.
     fn post(path: &'static str, least: Least, handler: MethodRouter<App>) -> Route {
-        Route { method: Method::POST, path, least, handler }
+        Route { method: Method::POST, path, least, proof: Proof::Any, handler }
     }
 
     /// One that only shows.
     fn get(path: &'static str, least: Least, handler: MethodRouter<App>) -> Route {
-        Route { method: Method::GET, path, least, handler }
+        Route { method: Method::GET, path, least, proof: Proof::Any, handler }
+    }
+
+    /// The same for whoever has just proved who he is.
+    fn fresh(self) -> Route {
+        Route { proof: Proof::Fresh { page: None }, ..self }
+    }
+
+    /// The same; after he has proved it, he is sent to the page with the form.
+    fn fresh_from(self, page: &'static str) -> Route {
+        Route { proof: Proof::Fresh { page: Some(page) }, ..self }
     }
 }
 
 /// All of it as one service.
 pub(crate) fn router(app: App) -> Router {
     let mut router = Router::new();
-    for Route { path, least, handler, .. } in all() {
-        let admit = from_fn_with_state((app.clone(), least), access::admit);
+    for Route { path, least, proof, handler, .. } in all() {
+        let admit = from_fn_with_state((app.clone(), least, proof), access::admit);
         router = router.route(path, handler.layer(admit));
     }
     router
@@ -195,6 +213,30 @@ mod tests {
                 // Whoever is signed in is told the truth: signing in again would not help.
                 assert!(!is_sent_off || role.is_none(), "{what}");
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn dangerous_routes_ask_first_who_it_is_and_lead_back_to_a_page() {
+        let mut site = Site::new().await;
+        let mut dangerous = Vec::new();
+        for route in all() {
+            let Proof::Fresh { page } = route.proof else { continue };
+            site.become_role(Some(Role::Administrator)).await;
+            site.let_time_pass().await;
+            let path = route.path.replace("{id}", "1");
+            let headers = [("sec-fetch-site", "same-origin")];
+            let answer = site.ask(route.method.clone(), &path, &headers, &[]).await;
+            let next = page.unwrap_or(&path);
+            assert_eq!(answer.location(), format!("/confirm?next={next}"), "{path}");
+            // What is sent is not kept, so he has to come to a page.
+            let routes = all();
+            let mut pages = routes.iter().filter(|other| other.method == Method::GET);
+            assert!(pages.any(|other| other.path == page.unwrap_or(route.path)), "{path}");
+            dangerous.push(route.path);
+        }
+        for path in ["/account/password", "/account/sessions/end-others"] {
+            assert!(dangerous.contains(&path), "{path}");
         }
     }
 

@@ -150,6 +150,29 @@ impl Site {
         self.cookies.insert("session".to_owned(), mail);
     }
 
+    /// Has somebody make an account by a link, with the password `the first words`, and be signed in.
+    pub(crate) async fn join(&mut self, mail: &str, role: Role) {
+        self.cookies.clear();
+        let address = mail.parse().expect("a mail address");
+        let url = &self.app.config.public_url;
+        let link = crate::invite(&self.app.database, url, Some(&address), role).await;
+        let link = link.expect("there is no such account");
+        let path = link.strip_prefix(url.origin()).expect("it is ours").to_owned();
+        let fields = [("name", "Ada"), ("password", "the first words")];
+        assert_eq!(self.post(&path, &fields).await.status, StatusCode::SEE_OTHER);
+    }
+
+    /// Has an hour pass since anybody proved who he is.
+    pub(crate) async fn let_time_pass(&self) {
+        let mut transaction = self.app.database.begin().await.expect("a transaction");
+        let digest = digest_of(&self.cookies["session"]);
+        let found = sessions::find(transaction.session(), &digest, Timestamp::now()).await;
+        let (session, _) = found.expect("it is read").expect("somebody is signed in");
+        let before = Timestamp(session.proven.0 - 3_600_000_000);
+        sessions::prove(transaction.session(), session.id, before).await.expect("it is noted");
+        transaction.commit().await.expect("it is committed");
+    }
+
     /// Asks for a page.
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
         self.ask(Method::GET, path, &[], &[]).await

@@ -1,6 +1,7 @@
 //! Who visits: an account by its session, or nobody in particular.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header::COOKIE;
@@ -77,6 +78,11 @@ impl Member {
     pub(crate) fn is_editor(&self) -> bool {
         self.account.role >= Role::Editor
     }
+
+    /// Whether the person proved who he is a short while ago.
+    pub(crate) fn is_fresh(&self, now: Timestamp) -> bool {
+        now < self.session.proven.after(FRESH)
+    }
 }
 
 /// Whose session it is.
@@ -127,5 +133,7 @@ pub(crate) fn session_cookie(url: &PublicUrl) -> &'static str {
 
 /// The cookie of what was just done.
 pub(crate) const FLASH: &str = "flash";
+/// How long a proof is fresh.
+const FRESH: Duration = Duration::from_secs(10 * 60);
 /// How often it is noted that a session is in use, in microseconds.
 const SEEN_EVERY: i64 = 5 * 60 * 1_000_000;

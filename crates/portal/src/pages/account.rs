@@ -61,8 +61,13 @@ pub(crate) async fn end_others(
 }
 
 /// Back to the page, which says what was done.
-fn done(flash: Flash) -> Response {
-    let mut response = to("/account");
+pub(crate) fn done(flash: Flash) -> Response {
+    done_at("/account", flash)
+}
+
+/// To a page of ours, which says what was done.
+pub(crate) fn done_at(path: &str, flash: Flash) -> Response {
+    let mut response = to(path);
     response.headers_mut().append(SET_COOKIE, flash_cookie(flash));
     response
 }

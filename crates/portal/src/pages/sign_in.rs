@@ -33,7 +33,7 @@ pub(crate) struct SignIn {
 pub(crate) struct Next {
     /// A path of ours.
     #[serde(default)]
-    next: String,
+    pub(crate) next: String,
 }
 
 /// What is typed.
@@ -115,11 +115,15 @@ pub(crate) fn back(path: &str, flash: Flash) -> Response {
 }
 
 /// A path if it is one of ours, else that of the account: nobody is sent to another site from here.
-fn own(next: &str) -> String {
+pub(crate) fn own(next: &str) -> String {
     let is_own = next.starts_with('/')
         && !next.starts_with("//")
         && next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
-    if is_own && !next.starts_with("/sign-") { next.to_owned() } else { "/account".to_owned() }
+    if is_own && !next.starts_with("/sign-") && !next.starts_with("/confirm") {
+        next.to_owned()
+    } else {
+        "/account".to_owned()
+    }
 }
 
 /// Where a session is begun, for the person to recognise.
@@ -152,6 +156,7 @@ mod tests {
             ("https://evil.example", "/account"),
             ("/a\r\nX: y", "/account"),
             ("/sign-in", "/account"),
+            ("/confirm?next=/confirm", "/account"),
         ] {
             assert_eq!(own(next), expect, "{next}");
         }
