@@ -11,7 +11,7 @@ use repute_database::accounts::{self, Account, AccountId, Role};
 use repute_database::audit::{self, Deed};
 use repute_database::links::{self, Link, Purpose};
 use repute_database::sessions::{self, SessionId};
-use repute_database::{Database, DatabaseError, Timestamp, Transaction, outbox};
+use repute_database::{Database, DatabaseError, Timestamp, Transaction, factors, outbox, sign_ins};
 
 use crate::app::App;
 use crate::config::PublicUrl;
@@ -87,7 +87,7 @@ pub(crate) async fn join(
     client: &str,
 ) -> Result<Secret, AppError> {
     let password = app.hashing.hash(password).await?;
-    let (session, now) = (Secret::new()?, Timestamp::now());
+    let now = Timestamp::now();
     let mut transaction = app.database.begin().await?;
     let link = links::take(transaction.session(), &digest_of(secret), now).await?;
     let link = link.filter(|link| link.purpose == Purpose::Join).ok_or(AppError::StaleLink)?;
@@ -101,21 +101,20 @@ pub(crate) async fn join(
         links::revoke(transaction.session(), Purpose::Join, None).await?;
     }
     note(&mut transaction, id, id, "account.join", link.role.word(), now).await?;
-    sessions::begin(transaction.session(), &session.digest(), id, client, now, now.after(SESSION))
-        .await?;
+    let session = begin(&mut transaction, id, client, now).await?;
     transaction.commit().await?;
     Ok(session)
 }
 
-/// Gives an account another password by a link, ends all its sessions, and signs in.
+/// Gives an account another password by a link, ends all its sessions, and signs in as a password does.
 pub(crate) async fn reset(
     app: &App,
     secret: &str,
     password: String,
     client: &str,
-) -> Result<Secret, AppError> {
+) -> Result<Entry, AppError> {
     let password = app.hashing.hash(password).await?;
-    let (session, now) = (Secret::new()?, Timestamp::now());
+    let now = Timestamp::now();
     let mut transaction = app.database.begin().await?;
     let link = links::take(transaction.session(), &digest_of(secret), now).await?;
     let link = link.filter(|link| link.purpose == Purpose::Reset).ok_or(AppError::StaleLink)?;
@@ -124,12 +123,25 @@ pub(crate) async fn reset(
     let account = account.ok_or(AppError::StaleLink)?;
     accounts::set_password(transaction.session(), account.id, &password).await?;
     sessions::end_others(transaction.session(), account.id, None).await?;
+    sign_ins::end_all(transaction.session(), account.id).await?;
     links::revoke(transaction.session(), Purpose::Reset, Some(mail)).await?;
     note(&mut transaction, account.id, account.id, "account.password", "by a link", now).await?;
-    let (digest, end) = (session.digest(), now.after(SESSION));
-    sessions::begin(transaction.session(), &digest, account.id, client, now, end).await?;
+    // Whoever reads his mail has not got his second factor yet.
+    let entry = enter(&mut transaction, &account, client, now).await?;
     transaction.commit().await?;
-    Ok(session)
+    Ok(entry)
+}
+
+/// What comes of a password that somebody gave.
+pub(crate) enum Entry {
+    /// He is in, by this session.
+    In(Secret),
+    /// He goes on with his second factor; until then this is all he has.
+    Second(Secret),
+    /// It was not right, or there is no such account.
+    Wrong,
+    /// It was right, but nobody may use the account.
+    Locked,
 }
 
 /// Signs somebody in, if the password is right. Takes as long where there is no such account.
@@ -138,7 +150,7 @@ pub(crate) async fn sign_in(
     mail: &str,
     password: String,
     client: &str,
-) -> Result<Option<Secret>, AppError> {
+) -> Result<Entry, AppError> {
     let mail = mail.parse::<MailAddress>().map_or_else(|_| String::new(), |mail| mail.to_string());
     app.limits
         .take(limits::Deed::Try, Doer::by_mail(&mail), Instant::now())
@@ -148,19 +160,51 @@ pub(crate) async fn sign_in(
     drop(connection);
     let stored = account.as_ref().map(|account| account.password.clone());
     let is_right = app.hashing.verify(password, stored).await?;
-    let Some(account) = account.filter(|_| is_right) else { return Ok(None) };
-    let (secret, now) = (Secret::new()?, Timestamp::now());
-    let (digest, end) = (secret.digest(), now.after(SESSION));
+    let Some(account) = account.filter(|_| is_right) else { return Ok(Entry::Wrong) };
+    let now = Timestamp::now();
     let mut transaction = app.database.begin().await?;
     // It may have been reset while this one was looked at; then nothing is begun by it.
     if !accounts::still(transaction.session(), account.id, &account.password).await? {
-        return Ok(None);
+        return Ok(Entry::Wrong);
     }
     sessions::forget(transaction.session(), now).await?;
+    sign_ins::forget(transaction.session(), now).await?;
     links::forget(transaction.session(), now).await?;
-    sessions::begin(transaction.session(), &digest, account.id, client, now, end).await?;
+    let entry = enter(&mut transaction, &account, client, now).await?;
     transaction.commit().await?;
-    Ok(Some(secret))
+    Ok(entry)
+}
+
+/// Lets somebody in who has the password, or has him show his second factor.
+async fn enter(
+    transaction: &mut Transaction,
+    account: &Account,
+    client: &str,
+    now: Timestamp,
+) -> Result<Entry, AppError> {
+    if account.locked.is_some() {
+        return Ok(Entry::Locked);
+    }
+    if factors::of(transaction.session(), account.id).await?.are_asked() {
+        let secret = Secret::new()?;
+        let end = now.after(SECOND);
+        sign_ins::begin(transaction.session(), &secret.digest(), account.id, end).await?;
+        return Ok(Entry::Second(secret));
+    }
+    begin(transaction, account.id, client, now).await.map(Entry::In)
+}
+
+/// Begins a session.
+pub(crate) async fn begin(
+    transaction: &mut Transaction,
+    account: AccountId,
+    client: &str,
+    now: Timestamp,
+) -> Result<Secret, AppError> {
+    let secret = Secret::new()?;
+    let (digest, end) = (secret.digest(), now.after(SESSION));
+    sessions::begin(transaction.session(), &digest, account, client, now, end).await?;
+    Ok(secret)
 }
 
 /// Notes that somebody signed in proved who he is, if the password is right.
@@ -192,6 +236,7 @@ pub(crate) async fn change_password(
     let mut transaction = app.database.begin().await?;
     accounts::set_password(transaction.session(), id, &password).await?;
     sessions::end_others(transaction.session(), id, Some(member.session.id)).await?;
+    sign_ins::end_all(transaction.session(), id).await?;
     links::revoke(transaction.session(), Purpose::Reset, Some(&member.account.mail)).await?;
     note(&mut transaction, id, id, "account.password", "by its person", now).await?;
     tell(&mut transaction, app, &member.account, Event::PasswordChanged, now).await?;
@@ -418,6 +463,8 @@ pub(crate) async fn note(
 const SHELL: AccountId = AccountId(0);
 /// How long a link works.
 const LINK: Duration = Duration::from_secs(24 * 3600);
+/// How long a second factor is waited for.
+const SECOND: Duration = Duration::from_secs(10 * 60);
 /// How long a session lasts.
 const SESSION: Duration = Duration::from_secs(30 * 24 * 3600);
 

@@ -28,6 +28,9 @@ pub(crate) enum AppError {
     /// Whoever asks must sign in first.
     #[error("sign in first")]
     SignIn,
+    /// Nobody may use the account.
+    #[error("this account is locked")]
+    Locked,
     /// Somebody does something too often.
     #[error("too often; again in {0:?}")]
     TooMany(Duration),
@@ -196,6 +199,11 @@ impl IntoResponse for AppError {
                 StatusCode::UNAUTHORIZED,
                 "Sign in first",
                 "This needs an account. Sign in, and try again.",
+            ),
+            AppError::Locked => problem(
+                StatusCode::FORBIDDEN,
+                "This account is locked",
+                "An administrator of this site has locked it. Ask there why, and whether it can be opened again.",
             ),
             AppError::TooMany(_) => problem(
                 StatusCode::TOO_MANY_REQUESTS,

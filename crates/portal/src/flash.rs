@@ -49,6 +49,12 @@ pub(crate) enum Flash {
     RequestWaitsForSecond,
     /// A request takes back another one.
     UndoBegun,
+    /// Codes are asked for from now on.
+    TotpAdded,
+    /// Codes are not asked for any more.
+    TotpRemoved,
+    /// What was begun took too long, or was wrong too often.
+    Again,
 }
 
 impl Flash {
@@ -77,6 +83,9 @@ impl Flash {
         Flash::RequestDecided,
         Flash::RequestWaitsForSecond,
         Flash::UndoBegun,
+        Flash::TotpAdded,
+        Flash::TotpRemoved,
+        Flash::Again,
     ];
 
     /// Its word in the cookie.
@@ -105,6 +114,9 @@ impl Flash {
             Flash::RequestDecided => "request-decided",
             Flash::RequestWaitsForSecond => "request-waits",
             Flash::UndoBegun => "undo-begun",
+            Flash::TotpAdded => "totp-added",
+            Flash::TotpRemoved => "totp-removed",
+            Flash::Again => "again",
         }
     }
 
@@ -147,6 +159,9 @@ impl Flash {
             Flash::RequestDecided => "It is decided, and who asked is told.",
             Flash::RequestWaitsForSecond => "You agreed. Another editor has to agree as well.",
             Flash::UndoBegun => "This request takes the other one back. Decide it like any other.",
+            Flash::TotpAdded => "From now on a code from your app is asked for when you sign in.",
+            Flash::TotpRemoved => "No code from your app is asked for any more.",
+            Flash::Again => "That took too long, or was wrong too often. Please begin again.",
         }
     }
 }

@@ -104,6 +104,16 @@ pub(crate) fn unknown(config: &Config, to: &MailAddress) -> Result<Letter, AppEr
 pub(crate) enum Event {
     /// It has another password.
     PasswordChanged,
+    /// Codes are asked for when it signs in.
+    TotpAdded,
+    /// They are not any more.
+    TotpRemoved,
+    /// It has other recovery codes.
+    RecoveryMade,
+    /// One of its recovery codes was used.
+    RecoveryUsed,
+    /// Somebody has its password, and does not have its second factor.
+    Guessed,
 }
 
 impl Event {
@@ -111,6 +121,11 @@ impl Event {
     fn subject(self) -> &'static str {
         match self {
             Event::PasswordChanged => "Your password was changed",
+            Event::TotpAdded => "Codes from your app are asked for",
+            Event::TotpRemoved => "Codes from your app are not asked for any more",
+            Event::RecoveryMade => "You have other recovery codes",
+            Event::RecoveryUsed => "A recovery code was used",
+            Event::Guessed => "Somebody knows your password",
         }
     }
 
@@ -119,6 +134,21 @@ impl Event {
         match self {
             Event::PasswordChanged => {
                 "Your account has another password, and is signed out everywhere but where that was done."
+            }
+            Event::TotpAdded => {
+                "From now on a code from your app is asked for when somebody signs in to your account."
+            }
+            Event::TotpRemoved => {
+                "Codes from your app are not asked for any more when somebody signs in to your account."
+            }
+            Event::RecoveryMade => {
+                "Recovery codes were made for your account. Those from before do not work any more."
+            }
+            Event::RecoveryUsed => {
+                "Somebody signed in to your account with a recovery code, or confirmed by one. It does not work any more."
+            }
+            Event::Guessed => {
+                "Somebody gave the password of your account and then wrong codes of its second factor. He was not let in."
             }
         }
     }

@@ -14,6 +14,7 @@ mod chores;
 mod client;
 mod config;
 mod error;
+mod factor;
 mod flash;
 mod frame;
 mod letter;
@@ -27,11 +28,13 @@ mod overview;
 mod pages;
 mod password;
 mod post;
+mod recovery;
 mod routes;
 mod secret;
 mod server;
 #[cfg(test)]
 mod testing;
+mod totp;
 mod visitor;
 mod zones;
 

@@ -17,6 +17,8 @@ use crate::secret::digest_of;
 pub(crate) enum Deed {
     /// To try a password or another secret.
     Try,
+    /// To try the code of a second factor.
+    Code,
     /// To have mail sent.
     Mail,
     /// To look something up.
@@ -56,6 +58,7 @@ impl Doer {
             (Deed::Ask, _) => (20, Duration::from_secs(15)),
             (Deed::Try, Doer::Network(_)) => (30, Duration::from_secs(10)),
             (Deed::Try, Doer::Mail(_) | Doer::Account(_)) => (10, Duration::from_secs(60)),
+            (Deed::Code, _) => (5, Duration::from_secs(300)),
             (Deed::Mail, Doer::Network(_)) => (10, Duration::from_secs(60)),
             (Deed::Mail, Doer::Mail(_) | Doer::Account(_)) => (3, Duration::from_secs(300)),
             (Deed::LookUp, _) => (120, Duration::from_millis(250)),

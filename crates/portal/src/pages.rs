@@ -10,11 +10,14 @@ pub(crate) mod lookup;
 pub(crate) mod organisation;
 pub(crate) mod password;
 pub(crate) mod queue;
+pub(crate) mod recovery;
 pub(crate) mod removal;
 pub(crate) mod request;
 pub(crate) mod reset;
+pub(crate) mod second;
 pub(crate) mod sign_in;
 pub(crate) mod status;
 
 #[cfg(test)]
 mod tests;
+pub(crate) mod totp;

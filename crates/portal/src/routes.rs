@@ -50,6 +50,8 @@ pub(crate) fn all() -> Vec<Route> {
         Route::post("/join/{secret}", Anonymous, post(pages::join::join)),
         Route::get("/sign-in", Anonymous, get(pages::sign_in::show)),
         Route::post("/sign-in", Anonymous, post(pages::sign_in::submit)),
+        Route::get("/sign-in/second", Anonymous, get(pages::second::show)),
+        Route::post("/sign-in/second", Anonymous, post(pages::second::submit)),
         Route::get("/forgot", Anonymous, get(pages::reset::show)),
         Route::post("/forgot", Anonymous, post(pages::reset::submit)),
         Route::get("/reset/{secret}", Anonymous, get(pages::reset::choose)),
@@ -65,6 +67,7 @@ pub(crate) fn all() -> Vec<Route> {
         .fresh_from("/account"),
         Route::get("/confirm", Least::Role(Member), get(pages::confirm::show)),
         Route::post("/confirm", Least::Role(Member), post(pages::confirm::by_password)),
+        Route::post("/confirm/code", Least::Role(Member), post(pages::confirm::by_code)),
         Route::get("/account/password", Least::Role(Member), get(pages::password::show)).fresh(),
         Route::post("/account/password", Least::Role(Member), post(pages::password::change))
             .fresh_from("/account/password"),
@@ -135,6 +138,13 @@ pub(crate) fn all() -> Vec<Route> {
         Route::post("/removals", Anonymous, post(pages::removal::ask)),
         Route::get("/removals/{id}/{token}", Anonymous, get(pages::removal::follow)),
         Route::post("/removals/{id}/{token}", Anonymous, post(pages::removal::confirm)),
+        Route::get("/account/totp", Least::Role(Member), get(pages::totp::show)).fresh(),
+        Route::post("/account/totp", Least::Role(Member), post(pages::totp::confirm))
+            .fresh_from("/account/totp"),
+        Route::post("/account/totp/remove", Least::Role(Member), post(pages::totp::remove))
+            .fresh_from("/account"),
+        Route::post("/account/recovery-codes", Least::Role(Member), post(pages::recovery::make))
+            .fresh_from("/account"),
         Route::get("/status", Anonymous, get(pages::status::show)),
     ]
 }

@@ -18,8 +18,7 @@ impl Secret {
     /// # Errors
     /// If the system gives no random numbers.
     pub(crate) fn new() -> Result<Secret, NoRandomness> {
-        let mut bytes = [0; 32];
-        SystemRandom::new().fill(&mut bytes).map_err(|_| NoRandomness)?;
+        let bytes = random::<32>()?;
         Ok(Secret(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
@@ -32,6 +31,16 @@ impl Secret {
     pub(crate) fn digest(&self) -> Vec<u8> {
         digest_of(&self.0)
     }
+}
+
+/// Bytes that nobody can guess.
+///
+/// # Errors
+/// If the system gives no random numbers.
+pub(crate) fn random<const COUNT: usize>() -> Result<[u8; COUNT], NoRandomness> {
+    let mut bytes = [0; COUNT];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| NoRandomness)?;
+    Ok(bytes)
 }
 
 /// What is stored of a secret. A look-up by it takes no longer for a better guess.

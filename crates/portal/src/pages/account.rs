@@ -6,6 +6,7 @@ use axum::http::header::SET_COOKIE;
 use axum::response::Response;
 use repute_database::Timestamp;
 use repute_database::accounts::Account;
+use repute_database::factors::{self, Factors};
 use repute_database::sessions::{self, SessionId, SignedIn};
 
 use crate::account;
@@ -25,6 +26,7 @@ pub(crate) struct AccountPage {
     account: Account,
     here: SessionId,
     sessions: Vec<SignedIn>,
+    factors: Factors,
 }
 
 /// `GET /account`.
@@ -35,7 +37,9 @@ pub(crate) async fn show(
 ) -> Result<Page<AccountPage>, AppError> {
     let mut connection = app.database.read().await?;
     let sessions = sessions::of(connection.session(), member.account.id, Timestamp::now()).await?;
-    let page = AccountPage { frame, account: member.account, here: member.session.id, sessions };
+    let factors = factors::of(connection.session(), member.account.id).await?;
+    let (account, here) = (member.account, member.session.id);
+    let page = AccountPage { frame, account, here, sessions, factors };
     Ok(Page(page))
 }
 

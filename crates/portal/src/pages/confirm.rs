@@ -6,11 +6,13 @@ use askama::Template;
 use axum::extract::{Form, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use repute_database::factors::{self, Factors};
 use serde::Deserialize;
 
 use crate::account;
 use crate::app::App;
 use crate::error::AppError;
+use crate::factor;
 use crate::frame::{Frame, Page};
 use crate::limits::{Deed, Doer};
 use crate::pages::sign_in::{Next, own, to};
@@ -24,6 +26,7 @@ pub(crate) struct Confirm {
     mail: String,
     next: String,
     is_wrong: bool,
+    factors: Factors,
 }
 
 /// What is typed.
@@ -34,13 +37,22 @@ pub(crate) struct Typed {
     next: String,
 }
 
+/// A code that is typed.
+#[derive(Deserialize)]
+pub(crate) struct TypedCode {
+    code: String,
+    #[serde(default)]
+    next: String,
+}
+
 /// `GET /confirm`.
 pub(crate) async fn show(
+    State(app): State<App>,
     frame: Frame,
     member: Member,
     Query(Next { next }): Query<Next>,
-) -> Page<Confirm> {
-    Page(Confirm { frame, mail: member.account.mail, next: own(&next), is_wrong: false })
+) -> Result<Page<Confirm>, AppError> {
+    page(&app, frame, member, &next, false).await.map(Page)
 }
 
 /// `POST /confirm`.
@@ -56,6 +68,36 @@ pub(crate) async fn by_password(
     if account::prove_by_password(&app, &member, password).await? {
         return Ok(to(&own(&next)));
     }
-    let page = Confirm { frame, mail: member.account.mail, next: own(&next), is_wrong: true };
+    let page = page(&app, frame, member, &next, true).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response())
+}
+
+/// `POST /confirm/code`.
+pub(crate) async fn by_code(
+    State(app): State<App>,
+    frame: Frame,
+    visitor: Visitor,
+    member: Member,
+    Form(TypedCode { code, next }): Form<TypedCode>,
+) -> Result<Response, AppError> {
+    let now = Instant::now();
+    app.limits.take(Deed::Try, Doer::at(visitor.address), now).map_err(AppError::TooMany)?;
+    if factor::prove(&app, &member, &code).await? {
+        return Ok(to(&own(&next)));
+    }
+    let page = page(&app, frame, member, &next, true).await?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response())
+}
+
+/// The page, with the ways that this person has.
+async fn page(
+    app: &App,
+    frame: Frame,
+    member: Member,
+    next: &str,
+    is_wrong: bool,
+) -> Result<Confirm, AppError> {
+    let mut connection = app.database.read().await?;
+    let factors = factors::of(connection.session(), member.account.id).await?;
+    Ok(Confirm { frame, mail: member.account.mail, next: own(next), is_wrong, factors })
 }

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use repute_database::links::Purpose;
 use serde::Deserialize;
 
-use crate::account;
+use crate::account::{self, Entry};
 use crate::app::App;
 use crate::error::AppError;
 use crate::flash::Flash;
@@ -16,6 +16,7 @@ use crate::frame::{Frame, Page};
 use crate::limits::{Deed, Doer};
 use crate::mail_address::MailAddress;
 use crate::pages::join::{Address, AddressPage, Choose, Mailed};
+use crate::pages::second::to_second;
 use crate::pages::sign_in::{client, signed_in};
 use crate::password;
 use crate::visitor::Visitor;
@@ -74,8 +75,14 @@ pub(crate) async fn reset(
         let page = Choose { password_fault: fault, ..page(frame, link.mail) };
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response());
     }
-    let session = account::reset(&app, &secret, password, &client(&visitor, &headers)).await?;
-    Ok(signed_in(&app.config.public_url, &session, "/account", Flash::PasswordChanged))
+    match account::reset(&app, &secret, password, &client(&visitor, &headers)).await? {
+        Entry::In(session) => {
+            Ok(signed_in(&app.config.public_url, &session, "/account", Flash::PasswordChanged))
+        }
+        Entry::Second(secret) => Ok(to_second(&app.config.public_url, &secret, "/account")),
+        Entry::Locked => Err(AppError::Locked),
+        Entry::Wrong => Err(AppError::StaleLink),
+    }
 }
 
 /// The page for a link.

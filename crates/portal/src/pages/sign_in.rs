@@ -8,13 +8,14 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::time::Instant;
 
-use crate::account;
+use crate::account::{self, Entry};
 use crate::app::App;
 use crate::config::PublicUrl;
 use crate::error::AppError;
 use crate::flash::Flash;
 use crate::frame::{Frame, Page, flash_cookie};
 use crate::limits::{Deed, Doer};
+use crate::pages::second::to_second;
 use crate::secret::Secret;
 use crate::visitor::{Member, Visitor, session_cookie};
 
@@ -65,10 +66,12 @@ pub(crate) async fn submit(
     app.limits.take(Deed::Try, Doer::at(visitor.address), now).map_err(AppError::TooMany)?;
     let client = client(&visitor, &headers);
     match account::sign_in(&app, &typed.mail, typed.password, &client).await? {
-        Some(secret) => {
+        Entry::In(secret) => {
             Ok(signed_in(&app.config.public_url, &secret, &own(&typed.next), Flash::SignedIn))
         }
-        None => {
+        Entry::Second(secret) => Ok(to_second(&app.config.public_url, &secret, &own(&typed.next))),
+        Entry::Locked => Err(AppError::Locked),
+        Entry::Wrong => {
             let page = SignIn { frame, next: own(&typed.next), mail: typed.mail, is_wrong: true };
             Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response())
         }

@@ -1,0 +1,410 @@
+//! What besides a password shows who somebody is: codes from an app, and recovery codes. Set up, shown, taken away.
+//!
+//! Whoever has one is asked for it whenever he gives his password, and when he comes by a link from his mail.
+
+use std::time::Instant;
+
+use repute_database::accounts::{Account, AccountId};
+use repute_database::{Timestamp, Transaction, factors, sessions, sign_ins};
+
+use crate::account::{begin, note, tell};
+use crate::app::App;
+use crate::error::AppError;
+use crate::letter::Event;
+use crate::limits::{Deed, Doer};
+use crate::recovery;
+use crate::secret::{Secret, digest_of};
+use crate::totp::Key;
+use crate::visitor::Member;
+
+/// What comes of a code at the second step of a sign-in.
+pub(crate) enum Second {
+    /// He is in, by this session.
+    In(Secret),
+    /// It was not right.
+    Wrong,
+    /// The first step is to be taken again.
+    Over,
+}
+
+/// Who is between the two steps of a sign-in.
+pub(crate) async fn half(app: &App, secret: &str) -> Result<Option<Account>, AppError> {
+    let mut connection = app.database.read().await?;
+    Ok(sign_ins::find(connection.session(), &digest_of(secret), Timestamp::now()).await?)
+}
+
+/// Ends a sign-in by a code: of the app, or a recovery code.
+pub(crate) async fn finish(
+    app: &App,
+    secret: &str,
+    typed: &str,
+    client: &str,
+) -> Result<Second, AppError> {
+    let Some(account) = half(app, secret).await? else { return Ok(Second::Over) };
+    limit(app, &account)?;
+    let (digest, now) = (digest_of(secret), Timestamp::now());
+    let mut transaction = app.database.begin().await?;
+    if take(&mut transaction, app, &account, typed, now).await? {
+        if !sign_ins::end(transaction.session(), &digest).await? {
+            return Ok(Second::Over);
+        }
+        let session = begin(&mut transaction, account.id, client, now).await?;
+        transaction.commit().await?;
+        app.mail_waits.notify_one();
+        return Ok(Second::In(session));
+    }
+    let failures = sign_ins::fail(transaction.session(), &digest).await?;
+    let is_over = failures.is_none_or(|failures| failures >= MOST_FAILURES);
+    if is_over {
+        sign_ins::end(transaction.session(), &digest).await?;
+        tell(&mut transaction, app, &account, Event::Guessed, now).await?;
+        note(&mut transaction, account.id, account.id, "account.guess", "", now).await?;
+    }
+    transaction.commit().await?;
+    app.mail_waits.notify_one();
+    Ok(if is_over { Second::Over } else { Second::Wrong })
+}
+
+/// Notes that somebody signed in proved who he is, if a code is right.
+pub(crate) async fn prove(app: &App, member: &Member, typed: &str) -> Result<bool, AppError> {
+    limit(app, &member.account)?;
+    let now = Timestamp::now();
+    let mut transaction = app.database.begin().await?;
+    if !take(&mut transaction, app, &member.account, typed, now).await? {
+        return Ok(false);
+    }
+    sessions::prove(transaction.session(), member.session.id, now).await?;
+    transaction.commit().await?;
+    app.mail_waits.notify_one();
+    Ok(true)
+}
+
+/// Begins to set codes up: a new key, which counts for nothing until a code of it was shown. None if one counts.
+pub(crate) async fn offer(app: &App, account: AccountId) -> Result<Option<Key>, AppError> {
+    let key = Key::new()?;
+    let mut transaction = app.database.begin().await?;
+    let is_offered = factors::offer_totp(transaction.session(), account, key.bytes()).await?;
+    transaction.commit().await?;
+    Ok(is_offered.then_some(key))
+}
+
+/// The key that is being set up.
+pub(crate) async fn offered(app: &App, account: AccountId) -> Result<Option<Key>, AppError> {
+    let mut connection = app.database.read().await?;
+    let totp = factors::totp(connection.session(), account).await?;
+    let totp = totp.filter(|totp| totp.confirmed.is_none());
+    Ok(totp.map(|totp| Key::stored(totp.secret)))
+}
+
+/// Has codes count, as one was shown; with it come recovery codes, if there are none yet.
+pub(crate) async fn confirm(
+    app: &App,
+    member: &Member,
+    step: u64,
+) -> Result<Option<Vec<String>>, AppError> {
+    let (id, now) = (member.account.id, Timestamp::now());
+    let mut transaction = app.database.begin().await?;
+    if !factors::confirm_totp(transaction.session(), id, step, now).await? {
+        return Ok(None);
+    }
+    let codes = first_codes(&mut transaction, id).await?;
+    note(&mut transaction, id, id, "account.totp", "added", now).await?;
+    tell(&mut transaction, app, &member.account, Event::TotpAdded, now).await?;
+    transaction.commit().await?;
+    app.mail_waits.notify_one();
+    Ok(Some(codes))
+}
+
+/// Asks for codes no more. Whether they were asked for.
+pub(crate) async fn remove(app: &App, member: &Member) -> Result<bool, AppError> {
+    let (id, now) = (member.account.id, Timestamp::now());
+    let mut transaction = app.database.begin().await?;
+    if !factors::remove_totp(transaction.session(), id).await? {
+        return Ok(false);
+    }
+    drop_codes(&mut transaction, id).await?;
+    note(&mut transaction, id, id, "account.totp", "removed", now).await?;
+    tell(&mut transaction, app, &member.account, Event::TotpRemoved, now).await?;
+    transaction.commit().await?;
+    app.mail_waits.notify_one();
+    Ok(true)
+}
+
+/// Makes recovery codes in place of those there are; none for somebody who is not asked for a second factor.
+pub(crate) async fn make_codes(
+    app: &App,
+    member: &Member,
+) -> Result<Option<Vec<String>>, AppError> {
+    let (id, now) = (member.account.id, Timestamp::now());
+    let mut transaction = app.database.begin().await?;
+    if !factors::of(transaction.session(), id).await?.are_asked() {
+        return Ok(None);
+    }
+    let codes = set_codes(&mut transaction, id).await?;
+    note(&mut transaction, id, id, "account.recovery", "made", now).await?;
+    tell(&mut transaction, app, &member.account, Event::RecoveryMade, now).await?;
+    transaction.commit().await?;
+    app.mail_waits.notify_one();
+    Ok(Some(codes))
+}
+
+/// Recovery codes for somebody who has none; else nothing.
+async fn first_codes(
+    transaction: &mut Transaction,
+    id: AccountId,
+) -> Result<Vec<String>, AppError> {
+    match factors::of(transaction.session(), id).await?.recovery {
+        0 => set_codes(transaction, id).await,
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Gives somebody recovery codes.
+async fn set_codes(transaction: &mut Transaction, id: AccountId) -> Result<Vec<String>, AppError> {
+    let codes = recovery::codes()?;
+    let digests: Vec<_> = codes.iter().filter_map(|code| recovery::digest(code)).collect();
+    factors::set_recovery(transaction.session(), id, &digests).await?;
+    Ok(codes)
+}
+
+/// Takes recovery codes away when there is nothing left that they could stand for.
+async fn drop_codes(transaction: &mut Transaction, id: AccountId) -> Result<(), AppError> {
+    if !factors::of(transaction.session(), id).await?.are_asked() {
+        factors::set_recovery(transaction.session(), id, &[]).await?;
+    }
+    Ok(())
+}
+
+/// Takes a code, if it is right and was not taken before.
+async fn take(
+    transaction: &mut Transaction,
+    app: &App,
+    account: &Account,
+    typed: &str,
+    now: Timestamp,
+) -> Result<bool, AppError> {
+    if let Some(digest) = recovery::digest(typed) {
+        if !factors::take_recovery(transaction.session(), account.id, &digest).await? {
+            return Ok(false);
+        }
+        note(transaction, account.id, account.id, "account.recovery", "used", now).await?;
+        tell(transaction, app, account, Event::RecoveryUsed, now).await?;
+        return Ok(true);
+    }
+    let totp = factors::totp(transaction.session(), account.id).await?;
+    let Some(totp) = totp.filter(|totp| totp.confirmed.is_some()) else { return Ok(false) };
+    let Some(step) = Key::stored(totp.secret).step_of(typed, now) else { return Ok(false) };
+    Ok(factors::take_step(transaction.session(), account.id, step).await?)
+}
+
+/// Counts a try of a code for an account, from wherever it comes.
+fn limit(app: &App, account: &Account) -> Result<(), AppError> {
+    let doer = Doer::by_mail(&account.mail);
+    app.limits.take(Deed::Code, doer, Instant::now()).map_err(AppError::TooMany)
+}
+
+/// So many wrong codes end a sign-in.
+const MOST_FAILURES: u32 = 4;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use repute_database::accounts::{self, Role};
+    use repute_database::outbox;
+    use repute_database::testing::on_each;
+
+    use super::*;
+    use crate::testing::Site;
+
+    /// The code of an account's app, so many half minutes from now.
+    async fn code(site: &Site, mail: &str, later: i64) -> String {
+        let mut connection = site.app.database.read().await.expect("a connection");
+        let account = accounts::by_mail(connection.session(), mail).await.expect("it is read");
+        let id = account.expect("it is there").id;
+        let totp = factors::totp(connection.session(), id).await.expect("it is read");
+        let at = Timestamp(Timestamp::now().0 + later * 30_000_000);
+        Key::stored(totp.expect("it is there").secret).code(at)
+    }
+
+    /// Sets codes up; the recovery codes.
+    async fn set_up(site: &mut Site, mail: &str) -> Vec<String> {
+        assert_eq!(site.get("/account/totp").await.status, 200);
+        let code = code(site, mail, -1).await;
+        let made = site.post("/account/totp", &[("code", &code)]).await;
+        made.says(&["Recovery codes", "shown now and never again"]);
+        let parts = made.text.split("<li><code>").skip(1);
+        parts.map(|part| part.split('<').next().expect("its end").to_owned()).collect()
+    }
+
+    /// Gives the password again; where that leads.
+    async fn first_step(site: &mut Site, mail: &str) -> String {
+        site.cookies.clear();
+        let fields = [("mail", mail), ("password", "the first words"), ("next", "/status")];
+        let sent = site.post("/sign-in", &fields).await;
+        assert_eq!(sent.status, 303);
+        sent.location().to_owned()
+    }
+
+    /// What the letters that wait are about.
+    async fn letters(site: &Site) -> Vec<String> {
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let (mut subjects, lease) = (Vec::new(), Duration::from_secs(1000));
+        while let Some(taken) =
+            outbox::take(transaction.session(), Timestamp::now(), lease).await.expect("it is read")
+        {
+            subjects.push(taken.letter.subject);
+            outbox::sent(transaction.session(), taken.id).await.expect("it is gone");
+        }
+        transaction.commit().await.expect("it is committed");
+        subjects
+    }
+
+    #[tokio::test]
+    async fn a_code_is_asked_for_at_the_second_step_and_no_code_works_twice() {
+        on_each(async |database| {
+            let mail = "a@example.org";
+            let mut site = Site::over(database);
+            site.join(mail, Role::Member).await;
+            let first = site.get("/account/totp").await;
+            let again = site.get("/account/totp").await;
+            let key = |text: &str| text.split("<code>").nth(1).expect("a key")[..39].to_owned();
+            assert_ne!(key(&first.text), key(&again.text), "each look makes another key");
+            again.says(&["<svg class=\"qr\"", "aria-label=\"The key as a QR code\""]);
+            let wrong = site.post("/account/totp", &[("code", "000000")]).await;
+            assert_eq!(wrong.status, 422);
+            assert_eq!(key(&wrong.text), key(&again.text), "the key in his app stays good");
+            assert_eq!(first_step(&mut site, mail).await, "/status", "it does not count yet");
+            assert_eq!(set_up(&mut site, mail).await.len(), 10);
+            assert_eq!(site.get("/account/totp").await.location(), "/account", "never again");
+            site.get("/account").await.says(&["10 left", "Asked for since"]);
+
+            assert_eq!(first_step(&mut site, mail).await, "/sign-in/second?next=/status");
+            let half = site.cookies.clone();
+            assert_eq!(half.keys().collect::<Vec<_>>(), ["second"]);
+            for path in ["/account", "/account/password"] {
+                assert!(site.get(path).await.location().starts_with("/sign-in?"), "no rights yet");
+            }
+            site.cookies.insert("session".to_owned(), half["second"].clone());
+            assert!(site.get("/account").await.location().starts_with("/sign-in?"));
+            site.cookies.remove("session");
+            site.get("/sign-in/second?next=/status")
+                .await
+                .says(&["value=\"/status\"", "Six digits"]);
+            // The code that confirmed it was taken with that.
+            let used = [("code", &*code(&site, mail, -1).await), ("next", "/status")];
+            let refused = site.post("/sign-in/second", &used).await;
+            assert_eq!(refused.status, 422);
+            refused.says(&["That code is not right", "value=\"/status\""]);
+            let fresh = code(&site, mail, 0).await;
+            let right = [("code", &*fresh), ("next", "//evil.example")];
+            let in_ = site.post("/sign-in/second", &right).await;
+            assert_eq!((in_.status.as_u16(), in_.location()), (303, "/account"));
+            assert!(!site.cookies.contains_key("second") && site.cookies.contains_key("session"));
+            assert_eq!(site.get("/account").await.status, 200);
+            // Neither the code nor the half of a sign-in works again.
+            site.cookies.clone_from(&half);
+            let later = [("code", &*code(&site, mail, 1).await)];
+            assert_eq!(site.post("/sign-in/second", &later).await.location(), "/sign-in");
+            first_step(&mut site, mail).await;
+            assert_eq!(site.post("/sign-in/second", &[("code", &fresh)]).await.status, 422);
+            assert_eq!(site.post("/sign-in/second", &later).await.status, 303);
+
+            // A code of the app confirms, and takes itself away.
+            site.let_time_pass().await;
+            let removal = site.post("/account/totp/remove", &[]).await;
+            assert_eq!(removal.location(), "/confirm?next=/account");
+            site.get(removal.location()).await.says(&["Or a code from your app"]);
+            assert_eq!(site.post("/confirm/code", &later).await.status, 422, "it was used");
+            site.post("/confirm", &[("password", "the first words")]).await;
+            assert_eq!(site.post("/account/totp/remove", &[]).await.location(), "/account");
+            assert_eq!(first_step(&mut site, mail).await, "/status");
+            let said = letters(&site).await;
+            let expect = [
+                "Codes from your app are asked for at Example lists",
+                "Codes from your app are not asked for any more at Example lists",
+            ];
+            assert_eq!(said, expect);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_recovery_code_works_once_is_told_and_another_set_ends_it() {
+        on_each(async |database| {
+            let mail = "a@example.org";
+            let mut site = Site::over(database);
+            site.join(mail, Role::Member).await;
+            assert_eq!(site.post("/account/recovery-codes", &[]).await.location(), "/account");
+            let codes = set_up(&mut site, mail).await;
+            for (code, status) in [(&codes[0], 303), (&codes[0], 422), (&codes[1], 303)] {
+                first_step(&mut site, mail).await;
+                let typed = code.to_uppercase().replace('-', " ");
+                let answer = site.post("/sign-in/second", &[("code", &typed)]).await;
+                assert_eq!(answer.status, status, "{code}");
+            }
+            site.get("/account").await.says(&["8 left"]);
+            let made = site.post("/account/recovery-codes", &[]).await;
+            assert!(!made.text.contains(&codes[2]));
+            first_step(&mut site, mail).await;
+            let old = site.post("/sign-in/second", &[("code", &codes[2])]).await;
+            assert_eq!(old.status, 422, "those from before are gone");
+            let subject = |what: &str| format!("{what} at Example lists");
+            assert_eq!(
+                letters(&site).await,
+                [
+                    subject("Codes from your app are asked for"),
+                    subject("A recovery code was used"),
+                    subject("A recovery code was used"),
+                    subject("You have other recovery codes"),
+                ]
+            );
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn whoever_guesses_codes_begins_again_is_stopped_and_told_of() {
+        let mail = "a@example.org";
+        let mut site = Site::new().await;
+        site.join(mail, Role::Member).await;
+        set_up(&mut site, mail).await;
+        letters(&site).await;
+        first_step(&mut site, mail).await;
+        for _ in 0..3 {
+            assert_eq!(site.post("/sign-in/second", &[("code", "000000")]).await.status, 422);
+        }
+        let over = site.post("/sign-in/second", &[("code", "000000")]).await;
+        assert_eq!(over.location(), "/sign-in");
+        site.get("/sign-in").await.says(&["Please begin again"]);
+        assert_eq!(letters(&site).await, ["Somebody knows your password at Example lists"]);
+        first_step(&mut site, mail).await;
+        site.post("/sign-in/second", &[("code", "000000")]).await;
+        let right = code(&site, mail, 0).await;
+        let stopped = site.post("/sign-in/second", &[("code", &right)]).await;
+        assert_eq!(stopped.status, 429, "from wherever he comes");
+    }
+
+    #[tokio::test]
+    async fn a_link_from_the_mail_leads_to_the_second_step_too() {
+        let mail = "a@example.org";
+        let mut site = Site::new().await;
+        site.join(mail, Role::Member).await;
+        set_up(&mut site, mail).await;
+        first_step(&mut site, mail).await;
+        let half = site.cookies.clone();
+        let (url, address) = (&site.app.config.public_url, mail.parse().expect("an address"));
+        let link = crate::reset_link(&site.app.database, url, &address).await.expect("a link");
+        let path = link.strip_prefix(url.origin()).expect("it is ours").to_owned();
+        let reset = site.post(&path, &[("password", "the second words")]).await;
+        assert_eq!(reset.location(), "/sign-in/second?next=/account");
+        assert!(!site.cookies.contains_key("session"));
+        let code = code(&site, mail, 0).await;
+        let reset = site.cookies.clone();
+        site.cookies = half;
+        let old = site.post("/sign-in/second", &[("code", &code)]).await;
+        assert_eq!(old.location(), "/sign-in", "what the old password began is over");
+        site.cookies = reset;
+        assert_eq!(site.post("/sign-in/second", &[("code", &code)]).await.location(), "/account");
+    }
+}
