@@ -51,6 +51,8 @@ pub(crate) struct OrganisationPage {
     notes: Vec<Note>,
     relation: Relation,
     is_editor: bool,
+    /// The account of whoever looks.
+    me: i64,
 }
 
 /// Somebody who belongs to it.
@@ -161,6 +163,7 @@ pub(crate) async fn show(
         notes,
         relation,
         is_editor,
+        me: member.account.id.0,
     }))
 }
 
@@ -346,6 +349,11 @@ impl OrganisationPage {
 }
 
 impl Person {
+    /// Whether it is whoever looks.
+    fn is(&self, account: &i64) -> bool {
+        self.belonging.account == *account
+    }
+
     /// Whether he says who belongs to it.
     fn is_owner(&self) -> bool {
         self.belonging.role == MemberRole::Owner

@@ -227,8 +227,12 @@ pub(crate) async fn show(
     let author = accounts::by_id(look.session(), AccountId(request.new.account)).await?;
     let author = author.map_or_else(|| "an account that is gone".to_owned(), |one| one.name);
     let rows = rows(look.session(), &request).await?;
-    let findings = requests::findings(look.session(), request.id).await?;
-    let history = requests::history(look.session(), request.id).await?;
+    let mut findings = requests::findings(look.session(), request.id).await?;
+    // What is about the same stands together.
+    findings.sort_by(|a, b| a.about.cmp(&b.about));
+    let mut history = requests::history(look.session(), request.id).await?;
+    // It lasts as long as the checks do, and nobody learns anything of it.
+    history.retain(|event| event.state != Stage::Checking.word());
     let desk = match member.is_editor() {
         true => Some(desk(look.session(), &member, &request, relation, &rows).await?),
         false => None,
