@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::limits::Limits;
 use crate::means::Means;
 use crate::overview::Overview;
+use crate::passkey::Passkeys;
 use crate::password::Hashing;
 use crate::zones::Zones;
 
@@ -32,6 +33,8 @@ pub(crate) struct Parts {
     pub(crate) limits: Limits,
     /// Where passwords are hashed.
     pub(crate) hashing: Hashing,
+    /// What asks browsers for passkeys, and checks them.
+    pub(crate) passkeys: Passkeys,
     /// Told when there is mail to be sent.
     pub(crate) mail_waits: Notify,
 }
@@ -44,6 +47,7 @@ impl App {
         means: Means,
         zones: Arc<dyn Zones>,
     ) -> App {
+        let passkeys = Passkeys::new(&config);
         App(Arc::new(Parts {
             database,
             config,
@@ -52,6 +56,7 @@ impl App {
             overview: Overview::default(),
             limits: Limits::default(),
             hashing: Hashing::default(),
+            passkeys,
             mail_waits: Notify::new(),
         }))
     }

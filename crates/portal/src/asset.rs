@@ -44,9 +44,15 @@ pub(crate) static ICON: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("icon", "svg", "image/svg+xml", include_str!("../assets/icon.svg"))
 });
 
+/// What asks a device for a passkey; the one script there is.
+pub(crate) static PASSKEY: LazyLock<Asset> = LazyLock::new(|| {
+    let text = include_str!("../assets/passkey.js");
+    Asset::new("passkey", "js", "text/javascript; charset=utf-8", text)
+});
+
 /// `GET /assets/{name}`.
 pub(crate) async fn get(Path(name): Path<String>) -> Result<Response, AppError> {
-    let all = [&*STYLE, &*ICON];
+    let all = [&*STYLE, &*ICON, &*PASSKEY];
     let asset = all.into_iter().find(|asset| asset.name == name).ok_or(AppError::NotFound)?;
     let headers =
         [(CONTENT_TYPE, asset.kind), (CACHE_CONTROL, "public, max-age=31536000, immutable")];

@@ -28,6 +28,9 @@ pub(crate) enum AppError {
     /// Whoever asks must sign in first.
     #[error("sign in first")]
     SignIn,
+    /// What a browser signed is not what it was asked for, or by no key that is known.
+    #[error("the passkey was not accepted")]
+    Passkey,
     /// Nobody may use the account.
     #[error("this account is locked")]
     Locked,
@@ -199,6 +202,11 @@ impl IntoResponse for AppError {
                 StatusCode::UNAUTHORIZED,
                 "Sign in first",
                 "This needs an account. Sign in, and try again.",
+            ),
+            AppError::Passkey => problem(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "The passkey was not accepted",
+                "It is not known here, or it took too long. Go back, and try again or take another way.",
             ),
             AppError::Locked => problem(
                 StatusCode::FORBIDDEN,

@@ -149,7 +149,7 @@ pub(crate) async fn make_codes(
 }
 
 /// Recovery codes for somebody who has none; else nothing.
-async fn first_codes(
+pub(crate) async fn first_codes(
     transaction: &mut Transaction,
     id: AccountId,
 ) -> Result<Vec<String>, AppError> {
@@ -168,7 +168,10 @@ async fn set_codes(transaction: &mut Transaction, id: AccountId) -> Result<Vec<S
 }
 
 /// Takes recovery codes away when there is nothing left that they could stand for.
-async fn drop_codes(transaction: &mut Transaction, id: AccountId) -> Result<(), AppError> {
+pub(crate) async fn drop_codes(
+    transaction: &mut Transaction,
+    id: AccountId,
+) -> Result<(), AppError> {
     if !factors::of(transaction.session(), id).await?.are_asked() {
         factors::set_recovery(transaction.session(), id, &[]).await?;
     }

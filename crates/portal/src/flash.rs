@@ -53,6 +53,10 @@ pub(crate) enum Flash {
     TotpAdded,
     /// Codes are not asked for any more.
     TotpRemoved,
+    /// There is one more passkey.
+    PasskeyAdded,
+    /// There is one passkey less.
+    PasskeyRemoved,
     /// What was begun took too long, or was wrong too often.
     Again,
 }
@@ -85,6 +89,8 @@ impl Flash {
         Flash::UndoBegun,
         Flash::TotpAdded,
         Flash::TotpRemoved,
+        Flash::PasskeyAdded,
+        Flash::PasskeyRemoved,
         Flash::Again,
     ];
 
@@ -116,6 +122,8 @@ impl Flash {
             Flash::UndoBegun => "undo-begun",
             Flash::TotpAdded => "totp-added",
             Flash::TotpRemoved => "totp-removed",
+            Flash::PasskeyAdded => "passkey-added",
+            Flash::PasskeyRemoved => "passkey-removed",
             Flash::Again => "again",
         }
     }
@@ -161,6 +169,8 @@ impl Flash {
             Flash::UndoBegun => "This request takes the other one back. Decide it like any other.",
             Flash::TotpAdded => "From now on a code from your app is asked for when you sign in.",
             Flash::TotpRemoved => "No code from your app is asked for any more.",
+            Flash::PasskeyAdded => "You sign in with your passkey from now on.",
+            Flash::PasskeyRemoved => "That passkey is good for nothing any more.",
             Flash::Again => "That took too long, or was wrong too often. Please begin again.",
         }
     }

@@ -14,7 +14,7 @@ use repute_database::accounts::Role;
 use serde_json::json;
 
 use crate::app::App;
-use crate::asset::{ICON, STYLE};
+use crate::asset::{ICON, PASSKEY, STYLE};
 use crate::error::{AppError, Problem};
 use crate::flash::Flash;
 use crate::visitor::{FLASH, Visitor};
@@ -28,6 +28,8 @@ pub(crate) struct Frame {
     pub(crate) style: String,
     /// Where the icon is.
     pub(crate) icon: String,
+    /// Where the script for passkeys is; pages without one do not load it.
+    pub(crate) script: String,
     /// What the visitor is called, if he is signed in.
     pub(crate) name: Option<String>,
     /// What he may do.
@@ -46,6 +48,7 @@ impl Frame {
             site: app.config.title.clone(),
             style: STYLE.path(),
             icon: ICON.path(),
+            script: PASSKEY.path(),
             name: member.map(|member| member.account.name.clone()),
             role: visitor.role(),
             flash: visitor.flash,

@@ -108,6 +108,10 @@ pub(crate) enum Event {
     TotpAdded,
     /// They are not any more.
     TotpRemoved,
+    /// It has one more passkey.
+    PasskeyAdded,
+    /// It has one passkey less.
+    PasskeyRemoved,
     /// It has other recovery codes.
     RecoveryMade,
     /// One of its recovery codes was used.
@@ -123,6 +127,8 @@ impl Event {
             Event::PasswordChanged => "Your password was changed",
             Event::TotpAdded => "Codes from your app are asked for",
             Event::TotpRemoved => "Codes from your app are not asked for any more",
+            Event::PasskeyAdded => "A passkey was added",
+            Event::PasskeyRemoved => "A passkey was removed",
             Event::RecoveryMade => "You have other recovery codes",
             Event::RecoveryUsed => "A recovery code was used",
             Event::Guessed => "Somebody knows your password",
@@ -141,6 +147,10 @@ impl Event {
             Event::TotpRemoved => {
                 "Codes from your app are not asked for any more when somebody signs in to your account."
             }
+            Event::PasskeyAdded => {
+                "A passkey was added to your account. Whoever has it can sign in."
+            }
+            Event::PasskeyRemoved => "A passkey was removed from your account.",
             Event::RecoveryMade => {
                 "Recovery codes were made for your account. Those from before do not work any more."
             }

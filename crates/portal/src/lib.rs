@@ -26,6 +26,7 @@ mod moment;
 mod notice;
 mod overview;
 mod pages;
+mod passkey;
 mod password;
 mod post;
 mod recovery;

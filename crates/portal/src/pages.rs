@@ -8,6 +8,7 @@ pub(crate) mod join;
 pub(crate) mod list;
 pub(crate) mod lookup;
 pub(crate) mod organisation;
+pub(crate) mod passkeys;
 pub(crate) mod password;
 pub(crate) mod queue;
 pub(crate) mod recovery;

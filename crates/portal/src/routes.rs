@@ -52,6 +52,10 @@ pub(crate) fn all() -> Vec<Route> {
         Route::post("/sign-in", Anonymous, post(pages::sign_in::submit)),
         Route::get("/sign-in/second", Anonymous, get(pages::second::show)),
         Route::post("/sign-in/second", Anonymous, post(pages::second::submit)),
+        Route::post("/sign-in/second/passkey/ask", Anonymous, post(pages::passkeys::ask_second)),
+        Route::post("/sign-in/second/passkey", Anonymous, post(pages::passkeys::second)),
+        Route::post("/sign-in/passkey/ask", Anonymous, post(pages::passkeys::ask_sign_in)),
+        Route::post("/sign-in/passkey", Anonymous, post(pages::passkeys::sign_in)),
         Route::get("/forgot", Anonymous, get(pages::reset::show)),
         Route::post("/forgot", Anonymous, post(pages::reset::submit)),
         Route::get("/reset/{secret}", Anonymous, get(pages::reset::choose)),
@@ -68,6 +72,23 @@ pub(crate) fn all() -> Vec<Route> {
         Route::get("/confirm", Least::Role(Member), get(pages::confirm::show)),
         Route::post("/confirm", Least::Role(Member), post(pages::confirm::by_password)),
         Route::post("/confirm/code", Least::Role(Member), post(pages::confirm::by_code)),
+        Route::post(
+            "/confirm/passkey/ask",
+            Least::Role(Member),
+            post(pages::passkeys::ask_confirm),
+        ),
+        Route::post("/confirm/passkey", Least::Role(Member), post(pages::passkeys::confirm)),
+        Route::get("/account/passkeys", Least::Role(Member), get(pages::passkeys::show)).fresh(),
+        Route::post("/account/passkeys/ask", Least::Role(Member), post(pages::passkeys::ask))
+            .fresh_from("/account/passkeys"),
+        Route::post("/account/passkeys", Least::Role(Member), post(pages::passkeys::add))
+            .fresh_from("/account/passkeys"),
+        Route::post(
+            "/account/passkeys/{id}/remove",
+            Least::Role(Member),
+            post(pages::passkeys::remove),
+        )
+        .fresh_from("/account/passkeys"),
         Route::get("/account/password", Least::Role(Member), get(pages::password::show)).fresh(),
         Route::post("/account/password", Least::Role(Member), post(pages::password::change))
             .fresh_from("/account/password"),

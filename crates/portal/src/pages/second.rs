@@ -95,7 +95,7 @@ pub(crate) fn second_cookie(url: &PublicUrl) -> &'static str {
 }
 
 /// Back to the first step.
-fn begin_again() -> Response {
+pub(crate) fn begin_again() -> Response {
     done_at("/sign-in", Flash::Again)
 }
 

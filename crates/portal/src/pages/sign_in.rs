@@ -27,6 +27,8 @@ pub(crate) struct SignIn {
     next: String,
     mail: String,
     is_wrong: bool,
+    /// Whether there are passkeys here.
+    passkeys: bool,
 }
 
 /// Where to go afterwards.
@@ -47,11 +49,16 @@ pub(crate) struct Typed {
 }
 
 /// `GET /sign-in`.
-pub(crate) async fn show(frame: Frame, Query(Next { next }): Query<Next>) -> Response {
+pub(crate) async fn show(
+    State(app): State<App>,
+    frame: Frame,
+    Query(Next { next }): Query<Next>,
+) -> Response {
     if frame.role.is_some() {
         return to(&own(&next)).into_response();
     }
-    Page(SignIn { frame, next: own(&next), mail: String::new(), is_wrong: false }).into_response()
+    let (next, mail, passkeys) = (own(&next), String::new(), app.passkeys.are_possible());
+    Page(SignIn { frame, next, mail, is_wrong: false, passkeys }).into_response()
 }
 
 /// `POST /sign-in`.
@@ -72,7 +79,8 @@ pub(crate) async fn submit(
         Entry::Second(secret) => Ok(to_second(&app.config.public_url, &secret, &own(&typed.next))),
         Entry::Locked => Err(AppError::Locked),
         Entry::Wrong => {
-            let page = SignIn { frame, next: own(&typed.next), mail: typed.mail, is_wrong: true };
+            let (next, passkeys) = (own(&typed.next), app.passkeys.are_possible());
+            let page = SignIn { frame, next, mail: typed.mail, is_wrong: true, passkeys };
             Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response())
         }
     }

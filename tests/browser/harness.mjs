@@ -1,0 +1,142 @@
+// What walks through the portal share: a browser that reaches nothing but this machine, a device with passkeys, codes
+// of an app, and a look at each page: as a person sees it, and as axe does.
+//
+// A walk is a file that is run by `node WALK ARGUMENTS...` and ends with 0 if all went well; tests/browser.rs runs each.
+// With SCREENSHOTS=FOLDER each page that is looked at is also kept as a picture, by day, by night and on a phone.
+
+import { strict as assert } from "node:assert";
+import { createHmac } from "node:crypto";
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import { chromium } from "playwright-core";
+
+/** Runs a walk with a browser and its first page. */
+export async function walk(story) {
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    // The test is root, and alone with the pages of its own server.
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-background-networking",
+      "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
+    ],
+  });
+  try {
+    await story(new Visit(browser));
+  } finally {
+    await browser.close();
+  }
+}
+
+/** Somebody with a browser of his own: cookies, a page, and what the page complained about. */
+export class Visit {
+  constructor(browser) {
+    this.browser = browser;
+    this.complaints = [];
+  }
+
+  /** Opens a page; options are those of a browser context. */
+  async begin(options = {}) {
+    this.context = await this.browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+    this.page = await this.context.newPage();
+    this.page.setDefaultTimeout(20_000);
+    this.page.on("pageerror", (error) => this.complaints.push(String(error)));
+    this.page.on("console", (message) => {
+      // A form that is refused is answered by 4xx, which the browser notes.
+      const isNote = message.text().startsWith("Failed to load resource: the server responded with a status of 4");
+      if (message.type() === "error" && !isNote) this.complaints.push(message.text());
+    });
+    return this.page;
+  }
+
+  /** Ends it. Whatever was blocked, or threw, is a failure. */
+  async end() {
+    assert.deepEqual(this.complaints, []);
+    await this.context.close();
+  }
+
+  /** Gives the browser a device with passkeys, which has seen its person's finger whenever it is asked. */
+  async hasDevice() {
+    const session = await this.context.newCDPSession(this.page);
+    await session.send("WebAuthn.enable");
+    const { authenticatorId } = await session.send("WebAuthn.addVirtualAuthenticator", {
+      options: {
+        protocol: "ctap2",
+        transport: "internal",
+        hasResidentKey: true,
+        hasUserVerification: true,
+        isUserVerified: true,
+        automaticPresenceSimulation: true,
+      },
+    });
+    const seen = (isUserVerified) =>
+      session.send("WebAuthn.setUserVerified", { authenticatorId, isUserVerified });
+    const keys = async () =>
+      (await session.send("WebAuthn.getCredentials", { authenticatorId })).credentials;
+    return { seen, keys };
+  }
+
+  /** Presses a button, and waits for the page that comes of it. */
+  async presses(name, root = this.page) {
+    await Promise.all([
+      this.page.waitForEvent("load"),
+      root.getByRole("button", { name, exact: true }).click(),
+    ]);
+  }
+
+  /** Makes sure of where it is, and what it says there. */
+  async isAt(path, ...words) {
+    const { pathname, search } = new URL(this.page.url());
+    assert.equal(pathname + search, path);
+    const text = await this.page.locator("body").innerText();
+    for (const word of words) assert.ok(text.includes(word), `"${word}" is not in\n${text}`);
+  }
+
+  /** Looks at the page: axe finds nothing serious, it fits each width, and it is kept as pictures if they are wanted. */
+  async looks(name) {
+    await this.page.evaluate(AXE);
+    const { violations } = await this.page.evaluate(() => globalThis.axe.run());
+    const serious = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
+    const told = serious.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html).join(" ")}`);
+    assert.deepEqual(told, [], `what axe finds on ${name}`);
+    const size = this.page.viewportSize();
+    const folder = process.env.SCREENSHOTS;
+    for (const [kind, width, colorScheme] of LOOKS) {
+      await this.page.emulateMedia({ colorScheme });
+      await this.page.setViewportSize({ width, height: size.height });
+      const over = await this.page.evaluate(() => {
+        const { scrollWidth, clientWidth } = document.documentElement;
+        return scrollWidth - clientWidth;
+      });
+      assert.equal(over, 0, `${name} is wider than ${width} pixels`);
+      if (folder) await this.page.screenshot({ path: `${folder}/${name}-${kind}.png`, fullPage: true });
+    }
+    await this.page.emulateMedia({ colorScheme: null });
+    await this.page.setViewportSize(size);
+  }
+}
+
+/** The code of an app for a key in base 32, so many half minutes from now (RFC 6238). */
+export function code(key, later = 0) {
+  const bits = [...key.replaceAll(" ", "")]
+    .map((letter) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(letter).toString(2).padStart(5, "0"))
+    .join("");
+  const bytes = Buffer.from(bits.match(/.{8}/g).map((byte) => Number.parseInt(byte, 2)));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + later));
+  const digest = createHmac("sha1", bytes).update(step).digest();
+  const at = digest.at(-1) & 15;
+  return String((digest.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, "0");
+}
+
+/** How each page is looked at. */
+const LOOKS = [
+  ["day", 1280, "light"],
+  ["night", 1280, "dark"],
+  ["phone", 390, "light"],
+  ["narrow", 320, "dark"],
+];
+
+/** What finds faults that keep people from using a page. */
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
