@@ -9,27 +9,80 @@ mod dns;
 #[expect(dead_code, reason = "a walk needs a part of what tests of the command need")]
 mod process;
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Command;
 
-use process::{Place, Served};
+use process::{Place, Served, zone};
 
-/// A portal with its server, for a walk.
-fn portal(place: &Place) -> Served<'_> {
+/// A portal with its server, for a walk; `dns` is where it answers DNS, `more` what stands below `[portal]` besides.
+fn portal<'p>(place: &'p Place, dns: SocketAddr, more: &str) -> (Served<'p>, String) {
     std::fs::create_dir(place.path("data")).unwrap();
-    // Whoever listened there is gone, and nobody else takes it meanwhile.
-    let portal = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let portal = free();
+    let url = format!("http://localhost:{}", portal.port());
     let config = format!(
-        "{}[portal]\nlisten = \"{portal}\"\npublic-url = \"http://localhost:{}\"\n",
-        place.header(),
-        portal.port()
+        "{}[portal]\nlisten = \"{portal}\"\npublic-url = \"{url}\"\n{more}",
+        place.header().replace("127.0.0.1:0", &dns.to_string())
     );
     let server = Served::start(place, &config);
     // It opens its database beside what answers DNS.
     dns::until("the portal answers", || std::net::TcpStream::connect(portal).is_ok());
-    server
+    (server, url)
 }
+
+/// An address of loopback that nobody has: whoever listened there is gone, and nobody else takes it meanwhile.
+fn free() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// A process that ends with the test.
+struct Child(std::process::Child);
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Unbound at a port: it asks our server about example.org, and knows the names of two addresses.
+fn resolver(place: &Place, at: SocketAddr, server: SocketAddr) -> Child {
+    let config = RESOLVER
+        .replace("FOLDER", &place.path("").display().to_string())
+        .replace("PORT", &at.port().to_string())
+        .replace("SERVER", &format!("{}@{}", server.ip(), server.port()));
+    place.write("unbound.conf", &config);
+    let mut command = Command::new("unbound");
+    command.arg("-d").arg("-c").arg(place.path("unbound.conf"));
+    let log = std::fs::File::create(place.path("unbound.log")).unwrap();
+    let child = command.stderr(log).spawn();
+    Child(child.unwrap_or_else(|error| panic!("no unbound: {error}; `./test` installs it")))
+}
+
+/// What Unbound is told: no files, no other users, and nothing beyond loopback.
+const RESOLVER: &str = r#"
+server:
+  directory: "FOLDER"
+  username: ""
+  chroot: ""
+  pidfile: ""
+  use-syslog: no
+  interface: 127.0.0.1@PORT
+  port: PORT
+  do-not-query-localhost: no
+  module-config: "iterator"
+  local-zone: "." refuse
+  local-zone: "example.org." transparent
+  local-zone: "8.in-addr.arpa." transparent
+  local-data-ptr: "8.8.8.8 mail.example.org"
+  local-data-ptr: "8.8.4.4 mail2.example.org"
+stub-zone:
+  name: "example.org"
+  stub-addr: SERVER
+remote-control:
+  control-enable: no
+"#;
 
 /// Runs a walk to its good end.
 fn walk(name: &str, arguments: &[&str]) {
@@ -47,9 +100,46 @@ fn an_account_is_guarded_by_codes_and_passkeys() {
         return;
     }
     let place = Place::new();
-    let server = portal(&place);
+    let (server, _) = portal(&place, free(), "");
     let (status, link) =
         server.run(&["admin", "add", "ada@example.org", "--role", "administrator"]);
     assert_eq!(status, 0, "{link}");
     walk("accounts.mjs", &[link.trim()]);
+}
+
+/// Sign-up, claim by a TXT record that our own server serves, request, editor, DNS, look-up, removal.
+#[test]
+fn from_a_claim_to_a_listing_and_back() {
+    if std::env::var_os("REPUTE_NO_PEERS").is_some() {
+        return;
+    }
+    let place = Place::new();
+    let (dns, at) = (free(), free());
+    let _resolver = resolver(&place, at, dns);
+    place.write("example.org", "ns A 127.0.0.1\nmail A 8.8.8.8\nmail2 A 8.8.4.4\n");
+    let own = zone("example.org", "generic", &["example.org"]).replace(
+        "[[zone.source]]",
+        "test-entries = false\nname-servers = [\"ns.example.org\"]\n[[zone.source]]",
+    );
+    let more = format!("resolvers = [\"{at}\"]\nname-server-port = {}\n{own}", dns.port());
+    let (server, url) = portal(&place, dns, &more);
+    let does = |line: &[&str]| {
+        let (status, told) = server.run(line);
+        assert_eq!(status, 0, "{told}");
+        told
+    };
+    for (apex, template, title) in
+        [("wl.example", "dnswl", "Good senders"), ("bl.example", "blocklist", "Spam sources")]
+    {
+        does(&["registry", "list", "add", apex, "--template", template, "--title", title]);
+    }
+    for key in ["192.0.2.7", "198.51.100.0/24"] {
+        does(&["registry", "entry", "add", "bl.example", key, "--reason", "traps hit"]);
+    }
+    let editor = does(&["admin", "add", "edith@example.org", "--role", "editor"]);
+    let (mail, zone_file) = (place.path("data").join("mail"), place.path("example.org"));
+    let (mail, zone_file) = (mail.display().to_string(), zone_file.display().to_string());
+    let port = dns.port().to_string();
+    walk("registry.mjs", &[&url, &port, editor.trim(), &mail, &zone_file]);
+    does(&["registry", "verify"]);
 }
