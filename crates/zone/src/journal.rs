@@ -13,6 +13,7 @@ use std::sync::Arc;
 use repute_dnsxl::{KeyKind, Name, Network, ReturnCode};
 
 use crate::dataset::{Addresses, Content, Dataset, DatasetKind, Header, Names, TooMany};
+use crate::parcel::Setting;
 use crate::value::Text;
 use crate::zone::{Zone, ZoneSpec};
 use repute_dnsxl::Extent;
@@ -144,6 +145,16 @@ impl Editor {
     /// and the time to live of listings. The SOA's serial does not count, as a record brings that.
     pub fn reshape(&mut self, spec: ZoneSpec, ttl: u32) {
         (self.spec, self.ttl) = (spec, ttl);
+    }
+
+    /// All entries, as changes of an empty list.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = Change> + '_ {
+        self.entries.changes()
+    }
+
+    /// What is around the entries.
+    pub(crate) fn setting(&self) -> Setting {
+        Setting { spec: self.spec.clone(), keys: self.keys.clone(), ttl: self.ttl }
     }
 
     /// The version.

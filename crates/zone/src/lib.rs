@@ -14,6 +14,7 @@ pub mod format;
 pub mod guard;
 pub mod journal;
 mod lanes;
+pub mod parcel;
 mod patch;
 mod prefetch;
 mod rank;

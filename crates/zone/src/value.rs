@@ -111,6 +111,20 @@ impl Text {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// Its pieces as bytes.
+    pub(crate) fn pieces(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// A text of such bytes, if they are pieces.
+    pub(crate) fn of_pieces(bytes: &[u8]) -> Option<Text> {
+        let mut rest = bytes;
+        while let Some((&piece, tail)) = rest.split_first() {
+            rest = tail.get(usize::from(piece)..)?;
+        }
+        Some(Text(bytes.to_vec()))
+    }
 }
 
 /// In an encoded text: here goes the target. Any other byte is the length of a literal.
@@ -163,6 +177,12 @@ impl ValueBuilder {
             }
         }
         self.set(pairs.into_boxed_slice())
+    }
+
+    /// The return codes of a value with their texts.
+    pub(crate) fn answers(&self, id: ValueId) -> Vec<([u8; 4], Text)> {
+        let pairs = self.pairs[id.0 as usize].iter();
+        pairs.map(|pair| (pair.code, self.text_list[pair.text as usize].clone())).collect()
     }
 
     /// A builder of the values in use, and the new id of each by its old one.

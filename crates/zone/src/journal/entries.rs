@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::{Add, Sub};
 
-use repute_dnsxl::Network;
+use repute_dnsxl::{Ipv4Network, Ipv6Network, Name, Network, ReturnCode};
 
 use crate::dataset::TooMany;
 use crate::dataset::ipv4::Ipv4Index;
@@ -90,6 +90,45 @@ impl Entries {
     /// If not.
     pub(super) fn check_room(&self, changes: usize) -> Result<(), TooMany> {
         self.values.check_room(changes)
+    }
+
+    /// All entries, as changes of an empty list.
+    pub(super) fn changes(&self) -> impl Iterator<Item = Change> + '_ {
+        let network = |network, value: ValueId| {
+            let state = self.state(Say::Listed(value.0));
+            Change { key: Key::Network(network), state }
+        };
+        let v4 = self.v4.iter().map(move |(&(first, len), &value)| {
+            network(Network::V4(Ipv4Network::around(first.into(), len)), value)
+        });
+        let v6 = self.v6.iter().map(move |(&(first, len), &value)| {
+            network(Network::V6(Ipv6Network::around(first.into(), len)), value)
+        });
+        let names = self.names.iter().flat_map(|(name, state)| {
+            let (exact, below) = (state.exact, state.below);
+            let says = match exact == below {
+                true => [(Extent::Both, exact), (Extent::Both, Say::Nothing)],
+                false => [(Extent::Exact, exact), (Extent::Below, below)],
+            };
+            let says = says.into_iter().filter(|(_, say)| *say != Say::Nothing);
+            says.filter_map(|(extent, say)| {
+                let name = Name::from_wire(&[name, &[0][..]].concat()).ok()?;
+                Some(Change { key: Key::Name(name, extent), state: self.state(say) })
+            })
+        });
+        v4.chain(v6).chain(names)
+    }
+
+    /// What an entry is.
+    fn state(&self, say: Say) -> State {
+        match say {
+            Say::Nothing => State::Absent,
+            Say::Excluded | Say::Listed(0) => State::Excluded,
+            Say::Listed(value) => {
+                let answers = self.values.answers(ValueId(value)).into_iter();
+                State::Listed(answers.map(|(code, text)| (ReturnCode(code.into()), text)).collect())
+            }
+        }
     }
 
     /// Takes a change in, and notes what it touches.
