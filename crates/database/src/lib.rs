@@ -36,6 +36,7 @@ pub mod removals;
 pub mod requests;
 pub mod sessions;
 pub mod sign_ins;
+pub mod subscribers;
 
 pub use database::{Connection, Database, DatabaseError, Place, Transaction};
 pub use key::{Key, KeyError, NoKey};

@@ -131,6 +131,20 @@ pub async fn pending(
     row.map(publication).transpose()
 }
 
+/// The last serial of a list that was refused, and that a second person approved.
+///
+/// # Errors
+/// If the database fails.
+pub async fn last_approved(
+    session: Session<'_>,
+    list: ListId,
+) -> Result<Option<u32>, DatabaseError> {
+    let row: Option<(i64,)> =
+        on!(session, |c| sqlx::query_as(LAST_APPROVED).bind(list.0).fetch_optional(c).await?);
+    let serial = row.map(|(serial,)| u32::try_from(serial)).transpose();
+    serial.map_err(|_| DatabaseError::Content("the serial of a publication"))
+}
+
 /// Forgets serials that were published before a moment, but for the last one; those that were refused stay.
 ///
 /// # Errors
@@ -208,6 +222,9 @@ statements! {
     /// The last one that may be seen.
     LAST_GOOD = "SELECT serial, time, entries, audit, outcome, why, actor FROM publications
         WHERE list = $1 AND outcome <> 'refused' ORDER BY serial DESC LIMIT 1";
+    /// The last one that somebody approved.
+    LAST_APPROVED = "SELECT serial FROM publications
+        WHERE list = $1 AND outcome = 'approved' ORDER BY serial DESC LIMIT 1";
     /// The last one, if it is refused.
     PENDING = "SELECT serial, time, entries, audit, outcome, why, actor FROM publications
         WHERE list = $1 AND outcome = 'refused' AND serial =
@@ -260,6 +277,8 @@ mod tests {
                 assert_eq!(done.expect("it is tried"), is_there, "{serial}");
             }
             let Outcome::Refused { why } = refused() else { panic!("it is refused") };
+            let found = last_approved(session.session(), list).await.expect("it is read");
+            assert_eq!(found, Some(9));
             let approved = serial(9, Outcome::Approved { why, by: "system".to_owned() });
             let at = at(session.session(), list, 9).await.expect("it is read");
             assert_eq!(at, Some(approved.clone()));

@@ -41,6 +41,7 @@ mod tests {
             crate::requests::ALL,
             crate::sessions::ALL,
             crate::sign_ins::ALL,
+            crate::subscribers::ALL,
         ]
         .concat()
     }

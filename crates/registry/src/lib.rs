@@ -27,5 +27,6 @@ pub mod removal;
 pub mod request;
 pub mod reserved;
 pub mod retirement;
+pub mod subscriber;
 pub mod template;
 pub mod token;
