@@ -8,6 +8,7 @@
 //! after; both point at file, line and column. Nothing here is opened but the file itself.
 
 mod file;
+mod follow;
 mod meaning;
 mod monitor;
 mod picture;
@@ -54,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) portal: PortalConfig,
     /// Where lists are that people run together.
     pub(crate) registry: RegistryConfig,
+    /// Portals whose lists are served here too.
+    pub(crate) follow: Vec<repute_distribution::Config>,
 }
 
 /// Where lists are that people run together.

@@ -60,6 +60,12 @@ pub(crate) enum RegistryCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Let servers elsewhere have lists, by a token for each
+    #[command(subcommand)]
+    Subscriber(SubscriberCommand),
+    /// Show what servers elsewhere need beside their token
+    #[command(subcommand)]
+    Distribution(DistributionCommand),
     /// Write the entries of a list
     Export {
         /// The list
@@ -67,6 +73,55 @@ pub(crate) enum RegistryCommand {
         /// The format
         #[arg(long, short, value_enum, default_value_t = EntryFormat::Rbldnsd)]
         format: EntryFormat,
+    },
+}
+
+/// What to do with servers elsewhere that may have lists.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SubscriberCommand {
+    /// Let a server have lists, and show its token: once, as it is stored nowhere
+    #[command(after_help = SUBSCRIBER_HELP)]
+    Add {
+        /// What it is called, such as its host
+        name: String,
+        /// A list that it may have; may be given several times [default: all]
+        #[arg(long = "list", value_name = "APEX")]
+        lists: Vec<Name>,
+        /// Why, for the audit log
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Show all of them, and when each was here last
+    List {
+        /// Write JSON, an object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make the token of a server useless
+    Revoke {
+        /// What it is called
+        name: String,
+        /// Why, for the audit log
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+}
+
+/// What servers elsewhere need.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DistributionCommand {
+    /// Show the public keys of those who sign lists, which followers are told as `public-keys`
+    ///
+    /// The keys that sign lie in the data folder of the configuration; the first one is made at the first need. With
+    /// several, each of them signs: so followers can be told of a new one before the old one goes.
+    #[command(after_help = KEY_HELP)]
+    Key {
+        /// Make one more
+        #[arg(long)]
+        add: bool,
+        /// Remove the one of this short name
+        #[arg(long, value_name = "ID", conflicts_with = "add")]
+        remove: Option<String>,
     },
 }
 
@@ -357,6 +412,19 @@ Examples:
   repute registry --database lists.db entry add bl.example 192.0.2.0/24 --reason 'traps hit'
   repute registry --database lists.db import bl.example spam.txt --source traps --dry-run
   repute registry --database postgres://repute@localhost/repute lists";
+
+/// Below `repute registry subscriber add --help`.
+const SUBSCRIBER_HELP: &str = "\
+Examples:
+  repute registry subscriber add ns2.example
+  repute registry subscriber add customer.example --list bl.example --list wl.example > token";
+
+/// Below `repute registry distribution key --help`.
+const KEY_HELP: &str = "\
+Examples:
+  repute registry distribution key
+  repute registry distribution key --add
+  repute registry distribution key --remove 5c3f2f0b9e8d7a61";
 
 /// Below `repute registry list add --help`.
 const ADD_HELP: &str = "\

@@ -97,6 +97,11 @@ fn warnings(config: &Config) -> Vec<String> {
             }
         }
     }
+    for follow in &config.follow {
+        if let Some(why) = unreadable(&follow.token) {
+            warnings.push(format!("{}: cannot read {}: {why}", follow.url, follow.token.display()));
+        }
+    }
     // Who is that user already becomes nobody; who cannot become it does not get as far as the log.
     let user = config.process.user.as_ref().and_then(|user| Account::find(user).ok());
     let becomes = user.filter(|user| *user != Account::current());

@@ -1,11 +1,13 @@
 //! `repute registry`: lists that are kept in a database, from the shell.
 
 pub(super) mod database;
+mod distribution;
 mod entries;
 mod export;
 mod import;
 mod lists;
 mod log;
+mod subscriber;
 
 use std::path::Path;
 
@@ -20,6 +22,9 @@ use crate::exit::Verdict;
 
 /// Runs one of its commands.
 pub(super) fn run(config: Option<&Path>, args: RegistryArgs) -> anyhow::Result<Verdict> {
+    if let RegistryCommand::Distribution(command) = &args.command {
+        return distribution::run(config, command);
+    }
     let place = database::place(config, args.database.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -34,6 +39,9 @@ pub(super) fn run(config: Option<&Path>, args: RegistryArgs) -> anyhow::Result<V
             RegistryCommand::Log { list, limit, json } => {
                 log::run(&database, list.as_ref(), limit, json).await
             }
+            RegistryCommand::Subscriber(command) => subscriber::run(&database, command).await,
+            // It needs no database.
+            RegistryCommand::Distribution(command) => distribution::run(config, &command),
             RegistryCommand::Export { list, format } => export::run(&database, &list, format).await,
         };
         database.close().await;

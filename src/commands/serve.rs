@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use repute_distribution::Shelf;
 use repute_dnsxl::Name;
 use repute_nameserver::Zones;
 use repute_nameserver::control::Reload;
@@ -31,6 +32,7 @@ use crate::systemd::Notify;
 use crate::{first_start, telemetry};
 
 mod belongings;
+mod follow;
 mod link_key;
 mod portal;
 mod registry;
@@ -89,17 +91,23 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
         .build()
         .context("cannot start the control threads")?;
     let guests = Guests::new(Arc::clone(&zones), Arc::clone(&board));
+    // Where there is a portal, servers elsewhere may follow.
+    let shelf = door.is_some().then(|| Shelf::open(&config.process.data_dir)).transpose()?;
+    let shelf = shelf.map(Arc::new);
     let registry = config.registry.is_on.then(|| {
         let place = config.registry.database.clone();
-        Registry::start(place, guests, &config.process.data_dir, runtime.handle())
+        let data_dir = &config.process.data_dir;
+        Registry::start(place, guests, shelf.clone(), data_dir, runtime.handle())
     });
+    let followers = follow::start(&config.follow, &config.process.data_dir, &zones, &board)?;
     let reloader =
         Arc::new(Reloader::new(config.clone(), opened, loader.remote(), Arc::clone(&zones)));
     // Where there is a portal there is a registry.
     let portal = door
-        .zip(registry.as_ref())
-        .map(|(listener, registry)| {
-            Portal::start(&config.portal, registry.database(), listener, Arc::clone(&zones))
+        .zip(registry.as_ref().zip(shelf))
+        .map(|(listener, (registry, shelf))| {
+            let zones = Arc::clone(&zones);
+            Portal::start(&config.portal, registry.database(), listener, zones, shelf)
         })
         .transpose()?;
     let running = bound.start(Parts {
@@ -127,6 +135,7 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
     wait(&mut signals, &reloader, &board, &running, &notify);
     notify.stopping();
     tracing::info!("stopping");
+    drop(followers);
     if let Some(portal) = portal {
         portal.stop();
     }

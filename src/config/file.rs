@@ -13,6 +13,7 @@ use repute_zone::DatasetKind;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::follow::FileFollow;
 use super::monitor::FileMonitor;
 use super::portal::FilePortal;
 use super::value::{ListCode, ListenAddress, Separator, Size, Span, Text};
@@ -37,6 +38,8 @@ pub(crate) struct FileConfig {
     pub(crate) portal: FilePortal,
     /// Lists that people run together.
     pub(crate) registry: FileRegistry,
+    /// Portals whose lists are served here too.
+    pub(crate) follow: Vec<Spanned<FileFollow>>,
 }
 
 /// `[registry]`: lists that people run together.

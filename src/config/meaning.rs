@@ -29,7 +29,7 @@ use super::file::{
     FileQueryLogQueries, FileRegistry, FileServer, FileSoa, FileSource, FileZone,
 };
 use super::value::Separator;
-use super::{Config, Origin, ProcessConfig, RegistryConfig, UserName, monitor, portal};
+use super::{Config, Origin, ProcessConfig, RegistryConfig, UserName, follow, monitor, portal};
 
 /// What does not fit together, and where.
 #[derive(Debug, PartialEq, Eq)]
@@ -79,8 +79,9 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
     let portal = portal::meaning(written.portal, &process.data_dir, &folder)?;
     let has_portal = portal.listen.is_some();
     let registry = registry(&written.registry, &process.data_dir, has_portal)?;
+    let follow = follow::meaning(written.follow, &folder)?;
     let identity = identity(written.nameserver);
-    Ok(Config { origin, process, server, identity, loader, monitor, portal, registry })
+    Ok(Config { origin, process, server, identity, loader, monitor, portal, registry, follow })
 }
 
 /// `[registry]`: where the database is; a file is meant from the data folder.

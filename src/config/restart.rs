@@ -51,6 +51,7 @@ impl Config {
             ),
             ("portal", self.portal.differs(&other.portal)),
             ("nameserver.tcp-idle", own.tcp.idle != tcp.idle),
+            ("follow", self.follow != other.follow),
             ("registry.database", place(&self.registry) != place(&other.registry)),
         ];
         differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()

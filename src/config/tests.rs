@@ -312,3 +312,32 @@ fn a_mail_address_becomes_a_name() {
     let config = Config::parse(text, Origin::BuiltIn).unwrap();
     assert_eq!(config.loader.zones[0].soa.contact.to_string(), "jane\\.doe.example.com");
 }
+
+#[test]
+fn what_is_followed_is_whole_and_there_once() {
+    let key = "ed25519:d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    let follow = |url: &str, keys: &str| {
+        format!("[[follow]]\nurl = \"{url}\"\ntoken-file = \"token\"\npublic-keys = [{keys}]\n")
+    };
+    let good = follow("https://lists.example/", &format!("\"{key}\""));
+    let config = Config::parse(&good, Origin::File("/etc/repute/a.toml".into())).unwrap();
+    let [followed] = &config.follow[..] else { panic!("one portal") };
+    assert_eq!(followed.url, "https://lists.example");
+    assert_eq!(followed.token, Path::new("/etc/repute/token"));
+    assert_eq!((followed.ipv4_prefix, followed.ipv6_prefix), (Some(8), Some(16)));
+    let shown = read(&example_in_full()).unwrap().follow;
+    let default = read(&good).unwrap().follow;
+    let known = |one: &toml::Spanned<super::follow::FileFollow>| {
+        let one = one.get_ref().clone();
+        super::follow::FileFollow { url: String::new(), token_file: PathBuf::new(), ..one }
+    };
+    assert_eq!(known(&shown[0]), known(&default[0]), "the example shows the defaults");
+    for (text, words) in [
+        (follow("lists.example", &format!("\"{key}\"")), "expected `url` to be the address"),
+        (follow("https://lists.example", ""), "at least one of `public-keys`"),
+        (follow("https://lists.example", "\"ed25519:00\""), "expected a public key as"),
+        (good.repeat(2), "it is there twice"),
+    ] {
+        assert!(refused(&text).contains(words), "{text}: {}", refused(&text));
+    }
+}

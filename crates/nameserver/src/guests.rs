@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use repute_dnsxl::Name;
@@ -26,6 +26,8 @@ pub struct Guests {
     board: Arc<StatusBoard>,
     /// Each guest by its name.
     guests: Mutex<HashMap<Name, Guest>>,
+    /// What was not confirmed for so many seconds is served no longer, whatever its SOA says.
+    max_age: u64,
 }
 
 /// One zone.
@@ -42,19 +44,34 @@ struct Guest {
 impl Guests {
     /// None yet.
     pub fn new(zones: Arc<ArcSwap<Zones>>, board: Arc<StatusBoard>) -> Guests {
-        Guests { zones, board, guests: Mutex::default() }
+        Guests { zones, board, guests: Mutex::default(), max_age: u64::MAX }
+    }
+
+    /// The same, but that what was not confirmed for so long is served no longer.
+    pub fn no_older_than(self, max_age: Duration) -> Guests {
+        Guests { max_age: max_age.as_secs(), ..self }
     }
 
     /// Serves a zone from now on.
     pub fn serve(&self, zone: &Arc<Zone>) {
+        self.take(zone, unix_now(), None);
+    }
+
+    /// Serves a zone from now on, which its source confirmed last at a time in Unix seconds.
+    pub fn serve_as_of(&self, zone: &Arc<Zone>, confirmed: u64) {
+        self.take(zone, confirmed, u32::try_from(confirmed).ok());
+    }
+
+    /// Serves a zone, and tells how old it is if that is known.
+    fn take(&self, zone: &Arc<Zone>, confirmed: u64, source_modified: Option<u32>) {
         let mut guests = self.guests();
         let guest = self.guest(&mut guests, zone.apex());
         let now = unix_now();
-        guest.take(zone, now);
+        guest.take(zone, confirmed);
         guest.status = ZoneStatus {
             health: ZoneHealth::Serving,
             loaded_at: u32::try_from(now).ok(),
-            source_modified: None,
+            source_modified,
             reloads_ok: guest.status.reloads_ok + 1,
             last_error: None,
             ..guest.status.clone()
@@ -66,7 +83,7 @@ impl Guests {
     /// one; but not if that was too long ago. Whether it is served.
     pub fn serve_old(&self, zone: &Arc<Zone>, written: u32) -> bool {
         let mut guests = self.guests();
-        if has_expired(zone, written.into(), unix_now()) {
+        if self.has_expired(zone, written.into(), unix_now()) {
             return false;
         }
         let guest = self.guest(&mut guests, zone.apex());
@@ -75,6 +92,22 @@ impl Guests {
         guest.status.source_modified = Some(written);
         self.put(guest);
         true
+    }
+
+    /// The source of a guest confirmed at a time in Unix seconds what is served of it.
+    pub fn confirm(&self, apex: &Name, confirmed: u64) {
+        let mut guests = self.guests();
+        let guest = self.guest(&mut guests, apex);
+        guest.confirmed = guest.confirmed.max(confirmed);
+        if guest.zone.is_none() {
+            return;
+        }
+        guest.status.source_modified = u32::try_from(guest.confirmed).ok();
+        if guest.status.last_error.as_deref() != Some(CONFLICT) {
+            guest.status.last_error = None;
+            guest.status.health = ZoneHealth::Serving;
+        }
+        self.put(guest);
     }
 
     /// What is served of a guest.
@@ -87,6 +120,7 @@ impl Guests {
         let mut guests = self.guests();
         let guest = self.guest(&mut guests, apex);
         guest.fail(why);
+        self.expire(guest, unix_now());
         self.put(guest);
     }
 
@@ -115,11 +149,22 @@ impl Guests {
         let now = unix_now();
         for guest in self.guests().values_mut() {
             guest.fail(why);
-            if guest.zone.as_ref().is_some_and(|zone| has_expired(zone, guest.confirmed, now)) {
-                guest.zone = None;
-            }
+            self.expire(guest, now);
             self.put(guest);
         }
+    }
+
+    /// Serves a guest no longer that nobody has confirmed for too long.
+    fn expire(&self, guest: &mut Guest, now: u64) {
+        if guest.zone.as_ref().is_some_and(|zone| self.has_expired(zone, guest.confirmed, now)) {
+            guest.zone = None;
+        }
+    }
+
+    /// Whether a zone was not confirmed for so long that it must not be served any more (RFC 1035 section 3.3.13).
+    fn has_expired(&self, zone: &Zone, confirmed: u64, now: u64) -> bool {
+        let soa = zone.soa().map_or(u64::MAX, |soa| u64::from(soa.expire));
+        now.saturating_sub(confirmed) > soa.min(self.max_age)
     }
 
     /// The guests.
@@ -193,11 +238,6 @@ impl Guest {
         }
         self.status.health = ZoneHealth::Stale;
     }
-}
-
-/// Whether a zone was not confirmed for so long that it must not be served any more (RFC 1035 section 3.3.13).
-fn has_expired(zone: &Zone, confirmed: u64, now: u64) -> bool {
-    zone.soa().is_some_and(|soa| confirmed + u64::from(soa.expire) < now)
 }
 
 /// The time.
@@ -281,6 +321,28 @@ mod tests {
         assert_eq!(told(&guests), ["a.example SERVFAIL failed gone", "b.example 1 stale gone"]);
         guests.seen(&[a]);
         assert_eq!(told(&guests), ["a.example SERVFAIL failed gone"]);
+    }
+
+    #[test]
+    fn what_nobody_confirms_is_served_for_its_time_and_no_longer() {
+        let zones = Arc::new(ArcSwap::from_pointee(Zones::new(Identity::default())));
+        let guests = Guests::new(zones, Arc::default()).no_older_than(Duration::from_secs(100));
+        let a: Name = "a.example".parse().unwrap();
+        guests.serve_as_of(&zone("a.example", 4), unix_now() - 50);
+        guests.hold(&a, "what");
+        assert_eq!(told(&guests), ["a.example 4 stale what"]);
+        let confirmed = unix_now() - 20;
+        guests.confirm(&a, confirmed);
+        assert_eq!(told(&guests), ["a.example 4 serving"]);
+        let told_time = guests.board.zones()[0].source_modified;
+        assert_eq!(told_time, u32::try_from(confirmed).ok(), "its age is told");
+        guests.guests().get_mut(&a).unwrap().confirmed -= 90;
+        guests.hold(&a, "what");
+        assert_eq!(told(&guests), ["a.example SERVFAIL failed what"]);
+        guests.confirm(&a, unix_now());
+        assert_eq!(told(&guests), ["a.example SERVFAIL failed what"], "there is nothing to serve");
+        guests.serve_as_of(&zone("a.example", 5), unix_now());
+        assert_eq!(told(&guests), ["a.example 5 serving"]);
     }
 
     #[test]

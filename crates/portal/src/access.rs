@@ -10,6 +10,7 @@ use repute_database::Timestamp;
 use repute_database::accounts::Role;
 
 use crate::app::App;
+use crate::distribution;
 use crate::error::AppError;
 use crate::visitor::{Visitor, cookie, session_cookie};
 
@@ -20,6 +21,8 @@ pub(crate) enum Least {
     Anonymous,
     /// Whoever has this role or one above it.
     Role(Role),
+    /// Servers elsewhere, by the token of a subscriber.
+    Subscriber,
 }
 
 impl Least {
@@ -28,6 +31,7 @@ impl Least {
         match self {
             Least::Anonymous => true,
             Least::Role(least) => role.is_some_and(|role| role >= least),
+            Least::Subscriber => false,
         }
     }
 }
@@ -53,6 +57,9 @@ pub(crate) async fn admit(
 ) -> Response {
     if !request.method().is_safe() && !is_own(&app, request.headers()) {
         return AppError::ForeignPage.into_response();
+    }
+    if least == Least::Subscriber {
+        return distribution::admit(&app, &visitor, request, next).await;
     }
     if least.admits(visitor.role()) {
         let is_fresh =

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use repute_database::Database;
+use repute_distribution::Shelf;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::limits::Limits;
@@ -37,6 +39,10 @@ pub(crate) struct Parts {
     pub(crate) passkeys: Passkeys,
     /// Told when there is mail to be sent.
     pub(crate) mail_waits: Notify,
+    /// What servers elsewhere may have.
+    pub(crate) shelf: Arc<Shelf>,
+    /// Cancelled when the portal ends, so that nobody is left waiting.
+    pub(crate) closing: CancellationToken,
 }
 
 impl App {
@@ -46,6 +52,8 @@ impl App {
         config: Config,
         means: Means,
         zones: Arc<dyn Zones>,
+        shelf: Arc<Shelf>,
+        closing: CancellationToken,
     ) -> App {
         let passkeys = Passkeys::new(&config);
         App(Arc::new(Parts {
@@ -58,6 +66,8 @@ impl App {
             hashing: Hashing::default(),
             passkeys,
             mail_waits: Notify::new(),
+            shelf,
+            closing,
         }))
     }
 }

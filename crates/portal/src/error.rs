@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use repute_database::DatabaseError;
@@ -55,6 +55,9 @@ pub(crate) enum AppError {
     /// The system gives no sockets to ask DNS with.
     #[error("no sockets to ask DNS with")]
     Sockets(#[source] std::io::Error),
+    /// A token that was revoked, or never was.
+    #[error("this token is not known")]
+    Token,
     /// The system gives no random numbers, or no threads.
     #[error("the system does not give what passwords need")]
     Random,
@@ -231,6 +234,11 @@ impl IntoResponse for AppError {
                 "This link does not work any more",
                 "Links in our letters work once, for a day. Ask for another one where you asked for this.",
             ),
+            AppError::Token => problem(
+                StatusCode::UNAUTHORIZED,
+                "This token is not known",
+                "It is wrong, or was revoked. `repute registry subscriber add` on the portal's machine makes another.",
+            ),
             AppError::Random | AppError::Sockets(_) | AppError::Database(_) | AppError::Page(_) => {
                 let error: &dyn std::error::Error = &self;
                 let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
@@ -242,6 +250,9 @@ impl IntoResponse for AppError {
         if let AppError::TooMany(wait) = &self {
             let seconds = HeaderValue::from(wait.as_secs().saturating_add(1));
             response.headers_mut().insert(RETRY_AFTER, seconds);
+        }
+        if let AppError::Token = &self {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response.extensions_mut().insert(problem);
         response

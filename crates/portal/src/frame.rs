@@ -166,7 +166,7 @@ fn dress(
         }
     };
     *dressed.status_mut() = status;
-    for name in [header::RETRY_AFTER, header::ALLOW] {
+    for name in [header::RETRY_AFTER, header::ALLOW, header::WWW_AUTHENTICATE] {
         if let Some(value) = bare.headers().get(&name) {
             dressed.headers_mut().insert(name, value.clone());
         }

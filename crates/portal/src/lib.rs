@@ -13,6 +13,7 @@ mod asset;
 mod chores;
 mod client;
 mod config;
+mod distribution;
 mod error;
 mod factor;
 mod flash;

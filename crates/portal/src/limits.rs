@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use repute_database::subscribers::SubscriberId;
 use repute_dnsxl::Ipv6Network;
 
 use crate::secret::digest_of;
@@ -25,6 +26,8 @@ pub(crate) enum Deed {
     LookUp,
     /// To have us ask the name servers of others.
     Ask,
+    /// To fetch a part of a list.
+    Fetch,
 }
 
 /// Who does it.
@@ -36,6 +39,8 @@ pub(crate) enum Doer {
     Account(i64),
     /// Somebody by the address that was typed, whether there is such an account or not.
     Mail(Vec<u8>),
+    /// A server elsewhere.
+    Subscriber(SubscriberId),
 }
 
 impl Doer {
@@ -56,6 +61,8 @@ impl Doer {
     fn rate(&self, deed: Deed) -> (u32, Duration) {
         match (deed, self) {
             (Deed::Ask, _) => (20, Duration::from_secs(15)),
+            // Two for each change, as quickly as changes come.
+            (Deed::Fetch, _) | (_, Doer::Subscriber(_)) => (300, Duration::from_millis(50)),
             (Deed::Try, Doer::Network(_)) => (30, Duration::from_secs(10)),
             (Deed::Try, Doer::Mail(_) | Doer::Account(_)) => (10, Duration::from_secs(60)),
             (Deed::Code, _) => (5, Duration::from_secs(300)),

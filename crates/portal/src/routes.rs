@@ -14,7 +14,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::access::{self, Least, Proof};
 use crate::app::App;
 use crate::error::AppError;
-use crate::{asset, frame, pages};
+use crate::{asset, distribution, frame, pages};
 
 /// A route.
 pub(crate) struct Route {
@@ -167,6 +167,16 @@ pub(crate) fn all() -> Vec<Route> {
         Route::post("/account/recovery-codes", Least::Role(Member), post(pages::recovery::make))
             .fresh_from("/account"),
         Route::get("/status", Anonymous, get(pages::status::show)),
+        Route::get(
+            "/api/v1/distribution/manifests",
+            Least::Subscriber,
+            get(distribution::manifests),
+        ),
+        Route::get(
+            "/api/v1/distribution/lists/{apex}/{from}/{to}",
+            Least::Subscriber,
+            get(distribution::parcel),
+        ),
     ]
 }
 

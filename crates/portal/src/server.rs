@@ -11,6 +11,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use repute_database::Database;
+use repute_distribution::Shelf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -53,6 +54,7 @@ pub fn start(
     config: Config,
     means: Means,
     zones: Arc<dyn Zones>,
+    shelf: Arc<Shelf>,
     listener: std::net::TcpListener,
     runtime: &Handle,
 ) -> Result<Running, StartError> {
@@ -61,7 +63,7 @@ pub fn start(
     let _inside = runtime.enter();
     let listener = TcpListener::from_std(listener)?;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let app = App::new(database, config, means, zones);
+    let app = App::new(database, config, means, zones, shelf, stop.clone());
     tasks.spawn_on(post::run(app.clone(), stop.clone()), runtime);
     tasks.spawn_on(chores::run(app.clone(), stop.clone()), runtime);
     tasks.spawn_on(accept(listener, routes::router(app), stop.clone(), tasks.clone()), runtime);
@@ -163,7 +165,9 @@ mod tests {
         let (database, config) = (site.app.database.clone(), site.app.config.clone());
         let zones = Arc::clone(&site.zones) as Arc<dyn Zones>;
         let means = site.app.means.clone();
-        let running = start(database, config, means, zones, listener, &Handle::current());
+        let shelf = Arc::clone(&site.app.shelf);
+        let runtime = Handle::current();
+        let running = start(database, config, means, zones, shelf, listener, &runtime);
         let running = running.expect("it starts");
         let mut idle = TcpStream::connect(running.address()).await.expect("it listens");
         let mut stream = TcpStream::connect(running.address()).await.expect("it listens");

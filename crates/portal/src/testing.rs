@@ -10,10 +10,12 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use repute_database::accounts::{self, Role};
 use repute_database::lists::{self, List};
 use repute_database::{Database, Place, Timestamp, sessions};
+use repute_distribution::Shelf;
 use repute_dnsxl::{KeyKind, Name, Polarity, Target};
 use repute_registry::claim::challenge::{Look, Reach};
 use repute_registry::token::TokenKey;
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::app::App;
@@ -33,6 +35,8 @@ pub(crate) struct Site {
     pub(crate) cookies: BTreeMap<String, String>,
     /// What the lists in memory say.
     pub(crate) zones: Arc<Table>,
+    /// What is handed out lies here.
+    _shelf: TempDir,
     /// The database, unless it is another's.
     _folder: Option<TempDir>,
 }
@@ -106,9 +110,12 @@ impl Site {
     /// One that has these means.
     pub(crate) fn by(database: Database, config: Config, means: Means) -> Site {
         let zones = Arc::new(Table::default());
-        let app = App::new(database, config, means, Arc::clone(&zones) as Arc<dyn Zones>);
+        let folder = tempfile::tempdir().expect("a folder");
+        let shelf = Arc::new(Shelf::open(folder.path()).expect("it opens"));
+        let known = Arc::clone(&zones) as Arc<dyn Zones>;
+        let app = App::new(database, config, means, known, shelf, CancellationToken::new());
         let router = routes::router(app.clone());
-        Site { app, router, cookies: BTreeMap::new(), zones, _folder: None }
+        Site { app, router, cookies: BTreeMap::new(), zones, _shelf: folder, _folder: None }
     }
 
     /// The same over the database of another, which is kept for it.

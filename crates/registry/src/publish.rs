@@ -5,7 +5,7 @@
 //!  commit elsewhere ── a look ──┴─> list's follower ─┴─ many: build anew ────> Editor ───────────┴─> check
 //!                                                                                                      │
 //!                 zone before stays, a second person may approve  <── refused, written down ───────────┤
-//!                 Outlet::serve, written down                     <── good ────────────────────────────┘
+//!                 Outlet::serve, written down, handed on          <── good ────────────────────────────┘
 //! ```
 //! Every process that serves DNS follows the serials of the lists by itself, so that none waits for another and
 //! nothing is lost when one dies. What became of a serial is written down once ([`publications`]), by whoever comes
@@ -50,11 +50,31 @@ pub trait Outlet: Send + Sync + 'static {
     /// Writes a zone down, to be [`Self::last`] after a start. It may take its time.
     fn keep(&self, zone: &Zone);
 
+    /// Hands a version that is served on to servers elsewhere, with what leads to it from an earlier serial if that is
+    /// known. Whether the whole list is wanted too. It may take its time.
+    fn hand_on(&self, edition: &Edition<'_>, delta: Option<(u32, Vec<u8>)>) -> bool;
+
+    /// Hands the whole of a list on, as a parcel. It may take its time.
+    fn hand_on_whole(&self, edition: &Edition<'_>, whole: Vec<u8>);
+
     /// The database was just seen, and has these lists: no others are to be served.
     fn seen(&self, lists: &[Name]);
 
     /// The database cannot be reached.
     fn lost(&self, why: &str);
+}
+
+/// A version, for servers elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Edition<'e> {
+    /// The number of the list.
+    pub list: ListId,
+    /// Its name.
+    pub apex: &'e Name,
+    /// The serial.
+    pub serial: u32,
+    /// The last serial that was refused, and that a second person approved.
+    pub approved: Option<u32>,
 }
 
 /// Publishes the lists of a database.

@@ -138,6 +138,27 @@ pub enum Refusal {
     },
 }
 
+impl Refusal {
+    /// What is wrong, without what would be written in a configuration to have it all the same: where somebody
+    /// approves, or where there is none.
+    pub fn what(&self) -> String {
+        match self {
+            Refusal::Covers { networks, .. } => format!("all of {networks} would be listed"),
+            Refusal::Grows { family, networks, len, .. } => format!(
+                "as many {family} addresses would be newly listed as {networks} /{len} networks have"
+            ),
+            Refusal::Suffix(names) => {
+                format!("a top-level domain or public suffix is listed ({names})")
+            }
+            Refusal::Invalid
+            | Refusal::Emptied(_)
+            | Refusal::Expired { .. }
+            | Refusal::NoGoodLine(_)
+            | Refusal::Faults { .. } => self.to_string(),
+        }
+    }
+}
+
 /// How many addresses a version covers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reach {

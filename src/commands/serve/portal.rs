@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use repute_database::Database;
+use repute_distribution::Shelf;
 use repute_dnsxl::{Name, Target, relative_name};
 use repute_lookup::resolver;
 use repute_nameserver::{ZoneState, Zones};
@@ -55,6 +56,7 @@ impl Portal {
         mut database: watch::Receiver<Option<Database>>,
         listener: TcpListener,
         zones: Arc<ArcSwap<Zones>>,
+        shelf: Arc<Shelf>,
     ) -> anyhow::Result<Portal> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("portal")
@@ -63,7 +65,7 @@ impl Portal {
             .context("cannot start the portal's threads")?;
         let (handle, stop) = (runtime.handle().clone(), CancellationToken::new());
         let means = means(config)?;
-        let door = Door { config: config.portal.clone(), means, listener, zones };
+        let door = Door { config: config.portal.clone(), means, listener, zones, shelf };
         let at_once = runtime.block_on(async { timeout(PATIENCE, there(&mut database)).await });
         let (welcome, running) = match at_once {
             Ok(Some(database)) => {
@@ -118,6 +120,7 @@ struct Door {
     means: Means,
     listener: TcpListener,
     zones: Arc<ArcSwap<Zones>>,
+    shelf: Arc<Shelf>,
 }
 
 impl Door {
@@ -137,9 +140,10 @@ impl Door {
         if let Some(link) = repute_portal::first_link(&database, url).await? {
             welcome.push(format!("first administrator, once, within a day: {link}"));
         }
-        let zones = Arc::new(Served(self.zones));
         let (config, means) = (self.config, self.means);
-        let running = repute_portal::start(database, config, means, zones, self.listener, runtime)?;
+        let (zones, shelf) = (Arc::new(Served(self.zones)), self.shelf);
+        let running =
+            repute_portal::start(database, config, means, zones, shelf, self.listener, runtime)?;
         Ok((welcome, running))
     }
 }

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use repute_database::{Database, Place};
+use repute_distribution::{Delivery, Origin, Shelf, ShelfError};
 use repute_dnsxl::Name;
 use repute_nameserver::guests::Guests;
 use repute_nameserver::loader::{self, memory, spool};
 use repute_registry::expiry;
-use repute_registry::publish::{Outlet, Publisher};
+use repute_registry::publish::{Edition, Outlet, Publisher};
 use repute_zone::{Zone, snapshot};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -36,10 +37,11 @@ impl Registry {
     pub(super) fn start(
         place: Place,
         guests: Guests,
+        shelf: Option<Arc<Shelf>>,
         data_dir: &Path,
         runtime: &Handle,
     ) -> Registry {
-        let outlet = Arc::new(Served { guests, folder: Folder(data_dir.join("published")) });
+        let outlet = Arc::new(Served { guests, shelf, folder: Folder(data_dir.join("published")) });
         for (zone, written) in outlet.folder.open() {
             let apex = zone.apex().clone();
             if outlet.guests.serve_old(&Arc::new(zone), written) {
@@ -112,6 +114,8 @@ async fn open(place: &Place, outlet: &Served) -> Database {
 struct Served {
     /// The zones.
     guests: Guests,
+    /// What servers elsewhere may have, if there is a portal to ask for it.
+    shelf: Option<Arc<Shelf>>,
     /// Where they are kept.
     folder: Folder,
 }
@@ -139,7 +143,26 @@ impl Outlet for Served {
         memory::trim();
     }
 
+    fn hand_on(&self, edition: &Edition<'_>, delta: Option<(u32, Vec<u8>)>) -> bool {
+        let Some(shelf) = &self.shelf else { return false };
+        let delta = delta.as_ref().map(|(from, bytes)| (*from, &bytes[..]));
+        let put = delivered(edition, |delivery| shelf.put(delivery, delta));
+        put.unwrap_or(false)
+    }
+
+    fn hand_on_whole(&self, edition: &Edition<'_>, whole: Vec<u8>) {
+        if let Some(shelf) = &self.shelf {
+            delivered(edition, |delivery| shelf.put_whole(delivery, &whole));
+            // What it took to write is free now.
+            drop(whole);
+            memory::trim();
+        }
+    }
+
     fn seen(&self, lists: &[Name]) {
+        if let Some(shelf) = &self.shelf {
+            shelf.confirm(lists);
+        }
         for apex in self.guests.seen(lists) {
             info!(zone = %apex, "`{apex}` is no longer served");
             // Should it stay, the next start serves it until the database answers.
@@ -150,6 +173,22 @@ impl Outlet for Served {
     fn lost(&self, why: &str) {
         self.guests.lost(why);
     }
+}
+
+/// Puts a version on the shelf, and tells of it if that fails: servers elsewhere then keep what they have.
+fn delivered<T>(
+    edition: &Edition<'_>,
+    put: impl FnOnce(Delivery<'_>) -> Result<T, ShelfError>,
+) -> Option<T> {
+    let Edition { list, apex, serial, approved } = *edition;
+    let origin = Origin { id: u64::try_from(list.0).ok()?, apex: apex.clone() };
+    let delivery = Delivery { origin: &origin, serial, approved: approved.unwrap_or(0) };
+    put(delivery)
+        .map_err(|error| {
+            let why = format!("{:#}", anyhow::Error::from(error));
+            warn!(zone = %apex, "servers elsewhere do not get serial {serial} of `{apex}`: {why}");
+        })
+        .ok()
 }
 
 /// The folder of what was served last.

@@ -21,7 +21,7 @@ pub(super) fn check(
         return Ok(());
     }
     let verdict = guard::check(new, before, Reach::default(), &shape.guards());
-    let mut reasons: Vec<String> = verdict.refusals.iter().map(reason).collect();
+    let mut reasons: Vec<String> = verdict.refusals.iter().map(Refusal::what).collect();
     reasons.extend(wrong_test_entry(new, shape));
     for canary in &shape.settings.canaries {
         if lists(new, canary) && !before.is_some_and(|before| lists(before, canary)) {
@@ -30,26 +30,6 @@ pub(super) fn check(
     }
     reasons.extend(before.and_then(|before| too_much(before, shape, largest)));
     if reasons.is_empty() { Ok(()) } else { Err(reasons.join("; ")) }
-}
-
-/// A refusal without what would be written in a configuration file: here somebody approves.
-fn reason(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::Covers { networks, .. } => format!("all of {networks} would be listed"),
-        Refusal::Grows { family, networks, len, .. } => {
-            format!(
-                "as many {family} addresses would be newly listed as {networks} /{len} networks have"
-            )
-        }
-        Refusal::Suffix(names) => {
-            format!("a top-level domain or public suffix is listed ({names})")
-        }
-        Refusal::Invalid
-        | Refusal::Emptied(_)
-        | Refusal::Expired { .. }
-        | Refusal::NoGoodLine(_)
-        | Refusal::Faults { .. } => refusal.to_string(),
-    }
 }
 
 /// A test entry that is not what it should be (RFC 5782 section 5).

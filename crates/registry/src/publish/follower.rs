@@ -21,7 +21,7 @@ use tracing::{info, warn};
 
 use super::check::check;
 use super::shape::{self, Shape};
-use super::{Outlet, told};
+use super::{Edition, Outlet, told};
 use crate::changes::PUBLISH;
 
 /// Follows a list.
@@ -42,10 +42,22 @@ pub(super) struct Follower {
     held: Option<Held>,
     /// What is published and not written down yet.
     unnoted: Option<Publication>,
+    /// What changed since the version that was handed on last; none if that is not known, or too much.
+    news: Option<News>,
+    /// The last approved serial, if what is served is not handed on yet.
+    unhanded: Option<Option<u32>>,
     /// Since when what is served is not kept.
     unkept: Option<Instant>,
     /// The last failure that was told.
     failure: Option<String>,
+}
+
+/// What changed since a serial.
+struct News {
+    /// The serial.
+    from: u32,
+    /// The changes, in order.
+    changes: Vec<Change>,
 }
 
 /// A list as it was read.
@@ -78,10 +90,20 @@ struct Sayings {
     good: Option<Publication>,
     /// Of the last, if it waits for approval.
     pending: Option<Publication>,
+    /// The last one that was approved.
+    approved: Option<u32>,
     /// How many keys the largest change since the one that is served changed.
     largest: u64,
     /// The same since the one that was refused.
     largest_since_held: u64,
+}
+
+impl News {
+    /// These and more changes, unless they become too many: then the whole list is the shorter way.
+    fn and(mut self, changes: Vec<Change>) -> Option<News> {
+        self.changes.extend(changes);
+        (self.changes.len() <= MANY).then_some(self)
+    }
 }
 
 impl Sayings {
@@ -129,6 +151,8 @@ impl Follower {
             served: None,
             held: None,
             unnoted: None,
+            news: None,
+            unhanded: None,
             unkept: None,
             failure: None,
         }
@@ -192,6 +216,7 @@ impl Follower {
             now: publications::at(look.session(), self.id, stored.serial).await?,
             good: publications::last_good(look.session(), self.id).await?,
             pending: publications::pending(look.session(), self.id).await?,
+            approved: publications::last_approved(look.session(), self.id).await?,
             largest: changes::largest_since(look.session(), self.id, since).await?,
             largest_since_held: changes::largest_since(look.session(), self.id, since_held).await?,
         };
@@ -202,11 +227,15 @@ impl Follower {
         let zone = Arc::clone(book.editor.zone());
         if !self.is_decided(&zone, &sayings) {
             match self.decide(&zone, before, &shape, &sayings).await? {
-                Decision::Publish => self.publish(zone, audit, sayings.now.as_ref()),
+                Decision::Publish => {
+                    self.publish(zone, audit, sayings.now.as_ref());
+                    self.unhanded = Some(sayings.approved);
+                }
                 Decision::Hold(why) => self.hold(&zone, why, &sayings),
                 Decision::Refuse(why) => self.refuse(&zone, audit, why, &sayings),
             }
         }
+        self.hand_on().await?;
         self.note().await?;
         self.compact().await
     }
@@ -255,16 +284,19 @@ impl Follower {
     async fn apply(&mut self, record: Record, shape: &Shape) -> Result<(), FollowError> {
         let Some(mut book) = self.book.take() else { return Ok(()) };
         let (spec, ttl) = (shape.spec(record.to), shape.list.ttl);
-        let book = spawn_blocking(move || {
+        let news = self.news.take();
+        let applied = spawn_blocking(move || {
             book.editor.reshape(spec, ttl);
             match book.editor.apply(&record) {
-                Ok(_) => Ok(Some(book)),
+                Ok(_) => Ok(Some((book, news.and_then(|news| news.and(record.changes))))),
                 Err(journal::Refused::TooMany(error)) => Err(error),
                 // The record begins where the editor is and leads on; were it otherwise, all is read again.
                 Err(journal::Refused::From { .. } | journal::Refused::To { .. }) => Ok(None),
             }
         });
-        self.book = book.await??;
+        if let Some((book, news)) = applied.await?? {
+            (self.book, self.news) = (Some(book), news);
+        }
         Ok(())
     }
 
@@ -276,7 +308,7 @@ impl Follower {
         shape: &Arc<Shape>,
     ) -> Result<(), FollowError> {
         let started = Instant::now();
-        self.book = None;
+        (self.book, self.news) = (None, None);
         let (spec, ttl, keys) = (shape.spec(stored.serial), shape.list.ttl, [shape.list.keys]);
         // What was read is entered while the next is read.
         let (pages, mut inbox) = mpsc::channel::<Vec<Listing>>(2);
@@ -324,7 +356,7 @@ impl Follower {
         shape: &Arc<Shape>,
         sayings: &Sayings,
     ) -> Result<Decision, FollowError> {
-        let Sayings { now, good, pending, largest, largest_since_held } = sayings;
+        let Sayings { now, good, pending, approved: _, largest, largest_since_held } = sayings;
         match now.as_ref().map(|now| &now.outcome) {
             Some(Outcome::Published | Outcome::Approved { .. }) => return Ok(Decision::Publish),
             Some(Outcome::Refused { why }) => return Ok(Decision::Hold(why.clone())),
@@ -366,6 +398,26 @@ impl Follower {
             let outcome = Outcome::Published;
             self.unnoted = Some(Publication { serial, time, entries, audit, outcome });
         }
+    }
+
+    /// Hands what was published on to servers elsewhere.
+    async fn hand_on(&mut self) -> Result<(), FollowError> {
+        // The editor is where the version that was published is only until it takes the next one in.
+        let Some(approved) = self.unhanded.take() else { return Ok(()) };
+        let (Some(book), news) = (self.book.take(), self.news.take()) else { return Ok(()) };
+        let (outlet, apex, list) = (Arc::clone(&self.outlet), self.apex.clone(), self.id);
+        let handed = spawn_blocking(move || {
+            let editor = &book.editor;
+            let edition = Edition { list, apex: &apex, serial: editor.serial(), approved };
+            let delta = news.map(|news| (news.from, editor.delta(news.from, news.changes)));
+            if outlet.hand_on(&edition, delta) {
+                outlet.hand_on_whole(&edition, editor.whole());
+            }
+            book
+        });
+        let book = self.book.insert(handed.await?);
+        self.news = Some(News { from: book.editor.serial(), changes: Vec::new() });
+        Ok(())
     }
 
     /// Goes on with what is served.
@@ -516,6 +568,8 @@ fn before(now: Timestamp) -> Timestamp {
 const PAGE: u32 = 20_000;
 /// So many changes are never worth building anew.
 const FEW: u32 = 20_000;
+/// So many changes at once are not handed on one by one.
+const MANY: usize = 200_000;
 /// When something that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// How long an order is ours while we look whether it is carried out.

@@ -10,6 +10,8 @@ use repute_database::publications::{self, Outcome};
 use repute_database::testing::Server;
 use repute_database::{Key, Place, Timestamp, audit, jobs};
 use repute_dnsxl::{KeyKind, Polarity, relative_name};
+use repute_zone::journal::Editor;
+use repute_zone::parcel::Parcel;
 use repute_zone::{Hit, Relative};
 
 use super::*;
@@ -19,6 +21,10 @@ use crate::changes::{Cause, Change, apply};
 struct Shelf {
     /// Zones by their names.
     zones: Mutex<HashMap<Name, Arc<Zone>>>,
+    /// The list as a server elsewhere has it.
+    copy: Mutex<Option<Editor>>,
+    /// How it got there: `whole`, or `delta`.
+    ways: Mutex<Vec<&'static str>>,
     /// Why one is held.
     held: Mutex<Option<String>>,
     /// Counts what happens.
@@ -30,6 +36,8 @@ impl Shelf {
     fn new() -> Arc<Shelf> {
         Arc::new(Shelf {
             zones: Mutex::default(),
+            copy: Mutex::default(),
+            ways: Mutex::default(),
             held: Mutex::default(),
             news: watch::Sender::new(0),
         })
@@ -78,6 +86,15 @@ impl Shelf {
         is_listed
     }
 
+    /// Makes sure that a server elsewhere has what is served.
+    fn compare(&self, edition: &Edition<'_>) {
+        let copy = self.copy.lock().expect("whole");
+        let there = copy.as_ref().expect("it has the list").zone();
+        let here = self.zone().expect("it is served");
+        let said = |zone: &Zone| (zone.serial(), zone.entries(), zone.soa().cloned());
+        assert_eq!((said(there), edition.serial), (said(&here), here.serial()));
+    }
+
     /// Whether a version is held for a reason with these words.
     fn holds(&self, words: &str) -> bool {
         self.held.lock().expect("whole").as_ref().is_some_and(|why| why.contains(words))
@@ -103,6 +120,28 @@ impl Outlet for Shelf {
     fn keep(&self, zone: &Zone) {
         let mut snapshot = Vec::new();
         repute_zone::snapshot::encode(zone, &mut snapshot).expect("it can be written");
+    }
+
+    fn hand_on(&self, edition: &Edition<'_>, delta: Option<(u32, Vec<u8>)>) -> bool {
+        let mut copy = self.copy.lock().expect("whole");
+        let (Some(there), Some((from, delta))) = (copy.as_mut(), delta) else { return true };
+        assert_eq!(there.serial(), from, "it leads on from what was handed on before");
+        let parcel = Parcel::open(delta.into()).expect("it is good");
+        there.take(&parcel).expect("it leads on");
+        self.ways.lock().expect("whole").push("delta");
+        drop(copy);
+        self.compare(edition);
+        self.tell();
+        false
+    }
+
+    fn hand_on_whole(&self, edition: &Edition<'_>, whole: Vec<u8>) {
+        let parcel = Parcel::open(whole.into()).expect("it is good");
+        let editor = Editor::of_parcel(&parcel).expect("they fit");
+        *self.copy.lock().expect("whole") = Some(editor);
+        self.ways.lock().expect("whole").push("whole");
+        self.compare(edition);
+        self.tell();
     }
 
     fn seen(&self, _: &[Name]) {}
@@ -241,6 +280,12 @@ async fn what_is_committed_is_served_by_every_process_and_written_down_once() {
             assert!(!shelf.lists("10.1.0.5"));
             let entries = shelf.zone().expect("a zone").entries();
             assert_eq!(entries, 22, "20 addresses, 192.0.2.7 and the network of IPv6");
+            let copy =
+                |shelf: &Shelf| shelf.copy.lock().expect("whole").as_ref().map(Editor::serial);
+            shelf.until("it is handed on", |shelf| copy(shelf) == Some(23)).await;
+            let ways = shelf.ways.lock().expect("whole").clone();
+            assert_eq!(ways.iter().filter(|way| **way == "whole").count(), 1, "{ways:?}");
+            assert!(ways.len() > 1, "{ways:?}");
         }
         until_written(&here, &list, 23).await;
         first.stop().await;

@@ -1,0 +1,604 @@
+//! A follower: serves the lists of a portal, whether that answers or not.
+//!
+//! One thread asks for manifests, which come when something changed. A manifest counts if a key that we were told of
+//! signed it, if its time is not over, and if its serial does not go back. Then the parcels that it names are fetched
+//! and held against their digests, the list takes them in, guards look at what that makes, the spool is written, and
+//! only then it is served. Whatever is wrong on this way changes nothing of what is served: that goes on, until it is
+//! older than it may become.
+//!
+//! The spool is what the last manifest names, and that manifest. A start reads it as if it came from the portal.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use repute_dnsxl::Name;
+use repute_zone::guard::{self, Guards, Reach, Refusal};
+use repute_zone::journal::{self, Editor};
+use repute_zone::parcel::{Parcel, ParcelError};
+use repute_zone::{TooMany, Zone};
+use ring::digest::{SHA256, digest};
+use tracing::{info, warn};
+
+use crate::fetch::{FetchError, Manifests, Portal};
+use crate::hex;
+use crate::key::PublicKey;
+use crate::manifest::{Item, Manifest, is_later, split};
+use crate::shelf::{told, unix_now};
+use crate::store::Store;
+
+/// A portal that is followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Its address, http or https.
+    pub url: String,
+    /// The file with the token it knows us by.
+    pub token: PathBuf,
+    /// The keys of those who may say what lists are.
+    pub keys: Vec<PublicKey>,
+    /// Which lists; none means all that the token may have.
+    pub lists: Vec<Name>,
+    /// What nobody has confirmed for so long is served no longer.
+    pub max_age: Duration,
+    /// A list may have so many bytes.
+    pub max_size: u64,
+    /// When a fetch is given up.
+    pub timeout: Duration,
+    /// What a new version must not do, unless a second person approved it at the portal.
+    pub ipv4_prefix: Option<u8>,
+    /// The same for IPv6.
+    pub ipv6_prefix: Option<u8>,
+}
+
+/// Who serves zones.
+pub trait Outlet: Send + 'static {
+    /// Serves a zone, which its publisher confirmed last at a time in Unix seconds.
+    fn serve(&self, zone: &Arc<Zone>, confirmed: u64);
+
+    /// What is served under an apex was confirmed.
+    fn confirm(&self, apex: &Name, confirmed: u64);
+
+    /// Goes on with what is served, as there is something wrong with what comes after it.
+    fn hold(&self, apex: &Name, why: &str);
+
+    /// The portal does not answer.
+    fn lost(&self, why: &str);
+
+    /// Much memory was freed.
+    fn trim(&self) {}
+}
+
+/// A portal is followed as long as this is there.
+#[derive(Debug)]
+pub struct Follower {
+    /// Ends it.
+    stop: Arc<AtomicBool>,
+    /// Its thread.
+    thread: Thread,
+}
+
+impl Follower {
+    /// Serves what is in the spool, and follows the portal from now on.
+    ///
+    /// # Errors
+    /// If the spool cannot be used.
+    pub fn start(config: Config, data_dir: &Path, outlet: Box<dyn Outlet>) -> io::Result<Follower> {
+        // The same address finds it again, and never another's.
+        let name = digest(&SHA256, config.url.as_bytes());
+        let name = hex::encode(name.as_ref().get(..8).unwrap_or_default());
+        let spool = data_dir.join("followed").join(name);
+        let portal = Portal::new(&config.url, config.token.clone(), config.timeout);
+        let stop = Arc::new(AtomicBool::new(false));
+        let is_over = Arc::clone(&stop);
+        let mut work =
+            Work { config, portal, outlet, spool, lists: BTreeMap::new(), failure: None, is_over };
+        work.open()?;
+        let thread = thread::Builder::new().name("follow".into()).spawn(move || work.run())?;
+        Ok(Follower { stop, thread: thread.thread().clone() })
+    }
+}
+
+impl Drop for Follower {
+    /// Has it end; what it is doing then harms nobody, as a kill does not.
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.unpark();
+    }
+}
+
+/// What the thread has.
+struct Work {
+    /// What is followed.
+    config: Config,
+    /// The portal.
+    portal: Portal,
+    /// Who serves.
+    outlet: Box<dyn Outlet>,
+    /// The folder of all lists.
+    spool: PathBuf,
+    /// Each list.
+    lists: BTreeMap<Name, Followed>,
+    /// The last failure to reach the portal that was told.
+    failure: Option<String>,
+    /// Whether it is to end.
+    is_over: Arc<AtomicBool>,
+}
+
+/// A list that is followed.
+#[derive(Default)]
+struct Followed {
+    /// The last manifest that was taken.
+    manifest: Option<Manifest>,
+    /// The list as it is served.
+    editor: Option<Editor>,
+    /// What is served.
+    served: Option<Arc<Zone>>,
+    /// Items whose bytes in the spool are good.
+    good: Vec<Item>,
+    /// A manifest that was refused, and why: it is not looked at again.
+    refused: Option<(Manifest, String)>,
+    /// What is wrong now.
+    fault: Option<String>,
+    /// Whether the portal named it the last time.
+    is_named: bool,
+}
+
+impl Work {
+    /// Opens the spool, and serves what is in it.
+    fn open(&mut self) -> io::Result<()> {
+        for apex in self.config.lists.clone() {
+            self.lists.entry(apex).or_default();
+        }
+        for store in Store::all(&self.spool)? {
+            let text = match store.manifest() {
+                Ok(Some(text)) => text,
+                Ok(None) => continue,
+                Err(error) => {
+                    warn!("what was followed before cannot be read: {error}");
+                    continue;
+                }
+            };
+            let manifest = match Manifest::open(&text, &self.config.keys) {
+                Ok(manifest) => manifest,
+                Err(error) => {
+                    warn!("what was followed before is not served: {error}");
+                    continue;
+                }
+            };
+            let apex = manifest.origin.apex.clone();
+            if !self.is_wanted(&apex) {
+                continue;
+            }
+            let mut followed = Followed { is_named: true, ..Followed::default() };
+            match build(&store, &manifest) {
+                Ok(editor) => {
+                    let zone = Arc::clone(editor.zone());
+                    if unix_now().saturating_sub(manifest.made) <= self.config.max_age.as_secs() {
+                        let entries = zone.entries();
+                        info!(zone = %apex, "serving `{apex}` with {entries} entries as it was followed before the start");
+                        self.outlet.serve(&zone, manifest.made);
+                        followed.served = Some(zone);
+                    } else {
+                        warn!(zone = %apex, "`{apex}` of before the start is older than `max-age`");
+                        self.outlet.hold(
+                            &apex,
+                            "what was followed before the start is older than `max-age`",
+                        );
+                    }
+                    followed.good = manifest.parts().copied().collect();
+                    followed.editor = Some(editor);
+                }
+                Err(error) => {
+                    warn!(zone = %apex, "`{apex}` of before the start cannot be used, it is fetched again: {}", told(&error));
+                }
+            }
+            // Whatever is left of it, its serial does not go back.
+            followed.manifest = Some(manifest);
+            self.lists.insert(apex, followed);
+        }
+        for (apex, _) in self.lists.iter().filter(|(_, followed)| followed.served.is_none()) {
+            self.outlet.hold(apex, "waiting for the portal");
+        }
+        self.outlet.trim();
+        Ok(())
+    }
+
+    /// Whether a list is followed.
+    fn is_wanted(&self, apex: &Name) -> bool {
+        self.config.lists.is_empty() || self.config.lists.contains(apex)
+    }
+
+    /// Follows until it is stopped.
+    fn run(mut self) {
+        let (mut tag, mut failures) = (None, 0);
+        while !self.is_over.load(Ordering::Relaxed) {
+            let started = Instant::now();
+            let asked = self.portal.manifests(tag.as_deref()).map_err(|error| told(&error));
+            if self.is_over.load(Ordering::Relaxed) {
+                // Somebody else may have the spool by now.
+                return;
+            }
+            let taken = asked.and_then(|news| match news {
+                Some(Manifests { tag, text }) => self.take_all(&text).map(|good| Some((tag, good))),
+                None => Ok(None),
+            });
+            let nap = match taken {
+                Err(why) => {
+                    self.lost(&why);
+                    tag = None;
+                    failures += 1;
+                    pause(failures)
+                }
+                Ok(news) => {
+                    if self.failure.take().is_some() {
+                        info!("the portal {} can be followed again", self.config.url);
+                    }
+                    self.state();
+                    match news {
+                        Some((name, true)) => {
+                            (tag, failures) = (name, 0);
+                            Duration::ZERO
+                        }
+                        Some((_, false)) => {
+                            tag = None;
+                            failures += 1;
+                            pause(failures)
+                        }
+                        // A portal that does not wait is not asked all the time.
+                        None => PAUSE.saturating_sub(started.elapsed()),
+                    }
+                }
+            };
+            if !nap.is_zero() {
+                thread::park_timeout(nap);
+            }
+        }
+    }
+
+    /// Takes all manifests that a portal handed out; whether all of them came to something. What is no manifest that
+    /// may be believed says nothing of any list, and so is the portal's fault.
+    fn take_all(&mut self, text: &str) -> Result<bool, String> {
+        for followed in self.lists.values_mut() {
+            followed.is_named = false;
+        }
+        let texts = split(text);
+        if texts.is_empty() && !text.is_empty() {
+            let why = "what is handed out is no manifest: is there a portal at this address?";
+            return Err(why.to_owned());
+        }
+        let (mut is_good, mut doubt) = (true, Ok(()));
+        for text in texts {
+            let manifest = match Manifest::open(text, &self.config.keys) {
+                Ok(manifest) => manifest,
+                Err(error) => {
+                    doubt = Err(error.to_string());
+                    continue;
+                }
+            };
+            let apex = manifest.origin.apex.clone();
+            if !self.is_wanted(&apex) {
+                continue;
+            }
+            let mut followed = self.lists.remove(&apex).unwrap_or_default();
+            followed.is_named = true;
+            let taken = self.take(&mut followed, manifest, text);
+            let fault = taken.err().map(|error| told(&error));
+            if let Some(why) = fault.as_ref().filter(|why| followed.fault.as_ref() != Some(why)) {
+                warn!(zone = %apex, "`{apex}` stays as it is: {why}");
+            }
+            is_good &= fault.is_none();
+            followed.fault = fault;
+            self.lists.insert(apex, followed);
+        }
+        doubt.map(|()| is_good)
+    }
+
+    /// Takes a manifest, if there is nothing wrong with it, and with what it names.
+    fn take(
+        &self,
+        followed: &mut Followed,
+        manifest: Manifest,
+        text: &str,
+    ) -> Result<(), FollowError> {
+        let now = unix_now();
+        let age = now.saturating_sub(manifest.made);
+        if now > *manifest.lifetime().end() {
+            return Err(FollowError::Stale(age));
+        }
+        if now < *manifest.lifetime().start() {
+            return Err(FollowError::Clock(manifest.made - now));
+        }
+        if let Some(known) = &followed.manifest {
+            let goes_back = match manifest.origin.id == known.origin.id {
+                true => is_later(manifest.serial, known.serial),
+                false => manifest.origin.id < known.origin.id,
+            };
+            if goes_back {
+                let (known, serial) = (known.serial, manifest.serial);
+                return Err(FollowError::Back { known, serial });
+            }
+            let is_older = known.origin == manifest.origin && manifest.made < known.made;
+            if is_older && manifest.serial == known.serial {
+                return Ok(());
+            }
+        }
+        if let Some((_, why)) = followed.refused.as_ref().filter(|(one, _)| one.says_as(&manifest))
+        {
+            return Err(FollowError::Guards(why.clone()));
+        }
+        let store = Store::of(&self.spool, &manifest.origin.apex);
+        let fresh = self.fetch(followed, &manifest, &store)?;
+        let is_served = followed.served.as_ref().is_some_and(|zone| {
+            zone.serial() == manifest.serial
+                && followed.manifest.as_ref().is_some_and(|known| known.origin == manifest.origin)
+        });
+        if !is_served {
+            let editor = advance(followed.editor.take(), followed, &manifest, &fresh);
+            let editor = match editor {
+                Some(editor) => editor,
+                None => build(&store, &manifest)?,
+            };
+            let zone = Arc::clone(editor.zone());
+            if let Err(why) = self.check(&zone, followed.served.as_deref(), &manifest) {
+                followed.refused = Some((manifest, why.clone()));
+                return Err(FollowError::Guards(why));
+            }
+            store.put_manifest(text).map_err(FollowError::Spool)?;
+            self.serve(&zone, &manifest);
+            (followed.editor, followed.served) = (Some(editor), Some(zone));
+        } else {
+            store.put_manifest(text).map_err(FollowError::Spool)?;
+        }
+        followed.refused = None;
+        followed.good.retain(|item| manifest.items().any(|named| named == item));
+        store.sweep(&manifest);
+        followed.manifest = Some(manifest);
+        self.compact(followed);
+        Ok(())
+    }
+
+    /// Has the spool hold what a manifest needs; what of it is new.
+    fn fetch(
+        &self,
+        followed: &mut Followed,
+        manifest: &Manifest,
+        store: &Store,
+    ) -> Result<HashMap<String, Bytes>, FollowError> {
+        let here = followed.editor.as_ref().map(Editor::serial);
+        let way = here.and_then(|serial| manifest.way(serial)).unwrap_or_default();
+        let mut fresh = HashMap::new();
+        for item in manifest.parts().chain(way) {
+            if followed.good.contains(item) {
+                continue;
+            }
+            if item.length > self.config.max_size {
+                return Err(FollowError::TooLarge(item.length, self.config.max_size));
+            }
+            let bytes = match store.read(item).map_err(FollowError::Spool)? {
+                Some(bytes) => bytes,
+                None => {
+                    let bytes = self.portal.parcel(&manifest.origin, item)?;
+                    if !item.is(&bytes) {
+                        let (found, expected) = (bytes.len() as u64, item.length);
+                        return Err(FollowError::Forged { file: item.file(), found, expected });
+                    }
+                    store.put_item(item, &bytes).map_err(FollowError::Spool)?;
+                    bytes
+                }
+            };
+            fresh.insert(item.file(), bytes);
+            followed.good.push(*item);
+        }
+        Ok(fresh)
+    }
+
+    /// Looks whether a version may be served: nothing but what guards say, unless it was approved.
+    fn check(&self, zone: &Zone, before: Option<&Zone>, manifest: &Manifest) -> Result<(), String> {
+        let is_approved = manifest.approved != 0
+            && before.is_none_or(|before| is_later(before.serial(), manifest.approved));
+        if is_approved {
+            return Ok(());
+        }
+        let Config { ipv4_prefix, ipv6_prefix, .. } = self.config;
+        let guards = Guards {
+            ipv4_prefix,
+            ipv6_prefix,
+            ipv4_growth: ipv4_prefix,
+            ipv6_growth: ipv6_prefix,
+            allow_empty: true,
+            ..Guards::default()
+        };
+        let verdict = guard::check(zone, before, Reach::default(), &guards);
+        match verdict.refusals.is_empty() {
+            true => Ok(()),
+            false => {
+                let whats: Vec<String> = verdict.refusals.iter().map(Refusal::what).collect();
+                Err(whats.join("; "))
+            }
+        }
+    }
+
+    /// Has a version served.
+    fn serve(&self, zone: &Arc<Zone>, manifest: &Manifest) {
+        self.outlet.serve(zone, manifest.made);
+        let (apex, serial, entries) = (&manifest.origin.apex, manifest.serial, zone.entries());
+        info!(
+            zone = %apex, serial, entries,
+            "`{apex}` follows with {entries} entries, serial {serial}"
+        );
+    }
+
+    /// Builds the indexes anew if so much was laid over them that it is worth it.
+    fn compact(&self, followed: &mut Followed) {
+        let Followed { editor: Some(editor), served, manifest: Some(manifest), .. } = followed
+        else {
+            return;
+        };
+        if !editor.wants_compaction() {
+            return;
+        }
+        match editor.compact() {
+            Ok(zone) => {
+                self.outlet.serve(zone, manifest.made);
+                *served = Some(Arc::clone(zone));
+                self.outlet.trim();
+            }
+            Err(error) => warn!(zone = %manifest.origin.apex, "cannot build anew: {error}"),
+        }
+    }
+
+    /// Tells how each list stands, now that the portal answers.
+    fn state(&self) {
+        let now = unix_now();
+        for (apex, followed) in &self.lists {
+            let Followed { manifest, fault, is_named, .. } = followed;
+            match (manifest, fault) {
+                (_, Some(why)) => self.outlet.hold(apex, why),
+                (_, None) if !is_named => self.outlet.hold(apex, NOT_NAMED),
+                (Some(manifest), None) if now > manifest.expires => {
+                    let age = now.saturating_sub(manifest.made);
+                    self.outlet.hold(apex, &FollowError::Stale(age).to_string());
+                }
+                (Some(manifest), None) => self.outlet.confirm(apex, manifest.made),
+                (None, None) => {}
+            }
+        }
+    }
+
+    /// Notes that the portal cannot be followed now.
+    fn lost(&mut self, why: &str) {
+        if self.failure.as_deref() != Some(why) {
+            warn!("{}: {why}; what was followed before is served", self.config.url);
+        }
+        self.failure = Some(why.to_owned());
+        self.outlet.lost(&format!("{}: {why}", self.config.url));
+    }
+}
+
+impl Manifest {
+    /// Whether another says the same of the list, at whatever time.
+    fn says_as(&self, other: &Manifest) -> bool {
+        let key = |one: &Manifest| (one.origin.clone(), one.serial, one.approved, one.whole.digest);
+        key(self) == key(other)
+    }
+}
+
+/// Takes in what leads from where a list is to where it is to be; none if that is not known.
+fn advance(
+    editor: Option<Editor>,
+    followed: &Followed,
+    manifest: &Manifest,
+    fresh: &HashMap<String, Bytes>,
+) -> Option<Editor> {
+    let mut editor = editor?;
+    if followed.manifest.as_ref()?.origin != manifest.origin {
+        return None;
+    }
+    for item in manifest.way(editor.serial())? {
+        let parcel = open(fresh.get(&item.file())?.clone(), item, manifest).ok()?;
+        editor.take(&parcel).ok()?;
+    }
+    Some(editor)
+}
+
+/// Builds a list of what is in the spool.
+fn build(store: &Store, manifest: &Manifest) -> Result<Editor, FollowError> {
+    let mut editor: Option<Editor> = None;
+    for item in manifest.parts() {
+        let bytes = store.read(item).map_err(FollowError::Spool)?;
+        let bytes = bytes.ok_or_else(|| FollowError::Spoilt(store.path(item)))?;
+        let parcel = open(bytes, item, manifest)?;
+        match &mut editor {
+            None => editor = Some(Editor::of_parcel(&parcel)?),
+            Some(editor) => drop(editor.take(&parcel)?),
+        }
+    }
+    editor.ok_or(FollowError::Parcel(ParcelError::NoParcel))
+}
+
+/// Opens the bytes of an item.
+fn open(bytes: Bytes, item: &Item, manifest: &Manifest) -> Result<Parcel, FollowError> {
+    let parcel = Parcel::open(bytes)?;
+    let is_it = (parcel.from(), parcel.to()) == (item.from, item.to);
+    match is_it && *parcel.apex() == manifest.origin.apex {
+        true => Ok(parcel),
+        false => Err(FollowError::Parcel(ParcelError::Inconsistent(0))),
+    }
+}
+
+/// After how long it is tried again, having failed so often.
+fn pause(failures: u32) -> Duration {
+    PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(5))
+}
+
+/// Why a list stays as it is.
+#[derive(Debug, thiserror::Error)]
+enum FollowError {
+    /// The manifest's time is over.
+    #[error(
+        "the portal's manifest is {0} seconds old, and its time is over: the portal cannot read its database, something on the way hands out old copies, or a clock is wrong"
+    )]
+    Stale(u64),
+    /// The manifest's time has not come.
+    #[error("the portal's manifest was made in {0} seconds: set the clocks of both servers")]
+    Clock(u64),
+    /// The serial goes back.
+    #[error(
+        "the serial goes back from {known} to {serial}: an old manifest was handed out again, or the portal's database was restored; if it was, remove the list from `followed` in the data folder and start anew"
+    )]
+    Back {
+        /// The one that is served.
+        known: u32,
+        /// The manifest's.
+        serial: u32,
+    },
+    /// The portal gives nothing.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// Other bytes than those that were signed.
+    #[error(
+        "{file} is not what was signed ({found} bytes of {expected}): it was cut or forged on the way"
+    )]
+    Forged {
+        /// The parcel.
+        file: String,
+        /// Bytes that came.
+        found: u64,
+        /// Bytes that should have come.
+        expected: u64,
+    },
+    /// It does not fit.
+    #[error("it has {0} bytes, more than {1} (`max-size` of its [[follow]] in the configuration)")]
+    TooLarge(u64, u64),
+    /// What was signed is no list.
+    #[error(transparent)]
+    Parcel(#[from] ParcelError),
+    /// What was signed does not lead on.
+    #[error(transparent)]
+    Order(#[from] journal::Refused),
+    /// It has too many entries.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
+    /// The guards refuse it.
+    #[error(
+        "{0}; if that is meant, a second person approves it at the portal (`repute list approve`), or `ipv4-prefix` and `ipv6-prefix` of its [[follow]] let it pass"
+    )]
+    Guards(String),
+    /// A file of the spool is not what it was.
+    #[error("{path} is not what was written there", path = .0.display())]
+    Spoilt(PathBuf),
+    /// The spool cannot be used.
+    #[error("cannot write the spool: free space there, or let the server's user write there")]
+    Spool(#[source] io::Error),
+}
+
+/// What is said of a list that is not handed out.
+const NOT_NAMED: &str = "the portal does not hand it out: `repute registry subscriber list` there shows which lists \
+                         this token may have";
+/// The shortest time between two questions that brought nothing.
+const PAUSE: Duration = Duration::from_secs(1);

@@ -1,0 +1,326 @@
+//! `/api/v1/distribution`: lists for servers elsewhere, by the token of a subscriber.
+//!
+//! Who asks for manifests and says what he has (`If-None-Match`) may wait for others (`Prefer: wait=15`, RFC 7240
+//! section 4.3): they come with the change that makes them. Parcels are files, sent as they are read; what is in them,
+//! and that nobody changed it, is for the manifests to say.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, body::Bytes};
+use hyper::body::{Frame, SizeHint};
+use repute_database::Timestamp;
+use repute_database::subscribers::{self, Subscriber};
+use repute_dnsxl::Name;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::app::App;
+use crate::error::AppError;
+use crate::limits::{Deed, Doer};
+use crate::secret::digest_of;
+use crate::visitor::Visitor;
+
+/// Admits whoever shows a token that is not revoked.
+pub(crate) async fn admit(app: &App, visitor: &Visitor, request: Request, next: Next) -> Response {
+    match subscriber(app, visitor, request.headers()).await {
+        Ok(subscriber) => {
+            let mut request = request;
+            request.extensions_mut().insert(subscriber);
+            next.run(request).await
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+/// Whose token it is.
+async fn subscriber(
+    app: &App,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+) -> Result<Subscriber, AppError> {
+    let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = shown
+        .and_then(|shown| shown.split_once(' '))
+        .and_then(|(kind, token)| kind.eq_ignore_ascii_case("bearer").then(|| token.trim()));
+    let mut connection = app.database.read().await?;
+    let found = match token {
+        // A look-up by the digest takes no longer for a better guess.
+        Some(token) => subscribers::find(connection.session(), &digest_of(token)).await?,
+        None => None,
+    };
+    drop(connection);
+    let (now, moment) = (Timestamp::now(), Instant::now());
+    let Some(subscriber) = found else {
+        let doer = Doer::at(visitor.address);
+        app.limits.take(Deed::Try, doer, moment).map_err(AppError::TooMany)?;
+        return Err(AppError::Token);
+    };
+    let doer = Doer::Subscriber(subscriber.id);
+    app.limits.take(Deed::Fetch, doer, moment).map_err(AppError::TooMany)?;
+    // A write for each request would be too many.
+    if subscriber.seen.is_none_or(|seen| now.0 - seen.0 > SEEN_EVERY) {
+        let mut transaction = app.database.begin().await?;
+        subscribers::see(transaction.session(), subscriber.id, now).await?;
+        transaction.commit().await?;
+    }
+    Ok(subscriber)
+}
+
+/// `GET /api/v1/distribution/manifests`.
+pub(crate) async fn manifests(
+    State(app): State<App>,
+    Extension(subscriber): Extension<Subscriber>,
+    headers: HeaderMap,
+) -> Response {
+    let known = headers.get(IF_NONE_MATCH).and_then(|tag| tag.to_str().ok()).map(str::trim);
+    let end = tokio::time::sleep(wait(&headers));
+    tokio::pin!(end);
+    let mut news = app.shelf.news();
+    loop {
+        news.mark_unchanged();
+        let handout = app.shelf.manifests(|apex| subscriber.lists.has(apex));
+        let tag = format!("\"{}\"", handout.tag);
+        if known != Some(&tag) {
+            let headers = [(ETAG, tag), (CONTENT_TYPE, "text/plain; charset=utf-8".to_owned())];
+            return (headers, handout.text).into_response();
+        }
+        let is_over = tokio::select! {
+            () = &mut end => true,
+            () = app.closing.cancelled() => true,
+            changed = news.changed() => changed.is_err(),
+        };
+        if is_over {
+            return (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response();
+        }
+    }
+}
+
+/// How long somebody wants to wait for something new.
+fn wait(headers: &HeaderMap) -> Duration {
+    let lines = headers.get_all("prefer").iter().filter_map(|line| line.to_str().ok());
+    let mut words = lines.flat_map(|line| line.split([',', ';'])).map(str::trim);
+    let seconds = words.find_map(|word| word.strip_prefix("wait=")?.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(0)).min(LONGEST)
+}
+
+/// `GET /api/v1/distribution/lists/{apex}/{from}/{to}`: a parcel; the whole list if it is from 0.
+pub(crate) async fn parcel(
+    State(app): State<App>,
+    Extension(subscriber): Extension<Subscriber>,
+    Path((apex, from, to)): Path<(String, u32, u32)>,
+) -> Result<Response, AppError> {
+    let apex: Name = apex.parse().map_err(|_| AppError::NotFound)?;
+    if !subscriber.lists.has(&apex) {
+        return Err(AppError::NotFound);
+    }
+    let (path, length) = app.shelf.parcel(&apex, from, to).ok_or(AppError::NotFound)?;
+    // It may go the moment it is no longer named; whoever asked then asks for manifests again.
+    let file = spawn_blocking(move || File::open(path)).await.map_err(|_| AppError::NotFound)?;
+    let file = file.map_err(|_| AppError::NotFound)?;
+    let body = Body::new(FileBody { file: Some(file), left: length, reading: None });
+    Ok(([(CONTENT_TYPE, "application/octet-stream")], body).into_response())
+}
+
+/// A file as it is read, so that a slow reader takes little memory.
+struct FileBody {
+    /// The file, unless it is just being read.
+    file: Option<File>,
+    /// How many bytes are still to come.
+    left: u64,
+    /// The next part.
+    reading: Option<JoinHandle<io::Result<(File, Bytes)>>>,
+}
+
+impl hyper::body::Body for FileBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        if let Some(mut file) = self.file.take() {
+            let length = usize::try_from(self.left).unwrap_or(PART).min(PART);
+            self.reading = Some(spawn_blocking(move || {
+                let mut part = vec![0; length];
+                file.read_exact(&mut part)?;
+                Ok((file, part.into()))
+            }));
+        }
+        let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
+        let read = ready!(Pin::new(reading).poll(context));
+        self.reading = None;
+        let (file, part): (File, Bytes) = match read {
+            Ok(Ok(read)) => read,
+            Ok(Err(error)) => return Poll::Ready(Some(Err(error))),
+            Err(error) => return Poll::Ready(Some(Err(io::Error::other(error)))),
+        };
+        self.file = Some(file);
+        self.left -= part.len() as u64;
+        Poll::Ready(Some(Ok(Frame::data(part))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
+
+/// The longest that somebody may wait.
+const LONGEST: Duration = Duration::from_secs(15);
+/// So many bytes of a file are read at once.
+const PART: usize = 256 * 1024;
+/// How often it is noted that a token is in use, in microseconds.
+const SEEN_EVERY: i64 = 5 * 60 * 1_000_000;
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Method;
+    use repute_database::lists::ListId;
+    use repute_distribution::{Delivery, Origin};
+
+    use super::*;
+    use crate::testing::{Answer, Site};
+
+    /// A portal with two lists, and subscribers: one of both, one of the first.
+    async fn site() -> Site {
+        let site = Site::new().await;
+        let lists = [site.add_list("a.example").await, site.add_list("b.example").await];
+        publish(&site, "a.example", lists[0], 5, None);
+        publish(&site, "b.example", lists[1], 9, None);
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let (session, now) = (&mut transaction, Timestamp::now());
+        subscribers::add(session.session(), "both", &digest_of("both"), None, now)
+            .await
+            .expect("it is added");
+        subscribers::add(session.session(), "one", &digest_of("one"), Some(&lists[..1]), now)
+            .await
+            .expect("it is added");
+        transaction.commit().await.expect("it is committed");
+        site
+    }
+
+    /// Puts a list on the shelf, or a change of it.
+    fn publish(site: &Site, apex: &str, id: ListId, serial: u32, from: Option<u32>) {
+        let origin = Origin { id: id.0 as u64, apex: apex.parse().expect("a name") };
+        let delivery = Delivery { origin: &origin, serial, approved: 0 };
+        match from {
+            Some(from) => {
+                assert!(!site.app.shelf.put(delivery, Some((from, b"changes"))).expect("put"));
+            }
+            None => site.app.shelf.put_whole(delivery, &[b'x'; 600_000]).expect("it is put"),
+        }
+    }
+
+    /// Asks with a token.
+    async fn ask(site: &mut Site, path: &str, token: &str, more: &[(&str, &str)]) -> Answer {
+        let bearer = format!("Bearer {token}");
+        let headers = [&[("authorization", &*bearer)], more].concat();
+        let path = format!("/api/v1/distribution/{path}");
+        site.ask(Method::GET, &path, &headers, &[]).await
+    }
+
+    #[tokio::test]
+    async fn each_token_opens_its_lists_and_no_others() {
+        let mut site = site().await;
+        let both = ask(&mut site, "manifests", "both", &[]).await;
+        both.says(&["list a.example 1\nserial 5\n", "list b.example 2\nserial 9\n", "signature "]);
+        let one = ask(&mut site, "manifests", "one", &[]).await;
+        one.says(&["list a.example 1"]);
+        assert!(!one.text.contains("b.example"));
+        let part = ask(&mut site, "lists/a.example/0/5", "one", &[]).await;
+        assert_eq!((part.status, part.text.len()), (StatusCode::OK, 600_000));
+        for (path, token) in [
+            ("lists/b.example/0/9", "one"),
+            ("lists/a.example/0/4", "one"),
+            ("lists/c.example/0/4", "both"),
+            ("lists/%00..x/0/4", "both"),
+        ] {
+            let answer = ask(&mut site, path, token, &[]).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        }
+        for token in ["", "other", "on"] {
+            let answer = ask(&mut site, "manifests", token, &[]).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{token}");
+            assert_eq!(answer.header("www-authenticate"), "Bearer");
+            answer.says(&["repute registry subscriber add"]);
+        }
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let now = Timestamp::now();
+        subscribers::revoke(transaction.session(), "one", now).await.expect("it is revoked");
+        let seen = subscribers::all(transaction.session()).await.expect("they are read");
+        transaction.commit().await.expect("it is committed");
+        assert!(seen.iter().all(|one| one.seen.is_some()), "{seen:?}");
+        let answer = ask(&mut site, "manifests", "one", &[]).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    }
+
+    #[tokio::test]
+    async fn whoever_has_all_waits_for_what_comes() {
+        let mut site = site().await;
+        let tag = ask(&mut site, "manifests", "one", &[]).await.header("etag").to_owned();
+        let none = ask(&mut site, "manifests", "one", &[("if-none-match", &tag)]).await;
+        assert_eq!((none.status, none.header("etag")), (StatusCode::NOT_MODIFIED, &*tag));
+        let brief = [("if-none-match", &*tag), ("prefer", "handling=lenient, wait=1")];
+        let none = ask(&mut site, "manifests", "one", &brief).await;
+        assert_eq!(none.status, StatusCode::NOT_MODIFIED, "nobody waits for ever");
+        let waiting = [("if-none-match", &*tag), ("prefer", "wait=15")];
+        // What another may have is no news.
+        let app = site.app.clone();
+        let origin = |apex: &str, id| Origin { id, apex: apex.parse().expect("a name") };
+        let put = |origin: &Origin, from: u32, to: u32| {
+            let delivery = Delivery { origin, serial: to, approved: 0 };
+            app.shelf.put(delivery, Some((from, b"changes"))).expect("it is put");
+        };
+        let (news, ()) = tokio::join!(ask(&mut site, "manifests", "one", &waiting), async {
+            put(&origin("b.example", 2), 9, 10);
+            tokio::task::yield_now().await;
+            put(&origin("a.example", 1), 5, 6);
+        });
+        news.says(&["serial 6", "delta 5 6 7 "]);
+        assert_eq!(ask(&mut site, "lists/a.example/5/6", "one", &[]).await.text, "changes");
+        site.app.closing.cancel();
+        let tag = news.header("etag").to_owned();
+        let waiting = [("if-none-match", &*tag), ("prefer", "wait=15")];
+        let none = ask(&mut site, "manifests", "one", &waiting).await;
+        assert_eq!(none.status, StatusCode::NOT_MODIFIED);
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_the_portal_wants() {
+        let waits = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("prefer", text.parse().expect("a value"));
+            wait(&headers).as_secs()
+        };
+        assert_eq!(
+            ["wait=7", "respond-async, wait=8", "wait=3600", "wait=x", "x"].map(waits),
+            [7, 8, 15, 0, 0]
+        );
+    }
+
+    #[tokio::test]
+    async fn whoever_asks_all_the_time_is_told_to_wait() {
+        let mut site = site().await;
+        for _ in 0..600 {
+            let answer = ask(&mut site, "manifests", "both", &[]).await;
+            if answer.status == StatusCode::TOO_MANY_REQUESTS {
+                assert!(!answer.header("retry-after").is_empty());
+                assert_eq!(ask(&mut site, "manifests", "one", &[]).await.status, StatusCode::OK);
+                return;
+            }
+        }
+        panic!("nobody was told to wait");
+    }
+}
