@@ -28,7 +28,7 @@ pub(crate) struct Portal {
 
 /// Manifests, as they were handed out.
 pub(crate) struct Manifests {
-    /// Names these and no others.
+    /// What comes after these can be asked for by it.
     pub(crate) tag: Option<String>,
     /// The texts, one after the other.
     pub(crate) text: String,
@@ -55,14 +55,18 @@ impl Portal {
         Portal { url, token, timeout, agent: agent.into() }
     }
 
-    /// The manifests, as soon as there are others than those of a tag; nothing if there are none for a while.
-    pub(crate) fn manifests(&self, tag: Option<&str>) -> Result<Option<Manifests>, FetchError> {
-        let response = self.ask("manifests", tag, WAIT + PATIENCE)?;
-        if response.status().as_u16() == 304 {
+    /// All manifests; or those that came after a tag, as soon as there are some: nothing if there are none for a while.
+    pub(crate) fn manifests(&self, after: Option<&str>) -> Result<Option<Manifests>, FetchError> {
+        let path = match after {
+            Some(tag) => format!("manifests?after={}", escaped(tag)),
+            None => "manifests".to_owned(),
+        };
+        let response = self.ask(&path, WAIT + PATIENCE)?;
+        if response.status().as_u16() == 204 {
             return Ok(None);
         }
         let tag = response.headers().get("etag").and_then(|tag| tag.to_str().ok());
-        let tag = tag.map(str::to_owned);
+        let tag = tag.map(|tag| tag.trim_start_matches("W/").trim_matches('"').to_owned());
         let bytes = body(response, MOST_MANIFESTS)?;
         let text = String::from_utf8(bytes).map_err(|_| FetchError::NotText)?;
         Ok(Some(Manifests { tag, text }))
@@ -71,32 +75,24 @@ impl Portal {
     /// The bytes of a parcel; whether they are what they should be is for whoever asked.
     pub(crate) fn parcel(&self, origin: &Origin, item: &Item) -> Result<Bytes, FetchError> {
         let path = format!("lists/{}/{}/{}", escaped(&origin.apex.to_string()), item.from, item.to);
-        let response = self.ask(&path, None, self.timeout)?;
+        let response = self.ask(&path, self.timeout)?;
         Ok(body(response, item.length)?.into())
     }
 
     /// Sends a request.
-    fn ask(
-        &self,
-        path: &str,
-        tag: Option<&str>,
-        timeout: Duration,
-    ) -> Result<Response<ureq::Body>, FetchError> {
+    fn ask(&self, path: &str, timeout: Duration) -> Result<Response<ureq::Body>, FetchError> {
         let token = std::fs::read_to_string(&self.token)
             .map_err(|source| FetchError::Token { path: self.token.clone(), source })?;
         let url = format!("{}/api/v1/distribution/{path}", self.url);
         let request = self.agent.get(&url).config().timeout_global(Some(timeout)).build();
-        let mut request = request.header("authorization", format!("Bearer {}", token.trim()));
-        if let Some(tag) = tag {
-            request = request.header("if-none-match", tag);
-            request = request.header("prefer", format!("wait={}", WAIT.as_secs()));
-        }
+        let request = request.header("authorization", format!("Bearer {}", token.trim()));
+        let request = request.header("prefer", format!("wait={}", WAIT.as_secs()));
         let response = request.call().map_err(|error| match is_of_unknown_issuer(&error) {
             true => FetchError::UnknownIssuer,
             false => FetchError::Request(Box::new(error)),
         })?;
         match response.status().as_u16() {
-            200 | 304 => Ok(response),
+            200 | 204 => Ok(response),
             401 => Err(FetchError::Refused(self.token.clone())),
             404 => Err(FetchError::Missing),
             429 => Err(FetchError::TooOften),
@@ -180,7 +176,7 @@ pub(crate) enum FetchError {
     NotText,
 }
 
-/// How long a portal may wait for something new.
+/// How long a portal may wait for something new, as long as we ask for what comes after something.
 const WAIT: Duration = Duration::from_secs(15);
 /// How long an answer may take beside that.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -201,7 +201,7 @@ impl Work {
             followed.manifest = Some(manifest);
             self.lists.insert(apex, followed);
         }
-        for (apex, _) in self.lists.iter().filter(|(_, followed)| followed.served.is_none()) {
+        for (apex, _) in self.lists.iter().filter(|(_, followed)| followed.editor.is_none()) {
             self.outlet.hold(apex, "waiting for the portal");
         }
         self.outlet.trim();
@@ -215,18 +215,28 @@ impl Work {
 
     /// Follows until it is stopped.
     fn run(mut self) {
-        let (mut tag, mut failures) = (None, 0);
+        let (mut tag, mut failures, mut all) = (None, 0, Instant::now());
         while !self.is_over.load(Ordering::Relaxed) {
             let started = Instant::now();
+            // What is not handed out any more is seen only by who asks for all.
+            if all.elapsed() > ALL {
+                tag = None;
+            }
+            let is_all = tag.is_none();
             let asked = self.portal.manifests(tag.as_deref()).map_err(|error| told(&error));
             if self.is_over.load(Ordering::Relaxed) {
                 // Somebody else may have the spool by now.
                 return;
             }
             let taken = asked.and_then(|news| match news {
-                Some(Manifests { tag, text }) => self.take_all(&text).map(|good| Some((tag, good))),
+                Some(Manifests { tag, text }) => {
+                    self.take_all(&text, is_all).map(|good| Some((tag, good)))
+                }
                 None => Ok(None),
             });
+            if is_all {
+                all = Instant::now();
+            }
             let nap = match taken {
                 Err(why) => {
                     self.lost(&why);
@@ -262,8 +272,8 @@ impl Work {
 
     /// Takes all manifests that a portal handed out; whether all of them came to something. What is no manifest that
     /// may be believed says nothing of any list, and so is the portal's fault.
-    fn take_all(&mut self, text: &str) -> Result<bool, String> {
-        for followed in self.lists.values_mut() {
+    fn take_all(&mut self, text: &str, is_all: bool) -> Result<bool, String> {
+        for followed in self.lists.values_mut().filter(|_| is_all) {
             followed.is_named = false;
         }
         let texts = split(text);
@@ -600,5 +610,7 @@ enum FollowError {
 /// What is said of a list that is not handed out.
 const NOT_NAMED: &str = "the portal does not hand it out: `repute registry subscriber list` there shows which lists \
                          this token may have";
+/// How often all manifests are asked for.
+const ALL: Duration = Duration::from_secs(600);
 /// The shortest time between two questions that brought nothing.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -12,11 +12,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use repute_dnsxl::Name;
-use ring::digest::{Context, SHA256};
 use tokio::sync::watch;
 use tracing::warn;
 
-use crate::hex;
 use crate::key::{KeyError, Keys};
 use crate::manifest::{Item, MOST_DELTAS, Manifest, Origin, is_later};
 use crate::store::Store;
@@ -32,6 +30,8 @@ pub struct Shelf {
     lists: Mutex<BTreeMap<Name, Shelved>>,
     /// Counts versions.
     news: watch::Sender<u64>,
+    /// Tells the versions of this process from those of another.
+    start: u64,
 }
 
 /// A list on the shelf.
@@ -41,6 +41,8 @@ struct Shelved {
     manifest: Manifest,
     /// That, signed.
     text: String,
+    /// The version with which it came.
+    version: u64,
 }
 
 /// A version that was just published.
@@ -57,7 +59,7 @@ pub struct Delivery<'d> {
 /// The manifests of some lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handout {
-    /// Names exactly these texts.
+    /// Names what there is now: what comes after it can be asked for by it.
     pub tag: String,
     /// The texts, one after the other.
     pub text: String,
@@ -78,11 +80,13 @@ impl Shelf {
             // What a key signed that is gone is published anew.
             let Ok(manifest) = Manifest::open(&text, &keys.public()) else { continue };
             if manifest.items().all(|item| matches!(store.read(item), Ok(Some(_)))) {
-                lists.insert(manifest.origin.apex.clone(), Shelved { manifest, text });
+                lists.insert(manifest.origin.apex.clone(), Shelved { manifest, text, version: 0 });
             }
         }
         let (keys, lists) = (Mutex::new(keys), Mutex::new(lists));
-        Ok(Shelf { folder, keys, lists, news: watch::Sender::new(0) })
+        let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let start = start.as_micros() as u64;
+        Ok(Shelf { folder, keys, lists, news: watch::Sender::new(0), start })
     }
 
     /// Puts a version on the shelf, with what leads to it from the one before: a serial and a parcel. Whether the whole
@@ -111,7 +115,8 @@ impl Shelf {
         }
         let since: u64 = manifest.parts().skip(1).map(|item| item.length).sum();
         let count = manifest.parts().count();
-        let is_old = since > manifest.whole.length / 2 + LITTLE || count > MANY;
+        let is_old =
+            since > manifest.whole.length / 2 + LITTLE || count > many(manifest.whole.length);
         self.sign(&mut keys, manifest)?;
         Ok(is_old)
     }
@@ -175,16 +180,21 @@ impl Shelf {
         }
     }
 
-    /// The manifests of those lists that somebody may have.
-    pub fn manifests(&self, may_have: impl Fn(&Name) -> bool) -> Handout {
-        let lists = self.lists();
-        let (mut text, mut all) = (String::new(), Context::new(&SHA256));
-        for shelved in lists.iter().filter(|(apex, _)| may_have(apex)).map(|(_, one)| one) {
-            text.push_str(&shelved.text);
-            all.update(shelved.text.as_bytes());
+    /// The manifests of those lists that somebody may have: all of them, or those that came after a tag.
+    pub fn manifests(&self, after: Option<&str>, may_have: impl Fn(&Name) -> bool) -> Handout {
+        let (lists, start) = (self.lists(), format!("{:x}", self.start));
+        let after = after.and_then(|tag| {
+            let (its_start, version) = tag.split_once('-')?;
+            (its_start == start).then(|| version.parse::<u64>().ok())?
+        });
+        let is_new = |one: &Shelved| after.is_none_or(|after| one.version > after);
+        let mut text = String::new();
+        for (apex, shelved) in lists.iter() {
+            if is_new(shelved) && may_have(apex) {
+                text.push_str(&shelved.text);
+            }
         }
-        let digest = all.finish();
-        Handout { tag: hex::encode(digest.as_ref().get(..16).unwrap_or_default()), text }
+        Handout { tag: format!("{start}-{}", *self.news.borrow()), text }
     }
 
     /// Where a parcel lies, and its length: the whole list at a serial, or what changed between two.
@@ -205,22 +215,19 @@ impl Shelf {
         if let Err(error) = keys.read() {
             warn!("{}; the keys from before sign", told(&error));
         }
-        let most = manifest.whole.length + LITTLE;
-        let mut kept = 0;
-        let kept = manifest.deltas.iter().rev().take(MOST_DELTAS).take_while(|delta| {
-            kept += delta.length;
-            kept <= most
-        });
-        // What leads on from the whole list stays, however much it is.
+        // What leads on from the whole list stays, however much it is; before that a few for whoever is a little late.
         let needed = manifest.parts().count() - 1;
-        let kept = kept.count().max(needed.min(MOST_DELTAS));
+        let kept = needed.max(LATE).min(manifest.deltas.len());
         manifest.deltas.drain(..manifest.deltas.len() - kept);
         manifest.made = unix_now();
         manifest.expires = manifest.made + LIFETIME.as_secs();
         let (store, text) = (self.store(&manifest.origin.apex), manifest.sign(keys));
         self.written(store.put_manifest(&text))?;
         store.sweep(&manifest);
-        self.lists().insert(manifest.origin.apex.clone(), Shelved { manifest, text });
+        let mut lists = self.lists();
+        let version = *self.news.borrow() + 1;
+        lists.insert(manifest.origin.apex.clone(), Shelved { manifest, text, version });
+        drop(lists);
         self.tell();
         Ok(())
     }
@@ -289,6 +296,12 @@ pub(crate) fn told(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// From how many deltas on a new whole list of so many bytes is worth it: each change has everybody fetch a line for
+/// every delta, and each whole list all of that.
+fn many(whole: u64) -> usize {
+    usize::try_from((whole / 50).isqrt()).unwrap_or(MOST_DELTAS).clamp(LATE, MOST_DELTAS / 2)
+}
+
 /// The time in Unix seconds.
 pub(crate) fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs())
@@ -300,8 +313,8 @@ const LIFETIME: Duration = Duration::from_secs(3_600);
 const FRESH: Duration = Duration::from_secs(300);
 /// So many bytes of deltas are never worth a new whole list.
 const LITTLE: u64 = 64 * 1024;
-/// From so many deltas on the whole list is quicker to fetch.
-const MANY: usize = 500;
+/// So many deltas are kept for those who are late.
+const LATE: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -310,7 +323,7 @@ mod tests {
     /// The manifests of a shelf.
     fn all(shelf: &Shelf) -> Vec<Manifest> {
         let keys = shelf.keys().public();
-        let text = shelf.manifests(|_| true).text;
+        let text = shelf.manifests(None, |_| true).text;
         let open = |text: &&str| Manifest::open(text, &keys).expect("it is good");
         crate::manifest::split(&text).iter().map(open).collect()
     }
@@ -342,7 +355,7 @@ mod tests {
         // A start finds all of it, and needs no whole list.
         let shelf = Shelf::open(folder.path()).expect("it opens");
         assert!(!shelf.put(at(7), None).expect("it is put"));
-        let news = shelf.news();
+        let (news, (old, _)) = (shelf.news(), shelf.parcel(&origin.apex, 0, 5).expect("there"));
         shelf.put_whole(at(7), b"seven").expect("it is put");
         assert!(news.has_changed().expect("it is there"));
         let [manifest] = &all(&shelf)[..] else { panic!("one list") };
@@ -350,8 +363,8 @@ mod tests {
         let many = vec![0; LITTLE as usize + 100];
         assert!(shelf.put(at(8), Some((7, &many))).expect("it is put"), "it has become old");
         let [manifest] = &all(&shelf)[..] else { panic!("one list") };
-        assert_eq!((manifest.serial, manifest.deltas.len()), (8, 1), "{manifest:?}");
-        assert!(!path.exists(), "what is not named any more is gone");
+        assert_eq!((manifest.serial, manifest.deltas.len()), (8, 2), "{manifest:?}");
+        assert!(!old.exists(), "what is not named any more is gone");
     }
 
     #[test]
@@ -364,18 +377,36 @@ mod tests {
             shelf.put_whole(delivery, b"entries").expect("it is put");
         }
         let b: Name = "b.example".parse().expect("a name");
-        let one = shelf.manifests(|apex| *apex == b);
+        let one = shelf.manifests(None, |apex| *apex == b);
         assert!(one.text.contains("list b.example 1") && !one.text.contains("a.example"));
-        assert_ne!(one.tag, shelf.manifests(|_| true).tag);
-        assert_eq!(shelf.manifests(|_| false).text, "");
+        assert_eq!(shelf.manifests(None, |_| false).text, "");
         shelf.confirm(std::slice::from_ref(&b));
-        assert_eq!(
-            shelf.manifests(|_| true),
-            one,
-            "the other list is gone, and this is still fresh"
-        );
+        let all = shelf.manifests(None, |_| true).text;
+        assert_eq!(all, one.text, "the other list is gone, and this is still fresh");
         shelf.lists().get_mut(&b).expect("it is there").manifest.made -= FRESH.as_secs();
         shelf.confirm(std::slice::from_ref(&b));
-        assert_eq!(all(&shelf)[0].serial, 1);
+        assert_eq!(self::all(&shelf)[0].serial, 1);
+    }
+
+    #[test]
+    fn whoever_has_something_is_told_what_came_after_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let shelf = Shelf::open(folder.path()).expect("it opens");
+        let put = |apex: &str| {
+            let origin = origin(apex);
+            let delivery = Delivery { origin: &origin, serial: 1, approved: 0 };
+            shelf.put_whole(delivery, b"entries").expect("it is put");
+        };
+        put("a.example");
+        let first = shelf.manifests(None, |_| true);
+        assert_eq!(shelf.manifests(Some(&first.tag), |_| true).text, "");
+        put("b.example");
+        let next = shelf.manifests(Some(&first.tag), |_| true);
+        assert!(next.text.contains("b.example") && !next.text.contains("a.example"));
+        assert_eq!(shelf.manifests(Some(&next.tag), |_| true).text, "");
+        for strange in ["", "0-0", "x-1", "1-"] {
+            let all = shelf.manifests(Some(strange), |_| true);
+            assert!(all.text.contains("a.example") && all.text.contains("b.example"), "{strange}");
+        }
     }
 }

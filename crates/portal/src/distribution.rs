@@ -1,7 +1,7 @@
 //! `/api/v1/distribution`: lists for servers elsewhere, by the token of a subscriber.
 //!
-//! Who asks for manifests and says what he has (`If-None-Match`) may wait for others (`Prefer: wait=15`, RFC 7240
-//! section 4.3): they come with the change that makes them. Parcels are files, sent as they are read; what is in them,
+//! Who asks for manifests gets all that he may have, with a tag (ETag); who asks for those after a tag gets only them, and
+//! may wait for them (`Prefer: wait=15`, RFC 7240 section 4.3): they come with the change that makes them. Parcels are files, sent as they are read; what is in them,
 //! and that nobody changed it, is for the manifests to say.
 
 use std::fs::File;
@@ -11,8 +11,8 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -21,6 +21,7 @@ use hyper::body::{Frame, SizeHint};
 use repute_database::Timestamp;
 use repute_database::subscribers::{self, Subscriber};
 use repute_dnsxl::Name;
+use serde::Deserialize;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::app::App;
@@ -75,21 +76,28 @@ async fn subscriber(
     Ok(subscriber)
 }
 
+/// Which manifests are asked for.
+#[derive(Deserialize)]
+pub(crate) struct Wanted {
+    /// Those that came after this tag; without it all.
+    after: Option<String>,
+}
+
 /// `GET /api/v1/distribution/manifests`.
 pub(crate) async fn manifests(
     State(app): State<App>,
     Extension(subscriber): Extension<Subscriber>,
+    Query(Wanted { after }): Query<Wanted>,
     headers: HeaderMap,
 ) -> Response {
-    let known = headers.get(IF_NONE_MATCH).and_then(|tag| tag.to_str().ok()).map(str::trim);
     let end = tokio::time::sleep(wait(&headers));
     tokio::pin!(end);
     let mut news = app.shelf.news();
     loop {
         news.mark_unchanged();
-        let handout = app.shelf.manifests(|apex| subscriber.lists.has(apex));
+        let handout = app.shelf.manifests(after.as_deref(), |apex| subscriber.lists.has(apex));
         let tag = format!("\"{}\"", handout.tag);
-        if known != Some(&tag) {
+        if after.is_none() || !handout.text.is_empty() {
             let headers = [(ETAG, tag), (CONTENT_TYPE, "text/plain; charset=utf-8".to_owned())];
             return (headers, handout.text).into_response();
         }
@@ -99,7 +107,7 @@ pub(crate) async fn manifests(
             changed = news.changed() => changed.is_err(),
         };
         if is_over {
-            return (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response();
+            return (StatusCode::NO_CONTENT, [(ETAG, tag)]).into_response();
         }
     }
 }
@@ -269,13 +277,15 @@ mod tests {
     #[tokio::test]
     async fn whoever_has_all_waits_for_what_comes() {
         let mut site = site().await;
-        let tag = ask(&mut site, "manifests", "one", &[]).await.header("etag").to_owned();
-        let none = ask(&mut site, "manifests", "one", &[("if-none-match", &tag)]).await;
-        assert_eq!((none.status, none.header("etag")), (StatusCode::NOT_MODIFIED, &*tag));
-        let brief = [("if-none-match", &*tag), ("prefer", "handling=lenient, wait=1")];
-        let none = ask(&mut site, "manifests", "one", &brief).await;
-        assert_eq!(none.status, StatusCode::NOT_MODIFIED, "nobody waits for ever");
-        let waiting = [("if-none-match", &*tag), ("prefer", "wait=15")];
+        let after = |answer: &Answer| {
+            format!("manifests?after={}", answer.header("etag").trim_matches('"'))
+        };
+        let path = after(&ask(&mut site, "manifests", "one", &[]).await);
+        let none = ask(&mut site, &path, "one", &[]).await;
+        assert_eq!((none.status, &*none.text), (StatusCode::NO_CONTENT, ""));
+        let none = ask(&mut site, &path, "one", &[("prefer", "handling=lenient, wait=1")]).await;
+        assert_eq!(none.status, StatusCode::NO_CONTENT, "nobody waits for ever");
+        let waiting = [("prefer", "wait=15")];
         // What another may have is no news.
         let app = site.app.clone();
         let origin = |apex: &str, id| Origin { id, apex: apex.parse().expect("a name") };
@@ -283,7 +293,7 @@ mod tests {
             let delivery = Delivery { origin, serial: to, approved: 0 };
             app.shelf.put(delivery, Some((from, b"changes"))).expect("it is put");
         };
-        let (news, ()) = tokio::join!(ask(&mut site, "manifests", "one", &waiting), async {
+        let (news, ()) = tokio::join!(ask(&mut site, &path, "one", &waiting), async {
             put(&origin("b.example", 2), 9, 10);
             tokio::task::yield_now().await;
             put(&origin("a.example", 1), 5, 6);
@@ -291,10 +301,8 @@ mod tests {
         news.says(&["serial 6", "delta 5 6 7 "]);
         assert_eq!(ask(&mut site, "lists/a.example/5/6", "one", &[]).await.text, "changes");
         site.app.closing.cancel();
-        let tag = news.header("etag").to_owned();
-        let waiting = [("if-none-match", &*tag), ("prefer", "wait=15")];
-        let none = ask(&mut site, "manifests", "one", &waiting).await;
-        assert_eq!(none.status, StatusCode::NOT_MODIFIED);
+        let none = ask(&mut site, &after(&news), "one", &waiting).await;
+        assert_eq!(none.status, StatusCode::NO_CONTENT);
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub(super) fn run(config: Option<&Path>, command: &DistributionCommand) -> anyho
     if *add {
         keys.add()?;
         eprintln!(
-            "both keys sign from the next change on, and within five minutes: tell the followers of both"
+            "all of these keys sign, from the next change on or within five minutes: tell the followers of them"
         );
     }
     if let Some(id) = remove {

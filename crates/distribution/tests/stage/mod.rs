@@ -91,7 +91,7 @@ impl Stage {
 
     /// What is handed out as manifests now.
     pub(crate) fn manifests(&self) -> String {
-        self.shelf.manifests(|_| true).text
+        self.shelf.manifests(None, |_| true).text
     }
 
     /// The paths that were asked for since the last time.
@@ -135,10 +135,11 @@ impl Stage {
             };
             assert_eq!(header("authorization"), Some("Bearer secret"));
             let path = path.strip_prefix("/api/v1/distribution/").unwrap();
-            let (tag, body) = self.body(path, header("if-none-match"));
+            let (path, after) = path.split_once("?after=").unwrap_or((path, ""));
+            let (tag, body) = self.body(path, after);
             let (status, body) = match body {
                 Some(body) => ("200 OK", body),
-                None => ("304 Not Modified", Vec::new()),
+                None => ("204 No Content", Vec::new()),
             };
             let head = format!(
                 "HTTP/1.1 {status}\r\netag: {tag}\r\ncontent-length: {}\r\n\r\n",
@@ -152,10 +153,10 @@ impl Stage {
     }
 
     /// What is at a path; nothing if that is what whoever asks has for a while.
-    fn body(&self, path: &str, tag: Option<&str>) -> (String, Option<Vec<u8>>) {
+    fn body(&self, path: &str, after: &str) -> (String, Option<Vec<u8>>) {
         let Some(rest) = path.strip_prefix("lists/bl.example/") else {
             let count = self.changes.0.lock().unwrap();
-            let wait = |count: &mut u64| tag == Some(&format!("\"{count}\""));
+            let wait = |count: &mut u64| after == count.to_string();
             let (count, waited) =
                 self.changes.1.wait_timeout_while(count, Duration::from_secs(10), wait).unwrap();
             let body = (!waited.timed_out()).then(|| self.manifests().into_bytes());
