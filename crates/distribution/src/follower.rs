@@ -252,7 +252,9 @@ impl Work {
                     match news {
                         Some((name, true)) => {
                             (tag, failures) = (name, 0);
-                            Duration::ZERO
+                            // Changes come at once, but not more of them than the portal lets us have.
+                            let least = if tag.is_some() { LEAST } else { PAUSE };
+                            least.saturating_sub(started.elapsed())
                         }
                         Some((_, false)) => {
                             tag = None;
@@ -270,8 +272,8 @@ impl Work {
         }
     }
 
-    /// Takes all manifests that a portal handed out; whether all of them came to something. What is no manifest that
-    /// may be believed says nothing of any list, and so is the portal's fault.
+    /// Takes all manifests that a portal handed out; whether none of them is to be tried again. What is no manifest
+    /// that may be believed says nothing of any list, and so is the portal's fault.
     fn take_all(&mut self, text: &str, is_all: bool) -> Result<bool, String> {
         for followed in self.lists.values_mut().filter(|_| is_all) {
             followed.is_named = false;
@@ -297,11 +299,11 @@ impl Work {
             let mut followed = self.lists.remove(&apex).unwrap_or_default();
             followed.is_named = true;
             let taken = self.take(&mut followed, manifest, text);
+            is_good &= taken.as_ref().err().is_none_or(|error| !error.may_pass());
             let fault = taken.err().map(|error| told(&error));
             if let Some(why) = fault.as_ref().filter(|why| followed.fault.as_ref() != Some(why)) {
                 warn!(zone = %apex, "`{apex}` stays as it is: {why}");
             }
-            is_good &= fault.is_none();
             followed.fault = fault;
             self.lists.insert(apex, followed);
         }
@@ -607,10 +609,33 @@ enum FollowError {
     Spool(#[source] io::Error),
 }
 
+impl FollowError {
+    /// Whether the same manifest may come to something the next time. Otherwise only another one can, which comes by
+    /// itself: other lists do not wait for that.
+    fn may_pass(&self) -> bool {
+        match self {
+            FollowError::Fetch(_)
+            | FollowError::Forged { .. }
+            | FollowError::Spoilt(_)
+            | FollowError::Spool(_) => true,
+            FollowError::Stale(_)
+            | FollowError::Clock(_)
+            | FollowError::Back { .. }
+            | FollowError::TooLarge(..)
+            | FollowError::Parcel(_)
+            | FollowError::Order(_)
+            | FollowError::TooMany(_)
+            | FollowError::Guards(_) => false,
+        }
+    }
+}
+
 /// What is said of a list that is not handed out.
 const NOT_NAMED: &str = "the portal does not hand it out: `repute registry subscriber list` there shows which lists \
                          this token may have";
 /// How often all manifests are asked for.
 const ALL: Duration = Duration::from_secs(600);
+/// The shortest time between two questions.
+const LEAST: Duration = Duration::from_millis(50);
 /// The shortest time between two questions that brought nothing.
 const PAUSE: Duration = Duration::from_secs(1);
