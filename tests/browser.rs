@@ -105,6 +105,14 @@ fn an_account_is_guarded_by_codes_and_passkeys() {
         server.run(&["admin", "add", "ada@example.org", "--role", "administrator"]);
     assert_eq!(status, 0, "{link}");
     walk("accounts.mjs", &[link.trim()]);
+    // Whoever has the shell helps who has lost it all.
+    assert_eq!(server.run(&["admin", "reset-factors", "ada@example.org"]), (0, String::new()));
+    let (status, told) = server.run(&["admin", "reset-factors", "nobody@example.org"]);
+    assert_eq!(status, 2, "{told}");
+    assert!(told.contains("`nobody@example.org` has no account"), "{told}");
+    let (_, all) = server.run(&["admin", "list", "--json"]);
+    let all: serde_json::Value = serde_json::from_str(&all).expect("JSON");
+    assert_eq!((&all[0]["mail"], &all[0]["locked"]), (&"ada@example.org".into(), &false.into()));
 }
 
 /// Sign-up, claim by a TXT record that our own server serves, request, editor, DNS, look-up, removal.

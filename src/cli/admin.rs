@@ -31,6 +31,12 @@ pub(crate) enum AdminCommand {
         #[arg(value_name = "MAIL")]
         mail: MailAddress,
     },
+    /// Take the second factors of an account away, whose person has lost them: its password is then enough
+    ResetFactors {
+        /// Whose
+        #[arg(value_name = "MAIL")]
+        mail: MailAddress,
+    },
     /// Show all accounts
     List {
         /// Write JSON
@@ -67,4 +73,5 @@ It works on the database of `[registry]`, whether a server runs or not.
 Examples:
   repute admin add you@example.org --role administrator
   repute admin role somebody@example.org editor
-  repute admin reset you@example.org";
+  repute admin reset you@example.org
+  repute admin reset-factors you@example.org";

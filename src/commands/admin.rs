@@ -24,11 +24,16 @@ pub(super) fn run(path: Option<&Path>, command: AdminCommand) -> anyhow::Result<
         let mut out = std::io::stdout().lock();
         match command {
             AdminCommand::Add { mail, role } => {
-                let link = repute_portal::invite(&database, url, mail.as_ref(), role.into()).await?;
+                let link =
+                    repute_portal::invite(&database, url, mail.as_ref(), role.into()).await?;
                 writeln!(out, "{link}")?;
             }
             AdminCommand::Role { mail, role } => {
-                repute_portal::set_role(&database, &mail, role.into()).await?;
+                let portal = &config.portal.portal;
+                repute_portal::set_role(&database, portal, &mail, role.into()).await?;
+            }
+            AdminCommand::ResetFactors { mail } => {
+                repute_portal::reset_factors(&database, &config.portal.portal, &mail).await?;
             }
             AdminCommand::Reset { mail } => {
                 writeln!(out, "{}", repute_portal::reset_link(&database, url, &mail).await?)?;
@@ -38,13 +43,24 @@ pub(super) fn run(path: Option<&Path>, command: AdminCommand) -> anyhow::Result<
                 let rows = all.iter();
                 if json {
                     let rows = rows.map(|account| {
-                        json!({ "mail": account.mail, "name": account.name, "role": account.role.word() })
+                        json!({
+                            "mail": account.mail,
+                            "name": account.name,
+                            "role": account.role.word(),
+                            "locked": account.locked.is_some(),
+                        })
                     });
                     let rows: Vec<_> = rows.collect();
                     writeln!(out, "{}", serde_json::to_string_pretty(&rows)?)?;
                 } else {
                     for account in rows {
-                        writeln!(out, "{:<13}  {}  {}", account.role.word(), account.mail, account.name)?;
+                        writeln!(
+                            out,
+                            "{:<13}  {}  {}",
+                            account.role.word(),
+                            account.mail,
+                            account.name
+                        )?;
                     }
                 }
             }

@@ -3,6 +3,7 @@
 // node accounts.mjs JOIN-LINK
 
 import { strict as assert } from "node:assert";
+import { readFileSync } from "node:fs";
 import { Visit, code, walk } from "./harness.mjs";
 
 const [join] = process.argv.slice(2);
@@ -98,6 +99,27 @@ await walk(async (ada) => {
   await page.locator("[name=code]").fill(code(key, 0));
   await ada.presses("Sign in");
   await ada.isAt("/account", "You are signed in");
+
+  // Who is here, and what an administrator does about it.
+  await page.goto(`${origin}/people?part=example`);
+  await ada.looks("people");
+  await Promise.all([page.waitForEvent("load"), page.getByRole("link", { name: MAIL }).click()]);
+  await ada.looks("somebody");
+  await page.getByLabel("Role").selectOption("member");
+  await ada.presses("Give");
+  await ada.isAt(`${new URL(page.url()).pathname}`, "This is the last administrator");
+
+  // What is kept of her, as a file, and how the account would end.
+  await page.goto(`${origin}/account/data`);
+  await ada.looks("data");
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("link", { name: "Download it" }).click(),
+  ]);
+  const kept = JSON.parse(readFileSync(await download.path(), "utf8"));
+  assert.deepEqual([kept.account.mail, kept["second-factors"]["recovery-codes"]], [MAIL, 10]);
+  await page.goto(`${origin}/account/delete`);
+  await ada.looks("delete");
   await ada.end();
 
   // Without a script everything but passkeys is there.

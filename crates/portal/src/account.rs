@@ -346,31 +346,6 @@ pub async fn reset_link(
     Ok(format!("{url}/reset/{}", secret.text()))
 }
 
-/// Gives an account another role; its sessions go on with that.
-///
-/// # Errors
-/// If there is no such account, it is the last administrator, or the database fails.
-pub async fn set_role(
-    database: &Database,
-    mail: &MailAddress,
-    role: Role,
-) -> Result<(), ShellError> {
-    let mut transaction = database.begin().await?;
-    let account = known(&mut transaction, mail).await?;
-    accounts::set_role(transaction.session(), account.id, role).await?;
-    // First this, which has others wait: two who each leave it to the other would leave nobody.
-    let now = Timestamp::now();
-    note(&mut transaction, SHELL, account.id, "account.role", role.word(), now).await?;
-    if !accounts::has_administrator(transaction.session()).await? {
-        return Err(ShellError::LastAdministrator);
-    }
-    if role == Role::Administrator {
-        links::revoke(transaction.session(), Purpose::Join, None).await?;
-    }
-    transaction.commit().await?;
-    Ok(())
-}
-
 /// All accounts, by their addresses.
 ///
 /// # Errors
@@ -403,6 +378,9 @@ pub enum ShellError {
     /// The system gives no random numbers.
     #[error("the system gives no random numbers")]
     Random,
+    /// A letter cannot be written.
+    #[error("cannot write the letter about it")]
+    Letter(#[from] askama::Error),
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -415,7 +393,10 @@ impl From<crate::secret::NoRandomness> for ShellError {
 }
 
 /// The account of an address.
-async fn known(transaction: &mut Transaction, mail: &MailAddress) -> Result<Account, ShellError> {
+pub(crate) async fn known(
+    transaction: &mut Transaction,
+    mail: &MailAddress,
+) -> Result<Account, ShellError> {
     let account = accounts::by_mail(transaction.session(), mail.as_str()).await?;
     account.ok_or_else(|| ShellError::Unknown(mail.to_string()))
 }
@@ -460,7 +441,7 @@ pub(crate) async fn note(
 }
 
 /// Whoever has the shell, as the audit log knows him: no account has this number.
-const SHELL: AccountId = AccountId(0);
+pub(crate) const SHELL: AccountId = AccountId(0);
 /// How long a link works.
 const LINK: Duration = Duration::from_secs(24 * 3600);
 /// How long a second factor is waited for.
@@ -577,14 +558,17 @@ mod tests {
             let (to, link) = mailed(&site).await;
             assert_eq!((&*to, link.matches('/').count()), (address, 1), "no secret: {link}");
         }
-        let refused = set_role(&site.app.database, &mail, Role::Member).await;
+        let refused =
+            crate::set_role(&site.app.database, &site.app.config, &mail, Role::Member).await;
         assert!(matches!(refused, Err(ShellError::LastAdministrator)));
         let other: MailAddress = "c@example.org".parse().expect("an address");
         let link = invite(&site.app.database, &url, Some(&other), Role::Editor).await.expect("one");
         site.cookies.clear();
         let fields = [("name", "C"), ("password", "some other words")];
         assert_eq!(site.post(&path(link), &fields).await.status, 303);
-        set_role(&site.app.database, &other, Role::Administrator).await.expect("it is set");
+        crate::set_role(&site.app.database, &site.app.config, &other, Role::Administrator)
+            .await
+            .expect("it is set");
         let all = all(&site.app.database).await.expect("they are read");
         let roles: Vec<_> = all.iter().map(|a| (&*a.mail, a.role)).collect();
         assert_eq!(

@@ -13,6 +13,8 @@ use repute_registry::organisation::OrganisationError;
 use repute_registry::removal::RemovalError;
 use repute_registry::request::RequestError;
 
+use crate::account::ShellError;
+
 /// Why a request is not answered as it was meant.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AppError {
@@ -31,6 +33,12 @@ pub(crate) enum AppError {
     /// What a browser signed is not what it was asked for, or by no key that is known.
     #[error("the passkey was not accepted")]
     Passkey,
+    /// Nobody would be left who can give roles.
+    #[error("this is the last administrator")]
+    LastAdministrator,
+    /// What was chosen is none of the choices.
+    #[error("what was chosen is none of the choices")]
+    Choice,
     /// Nobody may use the account.
     #[error("this account is locked")]
     Locked,
@@ -140,6 +148,18 @@ impl From<RemovalError> for AppError {
     }
 }
 
+impl From<ShellError> for AppError {
+    fn from(error: ShellError) -> AppError {
+        match error {
+            ShellError::LastAdministrator => AppError::LastAdministrator,
+            ShellError::Known(_) | ShellError::Unknown(_) => AppError::NotFound,
+            ShellError::Random => AppError::Random,
+            ShellError::Letter(error) => AppError::Page(error),
+            ShellError::Database(error) => AppError::Database(error),
+        }
+    }
+}
+
 impl From<crate::secret::NoRandomness> for AppError {
     fn from(_: crate::secret::NoRandomness) -> AppError {
         AppError::Random
@@ -210,6 +230,16 @@ impl IntoResponse for AppError {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "The passkey was not accepted",
                 "It is not known here, or it took too long. Go back, and try again or take another way.",
+            ),
+            AppError::LastAdministrator => problem(
+                StatusCode::CONFLICT,
+                "Nobody would be left",
+                "This is the last administrator. Make somebody else one first, and try again.",
+            ),
+            AppError::Choice => problem(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "Not one of the choices",
+                "What was chosen is not known here. Go back, and choose again.",
             ),
             AppError::Locked => problem(
                 StatusCode::FORBIDDEN,

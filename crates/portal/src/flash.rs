@@ -57,6 +57,16 @@ pub(crate) enum Flash {
     PasskeyAdded,
     /// There is one passkey less.
     PasskeyRemoved,
+    /// An account is gone.
+    Deleted,
+    /// Somebody has another role.
+    RoleGiven,
+    /// Somebody cannot use his account.
+    Locked,
+    /// Somebody can use it again.
+    Unlocked,
+    /// Somebody has no second factors any more.
+    FactorsReset,
     /// What was begun took too long, or was wrong too often.
     Again,
 }
@@ -91,6 +101,11 @@ impl Flash {
         Flash::TotpRemoved,
         Flash::PasskeyAdded,
         Flash::PasskeyRemoved,
+        Flash::Deleted,
+        Flash::RoleGiven,
+        Flash::Locked,
+        Flash::Unlocked,
+        Flash::FactorsReset,
         Flash::Again,
     ];
 
@@ -124,6 +139,11 @@ impl Flash {
             Flash::TotpRemoved => "totp-removed",
             Flash::PasskeyAdded => "passkey-added",
             Flash::PasskeyRemoved => "passkey-removed",
+            Flash::Deleted => "deleted",
+            Flash::RoleGiven => "role-given",
+            Flash::Locked => "locked",
+            Flash::Unlocked => "unlocked",
+            Flash::FactorsReset => "factors-reset",
             Flash::Again => "again",
         }
     }
@@ -171,6 +191,11 @@ impl Flash {
             Flash::TotpRemoved => "No code from your app is asked for any more.",
             Flash::PasskeyAdded => "You sign in with your passkey from now on.",
             Flash::PasskeyRemoved => "That passkey is good for nothing any more.",
+            Flash::Deleted => "Your account is gone.",
+            Flash::RoleGiven => "The role is given.",
+            Flash::Locked => "The account is locked.",
+            Flash::Unlocked => "The account is open again.",
+            Flash::FactorsReset => "The second factors are taken away.",
             Flash::Again => "That took too long, or was wrong too often. Please begin again.",
         }
     }

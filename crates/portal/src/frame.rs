@@ -62,6 +62,13 @@ impl Frame {
     }
 }
 
+impl Frame {
+    /// Whether the visitor decides about people.
+    pub(crate) fn is_administrator(&self) -> bool {
+        self.role == Some(Role::Administrator)
+    }
+}
+
 impl FromRequestParts<App> for Frame {
     type Rejection = AppError;
 

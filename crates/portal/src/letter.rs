@@ -4,7 +4,6 @@ use askama::Template;
 use repute_database::outbox::Letter;
 
 use crate::config::Config;
-use crate::error::AppError;
 use crate::mail_address::MailAddress;
 use crate::secret::Secret;
 
@@ -35,7 +34,11 @@ pub(crate) struct Words<'a> {
 }
 
 /// For somebody who wants an account.
-pub(crate) fn join(config: &Config, to: &MailAddress, secret: &Secret) -> Result<Letter, AppError> {
+pub(crate) fn join(
+    config: &Config,
+    to: &MailAddress,
+    secret: &Secret,
+) -> Result<Letter, askama::Error> {
     write(
         to.as_str(),
         &Words {
@@ -50,7 +53,7 @@ pub(crate) fn join(config: &Config, to: &MailAddress, secret: &Secret) -> Result
 }
 
 /// For somebody who wants an account and has one.
-pub(crate) fn known(config: &Config, to: &MailAddress) -> Result<Letter, AppError> {
+pub(crate) fn known(config: &Config, to: &MailAddress) -> Result<Letter, askama::Error> {
     write(
         to.as_str(),
         &Words {
@@ -69,7 +72,7 @@ pub(crate) fn reset(
     config: &Config,
     to: &MailAddress,
     secret: &Secret,
-) -> Result<Letter, AppError> {
+) -> Result<Letter, askama::Error> {
     write(
         to.as_str(),
         &Words {
@@ -85,7 +88,7 @@ pub(crate) fn reset(
 }
 
 /// For somebody who forgot that he has no account.
-pub(crate) fn unknown(config: &Config, to: &MailAddress) -> Result<Letter, AppError> {
+pub(crate) fn unknown(config: &Config, to: &MailAddress) -> Result<Letter, askama::Error> {
     write(
         to.as_str(),
         &Words {
@@ -118,6 +121,14 @@ pub(crate) enum Event {
     RecoveryUsed,
     /// Somebody has its password, and does not have its second factor.
     Guessed,
+    /// An administrator has taken all its second factors away.
+    FactorsReset,
+    /// An administrator has given it another role.
+    RoleChanged,
+    /// An administrator has locked it.
+    Locked,
+    /// An administrator has unlocked it.
+    Unlocked,
 }
 
 impl Event {
@@ -132,6 +143,10 @@ impl Event {
             Event::RecoveryMade => "You have other recovery codes",
             Event::RecoveryUsed => "A recovery code was used",
             Event::Guessed => "Somebody knows your password",
+            Event::FactorsReset => "Your second factors were taken away",
+            Event::RoleChanged => "You have another role",
+            Event::Locked => "Your account is locked",
+            Event::Unlocked => "Your account is open again",
         }
     }
 
@@ -160,12 +175,21 @@ impl Event {
             Event::Guessed => {
                 "Somebody gave the password of your account and then wrong codes of its second factor. He was not let in."
             }
+            Event::FactorsReset => {
+                "An administrator has taken all second factors of your account away. Your password is enough to sign in, \
+                 until you set one up again."
+            }
+            Event::RoleChanged => "An administrator has given your account another role.",
+            Event::Locked => {
+                "An administrator has locked your account. You are signed out everywhere, and cannot sign in."
+            }
+            Event::Unlocked => "An administrator has unlocked your account. You can sign in again.",
         }
     }
 }
 
 /// For somebody to whose account something happened.
-pub(crate) fn told(config: &Config, to: &str, event: Event) -> Result<Letter, AppError> {
+pub(crate) fn told(config: &Config, to: &str, event: Event) -> Result<Letter, askama::Error> {
     let words = Words {
         site: &config.title,
         subject: format!("{} at {}", event.subject(), config.title),
@@ -178,7 +202,7 @@ pub(crate) fn told(config: &Config, to: &str, event: Event) -> Result<Letter, Ap
 }
 
 /// Writes a letter.
-pub(crate) fn write(to: &str, words: &Words<'_>) -> Result<Letter, AppError> {
+pub(crate) fn write(to: &str, words: &Words<'_>) -> Result<Letter, askama::Error> {
     Ok(Letter {
         recipient: to.to_owned(),
         subject: words.subject.clone(),

@@ -37,7 +37,7 @@ pub(crate) struct Route {
 /// All routes.
 pub(crate) fn all() -> Vec<Route> {
     use Least::Anonymous;
-    use Role::{Editor, Member};
+    use Role::{Administrator, Editor, Member};
     vec![
         Route::get("/", Anonymous, get(pages::home::show)),
         Route::get("/assets/{name}", Anonymous, get(asset::get)),
@@ -166,6 +166,26 @@ pub(crate) fn all() -> Vec<Route> {
             .fresh_from("/account"),
         Route::post("/account/recovery-codes", Least::Role(Member), post(pages::recovery::make))
             .fresh_from("/account"),
+        Route::get("/account/data", Least::Role(Member), get(pages::own_data::show)).fresh(),
+        Route::get("/account/data.json", Least::Role(Member), get(pages::own_data::export))
+            .fresh_from("/account/data"),
+        Route::get("/account/delete", Least::Role(Member), get(pages::own_data::ask)).fresh(),
+        Route::post("/account/delete", Least::Role(Member), post(pages::own_data::delete))
+            .fresh_from("/account/delete"),
+        Route::get("/people", Least::Role(Administrator), get(pages::people::show)),
+        Route::get("/people/{id}", Least::Role(Administrator), get(pages::people::one)),
+        Route::post("/people/{id}/role", Least::Role(Administrator), post(pages::people::role))
+            .fresh_from("/people"),
+        Route::post("/people/{id}/lock", Least::Role(Administrator), post(pages::people::lock))
+            .fresh_from("/people"),
+        Route::post("/people/{id}/unlock", Least::Role(Administrator), post(pages::people::unlock))
+            .fresh_from("/people"),
+        Route::post(
+            "/people/{id}/reset-factors",
+            Least::Role(Administrator),
+            post(pages::people::reset_factors),
+        )
+        .fresh_from("/people"),
         Route::get("/status", Anonymous, get(pages::status::show)),
         Route::get(
             "/api/v1/distribution/manifests",

@@ -89,14 +89,19 @@ pub(crate) async fn submit(
 /// `POST /sign-out`.
 pub(crate) async fn out(State(app): State<App>, member: Member) -> Result<Response, AppError> {
     account::end_session(&app, member.account.id, member.session.id).await?;
+    Ok(signed_out(&app.config.public_url, Flash::SignedOut))
+}
+
+/// Takes its session from a browser.
+pub(crate) fn signed_out(url: &PublicUrl, flash: Flash) -> Response {
     let mut response = to("/");
-    let name = session_cookie(&app.config.public_url);
-    let secure = if app.config.public_url.is_secure() { "; Secure" } else { "" };
+    let name = session_cookie(url);
+    let secure = if url.is_secure() { "; Secure" } else { "" };
     let gone = format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}");
     let headers = response.headers_mut();
     headers.append(SET_COOKIE, HeaderValue::from_str(&gone).expect("its words are plain"));
-    headers.append(SET_COOKIE, flash_cookie(Flash::SignedOut));
-    Ok(response)
+    headers.append(SET_COOKIE, flash_cookie(flash));
+    response
 }
 
 /// Sends a browser on with its session.

@@ -1,0 +1,188 @@
+//! What is kept of a person, as a document for him, and the end of his account.
+
+use repute_database::accounts::{self, Account, Role};
+use repute_database::{Timestamp, person};
+use serde_json::{Value, json};
+
+use crate::account::note;
+use crate::app::App;
+use crate::error::AppError;
+use crate::moment::Moment;
+use crate::visitor::Member;
+
+/// All that is kept of somebody. What opens a door is left out: digests and keys are of no use to him.
+pub(crate) async fn document(app: &App, account: &Account) -> Result<Value, AppError> {
+    let now = Timestamp::now();
+    let mut look = app.database.look().await?;
+    let kept = person::kept(look.session(), account, now).await?;
+    let sessions = kept.sessions.iter().map(|session| {
+        json!({
+            "where": session.client,
+            "since": time(session.created),
+            "last-used": time(session.seen),
+            "confirmed": time(session.proven),
+            "ends": time(session.expires),
+        })
+    });
+    let passkeys = kept.passkeys.iter().map(|passkey| {
+        json!({
+            "name": passkey.name,
+            "since": time(passkey.created),
+            "last-used": passkey.used.map(time),
+        })
+    });
+    let memberships = kept.memberships.iter().map(|membership| {
+        json!({
+            "organisation": membership.organisation,
+            "name": membership.name,
+            "role": membership.role,
+            "since": time(membership.since),
+        })
+    });
+    let claims = kept.claims.iter().map(|claim| {
+        json!({
+            "organisation": claim.new.organisation.0,
+            "domain": claim.new.domain.to_string(),
+            "state": claim.state.word(),
+            "seen": claim.seen,
+            "time": time(claim.new.created),
+        })
+    });
+    let filed = |all: &[person::Filed], about: &str| -> Vec<Value> {
+        let row = |one: &person::Filed| {
+            json!({
+                "number": one.id,
+                "list": one.list,
+                (about): one.about,
+                "reason": one.reason,
+                "state": one.state,
+                "time": time(one.created),
+            })
+        };
+        all.iter().map(row).collect()
+    };
+    let deeds = kept.deeds.iter().map(|deed| {
+        json!({
+            "time": time(deed.time),
+            "action": deed.action,
+            "subject": deed.subject,
+            "detail": serde_json::from_str(&deed.detail).unwrap_or(Value::Null),
+        })
+    });
+    let letters = kept
+        .letters
+        .iter()
+        .map(|(written, subject)| json!({ "written": time(*written), "subject": subject }));
+    Ok(json!({
+        "written": time(now),
+        "account": {
+            "mail": account.mail,
+            "name": account.name,
+            "role": account.role.word(),
+            "since": time(account.created),
+            "last-seen": account.seen.map(time),
+        },
+        "sessions": sessions.collect::<Vec<_>>(),
+        "second-factors": {
+            "codes-since": kept.factors.totp.map(time),
+            "recovery-codes": kept.factors.recovery,
+            "passkeys": passkeys.collect::<Vec<_>>(),
+        },
+        "memberships": memberships.collect::<Vec<_>>(),
+        "claims": claims.collect::<Vec<_>>(),
+        "requests": filed(&kept.requests, "organisation"),
+        "removals": filed(&kept.removals, "target"),
+        "pseudonym": kept.deeds.first().map(|deed| &deed.actor),
+        "log": deeds.collect::<Vec<_>>(),
+        "letters": letters.collect::<Vec<_>>(),
+    }))
+}
+
+/// Ends an account, and all that says whose it was.
+///
+/// # Errors
+/// If it is the last administrator's, or the database fails.
+pub(crate) async fn erase(app: &App, member: &Member) -> Result<(), AppError> {
+    let (account, now) = (&member.account, Timestamp::now());
+    let mut transaction = app.database.begin().await?;
+    // First this, which has others wait: two who each leave it to the other would leave nobody.
+    note(&mut transaction, account.id, account.id, "account.delete", "", now).await?;
+    person::erase(transaction.session(), account).await?;
+    let is_guarded = account.role == Role::Administrator;
+    if is_guarded && !accounts::has_administrator(transaction.session()).await? {
+        return Err(AppError::LastAdministrator);
+    }
+    Ok(transaction.commit().await?)
+}
+
+/// A moment for people and programs.
+fn time(at: Timestamp) -> String {
+    Moment(at).rfc3339()
+}
+
+#[cfg(test)]
+mod tests {
+    use repute_database::audit::{self, Verified};
+    use repute_database::testing::on_each;
+    use repute_database::{organisations, outbox};
+
+    use super::*;
+    use crate::testing::Site;
+
+    #[tokio::test]
+    async fn a_person_gets_what_is_kept_of_him_and_goes_with_it() {
+        on_each(async |database| {
+            let mut site = Site::over(database);
+            site.join("boss@example.org", Role::Administrator).await;
+            let last = site.post("/account/delete", &[("mail", "boss@example.org")]).await;
+            assert_eq!(last.status, 409);
+            last.says(&["last administrator"]);
+            site.join("ada@secret.example", Role::Administrator).await;
+            site.post("/account/password", &[("password", "the second words")]).await;
+            let mut transaction = site.app.database.begin().await.expect("a transaction");
+            let account = accounts::by_mail(transaction.session(), "ada@secret.example").await;
+            let account = account.expect("it is read").expect("it is there");
+            let now = Timestamp::now();
+            let id = organisations::add(transaction.session(), "Ada & Co", now).await.expect("one");
+            let owner = organisations::MemberRole::Owner;
+            let put =
+                organisations::put_member(transaction.session(), id, account.id.0, owner, now)
+                    .await;
+            put.expect("she is put in");
+            transaction.commit().await.expect("it is committed");
+
+            let data = site.get("/account/data.json").await;
+            assert_eq!(data.header("content-disposition"), "attachment; filename=\"account.json\"");
+            assert_eq!(data.header("cache-control"), "no-store");
+            let kept: Value = serde_json::from_str(&data.text).expect("JSON");
+            assert_eq!(kept["account"]["mail"], "ada@secret.example");
+            assert_eq!(kept["memberships"][0]["name"], "Ada & Co");
+            let log = kept["log"].as_array().expect("rows");
+            let actions: Vec<_> = log.iter().filter_map(|row| row["action"].as_str()).collect();
+            assert_eq!(actions, ["account.join", "account.password"]);
+            assert_eq!(kept["letters"][0]["subject"], "Your password was changed at Example lists");
+            assert!(kept["sessions"].as_array().is_some_and(|all| all.len() == 1));
+            assert!(!data.text.contains("argon2"), "nothing that opens a door");
+
+            let session = site.cookies.clone();
+            let page = site.get("/account/delete").await;
+            page.says(&["Nobody else speaks for", "Ada &#38; Co"]);
+            let wrong = site.post("/account/delete", &[("mail", "boss@example.org")]).await;
+            assert_eq!(wrong.status, 422);
+            let gone = site.post("/account/delete", &[("mail", " ADA@secret.example ")]).await;
+            assert_eq!((gone.status.as_u16(), gone.location()), (303, "/"));
+            site.get("/").await.says(&["Your account is gone"]);
+            site.cookies = session;
+            assert_eq!(site.get("/account").await.status, 303, "no session is left");
+            let mut transaction = site.app.database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            assert_eq!(audit::verify(t.session()).await.expect("it is read"), Verified::Whole(4));
+            let lease = std::time::Duration::from_secs(9);
+            let letter = outbox::take(t.session(), Timestamp::now(), lease).await;
+            assert_eq!(letter.expect("it is read"), None);
+            let members = organisations::members(t.session(), id).await.expect("they are read");
+            assert_eq!(members, []);
+        })
+        .await;
+    }
+}
