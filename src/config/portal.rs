@@ -26,6 +26,8 @@ pub(crate) struct FilePortal {
     pub(crate) title: String,
     /// Proxies that are believed about who asks.
     pub(crate) trusted_proxies: Vec<Text<Network>>,
+    /// Whether a network may look up only so much.
+    pub(crate) limit_look_ups: bool,
     /// File with the key of links; empty means `DATA-DIR/portal.key`.
     pub(crate) link_key: PathBuf,
     /// Resolvers by which proofs of domains and names of addresses are looked for; none for the system's.
@@ -47,6 +49,7 @@ impl Default for FilePortal {
             public_url: Text("http://localhost:8080".parse().expect("a constant URL parses")),
             title: "Reputation lists".to_owned(),
             trusted_proxies: Vec::new(),
+            limit_look_ups: true,
             link_key: PathBuf::new(),
             resolvers: Vec::new(),
             challenge_label: "_repute-challenge".to_owned(),
@@ -110,6 +113,7 @@ pub(super) fn meaning(
             title: written.title,
             public_url: written.public_url.0,
             trusted_proxies: written.trusted_proxies.into_iter().map(|text| text.0).collect(),
+            limit_look_ups: written.limit_look_ups,
             mail,
         },
     })

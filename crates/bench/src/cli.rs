@@ -167,6 +167,8 @@ pub(crate) enum Command {
     Journal,
     /// Addresses looked up in many lists, beside check_rbl, rblcheck and dnsbl_exporter.
     Check,
+    /// Imports, how soon DNS has them, and look-ups in the portal, on each database.
+    Registry,
     /// Answer as lists far away do: after a while, or never below `deadN.test`.
     Slow {
         /// Where to listen.

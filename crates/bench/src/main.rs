@@ -17,6 +17,7 @@ mod peer;
 mod process;
 mod queries;
 mod random;
+mod registry;
 mod reload;
 mod report;
 mod respond;
@@ -83,6 +84,10 @@ fn main() -> anyhow::Result<()> {
             settings.hold_product()?;
             check::run(&settings, &mut results)?;
         }
+        Command::Registry => {
+            settings.hold_product()?;
+            registry::run(&settings, &mut results)?;
+        }
         Command::Respond => respond::run(&settings, &mut results)?,
         Command::Load => {
             settings.hold_product()?;
@@ -99,6 +104,7 @@ fn main() -> anyhow::Result<()> {
             reload::run(&settings, &mut results)?;
             serve::run(&settings, &mut results)?;
             check::run(&settings, &mut results)?;
+            registry::run(&settings, &mut results)?;
         }
     }
     let how = cli.shared.how();

@@ -25,11 +25,13 @@ pub(crate) enum Part {
     Journal,
     /// Addresses looked up in many lists.
     Check,
+    /// The registry: imports, publishing, look-ups.
+    Registry,
 }
 
 impl Part {
     /// All parts, in the order of the report.
-    pub(crate) const ALL: [Part; 9] = [
+    pub(crate) const ALL: [Part; 10] = [
         Part::Serve,
         Part::Respond,
         Part::Instructions,
@@ -39,6 +41,7 @@ impl Part {
         Part::Reload,
         Part::Journal,
         Part::Check,
+        Part::Registry,
     ];
 
     /// The heading of its table.
@@ -55,6 +58,7 @@ impl Part {
             Part::Reload => "Reload under load",
             Part::Journal => "Changes to a loaded list",
             Part::Check => "Checking addresses",
+            Part::Registry => "The registry",
         }
     }
 
@@ -70,6 +74,7 @@ impl Part {
             Part::Reload => "reload",
             Part::Journal => "journal",
             Part::Check => "check",
+            Part::Registry => "registry",
         }
     }
 }

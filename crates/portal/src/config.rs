@@ -16,6 +16,8 @@ pub struct Config {
     pub public_url: PublicUrl,
     /// Proxies that say truly who asks, in `X-Forwarded-For`.
     pub trusted_proxies: Vec<Network>,
+    /// Whether a network may look up only so much.
+    pub limit_look_ups: bool,
     /// How mail leaves.
     pub mail: Mail,
 }

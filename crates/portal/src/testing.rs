@@ -89,6 +89,7 @@ impl Site {
             title: "Example lists".to_owned(),
             public_url: "http://localhost:8080".parse().expect("a URL"),
             trusted_proxies: Vec::new(),
+            limit_look_ups: true,
             mail: Mail::Folder("/nonexistent".into()),
         };
         Site::with(database, config)
