@@ -97,9 +97,9 @@ pub(crate) async fn register(
     let (id, now) = (member.account.id, Timestamp::now());
     let checker = app.passkeys.checker()?;
     let credential: RegisterPublicKeyCredential = read(&answer.credential)?;
-    let mut transaction = app.database.begin().await?;
-    let state = take(&mut transaction, answer, Purpose::Register, Some(id), now).await?;
+    let state = take(app, answer, Purpose::Register, Some(id), now).await?;
     let state: PasskeyRegistration = read(&state)?;
+    let mut transaction = app.database.begin().await?;
     let made =
         checker.finish_passkey_registration(&credential, &state).map_err(|_| AppError::Passkey)?;
     if passkeys::of(transaction.session(), id).await?.len() >= MOST {
@@ -151,9 +151,9 @@ pub(crate) async fn sign_in(app: &App, answer: &Answer, client: &str) -> Result<
     let now = Timestamp::now();
     let checker = app.passkeys.checker()?;
     let credential: PublicKeyCredential = read(&answer.credential)?;
-    let mut transaction = app.database.begin().await?;
-    let state = take(&mut transaction, answer, Purpose::SignIn, None, now).await?;
+    let state = take(app, answer, Purpose::SignIn, None, now).await?;
     let state: DiscoverableAuthentication = read(&state)?;
+    let mut transaction = app.database.begin().await?;
     let (person, named) =
         checker.identify_discoverable_authentication(&credential).map_err(|_| AppError::Passkey)?;
     let known = passkeys::by_credential(transaction.session(), named).await?;
@@ -197,8 +197,9 @@ pub(crate) async fn finish(
 ) -> Result<Second, AppError> {
     let Some(account) = factor::half(app, secret).await? else { return Ok(Second::Over) };
     let now = Timestamp::now();
+    let asked = take(app, answer, Purpose::Show, Some(account.id), now).await?;
     let mut transaction = app.database.begin().await?;
-    show(&mut transaction, app, account.id, answer, now).await?;
+    show(&mut transaction, app, account.id, answer, &asked, now).await?;
     if !sign_ins::end(transaction.session(), &digest_of(secret)).await? {
         return Ok(Second::Over);
     }
@@ -209,9 +210,10 @@ pub(crate) async fn finish(
 
 /// Notes that somebody signed in proved who he is by a passkey.
 pub(crate) async fn prove(app: &App, member: &Member, answer: &Answer) -> Result<(), AppError> {
-    let now = Timestamp::now();
+    let (id, now) = (member.account.id, Timestamp::now());
+    let asked = take(app, answer, Purpose::Show, Some(id), now).await?;
     let mut transaction = app.database.begin().await?;
-    show(&mut transaction, app, member.account.id, answer, now).await?;
+    show(&mut transaction, app, id, answer, &asked, now).await?;
     sessions::prove(transaction.session(), member.session.id, now).await?;
     Ok(transaction.commit().await?)
 }
@@ -222,12 +224,12 @@ async fn show(
     app: &App,
     account: AccountId,
     answer: &Answer,
+    asked: &str,
     now: Timestamp,
 ) -> Result<(), AppError> {
     let checker = app.passkeys.checker()?;
     let credential: PublicKeyCredential = read(&answer.credential)?;
-    let state = take(transaction, answer, Purpose::Show, Some(account), now).await?;
-    let state: PasskeyAuthentication = read(&state)?;
+    let state: PasskeyAuthentication = read(asked)?;
     let shown = checker
         .finish_passkey_authentication(&credential, &state)
         .map_err(|_| AppError::Passkey)?;
@@ -268,16 +270,19 @@ async fn ask(
     Ok(json!({ "ceremony": secret.text(), "options": asked }))
 }
 
-/// What the browser was asked, if it was asked for this and of this person.
+/// What the browser was asked, if it was asked for this and of this person. Nothing is asked twice by it, whether the
+/// answer is right or not.
 async fn take(
-    transaction: &mut Transaction,
+    app: &App,
     answer: &Answer,
     purpose: Purpose,
     account: Option<AccountId>,
     now: Timestamp,
 ) -> Result<String, AppError> {
     let digest = digest_of(&answer.ceremony);
+    let mut transaction = app.database.begin().await?;
     let ceremony = passkeys::take(transaction.session(), &digest, now).await?;
+    transaction.commit().await?;
     let ceremony = ceremony.filter(|asked| asked.purpose == purpose && asked.account == account);
     ceremony.map(|ceremony| ceremony.state).ok_or(AppError::Passkey)
 }
@@ -374,6 +379,15 @@ mod tests {
             let answer = site.post("/account/passkeys", &fields).await;
             assert_eq!(answer.status, status, "{answer:?}");
         }
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        for (ceremony, what) in
+            [(ceremony, "a wrong answer is one"), (other, "so is a foreign one")]
+        {
+            let digest = digest_of(ceremony);
+            let left = passkeys::take(transaction.session(), &digest, Timestamp::now()).await;
+            assert_eq!(left.expect("it is read"), None, "{what}");
+        }
+        drop(transaction);
         let none = site.post("/confirm/passkey/ask", &[]).await;
         assert_eq!(none.status, 422, "he has none");
         site.cookies.clear();
