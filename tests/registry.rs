@@ -70,6 +70,20 @@ fn kill_an_import(database: &str, folder: &Path, is_writing: impl Fn() -> bool) 
     assert_eq!(done(&["registry", "verify"], database), "the audit log is whole: 3 rows\n");
 }
 
+/// The database of a configuration is there before any server has started.
+#[test]
+fn lists_may_be_there_before_the_server() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("repute.toml");
+    let text = "[server]\ndata-dir = \"data\"\n[portal]\nlisten = \"127.0.0.1:0\"\n";
+    fs::write(&config, text).expect("it is written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_repute"));
+    command.args(["registry", "list", "add", "bl.example", "--config"]).arg(&config);
+    let output = command.output().expect("the program runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(folder.path().join("data/registry.db").is_file());
+}
+
 #[test]
 fn a_killed_import_leaves_nothing_half_in_sqlite() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -139,6 +139,11 @@ await walk(async (member) => {
   const visit = await stranger.begin();
   await visit.goto(at("/lookup?target=192.0.2.7"));
   await stranger.looks("lookup-blocked");
+  await visit.goto(at("/lookup?target=8.8.8.8"));
+  await visit.getByRole("link", { name: "Does its name lead back to it?" }).click();
+  await stranger.isAt("/lookup/names?target=8.8.8.8", "its name mail.example.org leads back to it");
+  await stranger.looks("names");
+  await visit.goto(at("/lookup?target=192.0.2.7"));
   await visit.getByRole("link", { name: "ask for the removal" }).click();
   await stranger.looks("removal-new");
   await visit.getByLabel("Your mail address").fill("postmaster@example.net");

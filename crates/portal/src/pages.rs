@@ -7,6 +7,7 @@ pub(crate) mod home;
 pub(crate) mod join;
 pub(crate) mod list;
 pub(crate) mod lookup;
+pub(crate) mod names;
 pub(crate) mod organisation;
 pub(crate) mod own_data;
 pub(crate) mod passkeys;

@@ -43,6 +43,7 @@ pub(crate) fn all() -> Vec<Route> {
         Route::get("/assets/{name}", Anonymous, get(asset::get)),
         Route::get("/lists/{apex}", Anonymous, get(pages::list::show)),
         Route::get("/lookup", Anonymous, get(pages::lookup::show)),
+        Route::get("/lookup/names", Anonymous, get(pages::names::show)),
         Route::get("/api/v1/lookup", Anonymous, get(pages::lookup::api)),
         Route::get("/sign-up", Anonymous, get(pages::join::show)),
         Route::post("/sign-up", Anonymous, post(pages::join::submit)),

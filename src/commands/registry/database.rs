@@ -1,8 +1,10 @@
 //! Where the database is, and how it is opened.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use repute_database::{Database, Place};
 
 use crate::config::Config;
@@ -22,7 +24,22 @@ pub(in crate::commands) fn place(
              configuration"
         );
     }
+    if let Place::File(file) = &registry.database
+        && let Some(folder) = file.parent()
+    {
+        make_folder(folder)?;
+    }
     Ok(registry.database)
+}
+
+/// Makes the folder of data that a server would make when it starts: lists may be there before the server is.
+fn make_folder(folder: &Path) -> anyhow::Result<()> {
+    match DirBuilder::new().mode(0o750).create(folder) {
+        Err(error) if !folder.is_dir() => {
+            Err(error).with_context(|| format!("cannot make the folder {}", folder.display()))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Opens it.

@@ -115,6 +115,11 @@ fn finding(finding: &Finding) -> Value {
 }
 
 impl LookUp {
+    /// Whether it is an address, which has names.
+    fn is_address(&self) -> bool {
+        self.target.parse::<std::net::IpAddr>().is_ok()
+    }
+
     /// How many lists have the target.
     fn listed(&self) -> usize {
         self.findings.iter().filter(|finding| finding.is_listed()).count()

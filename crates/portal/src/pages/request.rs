@@ -455,7 +455,7 @@ pub(crate) fn path(id: RequestId) -> String {
 }
 
 /// The class that marks how a check ended, by its word.
-fn outcome_mark(word: &str) -> &'static str {
+pub(crate) fn outcome_mark(word: &str) -> &'static str {
     match Outcome::of_word(word) {
         Some(Outcome::Pass) => "good",
         Some(Outcome::Warn) => "warn",
