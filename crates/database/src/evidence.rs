@@ -132,6 +132,15 @@ pub async fn sources(mut session: Session<'_>) -> Result<Vec<(Source, u64)>, Dat
     Ok(sources)
 }
 
+/// The names of all sources by their numbers.
+///
+/// # Errors
+/// If the database fails.
+pub async fn names(session: Session<'_>) -> Result<Vec<(EvidenceSourceId, String)>, DatabaseError> {
+    let rows: Vec<(i64, String)> = on!(session, |c| sqlx::query_as(NAMES).fetch_all(c).await?);
+    Ok(rows.into_iter().map(|(id, name)| (EvidenceSourceId(id), name)).collect())
+}
+
 /// Closes a source, or opens it again.
 ///
 /// # Errors
@@ -369,6 +378,8 @@ statements! {
     SOURCE = "SELECT id, name, kind, created, closed FROM evidence_sources WHERE name = $1";
     /// All of them.
     SOURCES = "SELECT id, name, kind, created, closed FROM evidence_sources ORDER BY name";
+    /// What they are called.
+    NAMES = "SELECT id, name FROM evidence_sources ORDER BY id";
     /// How much there is of one.
     COUNT = "SELECT COUNT(*) FROM observations WHERE source = $1";
     /// Closes a source, or opens it.

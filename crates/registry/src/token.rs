@@ -44,6 +44,13 @@ impl TokenKey {
         token
     }
 
+    /// The digest under which a trap is kept: the same for the same trap, in whatever letter case, and nobody without
+    /// the key learns which it is.
+    pub fn digest_of_trap(&self, trap: &str) -> Vec<u8> {
+        let said = [b"trap---", trap.trim().to_ascii_lowercase().as_bytes()].concat();
+        hmac::sign(&self.0, &said).as_ref().iter().take(16).copied().collect()
+    }
+
     /// Whether a token is that of a use and its nonce; takes as long for a wrong one as for the right one.
     pub fn is(&self, token: &str, purpose: Use, nonce: &[u8; 16]) -> bool {
         // Two digests with a key are compared: where they differ says nothing of the token.
