@@ -234,6 +234,21 @@ pub async fn versions(
     rows.into_iter().map(rule).collect()
 }
 
+/// One version of a rule, if there is such a one.
+///
+/// # Errors
+/// If the database fails.
+pub async fn version(
+    session: Session<'_>,
+    id: RuleId,
+    version: i64,
+) -> Result<Option<Rule>, DatabaseError> {
+    let row: Option<Row> = on!(session, |c| {
+        sqlx::query_as(VERSION).bind(id.0).bind(version).fetch_optional(c).await?
+    });
+    row.map(rule).transpose()
+}
+
 /// Proposes an entry; one that is open of the same rule and key is brought to what is known now. Whether it is new.
 ///
 /// # Errors
@@ -519,6 +534,11 @@ statements! {
         v.ipv4_prefix, v.ipv6_prefix
         FROM rules r JOIN rule_versions v ON v.rule = r.id
         WHERE r.list = $1 AND r.name = $2 ORDER BY v.version";
+    /// One of them.
+    VERSION = "SELECT r.id, r.list, r.name, r.enabled, v.version, v.created, v.classes, v.sources, v.hits,
+        v.from_sources, v.from_traps, v.span, v.lasts, v.outcome, v.code, v.text, v.reason, v.criterion,
+        v.ipv4_prefix, v.ipv6_prefix
+        FROM rules r JOIN rule_versions v ON v.rule = r.id WHERE r.id = $1 AND v.version = $2";
     /// Whether something is open.
     HAS_OPEN = "SELECT COUNT(*) FROM proposals WHERE rule = $1 AND key = $2 AND state = 'open'";
     /// Proposes.

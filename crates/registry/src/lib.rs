@@ -29,5 +29,6 @@ pub mod request;
 pub mod reserved;
 pub mod retirement;
 pub mod subscriber;
+pub mod rule;
 pub mod template;
 pub mod token;

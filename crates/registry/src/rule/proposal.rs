@@ -1,0 +1,129 @@
+//! Proposals: what rules would list, and an editor decides.
+//!
+//! Who may decide is said by whoever calls; here it is only written down.
+
+use repute_database::lists::{self, Stored};
+use repute_database::rules::{self, Proposal, ProposalId, ProposalState};
+use repute_database::{DatabaseError, Timestamp, Transaction, entries};
+use serde_json::json;
+
+use super::standing::{Hold, hold};
+use super::{source_name, turn};
+use crate::changes::{self, Cause, Change, ChangeError};
+
+/// Why a proposal cannot be decided so.
+#[derive(Debug, thiserror::Error)]
+pub enum ProposalError {
+    /// There is no such proposal.
+    #[error("there is no proposal {0} for this list")]
+    Unknown(i64),
+    /// It was decided.
+    #[error("proposal {0} is decided already: it is {1}")]
+    Decided(i64, &'static str),
+    /// Nothing of it would be listed any more.
+    #[error("the time of proposal {0} is over: refuse it")]
+    Over(i64),
+    /// It is never listed.
+    #[error("proposal {0} cannot be listed ({1}): refuse it")]
+    Held(i64, &'static str),
+    /// A refusal without a reason.
+    #[error("a refusal needs a reason")]
+    Reason,
+    /// The list cannot be changed so.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// Accepts a proposal: it becomes an entry of its rule until the time it says; the list's serial.
+///
+/// # Errors
+/// If it cannot be accepted, or the database fails: the transaction is to be dropped.
+pub async fn accept(
+    transaction: &mut Transaction,
+    list: &Stored,
+    id: ProposalId,
+    cause: &Cause,
+    now: Timestamp,
+) -> Result<u32, ProposalError> {
+    lists::lock(transaction.session(), list.id).await?;
+    let proposal = open(transaction, list, id).await?;
+    let key = &proposal.proposed.key;
+    if proposal.proposed.expires <= now {
+        return Err(ProposalError::Over(id.0));
+    }
+    let all = lists::all(transaction.session()).await?;
+    match hold(transaction.session(), &all, list, key).await? {
+        Some(held @ (Hold::Reserved(_) | Hold::Excluded)) => {
+            return Err(ProposalError::Held(id.0, held.word()));
+        }
+        // That is what the editor was asked.
+        Some(Hold::Organisation) | None => {}
+    }
+    let version = rules::version(transaction.session(), proposal.rule, proposal.version).await?;
+    let rule = version.ok_or(DatabaseError::Missing("version of a rule"))?;
+    let source = entries::source(transaction.session(), &source_name(&rule.name)).await?;
+    let mut all = entries::at(transaction.session(), list.id, key).await?;
+    if !all.iter().any(|entry| entry.code == Some(rule.terms.code)) {
+        all.push(turn::entry_of(&rule, key, source, proposal.proposed.expires, now));
+    }
+    decide(transaction, id, ProposalState::Accepted, cause, now).await?;
+    let changes = [Change { key: key.clone(), entries: all }];
+    Ok(changes::apply(transaction, list, &changes, cause, now).await?)
+}
+
+/// Refuses a proposal: what was seen until now is not proposed again.
+///
+/// # Errors
+/// If it cannot be refused, or the database fails: the transaction is to be dropped.
+pub async fn refuse(
+    transaction: &mut Transaction,
+    list: &Stored,
+    id: ProposalId,
+    cause: &Cause,
+    now: Timestamp,
+) -> Result<(), ProposalError> {
+    if cause.reason.trim().is_empty() {
+        return Err(ProposalError::Reason);
+    }
+    let proposal = open(transaction, list, id).await?;
+    decide(transaction, id, ProposalState::Refused, cause, now).await?;
+    let key = proposal.proposed.key.to_string();
+    let detail = json!({ "proposal": id.0, "key": key, "reason": cause.reason });
+    super::record(transaction, list, cause, detail, now).await?;
+    Ok(())
+}
+
+/// A proposal for a list that is open.
+async fn open(
+    transaction: &mut Transaction,
+    list: &Stored,
+    id: ProposalId,
+) -> Result<Proposal, ProposalError> {
+    let proposal = rules::proposal_by_id(transaction.session(), id).await?;
+    let proposal = proposal.filter(|proposal| proposal.list == list.id);
+    let proposal = proposal.ok_or(ProposalError::Unknown(id.0))?;
+    match proposal.state {
+        ProposalState::Open => Ok(proposal),
+        state @ (ProposalState::Accepted | ProposalState::Refused) => {
+            Err(ProposalError::Decided(id.0, state.word()))
+        }
+    }
+}
+
+/// Decides, unless somebody else did meanwhile.
+async fn decide(
+    transaction: &mut Transaction,
+    id: ProposalId,
+    state: ProposalState,
+    cause: &Cause,
+    now: Timestamp,
+) -> Result<(), ProposalError> {
+    let (session, reason) = (transaction.session(), &cause.reason);
+    match rules::decide(session, id, state, &cause.actor, reason, now).await? {
+        true => Ok(()),
+        false => Err(ProposalError::Decided(id.0, "no longer open")),
+    }
+}

@@ -1,0 +1,94 @@
+//! What keeps a rule from listing something.
+
+use repute_database::entries::{self, Entry};
+use repute_database::lists::Stored;
+use repute_database::{DatabaseError, Key, Session};
+use repute_dnsxl::{Network, Polarity, Target};
+
+use crate::reserved;
+
+/// What keeps a rule from listing something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Hold {
+    /// An address of it is no public one.
+    Reserved(&'static str),
+    /// The list excludes it.
+    Excluded,
+    /// An organisation has it, or a part of it, on an allow list.
+    Organisation,
+}
+
+impl Hold {
+    /// What is said of it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Hold::Reserved(what) => what,
+            Hold::Excluded => "excluded on this list",
+            Hold::Organisation => "an organisation has it on an allow list",
+        }
+    }
+}
+
+/// What keeps a rule of a list from listing a key, if anything does; `all` are the lists of the registry.
+pub(super) async fn hold(
+    mut session: Session<'_>,
+    all: &[Stored],
+    list: &Stored,
+    key: &Key,
+) -> Result<Option<Hold>, DatabaseError> {
+    let target = match key {
+        Key::Network(network) => {
+            if let Some(what) = reserved::reserved_for(*network) {
+                return Ok(Some(Hold::Reserved(what)));
+            }
+            match reserved::first(*network) {
+                std::net::IpAddr::V4(address) => Target::Ipv4(address),
+                std::net::IpAddr::V6(address) => Target::Ipv6(address),
+            }
+        }
+        Key::Name(name, _) => Target::Name(name.clone()),
+    };
+    let over = covering(entries::over(session.again(), list.id, &target).await?, key);
+    // The most specific key decides, and an exclusion there beats its codes.
+    let decides = over.first().map(|first| first.key.clone());
+    if over.iter().any(|entry| Some(&entry.key) == decides.as_ref() && entry.code.is_none()) {
+        return Ok(Some(Hold::Excluded));
+    }
+    let is_held = |entry: &Entry| entry.organisation.is_some() && entry.code.is_some();
+    for other in all {
+        if other.list.polarity != Polarity::Allow || other.list.keys != list.list.keys {
+            continue;
+        }
+        let over = entries::over(session.again(), other.id, &target).await?;
+        let mut after = None;
+        if over.iter().any(is_held) {
+            return Ok(Some(Hold::Organisation));
+        }
+        loop {
+            let within = entries::page(session.again(), other.id, Some(key), after.as_ref(), PAGE);
+            let within = within.await?;
+            if within.iter().any(is_held) {
+                return Ok(Some(Hold::Organisation));
+            }
+            after = match within.last() {
+                Some(last) => Some(last.key.clone()),
+                None => break,
+            };
+        }
+    }
+    Ok(None)
+}
+
+/// Those entries over the first address of a key that cover all of it.
+fn covering(over: Vec<Entry>, key: &Key) -> Vec<Entry> {
+    let len = |network: &Network| reserved::prefix_len(*network);
+    let covers = |entry: &Entry| match (&entry.key, key) {
+        (Key::Network(entry), Key::Network(key)) => len(entry) <= len(key),
+        (Key::Name(..), Key::Name(..)) => true,
+        (Key::Network(_), Key::Name(..)) | (Key::Name(..), Key::Network(_)) => false,
+    };
+    over.into_iter().filter(covers).collect()
+}
+
+/// So many entries are read at once.
+const PAGE: u32 = 500;

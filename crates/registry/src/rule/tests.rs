@@ -1,0 +1,356 @@
+//! Rules over evidence, on both databases.
+
+use repute_database::entries::{self, Entry, OrganisationId};
+use repute_database::evidence::Kind;
+use repute_database::lists::List;
+use repute_database::rules::{Outcome, ProposalState};
+use repute_database::testing::on_each;
+use repute_database::{Database, organisations};
+use repute_dnsxl::Polarity;
+
+use super::proposal::{accept, refuse};
+use super::replay::replay;
+use super::*;
+use crate::changes::{self, Change};
+use crate::evidence::{Sighting, add_source, purge, take};
+
+/// A second.
+const S: i64 = 1_000_000;
+
+/// A rule: so many hits in 100 s, listed for 1,000 s.
+fn terms(hits: u32, outcome: Outcome) -> Terms {
+    Terms {
+        classes: Vec::new(),
+        sources: Vec::new(),
+        hits,
+        from_sources: 1,
+        from_traps: 0,
+        span: 100 * S,
+        lasts: 1_000 * S,
+        outcome,
+        code: "127.0.0.2".parse().expect("a code"),
+        text: "traps".to_owned(),
+        reason: "it hit traps".to_owned(),
+        criterion: None,
+        ipv4_prefix: 32,
+        ipv6_prefix: 64,
+    }
+}
+
+/// Somebody.
+async fn cause(transaction: &mut Transaction, action: &str) -> Cause {
+    Cause {
+        actor: audit::machine(transaction.session(), "shell").await.expect("a name"),
+        action: action.to_owned(),
+        reason: "a test".to_owned(),
+    }
+}
+
+/// A database with a list, an allow list, two sources and a rule of the list that is on.
+async fn house(database: &Database, terms: &Terms) -> (Stored, Stored) {
+    let mut transaction = database.begin().await.expect("a transaction");
+    let cause = cause(&mut transaction, "test").await;
+    let mut stored = Vec::new();
+    for (apex, polarity) in [("bl.example", Polarity::Block), ("wl.example", Polarity::Allow)] {
+        let list = List {
+            apex: apex.parse().expect("a name"),
+            title: String::new(),
+            description: String::new(),
+            polarity,
+            keys: KeyKind::Ip,
+            ttl: 300,
+            contact: String::new(),
+        };
+        lists::add(transaction.session(), &list, Timestamp(1)).await.expect("it is added");
+        let list = lists::by_apex(transaction.session(), &list.apex).await.expect("it is read");
+        stored.push(list.expect("it is there"));
+    }
+    for (name, kind) in [("traps", Kind::Trap), ("users", Kind::AbuseReport)] {
+        let added = add_source(&mut transaction, name, kind, &cause, Timestamp(1)).await;
+        added.expect("it is added");
+    }
+    let allow = stored.pop().expect("two lists");
+    let block = stored.pop().expect("two lists");
+    let put = put(&mut transaction, &block, "traps", terms, &cause, Timestamp(2)).await;
+    assert_eq!(put.expect("it is written"), 1);
+    let on = set_enabled(&mut transaction, &block, "traps", true, &cause, Timestamp(2)).await;
+    on.expect("it is on");
+    transaction.commit().await.expect("it is committed");
+    (block, allow)
+}
+
+/// Something is seen, once for each second.
+async fn see(database: &Database, source: &str, target: &str, seconds: &[i64]) {
+    let mut transaction = database.begin().await.expect("a transaction");
+    let cause = cause(&mut transaction, "evidence.take").await;
+    let sighting = |second: &i64| Sighting {
+        target: target.parse().expect("a target"),
+        class: "spam".to_owned(),
+        seen: Timestamp(second * S),
+        count: 1,
+        trap: None,
+        detail: String::new(),
+    };
+    let batch: Vec<Sighting> = seconds.iter().map(sighting).collect();
+    let now = Timestamp(seconds.last().expect("some") * S);
+    let taken = take(&mut transaction, source, &batch, None, &cause, now).await;
+    taken.expect("it is taken");
+    transaction.commit().await.expect("it is committed");
+}
+
+/// A turn at a second.
+async fn turn(database: &Database, second: i64) -> Turn {
+    apply(database, Timestamp(second * S)).await.expect("it is applied")
+}
+
+/// The entries of a key: when each began and ends.
+async fn times(database: &Database, list: &Stored, key: &str) -> Vec<(i64, i64)> {
+    let mut connection = database.read().await.expect("a connection");
+    let key = key.parse().expect("a key");
+    let found = entries::at(connection.session(), list.id, &key).await.expect("they are read");
+    let time = |e: &Entry| (e.since.0 / S, e.expires.expect("an end").0 / S);
+    found.iter().map(time).collect()
+}
+
+/// The keys and numbers of what is open.
+async fn open(database: &Database, list: &Stored) -> Vec<(String, rules::ProposalId)> {
+    let mut connection = database.read().await.expect("a connection");
+    let open = ProposalState::Open;
+    let all = rules::proposals(connection.session(), list.id, open, None, 99).await;
+    all.expect("they are read").into_iter().map(|p| (p.proposed.key.to_string(), p.id)).collect()
+}
+
+/// Writes an entry by hand.
+async fn list_by_hand(
+    database: &Database,
+    list: &Stored,
+    key: &str,
+    code: Option<&str>,
+    organisation: Option<OrganisationId>,
+) {
+    let mut transaction = database.begin().await.expect("a transaction");
+    let cause = cause(&mut transaction, "entry.add").await;
+    let source = entries::source(transaction.session(), "hand").await.expect("a source");
+    let key: Key = key.parse().expect("a key");
+    let entry = Entry {
+        key: key.clone(),
+        code: code.map(|code| code.parse().expect("a code")),
+        text: String::new(),
+        reason: "by hand".to_owned(),
+        criterion: None,
+        source,
+        organisation,
+        since: Timestamp(S),
+        expires: Some(Timestamp(9 * S)),
+        review: None,
+    };
+    let change = [Change { key, entries: vec![entry] }];
+    let done = changes::apply(&mut transaction, list, &change, &cause, Timestamp(S)).await;
+    done.expect("it is applied");
+    transaction.commit().await.expect("it is committed");
+}
+
+#[test]
+fn hits_count_within_their_span_from_sources_and_traps_and_classes() {
+    let names = [(1, "traps"), (2, "users")];
+    let names: HashMap<_, _> =
+        names.map(|(id, name)| (EvidenceSourceId(id), name.to_owned())).into_iter().collect();
+    let seen = |source: i64, second: i64, class: &str, trap: u8| Observation {
+        source: EvidenceSourceId(source),
+        class: class.to_owned(),
+        key: "9.0.0.1".parse().expect("a key"),
+        seen: Timestamp(second * S),
+        received: Timestamp(second * S),
+        count: 1,
+        trap: (trap > 0).then(|| vec![trap]),
+        detail: String::new(),
+    };
+    let all = [
+        seen(1, 10, "spam", 1),
+        seen(1, 50, "spam", 1),
+        seen(2, 109, "virus", 0),
+        seen(1, 110, "spam", 2),
+        seen(1, 300, "spam", 3),
+    ];
+    let base = terms(3, Outcome::List);
+    let words = |classes: &[&str]| classes.iter().map(|&class| class.to_owned()).collect();
+    for (terms, now, expect) in [
+        // 10 is not within the 100 s before 110.
+        (base.clone(), 120, Some((3, 2, 110, 1_110))),
+        (base.clone(), 109, Some((3, 2, 109, 1_109))),
+        (base.clone(), 108, None),
+        (base.clone(), 1_110, None),
+        (Terms { hits: 4, ..base.clone() }, 400, None),
+        (Terms { hits: 1, ..base.clone() }, 400, Some((1, 1, 300, 1_300))),
+        (Terms { from_sources: 2, hits: 1, ..base.clone() }, 400, Some((3, 2, 110, 1_110))),
+        (Terms { from_traps: 2, hits: 2, ..base.clone() }, 400, Some((3, 2, 110, 1_110))),
+        (Terms { from_traps: 3, hits: 3, ..base.clone() }, 400, None),
+        (
+            Terms { classes: words(&["virus"]), hits: 1, ..base.clone() },
+            400,
+            Some((1, 1, 109, 1_109)),
+        ),
+        (
+            Terms { sources: words(&["users"]), hits: 1, ..base.clone() },
+            400,
+            Some((1, 1, 109, 1_109)),
+        ),
+        (Terms { sources: words(&["others"]), hits: 1, ..base.clone() }, 400, None),
+    ] {
+        let found = evaluate(&terms, &all, &names, Timestamp(now * S));
+        let found = found.map(|v| (v.hits, v.from_sources, v.last.0 / S, v.until.0 / S));
+        assert_eq!(found, expect, "{terms:?} at {now}");
+    }
+}
+
+#[test]
+fn what_a_rule_cannot_be_is_refused() {
+    let base = terms(3, Outcome::List);
+    check("traps", &base).expect("it is good");
+    for (terms, words) in [
+        (Terms { hits: 0, ..base.clone() }, "at least one hit"),
+        (Terms { from_sources: 4, ..base.clone() }, "cannot be met by 3 hits"),
+        (Terms { lasts: i64::MAX, ..base.clone() }, "ten years"),
+        (Terms { ipv4_prefix: 8, ..base.clone() }, "from /20 to /32"),
+        (Terms { reason: " ".to_owned(), ..base.clone() }, "the reason is empty"),
+        (Terms { classes: vec!["a b".to_owned()], ..base.clone() }, "`a b` is no name"),
+    ] {
+        let error = check("traps", &terms).expect_err(words).to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    assert!(matches!(check("Traps", &base), Err(RuleError::Word(_))));
+}
+
+#[tokio::test]
+async fn an_entry_is_made_renewed_and_gone_with_its_source() {
+    on_each(async |database| {
+        let (list, _) = house(&database, &terms(2, Outcome::List)).await;
+        see(&database, "traps", "9.0.0.1", &[10, 20]).await;
+        see(&database, "users", "9.0.0.2", &[20]).await;
+        let first = turn(&database, 30).await;
+        assert_eq!(first, Turn { keys: 2, added: 1, ..Turn::default() });
+        assert_eq!(times(&database, &list, "9.0.0.1").await, [(30, 1_020)]);
+        // Nothing waits, and nothing changes.
+        assert_eq!(turn(&database, 31).await, Turn::default());
+        see(&database, "traps", "9.0.0.1", &[60]).await;
+        see(&database, "users", "9.0.0.2", &[65]).await;
+        let (one, other) = (database.clone(), database.clone());
+        let (one, other) = tokio::join!(turn(&one, 70), turn(&other, 70));
+        let both = (one.keys + other.keys, one.renewed + other.renewed, one.added + other.added);
+        assert_eq!(both, (2, 1, 1), "two at once do it once");
+        assert_eq!(times(&database, &list, "9.0.0.1").await, [(30, 1_060)]);
+        let mut transaction = database.begin().await.expect("a transaction");
+        let cause = cause(&mut transaction, "evidence.purge").await;
+        let gone = purge(&mut transaction, "traps", &cause, Timestamp(80 * S)).await;
+        assert_eq!(gone.expect("it is purged"), 3);
+        transaction.commit().await.expect("it is committed");
+        assert_eq!(turn(&database, 90).await, Turn { keys: 1, dropped: 1, ..Turn::default() });
+        assert!(times(&database, &list, "9.0.0.1").await.is_empty());
+        assert_eq!(times(&database, &list, "9.0.0.2").await, [(70, 1_065)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_reserved_excluded_or_held_by_others_is_never_listed_by_a_rule() {
+    on_each(async |database| {
+        let (list, allow) = house(&database, &terms(1, Outcome::List)).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let own = organisations::add(transaction.session(), "Own", Timestamp(1)).await;
+        let own = own.expect("it is added");
+        transaction.commit().await.expect("it is committed");
+        list_by_hand(&database, &list, "9.0.1.0/24", None, None).await;
+        list_by_hand(&database, &list, "9.0.3.1", Some("127.0.0.2"), None).await;
+        list_by_hand(&database, &allow, "9.0.2.0/24", Some("127.0.2.1"), Some(own)).await;
+        for target in ["10.0.0.1", "9.0.1.1", "9.0.2.1", "9.0.3.1", "bad.example"] {
+            see(&database, "traps", target, &[10]).await;
+        }
+        let expect = Turn { keys: 5, proposed: 1, held: 2, ..Turn::default() };
+        assert_eq!(turn(&database, 20).await, expect);
+        for key in ["10.0.0.1", "9.0.1.1", "9.0.2.1"] {
+            assert!(times(&database, &list, key).await.is_empty(), "{key}");
+        }
+        assert_eq!(times(&database, &list, "9.0.3.1").await, [(1, 9)], "it is another's");
+        assert_eq!(open(&database, &list).await[0].0, "9.0.2.1");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn editors_accept_and_refuse_what_is_proposed() {
+    on_each(async |database| {
+        let (list, _) = house(&database, &terms(2, Outcome::Propose)).await;
+        see(&database, "traps", "9.0.0.1", &[10, 20]).await;
+        see(&database, "traps", "2a00::1:2", &[10, 20]).await;
+        assert_eq!(turn(&database, 30).await.proposed, 2);
+        let all = open(&database, &list).await;
+        let keys: Vec<&str> = all.iter().map(|(key, _)| &**key).collect();
+        assert_eq!(keys, ["9.0.0.1", "2a00::/64"]);
+        let mut transaction = database.begin().await.expect("a transaction");
+        let now = Timestamp(40 * S);
+        let cause = cause(&mut transaction, "proposal.decide").await;
+        accept(&mut transaction, &list, all[1].1, &cause, now).await.expect("it is accepted");
+        let silent = Cause { reason: " ".to_owned(), ..cause.clone() };
+        let refused = refuse(&mut transaction, &list, all[0].1, &silent, now).await;
+        assert_eq!(refused.expect_err("no reason").to_string(), "a refusal needs a reason");
+        refuse(&mut transaction, &list, all[0].1, &cause, now).await.expect("it is refused");
+        let again = accept(&mut transaction, &list, all[0].1, &cause, now).await;
+        let words = again.expect_err("it is decided").to_string();
+        assert!(words.ends_with("is decided already: it is refused"), "{words}");
+        transaction.commit().await.expect("it is committed");
+        assert_eq!(times(&database, &list, "2a00::/64").await, [(40, 1_020)]);
+        // One hit more is not enough behind a refusal, two are; what was accepted is renewed.
+        see(&database, "traps", "9.0.0.1", &[50]).await;
+        see(&database, "traps", "2a00::7", &[50]).await;
+        assert_eq!(turn(&database, 60).await, Turn { keys: 2, renewed: 1, ..Turn::default() });
+        assert!(open(&database, &list).await.is_empty());
+        see(&database, "traps", "9.0.0.1", &[70]).await;
+        assert_eq!(turn(&database, 80).await.proposed, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_replay_says_what_would_change_and_changes_nothing() {
+    on_each(async |database| {
+        let (list, _) = house(&database, &terms(2, Outcome::List)).await;
+        see(&database, "traps", "9.0.0.1", &[10, 20]).await;
+        see(&database, "traps", "9.0.0.2", &[20, 25]).await;
+        see(&database, "traps", "9.0.0.3", &[20]).await;
+        see(&database, "traps", "10.0.0.1", &[20]).await;
+        turn(&database, 30).await;
+        see(&database, "traps", "9.0.0.1", &[35]).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let (now, cause) = (Timestamp(40 * S), cause(&mut transaction, "rule.put").await);
+        let lower = terms(1, Outcome::List);
+        let put = put(&mut transaction, &list, "traps", &lower, &cause, now).await;
+        assert_eq!(put.expect("it is written"), 2);
+        transaction.commit().await.expect("it is committed");
+        let mut look = database.look().await.expect("a look");
+        let before = entries::count(look.session(), list.id).await.expect("a count");
+        let keys = |keys: &[&str]| -> Vec<Key> {
+            keys.iter().map(|key| key.parse().expect("a key")).collect()
+        };
+        let rule = find(&mut look, &list, "traps", None).await.expect("it is there");
+        let report = replay(&mut look, &list, &rule, Timestamp(0), now).await.expect("a report");
+        assert_eq!((report.keys, report.same, report.held.count), (4, 1, 1));
+        assert_eq!(report.added.first, keys(&["9.0.0.3"]));
+        assert_eq!(report.renewed.first, keys(&["9.0.0.1"]));
+        assert_eq!(report.dropped.count, 0);
+        // The old version, on what was seen lately: it would drop what it does not see.
+        let rule = find(&mut look, &list, "traps", Some(1)).await.expect("it is there");
+        let report = replay(&mut look, &list, &rule, Timestamp(20 * S), now).await;
+        let report = report.expect("a report");
+        assert_eq!((report.renewed.first, report.same), (keys(&["9.0.0.1"]), 1));
+        assert_eq!((report.added.count, report.dropped.count), (0, 0));
+        let late = replay(&mut look, &list, &rule, Timestamp(30 * S), now).await;
+        assert_eq!(late.expect("a report").dropped.first, keys(&["9.0.0.1", "9.0.0.2"]));
+        drop(look);
+        let mut look = database.look().await.expect("a look");
+        let after = entries::count(look.session(), list.id).await.expect("a count");
+        assert_eq!((before, after), (2, 2));
+        let missing = find(&mut look, &list, "trap", None).await.expect_err("there is none");
+        assert_eq!(missing.to_string(), "there is no rule `trap` of this list: it has traps");
+    })
+    .await;
+}

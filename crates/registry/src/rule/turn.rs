@@ -1,0 +1,228 @@
+//! A turn: rules look at keys whose evidence changed, and their lists follow.
+//!
+//! All of it is one transaction, which holds the lock over evidence: two processes take turns, and none looks at what
+//! the other has looked at. Keys that wait go with the transaction that has looked at them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use repute_database::entries::{self, Entry};
+use repute_database::evidence::{self, EvidenceSourceId};
+use repute_database::lists::{self, State, Stored};
+use repute_database::rules::{self, Outcome, Proposed, Rule};
+use repute_database::{Database, Key, Timestamp, Transaction, audit};
+
+use super::standing::{Hold, hold};
+use super::{RuleError, evaluate, horizon, listed_key, source_name};
+use crate::changes::{self, Cause, Change};
+
+/// What became of a turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// So many keys were looked at.
+    pub keys: u64,
+    /// Entries that are new.
+    pub added: u64,
+    /// Entries that last longer.
+    pub renewed: u64,
+    /// Entries whose evidence was taken away.
+    pub dropped: u64,
+    /// Proposals that are new.
+    pub proposed: u64,
+    /// What met a rule and is not listed: reserved or excluded.
+    pub held: u64,
+}
+
+/// Has the rules that are on look at keys whose evidence changed, at most [`AT_ONCE`]: with fewer in the answer nothing
+/// waits any more.
+///
+/// # Errors
+/// If the database fails: then nothing changed.
+pub async fn apply(database: &Database, now: Timestamp) -> Result<Turn, RuleError> {
+    let mut transaction = database.begin().await?;
+    evidence::lock(transaction.session()).await?;
+    let waiting = evidence::take_waiting(transaction.session(), AT_ONCE).await?;
+    let mut turn = Turn { keys: waiting.len() as u64, ..Turn::default() };
+    if waiting.is_empty() {
+        return Ok(turn);
+    }
+    let all = lists::all(transaction.session()).await?;
+    let names = names(&mut transaction).await?;
+    for list in all.iter().filter(|list| list.state == State::Active) {
+        let rules = rules::of_list(transaction.session(), list.id).await?;
+        let rules: Vec<Rule> = rules.into_iter().filter(|rule| rule.enabled.is_some()).collect();
+        if rules.is_empty() {
+            continue;
+        }
+        lists::lock(transaction.session(), list.id).await?;
+        let mut changed = BTreeMap::new();
+        for rule in &rules {
+            let mut keys: BTreeMap<Vec<u8>, (Key, bool)> = BTreeMap::new();
+            for one in &waiting {
+                if let Some(key) = listed_key(&rule.terms, list.list.keys, &one.key) {
+                    keys.entry(key.to_bytes()).or_insert((key, false)).1 |= one.is_lost;
+                }
+            }
+            for (key, is_lost) in keys.into_values() {
+                let look = Look { all: &all, list, rule, names: &names, key, is_lost, now };
+                look.carry_out(&mut transaction, &mut changed, &mut turn).await?;
+            }
+        }
+        let changes: Vec<Change> = changed.into_values().filter_map(Held::change).collect();
+        if !changes.is_empty() {
+            let cause = Cause {
+                actor: audit::SYSTEM.to_owned(),
+                action: "rules.apply".to_owned(),
+                reason: "evidence that is new, or gone".to_owned(),
+            };
+            changes::apply(&mut transaction, list, &changes, &cause, now).await?;
+        }
+    }
+    transaction.commit().await?;
+    Ok(turn)
+}
+
+/// The names of sources by their numbers.
+pub(super) async fn names(
+    transaction: &mut Transaction,
+) -> Result<HashMap<EvidenceSourceId, String>, RuleError> {
+    let sources = evidence::names(transaction.session()).await?;
+    Ok(sources.into_iter().collect())
+}
+
+/// A new entry of a rule.
+pub(super) fn entry_of(
+    rule: &Rule,
+    key: &Key,
+    source: entries::SourceId,
+    until: Timestamp,
+    now: Timestamp,
+) -> Entry {
+    Entry {
+        key: key.clone(),
+        code: Some(rule.terms.code),
+        text: rule.terms.text.clone(),
+        reason: rule.terms.reason.clone(),
+        criterion: rule.terms.criterion,
+        source,
+        organisation: None,
+        since: now,
+        expires: Some(until),
+        review: None,
+    }
+}
+
+/// The entries of a key, as they are to be.
+struct Held {
+    /// The key.
+    key: Key,
+    /// Its entries.
+    entries: Vec<Entry>,
+    /// Whether they are others than there were.
+    is_changed: bool,
+}
+
+impl Held {
+    /// The change, if there is one.
+    fn change(self) -> Option<Change> {
+        self.is_changed.then_some(Change { key: self.key, entries: self.entries })
+    }
+}
+
+/// One rule's look at one key.
+struct Look<'l> {
+    /// All lists.
+    all: &'l [Stored],
+    /// The rule's.
+    list: &'l Stored,
+    /// The rule.
+    rule: &'l Rule,
+    /// The names of sources.
+    names: &'l HashMap<EvidenceSourceId, String>,
+    /// The key.
+    key: Key,
+    /// Whether evidence was taken away.
+    is_lost: bool,
+    /// The moment.
+    now: Timestamp,
+}
+
+impl Look<'_> {
+    /// Looks, and says what is to change.
+    async fn carry_out(
+        self,
+        transaction: &mut Transaction,
+        changed: &mut BTreeMap<Vec<u8>, Held>,
+        turn: &mut Turn,
+    ) -> Result<(), RuleError> {
+        let Look { all, list, rule, names, key, is_lost, now } = self;
+        let since = horizon(&rule.terms, now);
+        let seen = evidence::of_key(transaction.session(), &key, since, MOST_OBSERVATIONS).await?;
+        let verdict = evaluate(&rule.terms, &seen, names, now);
+        let name = source_name(&rule.name);
+        let source = entries::source(transaction.session(), &name).await?;
+        if !changed.contains_key(&key.to_bytes()) {
+            let entries = entries::at(transaction.session(), list.id, &key).await?;
+            changed.insert(key.to_bytes(), Held { key: key.clone(), entries, is_changed: false });
+        }
+        let Some(held) = changed.get_mut(&key.to_bytes()) else { return Ok(()) };
+        let known = held.entries.iter().position(|entry| entry.code == Some(rule.terms.code));
+        let Some(verdict) = verdict else {
+            if is_lost {
+                rules::withdraw(transaction.session(), rule.id, &key).await?;
+                let before = held.entries.len();
+                held.entries.retain(|entry| entry.source != source);
+                let gone = before - held.entries.len();
+                held.is_changed |= gone > 0;
+                turn.dropped += gone as u64;
+            }
+            return Ok(());
+        };
+        if let Some(entry) = known.and_then(|place| held.entries.get_mut(place)) {
+            // What others listed is theirs, and stays as it is.
+            let is_later = entry.expires.is_some_and(|expires| expires < verdict.until);
+            let is_shorter = is_lost && entry.expires.is_some_and(|e| e > verdict.until);
+            if entry.source == source && (is_later || is_shorter) {
+                entry.expires = Some(verdict.until);
+                held.is_changed = true;
+                turn.renewed += u64::from(is_later);
+            }
+            return Ok(());
+        }
+        let note = match hold(transaction.session(), all, list, &key).await? {
+            Some(Hold::Reserved(_) | Hold::Excluded) => {
+                turn.held += 1;
+                return Ok(());
+            }
+            Some(held @ Hold::Organisation) => held.word(),
+            None if rule.terms.outcome == Outcome::List => {
+                held.entries.push(entry_of(rule, &key, source, verdict.until, now));
+                held.is_changed = true;
+                turn.added += 1;
+                return Ok(());
+            }
+            None => "",
+        };
+        let refused = rules::refused(transaction.session(), rule.id, &key).await?;
+        // Without what was seen before it was refused.
+        let fresh: Vec<_> =
+            seen.into_iter().filter(|seen| refused.is_none_or(|time| seen.seen > time)).collect();
+        if let Some(verdict) = evaluate(&rule.terms, &fresh, names, now) {
+            let proposed = Proposed {
+                key,
+                hits: verdict.hits,
+                from_sources: verdict.from_sources,
+                last: verdict.last,
+                expires: verdict.until,
+                note: note.to_owned(),
+            };
+            let is_new = rules::propose(transaction.session(), rule, &proposed, now).await?;
+            turn.proposed += u64::from(is_new);
+        }
+        Ok(())
+    }
+}
+
+/// So many keys are looked at in a turn.
+pub const AT_ONCE: u32 = 1_000;
+/// So many observations of a key are looked at, the latest.
+pub(super) const MOST_OBSERVATIONS: u32 = 10_000;
