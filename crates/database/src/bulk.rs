@@ -194,6 +194,24 @@ pub async fn put(
     Ok(())
 }
 
+/// Has PostgreSQL look again at how entries are spread, behind very many changes: until then it takes the list for
+/// small, and reads all of it where a look into an index would do. SQLite's statements say themselves which index.
+///
+/// # Errors
+/// If the database fails.
+pub async fn settle(session: Session<'_>) -> Result<(), DatabaseError> {
+    match session {
+        Session::Sqlite(_) => {}
+        Session::Postgres(c) => {
+            sqlx::query(SETTLE).execute(c).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Looks at some entries again.
+const SETTLE: &str = "ANALYZE entries";
+
 /// Removes entries by what [`fn@slice`] named them.
 ///
 /// # Errors

@@ -4,7 +4,7 @@
 //! caller's transaction: after a commit all of it holds, after a crash before it none.
 
 use repute_database::audit::{self, Deed};
-use repute_database::bulk::Place;
+use repute_database::bulk::{self, Place};
 use repute_database::entries::{self, Entry};
 use repute_database::jobs::{self, Order};
 use repute_database::lists::Stored;
@@ -117,6 +117,7 @@ pub async fn end_bulk(
     if bulk.places.len() > changes::MOST_NAMED {
         let keys = bulk.places.len() as u64;
         changes::note_anew(transaction.session(), list.id, bulk.serial, keys).await?;
+        bulk::settle(transaction.session()).await?;
     } else {
         let keys = bulk.places.iter().map(|place| place.key()).collect::<Result<Vec<_>, _>>()?;
         changes::note(transaction.session(), list.id, bulk.serial, &keys).await?;

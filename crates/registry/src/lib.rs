@@ -28,7 +28,7 @@ pub mod removal;
 pub mod request;
 pub mod reserved;
 pub mod retirement;
-pub mod subscriber;
 pub mod rule;
+pub mod subscriber;
 pub mod template;
 pub mod token;

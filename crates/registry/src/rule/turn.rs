@@ -3,7 +3,7 @@
 //! All of it is one transaction, which holds the lock over evidence: two processes take turns, and none looks at what
 //! the other has looked at. Keys that wait go with the transaction that has looked at them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, btree_map};
 
 use repute_database::entries::{self, Entry};
 use repute_database::evidence::{self, EvidenceSourceId};
@@ -160,11 +160,13 @@ impl Look<'_> {
         let verdict = evaluate(&rule.terms, &seen, names, now);
         let name = source_name(&rule.name);
         let source = entries::source(transaction.session(), &name).await?;
-        if !changed.contains_key(&key.to_bytes()) {
-            let entries = entries::at(transaction.session(), list.id, &key).await?;
-            changed.insert(key.to_bytes(), Held { key: key.clone(), entries, is_changed: false });
-        }
-        let Some(held) = changed.get_mut(&key.to_bytes()) else { return Ok(()) };
+        let held = match changed.entry(key.to_bytes()) {
+            btree_map::Entry::Occupied(held) => held.into_mut(),
+            btree_map::Entry::Vacant(place) => {
+                let entries = entries::at(transaction.session(), list.id, &key).await?;
+                place.insert(Held { key: key.clone(), entries, is_changed: false })
+            }
+        };
         let known = held.entries.iter().position(|entry| entry.code == Some(rule.terms.code));
         let Some(verdict) = verdict else {
             if is_lost {
