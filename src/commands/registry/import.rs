@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use repute_database::lists::Stored;
-use repute_database::{Database, Timestamp, lists};
+use repute_database::{Database, Timestamp, entries, lists};
 use repute_dnsxl::{KeyKind, Name, ReturnCode};
 use repute_nameserver::loader::decompress::unpack;
 use repute_registry::import::content::{self, Columns, Content, Layout, Reading};
@@ -82,7 +82,18 @@ pub(super) async fn run(database: &Database, args: &ImportArgs) -> anyhow::Resul
 
 /// Removes what a source brought: an import of nothing in its place.
 pub(super) async fn purge(database: &Database, args: &PurgeArgs) -> anyhow::Result<Verdict> {
-    let stored = list(database.read().await?.session(), &args.list).await?;
+    let mut connection = database.read().await?;
+    let stored = list(connection.session(), &args.list).await?;
+    // A slip in the name would look like a list that has nothing of it any more.
+    if entries::known_source(connection.session(), &args.source).await?.is_none() {
+        let known = entries::sources(connection.session()).await?;
+        let known: Vec<String> = known.into_iter().map(|(_, name)| name).take(SHOWN).collect();
+        match known.is_empty() {
+            true => bail!("there is no source `{}`, nor any other", args.source),
+            false => bail!("there is no source `{}`; there are {}", args.source, known.join(", ")),
+        }
+    }
+    drop(connection);
     let import = Import {
         source: args.source.clone(),
         mode: Mode::ReplaceSource,
@@ -94,6 +105,9 @@ pub(super) async fn purge(database: &Database, args: &PurgeArgs) -> anyhow::Resu
     show(&args.list, &report, None, work.is_dry, args.json);
     Ok(Verdict::Yes)
 }
+
+/// So many sources are named where one is not known.
+const SHOWN: usize = 20;
 
 /// What is done, beside what is imported.
 struct Work<'w> {
