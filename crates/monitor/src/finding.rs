@@ -96,8 +96,10 @@ fn saw(list: &List, report: &Report, verdict: &Verdict) -> Saw {
 fn condition(verdict: &Verdict) -> Option<Condition> {
     let Verdict::Unknown(reason) = verdict else { return Some(Condition::Ok) };
     Some(match reason {
-        // Nothing was asked, so nothing is known of the list.
-        Reason::TooLong | Reason::NoKey(_) | Reason::NotAsked => return None,
+        // Nothing was asked, or what was heard is the resolver's own: nothing is known of the list.
+        Reason::TooLong | Reason::NoKey(_) | Reason::NotAsked | Reason::Rewritten(_) => {
+            return None;
+        }
         Reason::TimedOut
         | Reason::Dead
         | Reason::Unreachable
@@ -111,7 +113,7 @@ fn condition(verdict: &Verdict) -> Option<Condition> {
             Condition::Ratelimited
         }
         Reason::Blocked(..) => Condition::Refused,
-        Reason::NotAList(_) | Reason::Rewritten(_) => Condition::Hijacked,
+        Reason::NotAList(_) => Condition::Hijacked,
         Reason::Wildcarded => Condition::Wildcard,
     })
 }
@@ -125,6 +127,16 @@ mod tests {
 
     fn list(zone: &str) -> List {
         List::new(zone.parse().expect("a name"))
+    }
+
+    #[test]
+    fn a_resolver_that_makes_addresses_up_says_nothing_of_a_list() {
+        let unknown = |reason| condition(&Verdict::Unknown(reason));
+        let address = [198, 51, 100, 9].into();
+        assert_eq!(unknown(Reason::Rewritten(address)), None);
+        assert_eq!(unknown(Reason::NotAList(address)), Some(Condition::Hijacked));
+        assert_eq!(unknown(Reason::NotAsked), None);
+        assert_eq!(unknown(Reason::TimedOut), Some(Condition::Dead));
     }
 
     #[test]
