@@ -4,6 +4,7 @@
 
 import { strict as assert } from "node:assert";
 import { readFileSync } from "node:fs";
+import { Validator } from "@seriousme/openapi-schema-validator";
 import { Visit, code, walk } from "./harness.mjs";
 
 const [join] = process.argv.slice(2);
@@ -51,6 +52,29 @@ await walk(async (ada) => {
   await page.getByText("This device has a passkey for your account already.").waitFor();
   await page.goto(`${origin}/account`);
   await ada.looks("account");
+
+  // A token, by which a program is her.
+  await page.goto(`${origin}/account/tokens`);
+  await page.getByLabel("Its name").fill("<b>trap</b> on mx2");
+  await page.getByLabel("See the queue").check();
+  await page.getByLabel("Read all entries").check();
+  await ada.presses("Make a token");
+  await ada.isAt("/account/tokens", "shown now and never again", "<b>trap</b> on mx2");
+  await ada.looks("token");
+  const token = await page.locator(".key code").innerText();
+  const called = await ada.context.request.get(`${origin}/api/v1/me`, { headers: { authorization: `Bearer ${token}` } });
+  assert.deepEqual((await called.json()).scopes, ["queue:read", "entries:read"]);
+  await page.goto(`${origin}/account/tokens`);
+  await ada.isAt("/account/tokens", "last used");
+  await ada.looks("tokens");
+  const document = await (await ada.context.request.get(`${origin}/api/v1/openapi.json`)).json();
+  const { valid, errors } = await new Validator().validate(document);
+  assert.ok(valid, JSON.stringify(errors));
+  await page.goto(`${origin}/api`);
+  await ada.looks("api");
+  for (const one of await page.locator("details").all()) await one.evaluate((details) => (details.open = true));
+  await ada.looks("api-open");
+  await page.goto(`${origin}/account`);
 
   // By the passkey alone, to where one wanted to go; not by a finger that is another's.
   await ada.presses("Sign out");

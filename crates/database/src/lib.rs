@@ -15,6 +15,7 @@ pub mod testing;
 mod time;
 
 pub mod accounts;
+pub mod answers;
 pub mod audit;
 pub mod backup;
 pub mod bulk;
@@ -39,6 +40,7 @@ pub mod rules;
 pub mod sessions;
 pub mod sign_ins;
 pub mod subscribers;
+pub mod tokens;
 
 pub use database::{Connection, Database, DatabaseError, Place, Transaction};
 pub use key::{Key, KeyError, NoKey};

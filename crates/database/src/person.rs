@@ -13,6 +13,7 @@ use crate::session::{Session, on};
 use crate::sessions::{self, SignedIn};
 use crate::statement::statements;
 use crate::time::Timestamp;
+use crate::tokens::{self, Token};
 
 /// Whose something is when the person is gone: no account has this number.
 pub const NOBODY: i64 = -1;
@@ -26,6 +27,8 @@ pub struct Kept {
     pub factors: Factors,
     /// His passkeys.
     pub passkeys: Vec<Passkey>,
+    /// The tokens by which programs act for him.
+    pub tokens: Vec<Token>,
     /// Where he belongs.
     pub memberships: Vec<Membership>,
     /// What he claimed.
@@ -94,6 +97,7 @@ pub async fn kept(
         sessions: sessions::of(session.again(), id, now).await?,
         factors: factors::of(session.again(), id).await?,
         passkeys: passkeys::of(session.again(), id).await?,
+        tokens: tokens::of(session.again(), id).await?,
         memberships: memberships(session.again(), account).await?,
         claims: claims::of_account(session.again(), id.0).await?,
         requests: requests.into_iter().map(filed).collect(),
@@ -212,7 +216,7 @@ mod tests {
     use crate::accounts::{self, Role};
     use crate::organisations::{self, MemberRole};
     use crate::testing::on_each;
-    use crate::{Transaction, backup, links, lists, outbox, removals, requests, sign_ins};
+    use crate::{Transaction, answers, backup, links, lists, outbox, removals, requests, sign_ins};
 
     /// Somebody of whom there is something in every table that knows people.
     async fn somebody(transaction: &mut Transaction, mail: &str) -> Account {
@@ -232,6 +236,10 @@ mod tests {
             expires: later,
         };
         passkeys::ask(t.session(), mail.as_bytes(), &ceremony, now).await.expect("it is asked");
+        let new = tokens::New { name: "key", digest: mail.as_bytes(), scopes: "", expires: None };
+        tokens::add(t.session(), id, &new, now).await.expect("it is added");
+        answers::take(t.session(), id, mail, b"asked", now).await.expect("it is taken");
+        answers::keep(t.session(), id, mail, 200, mail).await.expect("it is kept");
         let link = links::Link {
             purpose: links::Purpose::Reset,
             mail: Some(mail.to_owned()),

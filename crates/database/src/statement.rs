@@ -20,6 +20,7 @@ mod tests {
     fn all() -> Vec<(&'static str, &'static str)> {
         [
             crate::accounts::ALL,
+            crate::answers::ALL,
             crate::audit::ALL,
             crate::backup::ALL,
             crate::bulk::ALL,
@@ -44,6 +45,7 @@ mod tests {
             crate::sessions::ALL,
             crate::sign_ins::ALL,
             crate::subscribers::ALL,
+            crate::tokens::ALL,
         ]
         .concat()
     }

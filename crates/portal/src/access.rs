@@ -9,9 +9,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 use repute_database::Timestamp;
 use repute_database::accounts::Role;
 
+use crate::api;
 use crate::app::App;
 use crate::distribution;
 use crate::error::AppError;
+use crate::token::Scope;
 use crate::visitor::{Visitor, cookie, session_cookie};
 
 /// Who may use a route, at the least.
@@ -23,6 +25,8 @@ pub(crate) enum Least {
     Role(Role),
     /// Servers elsewhere, by the token of a subscriber.
     Subscriber,
+    /// Programs, by a token with one of these scopes; any token if none is named.
+    Token(&'static [Scope]),
 }
 
 impl Least {
@@ -31,7 +35,7 @@ impl Least {
         match self {
             Least::Anonymous => true,
             Least::Role(least) => role.is_some_and(|role| role >= least),
-            Least::Subscriber => false,
+            Least::Subscriber | Least::Token(_) => false,
         }
     }
 }
@@ -58,8 +62,10 @@ pub(crate) async fn admit(
     if !request.method().is_safe() && !is_own(&app, request.headers()) {
         return AppError::ForeignPage.into_response();
     }
-    if least == Least::Subscriber {
-        return distribution::admit(&app, &visitor, request, next).await;
+    match least {
+        Least::Subscriber => return distribution::admit(&app, &visitor, request, next).await,
+        Least::Token(scopes) => return api::admit(&app, &visitor, scopes, request, next).await,
+        Least::Anonymous | Least::Role(_) => {}
     }
     if least.admits(visitor.role()) {
         let is_fresh =

@@ -11,7 +11,9 @@ use repute_database::accounts::{self, Account, AccountId, Role};
 use repute_database::audit::{self, Deed};
 use repute_database::links::{self, Link, Purpose};
 use repute_database::sessions::{self, SessionId};
-use repute_database::{Database, DatabaseError, Timestamp, Transaction, factors, outbox, sign_ins};
+use repute_database::{
+    Database, DatabaseError, Timestamp, Transaction, factors, outbox, sign_ins, tokens,
+};
 
 use crate::app::App;
 use crate::config::PublicUrl;
@@ -123,6 +125,8 @@ pub(crate) async fn reset(
     let account = account.ok_or(AppError::StaleLink)?;
     accounts::set_password(transaction.session(), account.id, &password).await?;
     sessions::end_others(transaction.session(), account.id, None).await?;
+    // Whoever was there before he was locked out may have made some.
+    tokens::end_all(transaction.session(), account.id).await?;
     sign_ins::end_all(transaction.session(), account.id).await?;
     links::revoke(transaction.session(), Purpose::Reset, Some(mail)).await?;
     note(&mut transaction, account.id, account.id, "account.password", "by a link", now).await?;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG};
+use axum::http::header::{CONTENT_TYPE, ETAG};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -24,6 +24,7 @@ use repute_dnsxl::Name;
 use serde::Deserialize;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use crate::api::bearer;
 use crate::app::App;
 use crate::error::AppError;
 use crate::limits::{Deed, Doer};
@@ -48,10 +49,7 @@ async fn subscriber(
     visitor: &Visitor,
     headers: &HeaderMap,
 ) -> Result<Subscriber, AppError> {
-    let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = shown
-        .and_then(|shown| shown.split_once(' '))
-        .and_then(|(kind, token)| kind.eq_ignore_ascii_case("bearer").then(|| token.trim()));
+    let token = bearer(headers);
     let mut connection = app.database.read().await?;
     let found = match token {
         // A look-up by the digest takes no longer for a better guess.

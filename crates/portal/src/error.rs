@@ -5,15 +5,19 @@
 use std::time::Duration;
 
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use repute_database::DatabaseError;
 use repute_registry::claim::ClaimError;
+use repute_registry::edit::EditError;
 use repute_registry::organisation::OrganisationError;
 use repute_registry::removal::RemovalError;
 use repute_registry::request::RequestError;
+use repute_registry::subscriber::SubscriberError;
 
 use crate::account::ShellError;
+use crate::api::json;
+use crate::token::Scope;
 
 /// Why a request is not answered as it was meant.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +70,33 @@ pub(crate) enum AppError {
     /// A token that was revoked, or never was.
     #[error("this token is not known")]
     Token,
+    /// No token of an account, or one that was ended.
+    #[error("no token is shown, or none that is known")]
+    NoToken,
+    /// A token that is for something else.
+    #[error("the token has no scope {0}")]
+    Scope(Scope),
+    /// A body that says nothing of what it is.
+    #[error("the body is not declared as JSON")]
+    NoJson,
+    /// A body that says something else than is asked for.
+    #[error("{0}")]
+    Body(String),
+    /// A body that is too large, or broke off.
+    #[error("the body is too large")]
+    TooLarge,
+    /// An answer that cannot be written.
+    #[error("cannot write the answer")]
+    Answer(#[source] serde_json::Error),
+    /// A key that is none.
+    #[error("an Idempotency-Key has 1 to 255 characters")]
+    Key,
+    /// A key that was used for something else.
+    #[error("this Idempotency-Key was used for something else")]
+    KeyUsed,
+    /// No error: it was done before, under the same key, and this was answered.
+    #[error("it was done before")]
+    Answered(u16, String),
     /// The system gives no random numbers, or no threads.
     #[error("the system does not give what passwords need")]
     Random,
@@ -148,6 +179,35 @@ impl From<RemovalError> for AppError {
     }
 }
 
+impl From<EditError> for AppError {
+    fn from(error: EditError) -> AppError {
+        match error {
+            EditError::Database(error) => AppError::Database(error),
+            EditError::Denied(denied) => AppError::Refused(denied.to_string()),
+            EditError::Two(_)
+            | EditError::Many(_)
+            | EditError::Nothing
+            | EditError::Code { .. }
+            | EditError::Criterion { .. }
+            | EditError::Missing { .. }
+            | EditError::Change(_) => AppError::Wrong(error.to_string()),
+        }
+    }
+}
+
+impl From<SubscriberError> for AppError {
+    fn from(error: SubscriberError) -> AppError {
+        match error {
+            SubscriberError::Database(error) => AppError::Database(error),
+            SubscriberError::Random(_) => AppError::Random,
+            SubscriberError::Unknown(_) => AppError::NotFound,
+            SubscriberError::Exists(_) | SubscriberError::Name(_) => {
+                AppError::Wrong(error.to_string())
+            }
+        }
+    }
+}
+
 impl From<ShellError> for AppError {
     fn from(error: ShellError) -> AppError {
         match error {
@@ -203,6 +263,15 @@ impl Problem {
         };
         Problem { status, title, detail: detail.to_owned() }
     }
+}
+
+/// What was answered before, with a header that says so.
+fn again(status: u16, body: &str) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    let mut response = json(status, body.to_owned());
+    let replayed = HeaderName::from_static("idempotency-replayed");
+    response.headers_mut().insert(replayed, HeaderValue::from_static("true"));
+    response
 }
 
 impl IntoResponse for AppError {
@@ -269,7 +338,42 @@ impl IntoResponse for AppError {
                 "This token is not known",
                 "It is wrong, or was revoked. `repute registry subscriber add` on the portal's machine makes another.",
             ),
-            AppError::Random | AppError::Sockets(_) | AppError::Database(_) | AppError::Page(_) => {
+            AppError::NoToken => problem(
+                StatusCode::UNAUTHORIZED,
+                "No token",
+                "Show a token as `Authorization: Bearer repute_…`. Your account's page makes them; those that were ended, or \
+                 are over, do not work.",
+            ),
+            AppError::Scope(scope) => problem(
+                StatusCode::FORBIDDEN,
+                "Not with this token",
+                &format!(
+                    "This token may not be used for it, or you may not do it any more: it needs the scope {scope}."
+                ),
+            ),
+            AppError::NoJson => problem(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "Not JSON",
+                "Send JSON, and say so: `Content-Type: application/json`.",
+            ),
+            AppError::Body(why) => {
+                problem(StatusCode::BAD_REQUEST, "This was not understood", &sentence(why))
+            }
+            AppError::TooLarge => Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE),
+            AppError::Key => {
+                problem(StatusCode::BAD_REQUEST, "Not a key", &sentence(&self.to_string()))
+            }
+            AppError::KeyUsed => problem(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "This key is used",
+                "Something else was asked for under this Idempotency-Key. Take a new key for each thing.",
+            ),
+            AppError::Answered(status, body) => return again(*status, body),
+            AppError::Random
+            | AppError::Sockets(_)
+            | AppError::Database(_)
+            | AppError::Answer(_)
+            | AppError::Page(_) => {
                 let error: &dyn std::error::Error = &self;
                 let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
                 tracing::error!("a request failed: {error}{cause}");
@@ -281,7 +385,7 @@ impl IntoResponse for AppError {
             let seconds = HeaderValue::from(wait.as_secs().saturating_add(1));
             response.headers_mut().insert(RETRY_AFTER, seconds);
         }
-        if let AppError::Token = &self {
+        if let AppError::Token | AppError::NoToken = &self {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response.extensions_mut().insert(problem);

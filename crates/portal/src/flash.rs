@@ -53,6 +53,8 @@ pub(crate) enum Flash {
     TotpAdded,
     /// Codes are not asked for any more.
     TotpRemoved,
+    /// A token does not work any more.
+    TokenEnded,
     /// There is one more passkey.
     PasskeyAdded,
     /// There is one passkey less.
@@ -99,6 +101,7 @@ impl Flash {
         Flash::UndoBegun,
         Flash::TotpAdded,
         Flash::TotpRemoved,
+        Flash::TokenEnded,
         Flash::PasskeyAdded,
         Flash::PasskeyRemoved,
         Flash::Deleted,
@@ -137,6 +140,7 @@ impl Flash {
             Flash::UndoBegun => "undo-begun",
             Flash::TotpAdded => "totp-added",
             Flash::TotpRemoved => "totp-removed",
+            Flash::TokenEnded => "token-ended",
             Flash::PasskeyAdded => "passkey-added",
             Flash::PasskeyRemoved => "passkey-removed",
             Flash::Deleted => "deleted",
@@ -189,6 +193,7 @@ impl Flash {
             Flash::UndoBegun => "This request takes the other one back. Decide it like any other.",
             Flash::TotpAdded => "From now on a code from your app is asked for when you sign in.",
             Flash::TotpRemoved => "No code from your app is asked for any more.",
+            Flash::TokenEnded => "The token does not work any more.",
             Flash::PasskeyAdded => "You sign in with your passkey from now on.",
             Flash::PasskeyRemoved => "That passkey is good for nothing any more.",
             Flash::Deleted => "Your account is gone.",

@@ -111,6 +111,8 @@ pub(crate) enum Event {
     TotpAdded,
     /// They are not any more.
     TotpRemoved,
+    /// A token acts for it.
+    TokenMade,
     /// It has one more passkey.
     PasskeyAdded,
     /// It has one passkey less.
@@ -138,6 +140,7 @@ impl Event {
             Event::PasswordChanged => "Your password was changed",
             Event::TotpAdded => "Codes from your app are asked for",
             Event::TotpRemoved => "Codes from your app are not asked for any more",
+            Event::TokenMade => "A token was made",
             Event::PasskeyAdded => "A passkey was added",
             Event::PasskeyRemoved => "A passkey was removed",
             Event::RecoveryMade => "You have other recovery codes",
@@ -161,6 +164,10 @@ impl Event {
             }
             Event::TotpRemoved => {
                 "Codes from your app are not asked for any more when somebody signs in to your account."
+            }
+            Event::TokenMade => {
+                "A token was made for your account. A program that has it acts for you. Choosing another password by a \
+                 link ends all tokens."
             }
             Event::PasskeyAdded => {
                 "A passkey was added to your account. Whoever has it can sign in."

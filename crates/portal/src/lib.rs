@@ -8,6 +8,7 @@
 
 mod access;
 mod account;
+mod api;
 mod app;
 mod asset;
 mod chores;
@@ -38,6 +39,7 @@ mod secret;
 mod server;
 #[cfg(test)]
 mod testing;
+mod token;
 mod totp;
 mod visitor;
 mod zones;

@@ -28,6 +28,8 @@ pub(crate) enum Deed {
     Ask,
     /// To fetch a part of a list.
     Fetch,
+    /// To do something by the API.
+    Call,
 }
 
 /// Who does it.
@@ -68,6 +70,7 @@ impl Doer {
             (Deed::Code, _) => (5, Duration::from_secs(300)),
             (Deed::Mail, Doer::Network(_)) => (10, Duration::from_secs(60)),
             (Deed::Mail, Doer::Mail(_) | Doer::Account(_)) => (3, Duration::from_secs(300)),
+            (Deed::Call, _) => (300, Duration::from_millis(100)),
             (Deed::LookUp, _) => (120, Duration::from_millis(250)),
         }
     }

@@ -31,6 +31,15 @@ pub(crate) async fn document(app: &App, account: &Account) -> Result<Value, AppE
             "last-used": passkey.used.map(time),
         })
     });
+    let tokens = kept.tokens.iter().map(|token| {
+        json!({
+            "name": token.name,
+            "scopes": token.scopes,
+            "since": time(token.created),
+            "last-used": token.seen.map(time),
+            "ends": token.expires.map(time),
+        })
+    });
     let memberships = kept.memberships.iter().map(|membership| {
         json!({
             "organisation": membership.organisation,
@@ -86,7 +95,8 @@ pub(crate) async fn document(app: &App, account: &Account) -> Result<Value, AppE
         "second-factors": {
             "codes-since": kept.factors.totp.map(time),
             "recovery-codes": kept.factors.recovery,
-            "passkeys": passkeys.collect::<Vec<_>>(),
+            "tokens": tokens.collect::<Vec<_>>(),
+        "passkeys": passkeys.collect::<Vec<_>>(),
         },
         "memberships": memberships.collect::<Vec<_>>(),
         "claims": claims.collect::<Vec<_>>(),

@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod claim;
 pub(crate) mod confirm;
+pub(crate) mod docs;
 pub(crate) mod home;
 pub(crate) mod join;
 pub(crate) mod list;
@@ -21,7 +22,8 @@ pub(crate) mod reset;
 pub(crate) mod second;
 pub(crate) mod sign_in;
 pub(crate) mod status;
+pub(crate) mod tokens;
+pub(crate) mod totp;
 
 #[cfg(test)]
 mod tests;
-pub(crate) mod totp;

@@ -12,6 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::access::{self, Least, Proof};
+use crate::api::{self, Access, Endpoint};
 use crate::app::App;
 use crate::error::AppError;
 use crate::{asset, distribution, frame, pages};
@@ -38,13 +39,14 @@ pub(crate) struct Route {
 pub(crate) fn all() -> Vec<Route> {
     use Least::Anonymous;
     use Role::{Administrator, Editor, Member};
-    vec![
+    let pages = vec![
         Route::get("/", Anonymous, get(pages::home::show)),
         Route::get("/assets/{name}", Anonymous, get(asset::get)),
         Route::get("/lists/{apex}", Anonymous, get(pages::list::show)),
         Route::get("/lookup", Anonymous, get(pages::lookup::show)),
         Route::get("/lookup/names", Anonymous, get(pages::names::show)),
-        Route::get("/api/v1/lookup", Anonymous, get(pages::lookup::api)),
+        Route::get("/api", Anonymous, get(pages::docs::show)),
+        Route::get("/api/v1/openapi.json", Anonymous, get(pages::docs::openapi)),
         Route::get("/sign-up", Anonymous, get(pages::join::show)),
         Route::post("/sign-up", Anonymous, post(pages::join::submit)),
         Route::get("/join/{secret}", Anonymous, get(pages::join::choose)),
@@ -90,6 +92,11 @@ pub(crate) fn all() -> Vec<Route> {
             post(pages::passkeys::remove),
         )
         .fresh_from("/account/passkeys"),
+        Route::get("/account/tokens", Least::Role(Member), get(pages::tokens::show)).fresh(),
+        Route::post("/account/tokens", Least::Role(Member), post(pages::tokens::make))
+            .fresh_from("/account/tokens"),
+        Route::post("/account/tokens/{id}/end", Least::Role(Member), post(pages::tokens::end))
+            .fresh_from("/account/tokens"),
         Route::get("/account/password", Least::Role(Member), get(pages::password::show)).fresh(),
         Route::post("/account/password", Least::Role(Member), post(pages::password::change))
             .fresh_from("/account/password"),
@@ -198,7 +205,20 @@ pub(crate) fn all() -> Vec<Route> {
             Least::Subscriber,
             get(distribution::parcel),
         ),
-    ]
+    ];
+    pages.into_iter().chain(api::endpoints().into_iter().map(Route::from)).collect()
+}
+
+impl From<Endpoint> for Route {
+    fn from(endpoint: Endpoint) -> Route {
+        let Endpoint { method, path, handler, .. } = endpoint;
+        let least = match endpoint.access {
+            Access::Open => Least::Anonymous,
+            Access::Token => Least::Token(&[]),
+            Access::Scopes(scopes) => Least::Token(scopes),
+        };
+        Route { method, path, least, proof: Proof::Any, handler }
+    }
 }
 
 impl Route {

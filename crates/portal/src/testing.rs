@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use repute_database::accounts::{self, Role};
 use repute_database::lists::{self, List};
@@ -199,6 +199,20 @@ impl Site {
         headers: &[(&str, &str)],
         fields: &[(&str, &str)],
     ) -> Answer {
+        let form: Vec<String> =
+            fields.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
+        let form_type = ("content-type", "application/x-www-form-urlencoded");
+        self.send(method, path, &[headers, &[form_type]].concat(), form.join("&")).await
+    }
+
+    /// Sends a body with these headers, and keeps the cookies that come back.
+    pub(crate) async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         let cookies: Vec<String> =
             self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -208,12 +222,7 @@ impl Site {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let form: Vec<String> =
-            fields.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
-        let request = request
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Body::from(form.join("&")))
-            .expect("it is a request");
+        let request = request.body(Body::from(body)).expect("it is a request");
         let response = self.router.clone().oneshot(request).await.expect("it is answered");
         let (parts, body) = response.into_parts();
         for cookie in parts.headers.get_all(SET_COOKIE) {

@@ -66,12 +66,7 @@ impl Visitor {
 impl Member {
     /// Who it is to the rules of the registry.
     pub(crate) fn person(&self) -> Person {
-        let role = match self.account.role {
-            Role::Member => permission::Role::Member,
-            Role::Editor => permission::Role::Editor,
-            Role::Administrator => permission::Role::Administrator,
-        };
-        Person { account: self.account.id.0, role }
+        person(&self.account)
     }
 
     /// Whether he decides about others' requests.
@@ -83,6 +78,16 @@ impl Member {
     pub(crate) fn is_fresh(&self, now: Timestamp) -> bool {
         now < self.session.proven.after(FRESH)
     }
+}
+
+/// Who an account's owner is to the rules of the registry.
+pub(crate) fn person(account: &Account) -> Person {
+    let role = match account.role {
+        Role::Member => permission::Role::Member,
+        Role::Editor => permission::Role::Editor,
+        Role::Administrator => permission::Role::Administrator,
+    };
+    Person { account: account.id.0, role }
 }
 
 /// Whose session it is.

@@ -16,6 +16,7 @@ pub mod category;
 pub mod changes;
 pub mod claim;
 pub mod decision;
+pub mod edit;
 pub mod evidence;
 pub mod expiry;
 pub mod import;

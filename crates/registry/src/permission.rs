@@ -67,6 +67,8 @@ pub enum Action {
     NameDomains,
     /// Add and rename categories.
     ChangeCategories,
+    /// Change entries without a request.
+    EditEntries,
 }
 
 /// Somebody wanted to do what he may not.
@@ -88,7 +90,8 @@ pub fn may(role: Role, relation: Relation, action: Action) -> bool {
         | Action::Undo
         | Action::Suspend
         | Action::WriteNote
-        | Action::NameDomains => is_editor && is_stranger,
+        | Action::NameDomains
+        | Action::EditEntries => is_editor && is_stranger,
         Action::ChangeCategories => role == Role::Administrator,
     }
 }
@@ -106,7 +109,7 @@ pub fn check(person: Person, relation: Relation, action: Action) -> Result<(), D
 
 impl Action {
     /// All actions.
-    pub const ALL: [Action; 12] = [
+    pub const ALL: [Action; 13] = [
         Action::Claim,
         Action::ReadOrganisation,
         Action::ChangeContacts,
@@ -119,6 +122,7 @@ impl Action {
         Action::Suspend,
         Action::NameDomains,
         Action::ChangeCategories,
+        Action::EditEntries,
     ];
 }
 
@@ -137,6 +141,7 @@ impl fmt::Display for Action {
             Action::Suspend => "suspend it",
             Action::NameDomains => "say which domains it is known by",
             Action::ChangeCategories => "change the categories of a list",
+            Action::EditEntries => "change these entries",
         })
     }
 }
@@ -150,7 +155,8 @@ impl Denied {
                 | Action::Undo
                 | Action::Suspend
                 | Action::WriteNote
-                | Action::NameDomains,
+                | Action::NameDomains
+                | Action::EditEntries,
                 Relation::Member | Relation::Owner,
             ) => ": you belong to the organisation, so another editor does that",
             (Action::ChangeContacts | Action::ChangeMembers, _) => ": only its owners do that",
@@ -164,7 +170,8 @@ impl Denied {
                 | Action::Undo
                 | Action::Suspend
                 | Action::WriteNote
-                | Action::NameDomains,
+                | Action::NameDomains
+                | Action::EditEntries,
                 _,
             ) => ": only editors do that",
             (Action::Claim, _) => "",
@@ -187,7 +194,7 @@ mod tests {
     use super::*;
 
     /// Who may do what: for each role the relations stranger, member, owner.
-    const TABLE: [(Action, [&str; 3]); 12] = [
+    const TABLE: [(Action, [&str; 3]); 13] = [
         //                           member editor administrator
         (Action::Claim, ["smo", "smo", "smo"]),
         (Action::ReadOrganisation, ["-mo", "smo", "smo"]),
@@ -201,6 +208,7 @@ mod tests {
         (Action::Suspend, ["---", "s--", "s--"]),
         (Action::NameDomains, ["---", "s--", "s--"]),
         (Action::ChangeCategories, ["---", "---", "smo"]),
+        (Action::EditEntries, ["---", "s--", "s--"]),
     ];
 
     #[test]

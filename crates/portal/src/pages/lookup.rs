@@ -1,14 +1,12 @@
-//! `/lookup` and `/api/v1/lookup`: what our lists say of somebody, for people and programs.
+//! `/lookup`: what our lists say of somebody.
 
 use std::time::Instant;
 
 use askama::Template;
-use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::error::AppError;
@@ -62,56 +60,13 @@ pub(crate) async fn show(
     }
 }
 
-/// `GET /api/v1/lookup?target=...`.
-pub(crate) async fn api(
-    State(app): State<App>,
-    visitor: Visitor,
-    Query(Asked { target }): Query<Asked>,
-) -> Result<Json<Value>, AppError> {
-    limit(&app, &visitor)?;
-    let target = parse(&target).map_err(|error| AppError::Target(error.to_string()))?;
-    let findings = look_up(&app, &target).await?;
-    let lists: Vec<Value> = findings.iter().map(finding).collect();
-    Ok(Json(json!({ "target": target.to_string(), "lists": lists })))
-}
-
 /// Lets somebody look something up, if that is not too much.
-fn limit(app: &App, visitor: &Visitor) -> Result<(), AppError> {
+pub(crate) fn limit(app: &App, visitor: &Visitor) -> Result<(), AppError> {
     if !app.config.limit_look_ups {
         return Ok(());
     }
     let doer = Doer::at(visitor.address);
     app.limits.take(Deed::LookUp, doer, Instant::now()).map_err(AppError::TooMany)
-}
-
-/// A finding for programs.
-fn finding(finding: &Finding) -> Value {
-    let codes = finding
-        .codes
-        .iter()
-        .map(|(code, meaning)| json!({ "code": code.to_string(), "meaning": meaning }));
-    let entries = finding.reasons.iter().map(|reason| {
-        json!({
-            "key": reason.key,
-            "since": Moment(reason.since).rfc3339(),
-            "until": reason.until.map(|until| Moment(until).rfc3339()),
-            "criterion": reason.criterion.as_ref().map(|criterion| &criterion.slug),
-            "reason": reason.reason,
-        })
-    });
-    json!({
-        "list": finding.card.list.apex.to_string(),
-        "title": finding.card.list.title,
-        "polarity": match (finding.card.is_block(), finding.card.is_allow()) {
-            (true, _) => "block",
-            (_, true) => "allow",
-            (_, _) => "info",
-        },
-        "listed": finding.is_listed(),
-        "codes": codes.collect::<Vec<_>>(),
-        "entries": entries.collect::<Vec<_>>(),
-        "contact": finding.card.list.contact,
-    })
 }
 
 impl LookUp {

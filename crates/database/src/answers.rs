@@ -1,0 +1,158 @@
+//! What was answered to changes, each under the key of who asked (`Idempotency-Key`): the change and its answer are
+//! committed together, so that whoever asks again gets the same answer and nothing is done twice.
+
+use std::time::Duration;
+
+use crate::accounts::AccountId;
+use crate::database::DatabaseError;
+use crate::session::{Session, on};
+use crate::statement::statements;
+use crate::time::Timestamp;
+
+/// What was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The digest of what was asked.
+    pub digest: Vec<u8>,
+    /// HTTP's number.
+    pub status: u16,
+    /// The body.
+    pub body: String,
+}
+
+/// Takes a key for what is asked now. If it was taken before, what was answered then: whoever else takes it at the
+/// same moment is waited for.
+///
+/// # Errors
+/// If the database fails.
+pub async fn take(
+    mut session: Session<'_>,
+    account: AccountId,
+    key: &str,
+    digest: &[u8],
+    now: Timestamp,
+) -> Result<Option<Answer>, DatabaseError> {
+    let before = Timestamp(now.0.saturating_sub(KEPT.as_micros() as i64));
+    on!(session.again(), |c| sqlx::query(FORGET).bind(before.0).execute(c).await?.rows_affected());
+    let rows = on!(session.again(), |c| {
+        let query = sqlx::query(TAKE).bind(account.0).bind(key).bind(digest).bind(now.0);
+        query.execute(c).await?.rows_affected()
+    });
+    if rows > 0 {
+        return Ok(None);
+    }
+    find(session, account, key, now).await
+}
+
+/// What was answered under a key.
+///
+/// # Errors
+/// If the database fails.
+pub async fn find(
+    session: Session<'_>,
+    account: AccountId,
+    key: &str,
+    now: Timestamp,
+) -> Result<Option<Answer>, DatabaseError> {
+    let before = Timestamp(now.0.saturating_sub(KEPT.as_micros() as i64));
+    let row: Option<(Vec<u8>, i64, String)> = on!(session, |c| {
+        sqlx::query_as(FIND).bind(account.0).bind(key).bind(before.0).fetch_optional(c).await?
+    });
+    let Some((digest, status, body)) = row else { return Ok(None) };
+    let status = u16::try_from(status).map_err(|_| DatabaseError::Content("a status of HTTP"))?;
+    Ok(Some(Answer { digest, status, body }))
+}
+
+/// Keeps what is answered under a key that was taken.
+///
+/// # Errors
+/// If the database fails.
+pub async fn keep(
+    session: Session<'_>,
+    account: AccountId,
+    key: &str,
+    status: u16,
+    body: &str,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        let query = sqlx::query(KEEP).bind(account.0).bind(key).bind(i64::from(status)).bind(body);
+        query.execute(c).await?.rows_affected()
+    });
+    Ok(())
+}
+
+/// How long an answer is kept.
+pub const KEPT: Duration = Duration::from_secs(24 * 3600);
+
+statements! {
+    /// Takes a key; whoever comes second waits for the first.
+    TAKE = "INSERT INTO answers (account, key, digest, status, body, created) VALUES ($1, $2, $3, 0, '', $4)
+        ON CONFLICT (account, key) DO NOTHING";
+    /// What was answered.
+    FIND = "SELECT digest, status, body FROM answers
+        WHERE account = $1 AND key = $2 AND created >= $3";
+    /// Keeps an answer.
+    KEEP = "UPDATE answers SET status = $3, body = $4 WHERE account = $1 AND key = $2";
+    /// Forgets what is old.
+    FORGET = "DELETE FROM answers WHERE created < $1";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accounts::{self, Role};
+    use crate::testing::on_each;
+
+    #[tokio::test]
+    async fn a_key_is_taken_once_a_day_and_by_each_for_himself() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let mut ids = Vec::new();
+            for mail in ["a@x.example", "b@x.example"] {
+                let id = accounts::add(t.session(), mail, "", "", Role::Member, Timestamp(1)).await;
+                ids.push(id.expect("it is added").expect("it is new"));
+            }
+            let day = KEPT.as_micros() as i64;
+            let now = Timestamp(day);
+            assert_eq!(take(t.session(), ids[0], "k", b"1", now).await.expect("taken"), None);
+            keep(t.session(), ids[0], "k", 201, "{}").await.expect("it is kept");
+            transaction.commit().await.expect("it is committed");
+
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let again = take(t.session(), ids[0], "k", b"2", Timestamp(2 * day)).await;
+            let answer = Answer { digest: b"1".to_vec(), status: 201, body: "{}".to_owned() };
+            assert_eq!(again.expect("it is read"), Some(answer));
+            assert_eq!(take(t.session(), ids[1], "k", b"2", now).await.expect("taken"), None);
+            let later = Timestamp(2 * day + 1);
+            assert_eq!(take(t.session(), ids[0], "k", b"2", later).await.expect("taken"), None);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn of_two_at_the_same_moment_the_second_gets_the_answer_of_the_first() {
+        on_each(async |database| {
+            let mut first = database.begin().await.expect("a transaction");
+            let added =
+                accounts::add(first.session(), "a@x.example", "", "", Role::Member, Timestamp(1));
+            let id = added.await.expect("it is added").expect("it is new");
+            first.commit().await.expect("it is committed");
+            let mut first = database.begin().await.expect("a transaction");
+            let taken = take(first.session(), id, "k", b"1", Timestamp(9)).await;
+            assert_eq!(taken.expect("it is taken"), None);
+            let other = database.clone();
+            let second = tokio::spawn(async move {
+                let mut second = other.begin().await.expect("a transaction");
+                let taken = take(second.session(), id, "k", b"1", Timestamp(9)).await;
+                taken.expect("it is read").map(|answer| answer.status)
+            });
+            tokio::task::yield_now().await;
+            keep(first.session(), id, "k", 200, "").await.expect("it is kept");
+            first.commit().await.expect("it is committed");
+            assert_eq!(second.await.expect("it ends"), Some(200));
+        })
+        .await;
+    }
+}

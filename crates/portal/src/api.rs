@@ -1,0 +1,47 @@
+//! `/api/v1`: for programs, by tokens, what people do on pages: the same rules, the same rows in the audit log.
+//!
+//! What there is stands in one table of [`Endpoint`]s, from which routes, the OpenAPI document and the page about it
+//! are made. Changes may carry a key by which they are done once ([`Call`]). Lists for servers elsewhere are
+//! `distribution`.
+
+mod account;
+mod call;
+mod caller;
+mod claims;
+mod document;
+mod endpoint;
+mod entries;
+mod lists;
+mod organisations;
+mod people;
+mod queue;
+mod removals;
+mod requests;
+mod subscribers;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use call::{Call, Write, json};
+pub(crate) use caller::{Caller, admit, bearer};
+pub(crate) use document::{Described, Document, document};
+pub(crate) use endpoint::{Access, Endpoint};
+
+/// All that programs can do.
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let mut all = Vec::new();
+    for part in [
+        lists::endpoints(),
+        removals::endpoints(),
+        account::endpoints(),
+        organisations::endpoints(),
+        claims::endpoints(),
+        requests::endpoints(),
+        queue::endpoints(),
+        entries::endpoints(),
+        people::endpoints(),
+        subscribers::endpoints(),
+    ] {
+        all.extend(part);
+    }
+    all
+}

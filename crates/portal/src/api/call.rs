@@ -1,0 +1,217 @@
+//! A change that a program asks for: JSON, and perhaps a key (`Idempotency-Key`) under which it is done once.
+//!
+//! Key, change and answer are committed together. Whoever asks again under the same key gets the same answer, whether
+//! or not the first one reached him; two at the same moment wait for each other. What is refused is not kept: it may be
+//! mended and sent again.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts as _, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use repute_database::accounts::AccountId;
+use repute_database::{Timestamp, Transaction, answers};
+use repute_registry::notice::Notice;
+use ring::digest::{Context, SHA256};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::api::Caller;
+use crate::app::App;
+use crate::error::AppError;
+use crate::notice;
+
+/// What is asked, and by whom.
+pub(crate) struct Call {
+    /// Who asks.
+    pub(crate) caller: Caller,
+    /// The key under which it is done once.
+    key: Option<String>,
+    /// The digest of what is asked.
+    digest: Vec<u8>,
+    /// Whether the body says that it is JSON.
+    is_json: bool,
+    /// The body.
+    body: Bytes,
+}
+
+/// A change on its way: dropped, nothing of it holds.
+pub(crate) struct Write {
+    /// What is written.
+    pub(crate) transaction: Transaction,
+    /// The moment of it.
+    pub(crate) now: Timestamp,
+    /// Who asks.
+    account: AccountId,
+    /// The key under which it is done once.
+    key: Option<String>,
+    /// What is shared.
+    app: App,
+    /// Whether letters were written.
+    has_letters: bool,
+}
+
+impl FromRequest<App> for Call {
+    type Rejection = AppError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Call, AppError> {
+        let (mut parts, body) = request.into_parts();
+        let caller = Caller::from_request_parts(&mut parts, app).await?;
+        let key = key(&parts.headers)?;
+        let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+        let is_json = kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+        let mut context = Context::new(&SHA256);
+        let asked = format!("{} {}\n", parts.method, parts.uri);
+        context.update(asked.as_bytes());
+        let request = Request::from_parts(parts, body);
+        let body = Bytes::from_request(request, app).await.map_err(|_| AppError::TooLarge)?;
+        context.update(&body);
+        let digest = context.finish().as_ref().to_vec();
+        Ok(Call { caller, key, digest, is_json, body })
+    }
+}
+
+impl Call {
+    /// What the body says.
+    ///
+    /// # Errors
+    /// If it is no JSON, or says something else than is asked for.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, AppError> {
+        if !self.is_json {
+            return Err(AppError::NoJson);
+        }
+        serde_json::from_slice(&self.body).map_err(|error| AppError::Body(error.to_string()))
+    }
+
+    /// Answers at once if it was done before: for what takes long before it begins.
+    ///
+    /// # Errors
+    /// [`AppError::Answered`] if it was done before, under the same key; or if the database fails.
+    pub(crate) async fn known(&self, app: &App) -> Result<(), AppError> {
+        let Some(key) = &self.key else { return Ok(()) };
+        let mut connection = app.database.read().await?;
+        let account = self.caller.account.id;
+        match answers::find(connection.session(), account, key, Timestamp::now()).await? {
+            Some(answer) => Err(self.again(answer)),
+            None => Ok(()),
+        }
+    }
+
+    /// What was answered before, if it was to the same.
+    fn again(&self, answer: answers::Answer) -> AppError {
+        match answer.digest == self.digest {
+            true => AppError::Answered(answer.status, answer.body),
+            false => AppError::KeyUsed,
+        }
+    }
+
+    /// Begins the change.
+    ///
+    /// # Errors
+    /// [`AppError::Answered`] if it was done before, under the same key; or if the database fails.
+    pub(crate) async fn begin(&self, app: &App) -> Result<Write, AppError> {
+        let now = Timestamp::now();
+        let mut transaction = app.database.begin().await?;
+        let account = self.caller.account.id;
+        if let Some(key) = &self.key {
+            let taken =
+                answers::take(transaction.session(), account, key, &self.digest, now).await?;
+            if let Some(answer) = taken {
+                return Err(self.again(answer));
+            }
+        }
+        let (key, app) = (self.key.clone(), app.clone());
+        Ok(Write { transaction, now, account, key, app, has_letters: false })
+    }
+}
+
+impl Write {
+    /// Has those told whom it concerns.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(crate) async fn tell(&mut self, notices: &[Notice]) -> Result<(), AppError> {
+        self.has_letters |= !notices.is_empty();
+        notice::put(&self.app, &mut self.transaction, notices, self.now).await
+    }
+
+    /// Has it hold, and answers.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(crate) async fn done<T: Serialize>(
+        self,
+        status: StatusCode,
+        answer: &T,
+    ) -> Result<Response, AppError> {
+        self.done_keeping(status, answer, answer).await
+    }
+
+    /// Has it hold, and answers; whoever asks again gets another answer, as in this one there is a secret.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(crate) async fn done_keeping<T: Serialize>(
+        mut self,
+        status: StatusCode,
+        answer: &T,
+        kept: &T,
+    ) -> Result<Response, AppError> {
+        let text = |value| serde_json::to_string(value).map_err(AppError::Answer);
+        if let Some(key) = &self.key {
+            let session = self.transaction.session();
+            answers::keep(session, self.account, key, status.as_u16(), &text(kept)?).await?;
+        }
+        let body = text(answer)?;
+        self.transaction.commit().await?;
+        if self.has_letters {
+            self.app.mail_waits.notify_one();
+        }
+        Ok(json(status, body))
+    }
+
+    /// Says that letters were written, so that they are sent soon.
+    pub(crate) fn has_written(&mut self) {
+        self.has_letters = true;
+    }
+}
+
+/// An answer in JSON.
+pub(crate) fn json(status: StatusCode, body: String) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    let kind = axum::http::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
+/// The key of a call, without the quotes that it may have.
+fn key(headers: &HeaderMap) -> Result<Option<String>, AppError> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    let bare = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
+    match (1..=255).contains(&bare.len()) {
+        true => Ok(Some(bare.to_owned())),
+        false => Err(AppError::Key),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_taken_with_quotes_and_without() {
+        let read = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("idempotency-key", text.parse().expect("a value"));
+            key(&headers).ok().flatten()
+        };
+        assert_eq!(read("\"a-1\"").as_deref(), Some("a-1"));
+        assert_eq!(read(" a-1 ").as_deref(), Some("a-1"));
+        assert_eq!(read("\"\""), None);
+        assert_eq!(read(&"x".repeat(256)), None);
+        assert!(key(&HeaderMap::new()).expect("none is needed").is_none());
+    }
+}

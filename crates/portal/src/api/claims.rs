@@ -1,0 +1,247 @@
+//! `/api/v1/claims`: somebody shows that a domain is his, and so that he may speak for an organisation.
+
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use repute_database::claims::{self, Claim, ClaimId, Mailbox, Proof};
+use repute_database::entries::OrganisationId;
+use repute_dnsxl::Name;
+use repute_registry::claim::{self, For, challenge};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::api::organisations::{DONE, Done};
+use crate::api::{Call, Caller, Endpoint};
+use crate::app::App;
+use crate::error::AppError;
+use crate::limits::{Deed, Doer};
+use crate::moment::Moment;
+use crate::token::Scope;
+
+/// What there is.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get("/api/v1/claims", GROUP, own)
+            .says("Your claims", "")
+            .by(READ)
+            .answers::<Claims>(),
+        Endpoint::post("/api/v1/claims", GROUP, open)
+            .says(
+                "Claim a domain",
+                "For a new organisation by its name, or for one that is there by its Id. By DNS a TXT record proves it, \
+                 which the answer names; by mail a link that goes to the mailbox, which a person follows.",
+            )
+            .by(WRITE)
+            .takes::<Wanted>()
+            .creates::<Claimed>(),
+        Endpoint::get("/api/v1/claims/{id}", GROUP, show)
+            .says("One of your claims", "With the record that proves it, if it is to be proven by DNS.")
+            .by(READ)
+            .answers::<Claimed>(),
+        Endpoint::post("/api/v1/claims/{id}/look", GROUP, look)
+            .says(
+                "Look for the proof of a claim now",
+                "The domain's own name servers are asked. It is looked for regularly anyway.",
+            )
+            .by(WRITE)
+            .answers::<Looked>(),
+        Endpoint::post("/api/v1/claims/{id}/withdraw", GROUP, withdraw)
+            .says("Take a claim back", "")
+            .by(WRITE)
+            .answers::<Done>(),
+    ]
+}
+
+/// Claims.
+#[derive(Serialize, JsonSchema)]
+struct Claims {
+    /// The claims.
+    claims: Vec<Claimed>,
+}
+
+/// A claim.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Claimed {
+    /// Its number.
+    id: i64,
+    /// The Id of the organisation.
+    organisation: i64,
+    /// What is claimed.
+    domain: String,
+    /// `dns` or `mail`.
+    proof: &'static str,
+    /// `open`, `waiting`, `held`, `superseded`, `lapsed`, `expired` or `withdrawn`.
+    state: &'static str,
+    /// What was seen when it was last looked for.
+    seen: String,
+    /// Until when it is to be proven (RFC 3339).
+    expires: String,
+    /// The TXT record that proves it; for its owner, as long as it counts.
+    record: Option<Record>,
+}
+
+/// A TXT record.
+#[derive(Serialize, JsonSchema)]
+struct Record {
+    /// Its name.
+    name: String,
+    /// What it must hold.
+    text: String,
+}
+
+/// What somebody wants to claim.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    /// The domain, in ASCII.
+    domain: String,
+    /// The Id of an organisation that is there; without it a new one is made.
+    organisation: Option<i64>,
+    /// What a new organisation is called.
+    #[serde(default)]
+    name: String,
+    /// How it shall be proven.
+    proof: By,
+}
+
+/// How something is proven.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum By {
+    /// By a TXT record.
+    Dns,
+    /// By a link that goes to postmaster@.
+    Postmaster,
+    /// By a link that goes to hostmaster@.
+    Hostmaster,
+    /// By a link that goes to abuse@.
+    Abuse,
+}
+
+/// What was found.
+#[derive(Serialize, JsonSchema)]
+struct Looked {
+    /// Whether the record was there.
+    found: bool,
+    /// Why not.
+    fault: Option<String>,
+    #[serde(flatten)]
+    claim: Claimed,
+}
+
+/// `GET /api/v1/claims`.
+async fn own(State(app): State<App>, caller: Caller) -> Result<Json<Claims>, AppError> {
+    let mut connection = app.database.read().await?;
+    let own = claims::of_account(connection.session(), caller.account.id.0).await?;
+    Ok(Json(Claims { claims: own.iter().map(|claim| theirs(&app, claim)).collect() }))
+}
+
+/// `POST /api/v1/claims`.
+async fn open(State(app): State<App>, call: Call) -> Result<Response, AppError> {
+    let wanted: Wanted = call.read()?;
+    let wrong = |_| AppError::Wrong("name a domain, as example.org".to_owned());
+    let domain: Name = wanted.domain.trim().parse().map_err(wrong)?;
+    let whom = match wanted.organisation {
+        Some(id) => For::Existing(OrganisationId(id)),
+        None => For::New(wanted.name.trim().to_owned()),
+    };
+    let proof = match wanted.proof {
+        By::Dns => Proof::Dns,
+        By::Postmaster => Proof::Mail(Mailbox::Postmaster),
+        By::Hostmaster => Proof::Mail(Mailbox::Hostmaster),
+        By::Abuse => Proof::Mail(Mailbox::Abuse),
+    };
+    let (person, key) = (call.caller.person(), &app.means.key);
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    let opened = claim::open(t, person, &whom, &domain, proof, key, now).await?;
+    write.tell(&opened.notices).await?;
+    write.done(StatusCode::CREATED, &theirs(&app, &opened.claim)).await
+}
+
+/// `GET /api/v1/claims/{id}`.
+async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<Json<Claimed>, AppError> {
+    Ok(Json(theirs(&app, &find(&app, &caller, id).await?)))
+}
+
+/// `POST /api/v1/claims/{id}/look`.
+async fn look(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    call: Call,
+) -> Result<Response, AppError> {
+    call.known(&app).await?;
+    let claim = find(&app, &call.caller, id).await?;
+    let doer = Doer::Account(call.caller.account.id.0);
+    app.limits.take(Deed::Ask, doer, Instant::now()).map_err(AppError::TooMany)?;
+    let found = claim::search(&app.means.look, &claim, &app.means.key).await;
+    let found = found.map_err(AppError::Sockets)?;
+    let person = call.caller.person();
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    let (claim, notices) = claim::take(t, person, ClaimId(id), &found, now).await?;
+    write.tell(&notices).await?;
+    let fault = found.as_ref().err().map(ToString::to_string);
+    let looked = Looked { found: found.is_ok(), fault, claim: theirs(&app, &claim) };
+    write.done(StatusCode::OK, &looked).await
+}
+
+/// `POST /api/v1/claims/{id}/withdraw`.
+async fn withdraw(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let person = call.caller.person();
+    let mut write = call.begin(&app).await?;
+    claim::withdraw(&mut write.transaction, person, ClaimId(id), write.now).await?;
+    write.done(StatusCode::OK, &DONE).await
+}
+
+/// A claim of whoever asks.
+async fn find(app: &App, caller: &Caller, id: i64) -> Result<Claim, AppError> {
+    let mut connection = app.database.read().await?;
+    let claim = claims::by_id(connection.session(), ClaimId(id)).await?;
+    claim.filter(|claim| claim.new.account == caller.account.id.0).ok_or(AppError::NotFound)
+}
+
+/// A claim for its owner, with the record that proves it.
+fn theirs(app: &App, claim: &Claim) -> Claimed {
+    use claims::State::{Held, Open, Waiting};
+    let is_alive = matches!(claim.state, Open | Waiting { .. } | Held { .. });
+    let name = app.means.look.name(&claim.new.domain).ok();
+    let record = name.filter(|_| is_alive && claim.new.proof == Proof::Dns).map(|name| Record {
+        name: name.to_string(),
+        text: challenge::text(&claim::token(claim, &app.means.key)),
+    });
+    Claimed { record, ..Claimed::from(claim) }
+}
+
+impl From<&Claim> for Claimed {
+    fn from(claim: &Claim) -> Claimed {
+        Claimed {
+            id: claim.id.0,
+            organisation: claim.new.organisation.0,
+            domain: claim.new.domain.to_string(),
+            proof: if claim.new.proof == Proof::Dns { "dns" } else { "mail" },
+            state: claim.state.word(),
+            seen: claim.seen.clone(),
+            expires: Moment(claim.new.expires).rfc3339(),
+            record: None,
+        }
+    }
+}
+
+/// To see one's own.
+const READ: &[Scope] = &[Scope::OrganisationsRead];
+/// To make some.
+const WRITE: &[Scope] = &[Scope::OrganisationsWrite];
+/// The heading.
+const GROUP: &str = "Claims";

@@ -1,0 +1,247 @@
+//! `/api/v1/lists/{apex}/entries`: what is on a list, and an editor's changes of it without a request.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use repute_database::entries::{self, Entry, SourceId};
+use repute_database::{Key, lists};
+use repute_registry::edit::{self, Edit, Listing, What};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::api::lists::card;
+use crate::api::{Call, Endpoint};
+use crate::app::App;
+use crate::error::AppError;
+use crate::lookup::parse;
+use crate::moment::Moment;
+use crate::token::Scope;
+
+/// What there is.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get("/api/v1/lists/{apex}/entries", GROUP, show)
+            .says(
+                "What is on a list",
+                "Page by page in the order of the keys; or only what is within a network or below a name; or only what \
+                 decides about an address or a name, the most specific first.",
+            )
+            .by(READ)
+            .query::<Wanted>()
+            .answers::<Page>(),
+        Endpoint::post("/api/v1/lists/{apex}/entries", GROUP, change)
+            .says(
+                "Change entries without a request",
+                "Up to a thousand changes, all of them or none. What two editors have to agree to is refused, and so is \
+                 what belongs to an organisation of the token's owner.",
+            )
+            .by(WRITE)
+            .takes::<Changes>()
+            .answers::<Changed>(),
+    ]
+}
+
+/// Which entries.
+#[derive(Deserialize, JsonSchema)]
+struct Wanted {
+    /// What decides about this address or name.
+    target: Option<String>,
+    /// What is within this network, or below this name.
+    within: Option<String>,
+    /// The key after which to go on.
+    after: Option<String>,
+    /// So many keys at most: up to 1000.
+    limit: Option<u32>,
+}
+
+/// Entries.
+#[derive(Serialize, JsonSchema)]
+struct Page {
+    /// The entries.
+    entries: Vec<Listed>,
+    /// The key after which to go on, if there may be more.
+    next: Option<String>,
+}
+
+/// An entry.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Listed {
+    /// What it names: an address, a network or a name.
+    key: String,
+    /// Its code; nothing if it is never listed.
+    code: Option<String>,
+    /// The text that DNS answers; empty for the list's.
+    text: String,
+    /// Why.
+    reason: String,
+    /// From which source it came.
+    source: String,
+    /// The Id of the organisation that is responsible for it.
+    organisation: Option<i64>,
+    /// Since when (RFC 3339).
+    since: String,
+    /// When it ends by itself.
+    expires: Option<String>,
+    /// When it should be looked at again.
+    review: Option<String>,
+}
+
+/// Changes of a list.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Changes {
+    /// Why, for the audit log.
+    reason: String,
+    /// From which source new entries are; `api` without it. A source can be purged.
+    source: Option<String>,
+    /// What changes, in this order.
+    changes: Vec<Typed>,
+}
+
+/// A change.
+#[derive(Deserialize, JsonSchema)]
+#[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
+enum Typed {
+    /// List something; an entry with the same code is replaced.
+    List {
+        /// An address, a network or a name.
+        key: String,
+        /// With which code.
+        code: String,
+        /// Why, for everybody to read.
+        reason: String,
+        /// The text that DNS answers; without it the list's.
+        #[serde(default)]
+        text: String,
+        /// The short name of the criterion that it meets.
+        criterion: Option<String>,
+        /// After how many days it ends by itself.
+        days: Option<u32>,
+    },
+    /// Never list something, whatever is around it.
+    Exclude {
+        /// An address, a network or a name.
+        key: String,
+        /// Why.
+        reason: String,
+    },
+    /// Remove something.
+    Remove {
+        /// An address, a network or a name.
+        key: String,
+        /// The entry with this code; without it all entries of the key.
+        code: Option<String>,
+    },
+}
+
+/// It is changed.
+#[derive(Serialize, JsonSchema)]
+struct Changed {
+    /// The serial with which it is published.
+    serial: u32,
+}
+
+/// `GET /api/v1/lists/{apex}/entries`.
+async fn show(
+    State(app): State<App>,
+    Path(apex): Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Page>, AppError> {
+    let list = card(&app, &apex).await?.id;
+    let mut look = app.database.look().await?;
+    let limit = wanted.limit.unwrap_or(100).clamp(1, MOST);
+    let (found, next) = match &wanted.target {
+        Some(target) => {
+            let target = parse(target).map_err(|error| AppError::Target(error.to_string()))?;
+            (entries::over(look.session(), list, &target).await?, None)
+        }
+        None => {
+            let within = wanted.within.as_deref().map(key).transpose()?;
+            let after = wanted.after.as_deref().map(key).transpose()?;
+            let (within, after) = (within.as_ref(), after.as_ref());
+            let found = entries::page(look.session(), list, within, after, limit).await?;
+            let mut keys: Vec<&Key> = found.iter().map(|entry| &entry.key).collect();
+            keys.dedup();
+            let last = keys.last().filter(|_| keys.len() >= limit as usize);
+            let next = last.map(ToString::to_string);
+            (found, next)
+        }
+    };
+    let sources = entries::sources(look.session()).await?;
+    let entries = found.iter().map(|entry| Listed::of(entry, &sources)).collect();
+    Ok(Json(Page { entries, next }))
+}
+
+/// `POST /api/v1/lists/{apex}/entries`.
+async fn change(
+    State(app): State<App>,
+    Path(apex): Path<String>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let Changes { reason, source, changes } = call.read()?;
+    let id = card(&app, &apex).await?.id;
+    let edits = changes.into_iter().map(edit).collect::<Result<Vec<Edit>, AppError>>()?;
+    let source = source.as_deref().unwrap_or("api");
+    if !repute_registry::evidence::is_word(source) {
+        return Err(AppError::Wrong(format!("`{source}` is no name of a source")));
+    }
+    let person = call.caller.person();
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    let list = lists::by_id(t.session(), id).await?.ok_or(AppError::NotFound)?;
+    let serial = edit::edit(t, person, &list, &edits, source, &reason, now).await?;
+    write.done(StatusCode::OK, &Changed { serial }).await
+}
+
+/// Reads a change.
+fn edit(typed: Typed) -> Result<Edit, AppError> {
+    let code = |text: &str| {
+        text.trim().parse().map_err(|error| AppError::Wrong(format!("`{}`: {error}", text.trim())))
+    };
+    Ok(match typed {
+        Typed::List { key: name, code: with, reason, text, criterion, days } => {
+            let listing = Listing { code: code(&with)?, text, reason, criterion, days };
+            Edit { key: key(&name)?, what: What::List(listing) }
+        }
+        Typed::Exclude { key: name, reason } => {
+            Edit { key: key(&name)?, what: What::Exclude { reason } }
+        }
+        Typed::Remove { key: name, code: with } => {
+            let code = with.as_deref().map(code).transpose()?;
+            Edit { key: key(&name)?, what: What::Remove { code } }
+        }
+    })
+}
+
+/// Reads a key.
+fn key(text: &str) -> Result<Key, AppError> {
+    text.trim().parse().map_err(|error: repute_database::NoKey| AppError::Wrong(error.to_string()))
+}
+
+impl Listed {
+    /// Of an entry.
+    pub(super) fn of(entry: &Entry, sources: &[(SourceId, String)]) -> Listed {
+        let source = sources.iter().find(|(id, _)| *id == entry.source);
+        Listed {
+            key: entry.key.to_string(),
+            code: entry.code.map(|code| code.to_string()),
+            text: entry.text.clone(),
+            reason: entry.reason.clone(),
+            source: source.map_or_else(String::new, |(_, name)| name.clone()),
+            organisation: entry.organisation.map(|id| id.0),
+            since: Moment(entry.since).rfc3339(),
+            expires: entry.expires.map(|end| Moment(end).rfc3339()),
+            review: entry.review.map(|time| Moment(time).rfc3339()),
+        }
+    }
+}
+
+/// To read them.
+const READ: &[Scope] = &[Scope::EntriesRead];
+/// To change them.
+const WRITE: &[Scope] = &[Scope::EntriesWrite];
+/// The heading.
+const GROUP: &str = "Entries";
+/// So many keys are shown at most.
+const MOST: u32 = 1_000;

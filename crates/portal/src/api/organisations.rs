@@ -1,0 +1,463 @@
+//! `/api/v1/organisations`: who an organisation is, who belongs to it, and what it has on our lists.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use repute_database::categories;
+use repute_database::claims;
+use repute_database::entries::{self, OrganisationId};
+use repute_database::organisations::{
+    self, Contact, MemberRole, Organisation, Purpose, State as Standing,
+};
+use repute_dnsxl::Name;
+use repute_registry::organisation;
+use repute_registry::permission::{self, Action};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::api::claims::Claimed;
+use crate::api::entries::Listed;
+use crate::api::lists::card;
+use crate::api::{Call, Caller, Endpoint};
+use crate::app::App;
+use crate::error::AppError;
+use crate::moment::Moment;
+use crate::token::Scope;
+
+/// What there is.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get("/api/v1/organisations", GROUP, own)
+            .says("The organisations that you belong to", "")
+            .by(READ)
+            .answers::<Organisations>(),
+        Endpoint::get("/api/v1/organisations/{id}", GROUP, show)
+            .says("One organisation", "With its people, contacts, domains and claims.")
+            .by(READ_OR_QUEUE)
+            .answers::<Whole>(),
+        Endpoint::get("/api/v1/organisations/{id}/entries", GROUP, entries)
+            .says("What an organisation has on a list", "The first thousand entries.")
+            .by(READ_OR_QUEUE)
+            .query::<OfList>()
+            .answers::<Entries>(),
+        Endpoint::put("/api/v1/organisations/{id}/contacts", GROUP, add_contact)
+            .says("Write to an organisation there too", "Owners may.")
+            .by(WRITE)
+            .takes::<TypedContact>()
+            .answers::<Done>(),
+        Endpoint::delete("/api/v1/organisations/{id}/contacts", GROUP, remove_contact)
+            .says("Write there no more", "Owners may.")
+            .by(WRITE)
+            .takes::<TypedContact>()
+            .answers::<Done>(),
+        Endpoint::put("/api/v1/organisations/{id}/members/{account}", GROUP, put_member)
+            .says(
+                "Give somebody who belongs to an organisation another role in it",
+                "Owners may. Nobody is made to belong to something that he does not know of.",
+            )
+            .by(WRITE)
+            .takes::<TypedRole>()
+            .answers::<Done>(),
+        Endpoint::delete("/api/v1/organisations/{id}/members/{account}", GROUP, remove_member)
+            .says("Take somebody out of an organisation", "Owners may; everybody may go himself.")
+            .by(WRITE)
+            .answers::<Done>(),
+        Endpoint::put("/api/v1/organisations/{id}/suspension", GROUP, suspend)
+            .says(
+                "Suspend an organisation",
+                "It gets no new entries; what it has stays. The reason is for everybody to read.",
+            )
+            .by(DECIDE)
+            .takes::<Words>()
+            .answers::<Done>(),
+        Endpoint::delete("/api/v1/organisations/{id}/suspension", GROUP, resume)
+            .says("End a suspension", "")
+            .by(DECIDE)
+            .answers::<Done>(),
+        Endpoint::post("/api/v1/organisations/{id}/domains", GROUP, name_domain)
+            .says(
+                "Say by which domain an organisation is known",
+                "Who then proves that domain speaks for the organisation.",
+            )
+            .by(DECIDE)
+            .takes::<TypedDomain>()
+            .answers::<Done>(),
+        Endpoint::post("/api/v1/organisations/{id}/notes", GROUP, note)
+            .says("Write a note for other editors", "")
+            .by(DECIDE)
+            .takes::<Words>()
+            .answers::<Done>(),
+    ]
+}
+
+/// Organisations.
+#[derive(Serialize, JsonSchema)]
+struct Organisations {
+    /// The organisations.
+    organisations: Vec<Card>,
+}
+
+/// An organisation.
+#[derive(Serialize, JsonSchema)]
+struct Card {
+    /// Its Id.
+    id: i64,
+    /// What it is called.
+    name: String,
+    /// Its website.
+    website: String,
+    /// Why it is suspended, if it is.
+    suspended: Option<String>,
+    /// Since when it is known (RFC 3339).
+    created: String,
+}
+
+/// An organisation with all that belongs to it.
+#[derive(Serialize, JsonSchema)]
+struct Whole {
+    #[serde(flatten)]
+    card: Card,
+    /// The domains by which it is known.
+    domains: Vec<String>,
+    /// Who belongs to it.
+    members: Vec<Belonging>,
+    /// Where it is written to.
+    contacts: Vec<ShownContact>,
+    /// What was claimed for it.
+    claims: Vec<Claimed>,
+}
+
+/// Somebody who belongs to an organisation.
+#[derive(Serialize, JsonSchema)]
+struct Belonging {
+    /// The number of his account.
+    account: i64,
+    /// `owner` or `member`.
+    role: &'static str,
+    /// Since when (RFC 3339).
+    since: String,
+}
+
+/// Where an organisation is written to.
+#[derive(Serialize, JsonSchema)]
+struct ShownContact {
+    /// The address.
+    mail: String,
+    /// `abuse`, `technical` or `general`.
+    purpose: &'static str,
+}
+
+/// Which list.
+#[derive(Deserialize, JsonSchema)]
+struct OfList {
+    /// Its apex.
+    list: String,
+}
+
+/// Entries of an organisation.
+#[derive(Serialize, JsonSchema)]
+struct Entries {
+    /// The category that it has on the list.
+    category: Option<String>,
+    /// Whether anything of it is published there.
+    published: bool,
+    /// The entries.
+    entries: Vec<Listed>,
+}
+
+/// A contact.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct TypedContact {
+    /// A mail address.
+    mail: String,
+    /// What it is for.
+    purpose: Aim,
+}
+
+/// What a contact is for.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Aim {
+    /// Complaints.
+    Abuse,
+    /// Whoever runs the servers.
+    Technical,
+    /// All else.
+    General,
+}
+
+/// A role in an organisation.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct TypedRole {
+    /// What he shall be.
+    role: Part,
+}
+
+/// What somebody is in an organisation.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Part {
+    /// He says who belongs to it.
+    Owner,
+    /// He speaks for it.
+    Member,
+}
+
+/// A domain.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct TypedDomain {
+    /// Its name.
+    domain: String,
+}
+
+/// A text.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Words {
+    /// What it says.
+    pub(super) text: String,
+}
+
+/// It is done.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Done {
+    /// Always true.
+    pub(super) done: bool,
+}
+
+/// It is done.
+pub(super) const DONE: Done = Done { done: true };
+
+/// `GET /api/v1/organisations`.
+async fn own(State(app): State<App>, caller: Caller) -> Result<Json<Organisations>, AppError> {
+    let mut connection = app.database.read().await?;
+    let own = organisations::of_account(connection.session(), caller.account.id.0).await?;
+    Ok(Json(Organisations { organisations: own.into_iter().map(Card::from).collect() }))
+}
+
+/// `GET /api/v1/organisations/{id}`.
+async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<Json<Whole>, AppError> {
+    let organisation = visible(&app, &caller, id).await?;
+    let id = organisation.id;
+    let mut look = app.database.look().await?;
+    let domains = organisations::domains(look.session(), id).await?;
+    let members = organisations::members(look.session(), id).await?;
+    let contacts = organisations::contacts(look.session(), id).await?;
+    let claims = claims::of_organisation(look.session(), id).await?;
+    let belonging = |one: organisations::Member| Belonging {
+        account: one.account,
+        role: if one.role == MemberRole::Owner { "owner" } else { "member" },
+        since: Moment(one.since).rfc3339(),
+    };
+    let shown = |Contact { mail, purpose }| ShownContact {
+        mail,
+        purpose: match purpose {
+            Purpose::Abuse => "abuse",
+            Purpose::Technical => "technical",
+            Purpose::General => "general",
+        },
+    };
+    Ok(Json(Whole {
+        card: Card::from(organisation),
+        domains: domains.iter().map(ToString::to_string).collect(),
+        members: members.into_iter().map(belonging).collect(),
+        contacts: contacts.into_iter().map(shown).collect(),
+        claims: claims.iter().map(Claimed::from).collect(),
+    }))
+}
+
+/// `GET /api/v1/organisations/{id}/entries`.
+async fn entries(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<i64>,
+    Query(OfList { list }): Query<OfList>,
+) -> Result<Json<Entries>, AppError> {
+    let id = visible(&app, &caller, id).await?.id;
+    let card = card(&app, &list).await?;
+    let mut look = app.database.look().await?;
+    let category = categories::of(look.session(), id, card.id).await?;
+    let found = entries::of_organisation(look.session(), card.id, id, MOST).await?;
+    let sources = entries::sources(look.session()).await?;
+    Ok(Json(Entries {
+        category: category.map(|category| category.name),
+        published: !found.is_empty(),
+        entries: found.iter().map(|entry| Listed::of(entry, &sources)).collect(),
+    }))
+}
+
+/// `PUT /api/v1/organisations/{id}/contacts`.
+async fn add_contact(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let (person, contact) = (call.caller.person(), contact(&call.read()?));
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    organisation::add_contact(t, person, OrganisationId(id), &contact, now).await?;
+    write.done(StatusCode::OK, &DONE).await
+}
+
+/// `DELETE /api/v1/organisations/{id}/contacts`.
+async fn remove_contact(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let (person, contact) = (call.caller.person(), contact(&call.read()?));
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    organisation::remove_contact(t, person, OrganisationId(id), &contact, now).await?;
+    write.done(StatusCode::OK, &DONE).await
+}
+
+/// `PUT /api/v1/organisations/{id}/members/{account}`.
+async fn put_member(
+    State(app): State<App>,
+    Path((id, account)): Path<(i64, i64)>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let (person, id) = (call.caller.person(), OrganisationId(id));
+    let TypedRole { role } = call.read()?;
+    let role = match role {
+        Part::Owner => MemberRole::Owner,
+        Part::Member => MemberRole::Member,
+    };
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    if organisations::role_of(t.session(), id, account).await?.is_none() {
+        return Err(AppError::NotFound);
+    }
+    organisation::put_member(t, person, id, account, role, now).await?;
+    write.done(StatusCode::OK, &DONE).await
+}
+
+/// `DELETE /api/v1/organisations/{id}/members/{account}`.
+async fn remove_member(
+    State(app): State<App>,
+    Path((id, account)): Path<(i64, i64)>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let (person, id) = (call.caller.person(), OrganisationId(id));
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    if organisations::role_of(t.session(), id, account).await?.is_none() {
+        return Err(AppError::NotFound);
+    }
+    organisation::remove_member(t, person, id, account, now).await?;
+    write.done(StatusCode::OK, &DONE).await
+}
+
+/// `PUT /api/v1/organisations/{id}/suspension`.
+async fn suspend(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let (person, Words { text }) = (call.caller.person(), call.read()?);
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    organisation::suspend(t, person, OrganisationId(id), &text, now).await?;
+    write.done(StatusCode::OK, &DONE).await
+}
+
+/// `DELETE /api/v1/organisations/{id}/suspension`.
+async fn resume(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let person = call.caller.person();
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    organisation::resume(t, person, OrganisationId(id), now).await?;
+    write.done(StatusCode::OK, &DONE).await
+}
+
+/// `POST /api/v1/organisations/{id}/domains`.
+async fn name_domain(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let (person, TypedDomain { domain }) = (call.caller.person(), call.read()?);
+    let wrong = |_| AppError::Wrong(format!("`{}` is no domain", domain.trim()));
+    let domain: Name = domain.trim().parse().map_err(wrong)?;
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    organisation::name_domain(t, person, OrganisationId(id), &domain, now).await?;
+    write.done(StatusCode::OK, &DONE).await
+}
+
+/// `POST /api/v1/organisations/{id}/notes`.
+async fn note(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let (person, Words { text }) = (call.caller.person(), call.read()?);
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    organisation::note(t, person, OrganisationId(id), &text, now).await?;
+    write.done(StatusCode::OK, &DONE).await
+}
+
+/// An organisation, if whoever asks may see it.
+pub(super) async fn visible(app: &App, caller: &Caller, id: i64) -> Result<Organisation, AppError> {
+    let mut connection = app.database.read().await?;
+    let id = OrganisationId(id);
+    let found = organisations::by_id(connection.session(), id).await?;
+    let relation = organisation::relation(connection.session(), caller.person(), id).await?;
+    // A token for one's own organisations shows no others, even if its owner is an editor.
+    let is_own = relation != permission::Relation::Stranger && caller.has(Scope::OrganisationsRead);
+    let may = permission::check(caller.person(), relation, Action::ReadOrganisation).is_ok();
+    // That there is one is nobody else's business.
+    found.filter(|_| may && (is_own || caller.has(Scope::QueueRead))).ok_or(AppError::NotFound)
+}
+
+/// A contact as it is typed.
+fn contact(typed: &TypedContact) -> Contact {
+    let purpose = match typed.purpose {
+        Aim::Abuse => Purpose::Abuse,
+        Aim::Technical => Purpose::Technical,
+        Aim::General => Purpose::General,
+    };
+    Contact { mail: typed.mail.trim().to_lowercase(), purpose }
+}
+
+impl From<Organisation> for Card {
+    fn from(organisation: Organisation) -> Card {
+        Card {
+            id: organisation.id.0,
+            name: organisation.name,
+            website: organisation.website,
+            suspended: match organisation.state {
+                Standing::Active => None,
+                Standing::Suspended { reason } => Some(reason),
+            },
+            created: Moment(organisation.created).rfc3339(),
+        }
+    }
+}
+
+/// To see one's own.
+const READ: &[Scope] = &[Scope::OrganisationsRead];
+/// To see one's own or, as an editor, all.
+pub(super) const READ_OR_QUEUE: &[Scope] = &[Scope::OrganisationsRead, Scope::QueueRead];
+/// To change one's own.
+const WRITE: &[Scope] = &[Scope::OrganisationsWrite];
+/// To do what editors do.
+const DECIDE: &[Scope] = &[Scope::QueueWrite];
+/// The heading.
+const GROUP: &str = "Organisations";
+/// Entries that are shown.
+const MOST: u32 = 1_000;

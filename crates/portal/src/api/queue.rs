@@ -1,0 +1,358 @@
+//! `/api/v1/queue`: what waits for editors, and what they decide.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use repute_database::entries;
+use repute_database::removals::{self, Removal, RemovalId};
+use repute_database::requests::{self, Filter, RequestId};
+use repute_database::{Session, Timestamp, lists};
+use repute_registry::decision::{self, Decided, Reason, Verdict};
+use repute_registry::removal;
+use repute_registry::request::state::State as Stage;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::api::entries::Listed;
+use crate::api::lists::card;
+use crate::api::requests::{Card, Requests, Shown};
+use crate::api::{Call, Endpoint};
+use crate::app::App;
+use crate::error::AppError;
+use crate::moment::Moment;
+use crate::token::Scope;
+
+/// What there is.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get("/api/v1/queue", GROUP, show)
+            .says("Requests in a state", "By default those that wait, the oldest first.")
+            .by(READ)
+            .query::<Wanted>()
+            .answers::<Requests>(),
+        Endpoint::post("/api/v1/requests/{id}/review", GROUP, review)
+            .says("Take a request, so that nobody else decides it meanwhile", "")
+            .by(WRITE)
+            .answers::<Shown>(),
+        Endpoint::post("/api/v1/requests/{id}/decide", GROUP, decide)
+            .says(
+                "Decide a request that one has taken",
+                "By the version that was read: if somebody changed the request meanwhile, it is refused (409). Where two \
+                 editors must agree, the first one's approval waits for the second one's.",
+            )
+            .by(WRITE)
+            .takes::<Decision>()
+            .answers::<Outcome>(),
+        Endpoint::post("/api/v1/requests/{id}/undo", GROUP, undo)
+            .says("Take back what was decided", "By a new request, which is decided as any other.")
+            .by(WRITE)
+            .takes::<Why>()
+            .creates::<Shown>(),
+        Endpoint::get("/api/v1/removals", GROUP, waiting)
+            .says("Removals that wait for an editor", "")
+            .by(READ)
+            .answers::<Removals>(),
+        Endpoint::get("/api/v1/removals/{id}", GROUP, one)
+            .says("One removal", "With the entries that it is about.")
+            .by(READ)
+            .answers::<Whole>(),
+        Endpoint::post("/api/v1/removals/{id}/decide", GROUP, decide_removal)
+            .says("Decide a removal", "A refusal says why.")
+            .by(WRITE)
+            .takes::<OfRemoval>()
+            .answers::<RemovalOutcome>(),
+    ]
+}
+
+/// Which requests.
+#[derive(Deserialize, JsonSchema)]
+struct Wanted {
+    /// In which state; `queued` without it.
+    state: Option<String>,
+    /// Of which list, by its apex.
+    list: Option<String>,
+    /// Only those that wait longer than two days.
+    #[serde(default)]
+    late: bool,
+}
+
+/// What an editor decides.
+#[derive(Deserialize, JsonSchema)]
+#[serde(tag = "verdict", rename_all = "kebab-case", deny_unknown_fields)]
+enum Decision {
+    /// Some items are approved, and the others are not.
+    Approve {
+        /// The version of the request that was read.
+        version: i64,
+        /// The places of those that are approved, from 0 on.
+        items: Vec<usize>,
+        /// Why not the others.
+        #[serde(default)]
+        why: String,
+    },
+    /// Nothing is approved.
+    Reject {
+        /// The version of the request that was read.
+        version: i64,
+        /// `not-yours`, `fcrdns`, `naming`, `range`, `reputation`, `duplicate` or `policy`.
+        reason: String,
+        /// What else is to be said.
+        #[serde(default)]
+        why: String,
+    },
+    /// Who asks has to say more first.
+    Ask {
+        /// The version of the request that was read.
+        version: i64,
+        /// What.
+        why: String,
+    },
+    /// Somebody else should decide.
+    PutBack {
+        /// The version of the request that was read.
+        version: i64,
+    },
+}
+
+/// A reason.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Why {
+    /// In words.
+    why: String,
+}
+
+/// What a decision led to.
+#[derive(Serialize, JsonSchema)]
+struct Outcome {
+    /// `published`, `waits` for a second editor, or `moved`.
+    outcome: &'static str,
+    /// Why a second editor has to agree.
+    because: Option<String>,
+    /// The request now.
+    request: Shown,
+}
+
+/// Removals.
+#[derive(Serialize, JsonSchema)]
+struct Removals {
+    /// The removals.
+    removals: Vec<ShownRemoval>,
+}
+
+/// A removal.
+#[derive(Serialize, JsonSchema)]
+struct ShownRemoval {
+    /// Its number.
+    id: i64,
+    /// From which list; nothing if that is gone.
+    list: Option<String>,
+    /// What was asked about.
+    target: String,
+    /// The key of the entry that lists it.
+    key: String,
+    /// What whoever asked says.
+    reason: String,
+    /// `sent`, `queued`, `granted`, `refused` or `expired`.
+    state: &'static str,
+    /// When it was asked for (RFC 3339).
+    created: String,
+    /// Whether one editor agreed already, and another has to.
+    agreed: bool,
+}
+
+/// A removal with the entries that it is about.
+#[derive(Serialize, JsonSchema)]
+struct Whole {
+    #[serde(flatten)]
+    removal: ShownRemoval,
+    /// The entries.
+    entries: Vec<Listed>,
+}
+
+/// What an editor decides about a removal.
+#[derive(Deserialize, JsonSchema)]
+#[serde(tag = "verdict", rename_all = "kebab-case", deny_unknown_fields)]
+enum OfRemoval {
+    /// It is taken off the list.
+    Grant,
+    /// It stays.
+    Refuse {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What a decision about a removal led to.
+#[derive(Serialize, JsonSchema)]
+struct RemovalOutcome {
+    /// `granted`, `refused`, or `waits` for a second editor.
+    outcome: &'static str,
+    /// The removal now.
+    removal: ShownRemoval,
+}
+
+/// `GET /api/v1/queue`.
+async fn show(
+    State(app): State<App>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Requests>, AppError> {
+    let list = match &wanted.list {
+        Some(apex) => Some(card(&app, apex).await?.id),
+        None => None,
+    };
+    let unknown = |word: &str| AppError::Wrong(format!("`{word}` is no state of a request"));
+    let state = match wanted.state.as_deref() {
+        Some(word) => Stage::of_word(word).ok_or_else(|| unknown(word))?,
+        None => Stage::Queued,
+    };
+    let before = wanted.late.then(|| Timestamp(Timestamp::now().0 - LATE));
+    let filter = Filter { list, organisation: None, before };
+    let mut look = app.database.look().await?;
+    let found = requests::in_state(look.session(), state.word(), &filter, MOST).await?;
+    let mut cards = Vec::new();
+    for request in &found {
+        cards.push(Card::of(look.session(), request).await?);
+    }
+    Ok(Json(Requests { requests: cards }))
+}
+
+/// `POST /api/v1/requests/{id}/review`.
+async fn review(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let (person, id) = (call.caller.person(), RequestId(id));
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    decision::review(t, person, id, now).await?;
+    let shown = Shown::of(t.session(), id).await?;
+    write.done(StatusCode::OK, &shown).await
+}
+
+/// `POST /api/v1/requests/{id}/decide`.
+async fn decide(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let (person, id) = (call.caller.person(), RequestId(id));
+    let (version, verdict) = match call.read()? {
+        Decision::Approve { version, items: mut positions, why } => {
+            positions.sort_unstable();
+            positions.dedup();
+            (version, Verdict::Approve { positions, why })
+        }
+        Decision::Reject { version, reason, why } => {
+            let unknown = || AppError::Wrong(format!("`{reason}` is no reason to reject"));
+            let reason = Reason::of_word(&reason).ok_or_else(unknown)?;
+            (version, Verdict::Reject(reason, why))
+        }
+        Decision::Ask { version, why } => (version, Verdict::Ask(why)),
+        Decision::PutBack { version } => (version, Verdict::PutBack),
+    };
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    let (decided, notices) = decision::decide(t, person, id, version, &verdict, now).await?;
+    write.tell(&notices).await?;
+    let (outcome, because) = match decided {
+        Decided::Published(_) => ("published", None),
+        Decided::Waits(why) => ("waits", Some(why.to_string())),
+        Decided::Moved(_) => ("moved", None),
+    };
+    let request = Shown::of(write.transaction.session(), id).await?;
+    write.done(StatusCode::OK, &Outcome { outcome, because, request }).await
+}
+
+/// `POST /api/v1/requests/{id}/undo`.
+async fn undo(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let (person, Why { why }) = (call.caller.person(), call.read()?);
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    let new = decision::undo(t, person, RequestId(id), why.trim(), now).await?;
+    let shown = Shown::of(t.session(), new).await?;
+    write.done(StatusCode::CREATED, &shown).await
+}
+
+/// `GET /api/v1/removals`.
+async fn waiting(State(app): State<App>) -> Result<Json<Removals>, AppError> {
+    let mut look = app.database.look().await?;
+    let mut all = Vec::new();
+    for removal in removals::queued(look.session(), MOST).await? {
+        all.push(ShownRemoval::of(look.session(), &removal).await?);
+    }
+    Ok(Json(Removals { removals: all }))
+}
+
+/// `GET /api/v1/removals/{id}`.
+async fn one(State(app): State<App>, Path(id): Path<i64>) -> Result<Json<Whole>, AppError> {
+    let mut look = app.database.look().await?;
+    let removal = removals::by_id(look.session(), RemovalId(id)).await?;
+    let removal = removal.ok_or(AppError::NotFound)?;
+    let found = entries::at(look.session(), removal.new.list, &removal.new.key).await?;
+    let sources = entries::sources(look.session()).await?;
+    Ok(Json(Whole {
+        removal: ShownRemoval::of(look.session(), &removal).await?,
+        entries: found.iter().map(|entry| Listed::of(entry, &sources)).collect(),
+    }))
+}
+
+/// `POST /api/v1/removals/{id}/decide`.
+async fn decide_removal(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let (person, id) = (call.caller.person(), RemovalId(id));
+    let verdict = match call.read()? {
+        OfRemoval::Grant => removal::Verdict::Grant,
+        OfRemoval::Refuse { why } => removal::Verdict::Refuse(why.trim().to_owned()),
+    };
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    let (decided, notices) = removal::decide(t, person, id, &verdict, now).await?;
+    write.tell(&notices).await?;
+    let outcome = match decided {
+        removal::Decided::Waits => "waits",
+        removal::Decided::Granted { .. } => "granted",
+        removal::Decided::Refused => "refused",
+    };
+    let t = &mut write.transaction;
+    let removal = removals::by_id(t.session(), id).await?.ok_or(AppError::NotFound)?;
+    let removal = ShownRemoval::of(t.session(), &removal).await?;
+    write.done(StatusCode::OK, &RemovalOutcome { outcome, removal }).await
+}
+
+impl ShownRemoval {
+    /// Of a removal.
+    async fn of(session: Session<'_>, removal: &Removal) -> Result<ShownRemoval, AppError> {
+        let list = lists::by_id(session, removal.new.list).await?;
+        Ok(ShownRemoval {
+            id: removal.id.0,
+            list: list.map(|list| list.list.apex.to_string()),
+            target: removal.new.target.clone(),
+            key: removal.new.key.to_string(),
+            reason: removal.new.reason.clone(),
+            state: removal.state.word(),
+            created: Moment(removal.new.created).rfc3339(),
+            agreed: removal.agreed.is_some(),
+        })
+    }
+}
+
+/// To see what waits.
+const READ: &[Scope] = &[Scope::QueueRead];
+/// To decide.
+const WRITE: &[Scope] = &[Scope::QueueWrite];
+/// The heading.
+const GROUP: &str = "Editors";
+/// What is shown at once.
+const MOST: u32 = 200;
+/// After so long a request is late, in microseconds.
+const LATE: i64 = 2 * 86_400_000_000;

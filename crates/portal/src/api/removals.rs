@@ -1,0 +1,81 @@
+//! `/api/v1/removals`: who is on a block list asks to get off it, without an account.
+
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use repute_database::{Timestamp, lists};
+use repute_registry::removal::{self, Ask};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::api::Endpoint;
+use crate::api::lists::card;
+use crate::app::App;
+use crate::error::AppError;
+use crate::limits::{Deed, Doer};
+use crate::lookup::parse;
+use crate::notice;
+use crate::visitor::Visitor;
+
+/// What there is.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::post("/api/v1/removals", GROUP, ask)
+            .says(
+                "Ask to be taken off a block list",
+                "A link goes to the mail address; it is good for two days, and who follows it takes the target off the \
+                 list, or learns from when on that is possible.",
+            )
+            .takes::<Wanted>()
+            .creates::<Sent>(),
+    ]
+}
+
+/// What somebody wants.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    /// Off which list, by its apex.
+    list: String,
+    /// What is listed: an address or a name.
+    target: String,
+    /// Where the link goes.
+    mail: String,
+    /// What was mended.
+    #[serde(default)]
+    reason: String,
+}
+
+/// The link is on its way.
+#[derive(Serialize, JsonSchema)]
+struct Sent {
+    /// Where it went.
+    sent: String,
+}
+
+/// `POST /api/v1/removals`.
+async fn ask(
+    State(app): State<App>,
+    visitor: Visitor,
+    Json(wanted): Json<Wanted>,
+) -> Result<(StatusCode, Json<Sent>), AppError> {
+    let at = Doer::at(visitor.address);
+    app.limits.take(Deed::Mail, at, Instant::now()).map_err(AppError::TooMany)?;
+    let card = card(&app, &wanted.list).await?;
+    let target = parse(&wanted.target).map_err(|error| AppError::Target(error.to_string()))?;
+    let (now, mail) = (Timestamp::now(), wanted.mail.trim().to_lowercase());
+    let reason = wanted.reason.trim().to_owned();
+    let ask = Ask { target, mail: mail.clone(), client: visitor.address, reason };
+    let mut transaction = app.database.begin().await?;
+    let stored = lists::by_id(transaction.session(), card.id).await?.ok_or(AppError::NotFound)?;
+    let asked = removal::ask(&mut transaction, &stored, &ask, &app.means.key, now).await?;
+    notice::put(&app, &mut transaction, &asked.1, now).await?;
+    transaction.commit().await?;
+    app.mail_waits.notify_one();
+    Ok((StatusCode::CREATED, Json(Sent { sent: mail })))
+}
+
+/// The heading.
+const GROUP: &str = "Lists";

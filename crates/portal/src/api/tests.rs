@@ -1,0 +1,390 @@
+//! The API as programs use it: tokens, scopes, changes that are done once; a walk from a claim to an entry.
+
+use axum::http::{Method, StatusCode};
+use repute_database::accounts::{self, AccountId, Role};
+use repute_database::organisations::{self, MemberRole};
+use repute_database::testing::on_each;
+use repute_database::{Timestamp, lists};
+use serde_json::{Value, json};
+
+use crate::routes;
+use crate::testing::{Answer, Site};
+use crate::token::{self, Scope, Wish};
+
+/// A program with a token.
+struct Program {
+    account: AccountId,
+    token: String,
+}
+
+impl Program {
+    /// Of somebody new with a role, with these scopes.
+    async fn new(site: &mut Site, role: Role, scopes: &[Scope]) -> Program {
+        site.become_role(Some(role)).await;
+        let mail = site.cookies["session"].clone();
+        site.cookies.clear();
+        let mut connection = site.app.database.read().await.expect("a connection");
+        let account = accounts::by_mail(connection.session(), &mail).await.expect("it is read");
+        let account = account.expect("it is there");
+        drop(connection);
+        let wish = Wish { name: "a program".to_owned(), scopes: scopes.to_vec(), days: None };
+        let token = token::make(&site.app, &account, &wish).await;
+        Program { account: account.id, token: token.expect("it is made") }
+    }
+
+    /// Asks for something.
+    async fn get(&self, site: &mut Site, path: &str) -> Answer {
+        self.ask(site, Method::GET, path, None, &Value::Null).await
+    }
+
+    /// Changes something.
+    async fn post(&self, site: &mut Site, path: &str, body: &Value) -> Answer {
+        self.ask(site, Method::POST, path, None, body).await
+    }
+
+    /// Asks, perhaps under a key.
+    async fn ask(
+        &self,
+        site: &mut Site,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: &Value,
+    ) -> Answer {
+        let bearer = format!("Bearer {}", self.token);
+        let mut headers = vec![("authorization", &*bearer), ("content-type", "application/json")];
+        headers.extend(key.map(|key| ("idempotency-key", key)));
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        site.send(method, &format!("/api/v1{path}"), &headers, body).await
+    }
+
+    /// Has it belong to a new organisation.
+    async fn organisation(&self, site: &Site) -> i64 {
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let (t, now) = (&mut transaction, Timestamp(1));
+        let id = organisations::add(t.session(), "Ada's", now).await.expect("an Id");
+        let owner = MemberRole::Owner;
+        organisations::put_member(t.session(), id, self.account.0, owner, now).await.expect("put");
+        transaction.commit().await.expect("it is committed");
+        id.0
+    }
+}
+
+/// What an answer says.
+fn json(answer: &Answer) -> Value {
+    serde_json::from_str(&answer.text).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
+}
+
+#[tokio::test]
+async fn every_endpoint_opens_by_its_scopes_and_by_no_other() {
+    let mut site = Site::new().await;
+    site.add_list("bl.example").await;
+    let admin = Program::new(&mut site, Role::Administrator, &Scope::ALL).await;
+    let mut by_role = Vec::new();
+    for role in Role::ALL {
+        for scope in Scope::of_role(role) {
+            by_role.push((role, scope, Program::new(&mut site, role, &[scope]).await));
+        }
+    }
+    for endpoint in super::endpoints() {
+        // The first account is that of the program with all scopes, which nobody should lock.
+        let id = if endpoint.group == "People" { "999" } else { "1" };
+        let parts: Vec<&str> = endpoint
+            .path
+            .trim_start_matches("/api/v1")
+            .split('/')
+            .map(|part| if part.starts_with('{') { id } else { part })
+            .collect();
+        let path = parts.join("/");
+        let what = format!("{} {}", endpoint.method, endpoint.path);
+        let is_refused = |answer: &Answer| {
+            matches!(answer.status, StatusCode::UNAUTHORIZED)
+                || answer.text.contains("needs the scope")
+        };
+        let (method, whole) = (endpoint.method.clone(), format!("/api/v1{path}"));
+        let bare = site.send(method, &whole, &[], String::new()).await;
+        let is_open = endpoint.access == super::Access::Open;
+        assert_eq!(is_refused(&bare), !is_open, "{what}: {bare:?}");
+        let all = admin.ask(&mut site, endpoint.method.clone(), &path, None, &json!({})).await;
+        assert!(!is_refused(&all) && !all.status.is_server_error(), "{what}: {all:?}");
+        let super::Access::Scopes(scopes) = endpoint.access else { continue };
+        for (role, scope, program) in &by_role {
+            let answer =
+                program.ask(&mut site, endpoint.method.clone(), &path, None, &json!({})).await;
+            let what = format!("{what} by {scope} as {role:?}: {answer:?}");
+            assert_eq!(is_refused(&answer), !scopes.contains(scope), "{what}");
+            assert!(!answer.status.is_server_error(), "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_no_token_and_a_token_is_no_session() {
+    let mut site = Site::new().await;
+    let program = Program::new(&mut site, Role::Administrator, &Scope::ALL).await;
+    let bearer = format!("Bearer {}", program.token);
+    let page = site.ask(Method::GET, "/people", &[("authorization", &bearer)], &[]).await;
+    assert!(page.location().starts_with("/sign-in"), "{page:?}");
+    site.become_role(Some(Role::Administrator)).await;
+    let answer = site.get("/api/v1/me").await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(answer.header("www-authenticate"), "Bearer");
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    assert_eq!(answer.header("cache-control"), "no-store");
+}
+
+#[tokio::test]
+async fn a_token_does_no_more_than_its_owner_may_and_ends_with_him() {
+    on_each(async |database| {
+        let mut site = Site::over(database);
+        let program = Program::new(&mut site, Role::Editor, &[Scope::QueueRead]).await;
+        let me = json(&program.get(&mut site, "/me").await);
+        assert_eq!((&me["role"], &me["scopes"]), (&json!("editor"), &json!(["queue:read"])));
+        assert_eq!(program.get(&mut site, "/queue").await.status, StatusCode::OK);
+        let id = program.account;
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        accounts::set_role(transaction.session(), id, Role::Member).await.expect("it is set");
+        transaction.commit().await.expect("it is committed");
+        let refused = program.get(&mut site, "/queue").await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN);
+        refused.says(&["queue:read"]);
+        assert_eq!(json(&program.get(&mut site, "/me").await)["scopes"], json!([]));
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let now = Timestamp::now();
+        accounts::lock(transaction.session(), id, Some(now)).await.expect("it is locked");
+        transaction.commit().await.expect("it is committed");
+        assert_eq!(program.get(&mut site, "/me").await.status, StatusCode::UNAUTHORIZED);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_change_under_a_key_is_done_once() {
+    on_each(async |database| {
+        let mut site = Site::over(database);
+        site.add_list("bl.example").await;
+        let program =
+            Program::new(&mut site, Role::Editor, &[Scope::EntriesWrite, Scope::EntriesRead]).await;
+        let path = "/lists/bl.example/entries";
+        let body = |address: &str| {
+            json!({ "reason": "seen", "changes": [
+                { "action": "list", "key": address, "code": "127.0.0.2", "reason": "a trap" },
+            ]})
+        };
+        let post = Method::POST;
+        let first =
+            program.ask(&mut site, post.clone(), path, Some("\"k1\""), &body("192.0.2.1")).await;
+        assert_eq!(first.status, StatusCode::OK, "{first:?}");
+        let serial = json(&first)["serial"].as_i64().expect("a number");
+        let again =
+            program.ask(&mut site, post.clone(), path, Some("k1"), &body("192.0.2.1")).await;
+        assert_eq!((again.status, &again.text), (first.status, &first.text));
+        assert_eq!(again.header("idempotency-replayed"), "true");
+        let other =
+            program.ask(&mut site, post.clone(), path, Some("k1"), &body("192.0.2.2")).await;
+        assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY);
+        other.says(&["new key"]);
+        // A refusal is not kept: it may be mended and sent again.
+        let wide =
+            program.ask(&mut site, post.clone(), path, Some("k2"), &body("10.0.0.0/8")).await;
+        assert_eq!(wide.status, StatusCode::UNPROCESSABLE_ENTITY, "{wide:?}");
+        wide.says(&["two editors"]);
+        let mended =
+            program.ask(&mut site, post.clone(), path, Some("k2"), &body("192.0.2.2")).await;
+        assert_eq!(json(&mended), json!({ "serial": serial + 1 }));
+        let bare = program.post(&mut site, path, &body("192.0.2.1")).await;
+        assert_eq!(json(&bare), json!({ "serial": serial + 2 }), "without a key it is done again");
+        let page = json(&program.get(&mut site, &format!("{path}?limit=1")).await);
+        assert_eq!(page["entries"].as_array().map(Vec::len), Some(1));
+        assert_eq!(page["next"], "192.0.2.1");
+        let rest = json(&program.get(&mut site, &format!("{path}?after=192.0.2.1")).await);
+        assert_eq!(rest["entries"][0]["key"], "192.0.2.2");
+        assert_eq!(rest["next"], Value::Null);
+        let over = json(&program.get(&mut site, &format!("{path}?target=192.0.2.2")).await);
+        assert_eq!(over["entries"][0]["source"], "api");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_not_understood_is_told() {
+    let mut site = Site::new().await;
+    site.add_list("bl.example").await;
+    let program =
+        Program::new(&mut site, Role::Editor, &Scope::of_role(Role::Editor).collect::<Vec<_>>())
+            .await;
+    let path = "/lists/bl.example/entries";
+    for (body, why) in [
+        (json!({}), "field `reason`"),
+        (json!({ "reason": "", "changes": [], "more": 1 }), "field `more`"),
+        (json!({ "reason": "", "changes": [{ "action": "burn" }] }), "variant `burn`"),
+    ] {
+        let answer = program.post(&mut site, path, &body).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{answer:?}");
+        answer.says(&[why]);
+    }
+    let bearer = format!("Bearer {}", program.token);
+    let headers = [("authorization", &*bearer), ("content-type", "text/plain")];
+    let answer = site
+        .send(Method::POST, "/api/v1/lists/bl.example/entries", &headers, "{}".to_owned())
+        .await;
+    assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let long = "x".repeat(300 * 1024);
+    let answer = program.post(&mut site, path, &json!({ "reason": long, "changes": [] })).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let key = "k".repeat(256);
+    let answer = program.ask(&mut site, Method::POST, path, Some(&key), &json!({})).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    let gone = program.get(&mut site, "/lists/no.example/entries").await;
+    assert_eq!(gone.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_program_asks_an_editors_program_decides_and_it_is_on_the_list() {
+    on_each(async |database| {
+        let mut site = Site::over(database);
+        let list = site.add_list("wl.example").await;
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let code = "127.0.5.1".parse().expect("a code");
+        lists::set_code(transaction.session(), list, code, "low").await.expect("it is set");
+        transaction.commit().await.expect("it is committed");
+        let member = Program::new(
+            &mut site,
+            Role::Member,
+            &Scope::of_role(Role::Member).collect::<Vec<_>>(),
+        )
+        .await;
+        let editor = Program::new(
+            &mut site,
+            Role::Editor,
+            &Scope::of_role(Role::Editor).collect::<Vec<_>>(),
+        )
+        .await;
+        let stranger = Program::new(
+            &mut site,
+            Role::Member,
+            &Scope::of_role(Role::Member).collect::<Vec<_>>(),
+        )
+        .await;
+        let id = member.organisation(&site).await;
+        let wanted = json!({ "list": "wl.example", "reason": "our mail", "items": [
+            { "action": "add", "network": "5.9.0.7", "code": "127.0.5.1" },
+            { "action": "add", "network": "5.9.0.8", "code": "127.0.5.1" },
+        ]});
+        let checks =
+            json(&member.post(&mut site, &format!("/organisations/{id}/checks"), &wanted).await);
+        assert!(checks["findings"].as_array().is_some_and(|all| !all.is_empty()), "{checks}");
+        let path = format!("/organisations/{id}/requests");
+        assert_eq!(stranger.post(&mut site, &path, &wanted).await.status, StatusCode::NOT_FOUND);
+        let made = member.post(&mut site, &path, &wanted).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+        let made = json(&made);
+        let request = made["id"].as_i64().expect("a number");
+        assert_eq!(made["state"], "queued", "{made}");
+        assert_eq!(stranger.get(&mut site, &format!("/requests/{request}")).await.status, 404);
+        let queue = json(&editor.get(&mut site, "/queue?list=wl.example").await);
+        assert_eq!(queue["requests"][0]["service"], "in-time");
+        let taken = json(
+            &editor.post(&mut site, &format!("/requests/{request}/review"), &Value::Null).await,
+        );
+        let version = taken["version"].as_i64().expect("a number");
+        let path = format!("/requests/{request}/decide");
+        let stale = json!({ "verdict": "approve", "version": version - 1, "items": [0] });
+        assert_eq!(editor.post(&mut site, &path, &stale).await.status, StatusCode::CONFLICT);
+        let verdict =
+            json!({ "verdict": "approve", "version": version, "items": [0], "why": "one of them" });
+        let done = json(&editor.post(&mut site, &path, &verdict).await);
+        assert_eq!(done["outcome"], "published", "{done}");
+        assert_eq!(done["request"]["items"][1]["outcome"], "rejected");
+        let own = json(
+            &member.get(&mut site, &format!("/organisations/{id}/entries?list=wl.example")).await,
+        );
+        assert_eq!(own["entries"].as_array().map(Vec::len), Some(1), "{own}");
+        assert_eq!(own["entries"][0]["key"], "5.9.0.7");
+        let undone = editor
+            .post(&mut site, &format!("/requests/{request}/undo"), &json!({ "why": "a mistake" }))
+            .await;
+        assert_eq!(undone.status, StatusCode::CREATED, "{undone:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_domain_is_claimed_and_the_record_named() {
+    let mut site = Site::new().await;
+    let scopes = [Scope::OrganisationsRead, Scope::OrganisationsWrite];
+    let program = Program::new(&mut site, Role::Member, &scopes).await;
+    let wanted = json!({ "domain": "example.org", "name": "Ada's", "proof": "dns" });
+    let claim = json(&program.post(&mut site, "/claims", &wanted).await);
+    assert_eq!(claim["record"]["name"], "_repute-challenge.example.org", "{claim}");
+    let id = claim["id"].as_i64().expect("a number");
+    let looked = json(&program.post(&mut site, &format!("/claims/{id}/look"), &Value::Null).await);
+    assert_eq!((&looked["found"], &looked["state"]), (&json!(false), &json!("open")), "{looked}");
+    let other = Program::new(&mut site, Role::Administrator, &scopes).await;
+    assert_eq!(other.get(&mut site, &format!("/claims/{id}")).await.status, StatusCode::NOT_FOUND);
+    let done = program.post(&mut site, &format!("/claims/{id}/withdraw"), &Value::Null).await;
+    assert_eq!(json(&done), json!({ "done": true }));
+}
+
+#[tokio::test]
+async fn a_subscribers_token_is_shown_once() {
+    let mut site = Site::new().await;
+    site.add_list("bl.example").await;
+    let program = Program::new(&mut site, Role::Administrator, &[Scope::Subscribers]).await;
+    let wanted = json!({ "name": "mirror", "lists": ["bl.example"] });
+    let ask = async |site: &mut Site| {
+        json(&program.ask(site, Method::POST, "/subscribers", Some("k"), &wanted).await)
+    };
+    let (first, again) = (ask(&mut site).await, ask(&mut site).await);
+    assert_eq!(first["token"].as_str().map(str::len), Some(64), "{first}");
+    assert_eq!(again["token"], Value::Null);
+    let all = json(&program.get(&mut site, "/subscribers").await);
+    assert_eq!(all["subscribers"][0]["lists"], json!(["bl.example"]));
+    let gone =
+        program.ask(&mut site, Method::DELETE, "/subscribers/mirror", None, &Value::Null).await;
+    assert_eq!(json(&gone), json!({ "done": true }));
+}
+
+#[tokio::test]
+async fn tokens_are_made_and_ended_on_a_page() {
+    let mut site = Site::new().await;
+    site.join("ada@example.org", Role::Member).await;
+    site.get("/account/tokens").await.says(&["You have none yet", "organisations:read"]);
+    assert!(!site.get("/account/tokens").await.text.contains("people:write"));
+    let none = site.post("/account/tokens", &[("name", "x"), ("days", "30")]).await;
+    assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY);
+    none.says(&["Say what it may be used for"]);
+    let fields =
+        [("name", "<b>"), ("days", "30"), ("organisations:read", "yes"), ("people:write", "yes")];
+    let more = site.post("/account/tokens", &fields).await;
+    assert_eq!(more.status, StatusCode::UNPROCESSABLE_ENTITY);
+    more.says(&["may not do more than you"]);
+    let made = site.post("/account/tokens", &fields[..3]).await;
+    made.says(&["repute_", "shown now and never again", "&#60;b&#62;"]);
+    let token = made.text.split("<code>repute_").nth(1).and_then(|rest| rest.split('<').next());
+    let bearer = format!("Bearer repute_{}", token.expect("it is shown"));
+    let headers = [("authorization", &*bearer)];
+    let me = site.ask(Method::GET, "/api/v1/me", &headers, &[]).await;
+    me.says(&["ada@example.org", "organisations:read"]);
+    site.get("/account/tokens").await.says(&["last used", "ends 20"]);
+    assert_eq!(site.post("/account/tokens/99/end", &[]).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(site.post("/account/tokens/1/end", &[]).await.location(), "/account/tokens");
+    let me = site.ask(Method::GET, "/api/v1/me", &headers, &[]).await;
+    assert_eq!(me.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn the_document_and_the_page_about_it_are_for_everybody() {
+    let mut site = Site::new().await;
+    let document = json(&site.get("/api/v1/openapi.json").await);
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["servers"][0]["url"], "http://localhost:8080");
+    let page = site.get("/api").await;
+    page.says(&["/api/v1/requests/{id}/decide", "queue:write", "Idempotency-Key"]);
+    let count = routes::all().iter().filter(|route| route.path.starts_with("/api/v1/")).count();
+    assert_eq!(
+        page.text.matches("<details").count(),
+        count - 3,
+        "all but the document and the lists' files"
+    );
+}

@@ -1,0 +1,350 @@
+//! An editor changes entries by hand, or a program of his does: without a request, and so only what one editor may
+//! decide alone.
+//!
+//! Not here: what whoever has the shell does (he may do everything), and evidence, from which rules make entries.
+
+use std::time::Duration;
+
+use repute_database::entries::{self, Entry};
+use repute_database::lists::{self, Stored};
+use repute_database::{DatabaseError, Key, Timestamp, Transaction, audit};
+use repute_dnsxl::ReturnCode;
+
+use crate::changes::{self, Cause, Change, ChangeError};
+use crate::organisation;
+use crate::permission::{self, Action, Denied, Person};
+use crate::request::item::{Item, TwoPersons, two_persons};
+
+/// A change of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// What it is about.
+    pub key: Key,
+    /// What becomes of it.
+    pub what: What,
+}
+
+/// What becomes of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// It is listed with a code; an entry with the same code is replaced.
+    List(Listing),
+    /// It is never listed, whatever is around it.
+    Exclude {
+        /// Why.
+        reason: String,
+    },
+    /// Its entry with this code goes; without a code all of them.
+    Remove {
+        /// Which.
+        code: Option<ReturnCode>,
+    },
+}
+
+/// How something is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// With which code.
+    pub code: ReturnCode,
+    /// The text that DNS answers; empty for the list's.
+    pub text: String,
+    /// Why.
+    pub reason: String,
+    /// Which criterion of the policy it meets, by its short name.
+    pub criterion: Option<String>,
+    /// After how many days it ends; without them it stays.
+    pub days: Option<u32>,
+}
+
+/// Why an edit is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum EditError {
+    /// He may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// One editor is not enough.
+    #[error("{0} is for two editors to decide: make a request, which another one approves")]
+    Two(TwoPersons),
+    /// Too much at once.
+    #[error("{0} changes at once are too many: {MOST} are taken")]
+    Many(usize),
+    /// Nothing to do.
+    #[error("there is nothing to change")]
+    Nothing,
+    /// Not one of the list's codes.
+    #[error("{apex} has no code {code}: it has {known}")]
+    Code {
+        /// The list.
+        apex: String,
+        /// What was named.
+        code: ReturnCode,
+        /// What it has.
+        known: String,
+    },
+    /// Not one of the policy's criteria.
+    #[error("the policy of {apex} has no criterion `{slug}`")]
+    Criterion {
+        /// The list.
+        apex: String,
+        /// What was named.
+        slug: String,
+    },
+    /// There is nothing to remove.
+    #[error("{apex} has no such entry for {key}")]
+    Missing {
+        /// The list.
+        apex: String,
+        /// What was named.
+        key: String,
+    },
+    /// It does not fit the list.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// Changes entries of a list; the serial with which that is published.
+///
+/// # Errors
+/// If the person may not do it alone, or it is not possible: then the transaction is to be dropped.
+pub async fn edit(
+    transaction: &mut Transaction,
+    person: Person,
+    list: &Stored,
+    edits: &[Edit],
+    source: &str,
+    reason: &str,
+    now: Timestamp,
+) -> Result<u32, EditError> {
+    if edits.is_empty() {
+        return Err(EditError::Nothing);
+    }
+    if edits.len() > MOST {
+        return Err(EditError::Many(edits.len()));
+    }
+    if let Some(why) = two_persons(&items(edits), list.list.polarity) {
+        return Err(EditError::Two(why));
+    }
+    // Nobody else changes the list meanwhile, and what is read stays so.
+    lists::lock(transaction.session(), list.id).await?;
+    let codes = lists::codes(transaction.session(), list.id).await?;
+    let criteria = lists::criteria(transaction.session(), list.id).await?;
+    let source = entries::source(transaction.session(), source).await?;
+    let mut all: Vec<Change> = Vec::with_capacity(edits.len());
+    for Edit { key, what } in edits {
+        // Of several edits of one key the later ones see what the earlier ones did.
+        let before = all.iter().position(|change| change.key == *key);
+        let mut left = match before.map(|at| all.swap_remove(at)) {
+            Some(change) => change.entries,
+            None => entries::at(transaction.session(), list.id, key).await?,
+        };
+        check_owners(transaction, person, &left).await?;
+        let apex = || list.list.apex.to_string();
+        let new = match what {
+            What::Remove { code } => {
+                let count = left.len();
+                left.retain(|entry| code.is_some() && entry.code != *code);
+                if left.len() == count {
+                    return Err(EditError::Missing { apex: apex(), key: key.to_string() });
+                }
+                None
+            }
+            What::Exclude { reason } => Some((None, String::new(), reason, None, None)),
+            What::List(listing) => {
+                let is_known = codes.iter().any(|(known, _)| *known == listing.code);
+                if !codes.is_empty() && !is_known {
+                    let known = codes.iter().map(|(code, _)| code.to_string());
+                    let known = known.collect::<Vec<_>>().join(", ");
+                    return Err(EditError::Code { apex: apex(), code: listing.code, known });
+                }
+                let of_slug = |slug: &String| {
+                    let found = criteria.iter().find(|known| known.slug == *slug);
+                    let missing = || EditError::Criterion { apex: apex(), slug: slug.clone() };
+                    found.map(|found| found.id).ok_or_else(missing)
+                };
+                let criterion = listing.criterion.as_ref().map(of_slug).transpose()?;
+                let end = |days| now.after(Duration::from_secs(u64::from(days) * 24 * 3600));
+                let expires = listing.days.map(end);
+                let code = Some(listing.code);
+                Some((code, listing.text.clone(), &listing.reason, criterion, expires))
+            }
+        };
+        if let Some((code, text, reason, criterion, expires)) = new {
+            let known = left.iter().position(|entry| entry.code == code);
+            let known = known.map(|at| left.remove(at));
+            left.push(Entry {
+                key: key.clone(),
+                code,
+                text,
+                reason: reason.trim().to_owned(),
+                criterion,
+                source,
+                organisation: known.as_ref().and_then(|entry| entry.organisation),
+                since: known.as_ref().map_or(now, |entry| entry.since),
+                expires,
+                review: known.and_then(|entry| entry.review),
+            });
+        }
+        all.push(Change { key: key.clone(), entries: left });
+    }
+    let actor = audit::actor(transaction.session(), person.account).await?;
+    let (action, reason) = ("entries.edit".to_owned(), reason.trim().to_owned());
+    let cause = Cause { actor, action, reason };
+    Ok(changes::apply(transaction, list, &all, &cause, now).await?)
+}
+
+/// Makes sure that the person may change these entries: editors, and no organisation's to which they belong.
+async fn check_owners(
+    transaction: &mut Transaction,
+    person: Person,
+    entries: &[Entry],
+) -> Result<(), EditError> {
+    permission::check(person, permission::Relation::Stranger, Action::EditEntries)?;
+    for id in entries.iter().filter_map(|entry| entry.organisation) {
+        let relation = organisation::relation(transaction.session(), person, id).await?;
+        permission::check(person, relation, Action::EditEntries)?;
+    }
+    Ok(())
+}
+
+/// The edits as what requests ask for, by which it is told whether one editor is enough.
+fn items(edits: &[Edit]) -> Vec<Item> {
+    let item = |edit: &Edit| match (&edit.key, &edit.what) {
+        (Key::Network(network), What::List(listing)) => {
+            Some(Item::Add { network: *network, code: listing.code })
+        }
+        (Key::Network(network), What::Exclude { .. } | What::Remove { .. }) => {
+            Some(Item::Remove { network: *network })
+        }
+        (Key::Name(..), _) => None,
+    };
+    edits.iter().filter_map(item).collect()
+}
+
+/// So many changes are taken at once.
+pub const MOST: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use repute_database::testing::on_each;
+    use repute_database::{Database, organisations};
+    use repute_dnsxl::{KeyKind, Polarity};
+
+    use super::*;
+    use crate::permission::Role;
+
+    /// A block list with a code and a criterion.
+    async fn list(database: &Database) -> Stored {
+        let list = lists::List {
+            apex: "bl.example".parse().expect("a name"),
+            title: String::new(),
+            description: String::new(),
+            polarity: Polarity::Block,
+            keys: KeyKind::Ip,
+            ttl: 300,
+            contact: String::new(),
+        };
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let id = lists::add(t.session(), &list, Timestamp(1)).await.expect("it is added");
+        let code = "127.0.0.2".parse().expect("a code");
+        lists::set_code(t.session(), id, code, "spam").await.expect("it is set");
+        let version = lists::publish_policy(t.session(), id, "", Timestamp(1)).await;
+        let version = version.expect("it is published");
+        lists::add_criterion(t.session(), id, version, "trap", "", "").await.expect("it is added");
+        let stored = lists::by_id(t.session(), id).await.expect("it is read").expect("there");
+        transaction.commit().await.expect("it is committed");
+        stored
+    }
+
+    /// An edit in words: `+ key code`, `! key` or `- key`.
+    fn said(words: &str) -> Edit {
+        let (sign, rest) = words.split_at(1);
+        let (key, code) = rest.trim().split_once(' ').unwrap_or((rest.trim(), ""));
+        let reason = "seen".to_owned();
+        let what = match sign {
+            "+" => What::List(Listing {
+                code: code.parse().expect("a code"),
+                text: String::new(),
+                reason,
+                criterion: Some("trap".to_owned()),
+                days: Some(1),
+            }),
+            "!" => What::Exclude { reason },
+            _ => What::Remove { code: code.parse().ok() },
+        };
+        Edit { key: key.parse().expect("a key"), what }
+    }
+
+    #[tokio::test]
+    async fn an_editor_does_alone_what_one_may_decide() {
+        on_each(async |database| {
+            let list = list(&database).await;
+            let editor = Person { account: 7, role: Role::Editor };
+            let run = async |person: Person, words: &[&str]| {
+                let mut transaction = database.begin().await.expect("a transaction");
+                let edits: Vec<Edit> = words.iter().map(|words| said(words)).collect();
+                let (t, now) = (&mut transaction, Timestamp(9));
+                let done = edit(t, person, &list, &edits, "api", "why", now).await;
+                if done.is_ok() {
+                    transaction.commit().await.expect("it is committed");
+                }
+                done.map_err(|error| error.to_string())
+            };
+            let first = run(editor, &["+192.0.2.1 127.0.0.2", "!192.0.2.7"]).await;
+            assert_eq!(first, Ok(1));
+            let mut connection = database.read().await.expect("a connection");
+            let key: Key = "192.0.2.1".parse().expect("a key");
+            let found = entries::at(connection.session(), list.id, &key).await.expect("read");
+            assert_eq!(found[0].expires, Some(Timestamp(9 + 86_400_000_000)));
+            assert!(found[0].criterion.is_some());
+            drop(connection);
+            // The second one sees what the first one did.
+            assert_eq!(run(editor, &["-192.0.2.7", "+192.0.2.7 127.0.0.2"]).await, Ok(2));
+            assert_eq!(run(editor, &["-192.0.2.1", "-192.0.2.7 127.0.0.2"]).await, Ok(3));
+            for (person, words, why) in [
+                (editor, "-192.0.2.1", "no such entry"),
+                (editor, "+192.0.2.1 127.0.0.9", "no code 127.0.0.9: it has 127.0.0.2"),
+                (editor, "+10.0.0.0/8 127.0.0.2", "for two editors"),
+                (editor, "+example.org 127.0.0.2", "cannot be on"),
+                (Person { role: Role::Member, ..editor }, "!192.0.2.1", "you may not"),
+            ] {
+                let error = run(person, &[words]).await.expect_err("it is refused");
+                assert!(error.contains(why), "{words}: {error}");
+            }
+            assert_eq!(run(editor, &[]).await, Err("there is nothing to change".to_owned()));
+            let many = vec!["!192.0.2.1"; MOST + 1];
+            assert!(run(editor, &many).await.expect_err("too much").contains("1001 changes"));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn nobody_edits_what_is_his_own_organisations() {
+        on_each(async |database| {
+            let list = list(&database).await;
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let own = organisations::add(t.session(), "Ada's", Timestamp(1)).await.expect("an Id");
+            let role = organisations::MemberRole::Member;
+            organisations::put_member(t.session(), own, 7, role, Timestamp(1)).await.expect("put");
+            let editor = Person { account: 8, role: Role::Editor };
+            let edits = [said("+192.0.2.1 127.0.0.2")];
+            edit(t, editor, &list, &edits, "api", "", Timestamp(2)).await.expect("it is written");
+            let key: Key = "192.0.2.1".parse().expect("a key");
+            let mut found = entries::at(t.session(), list.id, &key).await.expect("they are read");
+            found[0].organisation = Some(own);
+            entries::remove(t.session(), list.id, &key).await.expect("it is removed");
+            entries::put(t.session(), list.id, &found).await.expect("it is written");
+            let edits = [said("-192.0.2.1")];
+            let member = Person { account: 7, ..editor };
+            let refused = edit(t, member, &list, &edits, "api", "", Timestamp(3)).await;
+            assert!(matches!(refused, Err(EditError::Denied(_))), "{refused:?}");
+            edit(t, editor, &list, &edits, "api", "", Timestamp(3)).await.expect("it is removed");
+            transaction.commit().await.expect("it is committed");
+        })
+        .await;
+    }
+}
