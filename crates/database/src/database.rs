@@ -207,7 +207,9 @@ impl Database {
     pub async fn begin(&self) -> Result<Transaction, DatabaseError> {
         let begun = match &self.pool {
             // With the lock for writing from the start: a reader that turns into a writer may fail.
-            Pool::Sqlite { write, .. } => Begun::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Pool::Sqlite { write, .. } => {
+                Begun::Sqlite(begin_file(write, "BEGIN IMMEDIATE").await?)
+            }
             Pool::Postgres(pool) => Begun::Postgres(pool.begin().await?),
         };
         Ok(Transaction { begun, commits: self.commits.clone() })
@@ -219,7 +221,7 @@ impl Database {
     /// If no connection is to be had.
     pub async fn look(&self) -> Result<Transaction, DatabaseError> {
         let begun = match &self.pool {
-            Pool::Sqlite { read, .. } => Begun::Sqlite(read.begin_with("BEGIN").await?),
+            Pool::Sqlite { read, .. } => Begun::Sqlite(begin_file(read, "BEGIN").await?),
             Pool::Postgres(pool) => {
                 let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
                 Begun::Postgres(pool.begin_with(begin).await?)
@@ -303,6 +305,21 @@ async fn connect_file(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx
     }
 }
 
+/// Begins a transaction of a file. When SQLite is out of disk it rolls a transaction back by itself, and the connection
+/// goes on counting it (sqlx knows only what it asked for): such a one is closed, as it would begin none any more.
+async fn begin_file(
+    pool: &SqlitePool,
+    begin: &'static str,
+) -> Result<sqlx::Transaction<'static, Sqlite>, sqlx::Error> {
+    match pool.begin_with(begin).await {
+        Err(sqlx::Error::InvalidSavePointStatement) => {
+            pool.acquire().await?.close().await?;
+            pool.begin_with(begin).await
+        }
+        begun => begun,
+    }
+}
+
 /// Whether SQLite says that somebody else is at it (SQLITE_BUSY).
 fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
@@ -336,9 +353,13 @@ const READERS: u32 = 8;
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error as _;
+
+    use sqlx::AssertSqlSafe;
 
     use super::*;
     use crate::testing::on_each;
+    use crate::{Timestamp, outbox};
 
     #[test]
     fn a_place_is_a_file_or_a_server_and_shows_no_password() {
@@ -440,5 +461,36 @@ mod tests {
             assert!(all.is_empty());
         })
         .await;
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_over_when_there_is_room_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = Place::File(folder.path().join("registry.db"));
+        let database = Database::open(&place).await.expect("it opens");
+        let Pool::Sqlite { write, .. } = &database.pool else { panic!("it is a file") };
+        // What a full disk is to SQLite (SQLITE_FULL), it can be told to take a limit for.
+        let pages: i64 =
+            sqlx::query_scalar("PRAGMA page_count").fetch_one(write).await.expect("read");
+        let limit = format!("PRAGMA max_page_count = {}", pages + 2);
+        sqlx::query(AssertSqlSafe(limit)).execute(write).await.expect("it is set");
+        let letter = outbox::Letter {
+            recipient: "a@x.example".to_owned(),
+            subject: String::new(),
+            plain: "x".repeat(100_000),
+            html: String::new(),
+        };
+        let mut full = database.begin().await.expect("a transaction");
+        let refused = outbox::put(full.session(), &letter, Timestamp(1)).await;
+        let refused = refused.expect_err("there is no room").source().map(ToString::to_string);
+        assert!(refused.is_some_and(|why| why.contains("full")));
+        drop(full);
+        for _ in 0..3 {
+            let again = database.begin().await;
+            let mut again = again.unwrap_or_else(|error| panic!("{error}: {:?}", error.source()));
+            // The connection that knew the limit is gone.
+            outbox::put(again.session(), &letter, Timestamp(2)).await.expect("there is room");
+            again.commit().await.expect("it is committed");
+        }
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! What is *not* here: HTTP and pages (`pages`), what may be done with a role (`routes`).
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use repute_database::accounts::{self, Account, AccountId, Role};
@@ -153,12 +154,13 @@ pub(crate) async fn sign_in(
     app: &App,
     mail: &str,
     password: String,
+    address: IpAddr,
     client: &str,
 ) -> Result<Entry, AppError> {
     let mail = mail.parse::<MailAddress>().map_or_else(|_| String::new(), |mail| mail.to_string());
-    app.limits
-        .take(limits::Deed::Try, Doer::by_mail(&mail), Instant::now())
-        .map_err(AppError::TooMany)?;
+    for doer in [Doer::by_mail_at(&mail, address), Doer::by_mail(&mail)] {
+        app.limits.take(limits::Deed::Try, doer, Instant::now()).map_err(AppError::TooMany)?;
+    }
     let mut connection = app.database.read().await?;
     let account = accounts::by_mail(connection.session(), &mail).await?;
     drop(connection);
@@ -211,15 +213,22 @@ pub(crate) async fn begin(
     Ok(secret)
 }
 
-/// Notes that somebody signed in proved who he is, if the password is right.
+/// Notes that somebody signed in proved who he is, if the password is right and all that he has: where there is a second
+/// factor, it is that which proves it.
 pub(crate) async fn prove_by_password(
     app: &App,
     member: &Member,
     password: String,
 ) -> Result<bool, AppError> {
     app.limits
-        .take(limits::Deed::Try, Doer::by_mail(&member.account.mail), Instant::now())
+        .take(limits::Deed::Try, Doer::Account(member.account.id.0), Instant::now())
         .map_err(AppError::TooMany)?;
+    let mut connection = app.database.read().await?;
+    let is_enough = !factors::of(connection.session(), member.account.id).await?.are_asked();
+    drop(connection);
+    if !is_enough {
+        return Ok(false);
+    }
     if !app.hashing.verify(password, Some(member.account.password.clone())).await? {
         return Ok(false);
     }

@@ -1,9 +1,12 @@
 //! What is done regularly, whether or not anybody visits: proofs are looked for again, and what nobody goes on with
 //! ends. Each is safe to do twice, in several processes at once.
 
+use std::error::Error;
 use std::time::Duration;
 
-use repute_database::Timestamp;
+use repute_database::{Timestamp, Transaction};
+use repute_registry::claim::Tell;
+use repute_registry::notice::Notice;
 use repute_registry::{claim, removal, request};
 use tokio_util::sync::CancellationToken;
 
@@ -33,14 +36,23 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
 /// Looks for the proofs of domains that are due.
 pub(crate) async fn look_again(app: &App) -> Result<(), AppError> {
     let now = Timestamp::now();
-    let notices = claim::look_again(&app.database, &app.means.look, &app.means.key, now).await?;
-    let mut transaction = app.database.begin().await?;
-    notice::put(app, &mut transaction, &notices, now).await?;
-    transaction.commit().await?;
-    if !notices.is_empty() {
-        app.mail_waits.notify_one();
+    let (look, key) = (&app.means.look, &app.means.key);
+    let done = claim::look_again(&app.database, look, key, &Letters(app), now).await;
+    app.mail_waits.notify_one();
+    Ok(done?)
+}
+
+/// Letters, written in the transaction of what they tell of.
+struct Letters<'a>(&'a App);
+
+impl Tell for Letters<'_> {
+    async fn tell(
+        &self,
+        transaction: &mut Transaction,
+        notices: &[Notice],
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Ok(notice::put(self.0, transaction, notices, Timestamp::now()).await?)
     }
-    Ok(())
 }
 
 /// Ends drafts and questions that nobody went on with.

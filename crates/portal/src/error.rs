@@ -127,6 +127,8 @@ impl From<ClaimError> for AppError {
             ClaimError::Domain(_)
             | ClaimError::Over(_)
             | ClaimError::Mails(_)
+            | ClaimError::Many
+            | ClaimError::Told { .. }
             | ClaimError::Open
             | ClaimError::Stranger { .. } => AppError::Wrong(error.to_string()),
         }

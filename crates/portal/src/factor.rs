@@ -278,7 +278,8 @@ mod tests {
             assert_eq!(wrong.status, 422);
             assert_eq!(key(&wrong.text), key(&again.text), "the key in his app stays good");
             assert_eq!(first_step(&mut site, mail).await, "/status", "it does not count yet");
-            assert_eq!(set_up(&mut site, mail).await.len(), 10);
+            let recovery = set_up(&mut site, mail).await;
+            assert_eq!(recovery.len(), 10);
             assert_eq!(site.get("/account/totp").await.location(), "/account", "never again");
             site.get("/account").await.says(&["10 left", "Asked for since"]);
 
@@ -313,18 +314,22 @@ mod tests {
             assert_eq!(site.post("/sign-in/second", &[("code", &fresh)]).await.status, 422);
             assert_eq!(site.post("/sign-in/second", &later).await.status, 303);
 
-            // A code of the app confirms, and takes itself away.
+            // A recovery code confirms, too.
             site.let_time_pass().await;
             let removal = site.post("/account/totp/remove", &[]).await;
             assert_eq!(removal.location(), "/confirm?next=/account");
-            site.get(removal.location()).await.says(&["Or a code from your app"]);
-            assert_eq!(site.post("/confirm/code", &later).await.status, 422, "it was used");
-            site.post("/confirm", &[("password", "the first words")]).await;
+            site.get(removal.location()).await.says(&["A code from your app"]);
+            // Whoever has the session and the password has not got the second factor.
+            let password = site.post("/confirm", &[("password", "the first words")]).await;
+            assert_eq!(password.status, 422);
+            let code = [("code", &*recovery[0])];
+            assert_eq!(site.post("/confirm/code", &code).await.status, 303);
             assert_eq!(site.post("/account/totp/remove", &[]).await.location(), "/account");
             assert_eq!(first_step(&mut site, mail).await, "/status");
             let said = letters(&site).await;
             let expect = [
                 "Codes from your app are asked for at Example lists",
+                "A recovery code was used at Example lists",
                 "Codes from your app are not asked for any more at Example lists",
             ];
             assert_eq!(said, expect);

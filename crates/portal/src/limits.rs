@@ -41,6 +41,8 @@ pub(crate) enum Doer {
     Account(i64),
     /// Somebody by the address that was typed, whether there is such an account or not.
     Mail(Vec<u8>),
+    /// The same from one network.
+    MailAt(Vec<u8>, IpAddr),
     /// A server elsewhere.
     Subscriber(SubscriberId),
 }
@@ -59,6 +61,14 @@ impl Doer {
         Doer::Mail(digest_of(mail))
     }
 
+    /// Whoever types a mail address on a network.
+    pub(crate) fn by_mail_at(mail: &str, address: IpAddr) -> Doer {
+        match Doer::at(address) {
+            Doer::Network(network) => Doer::MailAt(digest_of(mail), network),
+            doer => doer,
+        }
+    }
+
     /// How much he may at once, and how long one more takes.
     fn rate(&self, deed: Deed) -> (u32, Duration) {
         match (deed, self) {
@@ -66,10 +76,14 @@ impl Doer {
             // Two for each change, as quickly as changes come.
             (Deed::Fetch, _) | (_, Doer::Subscriber(_)) => (300, Duration::from_millis(50)),
             (Deed::Try, Doer::Network(_)) => (30, Duration::from_secs(10)),
-            (Deed::Try, Doer::Mail(_) | Doer::Account(_)) => (10, Duration::from_secs(60)),
+            (Deed::Try, Doer::MailAt(..) | Doer::Account(_)) => (10, Duration::from_secs(60)),
+            // Whoever guesses from everywhere is slowed down; one network locks nobody out who is elsewhere.
+            (Deed::Try, Doer::Mail(_)) => (200, Duration::from_secs(20)),
             (Deed::Code, _) => (5, Duration::from_secs(300)),
             (Deed::Mail, Doer::Network(_)) => (10, Duration::from_secs(60)),
-            (Deed::Mail, Doer::Mail(_) | Doer::Account(_)) => (3, Duration::from_secs(300)),
+            (Deed::Mail, Doer::Mail(_) | Doer::MailAt(..) | Doer::Account(_)) => {
+                (3, Duration::from_secs(300))
+            }
             (Deed::Call, _) => (300, Duration::from_millis(100)),
             (Deed::LookUp, _) => (120, Duration::from_millis(250)),
         }
@@ -127,6 +141,17 @@ mod tests {
         let later = start + Duration::from_secs(299);
         assert_eq!(limits.take(Deed::Mail, doer(), later), Err(Duration::from_secs(1)));
         assert_eq!(limits.take(Deed::Mail, doer(), start + Duration::from_secs(300)), Ok(()));
+    }
+
+    #[test]
+    fn who_guesses_in_one_place_locks_nobody_out_who_is_elsewhere() {
+        let (limits, start) = (Limits::default(), Instant::now());
+        let at = |address: &str| Doer::by_mail_at("a@x.example", address.parse().expect("one"));
+        while limits.take(Deed::Try, at("192.0.2.1"), start).is_ok() {}
+        assert_eq!(limits.take(Deed::Try, at("192.0.2.2"), start), Ok(()));
+        let everywhere = || Doer::by_mail("a@x.example");
+        let tries = (0..1_000).take_while(|_| limits.take(Deed::Try, everywhere(), start).is_ok());
+        assert_eq!(tries.count(), 200, "but it ends");
     }
 
     #[test]

@@ -70,10 +70,11 @@ pub(crate) enum NoTarget {
 /// Reads what somebody types: an address, a name in any script, a mail address or a URL for their hosts.
 pub(crate) fn parse(text: &str) -> Result<Target, NoTarget> {
     let text = text.trim();
-    let text =
-        text.split_once("://").map_or(text, |(_, rest)| rest.split('/').next().unwrap_or(rest));
+    let text = text
+        .split_once("://")
+        .map_or(text, |(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or(rest));
     let text = text.rsplit_once('@').map_or(text, |(_, domain)| domain);
-    let text = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let text = without_port(text);
     let ascii = match text.is_ascii() {
         true => text.into(),
         false => idna::domain_to_ascii_cow(text.as_bytes(), AsciiDenyList::EMPTY)
@@ -86,6 +87,20 @@ pub(crate) fn parse(text: &str) -> Result<Target, NoTarget> {
             Err(NoTarget::Characters)
         }
         Target::Name(_) | Target::Ipv4(_) | Target::Ipv6(_) => Ok(target),
+    }
+}
+
+/// A host without the port behind it, and without the brackets of an address of IPv6 (RFC 3986 section 3.2.2).
+fn without_port(text: &str) -> &str {
+    let is_port =
+        |port: &str| (1..=5).contains(&port.len()) && port.bytes().all(|b| b.is_ascii_digit());
+    if let Some((inner, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        let is_whole = rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port);
+        return if is_whole { inner } else { text };
+    }
+    match text.split_once(':') {
+        Some((host, port)) if is_port(port) => host,
+        Some(_) | None => text,
     }
 }
 
@@ -157,6 +172,11 @@ mod tests {
         for (text, expect) in [
             (" 192.0.2.1 ", "192.0.2.1"),
             ("[2001:DB8::1]", "2001:db8::1"),
+            ("https://[2001:DB8::1]:8443/x?y#z", "2001:db8::1"),
+            ("2001:db8::25", "2001:db8::25"),
+            ("http://192.0.2.1:80/x", "192.0.2.1"),
+            ("192.0.2.1:25", "192.0.2.1"),
+            ("http://example.org:8080?x", "example.org"),
             ("Mail.Example.ORG.", "mail.example.org"),
             ("somebody@spam.example", "spam.example"),
             ("https://spam.example/path?x", "spam.example"),

@@ -52,6 +52,7 @@ fn whom(notice: &Notice) -> Whom {
         | Notice::ClaimFails { account, .. }
         | Notice::ClaimLost { account, .. }
         | Notice::ClaimHeld { account, .. }
+        | Notice::ClaimShared { account, .. }
         | Notice::RequestMoved { account, .. } => Whom::Account(*account),
         Notice::RemovalLink { mail, .. } | Notice::RemovalDecided { mail, .. } => {
             Whom::Mail(mail.clone())
@@ -106,6 +107,15 @@ fn words<'a>(app: &'a App, notice: &Notice) -> Words<'a> {
             "Look at your claims",
             claims(),
             "If the domain is yours, claim it again by DNS.",
+        ),
+        Notice::ClaimShared { domain, organisation, .. } => words(
+            format!("Somebody else speaks for {domain}, too"),
+            format!(
+                "Another account proved {domain} as you did, and belongs to your organisation from now on. You stay in it."
+            ),
+            "See who belongs to it",
+            format!("/organisations/{}", organisation.0),
+            "If you do not know who that is, take the account out of the organisation there.",
         ),
         Notice::ClaimHeld { domain, organisation, .. } => words(
             format!("You speak for {domain}"),

@@ -6,6 +6,7 @@
 //! A claim says who speaks for a domain. It does not say that an address belongs to it: that is checked with each
 //! request.
 
+use std::error::Error;
 use std::io;
 
 use repute_database::claims::{self, Claim, ClaimId, New, Proof, State};
@@ -65,6 +66,17 @@ pub enum ClaimError {
     /// As many mails as go to a domain on a day.
     #[error("{MAILS_A_DAY} mails went to {0} today: prove it by DNS, or try again tomorrow")]
     Mails(Name),
+    /// As many claims as one person makes on a day.
+    #[error("you made {CLAIMS_A_DAY} claims today: make another one tomorrow")]
+    Many,
+    /// What happened cannot be told to whom it concerns.
+    #[error("what happened to the claim of {domain} cannot be told")]
+    Told {
+        /// The domain.
+        domain: Name,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// Too many open claims of one person.
     #[error("you have {OPEN_CLAIMS} open claims: prove or withdraw some of them first")]
     Open,
@@ -115,6 +127,11 @@ pub async fn open(
     let theirs = claims::of_account(transaction.session(), person.account).await?;
     if theirs.iter().filter(|claim| claim.state == State::Open).count() >= OPEN_CLAIMS {
         return Err(ClaimError::Open);
+    }
+    // Those that were taken back count too: each may have sent a letter to somebody else.
+    let today = |claim: &&Claim| claim.new.created.0 > now.0 - DAY;
+    if theirs.iter().filter(today).count() >= CLAIMS_A_DAY {
+        return Err(ClaimError::Many);
     }
     if let Proof::Mail(_) = proof {
         let day = now.0.div_euclid(DAY);
@@ -248,38 +265,64 @@ pub async fn withdraw(
     }
 }
 
-/// Looks again at the proofs that are due, and ends challenges that nobody met; what is to be sent of it. Safe to run
-/// twice, and in several processes at once.
+/// Tells people what happened to their claims, in the transaction in which it does.
+pub trait Tell {
+    /// Writes down what is to be told.
+    fn tell(
+        &self,
+        transaction: &mut Transaction,
+        notices: &[Notice],
+    ) -> impl Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + Send;
+}
+
+/// Looks again at the proofs that are due, and ends challenges that nobody met; each claim with what is told of it in
+/// a transaction of its own. Safe to run twice, and in several processes at once.
 ///
 /// # Errors
-/// If the database fails. What was looked at before stands.
+/// The first that was met; the other claims were looked at nevertheless.
 pub async fn look_again(
     database: &Database,
     look: &Look,
     key: &TokenKey,
+    tell: &impl Tell,
     now: Timestamp,
-) -> Result<Vec<Notice>, ClaimError> {
+) -> Result<(), ClaimError> {
     let mut transaction = database.begin().await?;
     claims::expire(transaction.session(), now).await?;
     let due = claims::due(transaction.session(), now, AT_ONCE).await?;
     transaction.commit().await?;
-    let mut notices = Vec::new();
+    let mut first = Ok(());
     for claim in due {
-        let found = match claim.new.proof {
-            Proof::Dns => search(look, &claim, key).await,
-            Proof::Mail(_) => Ok(Ok(1)),
-        };
-        let found = found.map_err(|_| DatabaseError::Missing("socket to ask name servers with"))?;
-        let mut transaction = database.begin().await?;
-        match after_look(&mut transaction, &claim, &found, now).await {
-            Ok(more) => notices.extend(more),
-            // Another process was faster, and told of it.
-            Err(ClaimError::Over(_)) => continue,
-            Err(error) => return Err(error),
-        }
-        transaction.commit().await?;
+        let done = look_once(database, look, key, tell, &claim, now).await;
+        // Another process was faster, and told of it.
+        let done = done.or_else(|error| match error {
+            ClaimError::Over(_) => Ok(()),
+            error => Err(error),
+        });
+        first = first.and(done);
     }
-    Ok(notices)
+    first
+}
+
+/// Looks again at the proof of a claim.
+async fn look_once(
+    database: &Database,
+    look: &Look,
+    key: &TokenKey,
+    tell: &impl Tell,
+    claim: &Claim,
+    now: Timestamp,
+) -> Result<(), ClaimError> {
+    let found = match claim.new.proof {
+        Proof::Dns => search(look, claim, key).await,
+        Proof::Mail(_) => Ok(Ok(1)),
+    };
+    let found = found.map_err(|_| DatabaseError::Missing("socket to ask name servers with"))?;
+    let mut transaction = database.begin().await?;
+    let notices = after_look(&mut transaction, claim, &found, now).await?;
+    let told = tell.tell(&mut transaction, &notices).await;
+    told.map_err(|source| ClaimError::Told { domain: claim.new.domain.clone(), source })?;
+    Ok(transaction.commit().await?)
 }
 
 /// Looks for a claim's TXT record, on a thread that may wait.
@@ -378,16 +421,27 @@ async fn prove(
     let domain = &claim.new.domain;
     let others = claims::of_domain(transaction.session(), domain).await?;
     let mut holder = others.iter().find(|one| matches!(one.state, State::Held { .. }));
-    let is_own = |one: &&Claim| {
-        one.new.account == claim.new.account && one.new.organisation == claim.new.organisation
-    };
-    if let Some(own) = holder.filter(is_own) {
-        // Nobody has to be told that he proved something better, or again.
-        move_on(transaction, own, State::Superseded, "a newer proof").await?;
-        holder = None;
+    let mut notices = Vec::new();
+    let is_ours = |one: &&Claim| one.new.organisation == claim.new.organisation;
+    if let Some(ours) = holder.filter(is_ours) {
+        let is_own = ours.new.account == claim.new.account;
+        let is_equal = standing::strength(ours.new.proof) == standing::strength(claim.new.proof);
+        if is_own || is_equal {
+            move_on(transaction, ours, State::Superseded, "a newer proof").await?;
+            holder = None;
+        }
+        // Nobody has to be told that he proved something better, or again; but that a colleague did, who reads the
+        // same mailbox or writes the same zone, and speaks for the organisation beside him.
+        if is_equal && !is_own {
+            let (account, domain) = (ours.new.account, domain.clone());
+            notices.push(Notice::ClaimShared {
+                account,
+                organisation: claim.new.organisation,
+                domain,
+            });
+        }
     }
     let state = standing::proven(claim.new.proof, holder.map(|one| one.new.proof), now);
-    let mut notices = Vec::new();
     match (state, holder) {
         (State::Waiting { takes, .. }, Some(holder)) => {
             move_on(transaction, claim, state, seen).await?;
@@ -491,5 +545,7 @@ const OPEN_FOR: i64 = 14 * DAY;
 const MAILS_A_DAY: u32 = 3;
 /// Open claims that one person has.
 const OPEN_CLAIMS: usize = 20;
+/// Claims that one person makes on a day.
+const CLAIMS_A_DAY: usize = 30;
 /// Claims that are looked at in one run.
 const AT_ONCE: u32 = 200;

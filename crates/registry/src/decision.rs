@@ -9,15 +9,15 @@ use std::fmt;
 
 use repute_database::entries::{self, Entry};
 use repute_database::lists::{self, Stored};
-use repute_database::organisations;
 use repute_database::requests::{
     self, Approval, New, Outcome as Ended, Request, RequestId, Standing,
 };
-use repute_database::{Key, Timestamp, Transaction, audit, categories};
+use repute_database::{DatabaseError, Key, Session, Timestamp, Transaction, audit, categories};
+use repute_database::{claims, organisations};
 
 use crate::changes::{self, Cause, Change};
 use crate::notice::Notice;
-use crate::permission::{Action, Person};
+use crate::permission::{Action, Denied, Person, Relation};
 use crate::request::item::{Item, TwoPersons, two_persons};
 use crate::request::state::State;
 use crate::request::{self, RequestError, allow, load, state_of, step, write};
@@ -102,6 +102,7 @@ pub async fn review(
 ) -> Result<Request, RequestError> {
     let mut request = load(transaction, id).await?;
     allow(transaction.session(), person, request.new.organisation, Action::Decide).await?;
+    be_free(transaction.session(), person, &request).await?;
     step(transaction, &mut request, person, State::InReview, "", "", now).await?;
     Ok(request)
 }
@@ -120,6 +121,7 @@ pub async fn decide(
 ) -> Result<(Decided, Vec<Notice>), RequestError> {
     let mut request = load(transaction, id).await?;
     allow(transaction.session(), person, request.new.organisation, Action::Decide).await?;
+    be_free(transaction.session(), person, &request).await?;
     if request.version != version {
         return Err(RequestError::Conflict);
     }
@@ -153,6 +155,35 @@ pub async fn decide(
         _ => vec![Notice::RequestMoved { account: request.new.account, request: id, state }],
     };
     Ok((Decided::Moved(state), notices))
+}
+
+/// Whether an editor decides a request without deciding about himself: he neither asked for it nor ever claimed to
+/// speak for its organisation, whether or not he belongs to it now. What takes something back he may begin and decide.
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_free(
+    session: Session<'_>,
+    person: Person,
+    request: &Request,
+) -> Result<bool, DatabaseError> {
+    if request.new.account == person.account && request.new.undoes.is_none() {
+        return Ok(false);
+    }
+    let claims = claims::of_account(session, person.account).await?;
+    Ok(claims.iter().all(|claim| claim.new.organisation != request.new.organisation))
+}
+
+/// Fails if an editor would decide about himself.
+async fn be_free(
+    session: Session<'_>,
+    person: Person,
+    request: &Request,
+) -> Result<(), RequestError> {
+    match is_free(session, person, request).await? {
+        true => Ok(()),
+        false => Err(RequestError::Denied(Denied(Action::Decide, Relation::Member))),
+    }
 }
 
 /// Begins a request that takes back what another one brought, in review with the editor who wants it; he decides it

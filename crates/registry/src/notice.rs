@@ -48,6 +48,15 @@ pub enum Notice {
         /// The domain.
         domain: Name,
     },
+    /// A colleague proved the domain as well as he did, and speaks for the organisation beside him.
+    ClaimShared {
+        /// Who is told.
+        account: i64,
+        /// For whom both speak.
+        organisation: OrganisationId,
+        /// The domain.
+        domain: Name,
+    },
     /// The domain he waited for is his.
     ClaimHeld {
         /// Who is told.

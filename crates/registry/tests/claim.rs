@@ -1,6 +1,7 @@
 //! Claims from the challenge to the end, with a resolver and two name servers on loopback whose zone can be changed.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -9,10 +10,10 @@ use std::time::Duration;
 use repute_database::claims::{self, Claim, Mailbox, Proof, State};
 use repute_database::organisations::{self, MemberRole};
 use repute_database::testing::on_each;
-use repute_database::{Database, Timestamp};
+use repute_database::{Database, Timestamp, Transaction};
 use repute_dnsxl::Name;
 use repute_registry::claim::challenge::{Fault, Look, Reach};
-use repute_registry::claim::{self, ClaimError, For, Opened};
+use repute_registry::claim::{self, ClaimError, For, Opened, Tell};
 use repute_registry::notice::Notice;
 use repute_registry::organisation;
 use repute_registry::permission::{Person, Role};
@@ -159,6 +160,41 @@ async fn look(
     taken.expect("it is taken")
 }
 
+/// What is told, kept.
+#[derive(Default)]
+struct Heard(Mutex<Vec<Notice>>);
+
+impl Tell for Heard {
+    async fn tell(
+        &self,
+        _: &mut Transaction,
+        notices: &[Notice],
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        self.0.lock().expect("whole").extend_from_slice(notices);
+        Ok(())
+    }
+}
+
+/// Nobody can be told anything.
+struct Deaf;
+
+impl Tell for Deaf {
+    async fn tell(
+        &self,
+        _: &mut Transaction,
+        notices: &[Notice],
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        if notices.is_empty() { Ok(()) } else { Err("no letter can be written".into()) }
+    }
+}
+
+/// Looks again at what is due; what is told of it.
+async fn look_again(database: &Database, look: &Look, now: Timestamp) -> Vec<Notice> {
+    let heard = Heard::default();
+    claim::look_again(database, look, &key(), &heard, now).await.expect("a look");
+    heard.0.into_inner().expect("whole")
+}
+
 /// The state of a claim.
 async fn state(database: &Database, claim: &Claim) -> State {
     let mut connection = database.read().await.expect("a connection");
@@ -201,27 +237,30 @@ async fn a_domain_is_proven_at_all_of_its_own_servers_and_lapses_when_the_proof_
         drop(connection);
 
         // The record goes: told on each day, gone on the third.
-        assert_eq!(
-            claim::look_again(&database, &world.look, &key(), day(2)).await.expect("ok"),
-            []
-        );
+        assert_eq!(look_again(&database, &world.look, day(2)).await, []);
         world.clear();
+        // What cannot be told does not happen.
+        let deaf = claim::look_again(&database, &world.look, &key(), &Deaf, day(3)).await;
+        assert!(matches!(deaf, Err(ClaimError::Told { .. })), "{deaf:?}");
+        assert_eq!(
+            state(&database, &claim).await,
+            State::Held { proven: day(1), due: Some(day(3)), failures: 0 }
+        );
         for (at, is_held) in [(3, true), (4, true), (5, false)] {
             // Two processes at once: one of them counts, and tells.
-            let key = key();
             let (one, other) = tokio::join!(
-                claim::look_again(&database, &world.look, &key, day(at)),
-                claim::look_again(&database, &world.look, &key, day(at)),
+                look_again(&database, &world.look, day(at)),
+                look_again(&database, &world.look, day(at)),
             );
-            let told = [one.expect("a look"), other.expect("a look")].concat();
+            let told = [one, other].concat();
             let is_lost = matches!(told[..], [Notice::ClaimLost { account: 1, .. }]);
             let is_failing = matches!(told[..], [Notice::ClaimFails { account: 1, .. }]);
             assert_eq!((is_failing, is_lost), (is_held, !is_held), "day {at}: {told:?}");
             let stands = matches!(state(&database, &claim).await, State::Held { .. });
             assert_eq!(stands, is_held, "day {at}");
         }
-        let again = claim::look_again(&database, &world.look, &key(), day(9)).await;
-        assert_eq!(again.expect("a look"), [], "what is over is not looked at");
+        let again = look_again(&database, &world.look, day(9)).await;
+        assert_eq!(again, [], "what is over is not looked at");
     })
     .await;
 }
@@ -264,10 +303,9 @@ async fn a_proof_by_dns_takes_a_domain_from_one_by_mail_after_a_week() {
         assert_eq!(his.state, waiting);
         let challenged = Notice::ClaimChallenged { account: 1, domain: domain(), takes: day(10) };
         assert_eq!(notices, [challenged], "she is told before");
-        let early = claim::look_again(&database, &world.look, &key, day(9)).await;
-        assert_eq!(early.expect("a look"), []);
+        assert_eq!(look_again(&database, &world.look, day(9)).await, []);
         assert!(matches!(state(&database, &hers.claim).await, State::Held { .. }));
-        let told = claim::look_again(&database, &world.look, &key, day(10)).await.expect("a look");
+        let told = look_again(&database, &world.look, day(10)).await;
         assert!(matches!(
             told[..],
             [Notice::ClaimLost { account: 1, .. }, Notice::ClaimHeld { account: 2, .. }]
@@ -307,6 +345,58 @@ async fn a_domain_of_ones_own_opens_no_other_organisation() {
         named.expect("it is named");
         transaction.commit().await.expect("it is committed");
         open(&database, mallory, For::Existing(bank), Proof::Dns, day(1)).await.expect("open");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn colleagues_who_prove_the_same_speak_for_the_organisation_side_by_side() {
+    on_each(async |database| {
+        let mail = Proof::Mail(Mailbox::Postmaster);
+        let mut organisation = None;
+        for (account, at) in [(1, 0), (2, 3)] {
+            let whom = organisation.map_or_else(|| For::New("Example".to_owned()), For::Existing);
+            let opened = open(&database, member(account), whom, mail, day(at)).await;
+            let Opened { claim, notices } = opened.expect("it is open");
+            organisation = Some(claim.new.organisation);
+            let [Notice::ClaimLink { token, .. }] = &notices[..] else { panic!("{notices:?}") };
+            let mut transaction = database.begin().await.expect("a transaction");
+            let (t, who, key) = (&mut transaction, member(account), key());
+            let proven = claim::follow_link(t, who, claim.id, token, &key, day(at)).await;
+            let (claim, notices) = proven.expect("it is proven");
+            transaction.commit().await.expect("it is committed");
+            assert!(matches!(claim.state, State::Held { .. }), "{claim:?}");
+            let is_told = matches!(notices[..], [Notice::ClaimShared { account: 1, .. }]);
+            assert_eq!(is_told, account == 2, "{notices:?}");
+        }
+        let mut connection = database.read().await.expect("a connection");
+        let id = organisation.expect("there is one");
+        let members = organisations::members(connection.session(), id).await.expect("read");
+        let owners: Vec<_> = members.iter().map(|one| (one.account, one.role)).collect();
+        assert_eq!(owners, [(1, MemberRole::Owner), (2, MemberRole::Owner)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_sends_letters_to_very_many_domains() {
+    on_each(async |database| {
+        let mut count = 0;
+        for number in 0..40 {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let name = format!("x{number}.example").parse().expect("a name");
+            let (t, who, key) = (&mut transaction, member(1), key());
+            let (whom, mail) = (For::New("x".to_owned()), Proof::Mail(Mailbox::Abuse));
+            match claim::open(t, who, &whom, &name, mail, &key, day(9)).await {
+                Ok(opened) => {
+                    claim::withdraw(t, who, opened.claim.id, day(9)).await.expect("withdrawn");
+                    transaction.commit().await.expect("it is committed");
+                    count += 1;
+                }
+                Err(error) => assert!(matches!(error, ClaimError::Many), "{error}"),
+            }
+        }
+        assert_eq!(count, 30);
     })
     .await;
 }

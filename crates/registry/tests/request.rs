@@ -7,10 +7,10 @@ use std::time::Duration;
 use repute_database::audit::{self, Verified};
 use repute_database::entries::{self, Entry, OrganisationId};
 use repute_database::lists::{self, List, Stored};
-use repute_database::organisations;
+use repute_database::organisations::{self, MemberRole};
 use repute_database::requests::{self, Outcome as Ended, RequestId};
 use repute_database::testing::on_each;
-use repute_database::{Database, Timestamp, Transaction, categories, changes};
+use repute_database::{Database, Timestamp, Transaction, categories, changes, claims};
 use repute_dnsxl::{KeyKind, Name, Polarity};
 use repute_registry::category;
 use repute_registry::decision::{self, Decided, Reason, Verdict};
@@ -203,6 +203,24 @@ async fn two_editors_decide_what_does_much_harm_and_none_his_own() {
             let refused = approve(t, nobody, id, &[0]).await;
             assert!(matches!(refused, Err(RequestError::Denied(_))), "{nobody:?}");
         }
+        // Who left decides nothing of what he asked for, nor about whom he once wanted to speak for.
+        let role = MemberRole::Owner;
+        organisations::remove_member(t.session(), bank, own.account).await.expect("he left");
+        let claim = claims::New {
+            organisation: bank,
+            domain: "bank.example".parse().expect("a name"),
+            account: 6,
+            proof: claims::Proof::Dns,
+            nonce: [0; 16],
+            created: day(1),
+            expires: day(2),
+        };
+        claims::add(t.session(), &claim).await.expect("it is made");
+        for once in [own, Person { account: 6, role: Role::Editor }] {
+            let refused = approve(t, once, id, &[0]).await;
+            assert!(matches!(refused, Err(RequestError::Denied(_))), "{once:?}");
+        }
+        organisations::put_member(t.session(), bank, own.account, role, day(1)).await.expect("put");
         // Who decides says which version he saw.
         let version = decision::review(t, EDITORS[0], id, day(2)).await.expect("taken").version;
         let reject = Verdict::Reject(Reason::Fcrdns, "no PTR".to_owned());

@@ -19,7 +19,9 @@ use crate::app::App;
 use crate::error::AppError;
 use crate::limits::{Deed, Doer};
 use crate::moment::Moment;
+use crate::pages::claim::limit;
 use crate::token::Scope;
+use crate::visitor::Visitor;
 
 /// What there is.
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -140,7 +142,8 @@ async fn own(State(app): State<App>, caller: Caller) -> Result<Json<Claims>, App
 }
 
 /// `POST /api/v1/claims`.
-async fn open(State(app): State<App>, call: Call) -> Result<Response, AppError> {
+async fn open(State(app): State<App>, visitor: Visitor, call: Call) -> Result<Response, AppError> {
+    call.known(&app).await?;
     let wanted: Wanted = call.read()?;
     let wrong = |_| AppError::Wrong("name a domain, as example.org".to_owned());
     let domain: Name = wanted.domain.trim().parse().map_err(wrong)?;
@@ -154,6 +157,7 @@ async fn open(State(app): State<App>, call: Call) -> Result<Response, AppError> 
         By::Hostmaster => Proof::Mail(Mailbox::Hostmaster),
         By::Abuse => Proof::Mail(Mailbox::Abuse),
     };
+    limit(&app, visitor.address, call.caller.account.id, proof)?;
     let (person, key) = (call.caller.person(), &app.means.key);
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);

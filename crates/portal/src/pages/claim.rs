@@ -1,5 +1,6 @@
 //! `/claims`: somebody shows that a domain is his, and so that he may speak for an organisation.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use askama::Template;
@@ -7,6 +8,7 @@ use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use repute_database::Timestamp;
+use repute_database::accounts::AccountId;
 use repute_database::claims::{self, Claim, ClaimId, Mailbox, Proof};
 use repute_database::entries::OrganisationId;
 use repute_database::organisations::{self, Organisation};
@@ -23,7 +25,7 @@ use crate::limits::{Deed, Doer};
 use crate::moment::Moment;
 use crate::notice;
 use crate::pages::sign_in::back;
-use crate::visitor::Member;
+use crate::visitor::{Member, Visitor};
 
 /// The page on which a claim is made.
 #[derive(Template)]
@@ -91,12 +93,14 @@ pub(crate) async fn form(
 pub(crate) async fn open(
     State(app): State<App>,
     frame: Frame,
+    visitor: Visitor,
     member: Member,
     Form(typed): Form<Typed>,
 ) -> Result<Response, AppError> {
     let fault = match wanted(&typed) {
         Err(fault) => fault,
         Ok((domain, whom, proof)) => {
+            limit(&app, visitor.address, member.account.id, proof)?;
             let (now, key) = (Timestamp::now(), &app.means.key);
             let mut transaction = app.database.begin().await?;
             let opened =
@@ -112,6 +116,7 @@ pub(crate) async fn open(
                 Err(
                     error @ (ClaimError::Domain(_)
                     | ClaimError::Mails(_)
+                    | ClaimError::Many
                     | ClaimError::Open
                     | ClaimError::Stranger { .. }
                     | ClaimError::Organisation(
@@ -205,6 +210,22 @@ pub(crate) async fn prove(
     transaction.commit().await?;
     app.mail_waits.notify_one();
     Ok(back(&path(&claim), Flash::ClaimProven))
+}
+
+/// Lets somebody have a letter sent to a domain, if that is not too much.
+pub(crate) fn limit(
+    app: &App,
+    address: IpAddr,
+    account: AccountId,
+    proof: Proof,
+) -> Result<(), AppError> {
+    if proof == Proof::Dns {
+        return Ok(());
+    }
+    for doer in [Doer::at(address), Doer::Account(account.0)] {
+        app.limits.take(Deed::Mail, doer, Instant::now()).map_err(AppError::TooMany)?;
+    }
+    Ok(())
 }
 
 /// What is claimed, for whom and how, or what is wrong with what was typed.

@@ -37,6 +37,8 @@ pub(crate) struct Mailed {
     pub(crate) frame: Frame,
     pub(crate) mail: String,
     pub(crate) folder: bool,
+    /// How long the link works.
+    pub(crate) lasts: &'static str,
 }
 
 /// The page on which an account or another password is made.
@@ -92,7 +94,7 @@ pub(crate) async fn submit(
     };
     account::ask_to_join(&app, &address).await?;
     let folder = app.config.mail.is_folder();
-    Ok(Page(Mailed { frame, mail: address.to_string(), folder }).into_response())
+    Ok(Page(Mailed { frame, mail: address.to_string(), folder, lasts: "a day" }).into_response())
 }
 
 /// `GET /join/{secret}`. Looking does not use the link up: scanners of mail look.

@@ -108,7 +108,9 @@ pub(crate) async fn ask(
                     transaction.commit().await?;
                     app.mail_waits.notify_one();
                     let folder = app.config.mail.is_folder();
-                    return Ok(Page(Mailed { frame, mail, folder }).into_response());
+                    return Ok(
+                        Page(Mailed { frame, mail, folder, lasts: "two days" }).into_response()
+                    );
                 }
                 Err(
                     error @ (RemovalError::NoBlockList(_)

@@ -14,7 +14,7 @@ use repute_database::organisations::{self, Note, Organisation};
 use repute_database::requests::{self, Approval, Event, Request, RequestId};
 use repute_database::{Key, Session, Timestamp};
 use repute_dnsxl::{Network, ReturnCode};
-use repute_registry::decision::Reason;
+use repute_registry::decision::{self, Reason};
 use repute_registry::organisation;
 use repute_registry::permission::{self, Action, Relation};
 use repute_registry::request::check::{Evidence, Finding, Neighbour, Outcome, Whose};
@@ -401,7 +401,7 @@ async fn desk(
     let first = requests::approval(session.again(), request.id).await?;
     let first = match first {
         Some(approval) => {
-            let who = accounts::by_id(session, AccountId(approval.account)).await?;
+            let who = accounts::by_id(session.again(), AccountId(approval.account)).await?;
             let who = who.map_or_else(|| "an account that is gone".to_owned(), |who| who.name);
             Some((who, approval))
         }
@@ -414,7 +414,8 @@ async fn desk(
     };
     let adds = sum(|row| matches!(row.item, Item::Add { .. }) && row.now.is_empty());
     let removes = sum(|row| matches!(row.item, Item::Remove { .. }) && !row.now.is_empty());
-    let is_free = relation == Relation::Stranger;
+    let is_free = relation == Relation::Stranger
+        && decision::is_free(session, member.person(), request).await?;
     let has_it = request.standing.editor == Some(member.account.id.0);
     Ok(Desk { notes, neighbours, first, two, is_free, has_it, impact: (adds, removes) })
 }

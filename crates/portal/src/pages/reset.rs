@@ -47,7 +47,7 @@ pub(crate) async fn submit(
     };
     account::ask_to_reset(&app, &address).await?;
     let folder = app.config.mail.is_folder();
-    Ok(Page(Mailed { frame, mail: address.to_string(), folder }).into_response())
+    Ok(Page(Mailed { frame, mail: address.to_string(), folder, lasts: "a day" }).into_response())
 }
 
 /// `GET /reset/{secret}`.

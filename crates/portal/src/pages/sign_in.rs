@@ -72,7 +72,7 @@ pub(crate) async fn submit(
     let now = Instant::now();
     app.limits.take(Deed::Try, Doer::at(visitor.address), now).map_err(AppError::TooMany)?;
     let client = client(&visitor, &headers);
-    match account::sign_in(&app, &typed.mail, typed.password, &client).await? {
+    match account::sign_in(&app, &typed.mail, typed.password, visitor.address, &client).await? {
         Entry::In(secret) => {
             Ok(signed_in(&app.config.public_url, &secret, &own(&typed.next), Flash::SignedIn))
         }

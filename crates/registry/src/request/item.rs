@@ -110,7 +110,9 @@ impl fmt::Display for TwoPersons {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             TwoPersons::HighScore => "a high score",
-            TwoPersons::WideRange => "a range wider than /20 (IPv4) or /40 (IPv6)",
+            TwoPersons::WideRange => {
+                "a range wider than /20 (IPv4) or /40 (IPv6), or as much in pieces"
+            }
             TwoPersons::MassRemoval => "very many removals at once",
         })
     }
@@ -123,7 +125,15 @@ pub fn two_persons<'i>(
 ) -> Option<TwoPersons> {
     let mut removals = 0;
     let mut why = None;
+    let (mut four, mut six) = (0_u64, 0_u128);
     for item in items {
+        match item.network() {
+            Some(Network::V4(network)) => four += u64::from(network.last() - network.first()) + 1,
+            Some(Network::V6(network)) => {
+                six = six.saturating_add(((network.last() - network.first()) >> 64) + 1);
+            }
+            None => {}
+        }
         let wide = item.network().is_some_and(is_wide);
         let high = item.code().is_some_and(|code| is_high(code, polarity));
         removals += usize::from(matches!(item, Item::Remove { .. }));
@@ -134,6 +144,9 @@ pub fn two_persons<'i>(
         };
         why = why.or(here);
     }
+    // In pieces it is as wide.
+    let is_wide = four > 1 << 12 || six > 1 << 24;
+    let why = why.or(is_wide.then_some(TwoPersons::WideRange));
     why.or((removals >= MASS).then_some(TwoPersons::MassRemoval))
 }
 
@@ -206,6 +219,10 @@ mod tests {
             assert_eq!(two_persons([&item(words)], polarity), why, "{words}");
         }
         let many = vec![item("remove 192.0.2.1"); MASS];
+        let pieces = |count: usize, words: &str| vec![item(words); count];
+        assert_eq!(two_persons(&pieces(16, "add 192.0.2.0/24 127.0.0.2"), Block), None);
+        assert_eq!(two_persons(&pieces(17, "add 192.0.2.0/24 127.0.0.2"), Block), Some(WideRange));
+        assert_eq!(two_persons(&pieces(2, "add 2001:db8::/40 127.0.0.2"), Block), Some(WideRange));
         assert_eq!(two_persons(&many, Block), Some(MassRemoval));
         assert_eq!(two_persons(&many[1..], Block), None);
     }
