@@ -18,7 +18,7 @@ mod serve;
 mod status;
 mod zone;
 
-pub(crate) use check::lists::list_name;
+pub(crate) use check::lists::{self, list_name};
 
 use crate::cli::{Cli, Command};
 use crate::exit::Verdict;

@@ -358,3 +358,30 @@ fn a_portal_whose_database_is_away_is_waited_for_while_dns_is_answered() {
     assert!(page(portal, "/lists/bl.example").unwrap().starts_with("HTTP/1.1 200"));
     drop(postgres);
 }
+
+#[test]
+fn the_portal_asks_lists_of_others_when_somebody_wants_it() {
+    let others = Place::new();
+    others.write("bl.txt", "8.8.8.0/24 :2:sends <spam>, see https://others.example/$\n");
+    let other = others.header() + &zone("bl.others.example", "ip4set", &["bl.txt"]);
+    let other = Served::start(&others, &other);
+    until("the other list is served", || listed(other.dns, "8.8.8.8.bl.others.example"));
+    let place = Place::new();
+    std::fs::create_dir(place.path("data")).unwrap();
+    let portal = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let config = format!(
+        "{}[portal]\nlisten = \"{portal}\"\npublic-url = \"http://localhost:{}\"\n\
+         other-lists = [\"bl.others.example@{}\"]\n",
+        place.header(),
+        portal.port(),
+        other.dns
+    );
+    let _server = Served::start(&place, &config);
+    until("there is a portal", || page(portal, "/").is_some_and(|text| text.contains(" 200 ")));
+    let html = page(portal, "/lookup/elsewhere?q=8.8.8.8").unwrap();
+    for words in ["8.8.8.8 is on 1 of 1 block lists", "127.0.0.2", "sends &#60;spam&#62;"] {
+        assert!(html.contains(words), "{words} is not in {html}");
+    }
+    let html = page(portal, "/lookup/elsewhere?q=8.8.4.4").unwrap();
+    assert!(html.contains("8.8.4.4 is on none of 1 block lists"), "{html}");
+}

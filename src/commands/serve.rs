@@ -107,7 +107,7 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
         .zip(registry.as_ref().zip(shelf))
         .map(|(listener, (registry, shelf))| {
             let zones = Arc::clone(&zones);
-            Portal::start(&config.portal, registry.database(), listener, zones, shelf)
+            Portal::start(&config.portal, path, registry.database(), listener, zones, shelf)
         })
         .transpose()?;
     let running = bound.start(Parts {

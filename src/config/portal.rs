@@ -12,6 +12,7 @@ use toml::Spanned;
 
 use super::file::MetricsAddress;
 use super::meaning::{Fault, optional};
+use super::monitor::ListName;
 use super::value::{ListenAddress, Text};
 
 /// `[portal]`: pages and accounts for the people whose lists these are.
@@ -32,6 +33,10 @@ pub(crate) struct FilePortal {
     pub(crate) link_key: PathBuf,
     /// Resolvers by which proofs of domains and names of addresses are looked for; none for the system's.
     pub(crate) resolvers: Vec<Text<ListenAddress>>,
+    /// Whether lists of others are asked when somebody wants it.
+    pub(crate) ask_other_lists: bool,
+    /// Which ones; none for those of the catalogue.
+    pub(crate) other_lists: Vec<Text<ListName>>,
     /// The label before a domain at which its proof stands.
     pub(crate) challenge_label: String,
     /// The port of name servers that may be anywhere; 0 for 53 of those on the public network.
@@ -52,6 +57,8 @@ impl Default for FilePortal {
             limit_look_ups: true,
             link_key: PathBuf::new(),
             resolvers: Vec::new(),
+            ask_other_lists: true,
+            other_lists: Vec::new(),
             challenge_label: "_repute-challenge".to_owned(),
             name_server_port: 0,
             mail_dir: PathBuf::new(),
@@ -71,6 +78,8 @@ pub(crate) struct PortalConfig {
     pub(crate) link_key: PathBuf,
     /// The resolvers; none for the system's.
     pub(crate) resolvers: Vec<SocketAddr>,
+    /// The lists of others that are asked, empty for those of the catalogue; none asks nobody.
+    pub(crate) other_lists: Option<Vec<String>>,
     /// The label before a domain at which its proof stands.
     pub(crate) challenge_label: String,
     /// Which name servers are asked for it.
@@ -107,6 +116,9 @@ pub(super) fn meaning(
         listen: written.listen.into_inner().0,
         link_key: link_key.unwrap_or_else(|| data_dir.join("portal.key")),
         resolvers: written.resolvers.iter().map(|text| text.0.0).collect(),
+        other_lists: written
+            .ask_other_lists
+            .then(|| written.other_lists.into_iter().map(|list| list.0.0).collect()),
         challenge_label: written.challenge_label,
         reach,
         portal: repute_portal::Config {

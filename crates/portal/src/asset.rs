@@ -44,7 +44,13 @@ pub(crate) static ICON: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("icon", "svg", "image/svg+xml", include_str!("../assets/icon.svg"))
 });
 
-/// What asks a device for a passkey; the one script there is.
+/// What loads a part of a page when somebody wants it.
+pub(crate) static MORE: LazyLock<Asset> = LazyLock::new(|| {
+    let text = include_str!("../assets/more.js");
+    Asset::new("more", "js", "text/javascript; charset=utf-8", text)
+});
+
+/// What asks a device for a passkey.
 pub(crate) static PASSKEY: LazyLock<Asset> = LazyLock::new(|| {
     let text = include_str!("../assets/passkey.js");
     Asset::new("passkey", "js", "text/javascript; charset=utf-8", text)
@@ -52,7 +58,7 @@ pub(crate) static PASSKEY: LazyLock<Asset> = LazyLock::new(|| {
 
 /// `GET /assets/{name}`.
 pub(crate) async fn get(Path(name): Path<String>) -> Result<Response, AppError> {
-    let all = [&*STYLE, &*ICON, &*PASSKEY];
+    let all = [&*STYLE, &*ICON, &*PASSKEY, &*MORE];
     let asset = all.into_iter().find(|asset| asset.name == name).ok_or(AppError::NotFound)?;
     let headers =
         [(CONTENT_TYPE, asset.kind), (CACHE_CONTROL, "public, max-age=31536000, immutable")];

@@ -14,7 +14,7 @@ use repute_database::accounts::Role;
 use serde_json::json;
 
 use crate::app::App;
-use crate::asset::{ICON, PASSKEY, STYLE};
+use crate::asset::{ICON, MORE, PASSKEY, STYLE};
 use crate::error::{AppError, Problem};
 use crate::flash::Flash;
 use crate::visitor::{FLASH, Visitor};
@@ -30,6 +30,8 @@ pub(crate) struct Frame {
     pub(crate) icon: String,
     /// Where the script for passkeys is; pages without one do not load it.
     pub(crate) script: String,
+    /// Where the script is that loads parts of a page.
+    pub(crate) more: String,
     /// What the visitor is called, if he is signed in.
     pub(crate) name: Option<String>,
     /// What he may do.
@@ -49,6 +51,7 @@ impl Frame {
             style: STYLE.path(),
             icon: ICON.path(),
             script: PASSKEY.path(),
+            more: MORE.path(),
             name: member.map(|member| member.account.name.clone()),
             role: visitor.role(),
             flash: visitor.flash,

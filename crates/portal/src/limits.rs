@@ -26,6 +26,8 @@ pub(crate) enum Deed {
     LookUp,
     /// To have us ask the name servers of others.
     Ask,
+    /// To have us ask the lists of others.
+    Elsewhere,
     /// To fetch a part of a list.
     Fetch,
     /// To do something by the API.
@@ -73,6 +75,7 @@ impl Doer {
     fn rate(&self, deed: Deed) -> (u32, Duration) {
         match (deed, self) {
             (Deed::Ask, _) => (20, Duration::from_secs(15)),
+            (Deed::Elsewhere, _) => (6, Duration::from_secs(60)),
             // Two for each change, as quickly as changes come.
             (Deed::Fetch, _) | (_, Doer::Subscriber(_)) => (300, Duration::from_millis(50)),
             (Deed::Try, Doer::Network(_)) => (30, Duration::from_secs(10)),

@@ -1,6 +1,7 @@
 //! What the rules of the registry need besides its database: the key of links, and how DNS is asked.
 
 use repute_registry::claim::challenge::Look;
+use repute_registry::elsewhere::Elsewhere;
 use repute_registry::token::TokenKey;
 
 /// What the rules need besides the database.
@@ -10,4 +11,6 @@ pub struct Means {
     pub key: TokenKey,
     /// How proofs of domains, and names of addresses, are looked for.
     pub look: Look,
+    /// The lists of others; none if they are not asked.
+    pub elsewhere: Option<Elsewhere>,
 }

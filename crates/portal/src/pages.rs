@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod claim;
 pub(crate) mod confirm;
 pub(crate) mod docs;
+pub(crate) mod elsewhere;
 pub(crate) mod home;
 pub(crate) mod join;
 pub(crate) mod list;

@@ -47,6 +47,7 @@ pub(crate) fn all() -> Vec<Route> {
         Route::get("/lookup/names", Anonymous, get(pages::names::show)),
         Route::get("/api", Anonymous, get(pages::docs::show)),
         Route::get("/api/v1/openapi.json", Anonymous, get(pages::docs::openapi)),
+        Route::get("/lookup/elsewhere", Anonymous, get(pages::elsewhere::show)),
         Route::get("/sign-up", Anonymous, get(pages::join::show)),
         Route::post("/sign-up", Anonymous, post(pages::join::submit)),
         Route::get("/join/{secret}", Anonymous, get(pages::join::choose)),

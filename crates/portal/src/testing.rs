@@ -104,7 +104,7 @@ impl Site {
             timeout: std::time::Duration::from_millis(100),
             reach: Reach::Public,
         };
-        let means = Means { key: TokenKey::new(&[7; 32]), look };
+        let means = Means { key: TokenKey::new(&[7; 32]), look, elsewhere: None };
         Site::by(database, config, means)
     }
 

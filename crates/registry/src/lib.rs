@@ -17,6 +17,7 @@ pub mod changes;
 pub mod claim;
 pub mod decision;
 pub mod edit;
+pub mod elsewhere;
 pub mod evidence;
 pub mod expiry;
 pub mod import;

@@ -23,6 +23,7 @@ use crate::permission::{self, Action, Denied, Person};
 use crate::reserved::first;
 
 pub mod check;
+pub mod elsewhere;
 pub mod evidence;
 pub mod item;
 pub mod paste;

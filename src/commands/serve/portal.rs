@@ -1,7 +1,8 @@
 //! The portal beside the list server: it shows what is answered, from the same zones in memory.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,10 +11,12 @@ use arc_swap::ArcSwap;
 use repute_database::Database;
 use repute_distribution::Shelf;
 use repute_dnsxl::{Name, Target, relative_name};
+use repute_lookup::inquiry::ListAt;
 use repute_lookup::resolver;
 use repute_nameserver::{ZoneState, Zones};
 use repute_portal::{Mail, Means, Running, Standing, ZoneFacts};
 use repute_registry::claim::challenge::Look;
+use repute_registry::elsewhere::Elsewhere;
 use repute_zone::{Hit, Relative, Zone};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
@@ -22,6 +25,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::link_key;
+use crate::commands::lists;
 use crate::config::PortalConfig;
 
 /// The portal at work, with the threads that are its own: what people do there is not felt in DNS.
@@ -53,6 +57,7 @@ impl Portal {
     /// If it cannot be started on a database that answers.
     pub(super) fn start(
         config: &PortalConfig,
+        path: Option<&Path>,
         mut database: watch::Receiver<Option<Database>>,
         listener: TcpListener,
         zones: Arc<ArcSwap<Zones>>,
@@ -64,7 +69,7 @@ impl Portal {
             .build()
             .context("cannot start the portal's threads")?;
         let (handle, stop) = (runtime.handle().clone(), CancellationToken::new());
-        let means = means(config)?;
+        let means = means(config, path)?;
         let door = Door { config: config.portal.clone(), means, listener, zones, shelf };
         let at_once = runtime.block_on(async { timeout(PATIENCE, there(&mut database)).await });
         let (welcome, running) = match at_once {
@@ -149,14 +154,35 @@ impl Door {
 }
 
 /// What the registry's rules need besides the database.
-fn means(config: &PortalConfig) -> anyhow::Result<Means> {
+fn means(config: &PortalConfig, path: Option<&Path>) -> anyhow::Result<Means> {
     let key = link_key::read_or_make(&config.link_key)?;
     let resolvers = match config.resolvers.is_empty() {
         true => resolver::system(&fs::read_to_string("/etc/resolv.conf").unwrap_or_default()),
         false => config.resolvers.clone(),
     };
     let (label, reach) = (config.challenge_label.clone(), config.reach);
-    Ok(Means { key, look: Look { label, resolvers, timeout: DNS_TIME, reach } })
+    let elsewhere = match &config.other_lists {
+        Some(named) => Some(Elsewhere::new(other_lists(named, path)?, resolvers.clone())),
+        None => None,
+    };
+    Ok(Means { key, look: Look { label, resolvers, timeout: DNS_TIME, reach }, elsewhere })
+}
+
+/// The lists of others that are asked: these, or those of the catalogue that are open to all.
+fn other_lists(named: &[String], path: Option<&Path>) -> anyhow::Result<Vec<ListAt>> {
+    let catalogue = lists::catalogue(path, None)?;
+    if named.is_empty() {
+        let each_kind = [
+            Target::Ipv4(Ipv4Addr::LOCALHOST),
+            Target::Ipv6(Ipv6Addr::LOCALHOST),
+            Target::Name(Name::root()),
+        ];
+        return lists::named(&[], &catalogue, &each_kind);
+    }
+    let one = |text: &String| {
+        lists::one(text, &catalogue).with_context(|| format!("portal.other-lists: `{text}`"))
+    };
+    named.iter().map(one).collect()
 }
 
 /// How long the portal waits for an answer of DNS.

@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use repute_registry::elsewhere::{self, Elsewhere};
 use serde::Deserialize;
 
 use crate::app::App;
@@ -25,6 +26,8 @@ pub(crate) struct LookUp {
     fault: Option<String>,
     target: String,
     findings: Vec<Finding>,
+    /// How many lists of others can be asked.
+    others: usize,
 }
 
 /// What is asked about.
@@ -42,8 +45,9 @@ pub(crate) async fn show(
     Query(Asked { target: typed }): Query<Asked>,
 ) -> Result<Response, AppError> {
     limit(&app, &visitor)?;
-    let mut page =
-        LookUp { frame, typed, fault: None, target: String::new(), findings: Vec::new() };
+    let others = app.means.elsewhere.as_ref().map_or(0, Elsewhere::count);
+    let (fault, target) = (None, String::new());
+    let mut page = LookUp { frame, typed, fault, target, findings: Vec::new(), others };
     if page.typed.trim().is_empty() {
         return Ok(Page(page).into_response());
     }
@@ -51,6 +55,9 @@ pub(crate) async fn show(
         Ok(target) => {
             page.findings = look_up(&app, &target).await?;
             page.target = target.to_string();
+            if elsewhere::reserved(&target).is_some() {
+                page.others = 0;
+            }
             Ok(Page(page).into_response())
         }
         Err(error) => {

@@ -21,7 +21,7 @@ use repute_registry::request::check::{Evidence, Finding, Neighbour, Outcome, Who
 use repute_registry::request::item::{Item, TwoPersons, two_persons};
 use repute_registry::request::paste::paste;
 use repute_registry::request::state::State as Stage;
-use repute_registry::request::{self, Draft, RequestError, evidence};
+use repute_registry::request::{self, Draft, RequestError, elsewhere, evidence};
 use serde::Deserialize;
 
 use crate::app::App;
@@ -170,13 +170,15 @@ pub(crate) async fn submit(
     let Some(card) = card.filter(|_| page.faults.is_empty()) else {
         return Ok((unprocessable, Page(page)).into_response());
     };
-    let evidence = gather(&app, &member, &items).await?;
+    let (evidence, others) = gather(&app, &member, &items).await?;
     if page.typed.submit.is_empty() {
         let mut look = app.database.look().await?;
         let stored = repute_database::lists::by_id(look.session(), card.id).await?;
         let stored = stored.ok_or(AppError::NotFound)?;
         let of = OrganisationId(id);
-        let findings = request::findings(look.session(), of, &stored, &items, &evidence).await?;
+        let mut findings =
+            request::findings(look.session(), of, &stored, &items, &evidence).await?;
+        findings.extend(others);
         page.checked = Some(Checked { items, findings });
         return Ok(Page(page).into_response());
     }
@@ -193,6 +195,7 @@ pub(crate) async fn submit(
         Ok(request) => {
             let stage =
                 request::submit(&mut transaction, person, request, "", &evidence, now).await?;
+            elsewhere::add(&mut transaction, request, &others).await?;
             transaction.commit().await?;
             Ok(back(&path(request), handed_in(stage)))
         }
@@ -276,13 +279,14 @@ pub(crate) async fn answer(
     if kept.is_empty() {
         return Err(AppError::Wrong("nothing is left: take the request back instead".to_owned()));
     }
-    let evidence = gather(&app, &member, &kept).await?;
+    let (evidence, others) = gather(&app, &member, &kept).await?;
     let now = Timestamp::now();
     let mut transaction = app.database.begin().await?;
     if !dropped.is_empty() {
         request::revise(&mut transaction, person, id, &kept).await?;
     }
     let stage = request::submit(&mut transaction, person, id, words, &evidence, now).await?;
+    elsewhere::add(&mut transaction, id, &others).await?;
     transaction.commit().await?;
     Ok(back(&path(id), handed_in(stage)))
 }
@@ -346,16 +350,27 @@ fn items(typed: &Typed) -> (Vec<Item>, Vec<String>) {
     (items, faults)
 }
 
-/// Asks DNS about the addresses of items, as often as that is fair.
-async fn gather(app: &App, member: &Member, items: &[Item]) -> Result<Vec<Evidence>, AppError> {
+/// Asks DNS about the addresses of items, and lists of others, as often as that is fair.
+async fn gather(
+    app: &App,
+    member: &Member,
+    items: &[Item],
+) -> Result<(Vec<Evidence>, Vec<Finding>), AppError> {
     if items.iter().all(|item| item.code().is_none()) {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     }
     let doer = Doer::Account(member.account.id.0);
     app.limits.take(Deed::Ask, doer, Instant::now()).map_err(AppError::TooMany)?;
     let resolvers: &[SocketAddr] = &app.means.look.resolvers;
-    let evidence = evidence::gather(items, resolvers, app.means.look.timeout).await;
-    evidence.map_err(AppError::Sockets)
+    let evidence = evidence::gather(items, resolvers, app.means.look.timeout);
+    let others = async {
+        match &app.means.elsewhere {
+            Some(lists) => elsewhere::gather(lists, items).await,
+            None => Vec::new(),
+        }
+    };
+    let (evidence, others) = tokio::join!(evidence, others);
+    Ok((evidence.map_err(AppError::Sockets)?, others))
 }
 
 /// The items of a request, with what is on the list now.

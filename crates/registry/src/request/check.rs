@@ -60,6 +60,8 @@ pub enum Check {
     Domain,
     /// Whether somebody else has an entry there.
     Conflict,
+    /// What lists of others say.
+    Elsewhere,
 }
 
 /// How a check ended.
@@ -99,12 +101,20 @@ impl Check {
             Check::Naming => "naming",
             Check::Domain => "domain",
             Check::Conflict => "conflict",
+            Check::Elsewhere => "listed elsewhere",
         }
     }
 
     /// The check of a word.
     pub fn of_word(word: &str) -> Option<Check> {
-        let all = [Check::Range, Check::Fcrdns, Check::Naming, Check::Domain, Check::Conflict];
+        let all = [
+            Check::Range,
+            Check::Fcrdns,
+            Check::Naming,
+            Check::Domain,
+            Check::Conflict,
+            Check::Elsewhere,
+        ];
         all.into_iter().find(|check| check.word() == word)
     }
 }
