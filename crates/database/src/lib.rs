@@ -28,6 +28,7 @@ pub mod evidence;
 pub mod factors;
 pub mod jobs;
 pub mod links;
+pub mod list_days;
 pub mod lists;
 pub mod organisations;
 pub mod outbox;

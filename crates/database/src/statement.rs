@@ -33,6 +33,7 @@ mod tests {
             crate::factors::ALL,
             crate::jobs::ALL,
             crate::links::ALL,
+            crate::list_days::ALL,
             crate::lists::ALL,
             crate::organisations::ALL,
             crate::outbox::ALL,

@@ -1,5 +1,6 @@
 //! Files that pages load: compiled in, named by their digest, and so kept by browsers for ever.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use axum::extract::Path;
@@ -17,12 +18,18 @@ pub(crate) struct Asset {
     /// What it is.
     kind: &'static str,
     /// What is in it.
-    content: &'static str,
+    content: Cow<'static, str>,
 }
 
 impl Asset {
     /// Names a file by what is in it.
-    fn new(stem: &str, extension: &str, kind: &'static str, content: &'static str) -> Asset {
+    fn new(
+        stem: &str,
+        extension: &str,
+        kind: &'static str,
+        content: impl Into<Cow<'static, str>>,
+    ) -> Asset {
+        let content = content.into();
         let digest = digest(&SHA256, content.as_bytes());
         let hex: String = digest.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
         Asset { name: format!("{stem}-{hex}.{extension}"), kind, content }
@@ -36,7 +43,9 @@ impl Asset {
 
 /// The look of all pages.
 pub(crate) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
-    Asset::new("portal", "css", "text/css; charset=utf-8", include_str!("../assets/portal.css"))
+    // Our own rules come last: they give charts the colours of the page.
+    let text = format!("{}\n{}", repute_chart::STYLE, include_str!("../assets/portal.css"));
+    Asset::new("portal", "css", "text/css; charset=utf-8", text)
 });
 
 /// The sign in a browser's tab.
@@ -62,5 +71,5 @@ pub(crate) async fn get(Path(name): Path<String>) -> Result<Response, AppError> 
     let asset = all.into_iter().find(|asset| asset.name == name).ok_or(AppError::NotFound)?;
     let headers =
         [(CONTENT_TYPE, asset.kind), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
-    Ok((headers, asset.content).into_response())
+    Ok((headers, &*asset.content).into_response())
 }

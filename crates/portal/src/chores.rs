@@ -7,7 +7,7 @@ use std::time::Duration;
 use repute_database::{Timestamp, Transaction};
 use repute_registry::claim::Tell;
 use repute_registry::notice::Notice;
-use repute_registry::{claim, removal, request};
+use repute_registry::{claim, history, removal, request};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -21,6 +21,7 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
             ("proofs of domains cannot be looked for", look_again(&app).await),
             ("requests cannot be ended", end_requests(&app).await),
             ("removals cannot be ended", end_removals(&app).await),
+            ("the past of lists cannot be kept", keep_history(&app).await),
         ] {
             if let Err(error) = done {
                 tracing::error!("{what}: {error}");
@@ -67,6 +68,11 @@ async fn end_removals(app: &App) -> Result<(), AppError> {
     let mut transaction = app.database.begin().await?;
     removal::tidy(&mut transaction, Timestamp::now()).await?;
     Ok(transaction.commit().await?)
+}
+
+/// Writes down what was published.
+async fn keep_history(app: &App) -> Result<(), AppError> {
+    Ok(history::keep(&app.database, Timestamp::now()).await?)
 }
 
 /// How often: what is due is due to the day, and this is soon enough for it.

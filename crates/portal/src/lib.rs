@@ -11,6 +11,7 @@ mod account;
 mod api;
 mod app;
 mod asset;
+mod chart;
 mod chores;
 mod client;
 mod config;

@@ -2,10 +2,14 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use repute_database::lists;
+use repute_chart::Series;
+use repute_database::list_days::Day;
+use repute_database::{Timestamp, lists};
 use repute_dnsxl::Name;
+use repute_registry::history;
 
 use crate::app::App;
+use crate::chart::Chart;
 use crate::error::AppError;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
@@ -20,6 +24,15 @@ pub(crate) struct ListPage {
     policy: Option<Policy>,
     criteria: Vec<lists::Criterion>,
     snippets: Vec<Snippet>,
+    past: Option<Past>,
+}
+
+/// How the list has changed.
+struct Past {
+    /// How large it was, and how much of it changed.
+    charts: Vec<Chart>,
+    /// The days, the last one first.
+    days: Vec<(String, Day)>,
 }
 
 /// The rules by which a list decides.
@@ -59,7 +72,30 @@ pub(crate) async fn show(
     });
     let criteria = lists::criteria(connection.session(), card.id).await?;
     let snippets = snippets(&card);
-    Ok(Page(ListPage { frame, card, policy, criteria, snippets }))
+    let days = history::of(connection.session(), card.id, Timestamp::now()).await?;
+    let past = past(days);
+    Ok(Page(ListPage { frame, card, policy, criteria, snippets, past }))
+}
+
+/// How a list has changed; none as long as there is but one day.
+fn past(days: Vec<Day>) -> Option<Past> {
+    if days.len() < 2 {
+        return None;
+    }
+    let points = |amount: fn(&Day) -> u64| -> Vec<(i64, f64)> {
+        days.iter().map(|day| (day.day * 86_400, amount(day) as f64)).collect()
+    };
+    let (size, changed) = (points(|day| day.entries), points(|day| day.changed));
+    let charts = vec![
+        Chart::lines("Entries", &[Series { label: "entries", points: &size }]),
+        Chart::lines("Changes a day", &[Series { label: "changes", points: &changed }]),
+    ];
+    let name = |day: Day| {
+        let moment = Moment(Timestamp(day.day * history::DAY)).rfc3339();
+        (moment.split('T').next().unwrap_or_default().to_owned(), day)
+    };
+    let days = days.into_iter().rev().map(name).collect();
+    Some(Past { charts, days })
 }
 
 /// What mail servers need to ask a list.
@@ -153,4 +189,37 @@ fn snippets(card: &ListCard) -> Vec<Snippet> {
         ),
     }
     snippets
+}
+
+#[cfg(test)]
+mod tests {
+    use repute_database::Timestamp;
+    use repute_database::list_days::{self, Day};
+    use repute_registry::history::DAY;
+
+    use crate::testing::Site;
+
+    #[tokio::test]
+    async fn a_list_shows_its_past_as_charts_and_as_a_table() {
+        let mut site = Site::new().await;
+        let list = site.add_list("bl.example").await;
+        assert!(!site.get("/lists/bl.example").await.text.contains("<svg"), "there is no past");
+        let now = Timestamp::now();
+        let today = now.0 / DAY;
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        for (day, entries, changed) in
+            [(today - 100, 9, 9), (today - 1, 1200, 7), (today, 1234, 56)]
+        {
+            let day = Day { day, entries, changed, serial: 2, published: now };
+            list_days::begin(transaction.session(), list, &day).await.expect("it begins");
+        }
+        transaction.commit().await.expect("it is committed");
+        let page = site.get("/lists/bl.example").await;
+        let says =
+            ["<svg ", "aria-label=\"Entries: ", "<td class=\"number\">1234</td>", "from 1,200"];
+        page.says(&says);
+        assert_eq!(page.text.matches("<svg ").count(), 4, "each for a wide page and for a phone");
+        assert!(!page.text.contains("<style"), "{}", page.text);
+        assert!(!page.text.contains("<td class=\"number\">9</td>"), "that is too long ago");
+    }
 }
