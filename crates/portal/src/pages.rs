@@ -5,6 +5,7 @@ pub(crate) mod claim;
 pub(crate) mod confirm;
 pub(crate) mod docs;
 pub(crate) mod elsewhere;
+pub(crate) mod hints;
 pub(crate) mod home;
 pub(crate) mod join;
 pub(crate) mod list;

@@ -138,6 +138,7 @@ pub(crate) fn all() -> Vec<Route> {
             Least::Role(Editor),
             post(pages::organisation::note),
         ),
+        Route::get("/organisations/{id}/hints", Least::Role(Member), get(pages::hints::show)),
         Route::get("/organisations/{id}/request", Least::Role(Member), get(pages::request::form)),
         Route::post(
             "/organisations/{id}/request",

@@ -20,6 +20,7 @@ pub mod edit;
 pub mod elsewhere;
 pub mod evidence;
 pub mod expiry;
+pub mod hint;
 pub mod history;
 pub mod import;
 pub mod lists;

@@ -306,3 +306,52 @@ async fn who_is_on_a_block_list_gets_off_it_without_an_account() {
     })
     .await;
 }
+
+/// Has the browser's account make an organisation by mail, and ask for addresses on list 1; the paths of both.
+async fn ask_for(site: &mut Site, domain: &str, networks: &str, code: &str) -> (String, String) {
+    let claim = [("domain", domain), ("name", domain), ("proof", "postmaster")];
+    let claim = site.post("/claims", &claim).await.location().to_owned();
+    let (_, text) = letter(site).await.expect("a letter");
+    site.post(&link(&text), &[]).await;
+    let page = site.get("/organisations").await;
+    let (_, rest) = page.text.split_once("href=\"/organisations/").expect("an organisation");
+    let (id, _) = rest.split_once('"').expect("its end");
+    let organisation = format!("/organisations/{id}");
+    let wanted = [
+        ("list", "1"),
+        ("action", "add"),
+        ("code", code),
+        ("networks", networks),
+        ("submit", "yes"),
+    ];
+    let request = site.post(&format!("{organisation}/request"), &wanted).await;
+    assert!(claim.starts_with("/claims/"));
+    (organisation, request.location().to_owned())
+}
+
+#[tokio::test]
+async fn an_organisation_is_told_how_each_address_stands_and_what_would_raise_it() {
+    let mut site = Site::new().await;
+    allow_list(&site).await;
+    site.become_role(Some(Role::Member)).await;
+    let (organisation, request) = ask_for(&mut site, "x.example", "8.8.8.8", "127.0.5.1").await;
+    let hints = format!("{organisation}/hints");
+    let owner = site.cookies.clone();
+    site.get(&organisation).await.says(&[&hints]);
+    site.get(&hints).await.says(&["It has no address on any of our lists", "nobody is written to"]);
+    site.become_role(Some(Role::Member)).await;
+    assert_eq!(site.get(&hints).await.status, StatusCode::NOT_FOUND);
+    site.become_role(Some(Role::Editor)).await;
+    site.post(&format!("{request}/review"), &[]).await;
+    decide(&mut site, &request, &[("verdict", "approve"), ("item-0", "yes")]).await;
+    site.cookies = owner;
+    let page = site.get(&hints).await;
+    page.says(&[
+        "<code>8.8.8.8</code>",
+        "service or network provider, score low",
+        "a higher score is possible",
+        "127.0.5.2",
+        "href=\"/organisations/1/request\"",
+        "href=\"/organisations/1#contacts\"",
+    ]);
+}

@@ -1,0 +1,181 @@
+//! `/organisations/{id}/hints`: how our lists see each address of an organisation, what would raise it, and the step
+//! that mends it. DNS and lists of others are asked while somebody waits, so it is a page of its own.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use repute_database::Timestamp;
+use repute_database::categories;
+use repute_database::entries::{self, OrganisationId};
+use repute_database::organisations::{self, Organisation};
+use repute_registry::hint::{self, Hint, Step, Weight};
+use repute_registry::organisation;
+use repute_registry::permission::{self, Action};
+use repute_registry::request::check;
+use repute_registry::request::item::Item;
+use repute_registry::request::{elsewhere, evidence};
+
+use crate::app::App;
+use crate::error::AppError;
+use crate::frame::{Frame, Page};
+use crate::limits::{Deed, Doer};
+use crate::overview::ListCard;
+use crate::visitor::Member;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "hints.html")]
+pub(crate) struct Hints {
+    frame: Frame,
+    organisation: Organisation,
+    /// What it lacks itself.
+    own: Vec<Hint>,
+    parts: Vec<Part>,
+    /// Whether there are more entries than are looked at.
+    is_cut: bool,
+}
+
+/// What it has on a list.
+struct Part {
+    card: ListCard,
+    rows: Vec<Row>,
+}
+
+/// An entry with its hints.
+struct Row {
+    key: String,
+    /// An address of it, for links.
+    address: String,
+    /// What the list says, in words.
+    says: String,
+    hints: Vec<Hint>,
+}
+
+/// `GET /organisations/{id}/hints`.
+pub(crate) async fn show(
+    State(app): State<App>,
+    frame: Frame,
+    member: Member,
+    Path(id): Path<i64>,
+) -> Result<Page<Hints>, AppError> {
+    let (id, now) = (OrganisationId(id), Timestamp::now());
+    let cards = app.overview.get(&app.database, &*app.zones).await?;
+    let mut look = app.database.look().await?;
+    let organisation = organisations::by_id(look.session(), id).await?;
+    let organisation = organisation.ok_or(AppError::NotFound)?;
+    let relation = organisation::relation(look.session(), member.person(), id).await?;
+    if permission::check(member.person(), relation, Action::ReadOrganisation).is_err() {
+        return Err(AppError::NotFound);
+    }
+    let domains = organisations::domains(look.session(), id).await?;
+    let contacts = organisations::contacts(look.session(), id).await?;
+    let own = hint::of_organisation(&organisation, &domains, &contacts);
+    let (mut found, mut is_cut) = (Vec::new(), false);
+    for card in cards.iter().filter(|card| card.is_of_addresses()) {
+        let category = categories::of(look.session(), id, card.id).await?;
+        let mut entries = entries::of_organisation(look.session(), card.id, id, MOST + 1).await?;
+        is_cut |= entries.len() > MOST as usize;
+        entries.truncate(MOST as usize);
+        found.push((card, category, entries));
+    }
+    drop(look);
+    // Names and other lists are asked for about all addresses together.
+    let listed = found.iter().flat_map(|(_, _, entries)| entries);
+    let items: Vec<Item> = listed
+        .filter_map(|entry| Some(Item::Add { network: hint::network(entry)?, code: entry.code? }))
+        .collect();
+    let addresses = evidence::sample(&items);
+    let mut findings = Vec::new();
+    if !items.is_empty() {
+        let doer = Doer::Account(member.account.id.0);
+        app.limits.take(Deed::Ask, doer, Instant::now()).map_err(AppError::TooMany)?;
+        let look = &app.means.look;
+        let names = evidence::gather(&items, &look.resolvers, look.timeout);
+        let others = async {
+            match &app.means.elsewhere {
+                Some(lists) => elsewhere::gather(lists, &items).await,
+                None => Vec::new(),
+            }
+        };
+        let (names, others) = tokio::join!(names, others);
+        let names = names.map_err(AppError::Sockets)?;
+        findings.extend(names.iter().flat_map(|one| check::names(one, &domains)));
+        findings.extend(others);
+        // Several entries of one address would say it twice.
+        findings.dedup();
+    }
+    let mut parts = Vec::new();
+    for (card, category, entries) in found {
+        let mut rows = Vec::new();
+        for entry in entries {
+            let mut hints = hint::of_entry(&card.list, &card.codes, category.as_ref(), &entry, now);
+            let network = hint::network(&entry);
+            let within = |address: &&IpAddr| network.is_some_and(|one| one.contains(**address));
+            for address in addresses.iter().filter(within) {
+                let about = hint::of_findings(&findings, *address);
+                hints.extend(
+                    about.into_iter().filter(|one| !hints.contains(one)).collect::<Vec<_>>(),
+                );
+            }
+            hints.sort_by_key(|hint| hint.weight);
+            let says = match entry.code {
+                Some(code) => match card.meaning(code) {
+                    Some(meaning) => format!("{code} {meaning}"),
+                    None => code.to_string(),
+                },
+                None => "never listed".to_owned(),
+            };
+            let address = addresses.iter().find(within).map_or_else(String::new, IpAddr::to_string);
+            rows.push(Row { key: entry.key.to_string(), address, says, hints });
+        }
+        if !rows.is_empty() {
+            parts.push(Part { card: card.clone(), rows });
+        }
+    }
+    Ok(Page(Hints { frame, organisation, own, parts, is_cut }))
+}
+
+impl Hints {
+    /// Where a hint is followed, and what that is called; none if it is outside of this site.
+    fn step(
+        &self,
+        hint: &Hint,
+        part: Option<&Part>,
+        row: Option<&Row>,
+    ) -> Option<(String, &'static str)> {
+        let id = self.organisation.id.0;
+        match (hint.step, part, row) {
+            (Step::Request, _, _) => {
+                Some((format!("/organisations/{id}/request"), "Ask for a change"))
+            }
+            (Step::Contacts, _, _) => Some((format!("/organisations/{id}#contacts"), "Contacts")),
+            (Step::Claim, _, _) => Some(("/claims/new".to_owned(), "Claim a domain")),
+            (Step::Removal, Some(part), Some(row)) => {
+                let (list, target) = (&part.card.list.apex, &row.address);
+                let path = format!("/removals/new?list={list}&target={target}");
+                Some((path, "Ask for the removal"))
+            }
+            (Step::Removal, _, _) | (Step::Outside, _, _) => None,
+        }
+    }
+
+    /// How many hints matter much.
+    fn musts(&self) -> usize {
+        let rows = self.parts.iter().flat_map(|part| &part.rows).flat_map(|row| &row.hints);
+        rows.chain(&self.own).filter(|hint| hint.weight == Weight::Must).count()
+    }
+}
+
+/// How much a hint matters, as a word and its class.
+fn weight(hint: &Hint) -> (&'static str, &'static str) {
+    match hint.weight {
+        Weight::Must => ("bad", "mend it"),
+        Weight::Should => ("warn", "better"),
+        Weight::Could => ("idle", "possible"),
+    }
+}
+
+/// Entries of a list that are looked at.
+const MOST: u32 = 100;
