@@ -37,6 +37,8 @@ pub(crate) struct FilePortal {
     pub(crate) ask_other_lists: bool,
     /// Which ones; none for those of the catalogue.
     pub(crate) other_lists: Vec<Text<ListName>>,
+    /// Texts that editors choose from when they decide.
+    pub(crate) canned_reasons: Vec<String>,
     /// The label before a domain at which its proof stands.
     pub(crate) challenge_label: String,
     /// The port of name servers that may be anywhere; 0 for 53 of those on the public network.
@@ -59,6 +61,7 @@ impl Default for FilePortal {
             resolvers: Vec::new(),
             ask_other_lists: true,
             other_lists: Vec::new(),
+            canned_reasons: Vec::new(),
             challenge_label: "_repute-challenge".to_owned(),
             name_server_port: 0,
             mail_dir: PathBuf::new(),
@@ -126,6 +129,7 @@ pub(super) fn meaning(
             public_url: written.public_url.0,
             trusted_proxies: written.trusted_proxies.into_iter().map(|text| text.0).collect(),
             limit_look_ups: written.limit_look_ups,
+            canned_reasons: written.canned_reasons,
             mail,
         },
     })

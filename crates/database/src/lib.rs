@@ -40,6 +40,7 @@ pub mod requests;
 pub mod rules;
 pub mod sessions;
 pub mod sign_ins;
+pub mod statistics;
 pub mod subscribers;
 pub mod tokens;
 

@@ -45,6 +45,7 @@ mod tests {
             crate::rules::ALL,
             crate::sessions::ALL,
             crate::sign_ins::ALL,
+            crate::statistics::ALL,
             crate::subscribers::ALL,
             crate::tokens::ALL,
         ]

@@ -2,7 +2,7 @@
 //!
 //! The policy of our pages forbids styles within them, so that style is a part of our own sheet.
 
-use repute_chart::{STYLE, Series};
+use repute_chart::{Bar, STYLE, Series};
 
 /// A chart in both widths, as markup that is safe to put into a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,11 @@ impl Chart {
     /// Amounts over time.
     pub(crate) fn lines(title: &str, series: &[Series<'_>]) -> Chart {
         Chart::of(|width| repute_chart::lines(title, width, series))
+    }
+
+    /// Amounts beside one another.
+    pub(crate) fn bars(title: &str, bars: &[Bar<'_>]) -> Chart {
+        Chart::of(|width| repute_chart::bars(title, width, bars))
     }
 
     /// What draws in a width draws in both.
@@ -40,7 +45,8 @@ mod tests {
     fn nothing_in_a_chart_is_styled_from_within_it_and_texts_are_escaped() {
         let points = [(0, 1.0), (86_400, 2.0)];
         let lines = Chart::lines("<b>", &[Series { label: "\"x\" & y", points: &points }]);
-        for svg in [lines.wide, lines.slim] {
+        let bars = Chart::bars("t", &[Bar { label: "<script>", value: 3.0 }]);
+        for svg in [lines.wide, lines.slim, bars.wide, bars.slim] {
             assert!(svg.starts_with("<svg "), "{svg}");
             for wrong in ["<style", " style=", "<b>", "<script>"] {
                 assert!(!svg.contains(wrong), "{wrong} is in {svg}");

@@ -18,6 +18,8 @@ pub struct Config {
     pub trusted_proxies: Vec<Network>,
     /// Whether a network may look up only so much.
     pub limit_look_ups: bool,
+    /// Texts that editors choose from, besides those that are built in.
+    pub canned_reasons: Vec<String>,
     /// How mail leaves.
     pub mail: Mail,
 }

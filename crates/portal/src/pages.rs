@@ -1,6 +1,7 @@
 //! The pages, one file each: what is shown, and how it comes about.
 
 pub(crate) mod account;
+pub(crate) mod bulk;
 pub(crate) mod claim;
 pub(crate) mod confirm;
 pub(crate) mod docs;
@@ -23,6 +24,7 @@ pub(crate) mod request;
 pub(crate) mod reset;
 pub(crate) mod second;
 pub(crate) mod sign_in;
+pub(crate) mod statistics;
 pub(crate) mod status;
 pub(crate) mod tokens;
 pub(crate) mod totp;

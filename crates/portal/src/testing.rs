@@ -90,6 +90,7 @@ impl Site {
             public_url: "http://localhost:8080".parse().expect("a URL"),
             trusted_proxies: Vec::new(),
             limit_look_ups: true,
+            canned_reasons: vec!["Write to <abuse@example.org> first.".to_owned()],
             mail: Mail::Folder("/nonexistent".into()),
         };
         Site::with(database, config)

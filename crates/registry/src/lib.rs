@@ -12,6 +12,7 @@
 //!
 //! What is *not* here: SQL (`database`), HTTP and pages (`portal`), DNS messages.
 
+pub mod bulk;
 pub mod category;
 pub mod changes;
 pub mod claim;
@@ -33,6 +34,7 @@ pub mod request;
 pub mod reserved;
 pub mod retirement;
 pub mod rule;
+pub mod statistics;
 pub mod subscriber;
 pub mod template;
 pub mod token;

@@ -23,6 +23,7 @@ use crate::frame::{Frame, Page};
 use crate::moment::Moment;
 use crate::notice;
 use crate::overview::ListCard;
+use crate::pages::bulk::with_canned;
 use crate::pages::request::path;
 use crate::pages::sign_in::back;
 use crate::visitor::Member;
@@ -39,6 +40,8 @@ pub(crate) struct Queue {
     /// Requests in each state, and since when the oldest is there.
     counts: Vec<(Stage, u64, Timestamp)>,
     now: Timestamp,
+    /// Texts to choose from.
+    canned: Vec<String>,
 }
 
 /// A request that waits.
@@ -108,7 +111,8 @@ pub(crate) async fn show(
         .into_iter()
         .filter_map(|(word, count, oldest)| Some((Stage::of_word(&word)?, count, oldest)))
         .collect();
-    Ok(Page(Queue { frame, filter, cards: cards.to_vec(), waiting, removals, counts, now }))
+    let (cards, canned) = (cards.to_vec(), app.config.canned_reasons.clone());
+    Ok(Page(Queue { frame, filter, cards, waiting, removals, counts, now, canned }))
 }
 
 /// `POST /requests/{id}/review`: an editor takes a request.
@@ -134,7 +138,7 @@ pub(crate) async fn decide(
     let field = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
     let wrong = |what: &str| AppError::Wrong(what.to_owned());
     let version = field("version").parse().map_err(|_| wrong("the form is not whole"))?;
-    let why = field("why").trim().to_owned();
+    let why = with_canned(&app, field("canned"), field("why"));
     let verdict = match field("verdict") {
         "approve" => {
             let mut positions: Vec<usize> =
@@ -203,6 +207,17 @@ impl Queue {
     /// The states that can be chosen.
     fn states(&self) -> [Stage; 5] {
         [Stage::Queued, Stage::InReview, Stage::NeedsInfo, Stage::Published, Stage::Rejected]
+    }
+
+    /// Whether what is shown can be decided together.
+    fn can_decide(&self) -> bool {
+        let shown = [Stage::Queued, Stage::InReview].iter().any(|stage| self.is_state(stage));
+        (shown && !self.waiting.is_empty()) || !self.removals.is_empty()
+    }
+
+    /// The reasons for which editors reject.
+    fn reasons(&self) -> [Reason; 7] {
+        Reason::ALL
     }
 
     /// For how long something waits.

@@ -23,6 +23,7 @@ use crate::lookup::parse;
 use crate::moment::Moment;
 use crate::notice;
 use crate::overview::ListCard;
+use crate::pages::bulk::with_canned;
 use crate::pages::join::Mailed;
 use crate::pages::sign_in::back;
 use crate::visitor::{Member, Visitor};
@@ -57,6 +58,8 @@ pub(crate) struct Review {
     entries: Vec<Entry>,
     /// How often it was removed within the last 30 days.
     before: u32,
+    /// Texts to choose from.
+    canned: Vec<String>,
 }
 
 /// What is typed.
@@ -176,13 +179,17 @@ pub(crate) async fn review(
     let month = Timestamp(Timestamp::now().0 - MONTH);
     let (list, key) = (removal.new.list, &removal.new.key);
     let before = removals::granted_since(look.session(), list, key, month).await?;
-    Ok(Page(Review { frame, removal, card, entries, before }))
+    let canned = app.config.canned_reasons.clone();
+    Ok(Page(Review { frame, removal, card, entries, before, canned }))
 }
 
 /// What an editor decides.
 #[derive(Deserialize)]
 pub(crate) struct Typing {
     verdict: String,
+    /// The number of a text of ours.
+    #[serde(default)]
+    canned: String,
     #[serde(default)]
     why: String,
 }
@@ -192,11 +199,11 @@ pub(crate) async fn decide(
     State(app): State<App>,
     member: Member,
     Path(id): Path<i64>,
-    Form(Typing { verdict, why }): Form<Typing>,
+    Form(Typing { verdict, canned, why }): Form<Typing>,
 ) -> Result<Response, AppError> {
     let verdict = match &*verdict {
         "grant" => Verdict::Grant,
-        _ => Verdict::Refuse(why.trim().to_owned()),
+        _ => Verdict::Refuse(with_canned(&app, &canned, &why)),
     };
     let now = Timestamp::now();
     let mut transaction = app.database.begin().await?;

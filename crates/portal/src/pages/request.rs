@@ -99,6 +99,8 @@ struct Desk {
     has_it: bool,
     /// How many addresses it would newly list, and take off.
     impact: (String, String),
+    /// Texts to choose from.
+    canned: Vec<String>,
 }
 
 /// What is typed.
@@ -237,7 +239,7 @@ pub(crate) async fn show(
     // It lasts as long as the checks do, and nobody learns anything of it.
     history.retain(|event| event.state != Stage::Checking.word());
     let desk = match member.is_editor() {
-        true => Some(desk(look.session(), &member, &request, relation, &rows).await?),
+        true => Some(desk(&app, look.session(), &member, &request, relation, &rows).await?),
         false => None,
     };
     Ok(Page(RequestPage {
@@ -396,6 +398,7 @@ async fn rows(mut session: Session<'_>, request: &Request) -> Result<Vec<Row>, A
 
 /// What an editor sees besides.
 async fn desk(
+    app: &App,
     mut session: Session<'_>,
     member: &Member,
     request: &Request,
@@ -432,11 +435,13 @@ async fn desk(
     let is_free = relation == Relation::Stranger
         && decision::is_free(session, member.person(), request).await?;
     let has_it = request.standing.editor == Some(member.account.id.0);
-    Ok(Desk { notes, neighbours, first, two, is_free, has_it, impact: (adds, removes) })
+    let canned = app.config.canned_reasons.clone();
+    let impact = (adds, removes);
+    Ok(Desk { notes, neighbours, first, two, is_free, has_it, impact, canned })
 }
 
 /// How many addresses networks have, for people: of IPv6 a count of /64 says more.
-fn size(networks: impl Iterator<Item = Network>) -> String {
+pub(crate) fn size(networks: impl Iterator<Item = Network>) -> String {
     let (mut four, mut six) = (0_u128, 0_u128);
     for network in networks {
         match network {

@@ -1,0 +1,197 @@
+//! Decisions about several requests and removals at once, and what they would lead to before anybody makes them.
+//!
+//! Each is decided by itself, by the same rules as alone, in a transaction of its own: what cannot be decided is left
+//! out and says why. A dry run does the same and then drops the transaction, so that it cannot say anything else than
+//! what will happen.
+
+use repute_database::lists;
+use repute_database::removals::{self, RemovalId};
+use repute_database::requests::{self, RequestId};
+use repute_database::{DatabaseError, Key, Timestamp, Transaction, entries};
+use repute_dnsxl::Network;
+
+use crate::decision::{self, Decided, Reason, Verdict};
+use crate::notice::Notice;
+use crate::permission::Person;
+use crate::removal::{self, RemovalError};
+use crate::request::item::Item;
+use crate::request::state::State;
+use crate::request::{self, RequestError};
+
+/// What is decided about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pick {
+    /// A request, in the version that the editor saw.
+    Request(RequestId, i64),
+    /// A removal that waits for an editor.
+    Removal(RemovalId),
+}
+
+/// What is decided about all that was picked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// All that was asked for is approved, and removals are granted.
+    Approve,
+    /// Nothing is, and why.
+    Reject(Reason, String),
+}
+
+/// What a decision led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is made: what changes on the list.
+    Done(Impact),
+    /// It waits for another editor, and why.
+    Second(String),
+    /// It is not made, and why.
+    LeftOut(String),
+}
+
+/// What changes on a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Impact {
+    /// Networks that are newly listed.
+    pub added: Vec<Network>,
+    /// Networks of which the code changes.
+    pub changed: usize,
+    /// Networks that leave the list.
+    pub removed: Vec<Network>,
+    /// Names and websites of organisations that change, and names that leave a list.
+    pub other: usize,
+}
+
+/// Decides about one, in this transaction; the caller commits it, or drops it if nothing should have happened. What is
+/// left out must not be committed.
+///
+/// # Errors
+/// If the database fails.
+pub async fn carry_out(
+    transaction: &mut Transaction,
+    person: Person,
+    pick: Pick,
+    ruling: &Ruling,
+    now: Timestamp,
+) -> Result<(Outcome, Vec<Notice>), DatabaseError> {
+    match pick {
+        Pick::Request(id, version) => {
+            match of_request(transaction, person, (id, version), ruling, now).await {
+                Ok(done) => Ok(done),
+                Err(RequestError::Database(error)) => Err(error),
+                Err(error) => Ok((Outcome::LeftOut(error.to_string()), Vec::new())),
+            }
+        }
+        Pick::Removal(id) => match of_removal(transaction, person, id, ruling, now).await {
+            Ok(done) => Ok(done),
+            Err(RemovalError::Database(error)) => Err(error),
+            Err(error) => Ok((Outcome::LeftOut(error.to_string()), Vec::new())),
+        },
+    }
+}
+
+/// Decides about a request; one that nobody has is taken first.
+async fn of_request(
+    transaction: &mut Transaction,
+    person: Person,
+    (id, seen): (RequestId, i64),
+    ruling: &Ruling,
+    now: Timestamp,
+) -> Result<(Outcome, Vec<Notice>), RequestError> {
+    let mut request = request::load(transaction, id).await?;
+    if request.version != seen {
+        return Err(RequestError::Conflict);
+    }
+    match request::state_of(&request)? {
+        State::Queued => request = decision::review(transaction, person, id, now).await?,
+        State::InReview if request.standing.editor != Some(person.account) => {
+            let words = "another editor has it on the desk";
+            return Ok((Outcome::LeftOut(words.to_owned()), Vec::new()));
+        }
+        _ => {}
+    }
+    let impact = match ruling {
+        Ruling::Approve => impact(transaction, &request).await?,
+        Ruling::Reject(..) => Impact::default(),
+    };
+    let verdict = match ruling {
+        Ruling::Approve => {
+            let count = requests::items(transaction.session(), id).await?.len();
+            Verdict::Approve { positions: (0..count).collect(), why: String::new() }
+        }
+        Ruling::Reject(reason, why) => Verdict::Reject(*reason, why.clone()),
+    };
+    let version = request.version;
+    let (decided, notices) =
+        decision::decide(transaction, person, id, version, &verdict, now).await?;
+    let outcome = match decided {
+        Decided::Published(_) | Decided::Moved(_) => Outcome::Done(impact),
+        Decided::Waits(two) => Outcome::Second(two.to_string()),
+    };
+    Ok((outcome, notices))
+}
+
+/// Decides about a removal.
+async fn of_removal(
+    transaction: &mut Transaction,
+    person: Person,
+    id: RemovalId,
+    ruling: &Ruling,
+    now: Timestamp,
+) -> Result<(Outcome, Vec<Notice>), RemovalError> {
+    let removal = removals::by_id(transaction.session(), id).await?.ok_or(RemovalError::Link)?;
+    let verdict = match ruling {
+        Ruling::Approve => removal::Verdict::Grant,
+        // Its reasons are about organisations; who asked for a removal reads the words alone.
+        Ruling::Reject(_, why) => removal::Verdict::Refuse(why.clone()),
+    };
+    let (decided, notices) = removal::decide(transaction, person, id, &verdict, now).await?;
+    let outcome = match decided {
+        removal::Decided::Refused => Outcome::Done(Impact::default()),
+        removal::Decided::Waits => Outcome::Second("a wide range".to_owned()),
+        removal::Decided::Granted { .. } => Outcome::Done(match removal.new.key {
+            Key::Network(network) => Impact { removed: vec![network], ..Impact::default() },
+            Key::Name(..) => Impact { other: 1, ..Impact::default() },
+        }),
+    };
+    Ok((outcome, notices))
+}
+
+/// What a request would change, held against what is on the list.
+async fn impact(
+    transaction: &mut Transaction,
+    request: &requests::Request,
+) -> Result<Impact, RequestError> {
+    let mut impact = Impact::default();
+    // What is at a key now decides; nobody else writes meanwhile.
+    lists::lock(transaction.session(), request.new.list).await?;
+    for item in request::items(transaction.session(), request.id).await? {
+        let Some(network) = item.network() else {
+            impact.other += 1;
+            continue;
+        };
+        let key = Key::Network(network);
+        let there = entries::at(transaction.session(), request.new.list, &key).await?;
+        let own = Some(request.new.organisation);
+        let codes: Vec<_> = there
+            .iter()
+            .filter(|entry| entry.organisation == own)
+            .filter_map(|entry| entry.code)
+            .collect();
+        match (&item, item.code()) {
+            (Item::Remove { .. }, _) if !codes.is_empty() => impact.removed.push(network),
+            (_, Some(_)) if codes.is_empty() => impact.added.push(network),
+            (_, Some(code)) if codes != [code] => impact.changed += 1,
+            (_, _) => {}
+        }
+    }
+    Ok(impact)
+}
+
+impl Impact {
+    /// Adds another one.
+    pub fn add(&mut self, other: &Impact) {
+        self.added.extend(&other.added);
+        self.removed.extend(&other.removed);
+        self.changed += other.changed;
+        self.other += other.other;
+    }
+}
