@@ -1,4 +1,4 @@
-//! The program seen by the software that people run: Unbound, Postfix, SpamAssassin, rspamd, dig, a
+//! The program seen by the software that people run: Unbound, Postfix, Exim, SpamAssassin, rspamd, dig, a
 //! browser.
 //!
 //! Every test is alone on a private network ([`network`]): real programs on their real ports, with
@@ -21,6 +21,7 @@ mod dig;
 mod doctor;
 mod exports;
 mod import;
+mod lines;
 mod list_server;
 mod monitor;
 mod monitoring;

@@ -110,7 +110,7 @@ impl MailServer {
         let lists = start_list_server(&[("bl.example", BLOCK), ("wl.example", ALLOW)]);
         resolve_with_loopback(lists.folder());
         let unbound = start_unbound(lists.folder(), &["bl.example", "wl.example"]);
-        MailServer { lists, _unbound: unbound, postfix: start_postfix() }
+        MailServer { lists, _unbound: unbound, postfix: start_postfix(EXAMPLE) }
     }
 }
 
@@ -122,8 +122,8 @@ fn deliver_from(client: &str, port: u16) -> Reply {
     deliver(client, SocketAddr::new(server, port))
 }
 
-/// Starts a Postfix whose configuration, queue and data are this test's own.
-fn start_postfix() -> Daemon {
+/// Starts a Postfix whose configuration, queue and data are this test's own, with these lines in its main.cf.
+pub(crate) fn start_postfix(lines: &str) -> Daemon {
     // Its users must reach these folders, which they may not in the test's own.
     cover("/var/spool/postfix");
     let folder = Path::new("/var/spool/postfix/private");
@@ -132,9 +132,10 @@ fn start_postfix() -> Daemon {
         fs::create_dir_all(folder).expect("the file system is new and ours");
     }
     run("chown", &["postfix", &data.to_string_lossy()]);
-    fs::write(config.join("main.cf"), format!("{MAIN}{EXAMPLE}")).expect("the folder is writable");
+    fs::write(config.join("main.cf"), format!("{MAIN}{lines}")).expect("the folder is writable");
     fs::write(config.join("master.cf"), MASTER).expect("the folder is writable");
 
+    run("postfix", &["-c", &config.to_string_lossy(), "check"]);
     let mut postfix = Daemon::start(Command::new("postfix").arg("-c").arg(&config).arg("start-fg"));
     postfix.wait_for("daemon started");
     postfix

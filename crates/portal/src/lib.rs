@@ -38,6 +38,7 @@ mod recovery;
 mod routes;
 mod secret;
 mod server;
+mod snippet;
 #[cfg(test)]
 mod testing;
 mod token;

@@ -44,7 +44,7 @@ mod tests {
         let list = site.get("/lists/BL.example.").await;
         list.says(&[
             "reject_rbl_client bl.example=",
-            "eval:check_rbl(&#39;BL_EXAMPLE-lastexternal&#39;, &#39;bl.example.&#39;)",
+            "eval:check_rbl(&#39;BL_EXAMPLE-lastexternal&#39;, &#39;bl.example.&#39;,",
             "dig +short 2.0.0.127.bl.example A",
             "No policy is published yet",
             "mailto:lists@example.org",

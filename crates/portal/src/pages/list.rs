@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use repute_chart::Series;
 use repute_database::list_days::Day;
 use repute_database::{Timestamp, lists};
-use repute_dnsxl::Name;
+use repute_dnsxl::{Name, ReturnCode};
 use repute_registry::history;
 
 use crate::app::App;
@@ -14,6 +14,7 @@ use crate::error::AppError;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
 use crate::overview::ListCard;
+use crate::snippet::{Asked, Snippet, snippets};
 
 /// The page of a list.
 #[derive(Template)]
@@ -45,16 +46,6 @@ struct Policy {
     published: Moment,
 }
 
-/// Lines for a mail server's configuration.
-struct Snippet {
-    /// Which program's.
-    program: &'static str,
-    /// Where they belong.
-    place: &'static str,
-    /// The lines.
-    lines: String,
-}
-
 /// `GET /lists/{apex}`.
 pub(crate) async fn show(
     State(app): State<App>,
@@ -71,7 +62,14 @@ pub(crate) async fn show(
         published: Moment(policy.published),
     });
     let criteria = lists::criteria(connection.session(), card.id).await?;
-    let snippets = snippets(&card);
+    let apex = card.list.apex.to_string();
+    let codes: Vec<ReturnCode> = card.codes.iter().map(|(code, _)| *code).collect();
+    let snippets = snippets(&Asked {
+        apex: &apex,
+        polarity: card.list.polarity,
+        of_addresses: card.is_of_addresses(),
+        codes: &codes,
+    });
     let days = history::of(connection.session(), card.id, Timestamp::now()).await?;
     let past = past(days);
     Ok(Page(ListPage { frame, card, policy, criteria, snippets, past }))
@@ -96,99 +94,6 @@ fn past(days: Vec<Day>) -> Option<Past> {
     };
     let days = days.into_iter().rev().map(name).collect();
     Some(Past { charts, days })
-}
-
-/// What mail servers need to ask a list.
-fn snippets(card: &ListCard) -> Vec<Snippet> {
-    let apex = card.list.apex.to_string();
-    let codes = card.codes.iter().map(|(code, _)| code.to_string());
-    let codes = if card.codes.is_empty() { vec!["127.0.0.2".to_owned()] } else { codes.collect() };
-    let symbol: String = apex
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
-        .collect();
-    let mut snippets = Vec::new();
-    let mut add = |program, place, lines: String| snippets.push(Snippet { program, place, lines });
-    match (card.is_of_addresses(), card.is_block(), card.is_allow()) {
-        (true, true, _) => add(
-            "Postfix",
-            "main.cf",
-            format!(
-                "smtpd_recipient_restrictions =\n    ...\n    reject_rbl_client {apex}=127.0.[0..255].[0..255]"
-            ),
-        ),
-        (true, _, true) => add(
-            "Postfix",
-            "main.cf",
-            format!(
-                "smtpd_recipient_restrictions =\n    ...\n    permit_dnswl_client {apex}=127.0.[0..255].[0..255]"
-            ),
-        ),
-        (false, true, _) => add(
-            "Postfix",
-            "main.cf",
-            format!(
-                "smtpd_recipient_restrictions =\n    ...\n    reject_rhsbl_sender {apex}=127.0.[0..255].[0..255]"
-            ),
-        ),
-        (_, _, _) => {}
-    }
-    let (test, score) = match (card.is_block(), card.is_allow()) {
-        (true, _) => ("is listed", "2.0"),
-        (_, true) => ("is known to be good", "-2.0"),
-        (_, _) => ("is described", "0.01"),
-    };
-    let rule = match card.is_of_addresses() {
-        true => format!(
-            "header   RCVD_{symbol} eval:check_rbl('{symbol}-lastexternal', '{apex}.')\ntflags   RCVD_{symbol} net{}",
-            if card.is_allow() { " nice" } else { "" }
-        ),
-        false => format!(
-            "urirhsbl RCVD_{symbol} {apex}. A\nbody     RCVD_{symbol} eval:check_uridnsbl('RCVD_{symbol}')\ntflags   RCVD_{symbol} net{}",
-            if card.is_allow() { " nice" } else { "" }
-        ),
-    };
-    add(
-        "SpamAssassin",
-        "local.cf",
-        format!("{rule}\ndescribe RCVD_{symbol} {test} at {apex}\nscore    RCVD_{symbol} {score}"),
-    );
-    let codes: Vec<String> = codes
-        .iter()
-        .enumerate()
-        .map(|(at, code)| {
-            let name = if at == 0 { symbol.clone() } else { format!("{symbol}_{at}") };
-            format!("      {name} = \"{code}\";")
-        })
-        .collect();
-    let subject =
-        if card.is_of_addresses() { "checks = ['from'];" } else { "checks = ['urls', 'emails'];" };
-    add(
-        "rspamd",
-        "local.d/rbl.conf",
-        format!(
-            "rbls {{\n  \"{apex}\" {{\n    rbl = \"{apex}\";\n    {subject}\n    returncodes {{\n{}\n    }}\n  }}\n}}",
-            codes.join("\n")
-        ),
-    );
-    match (card.is_of_addresses(), card.is_allow()) {
-        (true, true) => add("Exim", "the RCPT access list", format!("accept  dnslists = {apex}")),
-        (true, false) => add(
-            "Exim",
-            "the RCPT access list",
-            format!(
-                "deny    dnslists = {apex}\n        message  = $sender_host_address is listed at $dnslist_domain: $dnslist_text"
-            ),
-        ),
-        (false, _) => add(
-            "Exim",
-            "the RCPT access list",
-            format!(
-                "deny    dnslists = {apex}/$sender_address_domain\n        message  = $sender_address_domain is listed at $dnslist_domain: $dnslist_text"
-            ),
-        ),
-    }
-    snippets
 }
 
 #[cfg(test)]
