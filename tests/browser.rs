@@ -14,6 +14,7 @@ use std::path::Path;
 use std::process::Command;
 
 use process::{Place, Served, zone};
+use repute_database::list_days::{self, Day};
 
 /// A portal with its server, for a walk; `dns` is where it answers DNS, `more` what stands below `[portal]` besides.
 fn portal<'p>(place: &'p Place, dns: SocketAddr, more: &str) -> (Served<'p>, String) {
@@ -115,6 +116,34 @@ fn an_account_is_guarded_by_codes_and_passkeys() {
     assert_eq!((&all[0]["mail"], &all[0]["locked"]), (&"ada@example.org".into(), &false.into()));
 }
 
+/// Gives a list the days of a season.
+fn give_past(database: &Path, apex: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let place = repute_database::Place::File(database.to_owned());
+        let database = repute_database::Database::open(&place).await.unwrap();
+        let mut transaction = database.begin().await.unwrap();
+        let apex = apex.parse().unwrap();
+        let found = repute_database::lists::by_apex(transaction.session(), &apex).await.unwrap();
+        let list = found.expect("the list is there").id;
+        let now = repute_database::Timestamp::now();
+        let today = now.0 / 86_400_000_000;
+        for day in today - 80..=today {
+            let age = (day - today + 80).unsigned_abs();
+            let (entries, changed) = (900 + 20 * age + age % 7 * 30, age * 7 % 90);
+            let day = Day {
+                day,
+                entries,
+                changed,
+                serial: 1,
+                published: repute_database::Timestamp(now.0 - 1),
+            };
+            list_days::begin(transaction.session(), list, &day).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+    });
+}
+
 /// Sign-up, claim by a TXT record that our own server serves, request, editor, DNS, look-up, removal.
 #[test]
 fn from_a_claim_to_a_listing_and_back() {
@@ -129,7 +158,14 @@ fn from_a_claim_to_a_listing_and_back() {
         "[[zone.source]]",
         "test-entries = false\nname-servers = [\"ns.example.org\"]\n[[zone.source]]",
     );
-    let more = format!("resolvers = [\"{at}\"]\nname-server-port = {}\n{own}", dns.port());
+    // A list of others, on the same server.
+    place.write("others.txt", "8.8.8.8 :2:sends spam\n");
+    let others = zone("bl.others.example", "ip4set", &["others.txt"]);
+    let more = format!(
+        "resolvers = [\"{at}\"]\nname-server-port = {}\nother-lists = [\"bl.others.example@{dns}\"]\n\
+         canned-reasons = [\"Write to our postmaster first.\"]\n{own}{others}",
+        dns.port()
+    );
     let (server, url) = portal(&place, dns, &more);
     let does = |line: &[&str]| {
         let (status, told) = server.run(line);
@@ -144,6 +180,7 @@ fn from_a_claim_to_a_listing_and_back() {
     for key in ["192.0.2.7", "198.51.100.0/24"] {
         does(&["registry", "entry", "add", "bl.example", key, "--reason", "traps hit"]);
     }
+    give_past(&place.path("data/registry.db"), "bl.example");
     let editor = does(&["admin", "add", "edith@example.org", "--role", "editor"]);
     let (mail, zone_file) = (place.path("data").join("mail"), place.path("example.org"));
     let (mail, zone_file) = (mail.display().to_string(), zone_file.display().to_string());

@@ -94,7 +94,7 @@ await walk(async (member) => {
   await member.isAt("/organisations/1/request", "Line 3", "192.0.2.1/33");
   await page.getByLabel("Addresses and networks").fill("8.8.8.8\n8.8.4.4  # the second one");
   await member.presses("Check it");
-  await member.isAt("/organisations/1/request", "add 8.8.8.8 with 127.0.5.2", "Nothing is handed in yet");
+  await member.isAt("/organisations/1/request", "add 8.8.8.8 with 127.0.5.2", "Nothing is handed in yet", "bl.others.example");
   await member.looks("request-new");
   await member.presses("Hand it in");
   await member.isAt("/requests/1", "in the queue");
@@ -110,6 +110,11 @@ await walk(async (member) => {
   await desk.getByRole("link", { name: "Queue" }).click();
   await editor.isAt("/queue", "Example Mail", "in time");
   await editor.looks("queue");
+  await desk.getByLabel("Request 1", { exact: true }).check();
+  await editor.presses("See what approval would do");
+  await editor.isAt("/queue/bulk", "Nothing is decided yet", "would be decided: 2 newly listed");
+  await editor.looks("bulk");
+  await desk.goto(at("/queue"));
   await desk.getByRole("link", { name: "1", exact: true }).click();
   await editor.presses("Take it");
   await editor.looks("request-editor");
@@ -124,6 +129,13 @@ await walk(async (member) => {
   await page.goto(at("/lookup?target=8.8.8.8"));
   await member.isAt("/lookup?target=8.8.8.8", "8.8.8.8 is on 1 of 2 of our lists", "127.0.5.2");
   await member.looks("lookup-listed");
+  await page.goto(at("/organisations/1"));
+  await page.getByRole("link", { name: "How the lists see each address" }).click();
+  await member.isAt("/organisations/1/hints", "a higher score is possible", "bl.others.example", "no website");
+  await member.looks("hints");
+  await page.goto(at("/lists/bl.example"));
+  await page.getByText("The same as a table").click();
+  await member.looks("list");
 
   // What only takes their own address off an allow list is done at once.
   await page.goto(at("/organisations/1/request"));
@@ -139,6 +151,13 @@ await walk(async (member) => {
   const visit = await stranger.begin();
   await visit.goto(at("/lookup?target=192.0.2.7"));
   await stranger.looks("lookup-blocked");
+  await visit.goto(at("/lookup?target=8.8.8.8"));
+  await visit.getByRole("button", { name: "Ask other lists too" }).click();
+  await visit.getByText("8.8.8.8 is on 1 of 1 block lists of others").waitFor();
+  await stranger.isAt("/lookup?target=8.8.8.8", "127.0.0.2", "sends spam");
+  await stranger.looks("lookup-others");
+  await visit.goto(at("/lookup/elsewhere?q=8.8.8.8"));
+  await stranger.looks("elsewhere");
   await visit.goto(at("/lookup?target=8.8.8.8"));
   await visit.getByRole("link", { name: "Does its name lead back to it?" }).click();
   await stranger.isAt("/lookup/names?target=8.8.8.8", "its name mail.example.org leads back to it");
@@ -169,6 +188,9 @@ await walk(async (member) => {
   await until("the removal in DNS", async () => (await ask("9.100.51.198.bl.example", "A")).length === 0);
   await desk.goto(at("/organisations/1"));
   await editor.looks("organisation-editor");
+  await desk.goto(at("/statistics"));
+  await editor.isAt("/statistics", "Waiting now", "Half of them within");
+  await editor.looks("statistics");
 
   await stranger.end();
   await editor.end();
