@@ -22,6 +22,7 @@ pub mod bulk;
 pub mod categories;
 pub mod changes;
 pub mod claims;
+pub mod consistency;
 pub mod dns;
 pub mod entries;
 pub mod evidence;

@@ -27,6 +27,7 @@ mod tests {
             crate::categories::ALL,
             crate::changes::ALL,
             crate::claims::ALL,
+            crate::consistency::ALL,
             crate::dns::ALL,
             crate::entries::ALL,
             crate::evidence::ALL,

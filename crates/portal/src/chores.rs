@@ -7,7 +7,7 @@ use std::time::Duration;
 use repute_database::{Timestamp, Transaction};
 use repute_registry::claim::Tell;
 use repute_registry::notice::Notice;
-use repute_registry::{claim, history, removal, request};
+use repute_registry::{claim, consistency, history, removal, request};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -22,6 +22,7 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
             ("requests cannot be ended", end_requests(&app).await),
             ("removals cannot be ended", end_removals(&app).await),
             ("the past of lists cannot be kept", keep_history(&app).await),
+            ("DNS of organisations cannot be looked at", watch(&app, Timestamp::now()).await),
         ] {
             if let Err(error) = done {
                 tracing::error!("{what}: {error}");
@@ -73,6 +74,20 @@ async fn end_removals(app: &App) -> Result<(), AppError> {
 /// Writes down what was published.
 async fn keep_history(app: &App) -> Result<(), AppError> {
     Ok(history::keep(&app.database, Timestamp::now()).await?)
+}
+
+/// Looks at what organisations have on lists, and tells them what is not well.
+pub(crate) async fn watch(app: &App, now: Timestamp) -> Result<(), AppError> {
+    let look = &app.means.look;
+    consistency::turn(&app.database, &look.resolvers, look.timeout, now).await?;
+    let mut transaction = app.database.begin().await?;
+    let notices = consistency::tell(&mut transaction, now).await?;
+    notice::put(app, &mut transaction, &notices, now).await?;
+    transaction.commit().await?;
+    if !notices.is_empty() {
+        app.mail_waits.notify_one();
+    }
+    Ok(())
 }
 
 /// How often: what is due is due to the day, and this is soon enough for it.

@@ -25,6 +25,8 @@ pub(crate) struct Words<'a> {
     pub(crate) subject: String,
     /// What happened.
     pub(crate) what: String,
+    /// The same in detail, a line each.
+    pub(crate) lines: Vec<String>,
     /// What the link does.
     pub(crate) action: &'static str,
     /// The link.
@@ -45,6 +47,7 @@ pub(crate) fn join(
             site: &config.title,
             subject: format!("Your account at {}", config.title),
             what: "Somebody, hopefully you, asked for an account with this address.".to_owned(),
+            lines: Vec::new(),
             action: "Choose a name and a password",
             link: format!("{}/join/{}", config.public_url, secret.text()),
             otherwise: "The link works once, for a day. If it was not you, do nothing: there is no account.",
@@ -60,6 +63,7 @@ pub(crate) fn known(config: &Config, to: &MailAddress) -> Result<Letter, askama:
             site: &config.title,
             subject: format!("Your account at {}", config.title),
             what: "Somebody, hopefully you, asked for an account with this address. You have one already.".to_owned(),
+            lines: Vec::new(),
             action: "Sign in, or choose another password there",
             link: format!("{}/sign-in", config.public_url),
             otherwise: "If it was not you, do nothing: nothing has changed.",
@@ -80,6 +84,7 @@ pub(crate) fn reset(
             subject: format!("Another password at {}", config.title),
             what: "Somebody, hopefully you, asked for another password for your account."
                 .to_owned(),
+            lines: Vec::new(),
             action: "Choose another password",
             link: format!("{}/reset/{}", config.public_url, secret.text()),
             otherwise: "The link works once, for a day. If it was not you, do nothing: your password stays.",
@@ -95,6 +100,7 @@ pub(crate) fn unknown(config: &Config, to: &MailAddress) -> Result<Letter, askam
             site: &config.title,
             subject: format!("Another password at {}", config.title),
             what: "Somebody, hopefully you, asked for another password. There is no account with this address.".to_owned(),
+            lines: Vec::new(),
             action: "Make an account",
             link: format!("{}/sign-up", config.public_url),
             otherwise: "If it was not you, do nothing: nothing has changed.",
@@ -201,6 +207,7 @@ pub(crate) fn told(config: &Config, to: &str, event: Event) -> Result<Letter, as
         site: &config.title,
         subject: format!("{} at {}", event.subject(), config.title),
         what: event.what().to_owned(),
+        lines: Vec::new(),
         action: "Choose another password, if this was not you",
         link: format!("{}/forgot", config.public_url),
         otherwise: "If it was you, there is nothing to do.",

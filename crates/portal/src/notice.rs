@@ -2,8 +2,10 @@
 //! transaction in which it happened.
 
 use repute_database::accounts::{self, AccountId};
+use repute_database::consistency::State as Standing;
 use repute_database::{Timestamp, Transaction, outbox};
-use repute_registry::notice::Notice;
+use repute_registry::consistency::News;
+use repute_registry::notice::{Notice, Reader};
 use repute_registry::request::state::State;
 
 use crate::app::App;
@@ -57,6 +59,10 @@ fn whom(notice: &Notice) -> Whom {
         Notice::RemovalLink { mail, .. } | Notice::RemovalDecided { mail, .. } => {
             Whom::Mail(mail.clone())
         }
+        Notice::Consistency { reader, .. } => match reader {
+            Reader::Contact(mail) => Whom::Mail(mail.clone()),
+            Reader::Account(account) => Whom::Account(*account),
+        },
     }
 }
 
@@ -67,6 +73,7 @@ fn words<'a>(app: &'a App, notice: &Notice) -> Words<'a> {
         site,
         subject,
         what,
+        lines: Vec::new(),
         action,
         link: format!("{url}{path}"),
         otherwise,
@@ -156,5 +163,64 @@ fn words<'a>(app: &'a App, notice: &Notice) -> Words<'a> {
             format!("/lookup?target={target}"),
             "If it is still listed, the page says why, and whom to write to.",
         ),
+        Notice::Consistency { organisation, news, more, .. } => {
+            let worst = news.iter().map(|one| one.state).max().unwrap_or(Standing::Ok);
+            Words {
+                lines: consistency_lines(news, *more),
+                ..words(
+                    match worst {
+                        Standing::Ok => "Your names and addresses agree again".to_owned(),
+                        Standing::Suspect | Standing::Bad => {
+                            "Names and addresses of yours do not agree".to_owned()
+                        }
+                    },
+                    match worst {
+                        Standing::Ok => {
+                            "We looked again at what you have on our lists: all of this is well."
+                                .to_owned()
+                        }
+                        Standing::Suspect => {
+                            "We looked again at what you have on our lists, and more than once found names that do not \
+                             lead back to their addresses. After three days of it an editor is told."
+                                .to_owned()
+                        }
+                        Standing::Bad => {
+                            "What you have on our lists has had names for three days and longer that do not lead back \
+                             to their addresses. Editors see it now, and may take it off the lists."
+                                .to_owned()
+                        }
+                    },
+                    "See all that is to be mended",
+                    format!("/organisations/{}", organisation.0),
+                    "Once DNS is mended there is nothing else to do: we look again every day.",
+                )
+            }
+        }
     }
+}
+
+/// What a letter says of networks: each with why it is not well, and the line that must change.
+fn consistency_lines(news: &[News], more: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for News { key, state, reasons } in news {
+        lines.push(match state {
+            Standing::Ok => format!("{key} is well again"),
+            Standing::Suspect => format!("{key} is not as it should be"),
+            Standing::Bad => format!("{key} is bad"),
+        });
+        for reason in reasons {
+            let about = match reason.about == key.to_string() {
+                true => String::new(),
+                false => format!("{}: ", reason.about),
+            };
+            lines.push(format!("  {about}{}", reason.seen));
+            if !reason.mend.is_empty() {
+                lines.push(format!("  {}", reason.mend));
+            }
+        }
+    }
+    if more > 0 {
+        lines.push(format!("and {more} more, which the page shows"));
+    }
+    lines
 }

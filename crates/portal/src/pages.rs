@@ -28,6 +28,7 @@ pub(crate) mod statistics;
 pub(crate) mod status;
 pub(crate) mod tokens;
 pub(crate) mod totp;
+pub(crate) mod upkeep;
 
 #[cfg(test)]
 mod tests;

@@ -165,6 +165,7 @@ pub(crate) fn all() -> Vec<Route> {
         Route::get("/queue", Least::Role(Editor), get(pages::queue::show)),
         Route::post("/queue/bulk", Least::Role(Editor), post(pages::bulk::decide)),
         Route::get("/statistics", Least::Role(Editor), get(pages::statistics::show)),
+        Route::get("/queue/upkeep", Least::Role(Editor), get(pages::upkeep::show)),
         Route::get("/queue/removals/{id}", Least::Role(Editor), get(pages::removal::review)),
         Route::post("/queue/removals/{id}", Least::Role(Editor), post(pages::removal::decide)),
         Route::get("/removals/new", Anonymous, get(pages::removal::form)),

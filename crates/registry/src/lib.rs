@@ -16,6 +16,7 @@ pub mod bulk;
 pub mod category;
 pub mod changes;
 pub mod claim;
+pub mod consistency;
 pub mod decision;
 pub mod edit;
 pub mod elsewhere;

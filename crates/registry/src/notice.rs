@@ -7,7 +7,17 @@ use repute_database::removals::RemovalId;
 use repute_database::requests::RequestId;
 use repute_dnsxl::{Name, Target};
 
+use crate::consistency::News;
 use crate::request::state::State;
+
+/// Who reads for an organisation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// Whoever reads the mail of one of its contacts.
+    Contact(String),
+    /// One of its people, by his account.
+    Account(i64),
+}
 
 /// Something that somebody is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,5 +106,16 @@ pub enum Notice {
         target: String,
         /// Why it stays, if it does.
         refused: Option<String>,
+    },
+    /// How networks of an organisation stand with DNS has changed.
+    Consistency {
+        /// Who is told.
+        reader: Reader,
+        /// The organisation.
+        organisation: OrganisationId,
+        /// What changed, the worst first.
+        news: Vec<News>,
+        /// How many more there are.
+        more: usize,
     },
 }

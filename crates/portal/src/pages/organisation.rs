@@ -6,12 +6,14 @@ use axum::response::Response;
 use repute_database::accounts::{self, AccountId};
 use repute_database::categories::{self, Category};
 use repute_database::claims::{self, Claim};
+use repute_database::consistency::{self, Counts, State as Dns, Watched};
 use repute_database::entries::{self, Entry, OrganisationId};
 use repute_database::organisations::{
     self, Contact, Member as Belonging, MemberRole, Note, Organisation, Purpose, State as Standing,
 };
 use repute_database::requests::{self, Request};
 use repute_database::{Session, Timestamp};
+use repute_registry::consistency::{Reason, reasons};
 use repute_registry::organisation;
 use repute_registry::permission::{self, Action, Relation};
 use repute_registry::request::state::State as Stage;
@@ -48,6 +50,10 @@ pub(crate) struct OrganisationPage {
     claims: Vec<Claim>,
     requests: Vec<(Request, Stage)>,
     lists: Vec<Part>,
+    /// What is not well with DNS, the worst first, and why.
+    unwell: Vec<(Watched, Vec<Reason>)>,
+    /// How much there is in each state.
+    dns: Counts,
     notes: Vec<Note>,
     relation: Relation,
     is_editor: bool,
@@ -145,6 +151,10 @@ pub(crate) async fn show(
     for card in cards.iter().filter(|card| card.is_of_addresses()) {
         lists.push(part(look.session(), card, id).await?);
     }
+    let dns = consistency::counts(look.session(), id).await?;
+    let unwell = consistency::unwell(look.session(), id, MOST_UNWELL).await?;
+    let with_reasons = |one: Watched| (reasons(&one.standing), one);
+    let unwell = unwell.into_iter().map(with_reasons).map(|(why, one)| (one, why)).collect();
     let is_editor = member.is_editor();
     let notes = match is_editor {
         true => organisations::notes(look.session(), id, MOST_NOTES).await?,
@@ -160,6 +170,8 @@ pub(crate) async fn show(
         claims,
         requests,
         lists,
+        unwell,
+        dns,
         notes,
         relation,
         is_editor,
@@ -369,6 +381,17 @@ fn purpose(purpose: Purpose) -> &'static str {
     }
 }
 
+/// How something stands with DNS: the class that marks it, and in words.
+pub(crate) fn dns_words(state: Dns) -> (&'static str, &'static str) {
+    match state {
+        Dns::Ok => ("good", "ok"),
+        Dns::Suspect => ("warn", "suspect"),
+        Dns::Bad => ("bad", "bad"),
+    }
+}
+
+/// Networks that are not well which are shown.
+const MOST_UNWELL: u32 = 100;
 /// Claims that are shown.
 const MOST_CLAIMS: usize = 50;
 /// Requests that are shown.

@@ -7,7 +7,7 @@ use repute_database::accounts::Role;
 use repute_database::entries::{self, Entry};
 use repute_database::lists::{List, ListId};
 use repute_database::testing::on_each;
-use repute_database::{Database, Key, Timestamp, audit, outbox};
+use repute_database::{Database, Key, Timestamp, audit, consistency, outbox};
 use repute_dnsxl::{KeyKind, Polarity};
 use repute_registry::changes::Cause;
 use repute_registry::template::Template;
@@ -445,4 +445,86 @@ async fn an_organisation_is_told_how_each_address_stands_and_what_would_raise_it
         "href=\"/organisations/1/request\"",
         "href=\"/organisations/1#contacts\"",
     ]);
+}
+
+/// Puts an entry on a list for an organisation.
+async fn enlist(
+    site: &Site,
+    list: ListId,
+    organisation: i64,
+    key: &str,
+    review: Option<Timestamp>,
+) {
+    let mut transaction = site.app.database.begin().await.expect("a transaction");
+    let source = entries::source(transaction.session(), "test").await.expect("a source");
+    let entry = Entry {
+        key: key.parse().expect("a key"),
+        code: Some("127.0.5.1".parse().expect("a code")),
+        text: String::new(),
+        reason: String::new(),
+        criterion: None,
+        source,
+        organisation: Some(entries::OrganisationId(organisation)),
+        since: Timestamp(1),
+        expires: None,
+        review,
+    };
+    entries::put(transaction.session(), list, &[entry]).await.expect("it is written");
+    transaction.commit().await.expect("it is committed");
+}
+
+#[tokio::test]
+async fn what_fails_its_daily_look_is_shown_told_and_seen_by_editors() {
+    on_each(async |database| {
+        let mut site = Site::over(database);
+        let list = allow_list(&site).await;
+        site.become_role(Some(Role::Member)).await;
+        let claim = [("domain", "example.org"), ("name", "Example"), ("proof", "dns")];
+        site.post("/claims", &claim).await;
+        enlist(&site, list, 1, "8.8.8.8", None).await;
+        let contact = [("mail", "noc@example.org"), ("purpose", "technical")];
+        site.post("/organisations/1/contacts", &contact).await;
+        let page = site.get("/organisations/1").await;
+        page.says(&["Names and addresses", "0 ok, 0 suspect, 0 bad"]);
+        crate::chores::watch(&site.app, Timestamp::now()).await.expect("it is found");
+        site.get("/organisations/1").await.says(&["1 not looked at yet"]);
+
+        // What a look saw; here nobody can be asked.
+        let now = Timestamp::now().after(Duration::from_secs(2 * 86_400));
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let lease = Duration::from_secs(1);
+        let taken = consistency::take(transaction.session(), now, lease, 9).await.expect("taken");
+        let standing = consistency::Standing {
+            state: consistency::State::Bad,
+            since: now,
+            failures: 5,
+            failing: Some(Timestamp(1)),
+            looked: Some(now),
+            due: now.after(Duration::from_secs(86_400)),
+            reasons: r#"[{"about":"8.8.8.8","seen":"its name is <b>","mend":"`dig +short x A` must print 8.8.8.8"}]"#
+                .to_owned(),
+            news: Some(Timestamp(1)),
+        };
+        let put = consistency::put(transaction.session(), &taken[0], &standing).await;
+        assert!(put.expect("an answer"));
+        transaction.commit().await.expect("it is committed");
+        site.get("/organisations/1").await.says(&[
+            "mark bad\">bad",
+            "0 ok, 0 suspect, 1 bad",
+            "its name is &#60;b&#62;.",
+            "`dig +short x A` must print 8.8.8.8",
+        ]);
+        crate::chores::watch(&site.app, Timestamp::now()).await.expect("it is told");
+        let (to, text) = letter(&site).await.expect("a letter");
+        assert_eq!(to, "noc@example.org");
+        let lines = "8.8.8.8 is bad\n  its name is <b>\n  `dig +short x A` must print 8.8.8.8\n";
+        assert!(text.contains(lines), "{text}");
+        assert_eq!(link(&text), "/organisations/1");
+        crate::chores::watch(&site.app, Timestamp::now()).await.expect("nothing is told");
+        assert_eq!(letter(&site).await, None);
+        site.become_role(Some(Role::Editor)).await;
+        site.get("/queue").await.says(&["/queue/upkeep"]);
+        site.get("/queue/upkeep").await.says(&["8.8.8.8", "Example", "its name is &#60;b&#62;."]);
+    })
+    .await;
 }

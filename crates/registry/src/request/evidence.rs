@@ -21,7 +21,19 @@ pub async fn gather(
     resolvers: &[SocketAddr],
     timeout: Duration,
 ) -> io::Result<Vec<Evidence>> {
-    let (addresses, resolvers) = (sample(items), resolvers.to_vec());
+    of_addresses(sample(items), resolvers, timeout).await
+}
+
+/// Gathers evidence about addresses, in their order, on a thread that may wait.
+///
+/// # Errors
+/// If there are no sockets to be had.
+pub async fn of_addresses(
+    addresses: Vec<IpAddr>,
+    resolvers: &[SocketAddr],
+    timeout: Duration,
+) -> io::Result<Vec<Evidence>> {
+    let resolvers = resolvers.to_vec();
     let task = tokio::task::spawn_blocking(move || ask(&addresses, &resolvers, timeout));
     task.await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
@@ -34,28 +46,34 @@ pub fn sample(items: &[Item]) -> Vec<IpAddr> {
             Item::Add { network, .. } | Item::Rescore { network, .. } => *network,
             Item::Remove { .. } | Item::Name(_) | Item::Website(_) | Item::Category(_) => continue,
         };
-        let (first, last) = match network {
-            Network::V4(network) => (network.first().into(), network.last().into()),
-            Network::V6(network) => (network.first(), network.last()),
-        };
-        let span = last - first;
-        let count = span.min(SAMPLE - 1);
-        for place in 0..=count {
-            // Evenly spread, the first and the last among them.
-            let number = match count {
-                0 => first,
-                count => first + span / count * place,
-            };
-            addresses.push(match network {
-                // It lies between two of them.
-                Network::V4(_) => IpAddr::V4(Ipv4Addr::from(number as u32)),
-                Network::V6(_) => IpAddr::V6(Ipv6Addr::from(number)),
-            });
-        }
+        addresses.extend(sample_of(network));
     }
     addresses.dedup();
     addresses.truncate(MOST);
     addresses
+}
+
+/// The addresses of a network that are looked at: all of a small one, some of a large one from end to end.
+pub fn sample_of(network: Network) -> Vec<IpAddr> {
+    let (first, last) = match network {
+        Network::V4(network) => (network.first().into(), network.last().into()),
+        Network::V6(network) => (network.first(), network.last()),
+    };
+    let span: u128 = last - first;
+    let count = span.min(SAMPLE - 1);
+    let place = |place| {
+        // Evenly spread, the first and the last among them.
+        let number = match count {
+            0 => first,
+            count => first + span / count * place,
+        };
+        match network {
+            // It lies between two of them.
+            Network::V4(_) => IpAddr::V4(Ipv4Addr::from(number as u32)),
+            Network::V6(_) => IpAddr::V6(Ipv6Addr::from(number)),
+        }
+    };
+    (0..=count).map(place).collect()
 }
 
 /// Asks for the names of addresses, and for the addresses of those names.
@@ -131,8 +149,8 @@ fn addresses_in(answer: &Answer) -> Option<Vec<IpAddr>> {
 
 /// Addresses of a network that are looked at.
 const SAMPLE: u128 = 16;
-/// Addresses of a request that are looked at.
-const MOST: usize = 256;
+/// Addresses of a request that are looked at, and that are asked about at once.
+pub(crate) const MOST: usize = 256;
 /// Names of an address that are looked at.
 const MOST_NAMES: usize = 4;
 /// The type of IPv4 addresses.

@@ -1,0 +1,35 @@
+//! `/queue/upkeep`: what editors should know of entries that are on the lists already.
+
+use askama::Template;
+use axum::extract::State;
+use repute_database::consistency::{self, Watched};
+use repute_registry::consistency::{Reason, reasons};
+
+use crate::app::App;
+use crate::error::AppError;
+use crate::frame::{Frame, Page};
+use crate::moment::Moment;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "upkeep.html")]
+pub(crate) struct Upkeep {
+    frame: Frame,
+    /// What is bad, the longest first, with why, and whose it is.
+    bad: Vec<(Watched, Vec<Reason>, String)>,
+}
+
+/// `GET /queue/upkeep`.
+pub(crate) async fn show(State(app): State<App>, frame: Frame) -> Result<Page<Upkeep>, AppError> {
+    let mut look = app.database.look().await?;
+    let bad = consistency::bad(look.session(), MOST).await?;
+    let with_reasons = |(one, name): (Watched, String)| {
+        let why = reasons(&one.standing);
+        (one, why, name)
+    };
+    let bad = bad.into_iter().map(with_reasons).collect();
+    Ok(Page(Upkeep { frame, bad }))
+}
+
+/// Rows that are shown of each kind.
+const MOST: u32 = 200;
