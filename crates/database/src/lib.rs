@@ -38,6 +38,7 @@ pub mod person;
 pub mod publications;
 pub mod removals;
 pub mod requests;
+pub mod reviews;
 pub mod rules;
 pub mod sessions;
 pub mod sign_ins;

@@ -43,6 +43,7 @@ mod tests {
             crate::publications::ALL,
             crate::removals::ALL,
             crate::requests::ALL,
+            crate::reviews::ALL,
             crate::rules::ALL,
             crate::sessions::ALL,
             crate::sign_ins::ALL,

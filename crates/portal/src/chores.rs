@@ -7,7 +7,7 @@ use std::time::Duration;
 use repute_database::{Timestamp, Transaction};
 use repute_registry::claim::Tell;
 use repute_registry::notice::Notice;
-use repute_registry::{claim, consistency, history, removal, request};
+use repute_registry::{claim, consistency, history, removal, request, review};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -22,6 +22,7 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
             ("requests cannot be ended", end_requests(&app).await),
             ("removals cannot be ended", end_removals(&app).await),
             ("the past of lists cannot be kept", keep_history(&app).await),
+            ("nobody can be reminded of review dates", remind(&app, Timestamp::now()).await),
             ("DNS of organisations cannot be looked at", watch(&app, Timestamp::now()).await),
         ] {
             if let Err(error) = done {
@@ -82,6 +83,21 @@ pub(crate) async fn watch(app: &App, now: Timestamp) -> Result<(), AppError> {
     consistency::turn(&app.database, &look.resolvers, look.timeout, now).await?;
     let mut transaction = app.database.begin().await?;
     let notices = consistency::tell(&mut transaction, now).await?;
+    notice::put(app, &mut transaction, &notices, now).await?;
+    transaction.commit().await?;
+    if !notices.is_empty() {
+        app.mail_waits.notify_one();
+    }
+    Ok(())
+}
+
+/// Reminds organisations of review dates, once an hour.
+pub(crate) async fn remind(app: &App, now: Timestamp) -> Result<(), AppError> {
+    if !review::take_turn(&app.database, now).await? {
+        return Ok(());
+    }
+    let mut transaction = app.database.begin().await?;
+    let notices = review::remind(&mut transaction, now).await?;
     notice::put(app, &mut transaction, &notices, now).await?;
     transaction.commit().await?;
     if !notices.is_empty() {

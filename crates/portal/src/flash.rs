@@ -13,6 +13,8 @@ pub(crate) enum Flash {
     PasswordChanged,
     /// A session was ended.
     SessionEnded,
+    /// Entries are still right.
+    StillRight,
     /// A claim was made.
     ClaimOpened,
     /// A claim was proven.
@@ -81,6 +83,7 @@ impl Flash {
         Flash::Joined,
         Flash::PasswordChanged,
         Flash::SessionEnded,
+        Flash::StillRight,
         Flash::ClaimOpened,
         Flash::ClaimProven,
         Flash::ClaimNotFound,
@@ -120,6 +123,7 @@ impl Flash {
             Flash::Joined => "joined",
             Flash::PasswordChanged => "password-changed",
             Flash::SessionEnded => "session-ended",
+            Flash::StillRight => "still-right",
             Flash::ClaimOpened => "claim-opened",
             Flash::ClaimProven => "claim-proven",
             Flash::ClaimNotFound => "claim-not-found",
@@ -167,6 +171,9 @@ impl Flash {
                 "Your new password holds. Everywhere else you are signed out."
             }
             Flash::SessionEnded => "Signed out there.",
+            Flash::StillRight => {
+                "Thank you. We ask again in a year. What still stands here has to be mended first."
+            }
             Flash::ClaimOpened => "The claim is made. Prove it now.",
             Flash::ClaimProven => "The domain is proven.",
             Flash::ClaimNotFound => {

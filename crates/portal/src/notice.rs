@@ -3,6 +3,7 @@
 
 use repute_database::accounts::{self, AccountId};
 use repute_database::consistency::State as Standing;
+use repute_database::reviews::Due;
 use repute_database::{Timestamp, Transaction, outbox};
 use repute_registry::consistency::News;
 use repute_registry::notice::{Notice, Reader};
@@ -59,7 +60,7 @@ fn whom(notice: &Notice) -> Whom {
         Notice::RemovalLink { mail, .. } | Notice::RemovalDecided { mail, .. } => {
             Whom::Mail(mail.clone())
         }
-        Notice::Consistency { reader, .. } => match reader {
+        Notice::Consistency { reader, .. } | Notice::Review { reader, .. } => match reader {
             Reader::Contact(mail) => Whom::Mail(mail.clone()),
             Reader::Account(account) => Whom::Account(*account),
         },
@@ -196,7 +197,34 @@ fn words<'a>(app: &'a App, notice: &Notice) -> Words<'a> {
                 )
             }
         }
+        Notice::Review { organisation, due, more, is_over, .. } => Words {
+            lines: review_lines(due, *more),
+            ..words(
+                match is_over {
+                    true => "Is this still right?".to_owned(),
+                    false => "Please look at your entries within a month".to_owned(),
+                },
+                "Once a year we ask whether what you have on our lists is still right. These are to be looked at:"
+                    .to_owned(),
+                "Say that they are still right, or ask for a change",
+                format!("/organisations/{}#reviews", organisation.0),
+                "If nobody looks, the entries stay, and editors see that they are overdue.",
+            )
+        },
     }
+}
+
+/// What a letter says of what is to be looked at.
+fn review_lines(due: &[Due], more: usize) -> Vec<String> {
+    let line = |one: &Due| {
+        let moment = Moment(one.review).to_string();
+        format!("{}, until {}", one.key, moment.split(' ').next().unwrap_or_default())
+    };
+    let mut lines: Vec<String> = due.iter().map(line).collect();
+    if more > 0 {
+        lines.push(format!("and {more} more, which the page shows"));
+    }
+    lines
 }
 
 /// What a letter says of networks: each with why it is not well, and the line that must change.

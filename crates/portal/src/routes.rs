@@ -165,6 +165,11 @@ pub(crate) fn all() -> Vec<Route> {
         Route::get("/queue", Least::Role(Editor), get(pages::queue::show)),
         Route::post("/queue/bulk", Least::Role(Editor), post(pages::bulk::decide)),
         Route::get("/statistics", Least::Role(Editor), get(pages::statistics::show)),
+        Route::post(
+            "/organisations/{id}/still-right",
+            Least::Role(Member),
+            post(pages::organisation::still_right),
+        ),
         Route::get("/queue/upkeep", Least::Role(Editor), get(pages::upkeep::show)),
         Route::get("/queue/removals/{id}", Least::Role(Editor), get(pages::removal::review)),
         Route::post("/queue/removals/{id}", Least::Role(Editor), post(pages::removal::decide)),

@@ -34,6 +34,7 @@ pub mod removal;
 pub mod request;
 pub mod reserved;
 pub mod retirement;
+pub mod review;
 pub mod rule;
 pub mod statistics;
 pub mod subscriber;

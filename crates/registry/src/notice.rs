@@ -5,6 +5,7 @@ use repute_database::claims::{ClaimId, Mailbox};
 use repute_database::entries::OrganisationId;
 use repute_database::removals::RemovalId;
 use repute_database::requests::RequestId;
+use repute_database::reviews::Due;
 use repute_dnsxl::{Name, Target};
 
 use crate::consistency::News;
@@ -117,5 +118,18 @@ pub enum Notice {
         news: Vec<News>,
         /// How many more there are.
         more: usize,
+    },
+    /// Review dates of an organisation are near or over.
+    Review {
+        /// Who is told.
+        reader: Reader,
+        /// The organisation.
+        organisation: OrganisationId,
+        /// What is to be looked at, the earliest first.
+        due: Vec<Due>,
+        /// How many more there are.
+        more: usize,
+        /// Whether the first of it is over.
+        is_over: bool,
     },
 }

@@ -12,11 +12,12 @@ use repute_database::organisations::{
     self, Contact, Member as Belonging, MemberRole, Note, Organisation, Purpose, State as Standing,
 };
 use repute_database::requests::{self, Request};
+use repute_database::reviews::{self, Due};
 use repute_database::{Session, Timestamp};
 use repute_registry::consistency::{Reason, reasons};
-use repute_registry::organisation;
 use repute_registry::permission::{self, Action, Relation};
 use repute_registry::request::state::State as Stage;
+use repute_registry::{organisation, review};
 use serde::Deserialize;
 
 use crate::app::App;
@@ -54,6 +55,9 @@ pub(crate) struct OrganisationPage {
     unwell: Vec<(Watched, Vec<Reason>)>,
     /// How much there is in each state.
     dns: Counts,
+    /// What is to be looked at again, and on which list.
+    due: Vec<(Due, Option<ListCard>)>,
+    now: Timestamp,
     notes: Vec<Note>,
     relation: Relation,
     is_editor: bool,
@@ -155,6 +159,11 @@ pub(crate) async fn show(
     let unwell = consistency::unwell(look.session(), id, MOST_UNWELL).await?;
     let with_reasons = |one: Watched| (reasons(&one.standing), one);
     let unwell = unwell.into_iter().map(with_reasons).map(|(why, one)| (one, why)).collect();
+    let now = Timestamp::now();
+    let due = reviews::due(look.session(), id, review::near(now), review::MOST_SHOWN).await?;
+    let card = |list| cards.iter().find(|card| card.id == list).cloned();
+    let due = due.into_iter().map(|one| (card(one.list), one)).map(|(card, one)| (one, card));
+    let due = due.collect();
     let is_editor = member.is_editor();
     let notes = match is_editor {
         true => organisations::notes(look.session(), id, MOST_NOTES).await?,
@@ -172,6 +181,8 @@ pub(crate) async fn show(
         lists,
         unwell,
         dns,
+        due,
+        now,
         notes,
         relation,
         is_editor,
@@ -235,6 +246,19 @@ pub(crate) async fn change_member(
     let is_gone = role.is_empty() && account == member.account.id.0;
     let path = if is_gone { "/organisations".to_owned() } else { path(id.0) };
     Ok(back(&path, Flash::MembersChanged))
+}
+
+/// `POST /organisations/{id}/still-right`: what is to be looked at was looked at.
+pub(crate) async fn still_right(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+) -> Result<Response, AppError> {
+    let (person, now) = (member.person(), Timestamp::now());
+    let mut transaction = app.database.begin().await?;
+    review::still_right(&mut transaction, person, OrganisationId(id), now).await?;
+    transaction.commit().await?;
+    Ok(back(&path(id), Flash::StillRight))
 }
 
 /// `POST /organisations/{id}/suspend`.
@@ -339,6 +363,11 @@ impl OrganisationPage {
     /// Whether nothing of it is on any list.
     fn is_empty(&self) -> bool {
         self.lists.iter().all(|part| part.entries.is_empty())
+    }
+
+    /// Whether somebody should have looked already.
+    fn is_over(&self, due: &Due) -> bool {
+        due.review <= self.now
     }
 
     /// Whether whoever looks belongs to it.

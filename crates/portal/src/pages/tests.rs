@@ -528,3 +528,41 @@ async fn what_fails_its_daily_look_is_shown_told_and_seen_by_editors() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_is_to_be_looked_at_again_is_confirmed_by_one_button() {
+    on_each(async |database| {
+        let mut site = Site::over(database);
+        let list = allow_list(&site).await;
+        site.become_role(Some(Role::Member)).await;
+        let owner = site.cookies.clone();
+        let claim = [("domain", "example.org"), ("name", "Example"), ("proof", "dns")];
+        site.post("/claims", &claim).await;
+        let now = Timestamp::now();
+        let day = |count: i64| Some(Timestamp(now.0 + count * 86_400_000_000));
+        for (key, review) in [("8.8.8.8", day(-3)), ("8.8.4.4", day(20)), ("8.8.1.1", day(90))] {
+            enlist(&site, list, 1, key, review).await;
+        }
+        let page = site.get("/organisations/1").await;
+        page.says(&["These are still right", "mark warn\">overdue", "8.8.4.4"]);
+        let late = Timestamp(now.0 - 1_000_000);
+        crate::chores::remind(&site.app, late).await.expect("they are reminded");
+        crate::chores::remind(&site.app, now).await.expect("nobody is, for an hour");
+        let (_, text) = letter(&site).await.expect("a letter");
+        assert!(text.contains("\n8.8.8.8, until 20") && !text.contains("8.8.1.1"), "{text}");
+        assert_eq!(link(&text), "/organisations/1#reviews");
+        assert_eq!(letter(&site).await, None);
+
+        site.become_role(Some(Role::Editor)).await;
+        site.get("/queue/upkeep").await.says(&["Reviews that are overdue", "Example", ">1</td>"]);
+        let answer = site.post("/organisations/1/still-right", &[]).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "it is the organisation's to say");
+        site.cookies = owner;
+        let answer = site.post("/organisations/1/still-right", &[]).await;
+        assert_eq!(answer.location(), "/organisations/1");
+        let page = site.get("/organisations/1").await;
+        page.says(&["We ask again in a year"]);
+        assert!(!page.text.contains("These are still right"), "{}", page.text);
+    })
+    .await;
+}

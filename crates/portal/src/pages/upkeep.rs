@@ -2,7 +2,9 @@
 
 use askama::Template;
 use axum::extract::State;
+use repute_database::Timestamp;
 use repute_database::consistency::{self, Watched};
+use repute_database::reviews::{self, Overdue};
 use repute_registry::consistency::{Reason, reasons};
 
 use crate::app::App;
@@ -17,6 +19,8 @@ pub(crate) struct Upkeep {
     frame: Frame,
     /// What is bad, the longest first, with why, and whose it is.
     bad: Vec<(Watched, Vec<Reason>, String)>,
+    /// Who did not look at his entries in time.
+    overdue: Vec<Overdue>,
 }
 
 /// `GET /queue/upkeep`.
@@ -28,7 +32,8 @@ pub(crate) async fn show(State(app): State<App>, frame: Frame) -> Result<Page<Up
         (one, why, name)
     };
     let bad = bad.into_iter().map(with_reasons).collect();
-    Ok(Page(Upkeep { frame, bad }))
+    let overdue = reviews::overdue(look.session(), Timestamp::now(), MOST).await?;
+    Ok(Page(Upkeep { frame, bad, overdue }))
 }
 
 /// Rows that are shown of each kind.
