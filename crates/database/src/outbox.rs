@@ -23,6 +23,8 @@ pub struct Letter {
     pub plain: String,
     /// The same as HTML.
     pub html: String,
+    /// Where it is unsubscribed from by one click; empty if it cannot be.
+    pub unsubscribe: String,
 }
 
 /// A letter that somebody is sending.
@@ -52,6 +54,7 @@ pub async fn put(
             .bind(&letter.plain)
             .bind(&letter.html)
             .bind(now.0)
+            .bind(&letter.unsubscribe)
             .execute(c)
             .await?;
     });
@@ -67,12 +70,12 @@ pub async fn take(
     now: Timestamp,
     lease: Duration,
 ) -> Result<Option<Taken>, DatabaseError> {
-    let row: Option<(i64, String, String, String, String, i64)> = on!(session, |c| {
+    let row: Option<(i64, String, String, String, String, i64, String)> = on!(session, |c| {
         sqlx::query_as(TAKE).bind(now.0).bind(now.after(lease).0).fetch_optional(c).await?
     });
-    Ok(row.map(|(id, recipient, subject, plain, html, attempts)| Taken {
+    Ok(row.map(|(id, recipient, subject, plain, html, attempts, unsubscribe)| Taken {
         id: LetterId(id),
-        letter: Letter { recipient, subject, plain, html },
+        letter: Letter { recipient, subject, plain, html, unsubscribe },
         attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
     }))
 }
@@ -104,12 +107,12 @@ pub async fn failed(
 
 statements! {
     /// Puts a letter in.
-    PUT = "INSERT INTO outbox (recipient, subject, plain, html, created, due, attempts)
-        VALUES ($1, $2, $3, $4, $5, $5, 0)";
+    PUT = "INSERT INTO outbox (recipient, subject, plain, html, created, due, attempts, unsubscribe)
+        VALUES ($1, $2, $3, $4, $5, $5, 0, $6)";
     /// Takes one out for a while.
     TAKE = "UPDATE outbox SET due = $2, attempts = attempts + 1 WHERE due <= $1 AND id =
         (SELECT id FROM outbox WHERE due <= $1 ORDER BY due, id LIMIT 1)
-        RETURNING id, recipient, subject, plain, html, attempts";
+        RETURNING id, recipient, subject, plain, html, attempts, unsubscribe";
     /// It is gone.
     SENT = "DELETE FROM outbox WHERE id = $1";
     /// It stays.
@@ -131,6 +134,7 @@ mod tests {
                 subject: "s".to_owned(),
                 plain: "p".to_owned(),
                 html: "h".to_owned(),
+                unsubscribe: "u".to_owned(),
             };
             for (to, at) in [("a@x.example", 1), ("b@x.example", 2)] {
                 put(t.session(), &letter(to), Timestamp(at)).await.expect("it is put in");

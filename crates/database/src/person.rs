@@ -7,7 +7,9 @@ use crate::accounts::Account;
 use crate::audit::{self, Deed};
 use crate::claims::{self, Claim};
 use crate::database::DatabaseError;
+use crate::digests::{self, Wanted};
 use crate::factors::{self, Factors};
+use crate::invitations::{self, Invitation};
 use crate::passkeys::{self, Passkey};
 use crate::session::{Session, on};
 use crate::sessions::{self, SignedIn};
@@ -39,8 +41,13 @@ pub struct Kept {
     pub removals: Vec<Filed>,
     /// What he did, as the audit log has it.
     pub deeds: Vec<Deed>,
-    /// Letters that wait to be sent to him: when they were written, and what they are about.
+    /// Letters that wait to be sent to him, and news that is gathered for one: when they were written, and what they are
+    /// about.
     pub letters: Vec<(Timestamp, String)>,
+    /// Which letters he wants.
+    pub wanted: Option<Wanted>,
+    /// Where he is invited to, with the names of the organisations.
+    pub invitations: Vec<(Invitation, String)>,
 }
 
 /// Where somebody belongs.
@@ -102,7 +109,9 @@ pub async fn kept(
         claims: claims::of_account(session.again(), id.0).await?,
         requests: requests.into_iter().map(filed).collect(),
         removals: removals.into_iter().map(filed).collect(),
-        deeds: audit::of_account(session, id.0).await?,
+        deeds: audit::of_account(session.again(), id.0).await?,
+        wanted: digests::wanted(session.again(), id).await?,
+        invitations: invitations::of_mail(session, &account.mail, now).await?,
         letters: letters.into_iter().map(|(at, subject)| (Timestamp(at), subject)).collect(),
     })
 }
@@ -144,13 +153,13 @@ pub async fn erase(mut session: Session<'_>, account: &Account) -> Result<(), Da
             sqlx::query(statement).bind(account.id.0).execute(c).await?.rows_affected()
         });
     }
-    for statement in [CUT_REMOVALS, DROP_LINKS, DROP_LETTERS] {
+    for statement in [CUT_REMOVALS, DROP_LINKS, DROP_LETTERS, DROP_INVITATIONS] {
         on!(session.again(), |c| {
             sqlx::query(statement).bind(&account.mail).execute(c).await?.rows_affected()
         });
     }
     audit::erase(session.again(), account.id.0).await?;
-    // Sessions, factors and what browsers were asked go with it.
+    // Sessions, factors, what browsers were asked, news for him and his invitations go with it.
     on!(session, |c| sqlx::query(DROP_ACCOUNT)
         .bind(account.id.0)
         .execute(c)
@@ -180,7 +189,9 @@ statements! {
     REMOVALS = "SELECT r.id, l.apex, r.target, r.reason, r.state, r.created FROM removals r
         JOIN lists l ON l.id = r.list WHERE r.mail = $1 ORDER BY r.id";
     /// What waits to be sent to him.
-    LETTERS = "SELECT created, subject FROM outbox WHERE recipient = $1 ORDER BY id";
+    LETTERS = "SELECT created, subject FROM outbox WHERE recipient = $1
+        UNION ALL SELECT d.created, d.subject FROM digests d JOIN accounts a ON a.id = d.account WHERE a.mail = $1
+        ORDER BY 1";
     /// Claims that are not decided end.
     WITHDRAW_CLAIMS = "UPDATE claims SET state = 'withdrawn', takes = NULL, due = NULL, account = $2
         WHERE account = $1 AND state IN ('open', 'waiting')";
@@ -202,6 +213,8 @@ statements! {
         state = CASE WHEN state = 'sent' THEN 'expired' ELSE state END WHERE mail = $1";
     /// No link works for him.
     DROP_LINKS = "DELETE FROM links WHERE mail = $1";
+    /// He is invited nowhere.
+    DROP_INVITATIONS = "DELETE FROM invitations WHERE mail = $1";
     /// No letter goes to him.
     DROP_LETTERS = "DELETE FROM outbox WHERE recipient = $1";
     /// He is gone.
@@ -252,11 +265,21 @@ mod tests {
             subject: "about".to_owned(),
             plain: String::new(),
             html: String::new(),
+            unsubscribe: String::new(),
         };
         outbox::put(t.session(), &letter, now).await.expect("it is put in");
         let organisation = organisations::add(t.session(), "Ada's", now).await.expect("an Id");
         let owner = MemberRole::Owner;
         organisations::put_member(t.session(), organisation, id.0, owner, now).await.expect("put");
+        let invitation = Invitation {
+            organisation,
+            mail: mail.to_owned(),
+            role: owner,
+            account: id.0,
+            created: now,
+            expires: later,
+        };
+        invitations::put(t.session(), mail.as_bytes(), &invitation).await.expect("he is invited");
         let nonce = [id.0 as u8; 16];
         let claim = claims::New {
             organisation,
@@ -299,7 +322,7 @@ mod tests {
     }
 
     /// How much there is of a person, in each of the places.
-    async fn counts(transaction: &mut Transaction, account: &Account) -> [usize; 9] {
+    async fn counts(transaction: &mut Transaction, account: &Account) -> [usize; 10] {
         let kept = kept(transaction.session(), account, Timestamp(20)).await.expect("it is read");
         [
             kept.sessions.len(),
@@ -311,6 +334,7 @@ mod tests {
             kept.removals.len(),
             kept.deeds.len(),
             kept.letters.len(),
+            kept.invitations.len(),
         ]
     }
 
@@ -321,10 +345,10 @@ mod tests {
             let other = somebody(&mut transaction, "other@x.example").await;
             let account = somebody(&mut transaction, "ada@secret.example").await;
             let t = &mut transaction;
-            assert_eq!(counts(t, &account).await, [1; 9]);
+            assert_eq!(counts(t, &account).await, [1; 10]);
             let before = counts(t, &other).await;
             erase(t.session(), &account).await.expect("he is erased");
-            assert_eq!(counts(t, &account).await, [0; 9]);
+            assert_eq!(counts(t, &account).await, [0; 10]);
             assert_eq!(counts(t, &other).await, before);
             let whole = audit::verify(t.session()).await.expect("it is read");
             assert_eq!(whole, audit::Verified::Whole(2));
@@ -336,7 +360,7 @@ mod tests {
                 accounts::add(t.session(), "n@x.example", "N", "", Role::Member, Timestamp(1));
             let next = next.await.expect("it is added").expect("it is new");
             let next = accounts::by_id(t.session(), next).await.expect("read").expect("there");
-            assert_eq!(counts(t, &next).await, [0; 9]);
+            assert_eq!(counts(t, &next).await, [0; 10]);
             transaction.commit().await.expect("it is committed");
             // Whatever table there will be: nothing in the database knows his address.
             let (mut bytes, mut snapshot) = (Vec::new(), database.look().await.expect("a look"));

@@ -13,6 +13,12 @@ impl Timestamp {
         Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 
+    /// So much earlier.
+    pub fn before(self, span: Duration) -> Timestamp {
+        let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        Timestamp(self.0.saturating_sub(micros))
+    }
+
     /// So much later.
     pub fn after(self, span: Duration) -> Timestamp {
         let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);

@@ -26,6 +26,8 @@ pub struct Letter {
     pub plain: String,
     /// The same as HTML.
     pub html: String,
+    /// Where it is unsubscribed from by one click (RFC 8058), if it can be.
+    pub unsubscribe: Option<String>,
 }
 
 /// A mail server that takes letters to anybody, and who they are from.
@@ -102,7 +104,15 @@ impl Letter {
     /// Writes it as mail.
     fn compose(&self, from: &Mailbox) -> Result<lettre::Message, Fault> {
         let domain = from.0.email.domain();
-        lettre::Message::builder()
+        let mut builder = lettre::Message::builder();
+        if let Some(url) = &self.unsubscribe {
+            // RFC 8058 section 3.1: both headers, and the second says exactly this.
+            let url = url.replace(|c: char| !c.is_ascii_graphic() || c == '>', "");
+            builder = builder
+                .raw_header(smtp::header("List-Unsubscribe", &format!("<{url}>")))
+                .raw_header(smtp::header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"));
+        }
+        builder
             .from(from.0.clone())
             .to(self.to.0.clone())
             .subject(self.subject.replace(char::is_control, " "))
@@ -128,12 +138,15 @@ mod tests {
             subject: "Hello\r\nBcc: all@x.example".to_owned(),
             plain: "plain words".to_owned(),
             html: "<p>html words</p>".to_owned(),
+            unsubscribe: Some("https://x.example/a>\r\nBcc: b@x.example".to_owned()),
         };
         let from = "Lists <lists@y.example>".parse().expect("an address");
         let bytes = letter.to_bytes(&from).expect("it is mail");
         let text = String::from_utf8(bytes).expect("it is text");
         for words in [
             "Message-ID: <1-2@y.example>",
+            "List-Unsubscribe: <https://x.example/aBcc:b@x.example>",
+            "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
             "Auto-Submitted: auto-generated",
             "multipart/alternative",
             "text/plain",

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::error::AppError;
+use crate::letters;
 use crate::notice;
 
 /// Does what is due until it is told to stop.
@@ -23,6 +24,7 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
             ("removals cannot be ended", end_removals(&app).await),
             ("the past of lists cannot be kept", keep_history(&app).await),
             ("nobody can be reminded of review dates", remind(&app, Timestamp::now()).await),
+            ("news cannot be sent", letters::send_digests(&app, Timestamp::now()).await),
             ("DNS of organisations cannot be looked at", watch(&app, Timestamp::now()).await),
         ] {
             if let Err(error) = done {

@@ -141,7 +141,9 @@ impl From<OrganisationError> for AppError {
             OrganisationError::Database(error) => AppError::Database(error),
             OrganisationError::Unknown(_) => AppError::NotFound,
             OrganisationError::Denied(denied) => AppError::Refused(denied.to_string()),
+            OrganisationError::NotInvited => AppError::StaleLink,
             OrganisationError::LastOwner
+            | OrganisationError::Invitations
             | OrganisationError::Text(_)
             | OrganisationError::Mail(_) => AppError::Wrong(error.to_string()),
         }

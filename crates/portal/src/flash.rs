@@ -13,6 +13,14 @@ pub(crate) enum Flash {
     PasswordChanged,
     /// A session was ended.
     SessionEnded,
+    /// Somebody wants other letters.
+    LettersChosen,
+    /// Somebody is invited.
+    Invited,
+    /// Somebody is not any more.
+    InvitationRevoked,
+    /// Somebody belongs to an organisation.
+    JoinedOrganisation,
     /// Entries are still right.
     StillRight,
     /// A claim was made.
@@ -83,6 +91,10 @@ impl Flash {
         Flash::Joined,
         Flash::PasswordChanged,
         Flash::SessionEnded,
+        Flash::LettersChosen,
+        Flash::Invited,
+        Flash::InvitationRevoked,
+        Flash::JoinedOrganisation,
         Flash::StillRight,
         Flash::ClaimOpened,
         Flash::ClaimProven,
@@ -123,6 +135,10 @@ impl Flash {
             Flash::Joined => "joined",
             Flash::PasswordChanged => "password-changed",
             Flash::SessionEnded => "session-ended",
+            Flash::LettersChosen => "letters-chosen",
+            Flash::Invited => "invited",
+            Flash::InvitationRevoked => "invitation-revoked",
+            Flash::JoinedOrganisation => "joined-organisation",
             Flash::StillRight => "still-right",
             Flash::ClaimOpened => "claim-opened",
             Flash::ClaimProven => "claim-proven",
@@ -171,6 +187,10 @@ impl Flash {
                 "Your new password holds. Everywhere else you are signed out."
             }
             Flash::SessionEnded => "Signed out there.",
+            Flash::LettersChosen => "You get letters in that way from now on.",
+            Flash::Invited => "A letter with the invitation is on its way. It is good for a week.",
+            Flash::InvitationRevoked => "The invitation is taken back.",
+            Flash::JoinedOrganisation => "You speak for this organisation now.",
             Flash::StillRight => {
                 "Thank you. We ask again in a year. What still stands here has to be mended first."
             }

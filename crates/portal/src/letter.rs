@@ -33,6 +33,8 @@ pub(crate) struct Words<'a> {
     pub(crate) link: String,
     /// What to do if it comes unexpected.
     pub(crate) otherwise: &'static str,
+    /// Where one says that one wants no such letters, if it can be switched off.
+    pub(crate) stop: Option<String>,
 }
 
 /// For somebody who wants an account.
@@ -51,6 +53,7 @@ pub(crate) fn join(
             action: "Choose a name and a password",
             link: format!("{}/join/{}", config.public_url, secret.text()),
             otherwise: "The link works once, for a day. If it was not you, do nothing: there is no account.",
+            stop: None,
         },
     )
 }
@@ -67,6 +70,7 @@ pub(crate) fn known(config: &Config, to: &MailAddress) -> Result<Letter, askama:
             action: "Sign in, or choose another password there",
             link: format!("{}/sign-in", config.public_url),
             otherwise: "If it was not you, do nothing: nothing has changed.",
+            stop: None,
         },
     )
 }
@@ -88,6 +92,7 @@ pub(crate) fn reset(
             action: "Choose another password",
             link: format!("{}/reset/{}", config.public_url, secret.text()),
             otherwise: "The link works once, for a day. If it was not you, do nothing: your password stays.",
+            stop: None,
         },
     )
 }
@@ -104,8 +109,34 @@ pub(crate) fn unknown(config: &Config, to: &MailAddress) -> Result<Letter, askam
             action: "Make an account",
             link: format!("{}/sign-up", config.public_url),
             otherwise: "If it was not you, do nothing: nothing has changed.",
+            stop: None,
         },
     )
+}
+
+/// For somebody who is asked to belong to an organisation.
+pub(crate) fn invitation(
+    config: &Config,
+    to: &str,
+    organisation: &str,
+    secret: &Secret,
+) -> Result<Letter, askama::Error> {
+    // It is somebody else's text, in a letter of ours.
+    let name: String = organisation.chars().filter(|c| !c.is_control()).take(80).collect();
+    let words = Words {
+        site: &config.title,
+        subject: format!("You are invited at {}", config.title),
+        what: format!(
+            "An owner of the organisation \u{201c}{name}\u{201d} asks you to speak for it at {}.",
+            config.title
+        ),
+        lines: Vec::new(),
+        action: "See the invitation",
+        link: format!("{}/invitations/{}", config.public_url, secret.text()),
+        otherwise: "The link is good once, for a week. If you do not know them, do nothing.",
+        stop: None,
+    };
+    write(to, &words)
 }
 
 /// What happened to an account, for the person to know.
@@ -211,6 +242,7 @@ pub(crate) fn told(config: &Config, to: &str, event: Event) -> Result<Letter, as
         action: "Choose another password, if this was not you",
         link: format!("{}/forgot", config.public_url),
         otherwise: "If it was you, there is nothing to do.",
+        stop: None,
     };
     write(to, &words)
 }
@@ -222,5 +254,6 @@ pub(crate) fn write(to: &str, words: &Words<'_>) -> Result<Letter, askama::Error
         subject: words.subject.clone(),
         plain: Plain(words).render()?,
         html: Html(words).render()?,
+        unsubscribe: words.stop.clone().unwrap_or_default(),
     })
 }

@@ -21,6 +21,7 @@ mod factor;
 mod flash;
 mod frame;
 mod letter;
+mod letters;
 mod limits;
 mod lookup;
 mod mail_address;

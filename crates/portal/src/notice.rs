@@ -12,6 +12,7 @@ use repute_registry::request::state::State;
 use crate::app::App;
 use crate::error::AppError;
 use crate::letter::{self, Words};
+use crate::letters;
 use crate::moment::Moment;
 
 /// Writes the letters for what happened. After the commit the post should be told (`App::mail_waits`).
@@ -23,18 +24,38 @@ pub(crate) async fn put(
 ) -> Result<(), AppError> {
     for notice in notices {
         let to = match whom(notice) {
-            Whom::Mail(mail) => Some(mail),
+            Whom::Mail(mail) => mail,
             Whom::Account(id) => {
                 let account = accounts::by_id(transaction.session(), AccountId(id)).await?;
-                account.map(|account| account.mail)
+                // Who has no account any more wants no letter.
+                let Some(account) = account else { continue };
+                if is_news(notice) {
+                    letters::news(app, transaction, &account, words(app, notice), now).await?;
+                    continue;
+                }
+                account.mail
             }
         };
-        // Who has no account any more wants no letter.
-        let Some(to) = to else { continue };
         let letter = letter::write(&to, &words(app, notice))?;
         outbox::put(transaction.session(), &letter, now).await?;
     }
     Ok(())
+}
+
+/// Whether nobody has to do anything about it, so that who is told may want it later, or not at all.
+fn is_news(notice: &Notice) -> bool {
+    match notice {
+        Notice::ClaimHeld { .. } => true,
+        Notice::RequestMoved { state, .. } => *state != State::NeedsInfo,
+        Notice::Consistency { news, .. } => news.iter().all(|one| one.state == Standing::Ok),
+        Notice::ClaimLink { .. }
+        | Notice::ClaimChallenged { .. }
+        | Notice::ClaimFails { .. }
+        | Notice::ClaimLost { .. }
+        | Notice::RemovalLink { .. }
+        | Notice::RemovalDecided { .. }
+        | Notice::Review { .. } => false,
+    }
 }
 
 /// Who is told.
@@ -78,6 +99,7 @@ fn words<'a>(app: &'a App, notice: &Notice) -> Words<'a> {
         action,
         link: format!("{url}{path}"),
         otherwise,
+        stop: None,
     };
     let claims = || "/organisations".to_owned();
     match notice {

@@ -1,6 +1,8 @@
 //! What is kept of a person, as a document for him, and the end of his account.
 
 use repute_database::accounts::{self, Account, Role};
+use repute_database::digests::Wanted;
+use repute_database::organisations::MemberRole;
 use repute_database::{Timestamp, person};
 use serde_json::{Value, json};
 
@@ -78,6 +80,14 @@ pub(crate) async fn document(app: &App, account: &Account) -> Result<Value, AppE
             "detail": serde_json::from_str(&deed.detail).unwrap_or(Value::Null),
         })
     });
+    let invitations = kept.invitations.iter().map(|(one, name)| {
+        json!({
+            "organisation": one.organisation.0,
+            "name": name,
+            "owner": one.role == MemberRole::Owner,
+            "time": time(one.created),
+        })
+    });
     let letters = kept
         .letters
         .iter()
@@ -105,6 +115,8 @@ pub(crate) async fn document(app: &App, account: &Account) -> Result<Value, AppE
         "pseudonym": kept.deeds.first().map(|deed| &deed.actor),
         "log": deeds.collect::<Vec<_>>(),
         "letters": letters.collect::<Vec<_>>(),
+        "letters-wanted": kept.wanted.map(Wanted::word),
+        "invitations": invitations.collect::<Vec<_>>(),
     }))
 }
 

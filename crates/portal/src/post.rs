@@ -86,6 +86,7 @@ fn send(mail: &Mail, host: &str, taken: &Taken) -> Result<(), Failure> {
         subject: taken.letter.subject.clone(),
         plain: taken.letter.plain.clone(),
         html: taken.letter.html.clone(),
+        unsubscribe: Some(taken.letter.unsubscribe.clone()).filter(|url| !url.is_empty()),
     };
     let judge = |error: NotifyError| match error.is_permanent() {
         true => Failure::Never(error.to_string()),
@@ -142,6 +143,7 @@ mod tests {
             subject: "Hello".to_owned(),
             plain: "words".to_owned(),
             html: "<p>words</p>".to_owned(),
+            unsubscribe: "http://localhost:8080/unsubscribe/1/x".to_owned(),
         };
         let file = folder.path().join("file");
         fs::write(&file, "").expect("it is written");
@@ -160,7 +162,10 @@ mod tests {
             if let Some(file) = files.first() {
                 let text = fs::read_to_string(file).expect("it is text");
                 assert!(
-                    text.contains("To: you@x.example") && text.contains("From: noreply@localhost")
+                    text.contains("To: you@x.example")
+                        && text.contains("From: noreply@localhost")
+                        && text
+                            .contains("List-Unsubscribe: <http://localhost:8080/unsubscribe/1/x>")
                 );
             }
         }

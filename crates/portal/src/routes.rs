@@ -165,6 +165,26 @@ pub(crate) fn all() -> Vec<Route> {
         Route::get("/queue", Least::Role(Editor), get(pages::queue::show)),
         Route::post("/queue/bulk", Least::Role(Editor), post(pages::bulk::decide)),
         Route::get("/statistics", Least::Role(Editor), get(pages::statistics::show)),
+        Route::get("/unsubscribe/{account}/{token}", Anonymous, get(pages::letters::ask)),
+        Route::post("/unsubscribe/{account}/{token}", Anonymous, post(pages::letters::stop)),
+        Route::post("/account/letters", Least::Role(Member), post(pages::letters::choose)),
+        Route::get("/invitations/{secret}", Anonymous, get(pages::invitations::show)),
+        Route::post("/invitations/{secret}", Least::Role(Member), post(pages::invitations::join)),
+        Route::post(
+            "/organisations/{id}/join",
+            Least::Role(Member),
+            post(pages::invitations::join_by_mail),
+        ),
+        Route::post(
+            "/organisations/{id}/invitations",
+            Least::Role(Member),
+            post(pages::invitations::invite),
+        ),
+        Route::post(
+            "/organisations/{id}/invitations/revoke",
+            Least::Role(Member),
+            post(pages::invitations::revoke),
+        ),
         Route::post(
             "/organisations/{id}/still-right",
             Least::Role(Member),

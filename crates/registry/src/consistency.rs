@@ -171,7 +171,7 @@ pub async fn tell(
     transaction: &mut Transaction,
     now: Timestamp,
 ) -> Result<Vec<Notice>, DatabaseError> {
-    let (settled, quiet) = (before(now, SETTLE), before(now, QUIET));
+    let (settled, quiet) = (now.before(SETTLE), now.before(QUIET));
     let mut notices = Vec::new();
     for id in consistency::with_news(transaction.session(), settled, quiet, ORGANISATIONS).await? {
         let told = consistency::take_news(transaction.session(), id, quiet, now).await?;
@@ -275,11 +275,6 @@ fn write(reasons: &[Reason]) -> String {
         true => String::new(),
         false => Value::Array(reasons.iter().map(row).collect()).to_string(),
     }
-}
-
-/// So long before a moment.
-fn before(now: Timestamp, span: Duration) -> Timestamp {
-    Timestamp(now.0.saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
 }
 
 /// What is said when the system gives no sockets.

@@ -25,6 +25,7 @@ pub mod expiry;
 pub mod hint;
 pub mod history;
 pub mod import;
+pub mod invitation;
 pub mod lists;
 pub mod notice;
 pub mod organisation;

@@ -10,6 +10,7 @@ use repute_database::{DatabaseError, Session, Timestamp, Transaction};
 use repute_dnsxl::Name;
 use serde_json::json;
 
+use crate::invitation::MOST_OPEN;
 use crate::permission::{self, Action, Denied, Person, Relation};
 
 /// Why an organisation is not changed.
@@ -27,6 +28,12 @@ pub enum OrganisationError {
     /// A text is empty or too long.
     #[error("{0} needs a text of at most {MOST_TEXT} characters")]
     Text(&'static str),
+    /// As many as are open at a time.
+    #[error("{MOST_OPEN} invitations are open: wait until some are followed, or take some back")]
+    Invitations,
+    /// An invitation that was followed, was taken back, is too old, or never was.
+    #[error("this invitation does not hold any more")]
+    NotInvited,
     /// Not a mail address.
     #[error("`{0}` is not a mail address")]
     Mail(String),
@@ -230,7 +237,7 @@ pub fn is_mail(text: &str) -> bool {
 }
 
 /// Lets a person do something to an organisation that is there.
-async fn allow(
+pub(crate) async fn allow(
     transaction: &mut Transaction,
     person: Person,
     id: OrganisationId,

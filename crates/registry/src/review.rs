@@ -108,7 +108,7 @@ pub async fn remind(
     transaction: &mut Transaction,
     now: Timestamp,
 ) -> Result<Vec<Notice>, DatabaseError> {
-    let (ahead, quiet) = (near(now), Timestamp(now.0 - QUIET));
+    let (ahead, quiet) = (near(now), now.before(QUIET));
     let mut notices = Vec::new();
     let all = reviews::to_remind(transaction.session(), now, ahead, quiet, ORGANISATIONS).await?;
     for id in all {
@@ -133,8 +133,8 @@ pub const MOST_SHOWN: u32 = 200;
 const AHEAD: Duration = Duration::from_secs(30 * 86_400);
 /// For how long somebody's word is good.
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
-/// An organisation is reminded no sooner again, in microseconds.
-const QUIET: i64 = 7 * 86_400_000_000;
+/// An organisation is reminded no sooner again.
+const QUIET: Duration = Duration::from_secs(7 * 86_400);
 /// What the job is called.
 const REMIND: &str = "remind";
 /// How often is looked who is to be reminded.

@@ -18,6 +18,8 @@ pub enum Use {
     Claim(i64),
     /// A removal, by its number.
     Removal(i64),
+    /// To have fewer letters, by the number of an account.
+    Letters(i64),
 }
 
 /// No random numbers are to be had.
@@ -91,6 +93,7 @@ fn said(purpose: Use, nonce: &[u8; 16]) -> Vec<u8> {
     let (word, number) = match purpose {
         Use::Claim(number) => (b"claim--", number),
         Use::Removal(number) => (b"removal", number),
+        Use::Letters(number) => (b"letters", number),
     };
     [&word[..], &number.to_be_bytes(), nonce].concat()
 }

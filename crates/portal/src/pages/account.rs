@@ -6,6 +6,7 @@ use axum::http::header::SET_COOKIE;
 use axum::response::Response;
 use repute_database::Timestamp;
 use repute_database::accounts::Account;
+use repute_database::digests::{self, Wanted};
 use repute_database::factors::{self, Factors};
 use repute_database::sessions::{self, SessionId, SignedIn};
 
@@ -27,6 +28,7 @@ pub(crate) struct AccountPage {
     here: SessionId,
     sessions: Vec<SignedIn>,
     factors: Factors,
+    wanted: Wanted,
 }
 
 /// `GET /account`.
@@ -38,8 +40,10 @@ pub(crate) async fn show(
     let mut connection = app.database.read().await?;
     let sessions = sessions::of(connection.session(), member.account.id, Timestamp::now()).await?;
     let factors = factors::of(connection.session(), member.account.id).await?;
+    let wanted = digests::wanted(connection.session(), member.account.id).await?;
+    let wanted = wanted.unwrap_or(Wanted::All);
     let (account, here) = (member.account, member.session.id);
-    let page = AccountPage { frame, account, here, sessions, factors };
+    let page = AccountPage { frame, account, here, sessions, factors, wanted };
     Ok(Page(page))
 }
 
@@ -62,6 +66,21 @@ pub(crate) async fn end_others(
 ) -> Result<Response, AppError> {
     account::end_other_sessions(&app, member.account.id, member.session.id).await?;
     Ok(done(Flash::SessionEnded))
+}
+
+impl AccountPage {
+    /// The ways in which letters come: the word, what it means, whether it is chosen.
+    fn ways(&self) -> [(&'static str, &'static str, bool); 4] {
+        Wanted::ALL.map(|wanted| {
+            let words = match wanted {
+                Wanted::All => "all, at once",
+                Wanted::Daily => "one letter a day",
+                Wanted::Weekly => "one letter a week",
+                Wanted::Needed => "none",
+            };
+            (wanted.word(), words, wanted == self.wanted)
+        })
+    }
 }
 
 /// Back to the page, which says what was done.

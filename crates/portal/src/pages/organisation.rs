@@ -8,6 +8,7 @@ use repute_database::categories::{self, Category};
 use repute_database::claims::{self, Claim};
 use repute_database::consistency::{self, Counts, State as Dns, Watched};
 use repute_database::entries::{self, Entry, OrganisationId};
+use repute_database::invitations::{self, Invitation};
 use repute_database::organisations::{
     self, Contact, Member as Belonging, MemberRole, Note, Organisation, Purpose, State as Standing,
 };
@@ -36,6 +37,8 @@ use crate::visitor::Member;
 pub(crate) struct Organisations {
     frame: Frame,
     own: Vec<Organisation>,
+    /// Where he is invited to, with the names.
+    invited: Vec<(Invitation, String)>,
     claims: Vec<Claim>,
 }
 
@@ -47,6 +50,8 @@ pub(crate) struct OrganisationPage {
     organisation: Organisation,
     domains: Vec<String>,
     people: Vec<Person>,
+    /// Who is invited; nobody, unless an owner looks.
+    invited: Vec<Invitation>,
     contacts: Vec<Contact>,
     claims: Vec<Claim>,
     requests: Vec<(Request, Stage)>,
@@ -116,7 +121,9 @@ pub(crate) async fn all(
     // The latest first, and what is long over not at all.
     claims.sort_by_key(|claim| std::cmp::Reverse(claim.id.0));
     claims.truncate(MOST_CLAIMS);
-    Ok(Page(Organisations { frame, own, claims }))
+    let (mail, now) = (&member.account.mail, Timestamp::now());
+    let invited = invitations::of_mail(connection.session(), mail, now).await?;
+    Ok(Page(Organisations { frame, own, invited, claims }))
 }
 
 /// `GET /organisations/{id}`.
@@ -126,7 +133,7 @@ pub(crate) async fn show(
     member: Member,
     Path(id): Path<i64>,
 ) -> Result<Page<OrganisationPage>, AppError> {
-    let id = OrganisationId(id);
+    let (id, now) = (OrganisationId(id), Timestamp::now());
     let cards = app.overview.get(&app.database, &*app.zones).await?;
     let mut look = app.database.look().await?;
     let organisation = organisations::by_id(look.session(), id).await?;
@@ -143,6 +150,10 @@ pub(crate) async fn show(
         let (name, mail) = account.map(|account| (account.name, account.mail)).unwrap_or_default();
         people.push(Person { belonging, name, mail });
     }
+    let invited = match relation {
+        Relation::Owner => invitations::of_organisation(look.session(), id, now).await?,
+        Relation::Member | Relation::Stranger => Vec::new(),
+    };
     let contacts = organisations::contacts(look.session(), id).await?;
     let claims = claims::of_organisation(look.session(), id).await?;
     let found = requests::of_organisation(look.session(), id, MOST_REQUESTS).await?;
@@ -159,7 +170,6 @@ pub(crate) async fn show(
     let unwell = consistency::unwell(look.session(), id, MOST_UNWELL).await?;
     let with_reasons = |one: Watched| (reasons(&one.standing), one);
     let unwell = unwell.into_iter().map(with_reasons).map(|(why, one)| (one, why)).collect();
-    let now = Timestamp::now();
     let due = reviews::due(look.session(), id, review::near(now), review::MOST_SHOWN).await?;
     let card = |list| cards.iter().find(|card| card.id == list).cloned();
     let due = due.into_iter().map(|one| (card(one.list), one)).map(|(card, one)| (one, card));
@@ -175,6 +185,7 @@ pub(crate) async fn show(
         organisation,
         domains,
         people,
+        invited,
         contacts,
         claims,
         requests,
@@ -368,6 +379,14 @@ impl OrganisationPage {
     /// Whether somebody should have looked already.
     fn is_over(&self, due: &Due) -> bool {
         due.review <= self.now
+    }
+
+    /// What somebody who is invited becomes.
+    fn role(&self, invitation: &Invitation) -> &'static str {
+        match invitation.role {
+            MemberRole::Owner => "owner",
+            MemberRole::Member => "member",
+        }
     }
 
     /// Whether whoever looks belongs to it.

@@ -566,3 +566,136 @@ async fn what_is_to_be_looked_at_again_is_confirmed_by_one_button() {
     })
     .await;
 }
+
+/// Has an editor send something to the person of an account that he only has to know.
+async fn news(site: &Site, account: i64, request: i64) {
+    let state = repute_registry::request::state::State::Published;
+    let request = repute_database::requests::RequestId(request);
+    let notice = repute_registry::notice::Notice::RequestMoved { account, request, state };
+    let mut transaction = site.app.database.begin().await.expect("a transaction");
+    let put = crate::notice::put(&site.app, &mut transaction, &[notice], Timestamp::now()).await;
+    put.expect("it is told");
+    transaction.commit().await.expect("it is committed");
+}
+
+#[tokio::test]
+async fn news_comes_at_once_gathered_or_not_at_all_and_what_needs_somebody_always() {
+    on_each(async |database| {
+        let mut site = Site::over(database);
+        site.become_role(Some(Role::Member)).await;
+        let owner = site.cookies.clone();
+        site.get("/account").await.says(&["value=\"all\" selected>all, at once"]);
+        news(&site, 1, 1).await;
+        let (_, text) = letter(&site).await.expect("a letter, at once");
+        let (_, stop) = text.split_once("Fewer letters: http://localhost:8080").expect("a link");
+        let stop = stop.split_whitespace().next().expect("a path").to_owned();
+
+        let weekly = [("letters", "weekly")];
+        assert_eq!(site.post("/account/letters", &weekly).await.location(), "/account");
+        site.get("/account").await.says(&["value=\"weekly\" selected>", "from now on"]);
+        let wrong = site.post("/account/letters", &[("letters", "never")]).await;
+        assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+        news(&site, 1, 2).await;
+        news(&site, 1, 3).await;
+        let now = Timestamp::now();
+        crate::letters::send_digests(&site.app, now).await.expect("none is due");
+        assert_eq!(letter(&site).await, None);
+        // A week later; here the week is chosen away, as letters cannot be taken before their time.
+        site.post("/account/letters", &[("letters", "all")]).await;
+        crate::letters::send_digests(&site.app, now).await.expect("it is sent");
+        let (_, text) = letter(&site).await.expect("one letter");
+        assert!(
+            text.contains("Your request 2 is published") && text.contains("/requests/3"),
+            "{text}"
+        );
+        assert!(text.contains("Fewer letters: "), "{text}");
+        assert_eq!(letter(&site).await, None);
+
+        // One click, without an account at hand; looking alone does nothing.
+        site.cookies.clear();
+        site.get(&stop).await.says(&["No more news to", "No more news</button>"]);
+        let click = [("List-Unsubscribe", "One-Click")];
+        site.ask(axum::http::Method::POST, &stop, &[], &click).await.says(&["gets no more news"]);
+        let forged = stop.replace("/unsubscribe/1/", "/unsubscribe/2/");
+        assert_eq!(site.post(&forged, &[]).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(site.post("/unsubscribe/1/x", &[]).await.status, StatusCode::NOT_FOUND);
+        news(&site, 1, 4).await;
+        crate::letters::send_digests(&site.app, Timestamp::now()).await.expect("there is none");
+        assert_eq!(letter(&site).await, None);
+        site.cookies = owner;
+        site.get("/account").await.says(&["value=\"needed\" selected>none"]);
+        let question = repute_registry::notice::Notice::RequestMoved {
+            account: 1,
+            request: repute_database::requests::RequestId(5),
+            state: repute_registry::request::state::State::NeedsInfo,
+        };
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let put = crate::notice::put(&site.app, &mut transaction, &[question], now).await;
+        put.expect("it is told");
+        transaction.commit().await.expect("it is committed");
+        let (_, text) = letter(&site).await.expect("a letter");
+        assert!(text.contains("has a question") && !text.contains("Fewer letters"), "{text}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_owner_invites_and_whoever_has_the_link_or_the_address_joins() {
+    on_each(async |database| {
+        let mut site = Site::over(database);
+        site.become_role(Some(Role::Member)).await;
+        let owner = site.cookies.clone();
+        let claim = [("domain", "example.org"), ("name", "<Example>"), ("proof", "dns")];
+        site.post("/claims", &claim).await;
+        let typed = |mail| [("mail", mail), ("role", "member")];
+        let wrong = site.post("/organisations/1/invitations", &typed("no address")).await;
+        assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let answer = site.post("/organisations/1/invitations", &typed("Grace@Example.net")).await;
+        assert_eq!(answer.location(), "/organisations/1");
+        let page = site.get("/organisations/1").await;
+        page.says(&["on its way", "grace@example.net", "invited as member, until"]);
+        let (to, text) = letter(&site).await.expect("a letter");
+        assert_eq!(to, "grace@example.net");
+        let path = link(&text);
+
+        // A stranger sees what it is, and has to say who he is before he joins.
+        site.cookies.clear();
+        site.get(&path).await.says(&["&#60;Example&#62;", "/sign-in?next=/invitations/"]);
+        assert_eq!(site.post(&path, &[]).await.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(site.get("/invitations/x").await.status, StatusCode::NOT_FOUND);
+        site.become_role(Some(Role::Editor)).await;
+        let answer = site.post("/organisations/1/join", &[]).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "he has another address");
+        assert!(!site.get("/organisations/1").await.text.contains("grace@example.net"));
+        site.get(&path).await.says(&["<button>Join</button>"]);
+        assert_eq!(site.post(&path, &[]).await.location(), "/organisations/1");
+        site.get("/organisations").await.says(&["&#60;Example&#62;"]);
+        assert_eq!(site.post(&path, &[]).await.status, StatusCode::NOT_FOUND, "once");
+        let refused = site.post("/organisations/1/invitations", &typed("a@example.net")).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "members invite nobody");
+
+        // By the address; and one that is taken back does not hold.
+        site.become_role(Some(Role::Administrator)).await;
+        let page = site.get("/account").await;
+        let (_, rest) = page.text.split_once("class=\"lead\">").expect("his address");
+        let mail = rest.split_whitespace().next().expect("his address").to_owned();
+        let administrator = site.cookies.clone();
+        site.cookies = owner.clone();
+        site.post("/organisations/1/invitations", &typed(&mail)).await;
+        let (_, text) = letter(&site).await.expect("a letter");
+        site.post("/organisations/1/invitations/revoke", &typed(&mail)).await;
+        assert_eq!(site.get(&link(&text)).await.status, StatusCode::NOT_FOUND);
+        site.post("/organisations/1/invitations", &typed(&mail)).await;
+        site.cookies = administrator;
+        let page = site.get("/organisations").await;
+        page.says(&["You are invited to speak for <strong>&#60;Example&#62;"]);
+        let answer = site.post("/organisations/1/join", &[]).await;
+        assert_eq!(answer.location(), "/organisations/1");
+        // Letters are not sent without end.
+        site.cookies = owner;
+        let fourth = site.post("/organisations/1/invitations", &typed("d@example.net")).await;
+        assert_eq!(fourth.status, StatusCode::TOO_MANY_REQUESTS);
+        assert!(!site.get("/organisations/1").await.text.contains("d@example.net"));
+    })
+    .await;
+}
