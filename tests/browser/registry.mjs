@@ -131,7 +131,7 @@ await walk(async (member) => {
   await member.looks("lookup-listed");
   await page.goto(at("/organisations/1"));
   await page.getByRole("link", { name: "How the lists see each address" }).click();
-  await member.isAt("/organisations/1/hints", "a higher score is possible", "bl.others.example", "no website");
+  await member.isAt("/organisations/1/hints", "A higher score is possible.", "bl.others.example", "no website");
   await member.looks("hints");
   await page.goto(at("/lists/bl.example"));
   await page.getByText("The same as a table").click();
@@ -189,7 +189,7 @@ await walk(async (member) => {
   await desk.goto(at("/organisations/1"));
   await editor.looks("organisation-editor");
   await desk.goto(at("/statistics"));
-  await editor.isAt("/statistics", "Waiting now", "Half of them within");
+  await editor.isAt("/statistics", "Nothing waits for an editor", "Half of them within");
   await editor.looks("statistics");
 
   await stranger.end();

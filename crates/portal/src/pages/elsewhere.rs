@@ -112,6 +112,11 @@ fn mark(opinion: &Opinion) -> &'static str {
     }
 }
 
+/// Whether a list is called otherwise than by its zone.
+fn has_name(opinion: &Opinion) -> bool {
+    opinion.title != opinion.zone.to_string()
+}
+
 /// When to come again if too much is being asked.
 const BUSY: Duration = Duration::from_secs(60);
 

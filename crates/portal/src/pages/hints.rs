@@ -18,7 +18,7 @@ use repute_registry::request::item::Item;
 use repute_registry::request::{elsewhere, evidence};
 
 use crate::app::App;
-use crate::error::AppError;
+use crate::error::{AppError, sentence};
 use crate::frame::{Frame, Page};
 use crate::limits::{Deed, Doer};
 use crate::overview::ListCard;
@@ -165,6 +165,14 @@ impl Hints {
     fn musts(&self) -> usize {
         let rows = self.parts.iter().flat_map(|part| &part.rows).flat_map(|row| &row.hints);
         rows.chain(&self.own).filter(|hint| hint.weight == Weight::Must).count()
+    }
+}
+
+/// What mends it. Commands and links end as they are.
+fn mend(hint: &Hint) -> String {
+    match hint.step {
+        Step::Outside => hint.mend.clone(),
+        Step::Request | Step::Contacts | Step::Claim | Step::Removal => sentence(&hint.mend),
     }
 }
 

@@ -75,6 +75,13 @@ pub(crate) async fn show(
     Ok(Page(Statistics { frame, parts, waiting, open, editors }))
 }
 
+impl Statistics {
+    /// How much waits, of any age.
+    fn waits(&self) -> usize {
+        self.waiting.iter().map(|(_, count)| count).sum()
+    }
+}
+
 /// Decisions by week, as lines.
 fn chart(title: &str, has_more: bool, weeks: &[Week]) -> Chart {
     let points = |count: fn(&Week) -> usize| -> Vec<(i64, f64)> {

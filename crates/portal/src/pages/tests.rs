@@ -429,7 +429,7 @@ async fn an_organisation_is_told_how_each_address_stands_and_what_would_raise_it
     let hints = format!("{organisation}/hints");
     let owner = site.cookies.clone();
     site.get(&organisation).await.says(&[&hints]);
-    site.get(&hints).await.says(&["It has no address on any of our lists", "nobody is written to"]);
+    site.get(&hints).await.says(&["It has no address on any of our lists", "Nobody is written to"]);
     site.become_role(Some(Role::Member)).await;
     assert_eq!(site.get(&hints).await.status, StatusCode::NOT_FOUND);
     site.become_role(Some(Role::Editor)).await;
@@ -440,7 +440,7 @@ async fn an_organisation_is_told_how_each_address_stands_and_what_would_raise_it
     page.says(&[
         "<code>8.8.8.8</code>",
         "service or network provider, score low",
-        "a higher score is possible",
+        "A higher score is possible.",
         "127.0.5.2",
         "href=\"/organisations/1/request\"",
         "href=\"/organisations/1#contacts\"",
