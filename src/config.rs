@@ -19,6 +19,7 @@ mod value;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use repute_database::Place;
@@ -66,6 +67,8 @@ pub(crate) struct RegistryConfig {
     pub(crate) database: Place,
     /// Whether its lists are served: it is named, or there is a portal.
     pub(crate) is_on: bool,
+    /// How long evidence is kept.
+    pub(crate) keep_evidence: Duration,
 }
 
 /// Where a configuration was read.

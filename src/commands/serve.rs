@@ -95,9 +95,8 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
     let shelf = door.is_some().then(|| Shelf::open(&config.process.data_dir)).transpose()?;
     let shelf = shelf.map(Arc::new);
     let registry = config.registry.is_on.then(|| {
-        let place = config.registry.database.clone();
-        let data_dir = &config.process.data_dir;
-        Registry::start(place, guests, shelf.clone(), data_dir, runtime.handle())
+        let (registry, data_dir) = (&config.registry, &config.process.data_dir);
+        Registry::start(registry, guests, shelf.clone(), data_dir, runtime.handle())
     });
     let followers = follow::start(&config.follow, &config.process.data_dir, &zones, &board)?;
     let reloader =

@@ -48,11 +48,16 @@ pub(crate) struct FileConfig {
 pub(crate) struct FileRegistry {
     /// The database: a file, or a PostgreSQL server; empty means that there is no registry.
     pub(crate) database: Spanned<String>,
+    /// How long it is kept what was seen of addresses and names.
+    pub(crate) keep_evidence: Span,
 }
 
 impl Default for FileRegistry {
     fn default() -> FileRegistry {
-        FileRegistry { database: Spanned::new(0..0, String::new()) }
+        FileRegistry {
+            database: Spanned::new(0..0, String::new()),
+            keep_evidence: Span::seconds(180 * 86_400),
+        }
     }
 }
 

@@ -90,12 +90,12 @@ fn registry(
     data_dir: &Path,
     has_portal: bool,
 ) -> Result<RegistryConfig, Fault> {
-    let text = written.database.as_ref();
+    let (text, keep_evidence) = (written.database.as_ref(), written.keep_evidence.0);
     if text.is_empty() {
         let database = Place::File(data_dir.join("registry.db"));
-        return Ok(RegistryConfig { database, is_on: has_portal });
+        return Ok(RegistryConfig { database, is_on: has_portal, keep_evidence });
     }
-    let is = |database| RegistryConfig { database, is_on: true };
+    let is = |database| RegistryConfig { database, is_on: true, keep_evidence };
     match text.parse() {
         Ok(Place::File(path)) => Ok(is(Place::File(data_dir.join(path)))),
         Ok(place) => Ok(is(place)),

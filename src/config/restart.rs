@@ -52,6 +52,7 @@ impl Config {
             ("portal", self.portal.differs(&other.portal)),
             ("nameserver.tcp-idle", own.tcp.idle != tcp.idle),
             ("follow", self.follow != other.follow),
+            ("registry.keep-evidence", self.registry.keep_evidence != other.registry.keep_evidence),
             ("registry.database", place(&self.registry) != place(&other.registry)),
         ];
         differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()

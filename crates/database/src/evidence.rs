@@ -216,6 +216,15 @@ pub async fn wait_all(session: Session<'_>, since: Timestamp) -> Result<u64, Dat
     Ok(on!(session, |c| sqlx::query(WAIT_ALL).bind(since.0).execute(c).await?.rows_affected()))
 }
 
+/// Whether keys wait for rules to look.
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_waiting(session: Session<'_>) -> Result<bool, DatabaseError> {
+    let (count,): (i64,) = on!(session, |c| sqlx::query_as(IS_WAITING).fetch_one(c).await?);
+    Ok(count > 0)
+}
+
 /// Takes some keys that wait, in their order, at most so many.
 ///
 /// # Errors
@@ -393,6 +402,8 @@ statements! {
     /// Has the keys of a source wait, as some that lose evidence.
     WAIT_LOST = "INSERT INTO evidence_waiting (key, lost)
         SELECT DISTINCT key, 1 FROM observations WHERE source = $1 ON CONFLICT (key) DO UPDATE SET lost = 1";
+    /// Whether some wait.
+    IS_WAITING = "SELECT COUNT(*) FROM (SELECT key FROM evidence_waiting LIMIT 1) AS waiting";
     /// Takes keys that wait.
     TAKE_WAITING = "DELETE FROM evidence_waiting WHERE key IN
         (SELECT key FROM evidence_waiting ORDER BY key LIMIT $1) RETURNING key, lost";

@@ -43,6 +43,7 @@ pub mod requests;
 pub mod reviews;
 pub mod rules;
 pub mod sessions;
+pub mod settled;
 pub mod sign_ins;
 pub mod statistics;
 pub mod subscribers;

@@ -297,6 +297,22 @@ pub async fn withdraw(
     Ok(rows > 0)
 }
 
+/// Takes back what is open of all rules of a list for a key.
+///
+/// # Errors
+/// If the database fails.
+pub async fn withdraw_all(
+    session: Session<'_>,
+    list: ListId,
+    key: &Key,
+) -> Result<(), DatabaseError> {
+    let key = key.to_bytes();
+    on!(session, |c| {
+        sqlx::query(WITHDRAW_ALL).bind(list.0).bind(key).execute(c).await?;
+    });
+    Ok(())
+}
+
 /// When a rule was last refused a key, if it was.
 ///
 /// # Errors
@@ -550,6 +566,8 @@ statements! {
         expires = excluded.expires, note = excluded.note";
     /// Takes a proposal back.
     WITHDRAW = "DELETE FROM proposals WHERE rule = $1 AND key = $2 AND state = 'open'";
+    /// Takes back what all rules propose.
+    WITHDRAW_ALL = "DELETE FROM proposals WHERE list = $1 AND key = $2 AND state = 'open'";
     /// When it was refused.
     REFUSED = "SELECT MAX(decided) FROM proposals WHERE rule = $1 AND key = $2 AND state = 'refused'";
     /// Proposals in a state.

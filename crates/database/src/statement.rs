@@ -48,6 +48,7 @@ mod tests {
             crate::reviews::ALL,
             crate::rules::ALL,
             crate::sessions::ALL,
+            crate::settled::ALL,
             crate::sign_ins::ALL,
             crate::statistics::ALL,
             crate::subscribers::ALL,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use repute_database::audit::{self, Deed};
 use repute_database::evidence::{self, EvidenceSourceId, Kind, Observation};
-use repute_database::{DatabaseError, Key, Timestamp, Transaction};
+use repute_database::{DatabaseError, Key, Timestamp, Transaction, settled};
 use repute_dnsxl::{Extent, Ipv4Network, Ipv6Network, Network, Target};
 use serde_json::json;
 
@@ -219,6 +219,7 @@ pub async fn forget(
     evidence::lock(transaction.session()).await?;
     let before = Timestamp(now.0.saturating_sub(span));
     let count = evidence::forget(transaction.session(), before).await?;
+    settled::forget(transaction.session(), before).await?;
     if count > 0 {
         let detail = json!({ "count": count, "before": before.0, "reason": cause.reason });
         record(transaction, "", cause, detail, now).await?;

@@ -18,6 +18,7 @@ use crate::notice::Notice;
 use crate::organisation::is_mail;
 use crate::permission::{self, Action, Denied, Person, Relation};
 use crate::request::item;
+use crate::rule;
 use crate::token::{self, NoRandom, TokenKey, Use};
 
 /// Who asks for what.
@@ -316,6 +317,8 @@ async fn remove(
     let change = Change { key: removal.new.key.clone(), entries };
     let reason = format!("removal {}", removal.id.0);
     let cause = Cause { actor, action: "removal.grant".to_owned(), reason };
+    // What was seen before is repaired: rules do not list it again for that.
+    rule::settle(transaction, list.id, &removal.new.key, now).await?;
     let serial = changes::apply(transaction, &list, &[change], &cause, now).await?;
     move_on(transaction, removal, State::Granted, "", now).await?;
     Ok(serial)

@@ -6,10 +6,13 @@
 //!
 //! A rule never lists what is reserved, or excluded on its list, and leaves entries of others as they are. What an
 //! organisation holds on an allow list of addresses or names is proposed to an editor, never listed at once.
-//! What was seen before an editor refused a proposal is not proposed again.
+//! What was seen before an editor refused a proposal is not proposed again, and what was seen before somebody got off a
+//! list lists nobody there again.
 
 pub mod proposal;
 pub mod replay;
+pub mod run;
+mod settled;
 mod standing;
 mod turn;
 
@@ -27,6 +30,7 @@ use serde_json::json;
 use crate::changes::{Cause, ChangeError};
 use crate::evidence::is_word;
 
+pub use settled::settle;
 pub use turn::{AT_ONCE, Turn, apply};
 
 /// What a rule says of a key.

@@ -5,6 +5,7 @@ use repute_database::entries::{self, Entry};
 use repute_database::{Database, Key, Timestamp, lists};
 use repute_dnsxl::{Name, ReturnCode};
 use repute_registry::changes::{self, Change};
+use repute_registry::rule;
 use serde_json::{Value, json};
 
 use super::log::time;
@@ -107,6 +108,7 @@ async fn remove(
     let cause = cause(&mut transaction, "entry.remove", reason).await?;
     let changes = [Change { key: key.clone(), entries: left }];
     let now = Timestamp::now();
+    rule::settle(&mut transaction, stored.id, key, now).await?;
     let serial = changes::apply(&mut transaction, &stored, &changes, &cause, now).await?;
     transaction.commit().await?;
     println!("{apex}: {key} removed ({gone}), serial {serial}");

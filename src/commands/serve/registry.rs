@@ -15,12 +15,15 @@ use repute_nameserver::guests::Guests;
 use repute_nameserver::loader::{self, memory, spool};
 use repute_registry::expiry;
 use repute_registry::publish::{Edition, Outlet, Publisher};
+use repute_registry::rule;
 use repute_zone::{Zone, snapshot};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+
+use crate::config::RegistryConfig;
 
 /// The registry at work.
 pub(super) struct Registry {
@@ -35,7 +38,7 @@ pub(super) struct Registry {
 impl Registry {
     /// Serves what was served before the start, and follows the database from now on.
     pub(super) fn start(
-        place: Place,
+        config: &RegistryConfig,
         guests: Guests,
         shelf: Option<Arc<Shelf>>,
         data_dir: &Path,
@@ -52,7 +55,7 @@ impl Registry {
         }
         let stop = CancellationToken::new();
         let (opened, database) = watch::channel(None);
-        let task = runtime.spawn(run(place, outlet, stop.clone(), opened));
+        let task = runtime.spawn(run(config.clone(), outlet, stop.clone(), opened));
         Registry { stop, task, database }
     }
 
@@ -72,18 +75,21 @@ impl Registry {
 
 /// Publishes until it is stopped.
 async fn run(
-    place: Place,
+    config: RegistryConfig,
     outlet: Arc<Served>,
     stop: CancellationToken,
     opened: watch::Sender<Option<Database>>,
 ) {
     let database = tokio::select! {
         () = stop.cancelled() => return,
-        database = open(&place, &outlet) => database,
+        database = open(&config.database, &outlet) => database,
     };
     opened.send_replace(Some(database.clone()));
     let publisher = Publisher::start(database.clone(), outlet);
-    expiry::run(database.clone(), stop).await;
+    tokio::join!(
+        expiry::run(database.clone(), stop.clone()),
+        rule::run::run(database.clone(), config.keep_evidence, stop),
+    );
     publisher.stop().await;
     database.close().await;
 }

@@ -8,6 +8,7 @@ use repute_database::lists::{self, Stored};
 use repute_database::rules::Rule;
 use repute_database::{Key, Timestamp, Transaction, entries};
 
+use super::settled::unsettled;
 use super::standing::{Hold, hold};
 use super::turn::{MOST_OBSERVATIONS, names};
 use super::{RuleError, evaluate, listed_key, source_name};
@@ -85,9 +86,11 @@ pub async fn replay(
             report.keys += 1;
             some.sort_by_key(|seen| seen.seen);
             let begin = some.len().saturating_sub(MOST_OBSERVATIONS as usize);
-            let Some(verdict) = evaluate(&rule.terms, &some[begin..], &names, now) else {
+            if evaluate(&rule.terms, &some[begin..], &names, now).is_none() {
                 continue;
-            };
+            }
+            let some = unsettled(look.session(), list.id, &key, some.split_off(begin)).await?;
+            let Some(verdict) = evaluate(&rule.terms, &some, &names, now) else { continue };
             listed.insert(key.to_bytes());
             let there = entries::at(look.session(), list.id, &key).await?;
             let there = there.iter().find(|entry| entry.code == Some(rule.terms.code));

@@ -3,8 +3,9 @@
 use repute_database::entries::{self, Entry};
 use repute_database::lists::Stored;
 use repute_database::{DatabaseError, Key, Session};
-use repute_dnsxl::{Network, Polarity, Target};
+use repute_dnsxl::{Network, Polarity};
 
+use super::settled::first;
 use crate::reserved;
 
 /// What keeps a rule from listing something.
@@ -36,18 +37,12 @@ pub(super) async fn hold(
     list: &Stored,
     key: &Key,
 ) -> Result<Option<Hold>, DatabaseError> {
-    let target = match key {
-        Key::Network(network) => {
-            if let Some(what) = reserved::reserved_for(*network) {
-                return Ok(Some(Hold::Reserved(what)));
-            }
-            match reserved::first(*network) {
-                std::net::IpAddr::V4(address) => Target::Ipv4(address),
-                std::net::IpAddr::V6(address) => Target::Ipv6(address),
-            }
-        }
-        Key::Name(name, _) => Target::Name(name.clone()),
-    };
+    if let Key::Network(network) = key
+        && let Some(what) = reserved::reserved_for(*network)
+    {
+        return Ok(Some(Hold::Reserved(what)));
+    }
+    let target = first(key);
     let over = covering(entries::over(session.again(), list.id, &target).await?, key);
     // The most specific key decides, and an exclusion there beats its codes.
     let decides = over.first().map(|first| first.key.clone());

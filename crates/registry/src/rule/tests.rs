@@ -4,15 +4,19 @@ use repute_database::entries::{self, Entry, OrganisationId};
 use repute_database::evidence::Kind;
 use repute_database::lists::List;
 use repute_database::rules::{Outcome, ProposalState};
-use repute_database::testing::on_each;
+use repute_database::testing::{Server, on_each};
 use repute_database::{Database, organisations};
 use repute_dnsxl::Polarity;
 
 use super::proposal::{accept, refuse};
 use super::replay::replay;
+use super::run::{forget_daily, look};
 use super::*;
 use crate::changes::{self, Change};
 use crate::evidence::{Sighting, add_source, purge, take};
+use crate::notice::Notice;
+use crate::removal::{self, Answer, Ask};
+use crate::token::TokenKey;
 
 /// A second.
 const S: i64 = 1_000_000;
@@ -353,4 +357,116 @@ async fn a_replay_says_what_would_change_and_changes_nothing() {
         assert_eq!(missing.to_string(), "there is no rule `trap` of this list: it has traps");
     })
     .await;
+}
+
+#[tokio::test]
+async fn who_got_off_the_list_is_not_listed_again_for_what_was_seen_before() {
+    on_each(async |database| {
+        let (list, _) = house(&database, &terms(2, Outcome::List)).await;
+        see(&database, "traps", "9.0.0.1", &[10, 20]).await;
+        assert_eq!(turn(&database, 30).await.added, 1);
+        let mut transaction = database.begin().await.expect("a transaction");
+        let key = TokenKey::new(&[7; 32]);
+        let ask = Ask {
+            target: "9.0.0.1".parse().expect("a target"),
+            mail: "postmaster@x.example".to_owned(),
+            client: "9.0.0.1".parse().expect("an address"),
+            reason: "it is repaired".to_owned(),
+        };
+        let now = Timestamp(40 * S);
+        let asked = removal::ask(&mut transaction, &list, &ask, &key, now).await;
+        let (id, notices) = asked.expect("it is asked");
+        let [Notice::RemovalLink { token, .. }] = &notices[..] else { panic!("{notices:?}") };
+        let answer = removal::confirm(&mut transaction, id, token, &key, now).await;
+        assert!(matches!(answer, Ok(Answer::Removed { .. })), "{answer:?}");
+        transaction.commit().await.expect("it is committed");
+        // What was seen before, and is told only now, changes nothing; nor does one hit that is new.
+        see(&database, "users", "9.0.0.1", &[38, 39]).await;
+        see(&database, "traps", "9.0.0.1", &[41]).await;
+        assert_eq!(turn(&database, 42).await, Turn { keys: 1, ..Turn::default() });
+        let mut look = database.look().await.expect("a look");
+        let rule = find(&mut look, &list, "traps", None).await.expect("it is there");
+        let report = replay(&mut look, &list, &rule, Timestamp(0), Timestamp(43 * S)).await;
+        assert_eq!(report.expect("a report").added.count, 0, "a replay knows it, too");
+        drop(look);
+        see(&database, "traps", "9.0.0.1", &[50]).await;
+        assert_eq!(turn(&database, 51).await, Turn { keys: 1, added: 1, ..Turn::default() });
+        assert_eq!(times(&database, &list, "9.0.0.1").await, [(51, 1_050)]);
+        // An address of a network that is listed as one counts no more, either.
+        let wide = Terms { ipv4_prefix: 24, ..terms(2, Outcome::Propose) };
+        let mut transaction = database.begin().await.expect("a transaction");
+        let cause = cause(&mut transaction, "rule.put").await;
+        let put = put(&mut transaction, &list, "wide", &wide, &cause, Timestamp(52 * S)).await;
+        put.expect("it is written");
+        let on =
+            set_enabled(&mut transaction, &list, "wide", true, &cause, Timestamp(52 * S)).await;
+        on.expect("it is on");
+        for address in ["9.0.0.1", "9.0.7.7"] {
+            let key = address.parse().expect("a key");
+            settle(&mut transaction, list.id, &key, Timestamp(52 * S))
+                .await
+                .expect("it is settled");
+        }
+        transaction.commit().await.expect("it is committed");
+        assert_eq!(turn(&database, 53).await.proposed, 0);
+        see(&database, "traps", "9.0.0.2", &[54, 55]).await;
+        assert_eq!(turn(&database, 56).await.proposed, 1);
+        assert_eq!(open(&database, &list).await[0].0, "9.0.0.0/24");
+        // What is open goes with whoever gets off.
+        let mut transaction = database.begin().await.expect("a transaction");
+        let key = "9.0.0.0/24".parse().expect("a key");
+        settle(&mut transaction, list.id, &key, Timestamp(57 * S)).await.expect("it is settled");
+        transaction.commit().await.expect("it is committed");
+        assert!(open(&database, &list).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_processes_look_and_forget_once() {
+    let Some(server) = Server::start() else { return };
+    let one = Database::open(&server.place()).await.expect("PostgreSQL opens");
+    let other = Database::open(&server.place()).await.expect("PostgreSQL opens");
+    let (list, _) = house(&one, &terms(1, Outcome::List)).await;
+    let now = Timestamp::now().0 / S;
+    let mut transaction = one.begin().await.expect("a transaction");
+    let cause = cause(&mut transaction, "evidence.take").await;
+    let batch: Vec<Sighting> = (0..2_500_u32)
+        .map(|number| Sighting {
+            target: repute_dnsxl::Target::Ipv4((0x0900_0000 + number).into()),
+            class: "spam".to_owned(),
+            seen: Timestamp((now - 10) * S),
+            count: 1,
+            trap: None,
+            detail: String::new(),
+        })
+        .collect();
+    let taken = take(&mut transaction, "traps", &batch, None, &cause, Timestamp(now * S)).await;
+    assert_eq!(taken.expect("it is taken"), 2_500);
+    transaction.commit().await.expect("it is committed");
+    let (first, second) = tokio::join!(look(&one, 99), look(&other, 99));
+    let sum = first.expect("a look").and(second.expect("a look"));
+    assert_eq!(sum, Turn { keys: 2_500, added: 2_500, ..Turn::default() });
+    let mut connection = one.read().await.expect("a connection");
+    let count = entries::count(connection.session(), list.id).await.expect("a count");
+    assert_eq!(count, 2_500);
+    drop(connection);
+    // Bounded: a turn leaves the others.
+    let mut transaction = one.begin().await.expect("a transaction");
+    let purged = purge(&mut transaction, "traps", &cause, Timestamp(now * S)).await;
+    assert_eq!(purged.expect("it is purged"), 2_500);
+    transaction.commit().await.expect("it is committed");
+    let bounded = look(&one, 1).await.expect("a look");
+    assert_eq!((bounded.keys, bounded.dropped), (u64::from(AT_ONCE), u64::from(AT_ONCE)));
+    assert_eq!(look(&other, 99).await.expect("a look").dropped, 1_500);
+    see(&one, "traps", "9.0.0.1", &[now - 10]).await;
+    let (keep, day) = (Duration::from_secs(5), 86_400);
+    for (second, expect) in [(now, Some(1)), (now + day - 1, None), (now + day, Some(0))] {
+        let at = Timestamp(second * S);
+        let (first, second) =
+            tokio::join!(forget_daily(&one, keep, at), forget_daily(&other, keep, at));
+        let mut both = [first.expect("it is done"), second.expect("it is done")];
+        both.sort();
+        assert_eq!(both, [None, expect]);
+    }
 }

@@ -11,6 +11,7 @@ use repute_database::lists::{self, State, Stored};
 use repute_database::rules::{self, Outcome, Proposed, Rule};
 use repute_database::{Database, Key, Timestamp, Transaction, audit};
 
+use super::settled::unsettled;
 use super::standing::{Hold, hold};
 use super::{RuleError, evaluate, horizon, listed_key, source_name};
 use crate::changes::{self, Cause, Change};
@@ -30,6 +31,20 @@ pub struct Turn {
     pub proposed: u64,
     /// What met a rule and is not listed: reserved or excluded.
     pub held: u64,
+}
+
+impl Turn {
+    /// What became of this and another one.
+    pub(super) fn and(self, other: Turn) -> Turn {
+        Turn {
+            keys: self.keys + other.keys,
+            added: self.added + other.added,
+            renewed: self.renewed + other.renewed,
+            dropped: self.dropped + other.dropped,
+            proposed: self.proposed + other.proposed,
+            held: self.held + other.held,
+        }
+    }
 }
 
 /// Has the rules that are on look at keys whose evidence changed, at most [`AT_ONCE`]: with fewer in the answer nothing
@@ -156,8 +171,13 @@ impl Look<'_> {
     ) -> Result<(), RuleError> {
         let Look { all, list, rule, names, key, is_lost, now } = self;
         let since = horizon(&rule.terms, now);
-        let seen = evidence::of_key(transaction.session(), &key, since, MOST_OBSERVATIONS).await?;
-        let verdict = evaluate(&rule.terms, &seen, names, now);
+        let mut seen =
+            evidence::of_key(transaction.session(), &key, since, MOST_OBSERVATIONS).await?;
+        let mut verdict = evaluate(&rule.terms, &seen, names, now);
+        if verdict.is_some() {
+            seen = unsettled(transaction.session(), list.id, &key, seen).await?;
+            verdict = evaluate(&rule.terms, &seen, names, now);
+        }
         let name = source_name(&rule.name);
         let source = entries::source(transaction.session(), &name).await?;
         let held = match changed.entry(key.to_bytes()) {
