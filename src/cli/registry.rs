@@ -1,5 +1,7 @@
 //! `repute registry` as it is typed.
 
+pub(crate) mod evidence;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -7,6 +9,7 @@ use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode, Target};
 use repute_zone::DatasetKind;
 
 use crate::config::Span;
+use evidence::{EvidenceCommand, ProposalCommand, RuleCommand};
 
 /// Arguments of `repute registry`.
 #[derive(Debug, Args)]
@@ -60,6 +63,15 @@ pub(crate) enum RegistryCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Take and show what was seen of addresses and names
+    #[command(subcommand, after_help = evidence::EVIDENCE_HELP)]
+    Evidence(EvidenceCommand),
+    /// Rules that list by evidence: write, try and turn them on
+    #[command(subcommand, after_help = evidence::RULE_HELP)]
+    Rule(RuleCommand),
+    /// What rules propose: show and decide it
+    #[command(subcommand)]
+    Proposal(ProposalCommand),
     /// Let servers elsewhere have lists, by a token for each
     #[command(subcommand)]
     Subscriber(SubscriberCommand),

@@ -3,10 +3,13 @@
 pub(super) mod database;
 mod distribution;
 mod entries;
+mod evidence;
 mod export;
 mod import;
 mod lists;
 mod log;
+mod proposal;
+mod rule;
 mod subscriber;
 
 use std::path::Path;
@@ -39,6 +42,9 @@ pub(super) fn run(config: Option<&Path>, args: RegistryArgs) -> anyhow::Result<V
             RegistryCommand::Log { list, limit, json } => {
                 log::run(&database, list.as_ref(), limit, json).await
             }
+            RegistryCommand::Evidence(command) => evidence::run(&database, config, command).await,
+            RegistryCommand::Rule(command) => rule::run(&database, command).await,
+            RegistryCommand::Proposal(command) => proposal::run(&database, command).await,
             RegistryCommand::Subscriber(command) => subscriber::run(&database, command).await,
             // It needs no database.
             RegistryCommand::Distribution(command) => distribution::run(config, &command),

@@ -33,7 +33,7 @@ use crate::{first_start, telemetry};
 
 mod belongings;
 mod follow;
-mod link_key;
+pub(super) mod link_key;
 mod portal;
 mod registry;
 mod reloader;

@@ -132,6 +132,37 @@ pub async fn sources(mut session: Session<'_>) -> Result<Vec<(Source, u64)>, Dat
     Ok(sources)
 }
 
+/// When a source was last heard of: what it told last, and what it saw last.
+///
+/// # Errors
+/// If the database fails.
+pub async fn last_of(
+    session: Session<'_>,
+    id: EvidenceSourceId,
+) -> Result<Option<(Timestamp, Timestamp)>, DatabaseError> {
+    let (received, seen): (Option<i64>, Option<i64>) =
+        on!(session, |c| sqlx::query_as(LAST_OF).bind(id.0).fetch_one(c).await?);
+    Ok(received.zip(seen).map(|(received, seen)| (Timestamp(received), Timestamp(seen))))
+}
+
+/// Keys of which a source saw something, in their order from behind one on, at most so many.
+///
+/// # Errors
+/// If the database fails.
+pub async fn keys_of(
+    session: Session<'_>,
+    id: EvidenceSourceId,
+    after: Option<&Key>,
+    limit: u32,
+) -> Result<Vec<Key>, DatabaseError> {
+    // No key is empty, so this is before all of them.
+    let after = after.map_or_else(Vec::new, Key::to_bytes);
+    let rows: Vec<(Vec<u8>,)> = on!(session, |c| {
+        sqlx::query_as(KEYS_OF).bind(id.0).bind(after).bind(i64::from(limit)).fetch_all(c).await?
+    });
+    rows.into_iter().map(|(key,)| Ok(Key::from_bytes(&key)?)).collect()
+}
+
 /// The names of all sources by their numbers.
 ///
 /// # Errors
@@ -223,6 +254,15 @@ pub async fn wait_all(session: Session<'_>, since: Timestamp) -> Result<u64, Dat
 pub async fn is_waiting(session: Session<'_>) -> Result<bool, DatabaseError> {
     let (count,): (i64,) = on!(session, |c| sqlx::query_as(IS_WAITING).fetch_one(c).await?);
     Ok(count > 0)
+}
+
+/// How many keys wait for rules to look.
+///
+/// # Errors
+/// If the database fails.
+pub async fn count_waiting(session: Session<'_>) -> Result<u64, DatabaseError> {
+    let (count,): (i64,) = on!(session, |c| sqlx::query_as(COUNT_WAITING).fetch_one(c).await?);
+    Ok(count.unsigned_abs())
 }
 
 /// Takes some keys that wait, in their order, at most so many.
@@ -391,6 +431,10 @@ statements! {
     NAMES = "SELECT id, name FROM evidence_sources ORDER BY id";
     /// How much there is of one.
     COUNT = "SELECT COUNT(*) FROM observations WHERE source = $1";
+    /// When it was last heard of.
+    LAST_OF = "SELECT MAX(received), MAX(seen) FROM observations WHERE source = $1";
+    /// Of what one saw something.
+    KEYS_OF = "SELECT DISTINCT key FROM observations WHERE source = $1 AND key > $2 ORDER BY key LIMIT $3";
     /// Closes a source, or opens it.
     SET_CLOSED = "UPDATE evidence_sources SET closed = $2 WHERE id = $1";
     /// Has others wait.
@@ -404,6 +448,8 @@ statements! {
         SELECT DISTINCT key, 1 FROM observations WHERE source = $1 ON CONFLICT (key) DO UPDATE SET lost = 1";
     /// Whether some wait.
     IS_WAITING = "SELECT COUNT(*) FROM (SELECT key FROM evidence_waiting LIMIT 1) AS waiting";
+    /// How many wait.
+    COUNT_WAITING = "SELECT COUNT(*) FROM evidence_waiting";
     /// Takes keys that wait.
     TAKE_WAITING = "DELETE FROM evidence_waiting WHERE key IN
         (SELECT key FROM evidence_waiting ORDER BY key LIMIT $1) RETURNING key, lost";

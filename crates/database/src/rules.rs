@@ -313,6 +313,31 @@ pub async fn withdraw_all(
     Ok(())
 }
 
+/// What is open of a rule for a key, if something is.
+///
+/// # Errors
+/// If the database fails.
+pub async fn open_of(
+    session: Session<'_>,
+    rule: RuleId,
+    key: &Key,
+) -> Result<Option<Proposal>, DatabaseError> {
+    let key = key.to_bytes();
+    let row: Option<ProposalRow> =
+        on!(session, |c| sqlx::query_as(OPEN_OF).bind(rule.0).bind(key).fetch_optional(c).await?);
+    row.map(proposal).transpose()
+}
+
+/// How many proposals of a list are open.
+///
+/// # Errors
+/// If the database fails.
+pub async fn count_open(session: Session<'_>, list: ListId) -> Result<u64, DatabaseError> {
+    let (count,): (i64,) =
+        on!(session, |c| sqlx::query_as(COUNT_OPEN).bind(list.0).fetch_one(c).await?);
+    Ok(count.unsigned_abs())
+}
+
 /// When a rule was last refused a key, if it was.
 ///
 /// # Errors
@@ -576,6 +601,11 @@ statements! {
     /// One of them.
     PROPOSAL = "SELECT id, rule, version, list, key, hits, from_sources, last, expires, note, state, created, reason
         FROM proposals WHERE id = $1";
+    /// What is open of a rule for a key.
+    OPEN_OF = "SELECT id, rule, version, list, key, hits, from_sources, last, expires, note, state, created, reason
+        FROM proposals WHERE rule = $1 AND key = $2 AND state = 'open'";
+    /// How many are open.
+    COUNT_OPEN = "SELECT COUNT(*) FROM proposals WHERE list = $1 AND state = 'open'";
     /// Decides one.
     DECIDE = "UPDATE proposals SET state = $2, decided = $3, actor = $4, reason = $5
         WHERE id = $1 AND state = 'open'";

@@ -4,6 +4,8 @@
 //! follows from evidence is said by rules.
 
 pub mod arf;
+pub mod batch;
+pub mod mailbox;
 
 use std::collections::HashMap;
 use std::time::Duration;

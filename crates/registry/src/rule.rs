@@ -14,6 +14,7 @@ pub mod replay;
 pub mod run;
 mod settled;
 mod standing;
+pub mod touched;
 mod turn;
 
 use std::collections::{HashMap, VecDeque};
@@ -224,7 +225,7 @@ pub fn source_name(rule: &str) -> String {
 }
 
 /// From when on what was seen may matter to a rule.
-fn horizon(terms: &Terms, now: Timestamp) -> Timestamp {
+pub fn horizon(terms: &Terms, now: Timestamp) -> Timestamp {
     Timestamp(now.0.saturating_sub(terms.span).saturating_sub(terms.lasts))
 }
 
@@ -250,7 +251,10 @@ fn leave<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
 }
 
 /// Whether a rule can be so.
-fn check(name: &str, terms: &Terms) -> Result<(), RuleError> {
+///
+/// # Errors
+/// If it cannot.
+pub fn check(name: &str, terms: &Terms) -> Result<(), RuleError> {
     let mut words = terms.classes.iter().chain(&terms.sources).map(String::as_str).chain([name]);
     if let Some(wrong) = words.find(|word| !is_word(word)) {
         return Err(RuleError::Word(wrong.to_owned()));

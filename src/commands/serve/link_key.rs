@@ -12,7 +12,7 @@ use repute_registry::token::{self, TokenKey};
 ///
 /// # Errors
 /// If the file cannot be read or written, or holds something else.
-pub(super) fn read_or_make(path: &Path) -> anyhow::Result<TokenKey> {
+pub(in crate::commands) fn read_or_make(path: &Path) -> anyhow::Result<TokenKey> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => make(path)?,

@@ -11,6 +11,7 @@ use repute_dnsxl::Polarity;
 use super::proposal::{accept, refuse};
 use super::replay::replay;
 use super::run::{forget_daily, look};
+use super::touched::{Touched, touched};
 use super::*;
 use crate::changes::{self, Change};
 use crate::evidence::{Sighting, add_source, purge, take};
@@ -243,6 +244,16 @@ async fn an_entry_is_made_renewed_and_gone_with_its_source() {
         let both = (one.keys + other.keys, one.renewed + other.renewed, one.added + other.added);
         assert_eq!(both, (2, 1, 1), "two at once do it once");
         assert_eq!(times(&database, &list, "9.0.0.1").await, [(30, 1_060)]);
+        let mut at = database.look().await.expect("a look");
+        let source = evidence::source(at.session(), "traps").await.expect("it is read");
+        let touched = touched(&mut at, source.expect("it is there").id, Timestamp(75 * S)).await;
+        let expect = Touched { keys: 1, entries: 1, ..Touched::default() };
+        assert_eq!(touched.expect("it is looked at"), expect);
+        let source = evidence::source(at.session(), "users").await.expect("it is read");
+        let touched =
+            super::touched::touched(&mut at, source.expect("it is there").id, Timestamp(75 * S));
+        assert_eq!(touched.await.expect("it is looked at").entries, 1);
+        drop(at);
         let mut transaction = database.begin().await.expect("a transaction");
         let cause = cause(&mut transaction, "evidence.purge").await;
         let gone = purge(&mut transaction, "traps", &cause, Timestamp(80 * S)).await;

@@ -15,6 +15,7 @@ use repute_dnsxl::ReturnCode;
 use crate::format::written::Written;
 use crate::format::{Input, Loaded, Progress, ReadError, ReadOptions, for_each_line};
 
+pub use column::fields;
 use reader::Reader;
 pub(crate) use record::MOST_LINES;
 
