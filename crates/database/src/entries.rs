@@ -329,6 +329,21 @@ pub async fn count(session: Session<'_>, list: ListId) -> Result<u64, DatabaseEr
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
+/// How many entries of a source a list has.
+///
+/// # Errors
+/// If the database fails.
+pub async fn count_of(
+    session: Session<'_>,
+    list: ListId,
+    source: SourceId,
+) -> Result<u64, DatabaseError> {
+    let (count,): (i64,) = on!(session, |c| {
+        sqlx::query_as(COUNT_OF).bind(list.0).bind(source.0).fetch_one(c).await?
+    });
+    Ok(count.unsigned_abs())
+}
+
 /// A row of entries.
 type Row =
     (Vec<u8>, String, String, String, Option<i64>, i64, Option<i64>, i64, Option<i64>, Option<i64>);
@@ -424,6 +439,8 @@ statements! {
         (SELECT id FROM entries WHERE source = $2 AND list = $1 ORDER BY id LIMIT $3) RETURNING key";
     /// How many there are.
     COUNT = "SELECT COUNT(*) FROM entries WHERE list = $1";
+    /// How many of a source there are.
+    COUNT_OF = "SELECT COUNT(*) FROM entries WHERE source = $2 AND list = $1";
 }
 
 #[cfg(test)]

@@ -10,9 +10,12 @@ use axum::response::{IntoResponse, Response};
 use repute_database::DatabaseError;
 use repute_registry::claim::ClaimError;
 use repute_registry::edit::EditError;
+use repute_registry::evidence::EvidenceError;
 use repute_registry::organisation::OrganisationError;
 use repute_registry::removal::RemovalError;
 use repute_registry::request::RequestError;
+use repute_registry::rule::RuleError;
+use repute_registry::rule::proposal::ProposalError;
 use repute_registry::subscriber::SubscriberError;
 
 use crate::account::ShellError;
@@ -195,6 +198,54 @@ impl From<EditError> for AppError {
             | EditError::Criterion { .. }
             | EditError::Missing { .. }
             | EditError::Change(_) => AppError::Wrong(error.to_string()),
+        }
+    }
+}
+
+impl From<RuleError> for AppError {
+    fn from(error: RuleError) -> AppError {
+        match error {
+            RuleError::Database(error) => AppError::Database(error),
+            RuleError::Unknown(..) | RuleError::Version(..) => AppError::NotFound,
+            RuleError::Word(_)
+            | RuleError::Numbers
+            | RuleError::Few(_)
+            | RuleError::Long
+            | RuleError::Wide
+            | RuleError::Text
+            | RuleError::Code(_)
+            | RuleError::Change(_) => AppError::Wrong(error.to_string()),
+        }
+    }
+}
+
+impl From<ProposalError> for AppError {
+    fn from(error: ProposalError) -> AppError {
+        match error {
+            ProposalError::Database(error) => AppError::Database(error),
+            ProposalError::Unknown(_) => AppError::NotFound,
+            ProposalError::Denied(denied) => AppError::Refused(denied.to_string()),
+            ProposalError::Decided(..) => AppError::Conflict(error.to_string()),
+            ProposalError::Over(_)
+            | ProposalError::Held(..)
+            | ProposalError::Reason
+            | ProposalError::Change(_) => AppError::Wrong(error.to_string()),
+        }
+    }
+}
+
+impl From<EvidenceError> for AppError {
+    fn from(error: EvidenceError) -> AppError {
+        match error {
+            EvidenceError::Database(error) => AppError::Database(error),
+            EvidenceError::Unknown { .. } => AppError::NotFound,
+            EvidenceError::Closed(_) | EvidenceError::Taken(_) => {
+                AppError::Conflict(error.to_string())
+            }
+            EvidenceError::Word(_)
+            | EvidenceError::Many(_)
+            | EvidenceError::Fault { .. }
+            | EvidenceError::NoKey => AppError::Wrong(error.to_string()),
         }
     }
 }

@@ -79,6 +79,16 @@ pub(crate) enum Flash {
     Unlocked,
     /// Somebody has no second factors any more.
     FactorsReset,
+    /// Something proposed was listed.
+    ProposalsAccepted,
+    /// Something proposed was refused.
+    ProposalsRefused,
+    /// A source was purged.
+    SourcePurged,
+    /// A rule was turned on.
+    RuleOn,
+    /// A rule was turned off.
+    RuleOff,
     /// What was begun took too long, or was wrong too often.
     Again,
 }
@@ -124,6 +134,11 @@ impl Flash {
         Flash::Locked,
         Flash::Unlocked,
         Flash::FactorsReset,
+        Flash::ProposalsAccepted,
+        Flash::ProposalsRefused,
+        Flash::SourcePurged,
+        Flash::RuleOn,
+        Flash::RuleOff,
         Flash::Again,
     ];
 
@@ -168,6 +183,11 @@ impl Flash {
             Flash::Locked => "locked",
             Flash::Unlocked => "unlocked",
             Flash::FactorsReset => "factors-reset",
+            Flash::ProposalsAccepted => "proposals-accepted",
+            Flash::ProposalsRefused => "proposals-refused",
+            Flash::SourcePurged => "source-purged",
+            Flash::RuleOn => "rule-on",
+            Flash::RuleOff => "rule-off",
             Flash::Again => "again",
         }
     }
@@ -228,6 +248,11 @@ impl Flash {
             Flash::Locked => "The account is locked.",
             Flash::Unlocked => "The account is open again.",
             Flash::FactorsReset => "The second factors are taken away.",
+            Flash::ProposalsAccepted => "Listed: name servers have it within a second.",
+            Flash::ProposalsRefused => "Refused. What was seen until now is not proposed again.",
+            Flash::SourcePurged => "The source is purged. Rules look again within seconds.",
+            Flash::RuleOn => "The rule is on. It looks within seconds.",
+            Flash::RuleOff => "The rule is off. What it listed stays until its time is over.",
             Flash::Again => "That took too long, or was wrong too often. Please begin again.",
         }
     }

@@ -66,6 +66,14 @@ impl Frame {
 }
 
 impl Frame {
+    /// Whether this is one of the pages that editors work on.
+    pub(crate) fn is_at_desk(&self) -> bool {
+        matches!(
+            &*self.here,
+            "queue" | "requests" | "proposals" | "rules" | "evidence" | "statistics"
+        )
+    }
+
     /// Whether the visitor decides about people.
     pub(crate) fn is_administrator(&self) -> bool {
         self.role == Some(Role::Administrator)

@@ -17,6 +17,7 @@ mod client;
 mod config;
 mod distribution;
 mod error;
+mod evidence;
 mod factor;
 mod flash;
 mod frame;

@@ -210,6 +210,22 @@ pub(crate) fn all() -> Vec<Route> {
         Route::get("/account/delete", Least::Role(Member), get(pages::own_data::ask)).fresh(),
         Route::post("/account/delete", Least::Role(Member), post(pages::own_data::delete))
             .fresh_from("/account/delete"),
+        Route::get("/proposals", Least::Role(Editor), get(pages::proposals::show)),
+        Route::post("/proposals", Least::Role(Editor), post(pages::proposals::decide)),
+        Route::get("/rules", Least::Role(Editor), get(pages::rules::show)),
+        Route::get("/rules/{id}", Least::Role(Editor), get(pages::rules::one)),
+        Route::post("/rules/{id}/enable", Least::Role(Administrator), post(pages::rules::enable))
+            .fresh_from("/rules"),
+        Route::post("/rules/{id}/disable", Least::Role(Administrator), post(pages::rules::disable))
+            .fresh_from("/rules"),
+        Route::get("/evidence", Least::Role(Editor), get(pages::evidence::show)),
+        Route::get("/evidence/sources/{id}", Least::Role(Editor), get(pages::evidence::source)),
+        Route::post(
+            "/evidence/sources/{id}/purge",
+            Least::Role(Editor),
+            post(pages::evidence::purge),
+        )
+        .fresh_from("/evidence"),
         Route::get("/people", Least::Role(Administrator), get(pages::people::show)),
         Route::get("/people/{id}", Least::Role(Administrator), get(pages::people::one)),
         Route::post("/people/{id}/role", Least::Role(Administrator), post(pages::people::role))

@@ -69,6 +69,10 @@ pub enum Action {
     ChangeCategories,
     /// Change entries without a request.
     EditEntries,
+    /// Remove all that a source of evidence brought.
+    PurgeSource,
+    /// Turn rules on and off.
+    ChangeRules,
 }
 
 /// Somebody wanted to do what he may not.
@@ -85,14 +89,14 @@ pub fn may(role: Role, relation: Relation, action: Action) -> bool {
         Action::ReadOrganisation => is_editor || !is_stranger,
         Action::ChangeContacts | Action::ChangeMembers => relation == Relation::Owner,
         Action::Request => !is_stranger,
-        Action::ReadQueue => is_editor,
+        Action::ReadQueue | Action::PurgeSource => is_editor,
         Action::Decide
         | Action::Undo
         | Action::Suspend
         | Action::WriteNote
         | Action::NameDomains
         | Action::EditEntries => is_editor && is_stranger,
-        Action::ChangeCategories => role == Role::Administrator,
+        Action::ChangeCategories | Action::ChangeRules => role == Role::Administrator,
     }
 }
 
@@ -109,7 +113,7 @@ pub fn check(person: Person, relation: Relation, action: Action) -> Result<(), D
 
 impl Action {
     /// All actions.
-    pub const ALL: [Action; 13] = [
+    pub const ALL: [Action; 15] = [
         Action::Claim,
         Action::ReadOrganisation,
         Action::ChangeContacts,
@@ -123,6 +127,8 @@ impl Action {
         Action::NameDomains,
         Action::ChangeCategories,
         Action::EditEntries,
+        Action::PurgeSource,
+        Action::ChangeRules,
     ];
 }
 
@@ -142,6 +148,8 @@ impl fmt::Display for Action {
             Action::NameDomains => "say which domains it is known by",
             Action::ChangeCategories => "change the categories of a list",
             Action::EditEntries => "change these entries",
+            Action::PurgeSource => "purge a source",
+            Action::ChangeRules => "turn rules on and off",
         })
     }
 }
@@ -163,9 +171,10 @@ impl Denied {
             (Action::ReadOrganisation | Action::Request, _) => {
                 ": you do not belong to it; claim one of its domains first"
             }
-            (Action::ChangeCategories, _) => ": only administrators do that",
+            (Action::ChangeCategories | Action::ChangeRules, _) => ": only administrators do that",
             (
                 Action::ReadQueue
+                | Action::PurgeSource
                 | Action::Decide
                 | Action::Undo
                 | Action::Suspend
@@ -194,7 +203,7 @@ mod tests {
     use super::*;
 
     /// Who may do what: for each role the relations stranger, member, owner.
-    const TABLE: [(Action, [&str; 3]); 13] = [
+    const TABLE: [(Action, [&str; 3]); 15] = [
         //                           member editor administrator
         (Action::Claim, ["smo", "smo", "smo"]),
         (Action::ReadOrganisation, ["-mo", "smo", "smo"]),
@@ -209,6 +218,8 @@ mod tests {
         (Action::NameDomains, ["---", "s--", "s--"]),
         (Action::ChangeCategories, ["---", "---", "smo"]),
         (Action::EditEntries, ["---", "s--", "s--"]),
+        (Action::PurgeSource, ["---", "smo", "smo"]),
+        (Action::ChangeRules, ["---", "---", "smo"]),
     ];
 
     #[test]

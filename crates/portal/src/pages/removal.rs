@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::error::{AppError, sentence};
+use crate::evidence::{Seen, seen};
 use crate::flash::Flash;
 use crate::frame::{Frame, Page};
 use crate::limits::{Deed, Doer};
@@ -60,6 +61,8 @@ pub(crate) struct Review {
     before: u32,
     /// Texts to choose from.
     canned: Vec<String>,
+    /// What was seen of it.
+    seen: Vec<Seen>,
 }
 
 /// What is typed.
@@ -180,7 +183,8 @@ pub(crate) async fn review(
     let (list, key) = (removal.new.list, &removal.new.key);
     let before = removals::granted_since(look.session(), list, key, month).await?;
     let canned = app.config.canned_reasons.clone();
-    Ok(Page(Review { frame, removal, card, entries, before, canned }))
+    let seen = seen(look.session(), key).await?;
+    Ok(Page(Review { frame, removal, card, entries, before, seen, canned }))
 }
 
 /// What an editor decides.

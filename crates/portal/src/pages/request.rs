@@ -26,6 +26,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::error::{AppError, sentence};
+use crate::evidence::{Seen, seen};
 use crate::flash::Flash;
 use crate::frame::{Frame, Page};
 use crate::limits::{Deed, Doer};
@@ -89,6 +90,8 @@ struct Desk {
     notes: Vec<Note>,
     /// Entries around the items.
     neighbours: Vec<Neighbour>,
+    /// What was seen of each item of which something was.
+    evidence: Vec<(Network, Vec<Seen>)>,
     /// An editor who agreed already, and when.
     first: Option<(String, Approval)>,
     /// Why two editors have to agree, if they have to.
@@ -416,6 +419,13 @@ async fn desk(
         neighbours.extend(new);
     }
     neighbours.truncate(MOST_NEIGHBOURS);
+    let mut evidence = Vec::new();
+    for network in rows.iter().take(MOST_ROWS).filter_map(|row| row.item.network()) {
+        let seen = seen(session.again(), &Key::Network(network)).await?;
+        if !seen.is_empty() {
+            evidence.push((network, seen));
+        }
+    }
     let first = requests::approval(session.again(), request.id).await?;
     let first = match first {
         Some(approval) => {
@@ -437,7 +447,7 @@ async fn desk(
     let has_it = request.standing.editor == Some(member.account.id.0);
     let canned = app.config.canned_reasons.clone();
     let impact = (adds, removes);
-    Ok(Desk { notes, neighbours, first, two, is_free, has_it, impact, canned })
+    Ok(Desk { notes, neighbours, evidence, first, two, is_free, has_it, impact, canned })
 }
 
 /// How many addresses networks have, for people: of IPv6 a count of /64 says more.

@@ -1,19 +1,24 @@
 //! Proposals: what rules would list, and an editor decides.
 //!
-//! Who may decide is said by whoever calls; here it is only written down.
+//! A person goes through [`decide`], which asks whether he may: who belongs to an organisation that has what is proposed
+//! on an allow list does not decide about it. The command line may everything.
 
 use repute_database::lists::{self, Stored};
 use repute_database::rules::{self, Proposal, ProposalId, ProposalState};
-use repute_database::{DatabaseError, Timestamp, Transaction, entries};
+use repute_database::{DatabaseError, Timestamp, Transaction, audit, entries, organisations};
 use serde_json::json;
 
-use super::standing::{Hold, hold};
+use super::standing::{Hold, hold, holders};
 use super::{source_name, turn};
 use crate::changes::{self, Cause, Change, ChangeError};
+use crate::permission::{self, Action, Denied, Person, Relation};
 
 /// Why a proposal cannot be decided so.
 #[derive(Debug, thiserror::Error)]
 pub enum ProposalError {
+    /// Who wants to decide may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// There is no such proposal.
     #[error("there is no proposal {0} for this list")]
     Unknown(i64),
@@ -35,6 +40,56 @@ pub enum ProposalError {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+}
+
+/// What an editor decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is listed.
+    Accept,
+    /// It is not.
+    Refuse,
+}
+
+/// Decides a proposal for whichever list it is.
+///
+/// # Errors
+/// If the person may not, or it cannot be decided so: the transaction is to be dropped.
+pub async fn decide(
+    transaction: &mut Transaction,
+    person: Person,
+    id: ProposalId,
+    verdict: Verdict,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), ProposalError> {
+    let proposal = rules::proposal_by_id(transaction.session(), id).await?;
+    let proposal = proposal.ok_or(ProposalError::Unknown(id.0))?;
+    let list = lists::by_id(transaction.session(), proposal.list).await?;
+    let list = list.ok_or(ProposalError::Unknown(id.0))?;
+    // Nobody else decides it meanwhile.
+    lists::lock(transaction.session(), list.id).await?;
+    let all = lists::all(transaction.session()).await?;
+    let key = &proposal.proposed.key;
+    let mut relation = Relation::Stranger;
+    for holder in holders(transaction.session(), &all, &list, key, MOST_HOLDERS).await? {
+        let role = organisations::role_of(transaction.session(), holder, person.account).await?;
+        relation = relation.max(role.into());
+    }
+    permission::check(person, relation, Action::Decide)?;
+    let action = match verdict {
+        Verdict::Accept => "proposal.accept",
+        Verdict::Refuse => "proposal.refuse",
+    };
+    let cause = Cause {
+        actor: audit::actor(transaction.session(), person.account).await?,
+        action: action.to_owned(),
+        reason: reason.to_owned(),
+    };
+    match verdict {
+        Verdict::Accept => accept(transaction, &list, id, &cause, now).await.map(drop),
+        Verdict::Refuse => refuse(transaction, &list, id, &cause, now).await,
+    }
 }
 
 /// Accepts a proposal: it becomes an entry of its rule until the time it says; the list's serial.
@@ -69,7 +124,7 @@ pub async fn accept(
     if !all.iter().any(|entry| entry.code == Some(rule.terms.code)) {
         all.push(turn::entry_of(&rule, key, source, proposal.proposed.expires, now));
     }
-    decide(transaction, id, ProposalState::Accepted, cause, now).await?;
+    write_down(transaction, id, ProposalState::Accepted, cause, now).await?;
     let changes = [Change { key: key.clone(), entries: all }];
     Ok(changes::apply(transaction, list, &changes, cause, now).await?)
 }
@@ -89,7 +144,7 @@ pub async fn refuse(
         return Err(ProposalError::Reason);
     }
     let proposal = open(transaction, list, id).await?;
-    decide(transaction, id, ProposalState::Refused, cause, now).await?;
+    write_down(transaction, id, ProposalState::Refused, cause, now).await?;
     let key = proposal.proposed.key.to_string();
     let detail = json!({ "proposal": id.0, "key": key, "reason": cause.reason });
     super::record(transaction, list, cause, detail, now).await?;
@@ -113,8 +168,8 @@ async fn open(
     }
 }
 
-/// Decides, unless somebody else did meanwhile.
-async fn decide(
+/// Writes down what is decided, unless somebody else did meanwhile.
+async fn write_down(
     transaction: &mut Transaction,
     id: ProposalId,
     state: ProposalState,
@@ -127,3 +182,6 @@ async fn decide(
         false => Err(ProposalError::Decided(id.0, "no longer open")),
     }
 }
+
+/// So many organisations are looked at before whoever decides is held for a stranger.
+const MOST_HOLDERS: usize = 1_000;

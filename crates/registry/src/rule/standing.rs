@@ -1,6 +1,8 @@
 //! What keeps a rule from listing something.
 
-use repute_database::entries::{self, Entry};
+use std::collections::HashSet;
+
+use repute_database::entries::{self, Entry, OrganisationId};
 use repute_database::lists::Stored;
 use repute_database::{DatabaseError, Key, Session};
 use repute_dnsxl::{Network, Polarity};
@@ -49,29 +51,38 @@ pub(super) async fn hold(
     if over.iter().any(|entry| Some(&entry.key) == decides.as_ref() && entry.code.is_none()) {
         return Ok(Some(Hold::Excluded));
     }
-    let is_held = |entry: &Entry| entry.organisation.is_some() && entry.code.is_some();
+    let holders = holders(session, all, list, key, 1).await?;
+    Ok((!holders.is_empty()).then_some(Hold::Organisation))
+}
+
+/// Organisations that have a key, or a part of it, on an allow list of the same kind; some, if there are more.
+pub(super) async fn holders(
+    mut session: Session<'_>,
+    all: &[Stored],
+    list: &Stored,
+    key: &Key,
+    most: usize,
+) -> Result<HashSet<OrganisationId>, DatabaseError> {
+    let holder = |entry: &Entry| entry.organisation.filter(|_| entry.code.is_some());
+    let mut holders = HashSet::new();
     for other in all {
         if other.list.polarity != Polarity::Allow || other.list.keys != list.list.keys {
             continue;
         }
-        let over = entries::over(session.again(), other.id, &target).await?;
+        let over = entries::over(session.again(), other.id, &first(key)).await?;
+        holders.extend(over.iter().filter_map(holder));
         let mut after = None;
-        if over.iter().any(is_held) {
-            return Ok(Some(Hold::Organisation));
-        }
-        loop {
+        while holders.len() < most {
             let within = entries::page(session.again(), other.id, Some(key), after.as_ref(), PAGE);
             let within = within.await?;
-            if within.iter().any(is_held) {
-                return Ok(Some(Hold::Organisation));
-            }
+            holders.extend(within.iter().filter_map(holder));
             after = match within.last() {
                 Some(last) => Some(last.key.clone()),
                 None => break,
             };
         }
     }
-    Ok(None)
+    Ok(holders)
 }
 
 /// Those entries over the first address of a key that cover all of it.
