@@ -188,3 +188,34 @@ fn from_a_claim_to_a_listing_and_back() {
     walk("registry.mjs", &[&url, &port, editor.trim(), &mail, &zone_file]);
     does(&["registry", "verify"]);
 }
+
+/// What traps saw is proposed by a rule, listed by an editor, answered by DNS, and gone with its source.
+#[test]
+fn from_what_traps_saw_to_a_listing_and_the_end_of_a_source() {
+    if std::env::var_os("REPUTE_NO_PEERS").is_some() {
+        return;
+    }
+    let place = Place::new();
+    let dns = free();
+    let (server, url) = portal(&place, dns, "");
+    let does = |line: &[&str]| {
+        let (status, told) = server.run(line);
+        assert_eq!(status, 0, "{told}");
+        told
+    };
+    let list = ["registry", "list", "add", "bl.example", "--template", "blocklist"];
+    does(&[&list[..], &["--title", "Spam sources"]].concat());
+    does(&["registry", "evidence", "sources", "add", "traps", "--kind", "trap"]);
+    let hits = "target,trap\n8.8.8.8,one@secret.example\n8.8.8.8,two@secret.example\n\
+        8.8.4.4,one@secret.example\n8.8.4.4,two@secret.example\n";
+    place.write("hits.csv", hits);
+    let hits = place.path("hits.csv").display().to_string();
+    does(&["registry", "evidence", "import", &hits, "--source", "traps"]);
+    let rule = "hits = 2\nwithin = \"1d\"\nfrom-traps = 2\nlasts = \"7d\"\nreason = \"It hit two traps.\"\n";
+    place.write("traps.toml", rule);
+    let rule = place.path("traps.toml").display().to_string();
+    does(&["registry", "rule", "add", "bl.example", "traps", &rule]);
+    let link = does(&["admin", "add", "edith@example.org", "--role", "administrator"]);
+    walk("evidence.mjs", &[&url, &dns.port().to_string(), link.trim()]);
+    does(&["registry", "verify"]);
+}
