@@ -36,7 +36,7 @@ await walk(async (editor) => {
   await editor.looks("rules");
   await page.getByRole("link", { name: "traps", exact: true }).click();
   await editor.presses("Replay it");
-  await editor.isAt("/rules/1?replay=1", "2 would be listed", "8.8.8.8", "Nothing was changed");
+  await editor.isAt("/rules/1?replay=1", "2 would be proposed", "8.8.8.8", "Nothing was changed");
   await editor.looks("rule");
   await editor.presses("Turn it on");
   await editor.isAt("/rules/1", "The rule is on");

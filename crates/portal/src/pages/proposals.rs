@@ -318,7 +318,7 @@ mod tests {
         page.says(&["Version 1", "it hit &#60;traps&#62;", "Replay it"]);
         assert!(!page.text.contains("Turn it off"));
         let page = site.get("/rules/1?replay=1").await;
-        page.says(&["6 would be listed", "<code>9.0.0.6</code>", "Nothing was changed"]);
+        page.says(&["6 would be proposed", "<code>9.0.0.6</code>", "Nothing was changed"]);
         assert_eq!(site.get("/rules/1?replay=2").await.status, StatusCode::NOT_FOUND);
         assert_eq!(site.get("/rules/2").await.status, StatusCode::NOT_FOUND);
         site.become_role(Some(Role::Administrator)).await;

@@ -167,10 +167,15 @@ impl OneRule {
     }
 
     /// What a replay found, with the words for it, where it found something.
-    fn findings<'r>(&self, report: &'r Report) -> Vec<(&'r Found, &'static str)> {
+    fn findings<'r>(&self, version: &i64, report: &'r Report) -> Vec<(&'r Found, &'static str)> {
         let Report { added, renewed, dropped, asked, held, .. } = report;
+        let version = self.versions.iter().find(|rule| rule.version == *version);
+        let added_words = match version.map(|rule| rule.terms.outcome) {
+            Some(Outcome::Propose) => "would be proposed",
+            Some(Outcome::List) | None => "would be listed",
+        };
         [
-            (added, "would be listed"),
+            (added, added_words),
             (renewed, "would be listed longer"),
             (dropped, "are listed by it and would not be"),
             (asked, "are an organisation’s on an allow list: an editor would be asked"),

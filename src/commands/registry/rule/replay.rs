@@ -1,7 +1,7 @@
 //! `repute registry rule replay`: what a rule would change, told before it does.
 
 use repute_database::lists;
-use repute_database::rules::{Rule, RuleId};
+use repute_database::rules::{Outcome, Rule, RuleId};
 use repute_database::{Database, Timestamp};
 use repute_registry::rule;
 use repute_registry::rule::replay::{EXAMPLES, Found, Report, replay};
@@ -43,14 +43,14 @@ pub(super) async fn run(database: &Database, args: &ReplayArgs) -> anyhow::Resul
         Some(_) => "as the file says it".to_owned(),
         None => format!("version {}", rule.version),
     };
-    show(args, &report, &what);
+    show(args, &report, &what, rule.terms.outcome);
     let Report { added, renewed, dropped, asked, .. } = &report;
     let changes = added.count + renewed.count + dropped.count + asked.count;
     Ok(if changes == 0 { Verdict::Yes } else { Verdict::No })
 }
 
 /// Shows what it found.
-fn show(args: &ReplayArgs, report: &Report, what: &str) {
+fn show(args: &ReplayArgs, report: &Report, what: &str, outcome: Outcome) {
     let Report { keys, added, renewed, dropped, asked, held, same } = report;
     let most = args.limit.min(EXAMPLES);
     if args.json {
@@ -62,6 +62,7 @@ fn show(args: &ReplayArgs, report: &Report, what: &str) {
         let object = json!({
             "list": args.list.to_string(),
             "rule": args.name,
+            "outcome": outcome.word(),
             "keys": keys,
             "added": found(added),
             "renewed": found(renewed),
@@ -77,8 +78,12 @@ fn show(args: &ReplayArgs, report: &Report, what: &str) {
         "{}: rule {}, {what}, by what was seen of {keys} addresses and names",
         args.list, args.name
     );
+    let added_words = match outcome {
+        Outcome::List => "would be listed",
+        Outcome::Propose => "would be proposed",
+    };
     for (sign, found, words) in [
-        ('+', added, "would be listed"),
+        ('+', added, added_words),
         ('~', renewed, "would be listed longer"),
         ('-', dropped, "are listed by it and would not be"),
         ('?', asked, "are an organisation's on an allow list: an editor would be asked"),
