@@ -479,6 +479,7 @@ mod tests {
             subject: String::new(),
             plain: "x".repeat(100_000),
             html: String::new(),
+            unsubscribe: String::new(),
         };
         let mut full = database.begin().await.expect("a transaction");
         let refused = outbox::put(full.session(), &letter, Timestamp(1)).await;

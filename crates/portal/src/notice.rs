@@ -52,6 +52,7 @@ fn is_news(notice: &Notice) -> bool {
         | Notice::ClaimChallenged { .. }
         | Notice::ClaimFails { .. }
         | Notice::ClaimLost { .. }
+        | Notice::ClaimShared { .. }
         | Notice::RemovalLink { .. }
         | Notice::RemovalDecided { .. }
         | Notice::Review { .. } => false,
