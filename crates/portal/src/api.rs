@@ -11,6 +11,7 @@ mod claims;
 mod document;
 mod endpoint;
 mod entries;
+mod evidence;
 mod lists;
 mod organisations;
 mod people;
@@ -38,6 +39,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         requests::endpoints(),
         queue::endpoints(),
         entries::endpoints(),
+        evidence::endpoints(),
         people::endpoints(),
         subscribers::endpoints(),
     ] {

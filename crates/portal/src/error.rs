@@ -79,9 +79,9 @@ pub(crate) enum AppError {
     /// A token that is for something else.
     #[error("the token has no scope {0}")]
     Scope(Scope),
-    /// A body that says nothing of what it is.
-    #[error("the body is not declared as JSON")]
-    NoJson,
+    /// A body of another kind.
+    #[error("the body is not declared as {0}")]
+    Kind(&'static str),
     /// A body that says something else than is asked for.
     #[error("{0}")]
     Body(String),
@@ -406,10 +406,10 @@ impl IntoResponse for AppError {
                     "This token may not be used for it, or you may not do it any more: it needs the scope {scope}."
                 ),
             ),
-            AppError::NoJson => problem(
+            AppError::Kind(kind) => problem(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "Not JSON",
-                "Send JSON, and say so: `Content-Type: application/json`.",
+                "Of another kind",
+                &format!("Send {kind}, and say so: `Content-Type: {kind}`."),
             ),
             AppError::Body(why) => {
                 problem(StatusCode::BAD_REQUEST, "This was not understood", &sentence(why))

@@ -31,6 +31,8 @@ pub(crate) enum Scope {
     EntriesRead,
     /// Change entries without a request.
     EntriesWrite,
+    /// Tell what traps, filters and people saw.
+    EvidenceWrite,
     /// See who has an account.
     PeopleRead,
     /// Give roles, lock accounts.
@@ -41,7 +43,7 @@ pub(crate) enum Scope {
 
 impl Scope {
     /// All of them, as a person reads them.
-    pub(crate) const ALL: [Scope; 10] = [
+    pub(crate) const ALL: [Scope; 11] = [
         Scope::OrganisationsRead,
         Scope::OrganisationsWrite,
         Scope::RequestsWrite,
@@ -49,6 +51,7 @@ impl Scope {
         Scope::QueueWrite,
         Scope::EntriesRead,
         Scope::EntriesWrite,
+        Scope::EvidenceWrite,
         Scope::PeopleRead,
         Scope::PeopleWrite,
         Scope::Subscribers,
@@ -64,6 +67,7 @@ impl Scope {
             Scope::QueueWrite => "queue:write",
             Scope::EntriesRead => "entries:read",
             Scope::EntriesWrite => "entries:write",
+            Scope::EvidenceWrite => "evidence:write",
             Scope::PeopleRead => "people:read",
             Scope::PeopleWrite => "people:write",
             Scope::Subscribers => "subscribers",
@@ -84,6 +88,7 @@ impl Scope {
             Scope::QueueWrite => "Decide requests and removals, write notes, suspend organisations",
             Scope::EntriesRead => "Read all entries of lists with their sources and reasons",
             Scope::EntriesWrite => "Add, change and remove entries without a request",
+            Scope::EvidenceWrite => "Tell what spam traps, filters and people saw",
             Scope::PeopleRead => "See who has an account",
             Scope::PeopleWrite => "Give roles, lock and unlock accounts",
             Scope::Subscribers => "See, add and revoke servers elsewhere that may have lists",
@@ -96,9 +101,11 @@ impl Scope {
             Scope::OrganisationsRead | Scope::OrganisationsWrite | Scope::RequestsWrite => {
                 Role::Member
             }
-            Scope::QueueRead | Scope::QueueWrite | Scope::EntriesRead | Scope::EntriesWrite => {
-                Role::Editor
-            }
+            Scope::QueueRead
+            | Scope::QueueWrite
+            | Scope::EntriesRead
+            | Scope::EntriesWrite
+            | Scope::EvidenceWrite => Role::Editor,
             Scope::PeopleRead | Scope::PeopleWrite | Scope::Subscribers => Role::Administrator,
         }
     }

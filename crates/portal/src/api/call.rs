@@ -29,10 +29,12 @@ pub(crate) struct Call {
     key: Option<String>,
     /// The digest of what is asked.
     digest: Vec<u8>,
-    /// Whether the body says that it is JSON.
-    is_json: bool,
+    /// What the body says that it is, in lower case.
+    kind: String,
     /// The body.
     body: Bytes,
+    /// When it came.
+    now: Timestamp,
 }
 
 /// A change on its way: dropped, nothing of it holds.
@@ -60,7 +62,7 @@ impl FromRequest<App> for Call {
         let key = key(&parts.headers)?;
         let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
-        let is_json = kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+        let kind = kind.unwrap_or_default().to_ascii_lowercase();
         let mut context = Context::new(&SHA256);
         let asked = format!("{} {}\n", parts.method, parts.uri);
         context.update(asked.as_bytes());
@@ -68,7 +70,7 @@ impl FromRequest<App> for Call {
         let body = Bytes::from_request(request, app).await.map_err(|_| AppError::TooLarge)?;
         context.update(&body);
         let digest = context.finish().as_ref().to_vec();
-        Ok(Call { caller, key, digest, is_json, body })
+        Ok(Call { caller, key, digest, kind, body, now: Timestamp::now() })
     }
 }
 
@@ -78,10 +80,26 @@ impl Call {
     /// # Errors
     /// If it is no JSON, or says something else than is asked for.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, AppError> {
-        if !self.is_json {
-            return Err(AppError::NoJson);
+        if self.kind != "application/json" {
+            return Err(AppError::Kind("application/json"));
         }
         serde_json::from_slice(&self.body).map_err(|error| AppError::Body(error.to_string()))
+    }
+
+    /// The body as it came, if it is of a kind.
+    ///
+    /// # Errors
+    /// If it is of another one.
+    pub(crate) fn bytes(&self, kind: &'static str) -> Result<&[u8], AppError> {
+        match self.kind == kind {
+            true => Ok(&self.body),
+            false => Err(AppError::Kind(kind)),
+        }
+    }
+
+    /// The moment at which it came.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Answers at once if it was done before: for what takes long before it begins.

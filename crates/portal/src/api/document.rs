@@ -189,6 +189,9 @@ impl Parts {
                 "content": { "application/json": { "schema": body } },
             });
         }
+        if let Some(kind) = endpoint.raw {
+            operation["requestBody"] = json!({ "required": true, "content": { (kind): {} } });
+        }
         operation
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Endpoint {
     pub(crate) query: Option<Shape>,
     /// What its body says.
     pub(crate) body: Option<Shape>,
+    /// What its body is, if that is no JSON.
+    pub(crate) raw: Option<&'static str>,
     /// What is answered.
     pub(crate) answer: (StatusCode, Shape),
     /// What answers.
@@ -110,6 +112,7 @@ impl Endpoint {
             access: Access::Open,
             query: None,
             body: None,
+            raw: None,
             answer: (StatusCode::OK, shape::<serde_json::Value>),
             handler,
         }
@@ -138,6 +141,11 @@ impl Endpoint {
     /// With this body.
     pub(crate) fn takes<T: JsonSchema>(self) -> Endpoint {
         Endpoint { body: Some(shape::<T>), ..self }
+    }
+
+    /// With a body of this kind.
+    pub(crate) fn reads(self, kind: &'static str) -> Endpoint {
+        Endpoint { raw: Some(kind), ..self }
     }
 
     /// Answers so.

@@ -2,9 +2,12 @@
 
 use axum::http::{Method, StatusCode};
 use repute_database::accounts::{self, AccountId, Role};
+use repute_database::evidence::Kind;
 use repute_database::organisations::{self, MemberRole};
 use repute_database::testing::on_each;
-use repute_database::{Timestamp, lists};
+use repute_database::{Timestamp, audit, backup, lists};
+use repute_registry::changes::Cause;
+use repute_registry::evidence;
 use serde_json::{Value, json};
 
 use crate::routes;
@@ -308,6 +311,66 @@ async fn a_program_asks_an_editors_program_decides_and_it_is_on_the_list() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_traps_saw_is_taken_once_and_no_trap_is_kept() {
+    on_each(async |database| {
+        let mut site = Site::over(database);
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let cause = Cause {
+            actor: audit::machine(t.session(), "test").await.expect("a name"),
+            action: "evidence.source".to_owned(),
+            reason: "a test".to_owned(),
+        };
+        evidence::add_source(t, "traps", Kind::Trap, &cause, Timestamp(1)).await.expect("added");
+        transaction.commit().await.expect("it is committed");
+        let program = Program::new(&mut site, Role::Editor, &[Scope::EvidenceWrite]).await;
+        let told = json!({ "source": "traps", "observations": [
+            { "target": "192.0.2.25", "class": "spam", "trap": "bait@example.org", "count": 3 },
+            { "target": "spam.example", "class": "spam", "seen": "2026-11-22T10:00:00Z" },
+        ]});
+        for is_again in [false, true] {
+            let answer = program.ask(&mut site, Method::POST, "/evidence", Some("k"), &told).await;
+            assert_eq!(
+                (answer.status, json(&answer)),
+                (StatusCode::CREATED, json!({ "taken": 2 }))
+            );
+            assert_eq!(answer.header("idempotency-replayed") == "true", is_again);
+        }
+        for (change, status, why) in [
+            ("/source", StatusCode::NOT_FOUND, "Nothing here"),
+            ("/observations/0/target", StatusCode::UNPROCESSABLE_ENTITY, "bservation 1"),
+            ("/observations/1/class", StatusCode::UNPROCESSABLE_ENTITY, "bservation 2"),
+        ] {
+            let mut told = told.clone();
+            *told.pointer_mut(change).expect("it is there") = json!("no such / thing");
+            let answer = program.post(&mut site, "/evidence", &told).await;
+            assert_eq!(answer.status, status, "{answer:?}");
+            answer.says(&[why]);
+        }
+        let bearer = format!("Bearer {}", program.token);
+        let headers = [("authorization", &*bearer), ("content-type", "message/rfc822")];
+        let path = "/api/v1/evidence/arf?source=traps";
+        let answer = site.send(Method::POST, path, &headers, REPORT.to_owned()).await;
+        assert_eq!((answer.status, json(&answer)), (StatusCode::CREATED, json!({ "taken": 1 })));
+        let other = site.send(Method::POST, path, &headers, "Subject: x\n\nhello".to_owned()).await;
+        assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY, "{other:?}");
+        let (mut bytes, mut look) = (Vec::new(), site.app.database.look().await.expect("a look"));
+        backup::write(&mut look, &mut bytes).await.expect("it is written");
+        let all = String::from_utf8_lossy(&bytes);
+        assert!(all.contains("spam.example") && !all.contains("bait@example.org"));
+    })
+    .await;
+}
+
+/// A report of abuse.
+const REPORT: &str = "From: abuse@isp.example\r\nTo: us@example.org\r\nSubject: FW: spam\r\n\
+MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=feedback-report; boundary=\"b\"\r\n\r\n\
+--b\r\nContent-Type: text/plain\r\n\r\nA report.\r\n\
+--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse\r\nUser-Agent: x/1\r\nVersion: 1\r\n\
+Source-IP: 198.51.100.7\r\n\r\n\
+--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: buy\r\n\r\nnow\r\n--b--\r\n";
 
 #[tokio::test]
 async fn a_domain_is_claimed_and_the_record_named() {

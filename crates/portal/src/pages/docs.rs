@@ -17,7 +17,7 @@ pub(crate) struct Docs {
     frame: Frame,
     document: &'static Document,
     origin: String,
-    scopes: [Scope; 10],
+    scopes: [Scope; 11],
 }
 
 /// `GET /api`.
