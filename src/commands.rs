@@ -15,6 +15,7 @@ mod registry;
 mod reload;
 mod running;
 mod serve;
+mod shell_user;
 mod status;
 mod zone;
 

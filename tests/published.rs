@@ -228,6 +228,55 @@ fn what_must_not_be_is_refused_and_a_second_person_may_mean_it() {
     });
 }
 
+/// What is done at the shell is somebody's: whoever made a change there does not approve it there.
+#[test]
+fn who_changed_a_list_at_the_shell_does_not_approve_that() {
+    on_each(|place, database, at| {
+        let server = Served::start(place, &config(place, database));
+        let run = |user: &str, args: &[&str]| {
+            let mut command = place.command(args);
+            command.args(["--config", "repute.toml"]).env("SUDO_UID", user);
+            let output = command.output().unwrap();
+            let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            (output.status.code().unwrap_or(-1), text)
+        };
+        let add = |user, key| {
+            let entry = ["registry", "entry", "add", "bl.example", key, "--reason", "a test"];
+            let (code, said) = run(user, &entry);
+            assert_eq!(code, 0, "{said}");
+        };
+        let (code, said) = run("4711", &["registry", "list", "add", "bl.example"]);
+        assert_eq!(code, 0, "{said}");
+        add("4711", "192.0.2.1");
+        until("the list is served", || listed(server.dns, "1.2.0.192.bl.example"));
+        add("4711", "11.0.0.0/8");
+        let approve = ["list", "approve", "bl.example", "3"];
+        until("it is refused", || run("4711", &["list", "status"]).1.contains(&approve.join(" ")));
+        let (code, said) = run("4711", &approve);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains("your own change: a second person"), "{said}");
+        let (_, log) = run("4711", &["registry", "log", "bl.example", "-n", "1", "--json"]);
+        if nix::unistd::getuid().is_root() {
+            assert!(log.contains("\"user\":\"user 4711\""), "{log}");
+            let (code, said) = run("4712", &approve);
+            assert_eq!(code, 0, "{said}");
+        } else {
+            // Only root is believed who called sudo; so the other person has an account here.
+            let editor = Editor::at(at);
+            editor.runtime.block_on(async {
+                let mut transaction = editor.database.begin().await.unwrap();
+                let apex = "bl.example".parse().unwrap();
+                let list = lists::by_apex(transaction.session(), &apex).await.unwrap().unwrap();
+                let now = Timestamp::now();
+                publish::approve(&mut transaction, &list, 3, &editor.actor, now).await.unwrap();
+                transaction.commit().await.unwrap();
+            });
+        }
+        until("it is published", || listed(server.dns, "3.2.1.11.bl.example"));
+        server.stop();
+    });
+}
+
 #[test]
 fn a_server_starts_without_its_database_and_follows_it_later() {
     let Some(postgres) = Server::start() else { return };

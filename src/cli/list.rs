@@ -13,7 +13,8 @@ pub(crate) enum ListCommand {
     Status(StatusArgs),
     /// Publish a version that was refused, as a second person
     ///
-    /// Whoever made the change cannot approve it: users of the system are told apart by their numbers.
+    /// Whoever made the change cannot approve it. Users of the system are told apart by their numbers, under sudo by
+    /// that of who called it. That a user has an account of the portal, too, cannot be told.
     #[command(after_help = APPROVE_HELP)]
     Approve {
         /// The list

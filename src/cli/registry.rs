@@ -53,6 +53,8 @@ pub(crate) enum RegistryCommand {
     /// Exit code: 0 it is as it was written, 1 it is not from the shown row on, 2 could not tell.
     Verify,
     /// Show the audit log, the latest first
+    ///
+    /// People with an account stand in it as pseudonyms; users of the system by the names they have on this machine.
     Log {
         /// Only of this list
         list: Option<Name>,

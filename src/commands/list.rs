@@ -7,10 +7,11 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use repute_database::lists::{self, Stored};
-use repute_database::{Database, Timestamp, Transaction, audit};
+use repute_database::{Database, Timestamp, Transaction};
 use repute_dnsxl::Name;
 use repute_registry::publish;
 
+use super::shell_user;
 use crate::cli::list::ListCommand;
 use crate::config::Config;
 use crate::exit::Verdict;
@@ -41,7 +42,7 @@ pub(super) fn run(config: Option<&Path>, command: ListCommand) -> anyhow::Result
 async fn approve(database: &Database, apex: &Name, serial: u32) -> anyhow::Result<Verdict> {
     let mut transaction = database.begin().await?;
     let list = find(&mut transaction, apex).await?;
-    let actor = this_user(&mut transaction).await?;
+    let actor = shell_user::actor(transaction.session()).await?;
     publish::approve(&mut transaction, &list, serial, &actor, Timestamp::now()).await?;
     transaction.commit().await.context("nothing was approved")?;
     println!(
@@ -54,11 +55,4 @@ async fn approve(database: &Database, apex: &Name, serial: u32) -> anyhow::Resul
 async fn find(transaction: &mut Transaction, apex: &Name) -> anyhow::Result<Stored> {
     let list = lists::by_apex(transaction.session(), apex).await?;
     list.with_context(|| format!("the registry has no list `{apex}`"))
-}
-
-/// The pseudonym of the system's user who runs this. Accounts of the registry have numbers above 0, users of the
-/// system those below, so that neither is taken for the other.
-async fn this_user(transaction: &mut Transaction) -> anyhow::Result<String> {
-    let account = -1 - i64::from(nix::unistd::getuid().as_raw());
-    Ok(audit::actor(transaction.session(), account).await?)
 }

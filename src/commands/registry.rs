@@ -14,12 +14,12 @@ mod subscriber;
 
 use std::path::Path;
 
-use repute_database::audit;
 use repute_database::lists::{Stored, by_apex};
 use repute_database::{DatabaseError, Session, Transaction};
 use repute_dnsxl::Name;
 use repute_registry::changes::Cause;
 
+use super::shell_user;
 use crate::cli::registry::{RegistryArgs, RegistryCommand};
 use crate::exit::Verdict;
 
@@ -72,7 +72,7 @@ async fn cause(
     action: &str,
     reason: &str,
 ) -> Result<Cause, DatabaseError> {
-    let actor = audit::machine(transaction.session(), "command line").await?;
+    let actor = shell_user::actor(transaction.session()).await?;
     Ok(Cause { actor, action: action.to_owned(), reason: reason.to_owned() })
 }
 

@@ -55,6 +55,41 @@ pub async fn actor(mut session: Session<'_>, account: i64) -> Result<String, Dat
     Ok(known)
 }
 
+/// The pseudonym of an account, if it has one: who only looks needs none.
+///
+/// # Errors
+/// If the database fails.
+pub async fn known_actor(
+    session: Session<'_>,
+    account: i64,
+) -> Result<Option<String>, DatabaseError> {
+    let known: Option<(String,)> =
+        on!(session, |c| sqlx::query_as(ACTOR).bind(account).fetch_optional(c).await?);
+    Ok(known.map(|(known,)| known))
+}
+
+/// The pseudonym of a user of the system, by his number; it is made if he has none. Accounts have numbers above 0,
+/// users those below, so that neither is taken for the other.
+///
+/// # Errors
+/// If the database fails.
+pub async fn user(session: Session<'_>, uid: u32) -> Result<String, DatabaseError> {
+    actor(session, -1 - i64::from(uid)).await
+}
+
+/// All users of the system who ever did something: their pseudonyms and their numbers.
+///
+/// # Errors
+/// If the database fails.
+pub async fn users(session: Session<'_>) -> Result<Vec<(String, u32)>, DatabaseError> {
+    let rows: Vec<(String, i64)> = on!(session, |c| sqlx::query_as(USERS).fetch_all(c).await?);
+    let user = |(pseudonym, account): (String, i64)| {
+        let uid = u32::try_from(-1 - account);
+        Ok((pseudonym, uid.map_err(|_| DatabaseError::Content("the number of a user"))?))
+    };
+    rows.into_iter().map(user).collect()
+}
+
 /// The name in the log of something that is no person, such as a command line: the name itself, which must be no
 /// pseudonym. It has no account, so nothing is ever cut from it.
 ///
@@ -271,6 +306,8 @@ statements! {
     ADD_ACTOR = "INSERT INTO actors (pseudonym, account) VALUES ($1, $2) ON CONFLICT (account) DO NOTHING";
     /// The pseudonym of an account.
     ACTOR = "SELECT pseudonym FROM actors WHERE account = $1";
+    /// Users of the system.
+    USERS = "SELECT pseudonym, account FROM actors WHERE account < 0 ORDER BY account DESC";
     /// Somebody who is no person.
     ADD_MACHINE = "INSERT INTO actors (pseudonym, account) VALUES ($1, NULL) ON CONFLICT (pseudonym) DO NOTHING";
     /// Cuts an account off.
@@ -350,6 +387,25 @@ mod tests {
             assert_eq!(after(&database, "DELETE FROM audit WHERE number = 7").await, BrokenAt(7));
             let end = "DELETE FROM audit WHERE number > 2099";
             assert_eq!(after(&database, end).await, BrokenAt(2_100));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_user_of_the_system_is_nobody_with_an_account() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let account = actor(transaction.session(), 1).await.expect("a pseudonym");
+            let mut known = Vec::new();
+            for uid in [0, 1, 1000, u32::MAX, 1] {
+                let pseudonym = user(transaction.session(), uid).await.expect("a pseudonym");
+                assert_ne!(pseudonym, account);
+                known.push((pseudonym, uid));
+            }
+            let again = known.pop();
+            assert_eq!(again.as_ref(), known.get(1), "he stays who he is");
+            let users = users(transaction.session()).await.expect("they are read");
+            assert_eq!(users, known, "who has an account is none of them");
         })
         .await;
     }

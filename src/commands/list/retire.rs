@@ -9,7 +9,8 @@ use repute_database::{Database, Timestamp};
 use repute_dnsxl::{KeyKind, Name};
 use repute_registry::retirement;
 
-use super::{find, this_user};
+use super::find;
+use crate::commands::shell_user;
 use crate::exit::Verdict;
 
 /// A step of the end.
@@ -42,7 +43,7 @@ pub(super) async fn run(database: &Database, apex: &Name, step: Step) -> anyhow:
         KeyKind::Ip => "2.0.0.127",
         KeyKind::Name => "test",
     };
-    let actor = this_user(&mut transaction).await?;
+    let actor = shell_user::actor(transaction.session()).await?;
     let now = Timestamp::now();
     match step {
         Step::Announce if list.state == State::Active => {

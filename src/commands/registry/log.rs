@@ -6,6 +6,7 @@ use repute_dnsxl::Name;
 use serde_json::{Value, json};
 
 use super::plain;
+use crate::commands::shell_user;
 use crate::exit::Verdict;
 
 /// Looks through the audit log.
@@ -42,15 +43,18 @@ pub(super) async fn run(
             rows.into_iter().rev().map(|(_, deed)| deed).collect()
         }
     };
+    let users = shell_user::names(connection.session()).await?;
     for deed in &deeds {
+        let user = users.iter().find(|(pseudonym, _)| *pseudonym == deed.actor);
+        let user = user.map(|(_, name)| &**name);
         // The rooms write objects; whatever else it is, is shown as text.
         let detail = serde_json::from_str(&deed.detail)
             .unwrap_or_else(|_| Value::String(deed.detail.clone()));
         match is_json {
-            true => println!("{}", object(deed, &detail)),
+            true => println!("{}", object(deed, user, &detail)),
             false => {
                 let Deed { actor, action, subject, .. } = deed;
-                let words = [&**actor, action, subject].map(plain).join("  ");
+                let words = [user.unwrap_or(actor), action, subject].map(plain).join("  ");
                 println!("{}  {words}  {}", time(deed.time), plain(&detail.to_string()));
             }
         }
@@ -59,10 +63,11 @@ pub(super) async fn run(
 }
 
 /// A deed for machines.
-fn object(deed: &Deed, detail: &Value) -> Value {
+fn object(deed: &Deed, user: Option<&str>, detail: &Value) -> Value {
     json!({
         "time": time(deed.time),
         "actor": deed.actor,
+        "user": user,
         "action": deed.action,
         "subject": deed.subject,
         "detail": detail,
