@@ -10,6 +10,16 @@ use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
+/// Writes a line to standard output. Where nobody reads any more, the function that says it ends with that error,
+/// which [`code`] knows; `println!` would panic.
+macro_rules! say {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        writeln!(std::io::stdout(), $($words)*)?
+    }};
+}
+pub(crate) use say;
+
 /// What a command found, if it did what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {

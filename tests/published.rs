@@ -23,6 +23,7 @@ use repute_database::{Database, Timestamp, audit};
 use repute_dnsxl::{KeyKind, Polarity};
 use repute_registry::changes::{Cause, Change, apply};
 use repute_registry::publish;
+use repute_registry::settings::{Hand, Who, configure};
 use tokio::runtime::Runtime;
 
 /// An editor, in a process of his own: this one.
@@ -244,12 +245,14 @@ fn who_changed_a_list_at_the_shell_does_not_approve_that() {
             let entry = ["registry", "entry", "add", "bl.example", key, "--reason", "a test"];
             let (code, said) = run(user, &entry);
             assert_eq!(code, 0, "{said}");
+            said
         };
         let (code, said) = run("4711", &["registry", "list", "add", "bl.example"]);
         assert_eq!(code, 0, "{said}");
         add("4711", "192.0.2.1");
         until("the list is served", || listed(server.dns, "1.2.0.192.bl.example"));
-        add("4711", "11.0.0.0/8");
+        let said = add("4711", "11.0.0.0/8");
+        assert!(said.contains("held back") && said.contains("all of 11.0.0.0/8"), "{said}");
         let approve = ["list", "approve", "bl.example", "3"];
         until("it is refused", || run("4711", &["list", "status"]).1.contains(&approve.join(" ")));
         let (code, said) = run("4711", &approve);
@@ -337,8 +340,9 @@ fn settings_of_a_list_are_seen_in_dns() {
         let mut transaction = editor.database.begin().await.unwrap();
         let canaries = vec!["192.0.2.9".parse().unwrap()];
         let settings = Settings { canaries, ..Settings::default() };
-        let (cause, now) = (editor.cause(), Timestamp::now());
-        publish::configure(&mut transaction, &list, &settings, &cause, now).await.unwrap();
+        let who = Who::Shell(&editor.actor);
+        let hand = Hand { who, reason: "a test", now: Timestamp::now() };
+        configure(&mut transaction, &hand, &list, &settings).await.unwrap();
         transaction.commit().await.unwrap();
     });
     until("the serial is seen", || server.serial("bl.example") == 2);

@@ -84,6 +84,38 @@ fn lists_may_be_there_before_the_server() {
     assert!(folder.path().join("data/registry.db").is_file());
 }
 
+/// `repute registry log | head -1` is a fine thing to do.
+#[test]
+fn whoever_stops_reading_is_no_fault() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = folder.path().join("lists.db");
+    let database = database.to_str().expect("it is text");
+    done(&["registry", "list", "add", "bl.example", "--template", "blocklist"], database);
+    let entry = ["registry", "entry", "add", "bl.example", "192.0.2.1", "--reason", "a test"];
+    done(&entry, database);
+    for arguments in [
+        &["registry", "lists"][..],
+        &["registry", "lists", "--json"],
+        &["registry", "list", "show", "bl.example"],
+        &["registry", "list", "codes", "bl.example"],
+        &["registry", "list", "dns", "show", "bl.example"],
+        &["registry", "entry", "at", "bl.example", "192.0.2.1"],
+        &["registry", "export", "bl.example"],
+        &["registry", "log"],
+        &["registry", "verify"],
+        &["registry", "entry", "add", "bl.example", "192.0.2.2", "--reason", "a test"],
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_repute"));
+        command.args(arguments).args(["--database", database]).stdin(Stdio::null());
+        let output = command.stdout(writer).output().expect("the program runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*told), (Some(0), ""), "{arguments:?}");
+    }
+    assert_eq!(standing(database).0, 2, "what was to be done was done");
+}
+
 #[test]
 fn a_killed_import_leaves_nothing_half_in_sqlite() {
     let folder = tempfile::tempdir().expect("a folder");

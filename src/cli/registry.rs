@@ -1,10 +1,12 @@
 //! `repute registry` as it is typed.
 
 pub(crate) mod evidence;
+pub(crate) mod list;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use list::{CategoryCommand, CriterionCommand, DnsCommand, PolicyCommand, SetArgs};
 use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode, Target};
 use repute_zone::DatasetKind;
 
@@ -32,7 +34,7 @@ pub(crate) enum RegistryCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Add a list, show one, or say what its codes mean
+    /// Add a list, show one, or say what it is, how it decides and how it is published
     #[command(subcommand)]
     List(ListCommand),
     /// Add, remove and show entries
@@ -161,6 +163,20 @@ pub(crate) enum ListCommand {
         #[arg(value_name = "CODE=MEANING")]
         set: Vec<String>,
     },
+    /// Change what a list says of itself; what is not named stays as it is
+    Set(SetArgs),
+    /// Show the policy by which a list decides, or publish another one
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Add and show the criteria of a list's policy
+    #[command(subcommand)]
+    Criterion(CriterionCommand),
+    /// Add, rename and show the categories of a list
+    #[command(subcommand)]
+    Category(CategoryCommand),
+    /// Show or change how a list is published: name servers, SOA, canaries, what is held back
+    #[command(subcommand)]
+    Dns(DnsCommand),
 }
 
 /// Arguments of `repute registry list add`.
@@ -256,12 +272,19 @@ pub(crate) struct EntryArgs {
     /// Never list it, whatever is listed around it
     #[arg(long, conflicts_with_all = ["code", "text"])]
     pub(crate) exclude: bool,
-    /// What the list says about it in DNS; `$` stands for what is asked about
-    #[arg(long, default_value = "")]
-    pub(crate) text: String,
-    /// Why, for people
+    /// What the list says about it in DNS, as TXT; `$` stands for what is asked about, '' says nothing [default: the
+    /// reason]
+    #[arg(long)]
+    pub(crate) text: Option<String>,
+    /// Why, for people: the look-up page shows it, and DNS unless --text says something else
     #[arg(long)]
     pub(crate) reason: String,
+    /// The criterion of the policy that it meets, by its short name
+    #[arg(long, value_name = "SLUG")]
+    pub(crate) criterion: Option<String>,
+    /// Have somebody look at it again after so long
+    #[arg(long, value_name = "TIME")]
+    pub(crate) review: Option<Span>,
     /// Where it comes from
     #[arg(long, default_value = "hand")]
     pub(crate) source: String,

@@ -14,7 +14,7 @@ use repute_registry::publish;
 use super::shell_user;
 use crate::cli::list::ListCommand;
 use crate::config::Config;
-use crate::exit::Verdict;
+use crate::exit::{Verdict, say};
 
 /// Runs the command.
 pub(super) fn run(config: Option<&Path>, command: ListCommand) -> anyhow::Result<Verdict> {
@@ -45,9 +45,7 @@ async fn approve(database: &Database, apex: &Name, serial: u32) -> anyhow::Resul
     let actor = shell_user::actor(transaction.session()).await?;
     publish::approve(&mut transaction, &list, serial, &actor, Timestamp::now()).await?;
     transaction.commit().await.context("nothing was approved")?;
-    println!(
-        "serial {serial} of {apex} is approved, and published within a second where it is served"
-    );
+    say!("serial {serial} of {apex} is approved, and published within a second where it is served");
     Ok(Verdict::Yes)
 }
 

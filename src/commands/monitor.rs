@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 use super::serve::Belongings;
 use crate::cli::monitor::{MonitorArgs, MonitorCommand};
 use crate::config::{Config, MonitorConfig, Origin};
-use crate::exit::{Verdict, story};
+use crate::exit::{Verdict, say, story};
 use crate::privilege::Account;
 use crate::systemd::Notify;
 use crate::telemetry;
@@ -64,9 +64,9 @@ fn notify_test(config: &MonitorConfig, only: Option<&str>) -> anyhow::Result<Ver
             .with_text("Somebody tested whether news of the monitor arrive here. They do.\n")
             .with_fact("channel", name.clone());
         match send(channel, &message) {
-            Ok(()) => println!("{name}: taken"),
+            Ok(()) => say!("{name}: taken"),
             Err(error) => {
-                println!("{name}: not taken: {error}");
+                say!("{name}: not taken: {error}");
                 verdict = Verdict::No;
             }
         }

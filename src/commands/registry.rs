@@ -9,7 +9,9 @@ mod import;
 mod lists;
 mod log;
 mod proposal;
+mod prospect;
 mod rule;
+mod settings;
 mod subscriber;
 
 use std::path::Path;

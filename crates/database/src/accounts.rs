@@ -163,6 +163,15 @@ pub async fn has_administrator(session: Session<'_>) -> Result<bool, DatabaseErr
     Ok(row.is_some())
 }
 
+/// All who decide about others' requests, administrators included, but for those who are locked.
+///
+/// # Errors
+/// If the database fails.
+pub async fn editors(session: Session<'_>) -> Result<Vec<Account>, DatabaseError> {
+    let rows: Vec<Row> = on!(session, |c| sqlx::query_as(EDITORS).fetch_all(c).await?);
+    rows.into_iter().map(account).collect()
+}
+
 /// Gives an account another password.
 ///
 /// # Errors
@@ -252,6 +261,9 @@ statements! {
     LOCK = "UPDATE accounts SET locked = $2 WHERE id = $1";
     /// Any administrator.
     ADMINISTRATOR = "SELECT id FROM accounts WHERE role = 'administrator' AND locked IS NULL LIMIT 1";
+    /// Those who decide.
+    EDITORS = "SELECT id, mail, name, password, role, created, locked, seen FROM accounts
+        WHERE role <> 'member' AND locked IS NULL ORDER BY mail";
     /// Another password.
     SET_PASSWORD = "UPDATE accounts SET password = $2 WHERE id = $1";
     /// Holds an account with this password.

@@ -143,6 +143,31 @@ pub async fn policy_version(
     Ok(version)
 }
 
+/// Describes a list anew.
+///
+/// # Errors
+/// If the database fails.
+pub async fn describe(
+    session: Session<'_>,
+    list: ListId,
+    title: &str,
+    description: &str,
+    contact: &str,
+    ttl: u32,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        sqlx::query(DESCRIBE)
+            .bind(list.0)
+            .bind(title)
+            .bind(description)
+            .bind(contact)
+            .bind(i64::from(ttl))
+            .execute(c)
+            .await?;
+    });
+    Ok(())
+}
+
 /// Brings a list into a state.
 ///
 /// # Errors
@@ -268,6 +293,18 @@ pub async fn policy(session: Session<'_>, list: ListId) -> Result<Option<Policy>
     let policy =
         |(version, text, published)| Policy { version, text, published: Timestamp(published) };
     Ok(row.map(policy))
+}
+
+/// All policies that a list ever had, the one in force first.
+///
+/// # Errors
+/// If the database fails.
+pub async fn policies(session: Session<'_>, list: ListId) -> Result<Vec<Policy>, DatabaseError> {
+    let rows: Vec<(i64, String, i64)> =
+        on!(session, |c| sqlx::query_as(POLICIES).bind(list.0).fetch_all(c).await?);
+    let policy =
+        |(version, text, published)| Policy { version, text, published: Timestamp(published) };
+    Ok(rows.into_iter().map(policy).collect())
 }
 
 /// Publishes a policy of a list, which takes the place of the one before; its version.
@@ -396,6 +433,8 @@ statements! {
     LOCK = "UPDATE lists SET serial = serial WHERE id = $1";
     /// The last policy.
     POLICY_VERSION = "SELECT MAX(version) FROM policies WHERE list = $1";
+    /// Describes a list.
+    DESCRIBE = "UPDATE lists SET title = $2, description = $3, contact = $4, ttl = $5 WHERE id = $1";
     /// Brings a list into a state.
     SET_STATE = "UPDATE lists SET state = $2 WHERE id = $1";
     /// Adds or renames a code.
@@ -411,6 +450,8 @@ statements! {
     /// The policy that holds.
     POLICY = "SELECT version, text, published FROM policies WHERE list = $1
         ORDER BY version DESC LIMIT 1";
+    /// All policies.
+    POLICIES = "SELECT version, text, published FROM policies WHERE list = $1 ORDER BY version DESC";
     /// Another policy.
     PUBLISH_POLICY = "INSERT INTO policies (list, version, text, published)
         SELECT $1, COALESCE(MAX(version), 0) + 1, $2, $3 FROM policies WHERE list = $1

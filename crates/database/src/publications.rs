@@ -131,6 +131,48 @@ pub async fn pending(
     row.map(publication).transpose()
 }
 
+/// The versions of all lists that were refused and that nobody approved, each the last one of its list.
+///
+/// # Errors
+/// If the database fails.
+pub async fn all_pending(
+    session: Session<'_>,
+) -> Result<Vec<(ListId, Publication)>, DatabaseError> {
+    let rows: Vec<OfList> = on!(session, |c| sqlx::query_as(ALL_PENDING).fetch_all(c).await?);
+    rows.into_iter().map(of_list).collect()
+}
+
+/// The same of lists of which nobody was told yet that they stand still.
+///
+/// # Errors
+/// If the database fails.
+pub async fn untold(session: Session<'_>) -> Result<Vec<(ListId, Publication)>, DatabaseError> {
+    let rows: Vec<OfList> = on!(session, |c| sqlx::query_as(UNTOLD).fetch_all(c).await?);
+    rows.into_iter().map(of_list).collect()
+}
+
+/// Notes that editors are told of a refused serial; whether nobody else noted it before.
+///
+/// # Errors
+/// If the database fails.
+pub async fn tell(
+    session: Session<'_>,
+    list: ListId,
+    serial: u32,
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
+    let rows = on!(session, |c| {
+        sqlx::query(TELL)
+            .bind(list.0)
+            .bind(i64::from(serial))
+            .bind(now.0)
+            .execute(c)
+            .await?
+            .rows_affected()
+    });
+    Ok(rows > 0)
+}
+
 /// The last serial of a list that was refused, and that a second person approved.
 ///
 /// # Errors
@@ -188,6 +230,15 @@ pub async fn approve(
 /// A row of publications.
 type Row = (i64, i64, i64, i64, String, String, Option<String>);
 
+/// The same with its list.
+type OfList = (i64, i64, i64, i64, i64, String, String, Option<String>);
+
+/// Reads a row with its list.
+fn of_list(row: OfList) -> Result<(ListId, Publication), DatabaseError> {
+    let (list, serial, time, entries, audit, outcome, why, by) = row;
+    Ok((ListId(list), publication((serial, time, entries, audit, outcome, why, by))?))
+}
+
 /// Reads a row.
 fn publication(row: Row) -> Result<Publication, DatabaseError> {
     let (serial, time, entries, audit, outcome, why, by) = row;
@@ -229,6 +280,20 @@ statements! {
     PENDING = "SELECT serial, time, entries, audit, outcome, why, actor FROM publications
         WHERE list = $1 AND outcome = 'refused' AND serial =
         (SELECT MAX(serial) FROM publications WHERE list = $1)";
+    /// Those of all lists.
+    ALL_PENDING = "SELECT list, serial, time, entries, audit, outcome, why, actor FROM publications p
+        WHERE outcome = 'refused' AND serial =
+        (SELECT MAX(serial) FROM publications o WHERE o.list = p.list) ORDER BY time";
+    /// Those of lists that stand still and of which nothing was told since the last good serial.
+    UNTOLD = "SELECT list, serial, time, entries, audit, outcome, why, actor FROM publications p
+        WHERE outcome = 'refused' AND serial =
+        (SELECT MAX(serial) FROM publications o WHERE o.list = p.list)
+        AND NOT EXISTS (SELECT 1 FROM publications t WHERE t.list = p.list AND t.told IS NOT NULL
+            AND t.serial > COALESCE((SELECT MAX(serial) FROM publications g
+                WHERE g.list = p.list AND g.outcome <> 'refused'), 0)) ORDER BY time";
+    /// Notes that editors are told.
+    TELL = "UPDATE publications SET told = $3
+        WHERE list = $1 AND serial = $2 AND outcome = 'refused' AND told IS NULL";
     /// Approves one.
     APPROVE = "UPDATE publications SET outcome = 'approved', actor = $3
         WHERE list = $1 AND serial = $2 AND outcome = 'refused'";
@@ -252,6 +317,38 @@ mod tests {
     /// Refused.
     fn refused() -> Outcome {
         Outcome::Refused { why: "all of 10.0.0.0/8 would be listed".to_owned() }
+    }
+
+    #[tokio::test]
+    async fn of_a_list_that_stands_still_is_told_once() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let list = lists::tests::add(&mut transaction.session(), "bl.example").await;
+            lists::tests::add(&mut transaction.session(), "a.example").await;
+            let t = &mut transaction;
+            let mut step = async |publication: Publication| {
+                note(t.session(), list, &publication).await.expect("it is noted");
+                let pending = all_pending(t.session()).await.expect("they are read");
+                let untold = untold(t.session()).await.expect("they are read");
+                for (list, publication) in &untold {
+                    let serial = publication.serial;
+                    for is_first in [true, false] {
+                        let told = tell(t.session(), *list, serial, Timestamp(9)).await;
+                        assert_eq!(told.expect("it is noted"), is_first);
+                    }
+                }
+                let serials = |all: Vec<(ListId, Publication)>| -> Vec<u32> {
+                    all.into_iter().map(|(_, publication)| publication.serial).collect()
+                };
+                (serials(pending), serials(untold))
+            };
+            assert_eq!(step(serial(2, Outcome::Published)).await, (vec![], vec![]));
+            assert_eq!(step(serial(3, refused())).await, (vec![3], vec![3]));
+            assert_eq!(step(serial(4, refused())).await, (vec![4], vec![]), "it still does");
+            assert_eq!(step(serial(5, Outcome::Published)).await, (vec![], vec![]));
+            assert_eq!(step(serial(6, refused())).await, (vec![6], vec![6]), "it does again");
+        })
+        .await;
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use repute_database::{Timestamp, Transaction};
 use repute_registry::claim::Tell;
 use repute_registry::notice::Notice;
-use repute_registry::{claim, consistency, history, removal, request, review};
+use repute_registry::{claim, consistency, history, publish, removal, request, review};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -26,6 +26,7 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
             ("nobody can be reminded of review dates", remind(&app, Timestamp::now()).await),
             ("news cannot be sent", letters::send_digests(&app, Timestamp::now()).await),
             ("DNS of organisations cannot be looked at", watch(&app, Timestamp::now()).await),
+            ("refused versions cannot be told of", tell_refused(&app).await),
         ] {
             if let Err(error) = done {
                 tracing::error!("{what}: {error}");
@@ -100,6 +101,19 @@ pub(crate) async fn remind(app: &App, now: Timestamp) -> Result<(), AppError> {
     }
     let mut transaction = app.database.begin().await?;
     let notices = review::remind(&mut transaction, now).await?;
+    notice::put(app, &mut transaction, &notices, now).await?;
+    transaction.commit().await?;
+    if !notices.is_empty() {
+        app.mail_waits.notify_one();
+    }
+    Ok(())
+}
+
+/// Tells editors of versions that were refused.
+pub(crate) async fn tell_refused(app: &App) -> Result<(), AppError> {
+    let now = Timestamp::now();
+    let mut transaction = app.database.begin().await?;
+    let notices = publish::tell(&mut transaction, now).await?;
     notice::put(app, &mut transaction, &notices, now).await?;
     transaction.commit().await?;
     if !notices.is_empty() {

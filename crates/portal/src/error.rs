@@ -12,6 +12,7 @@ use repute_registry::claim::ClaimError;
 use repute_registry::edit::EditError;
 use repute_registry::evidence::EvidenceError;
 use repute_registry::organisation::OrganisationError;
+use repute_registry::publish::ApprovalError;
 use repute_registry::removal::RemovalError;
 use repute_registry::request::RequestError;
 use repute_registry::rule::RuleError;
@@ -246,6 +247,19 @@ impl From<EvidenceError> for AppError {
             | EvidenceError::Many(_)
             | EvidenceError::Fault { .. }
             | EvidenceError::NoKey => AppError::Wrong(error.to_string()),
+        }
+    }
+}
+
+impl From<ApprovalError> for AppError {
+    fn from(error: ApprovalError) -> AppError {
+        match error {
+            ApprovalError::Database(error) => AppError::Database(error),
+            ApprovalError::Denied(denied) => AppError::Refused(denied.to_string()),
+            ApprovalError::Own { .. } => AppError::Refused(error.to_string()),
+            ApprovalError::Nothing(_) | ApprovalError::Other { .. } => {
+                AppError::Conflict(error.to_string())
+            }
         }
     }
 }

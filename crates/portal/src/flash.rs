@@ -89,6 +89,12 @@ pub(crate) enum Flash {
     RuleOn,
     /// A rule was turned off.
     RuleOff,
+    /// A list is set up otherwise.
+    SettingsChanged,
+    /// A version that waited is approved.
+    VersionApproved,
+    /// What was decided waits until an editor has looked at something else.
+    RequestHeld,
     /// What was begun took too long, or was wrong too often.
     Again,
 }
@@ -139,6 +145,9 @@ impl Flash {
         Flash::SourcePurged,
         Flash::RuleOn,
         Flash::RuleOff,
+        Flash::SettingsChanged,
+        Flash::VersionApproved,
+        Flash::RequestHeld,
         Flash::Again,
     ];
 
@@ -188,6 +197,9 @@ impl Flash {
             Flash::SourcePurged => "source-purged",
             Flash::RuleOn => "rule-on",
             Flash::RuleOff => "rule-off",
+            Flash::SettingsChanged => "settings-changed",
+            Flash::VersionApproved => "version-approved",
+            Flash::RequestHeld => "request-held",
             Flash::Again => "again",
         }
     }
@@ -253,6 +265,11 @@ impl Flash {
             Flash::SourcePurged => "The source is purged. Rules look again within seconds.",
             Flash::RuleOn => "The rule is on. It looks within seconds.",
             Flash::RuleOff => "The rule is off. What it listed stays until its time is over.",
+            Flash::SettingsChanged => "It is changed, and written down in the log.",
+            Flash::VersionApproved => "It is approved: name servers have it within a second.",
+            Flash::RequestHeld => {
+                "It is decided, but not in DNS yet: an editor has to look at a version of the list first that was refused."
+            }
             Flash::Again => "That took too long, or was wrong too often. Please begin again.",
         }
     }

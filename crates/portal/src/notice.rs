@@ -53,6 +53,7 @@ fn is_news(notice: &Notice) -> bool {
         | Notice::ClaimFails { .. }
         | Notice::ClaimLost { .. }
         | Notice::ClaimShared { .. }
+        | Notice::VersionRefused { .. }
         | Notice::RemovalLink { .. }
         | Notice::RemovalDecided { .. }
         | Notice::Review { .. } => false,
@@ -78,7 +79,8 @@ fn whom(notice: &Notice) -> Whom {
         | Notice::ClaimLost { account, .. }
         | Notice::ClaimHeld { account, .. }
         | Notice::ClaimShared { account, .. }
-        | Notice::RequestMoved { account, .. } => Whom::Account(*account),
+        | Notice::RequestMoved { account, .. }
+        | Notice::VersionRefused { account, .. } => Whom::Account(*account),
         Notice::RemovalLink { mail, .. } | Notice::RemovalDecided { mail, .. } => {
             Whom::Mail(mail.clone())
         }
@@ -120,6 +122,16 @@ fn words<'a>(app: &'a App, notice: &Notice) -> Words<'a> {
             "Prove the domain by DNS before then, if it is yours",
             claims(),
             "If the domain is not yours any more, there is nothing to do.",
+        ),
+        Notice::VersionRefused { list, serial, why, .. } => words(
+            format!("{list} stands still: serial {serial} was refused"),
+            format!(
+                "Serial {serial} of {list} is not published, and neither is what comes after it: {why}. Name servers \
+                 answer what was published before."
+            ),
+            "Look at it: approve it, if you did not make the change yourself, or take the change back",
+            "/queue".to_owned(),
+            "This is written once, however long the list stands still.",
         ),
         Notice::ClaimFails { domain, seen, .. } => words(
             format!("The proof of {domain} is gone"),

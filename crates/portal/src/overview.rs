@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use repute_database::lists::{self, ListId, State};
 use repute_database::{Database, DatabaseError, entries};
 use repute_dnsxl::{KeyKind, Polarity, ReturnCode};
+use repute_registry::publish;
 use tokio::sync::Mutex;
 
 use crate::zones::Zones;
@@ -27,6 +28,8 @@ pub(crate) struct ListCard {
     pub(crate) serial: u32,
     /// Whether it is answered here.
     pub(crate) is_served: bool,
+    /// The serial that was refused, if the list stands still until an editor has looked at it.
+    pub(crate) held: Option<u32>,
 }
 
 impl ListCard {
@@ -113,6 +116,7 @@ impl Overview {
 async fn read(database: &Database, zones: &dyn Zones) -> Result<Vec<ListCard>, DatabaseError> {
     let mut connection = database.read().await?;
     let mut cards = Vec::new();
+    let waiting = publish::waiting(connection.session()).await?;
     for stored in lists::all(connection.session()).await? {
         if stored.state == State::Retired {
             continue;
@@ -130,6 +134,7 @@ async fn read(database: &Database, zones: &dyn Zones) -> Result<Vec<ListCard>, D
             entries,
             serial: facts.map_or(stored.serial, |facts| facts.serial),
             is_served: facts.is_some(),
+            held: waiting.iter().find(|(id, _)| *id == stored.id).map(|(_, one)| one.serial),
             list: stored.list,
         });
     }

@@ -28,6 +28,7 @@ pub(crate) mod request;
 pub(crate) mod reset;
 pub(crate) mod rules;
 pub(crate) mod second;
+pub(crate) mod settings;
 pub(crate) mod sign_in;
 pub(crate) mod statistics;
 pub(crate) mod status;

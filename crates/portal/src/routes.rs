@@ -240,6 +240,20 @@ pub(crate) fn all() -> Vec<Route> {
             post(pages::people::reset_factors),
         )
         .fresh_from("/people"),
+        Route::get(
+            "/lists/{apex}/settings",
+            Least::Role(Administrator),
+            get(pages::settings::show),
+        )
+        .fresh(),
+        Route::post(
+            "/lists/{apex}/settings",
+            Least::Role(Administrator),
+            post(pages::settings::change),
+        )
+        .fresh(),
+        Route::post("/queue/versions/{id}", Least::Role(Editor), post(pages::queue::approve))
+            .fresh_from("/queue"),
         Route::get("/status", Anonymous, get(pages::status::show)),
         Route::get(
             "/api/v1/distribution/manifests",
@@ -352,7 +366,7 @@ mod tests {
             let Proof::Fresh { page } = route.proof else { continue };
             site.become_role(Some(Role::Administrator)).await;
             site.let_time_pass().await;
-            let path = route.path.replace("{id}", "1");
+            let path = route.path.replace("{id}", "1").replace("{apex}", "bl.example");
             let headers = [("sec-fetch-site", "same-origin")];
             let answer = site.ask(route.method.clone(), &path, &headers, &[]).await;
             let next = page.unwrap_or(&path);

@@ -12,6 +12,8 @@ use repute_database::{DatabaseError, Key, Timestamp, Transaction, changes};
 use repute_dnsxl::KeyKind;
 use serde_json::json;
 
+use crate::reserved;
+
 /// A key and what it is from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -52,6 +54,22 @@ pub enum ChangeError {
         apex: String,
         /// What it takes.
         keys: KeyKind,
+    },
+    /// Everything, or what is never listed.
+    #[error("`{key}` is never listed: {why}")]
+    Never {
+        /// What should be listed.
+        key: String,
+        /// Why not.
+        why: &'static str,
+    },
+    /// A text that nobody could read, or DNS could not carry.
+    #[error("{what} has more than {most} characters")]
+    Long {
+        /// Which.
+        what: &'static str,
+        /// The most.
+        most: usize,
     },
     /// The database failed.
     #[error(transparent)]
@@ -168,6 +186,21 @@ fn check(list: &Stored, change: &Change) -> Result<(), ChangeError> {
             keys: list.list.keys,
         });
     }
+    let never = || never_listed(&change.key);
+    if change.entries.iter().any(|entry| entry.code.is_some())
+        && let Some(why) = never()
+    {
+        return Err(ChangeError::Never { key: change.key.to_string(), why });
+    }
+    for entry in &change.entries {
+        for (what, text, most) in
+            [("the reason", &entry.reason, REASON), ("the text", &entry.text, TEXT)]
+        {
+            if text.chars().count() > most {
+                return Err(ChangeError::Long { what, most });
+            }
+        }
+    }
     match change.entries.iter().find(|entry| entry.key != change.key) {
         None => Ok(()),
         Some(entry) => {
@@ -175,6 +208,40 @@ fn check(list: &Stored, change: &Change) -> Result<(), ChangeError> {
         }
     }
 }
+
+/// Why a key cannot be listed, whatever somebody wants: it would list the world, or what tells clients that a list
+/// works (RFC 5782 section 5).
+fn never_listed(key: &Key) -> Option<&'static str> {
+    match key {
+        Key::Network(network) if reserved::prefix_len(*network) == 0 => {
+            Some("that is every address there is")
+        }
+        Key::Network(network) => {
+            let loopback = [LOOPBACK, MAPPED_LOOPBACK];
+            let mut loopback = loopback.iter().filter_map(|loopback| loopback.parse().ok());
+            loopback.any(|loopback| reserved::overlaps(loopback, *network)).then_some(
+                "loopback addresses say whether a list works; 127.0.0.2 is on every list by itself, 127.0.0.1 must not \
+                 be (RFC 5782 section 5)",
+            )
+        }
+        Key::Name(name, _) => {
+            let word = name.to_string();
+            matches!(&*word, "invalid" | "test").then_some(
+                "these names say whether a list works; `test` is on every list by itself, `invalid` must not be (RFC \
+                 5782 section 5)",
+            )
+        }
+    }
+}
+
+/// The addresses among which the test entries are.
+const LOOPBACK: &str = "127.0.0.0/8";
+/// The same as those of IPv6.
+const MAPPED_LOOPBACK: &str = "::ffff:127.0.0.0/104";
+/// Characters of a reason, which people read.
+const REASON: usize = 1_000;
+/// Characters of a text: answers of DNS are to fit into one packet.
+const TEXT: usize = 1_000;
 
 /// What the audit log says of changes: each key with its codes, for as many as a person reads.
 fn detail(serial: u32, changes: &[Change], reason: &str) -> String {
@@ -293,7 +360,18 @@ mod tests {
             let name = listed(&mut transaction, ".spam.example").await;
             let mut other = listed(&mut transaction, "192.0.2.1").await;
             other.key = "192.0.2.2".parse().expect("a key");
+            let mut long = listed(&mut transaction, "192.0.2.3").await;
+            long.entries[0].reason = "x".repeat(100_000);
+            for never in ["0.0.0.0/0", "::/0", "127.0.0.1", "127.0.0.2", "126.0.0.0/7"] {
+                let change = listed(&mut transaction, never).await;
+                let refused = apply(&mut transaction, &list, &[change], &cause, Timestamp(5)).await;
+                assert!(matches!(refused, Err(ChangeError::Never { .. })), "{never}");
+                let mut excluded = listed(&mut transaction, never).await;
+                excluded.entries[0].code = None;
+                check(&list, &excluded).expect("what never lists may be said of anything");
+            }
             for (change, words) in [
+                (long, "the reason has more than 1000 characters"),
                 (name, "`.spam.example` cannot be on bl.example, which lists addresses"),
                 (other, "an entry for `192.0.2.1` stands under the key `192.0.2.2`"),
             ] {

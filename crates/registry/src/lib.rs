@@ -13,7 +13,6 @@
 //! What is *not* here: SQL (`database`), HTTP and pages (`portal`), DNS messages.
 
 pub mod bulk;
-pub mod category;
 pub mod changes;
 pub mod claim;
 pub mod consistency;
@@ -37,6 +36,7 @@ pub mod reserved;
 pub mod retirement;
 pub mod review;
 pub mod rule;
+pub mod settings;
 pub mod statistics;
 pub mod subscriber;
 pub mod template;

@@ -1,9 +1,11 @@
-//! New lists, and what their codes mean: written down in the audit log like every change.
+//! New lists, with a template's codes and categories.
+//!
+//! What a list is later on is changed in `settings`.
 
 use repute_database::audit::{self, Deed};
 use repute_database::lists::{self, List, Stored};
 use repute_database::{DatabaseError, Timestamp, Transaction};
-use repute_dnsxl::ReturnCode;
+use repute_dnsxl::Name;
 use serde_json::json;
 
 use crate::changes::Cause;
@@ -15,6 +17,14 @@ pub enum AddError {
     /// There is one.
     #[error("there is a list {0} already")]
     Exists(String),
+    /// Its name is none that clients could ask under.
+    #[error("`{apex}` is no name for a list: {why}")]
+    Apex {
+        /// The name.
+        apex: String,
+        /// Why not.
+        why: &'static str,
+    },
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -32,6 +42,9 @@ pub async fn add(
     now: Timestamp,
 ) -> Result<Stored, AddError> {
     let apex = list.apex.to_string();
+    if let Some(why) = unfit(&list.apex) {
+        return Err(AddError::Apex { apex, why });
+    }
     if lists::by_apex(transaction.session(), &list.apex).await?.is_some() {
         return Err(AddError::Exists(apex));
     }
@@ -48,21 +61,19 @@ pub async fn add(
     Ok(stored.ok_or(DatabaseError::Missing("list"))?)
 }
 
-/// Gives a code of a list a meaning, or another one.
-///
-/// # Errors
-/// If the database fails: then the transaction is to be dropped.
-pub async fn set_code(
-    transaction: &mut Transaction,
-    list: &Stored,
-    code: ReturnCode,
-    meaning: &str,
-    cause: &Cause,
-    now: Timestamp,
-) -> Result<(), DatabaseError> {
-    lists::set_code(transaction.session(), list.id, code, meaning).await?;
-    let detail = json!({ "code": code.to_string(), "meaning": meaning, "reason": cause.reason });
-    record(transaction, &list.list, cause, detail.to_string(), now).await
+/// Why clients could not ask under a name.
+fn unfit(apex: &Name) -> Option<&'static str> {
+    let is_plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    if apex.label_count() < 2 {
+        return Some(
+            "it is a whole top-level domain; take a name below one of yours, such as bl.example.org",
+        );
+    }
+    if !apex.labels().all(|label| label.iter().all(is_plain)) {
+        return Some("its labels have to be of letters, digits, `-` and `_`");
+    }
+    // 32 nibbles with their dots, and the end of the name.
+    (apex.as_wire().len() + 64 > 255).then_some("it is too long for an IPv6 address in front of it")
 }
 
 /// Writes what was done to a list into the audit log.
@@ -120,6 +131,15 @@ mod tests {
             assert_eq!(categories.expect("categories")[0], (2, "financial".to_owned()));
             let log = audit::of_subject(transaction.session(), "list/wl.example", 9).await;
             assert_eq!(log.expect("the log").len(), 1);
+            for (apex, words) in [
+                ("bl", "it is a whole top-level domain"),
+                ("my\\032list.example", "its labels have to be"),
+            ] {
+                let list = List { apex: apex.parse().expect("a name"), ..list.clone() };
+                let tried = add(&mut transaction, &list, Template::Dnswl, &cause, now).await;
+                let told = tried.expect_err(apex).to_string();
+                assert!(told.contains(words), "{told}");
+            }
             let again = add(&mut transaction, &list, Template::Dnswl, &cause, now).await;
             let words = again.expect_err("it is there").to_string();
             assert_eq!(words, "there is a list wl.example already");

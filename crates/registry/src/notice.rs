@@ -86,6 +86,17 @@ pub enum Notice {
         /// Where it stands.
         state: State,
     },
+    /// A version of a list was refused, and nothing of it is published until a second person has looked.
+    VersionRefused {
+        /// Who is told: an editor.
+        account: i64,
+        /// The list.
+        list: Name,
+        /// The version.
+        serial: u32,
+        /// Why.
+        why: String,
+    },
     /// The link that removes an entry, to who asked for it.
     RemovalLink {
         /// The removal.

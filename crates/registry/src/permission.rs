@@ -65,14 +65,14 @@ pub enum Action {
     Suspend,
     /// Say by which domains an organisation is known, so that who proves one speaks for it.
     NameDomains,
-    /// Add and rename categories.
-    ChangeCategories,
     /// Change entries without a request.
     EditEntries,
     /// Remove all that a source of evidence brought.
     PurgeSource,
     /// Turn rules on and off.
     ChangeRules,
+    /// Say what a list is, how it decides and how it is published.
+    ChangeLists,
 }
 
 /// Somebody wanted to do what he may not.
@@ -96,7 +96,7 @@ pub fn may(role: Role, relation: Relation, action: Action) -> bool {
         | Action::WriteNote
         | Action::NameDomains
         | Action::EditEntries => is_editor && is_stranger,
-        Action::ChangeCategories | Action::ChangeRules => role == Role::Administrator,
+        Action::ChangeLists | Action::ChangeRules => role == Role::Administrator,
     }
 }
 
@@ -125,10 +125,10 @@ impl Action {
         Action::WriteNote,
         Action::Suspend,
         Action::NameDomains,
-        Action::ChangeCategories,
         Action::EditEntries,
         Action::PurgeSource,
         Action::ChangeRules,
+        Action::ChangeLists,
     ];
 }
 
@@ -146,10 +146,10 @@ impl fmt::Display for Action {
             Action::WriteNote => "write notes about it",
             Action::Suspend => "suspend it",
             Action::NameDomains => "say which domains it is known by",
-            Action::ChangeCategories => "change the categories of a list",
             Action::EditEntries => "change these entries",
             Action::PurgeSource => "purge a source",
             Action::ChangeRules => "turn rules on and off",
+            Action::ChangeLists => "change what a list is",
         })
     }
 }
@@ -171,7 +171,7 @@ impl Denied {
             (Action::ReadOrganisation | Action::Request, _) => {
                 ": you do not belong to it; claim one of its domains first"
             }
-            (Action::ChangeCategories | Action::ChangeRules, _) => ": only administrators do that",
+            (Action::ChangeLists | Action::ChangeRules, _) => ": only administrators do that",
             (
                 Action::ReadQueue
                 | Action::PurgeSource
@@ -216,10 +216,10 @@ mod tests {
         (Action::WriteNote, ["---", "s--", "s--"]),
         (Action::Suspend, ["---", "s--", "s--"]),
         (Action::NameDomains, ["---", "s--", "s--"]),
-        (Action::ChangeCategories, ["---", "---", "smo"]),
         (Action::EditEntries, ["---", "s--", "s--"]),
         (Action::PurgeSource, ["---", "smo", "smo"]),
         (Action::ChangeRules, ["---", "---", "smo"]),
+        (Action::ChangeLists, ["---", "---", "smo"]),
     ];
 
     #[test]

@@ -18,6 +18,7 @@
 mod approval;
 mod check;
 mod follower;
+mod prospect;
 mod shape;
 
 use std::collections::HashMap;
@@ -33,8 +34,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-pub use approval::{ApprovalError, approve, configure};
+pub use approval::{ApprovalError, approve, approve_by, is_author};
 use follower::Follower;
+pub use prospect::{Prospect, prospect, tell, waiting};
 
 /// Who serves zones. Called from tasks: what takes long is done elsewhere, but for [`Self::keep`].
 pub trait Outlet: Send + Sync + 'static {

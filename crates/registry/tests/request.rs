@@ -12,7 +12,6 @@ use repute_database::requests::{self, Outcome as Ended, RequestId};
 use repute_database::testing::on_each;
 use repute_database::{Database, Timestamp, Transaction, categories, changes, claims};
 use repute_dnsxl::{KeyKind, Name, Polarity};
-use repute_registry::category;
 use repute_registry::decision::{self, Decided, Reason, Verdict};
 use repute_registry::notice::Notice;
 use repute_registry::organisation;
@@ -338,38 +337,6 @@ async fn an_entry_of_nobodys_becomes_theirs_and_that_of_others_does_not() {
             other.0
         );
         assert_eq!(refused.to_string(), words);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn administrators_add_and_rename_categories_and_nobody_deletes_one() {
-    on_each(async |database| {
-        let (list, _) = world(&database, Polarity::Allow).await;
-        let mut transaction = database.begin().await.expect("a transaction");
-        let t = &mut transaction;
-        let admin = Person { account: 7, role: Role::Administrator };
-        let category = |number, name: &str| categories::Category { number, name: name.to_owned() };
-        for (who, number, name, words) in [
-            (EDITORS[0], 6, "Shops", Some("you may not change the categories of a list")),
-            (admin, 5, "Shops", Some("5 is a category of this list")),
-            (admin, 6, " ", Some("a category needs a name")),
-            (admin, 6, "Shops", None),
-        ] {
-            let added = category::add(t, who, &list, &category(number, name), day(1)).await;
-            match (added, words) {
-                (added, None) => added.expect("it is added"),
-                (added, Some(words)) => {
-                    let error = added.expect_err(words).to_string();
-                    assert!(error.starts_with(words), "{error}");
-                }
-            }
-        }
-        category::rename(t, admin, &list, &category(6, "Trade"), day(1)).await.expect("renamed");
-        let missing = category::rename(t, admin, &list, &category(9, "x"), day(1)).await;
-        assert!(missing.is_err());
-        let all = categories::all(t.session(), list.id).await.expect("read");
-        assert_eq!(all, [category(5, "Banks"), category(6, "Trade")]);
     })
     .await;
 }

@@ -11,7 +11,7 @@ use repute_registry::retirement;
 
 use super::find;
 use crate::commands::shell_user;
-use crate::exit::Verdict;
+use crate::exit::{Verdict, say};
 
 /// A step of the end.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +47,7 @@ pub(super) async fn run(database: &Database, apex: &Name, step: Step) -> anyhow:
     let now = Timestamp::now();
     match step {
         Step::Announce if list.state == State::Active => {
-            println!(
+            say!(
                 "{apex} is in use. To shut it down without harm:\n\
                  1. say so: on its pages, on mailing lists, to those who ship it in their configurations\n\
                  2. `repute list retire {apex} --empty`: it lists nothing, and {test}.{apex} tells so\n\
@@ -61,7 +61,7 @@ pub(super) async fn run(database: &Database, apex: &Name, step: Step) -> anyhow:
         Step::Empty => {
             retirement::empty(&mut transaction, &list, &actor, now).await?;
             transaction.commit().await?;
-            println!(
+            say!(
                 "{apex} is published without entries and without test entries. See for yourself, at its server:\n\
                  dig {test}.{apex} A    must say NXDOMAIN\n\
                  A month from now: `repute list retire {apex} --end`"
@@ -70,7 +70,7 @@ pub(super) async fn run(database: &Database, apex: &Name, step: Step) -> anyhow:
         Step::End => {
             retirement::end(&mut transaction, &list, &actor, now).await?;
             transaction.commit().await?;
-            println!(
+            say!(
                 "{apex} is retired, and goes on to answer that nothing is listed. Keep the domain. When nobody asks \
                  any more, have NS records with a time to live of 604800 point to names in 192.0.2.0/24"
             );

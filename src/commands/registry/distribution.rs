@@ -6,7 +6,7 @@ use repute_distribution::{Keys, keys_in};
 
 use crate::cli::registry::DistributionCommand;
 use crate::config::Config;
-use crate::exit::Verdict;
+use crate::exit::{Verdict, say};
 
 /// Runs one of its commands.
 pub(super) fn run(config: Option<&Path>, command: &DistributionCommand) -> anyhow::Result<Verdict> {
@@ -25,7 +25,7 @@ pub(super) fn run(config: Option<&Path>, command: &DistributionCommand) -> anyho
         );
     }
     for key in keys.public() {
-        println!("{key}  {}", key.id());
+        say!("{key}  {}", key.id());
     }
     eprintln!("the keys that sign lie in {}", keys.folder().display());
     Ok(Verdict::Yes)

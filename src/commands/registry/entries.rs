@@ -9,9 +9,11 @@ use repute_registry::rule;
 use serde_json::{Value, json};
 
 use super::log::time;
+use super::prospect::foretell;
+use super::settings::criterion_of;
 use super::{cause, list, plain};
 use crate::cli::registry::{EntryArgs, EntryCommand};
-use crate::exit::Verdict;
+use crate::exit::{Verdict, say};
 
 /// Runs one of the commands about entries.
 pub(super) async fn run(database: &Database, command: EntryCommand) -> anyhow::Result<Verdict> {
@@ -44,6 +46,14 @@ pub(super) async fn run(database: &Database, command: EntryCommand) -> anyhow::R
 /// Adds an entry.
 async fn add(database: &Database, args: &EntryArgs) -> anyhow::Result<Verdict> {
     let key: Key = args.key.parse()?;
+    if args.reason.trim().is_empty() {
+        bail!("--reason: say why, for whoever asks how to get off the list");
+    }
+    if args.expires.is_some_and(|span| span.0.is_zero()) {
+        bail!(
+            "--expires: an entry that is over at once lists nothing; leave it out to list for ever"
+        );
+    }
     let code = (!args.exclude).then_some(args.code);
     let mut transaction = database.begin().await?;
     let stored = list(transaction.session(), &args.list).await?;
@@ -64,9 +74,21 @@ async fn add(database: &Database, args: &EntryArgs) -> anyhow::Result<Verdict> {
     let known = all.iter().position(|entry| entry.code == code).map(|at| all.remove(at));
     let since = known.as_ref().map_or(now, |entry| entry.since);
     let expires = args.expires.map(|span| now.after(span.0));
-    let (text, reason) = (args.text.clone(), args.reason.clone());
+    let reason = args.reason.clone();
+    let text = match &args.text {
+        Some(text) => text.clone(),
+        // What is never listed answers nothing.
+        None if args.exclude => String::new(),
+        // Mail servers put the TXT into what a sender reads. Amounts of dollars are no places for a target.
+        None => reason.replace('$', "$$"),
+    };
     let (criterion, organisation, review) =
         known.map_or((None, None, None), |e| (e.criterion, e.organisation, e.review));
+    let criterion = match &args.criterion {
+        Some(slug) => Some(criterion_of(transaction.session(), &stored, slug).await?),
+        None => criterion,
+    };
+    let review = args.review.map_or(review, |span| Some(now.after(span.0)));
     let key_of = key.clone();
     all.push(Entry {
         key: key_of,
@@ -84,7 +106,8 @@ async fn add(database: &Database, args: &EntryArgs) -> anyhow::Result<Verdict> {
     let changes = [Change { key, entries: all }];
     let serial = changes::apply(&mut transaction, &stored, &changes, &cause, now).await?;
     transaction.commit().await?;
-    println!("{}: {} added, serial {serial}", args.list, changes[0].key);
+    say!("{}: {} added, serial {serial}", args.list, changes[0].key);
+    foretell(database, &stored, Some(serial)).await?;
     Ok(Verdict::Yes)
 }
 
@@ -111,7 +134,8 @@ async fn remove(
     rule::settle(&mut transaction, stored.id, key, now).await?;
     let serial = changes::apply(&mut transaction, &stored, &changes, &cause, now).await?;
     transaction.commit().await?;
-    println!("{apex}: {key} removed ({gone}), serial {serial}");
+    say!("{apex}: {key} removed ({gone}), serial {serial}");
+    foretell(database, &stored, Some(serial)).await?;
     Ok(Verdict::Yes)
 }
 
@@ -122,18 +146,16 @@ async fn show(database: &Database, found: &[Entry], is_json: bool) -> anyhow::Re
         let source = sources.iter().find(|(id, _)| *id == entry.source);
         let source = source.map_or("?", |(_, name)| name);
         if is_json {
-            println!("{}", object(entry, source));
+            say!("{}", object(entry, source));
             continue;
         }
         let code = entry.code.map_or_else(|| "never listed".to_owned(), |code| code.to_string());
-        print!("{}  {code}  {}", entry.key, plain(&entry.reason));
-        print!("  ({}, since {}", plain(source), time(entry.since));
-        if let Some(expires) = entry.expires {
-            print!(", until {}", time(expires));
-        }
-        println!(")");
+        let (reason, source, since) = (plain(&entry.reason), plain(source), time(entry.since));
+        let until = entry.expires.map(|expires| format!(", until {}", time(expires)));
+        let until = until.unwrap_or_default();
+        say!("{}  {code}  {reason}  ({source}, since {since}{until})", entry.key);
         if !entry.text.is_empty() {
-            println!("    {}", plain(&entry.text));
+            say!("    {}", plain(&entry.text));
         }
     }
     Ok(())

@@ -16,9 +16,10 @@ use repute_registry::import::{self, Import, Mode, Report, Step};
 use repute_zone::{DatasetKind, Problem};
 use serde_json::json;
 
+use super::prospect::foretell;
 use super::{cause, list, plain};
 use crate::cli::registry::{ImportArgs, ImportFormat, ModeWord, PurgeArgs};
-use crate::exit::Verdict;
+use crate::exit::{Verdict, say};
 
 /// Takes a file's entries into a list.
 pub(super) async fn run(database: &Database, args: &ImportArgs) -> anyhow::Result<Verdict> {
@@ -76,7 +77,8 @@ pub(super) async fn run(database: &Database, args: &ImportArgs) -> anyhow::Resul
     };
     let work = Work { action: "list.import", is_dry: args.dry_run, reason: &args.reason };
     let report = carry_out(database, &stored, &import, &content, &work).await?;
-    show(&args.list, &report, Some(&content), work.is_dry, args.json);
+    show(&args.list, &report, Some(&content), work.is_dry, args.json)?;
+    foretell(database, &stored, report.serial).await?;
     Ok(if content.faults.errors() + content.misfits > 0 { Verdict::No } else { Verdict::Yes })
 }
 
@@ -102,7 +104,8 @@ pub(super) async fn purge(database: &Database, args: &PurgeArgs) -> anyhow::Resu
     };
     let work = Work { action: "source.purge", is_dry: args.dry_run, reason: &args.reason };
     let report = carry_out(database, &stored, &import, &Content::default(), &work).await?;
-    show(&args.list, &report, None, work.is_dry, args.json);
+    show(&args.list, &report, None, work.is_dry, args.json)?;
+    foretell(database, &stored, report.serial).await?;
     Ok(Verdict::Yes)
 }
 
@@ -231,7 +234,13 @@ fn tell_faults(content: &Content) {
 }
 
 /// Shows what changed, or would.
-fn show(apex: &Name, report: &Report, content: Option<&Content>, is_dry: bool, is_json: bool) {
+fn show(
+    apex: &Name,
+    report: &Report,
+    content: Option<&Content>,
+    is_dry: bool,
+    is_json: bool,
+) -> io::Result<()> {
     let Report { added, changed, renewed, removed, unchanged, kept, .. } = report;
     if is_json {
         let widest: Vec<String> = report.widest.iter().map(ToString::to_string).collect();
@@ -249,8 +258,8 @@ fn show(apex: &Name, report: &Report, content: Option<&Content>, is_dry: bool, i
             "sha256": content.map(|content| &content.sha256),
             "widest": widest,
         });
-        println!("{object}");
-        return;
+        say!("{object}");
+        return Ok(());
     }
     let would = if is_dry { "would be " } else { "" };
     let counts =
@@ -271,23 +280,24 @@ fn show(apex: &Name, report: &Report, content: Option<&Content>, is_dry: bool, i
     if let Some(serial) = report.serial {
         line += &format!("; serial {serial}");
     }
-    println!("{apex}: {line}");
+    say!("{apex}: {line}");
     let first = &report.examples;
     for (sign, examples, count) in
         [('+', &first.added, added), ('~', &first.changed, changed), ('-', &first.removed, removed)]
     {
         for example in examples.iter().filter(|_| is_dry) {
-            println!("  {sign} {}", plain(example));
+            say!("  {sign} {}", plain(example));
         }
         let more = count.saturating_sub(examples.len() as u64);
         if is_dry && more > 0 {
-            println!("  {sign} and {more} more");
+            say!("  {sign} and {more} more");
         }
     }
     if !report.widest.is_empty() {
         let widest: Vec<String> = report.widest.iter().map(ToString::to_string).collect();
-        println!("  the widest networks among the new ones: {}", widest.join(", "));
+        say!("  the widest networks among the new ones: {}", widest.join(", "));
     }
+    Ok(())
 }
 
 /// A layout in words.

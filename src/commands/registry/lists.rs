@@ -7,9 +7,10 @@ use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode};
 use repute_registry::template::Template;
 use serde_json::{Value, json};
 
-use super::{cause, list, plain};
+use super::{cause, list, plain, settings};
 use crate::cli::registry::{AddArgs, ListCommand, TemplateWord};
-use crate::exit::Verdict;
+use crate::commands::shell_user;
+use crate::exit::{Verdict, say};
 
 /// Shows all lists.
 pub(super) async fn all(database: &Database, is_json: bool) -> anyhow::Result<Verdict> {
@@ -20,7 +21,7 @@ pub(super) async fn all(database: &Database, is_json: bool) -> anyhow::Result<Ve
         let count = entries::count(connection.session(), stored.id).await?;
         match is_json {
             true => shown.push(object(stored, count)),
-            false => println!(
+            false => say!(
                 "{}  {} entries, serial {}, {}",
                 stored.list.apex,
                 count,
@@ -30,7 +31,7 @@ pub(super) async fn all(database: &Database, is_json: bool) -> anyhow::Result<Ve
         }
     }
     if is_json {
-        println!("{}", Value::Array(shown));
+        say!("{}", Value::Array(shown));
     }
     Ok(Verdict::Yes)
 }
@@ -41,6 +42,11 @@ pub(super) async fn run(database: &Database, command: ListCommand) -> anyhow::Re
         ListCommand::Add(args) => add(database, &args).await,
         ListCommand::Show { list, json } => show(database, &list, json).await,
         ListCommand::Codes { list, set } => codes(database, &list, &set).await,
+        ListCommand::Set(args) => settings::set(database, &args).await,
+        ListCommand::Policy(command) => settings::policy(database, command).await,
+        ListCommand::Criterion(command) => settings::criterion(database, command).await,
+        ListCommand::Category(command) => settings::category(database, command).await,
+        ListCommand::Dns(command) => settings::dns(database, command).await,
     }
 }
 
@@ -72,7 +78,7 @@ async fn add(database: &Database, args: &AddArgs) -> anyhow::Result<Verdict> {
     let now = Timestamp::now();
     repute_registry::lists::add(&mut transaction, &list, template, &cause, now).await?;
     transaction.commit().await?;
-    println!("{}: added, lists {}", list.apex, list.keys);
+    say!("{}: added, lists {}", list.apex, list.keys);
     Ok(Verdict::Yes)
 }
 
@@ -82,11 +88,11 @@ async fn show(database: &Database, apex: &Name, is_json: bool) -> anyhow::Result
     let stored = list(connection.session(), apex).await?;
     let count = entries::count(connection.session(), stored.id).await?;
     if is_json {
-        println!("{}", object(&stored, count));
+        say!("{}", object(&stored, count));
         return Ok(Verdict::Yes);
     }
     let Stored { list, serial, .. } = &stored;
-    println!("{}  {}", list.apex, plain(&list.title));
+    say!("{}  {}", list.apex, plain(&list.title));
     for (name, value) in [
         ("about", plain(&list.description)),
         ("means", polarity_word(list.polarity).to_owned()),
@@ -98,11 +104,11 @@ async fn show(database: &Database, apex: &Name, is_json: bool) -> anyhow::Result
         ("state", state_word(stored.state).to_owned()),
     ] {
         if !value.is_empty() {
-            println!("  {name:8} {value}");
+            say!("  {name:8} {value}");
         }
     }
     for (number, name) in lists::categories(connection.session(), stored.id).await? {
-        println!("  category {number:3} {}", plain(&name));
+        say!("  category {number:3} {}", plain(&name));
     }
     Ok(Verdict::Yes)
 }
@@ -116,12 +122,9 @@ async fn codes(database: &Database, apex: &Name, set: &[String]) -> anyhow::Resu
             .split_once('=')
             .with_context(|| format!("`{word}` is no code with its meaning, such as 2=spam"))?;
         let code: ReturnCode = code.parse().with_context(|| format!("`{code}`"))?;
-        if !code.is_conventional() {
-            bail!("{code} is outside 127.0.0.0/8, where clients expect return codes (RFC 5782)");
-        }
-        let cause = cause(&mut transaction, "list.code", "").await?;
-        let now = Timestamp::now();
-        repute_registry::lists::set_code(&mut transaction, &stored, code, meaning, &cause, now)
+        let actor = shell_user::actor(transaction.session()).await?;
+        let hand = settings::hand(&actor, "");
+        repute_registry::settings::set_code(&mut transaction, &hand, &stored, code, meaning)
             .await?;
     }
     let codes = lists::codes(transaction.session(), stored.id).await?;
@@ -129,7 +132,7 @@ async fn codes(database: &Database, apex: &Name, set: &[String]) -> anyhow::Resu
         transaction.commit().await?;
     }
     for (code, meaning) in codes {
-        println!("{code:15} {}", plain(&meaning));
+        say!("{code:15} {}", plain(&meaning));
     }
     Ok(Verdict::Yes)
 }

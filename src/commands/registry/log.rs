@@ -7,18 +7,18 @@ use serde_json::{Value, json};
 
 use super::plain;
 use crate::commands::shell_user;
-use crate::exit::Verdict;
+use crate::exit::{Verdict, say};
 
 /// Looks through the audit log.
 pub(super) async fn verify(database: &Database) -> anyhow::Result<Verdict> {
     let mut connection = database.read().await?;
     match audit::verify(connection.session()).await? {
         Verified::Whole(rows) => {
-            println!("the audit log is whole: {rows} rows");
+            say!("the audit log is whole: {rows} rows");
             Ok(Verdict::Yes)
         }
         Verified::BrokenAt(row) => {
-            println!("the audit log is not as it was written from row {row} on");
+            say!("the audit log is not as it was written from row {row} on");
             Ok(Verdict::No)
         }
     }
@@ -51,11 +51,11 @@ pub(super) async fn run(
         let detail = serde_json::from_str(&deed.detail)
             .unwrap_or_else(|_| Value::String(deed.detail.clone()));
         match is_json {
-            true => println!("{}", object(deed, user, &detail)),
+            true => say!("{}", object(deed, user, &detail)),
             false => {
                 let Deed { actor, action, subject, .. } = deed;
                 let words = [user.unwrap_or(actor), action, subject].map(plain).join("  ");
-                println!("{}  {words}  {}", time(deed.time), plain(&detail.to_string()));
+                say!("{}  {words}  {}", time(deed.time), plain(&detail.to_string()));
             }
         }
     }

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::log::time;
 use super::{cause, list, plain};
 use crate::cli::registry::SubscriberCommand;
-use crate::exit::Verdict;
+use crate::exit::{Verdict, say};
 
 /// Runs one of its commands.
 pub(super) async fn run(
@@ -42,7 +42,7 @@ async fn add(
     let now = Timestamp::now();
     let token = subscriber::add(&mut transaction, name, named, &cause, now).await?;
     transaction.commit().await?;
-    println!("{token}");
+    say!("{token}");
     eprintln!(
         "that is the token of {name}, which is shown only now: it belongs into its `token-file`"
     );
@@ -67,7 +67,7 @@ async fn show(database: &Database, is_json: bool) -> anyhow::Result<Verdict> {
                 "seen": seen.map(time),
                 "revoked": revoked.map(time),
             });
-            println!("{object}");
+            say!("{object}");
             continue;
         }
         let lists = named.map_or_else(|| "all lists".to_owned(), |named| named.join(" "));
@@ -76,7 +76,7 @@ async fn show(database: &Database, is_json: bool) -> anyhow::Result<Verdict> {
             (None, Some(seen)) => format!("seen {}", time(seen)),
             (None, None) => "never seen".to_owned(),
         };
-        println!("{}  {lists}  since {}, {state}", plain(&name), time(created));
+        say!("{}  {lists}  since {}, {state}", plain(&name), time(created));
     }
     Ok(Verdict::Yes)
 }
@@ -87,6 +87,6 @@ async fn revoke(database: &Database, name: &str, reason: &str) -> anyhow::Result
     let cause = cause(&mut transaction, "subscriber.revoke", reason).await?;
     subscriber::revoke(&mut transaction, name, &cause, Timestamp::now()).await?;
     transaction.commit().await?;
-    println!("the token of {} is good for nothing from now on", plain(name));
+    say!("the token of {} is good for nothing from now on", plain(name));
     Ok(Verdict::Yes)
 }

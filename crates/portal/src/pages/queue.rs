@@ -8,16 +8,18 @@ use axum::extract::{Form, Path, Query, State};
 use axum::response::Response;
 use repute_database::Timestamp;
 use repute_database::entries::OrganisationId;
-use repute_database::lists::ListId;
+use repute_database::lists::{self, ListId};
 use repute_database::organisations;
+use repute_database::publications::{self, Outcome, Publication};
 use repute_database::removals::{self, Removal};
 use repute_database::requests::{self, Filter, Request, RequestId};
 use repute_registry::decision::{self, Decided, Reason, Service, Verdict};
+use repute_registry::publish::{self, Prospect};
 use repute_registry::request::state::State as Stage;
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::error::AppError;
+use crate::error::{AppError, sentence};
 use crate::flash::Flash;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
@@ -37,11 +39,22 @@ pub(crate) struct Queue {
     cards: Vec<ListCard>,
     waiting: Vec<Waiting>,
     removals: Vec<(Removal, Option<ListCard>)>,
+    versions: Vec<Version>,
     /// Requests in each state, and since when the oldest is there.
     counts: Vec<(Stage, u64, Timestamp)>,
     now: Timestamp,
     /// Texts to choose from.
     canned: Vec<String>,
+}
+
+/// A version that was refused.
+struct Version {
+    card: ListCard,
+    publication: Publication,
+    /// The serial that is answered meanwhile.
+    good: Option<u32>,
+    /// Whether whoever looks made the change.
+    is_own: bool,
 }
 
 /// A request that waits.
@@ -72,6 +85,7 @@ pub(crate) struct Typed {
 pub(crate) async fn show(
     State(app): State<App>,
     frame: Frame,
+    member: Member,
     Query(filter): Query<Typed>,
 ) -> Result<Page<Queue>, AppError> {
     let cards = app.overview.get(&app.database, &*app.zones).await?;
@@ -111,8 +125,37 @@ pub(crate) async fn show(
         .into_iter()
         .filter_map(|(word, count, oldest)| Some((Stage::of_word(&word)?, count, oldest)))
         .collect();
+    let mut versions = Vec::new();
+    for (list, publication) in publish::waiting(look.session()).await? {
+        let Some(card) = card(list) else { continue };
+        let good = publications::last_good(look.session(), list).await?.map(|good| good.serial);
+        let is_own = publish::is_author(look.session(), member.person(), list, &publication);
+        let is_own = is_own.await?;
+        versions.push(Version { card, publication, good, is_own });
+    }
     let (cards, canned) = (cards.to_vec(), app.config.canned_reasons.clone());
-    Ok(Page(Queue { frame, filter, cards, waiting, removals, counts, now, canned }))
+    Ok(Page(Queue { frame, filter, cards, waiting, removals, versions, counts, now, canned }))
+}
+
+/// What is sent to approve a version.
+#[derive(Deserialize)]
+pub(crate) struct Approved {
+    serial: u32,
+}
+
+/// `POST /queue/versions/{id}`: somebody else than who changed a list means what its guards refused.
+pub(crate) async fn approve(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+    Form(Approved { serial }): Form<Approved>,
+) -> Result<Response, AppError> {
+    let mut transaction = app.database.begin().await?;
+    let list = lists::by_id(transaction.session(), ListId(id)).await?.ok_or(AppError::NotFound)?;
+    let (person, now) = (member.person(), Timestamp::now());
+    publish::approve_by(&mut transaction, person, &list, serial, now).await?;
+    transaction.commit().await?;
+    Ok(back("/queue", Flash::VersionApproved))
 }
 
 /// `POST /requests/{id}/review`: an editor takes a request.
@@ -159,10 +202,17 @@ pub(crate) async fn decide(
     let decided =
         decision::decide(&mut transaction, member.person(), id, version, &verdict, now).await?;
     let (decided, notices) = decided;
+    let list =
+        requests::by_id(transaction.session(), id).await?.ok_or(AppError::NotFound)?.new.list;
     notice::put(&app, &mut transaction, &notices, now).await?;
     transaction.commit().await?;
     app.mail_waits.notify_one();
+    let is_held = match decided {
+        Decided::Published(Some(serial)) => is_held(&app, list, Some(serial)).await?,
+        Decided::Published(None) | Decided::Waits(_) | Decided::Moved(_) => false,
+    };
     let flash = match decided {
+        Decided::Published(_) if is_held => Flash::RequestHeld,
         Decided::Published(_) => Flash::RequestPublished,
         Decided::Waits(_) => Flash::RequestWaitsForSecond,
         Decided::Moved(_) => Flash::RequestDecided,
@@ -232,6 +282,25 @@ impl Queue {
     }
 }
 
+impl Version {
+    /// Why it was refused, as a sentence begins.
+    fn why(&self) -> String {
+        let why = match &self.publication.outcome {
+            Outcome::Refused { why } => why,
+            Outcome::Published | Outcome::Approved { .. } => return String::new(),
+        };
+        sentence(why).trim_end_matches('.').to_owned()
+    }
+
+    /// What is answered meanwhile.
+    fn before(&self) -> String {
+        match self.good {
+            Some(serial) => format!("Serial {serial} is answered."),
+            None => "Nothing of the list is answered yet.".to_owned(),
+        }
+    }
+}
+
 impl Waiting {
     /// The class and the words of how long it waits (RFC 6471 section 2.2.6).
     fn service(&self) -> (&'static str, &'static str) {
@@ -246,6 +315,19 @@ impl Waiting {
     fn since(&self) -> Timestamp {
         self.request.standing.submitted.unwrap_or(self.request.created)
     }
+}
+
+/// Whether a serial of a list, or its last one, is not published soon, as far as can be told.
+pub(crate) async fn is_held(
+    app: &App,
+    list: ListId,
+    serial: Option<u32>,
+) -> Result<bool, AppError> {
+    let mut connection = app.database.read().await?;
+    let list = lists::by_id(connection.session(), list).await?.ok_or(AppError::NotFound)?;
+    let serial = serial.unwrap_or(list.serial);
+    let prospect = publish::prospect(connection.session(), &list, serial).await?;
+    Ok(prospect != Prospect::Soon)
 }
 
 /// Requests that are shown.

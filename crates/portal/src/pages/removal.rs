@@ -26,6 +26,7 @@ use crate::notice;
 use crate::overview::ListCard;
 use crate::pages::bulk::with_canned;
 use crate::pages::join::Mailed;
+use crate::pages::queue::is_held;
 use crate::pages::sign_in::back;
 use crate::visitor::{Member, Visitor};
 
@@ -47,6 +48,8 @@ pub(crate) struct RemovalPage {
     target: String,
     apex: String,
     answer: Option<Answer>,
+    /// Whether what was removed waits until an editor has looked at a version of the list.
+    is_held: bool,
 }
 
 /// The page on which an editor decides.
@@ -144,7 +147,7 @@ pub(crate) async fn follow(
     let removal = removal.ok_or(AppError::StaleLink)?;
     let list = lists::by_id(connection.session(), removal.new.list).await?;
     let apex = list.ok_or(AppError::NotFound)?.list.apex.to_string();
-    Ok(Page(RemovalPage { frame, target: removal.new.target, apex, answer: None }))
+    Ok(Page(RemovalPage { frame, target: removal.new.target, apex, answer: None, is_held: false }))
 }
 
 /// `POST /removals/{id}/{token}`.
@@ -163,8 +166,12 @@ pub(crate) async fn confirm(
     let list = lists::by_id(transaction.session(), removal.new.list).await?;
     let apex = list.ok_or(AppError::NotFound)?.list.apex.to_string();
     transaction.commit().await?;
+    let is_held = match answer {
+        Answer::Removed { serial } => is_held(&app, removal.new.list, Some(serial)).await?,
+        Answer::Gone | Answer::Locked { .. } | Answer::ToEditors(_) => false,
+    };
     let target = removal.new.target;
-    Ok(Page(RemovalPage { frame, target, apex, answer: Some(answer) }))
+    Ok(Page(RemovalPage { frame, target, apex, answer: Some(answer), is_held }))
 }
 
 /// `GET /queue/removals/{id}`.

@@ -33,6 +33,7 @@ use crate::limits::{Deed, Doer};
 use crate::moment::Moment;
 use crate::overview::ListCard;
 use crate::pages::organisation::mark;
+use crate::pages::queue::is_held;
 use crate::pages::sign_in::back;
 use crate::visitor::Member;
 
@@ -202,7 +203,7 @@ pub(crate) async fn submit(
                 request::submit(&mut transaction, person, request, "", &evidence, now).await?;
             elsewhere::add(&mut transaction, request, &others).await?;
             transaction.commit().await?;
-            Ok(back(&path(request), handed_in(stage)))
+            Ok(back(&path(request), handed_in(&app, card.id, stage).await?))
         }
         Err(error @ (RequestError::Items(_) | RequestError::Suspended(_))) => {
             page.faults.push(sentence(&error.to_string()));
@@ -293,7 +294,7 @@ pub(crate) async fn answer(
     let stage = request::submit(&mut transaction, person, id, words, &evidence, now).await?;
     elsewhere::add(&mut transaction, id, &others).await?;
     transaction.commit().await?;
-    Ok(back(&path(id), handed_in(stage)))
+    Ok(back(&path(id), handed_in(&app, request.new.list, stage).await?))
 }
 
 /// `POST /requests/{id}/withdraw`.
@@ -472,12 +473,13 @@ pub(crate) fn size(networks: impl Iterator<Item = Network>) -> String {
 }
 
 /// What is said of a request that was handed in.
-fn handed_in(stage: Stage) -> Flash {
-    match stage {
+async fn handed_in(app: &App, list: ListId, stage: Stage) -> Result<Flash, AppError> {
+    Ok(match stage {
+        Stage::Published if is_held(app, list, None).await? => Flash::RequestHeld,
         Stage::Published => Flash::RequestPublished,
         Stage::NeedsInfo => Flash::RequestCameBack,
         _ => Flash::RequestQueued,
-    }
+    })
 }
 
 /// Where a request is.

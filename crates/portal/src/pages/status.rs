@@ -17,11 +17,14 @@ pub(crate) struct Status {
     frame: Frame,
     lists: Arc<Vec<ListCard>>,
     silent: usize,
+    /// How many stand still.
+    held: usize,
 }
 
 /// `GET /status`.
 pub(crate) async fn show(State(app): State<App>, frame: Frame) -> Result<Page<Status>, AppError> {
     let lists = app.overview.get(&app.database, &*app.zones).await?;
     let silent = lists.iter().filter(|card| !card.is_served).count();
-    Ok(Page(Status { frame, lists, silent }))
+    let held = lists.iter().filter(|card| card.held.is_some()).count();
+    Ok(Page(Status { frame, lists, silent, held }))
 }

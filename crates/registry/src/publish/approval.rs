@@ -1,13 +1,12 @@
-//! What a second person says of a version that was refused, and how a list is to be published.
+//! What a second person says of a version that was refused.
 
 use repute_database::audit::{self, Deed};
-use repute_database::dns::{self, Settings};
-use repute_database::lists::Stored;
+use repute_database::lists::{self, ListId, Stored};
 use repute_database::publications::{self, Outcome, Publication};
-use repute_database::{DatabaseError, Timestamp, Transaction, changes};
+use repute_database::{DatabaseError, Session, Timestamp, Transaction};
 use serde_json::json;
 
-use crate::changes::Cause;
+use crate::permission::{self, Action, Denied, Person, Relation};
 
 /// Why a version cannot be approved so.
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +32,28 @@ pub enum ApprovalError {
         /// The serial.
         serial: u32,
     },
+    /// Who wants it is no editor.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+}
+
+/// The same by somebody with an account, who must be an editor.
+///
+/// # Errors
+/// If he may not, and as [`approve`].
+pub async fn approve_by(
+    transaction: &mut Transaction,
+    person: Person,
+    list: &Stored,
+    serial: u32,
+    now: Timestamp,
+) -> Result<(), ApprovalError> {
+    permission::check(person, Relation::Stranger, Action::Decide)?;
+    let actor = audit::actor(transaction.session(), person.account).await?;
+    approve(transaction, list, serial, &actor, now).await
 }
 
 /// Approves a version that was refused, on behalf of somebody who changed nothing in it. It is published within a
@@ -57,14 +75,10 @@ pub async fn approve(
     if waiting.serial != serial {
         return Err(ApprovalError::Other { apex, asked: serial, waiting: waiting.serial });
     }
-    let Publication { audit: end, outcome, .. } = waiting;
-    let good = publications::last_good(transaction.session(), list.id).await?;
-    let rows = good.map_or(0, |good| good.audit) + 1..=end;
-    let subject = format!("list/{apex}");
-    let authors = audit::actors_of(transaction.session(), &subject, rows, APPROVE).await?;
-    if authors.iter().any(|author| author == actor) {
+    if authors(transaction.session(), list, &waiting).await?.iter().any(|author| author == actor) {
         return Err(ApprovalError::Own { apex, serial });
     }
+    let (outcome, subject) = (waiting.outcome, format!("list/{apex}"));
     publications::approve(transaction.session(), list.id, serial, actor).await?;
     let why = match outcome {
         Outcome::Refused { why } | Outcome::Approved { why, .. } => why,
@@ -81,28 +95,34 @@ pub async fn approve(
     Ok(())
 }
 
-/// Has a list published by other settings; the serial that shows them.
+/// Whether a person made what a refused version of a list brings, so that another one has to approve it.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn configure(
-    transaction: &mut Transaction,
+pub async fn is_author(
+    mut session: Session<'_>,
+    person: Person,
+    list: ListId,
+    refused: &Publication,
+) -> Result<bool, DatabaseError> {
+    let Some(list) = lists::by_id(session.again(), list).await? else { return Ok(false) };
+    let authors = authors(session.again(), &list, refused).await?;
+    Ok(match audit::known_actor(session, person.account).await? {
+        Some(actor) => authors.contains(&actor),
+        // Who never did anything did not do this.
+        None => false,
+    })
+}
+
+/// Who changed a list since its last good version, up to one that was refused.
+async fn authors(
+    mut session: Session<'_>,
     list: &Stored,
-    settings: &Settings,
-    cause: &Cause,
-    now: Timestamp,
-) -> Result<u32, DatabaseError> {
-    dns::set(transaction.session(), list.id, settings).await?;
-    let serial = changes::next_serial(transaction.session(), list.id).await?;
-    let deed = Deed {
-        time: now,
-        actor: cause.actor.clone(),
-        action: cause.action.clone(),
-        subject: format!("list/{}", list.list.apex),
-        detail: json!({ "serial": serial, "reason": cause.reason }).to_string(),
-    };
-    audit::append(transaction.session(), &deed).await?;
-    Ok(serial)
+    refused: &Publication,
+) -> Result<Vec<String>, DatabaseError> {
+    let good = publications::last_good(session.again(), list.id).await?;
+    let rows = good.map_or(0, |good| good.audit) + 1..=refused.audit;
+    audit::actors_of(session, &format!("list/{}", list.list.apex), rows, APPROVE).await
 }
 
 /// What the audit log calls it.

@@ -57,7 +57,12 @@ fn wrong_test_entry(zone: &Zone, shape: &Shape) -> Option<String> {
 
 /// Whether a change is larger than may be made at once.
 fn too_much(before: &Zone, shape: &Shape, largest: u64) -> Option<String> {
-    let (percent, entries) = (u64::from(shape.settings.max_change), before.entries());
+    is_too_much(before.entries(), shape.settings.max_change, largest)
+}
+
+/// Whether a change of so many entries is larger than so many per cent of those there are.
+pub(super) fn is_too_much(entries: u64, percent: u8, largest: u64) -> Option<String> {
+    let percent = u64::from(percent);
     if percent == 0 || entries <= FEW {
         return None;
     }

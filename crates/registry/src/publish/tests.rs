@@ -16,6 +16,7 @@ use repute_zone::{Hit, Relative};
 
 use super::*;
 use crate::changes::{Cause, Change, apply};
+use crate::settings::{Hand, Who, configure};
 
 /// What is served, and what is said of it.
 struct Shelf {
@@ -310,9 +311,8 @@ async fn what_must_not_be_waits_for_a_second_person() {
         let mut transaction = database.begin().await.expect("a transaction");
         let canary = "198.51.100.9".parse().expect("a target");
         let settings = Settings { canaries: vec![canary], ..Settings::default() };
-        let cause =
-            Cause { actor: one.clone(), action: "list.configure".into(), reason: String::new() };
-        let serial = configure(&mut transaction, &list, &settings, &cause, Timestamp(3)).await;
+        let hand = Hand { who: Who::Shell(&one), reason: "", now: Timestamp(3) };
+        let serial = configure(&mut transaction, &hand, &list, &settings).await;
         assert_eq!(serial.expect("it is set"), 3);
         transaction.commit().await.expect("it is committed");
         let shelf = Shelf::new();

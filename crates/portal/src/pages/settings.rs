@@ -1,0 +1,352 @@
+//! `/lists/{apex}/settings`: what a list says of itself, how it decides and how it is published, for administrators.
+//!
+//! Each part of the page is a form of its own, all sent to the same address: so whoever has to prove first who he is
+//! comes back to this page.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use askama::Template;
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use repute_database::categories::{self, Category};
+use repute_database::dns::{self, Settings};
+use repute_database::lists::{self, Criterion, Policy, Stored};
+use repute_database::{Session, Timestamp};
+use repute_dnsxl::{Name, ReturnCode};
+use repute_registry::settings::{self, Description, Hand, SettingsError, Who};
+
+use crate::app::App;
+use crate::error::{AppError, sentence};
+use crate::flash::Flash;
+use crate::frame::{Frame, Page};
+use crate::moment::Moment;
+use crate::pages::sign_in::back;
+use crate::visitor::Member;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "settings.html")]
+pub(crate) struct SettingsPage {
+    frame: Frame,
+    list: Stored,
+    policies: Vec<Policy>,
+    criteria: Vec<Criterion>,
+    categories: Vec<Category>,
+    codes: Vec<(ReturnCode, String)>,
+    dns: Settings,
+    doubts: Vec<String>,
+    /// What was typed last, if it was refused.
+    typed: HashMap<String, String>,
+    /// Why.
+    fault: Option<String>,
+}
+
+/// `GET /lists/{apex}/settings`.
+pub(crate) async fn show(
+    State(app): State<App>,
+    frame: Frame,
+    Path(apex): Path<String>,
+) -> Result<Page<SettingsPage>, AppError> {
+    let mut look = app.database.look().await?;
+    let list = find(look.session(), &apex).await?;
+    Ok(Page(read(look.session(), frame, list, HashMap::new(), None).await?))
+}
+
+/// `POST /lists/{apex}/settings`: the form of one part, by its field `part`.
+pub(crate) async fn change(
+    State(app): State<App>,
+    frame: Frame,
+    member: Member,
+    Path(apex): Path<String>,
+    Form(typed): Form<HashMap<String, String>>,
+) -> Result<Response, AppError> {
+    let mut transaction = app.database.begin().await?;
+    let list = find(transaction.session(), &apex).await?;
+    let field = |name: &str| typed.get(name).map(|text| text.trim()).unwrap_or_default();
+    let who = Who::Person(member.person());
+    let hand = Hand { who, reason: field("reason"), now: Timestamp::now() };
+    let t = &mut transaction;
+    let done = match field("part") {
+        "description" => match number("the time to live", field("ttl")) {
+            Err(fault) => Err(fault),
+            Ok(ttl) => {
+                let new = Description {
+                    title: field("title").to_owned(),
+                    description: field("description").to_owned(),
+                    contact: field("contact").to_owned(),
+                    ttl,
+                };
+                told(settings::describe(t, &hand, &list, &new).await)?
+            }
+        },
+        "policy" => told(settings::publish_policy(t, &hand, &list, field("text")).await.map(drop))?,
+        "criterion" => {
+            let (slug, title, text) = (field("slug"), field("title"), field("text"));
+            told(settings::add_criterion(t, &hand, &list, slug, title, text).await.map(drop))?
+        }
+        part @ ("category" | "category-name") => match number("a category", field("number")) {
+            Err(fault) => Err(fault),
+            Ok(number) => {
+                let category = Category { number, name: field("name").to_owned() };
+                told(match part {
+                    "category" => settings::add_category(t, &hand, &list, &category).await,
+                    _ => settings::rename_category(t, &hand, &list, &category).await,
+                })?
+            }
+        },
+        "code" => match field("code").parse() {
+            Err(_) => Err(format!("`{}` is no return code, such as 127.0.0.2", field("code"))),
+            Ok(code) => told(settings::set_code(t, &hand, &list, code, field("meaning")).await)?,
+        },
+        "dns" => {
+            let before = dns::of(t.session(), list.id).await?;
+            match publishing(before, field) {
+                Err(fault) => Err(fault),
+                Ok(new) => told(settings::configure(t, &hand, &list, &new).await.map(drop))?,
+            }
+        }
+        _ => return Err(AppError::Choice),
+    };
+    match done {
+        Ok(()) => {
+            transaction.commit().await?;
+            Ok(back(&format!("/lists/{}/settings", list.list.apex), Flash::SettingsChanged))
+        }
+        Err(fault) => {
+            drop(transaction);
+            let mut look = app.database.look().await?;
+            let page = read(look.session(), frame, list, typed, Some(sentence(&fault))).await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response())
+        }
+    }
+}
+
+/// The list of an apex.
+async fn find(session: Session<'_>, apex: &str) -> Result<Stored, AppError> {
+    let apex: Name = apex.parse().map_err(|_| AppError::NotFound)?;
+    lists::by_apex(session, &apex).await?.ok_or(AppError::NotFound)
+}
+
+/// All that the page shows.
+async fn read(
+    mut session: Session<'_>,
+    frame: Frame,
+    list: Stored,
+    typed: HashMap<String, String>,
+    fault: Option<String>,
+) -> Result<SettingsPage, AppError> {
+    let dns = dns::of(session.again(), list.id).await?;
+    Ok(SettingsPage {
+        frame,
+        policies: lists::policies(session.again(), list.id).await?,
+        criteria: lists::criteria(session.again(), list.id).await?,
+        categories: categories::all(session.again(), list.id).await?,
+        codes: lists::codes(session, list.id).await?,
+        doubts: settings::doubts(&list, &dns),
+        dns,
+        list,
+        typed,
+        fault,
+    })
+}
+
+/// What is to be said of a refusal on the page itself; all else is an error.
+fn told(done: Result<(), SettingsError>) -> Result<Result<(), String>, AppError> {
+    match done {
+        Ok(()) => Ok(Ok(())),
+        Err(SettingsError::Database(error)) => Err(error.into()),
+        Err(SettingsError::Denied(denied)) => Err(AppError::Refused(denied.to_string())),
+        Err(error) => Ok(Err(error.to_string())),
+    }
+}
+
+/// How a list is to be published, by what was typed.
+fn publishing<'f>(before: Settings, field: impl Fn(&str) -> &'f str) -> Result<Settings, String> {
+    let seconds = |name: &str, what: &str| number::<u32>(what, field(name));
+    Ok(Settings {
+        name_servers: each("name server", field("name-servers"))?,
+        hostmaster: each("mailbox", field("hostmaster"))?.into_iter().next(),
+        refresh: seconds("refresh", "refresh")?,
+        retry: seconds("retry", "retry")?,
+        expire: seconds("expire", "expire")?,
+        minimum: seconds("minimum", "the time that nothing is remembered")?,
+        ipv4_prefix: number("the IPv4 prefix", field("ipv4-prefix"))?,
+        ipv6_prefix: number("the IPv6 prefix", field("ipv6-prefix"))?,
+        max_change: number("the largest change", field("max-change"))?,
+        canaries: each("canary", field("canaries"))?,
+        ..before
+    })
+}
+
+/// A number that was typed.
+fn number<T: FromStr>(what: &str, typed: &str) -> Result<T, String> {
+    typed.parse().map_err(|_| format!("`{typed}` is no number for {what}"))
+}
+
+/// Each of several words.
+fn each<T: FromStr>(what: &str, typed: &str) -> Result<Vec<T>, String> {
+    let words = typed.split([' ', ',', '\n', '\r', '\t']).filter(|word| !word.is_empty());
+    words.map(|word| word.parse().map_err(|_| format!("`{word}` is no {what}"))).collect()
+}
+
+/// Several words in a field, one a line.
+fn lines(words: &[impl Display]) -> String {
+    words.iter().map(|word| format!("{word}\n")).collect()
+}
+
+impl SettingsPage {
+    /// What stands in a field: what was typed and refused, or else what holds.
+    fn value(&self, part: &str, name: &str, holds: &dyn Display) -> String {
+        let is_refused = self.typed.get("part").is_some_and(|typed| typed == part);
+        match self.typed.get(name) {
+            Some(typed) if is_refused => typed.clone(),
+            Some(_) | None => holds.to_string(),
+        }
+    }
+
+    /// The same for a field that is empty at first.
+    fn typed(&self, part: &str, name: &str) -> String {
+        self.value(part, name, &"")
+    }
+
+    /// The name servers.
+    fn name_servers(&self) -> String {
+        self.value("dns", "name-servers", &lines(&self.dns.name_servers))
+    }
+
+    /// The canaries.
+    fn canaries(&self) -> String {
+        self.value("dns", "canaries", &lines(&self.dns.canaries))
+    }
+
+    /// The mailbox of the SOA.
+    fn hostmaster(&self) -> String {
+        let holds = self.dns.hostmaster.as_ref().map(Name::to_string).unwrap_or_default();
+        self.value("dns", "hostmaster", &holds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use repute_database::accounts::Role;
+    use repute_database::audit;
+
+    use super::*;
+    use crate::testing::{Answer, Site};
+
+    /// Sends the form of a part.
+    async fn send(site: &mut Site, fields: &[(&str, &str)]) -> Answer {
+        site.post("/lists/bl.example/settings", fields).await
+    }
+
+    /// The fields of the part about publishing, with the IPv4 prefix and the name servers.
+    fn dns<'f>(prefix: &'f str, servers: &'f str) -> Vec<(&'f str, &'f str)> {
+        vec![
+            ("part", "dns"),
+            ("name-servers", servers),
+            ("hostmaster", ""),
+            ("refresh", "3600"),
+            ("retry", "600"),
+            ("expire", "604800"),
+            ("minimum", "150"),
+            ("ipv4-prefix", prefix),
+            ("ipv6-prefix", "16"),
+            ("max-change", "25"),
+            ("canaries", "192.0.2.9 2001:db8::9"),
+        ]
+    }
+
+    #[tokio::test]
+    async fn an_administrator_says_what_a_list_is_and_everybody_reads_it() {
+        let mut site = Site::new().await;
+        site.add_list("bl.example").await;
+        site.become_role(Some(Role::Administrator)).await;
+        let forms: &[&[(&str, &str)]] = &[
+            &[
+                ("part", "description"),
+                ("title", "Hosts of <spam>"),
+                ("description", "For tests."),
+                ("contact", "lists@example.org"),
+                ("ttl", "60"),
+                ("reason", "a test"),
+            ],
+            &[("part", "policy"), ("text", "We list what hits traps.\r\n\r\nNothing else.")],
+            &[("part", "policy"), ("text", "We list what hits traps twice.")],
+            &[
+                ("part", "criterion"),
+                ("slug", "trap"),
+                ("title", "A trap was hit"),
+                ("text", "Mail came to nobody."),
+            ],
+            &[("part", "category"), ("number", "7"), ("name", "banks")],
+            &[("part", "category-name"), ("number", "7"), ("name", "money")],
+            &[("part", "code"), ("code", "127.0.0.4"), ("meaning", "infected")],
+            &dns("9", "ns1.example.net, ns2.example.net"),
+        ];
+        for form in forms {
+            let answer = send(&mut site, form).await;
+            let place = "/lists/bl.example/settings";
+            assert_eq!(answer.location(), place, "{form:?}: {answer:?}");
+        }
+        let page = site.get("/lists/bl.example/settings").await;
+        page.says(&[
+            "Hosts of &#60;spam&#62;",
+            "We list what hits traps.",
+            "Version 2",
+            "Version 1",
+        ]);
+        page.says(&["A trap was hit", "money", "infected", "ns2.example.net", "2001:db8::9"]);
+        page.says(&["name=\"ipv4-prefix\"", "value=\"9\""]);
+        let mut connection = site.app.database.read().await.expect("a connection");
+        let deeds = audit::of_subject(connection.session(), "list/bl.example", 99).await;
+        let deeds: Vec<String> =
+            deeds.expect("the log").into_iter().rev().map(|deed| deed.action).collect();
+        let expect = [
+            "list.set",
+            "policy.publish",
+            "policy.publish",
+            "criterion.add",
+            "category.add",
+            "category.rename",
+            "list.code",
+            "list.publish",
+        ];
+        assert_eq!(deeds, expect);
+        drop(connection);
+        site.become_role(None).await;
+        let public = site.get("/lists/bl.example").await;
+        public.says(&["We list what hits traps twice.", "A trap was hit", "infected"]);
+        assert!(!public.text.contains("/settings"), "it is for administrators");
+        site.become_role(Some(Role::Administrator)).await;
+        site.get("/lists/bl.example").await.says(&["/lists/bl.example/settings"]);
+    }
+
+    #[tokio::test]
+    async fn what_makes_no_sense_is_said_beside_what_was_typed() {
+        let mut site = Site::new().await;
+        site.add_list("bl.example").await;
+        site.become_role(Some(Role::Administrator)).await;
+        site.get("/lists/bl.example/settings").await.says(&["has itself as its only name server"]);
+        let wrong: &[(&[(&str, &str)], &[&str])] = &[
+            (&[("part", "policy"), ("text", " ")], &["A policy needs from 1"]),
+            (
+                &[("part", "criterion"), ("slug", "trap"), ("title", "<b>"), ("text", "x")],
+                &["publish one first", "value=\"&#60;b&#62;\""],
+            ),
+            (&[("part", "code"), ("code", "10.0.0.1"), ("meaning", "x")], &["outside 127.0.0.0/8"]),
+            (&[("part", "category"), ("number", "300"), ("name", "x")], &["`300` is no number"]),
+            (&dns("33", ""), &["IPv4 prefixes go from 0 to 32", "value=\"33\""]),
+            (&dns("8", "ns_1..example"), &["`ns_1..example` is no name server"]),
+        ];
+        for (form, words) in wrong {
+            let answer = send(&mut site, form).await;
+            assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{form:?}");
+            answer.says(words);
+        }
+        let none = send(&mut site, &[("part", "x")]).await;
+        assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+}

@@ -1,0 +1,430 @@
+//! What a list says of itself, how it decides, and how it is published: changed by administrators at the portal and by
+//! whoever has the shell, each time with a row of the audit log that says why.
+//!
+//! Policies are published in versions, of which none is changed or taken back; criteria, categories and codes are
+//! added or named anew, so that nothing that is listed loses what it meant.
+//!
+//! Not here: entries (`changes`), the end of a list (`retirement`).
+
+use repute_database::audit::{self, Deed};
+use repute_database::categories::{self, Category};
+use repute_database::dns::{self, Settings};
+use repute_database::entries::CriterionId;
+use repute_database::lists::{self, Stored};
+use repute_database::{DatabaseError, Timestamp, Transaction, changes, publications};
+use repute_dnsxl::{KeyKind, ReturnCode, Target};
+use serde_json::{Value, json};
+
+use crate::permission::{self, Action, Denied, Person, Relation};
+
+/// Who changes what a list is, why and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Hand<'h> {
+    /// Who.
+    pub who: Who<'h>,
+    /// Why.
+    pub reason: &'h str,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// Somebody who changes what a list is.
+#[derive(Clone, Copy, Debug)]
+pub enum Who<'h> {
+    /// Somebody with an account, who must be an administrator.
+    Person(Person),
+    /// Whoever has the shell, by his pseudonym: he has the database in his hands.
+    Shell(&'h str),
+}
+
+/// What a list says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// What people call it.
+    pub title: String,
+    /// What it is for, in a few sentences.
+    pub description: String,
+    /// Where people write about it.
+    pub contact: String,
+    /// Time to live of its answers, in seconds.
+    pub ttl: u32,
+}
+
+/// Why a list is not changed so.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// Who wants it may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// A text that is missing, too long, or has characters that nobody sees.
+    #[error("{what} needs from 1 to {most} characters, without control characters")]
+    Text {
+        /// Which.
+        what: &'static str,
+        /// The most.
+        most: usize,
+    },
+    /// Answers that nobody may keep.
+    #[error("a time to live of nothing would have every answer asked for again: give 1 s or more")]
+    Ttl,
+    /// The policy in force says the same.
+    #[error("version {0} of the policy says the same")]
+    SamePolicy(i64),
+    /// Criteria are parts of a policy.
+    #[error("criteria belong to a policy: publish one first")]
+    NoPolicy,
+    /// A short name that links cannot hold.
+    #[error("`{0}` is no short name of a criterion: take up to 40 of a-z, 0-9 and `-`")]
+    Slug(String),
+    /// There is one of this short name.
+    #[error("this list has a criterion `{0}`: take another short name")]
+    SlugTaken(String),
+    /// A number that means something already.
+    #[error("{0} is a category of this list: rename it, or take another number")]
+    CategoryTaken(u8),
+    /// There is none of this number.
+    #[error("this list has no category {0}")]
+    NoCategory(u8),
+    /// A code that clients do not take for one.
+    #[error("{0} is outside 127.0.0.0/8, where clients expect return codes (RFC 5782)")]
+    Code(ReturnCode),
+    /// A canary that the list could not list anyhow.
+    #[error("the canary {canary} cannot be on this list, which lists {keys}")]
+    Canary {
+        /// The canary.
+        canary: String,
+        /// What it lists.
+        keys: KeyKind,
+    },
+    /// A guard that says nothing.
+    #[error(
+        "guards: IPv4 prefixes go from 0 to 32, those of IPv6 from 0 to 128, changes from 0 to 100 %; 0 turns one off"
+    )]
+    Guard,
+    /// Times of the SOA that secondaries cannot follow.
+    #[error(
+        "refresh, retry, expire and the times to live are 1 s or more, and expire is longer than refresh"
+    )]
+    Times,
+    /// More than a list needs.
+    #[error("at most {0} name servers and {1} canaries")]
+    TooMany(usize, usize),
+    /// A version waits, and by other guards it would not.
+    #[error("serial {0} waits for a second person: guards stay as they are until then")]
+    Waits(u32),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// Describes a list anew. A new time to live has a new serial, by which it is published.
+///
+/// # Errors
+/// If the person may not, a text is not as it should be, or the database fails.
+pub async fn describe(
+    transaction: &mut Transaction,
+    hand: &Hand<'_>,
+    list: &Stored,
+    new: &Description,
+) -> Result<(), SettingsError> {
+    let actor = may(transaction, hand).await?;
+    text("the title", &new.title, TITLE)?;
+    optional("the description", &new.description, TEXT)?;
+    optional("the contact", &new.contact, TITLE)?;
+    if new.ttl == 0 {
+        return Err(SettingsError::Ttl);
+    }
+    let Description { title, description, contact, ttl } = new;
+    let session = transaction.session();
+    lists::describe(session, list.id, title.trim(), description.trim(), contact.trim(), *ttl)
+        .await?;
+    let mut detail = json!({
+        "title": title, "description": description, "contact": contact, "ttl": ttl,
+    });
+    if *ttl != list.list.ttl {
+        detail["serial"] = changes::next_serial(transaction.session(), list.id).await?.into();
+    }
+    record(transaction, hand, &actor, "list.set", list, detail).await
+}
+
+/// Publishes a policy, which takes the place of the one before; its version.
+///
+/// # Errors
+/// If the person may not, it says nothing or nothing new, or the database fails.
+pub async fn publish_policy(
+    transaction: &mut Transaction,
+    hand: &Hand<'_>,
+    list: &Stored,
+    policy: &str,
+) -> Result<i64, SettingsError> {
+    let actor = may(transaction, hand).await?;
+    // Browsers send lines as mail does.
+    let policy = policy.replace("\r\n", "\n");
+    text("a policy", &policy, POLICY)?;
+    let policy = policy.trim();
+    let before = lists::policy(transaction.session(), list.id).await?;
+    if let Some(before) = before.filter(|before| before.text == policy) {
+        return Err(SettingsError::SamePolicy(before.version));
+    }
+    let version = lists::publish_policy(transaction.session(), list.id, policy, hand.now).await?;
+    let detail = json!({ "version": version, "characters": policy.chars().count() });
+    record(transaction, hand, &actor, "policy.publish", list, detail).await?;
+    Ok(version)
+}
+
+/// Adds a criterion to the policy in force.
+///
+/// # Errors
+/// If the person may not, there is no policy or one of this short name, or the database fails.
+pub async fn add_criterion(
+    transaction: &mut Transaction,
+    hand: &Hand<'_>,
+    list: &Stored,
+    slug: &str,
+    title: &str,
+    explanation: &str,
+) -> Result<CriterionId, SettingsError> {
+    let actor = may(transaction, hand).await?;
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if slug.is_empty() || slug.len() > SLUG || !slug.chars().all(is_plain) {
+        return Err(SettingsError::Slug(slug.to_owned()));
+    }
+    text("the title of a criterion", title, TITLE)?;
+    text("what a criterion says", explanation, TEXT)?;
+    let Some(version) = lists::policy_version(transaction.session(), list.id).await? else {
+        return Err(SettingsError::NoPolicy);
+    };
+    lists::lock(transaction.session(), list.id).await?;
+    let known = lists::criteria(transaction.session(), list.id).await?;
+    if known.iter().any(|known| known.slug == slug) {
+        return Err(SettingsError::SlugTaken(slug.to_owned()));
+    }
+    let (title, explanation) = (title.trim(), explanation.trim());
+    let session = transaction.session();
+    let id = lists::add_criterion(session, list.id, version, slug, title, explanation).await?;
+    let detail = json!({ "slug": slug, "title": title, "text": explanation, "version": version });
+    record(transaction, hand, &actor, "criterion.add", list, detail).await?;
+    Ok(id)
+}
+
+/// Adds a category.
+///
+/// # Errors
+/// If the person may not, its number is taken, or the database fails.
+pub async fn add_category(
+    transaction: &mut Transaction,
+    hand: &Hand<'_>,
+    list: &Stored,
+    category: &Category,
+) -> Result<(), SettingsError> {
+    let actor = may(transaction, hand).await?;
+    text("the name of a category", &category.name, TITLE)?;
+    if !categories::add(transaction.session(), list.id, category).await? {
+        return Err(SettingsError::CategoryTaken(category.number));
+    }
+    let detail = json!({ "number": category.number, "name": category.name });
+    record(transaction, hand, &actor, "category.add", list, detail).await
+}
+
+/// Gives a category another name.
+///
+/// # Errors
+/// If the person may not, there is none of its number, or the database fails.
+pub async fn rename_category(
+    transaction: &mut Transaction,
+    hand: &Hand<'_>,
+    list: &Stored,
+    category: &Category,
+) -> Result<(), SettingsError> {
+    let actor = may(transaction, hand).await?;
+    text("the name of a category", &category.name, TITLE)?;
+    if !categories::rename(transaction.session(), list.id, category).await? {
+        return Err(SettingsError::NoCategory(category.number));
+    }
+    let detail = json!({ "number": category.number, "name": category.name });
+    record(transaction, hand, &actor, "category.rename", list, detail).await
+}
+
+/// Gives a code of a list a meaning, or another one.
+///
+/// # Errors
+/// If the person may not, it is no return code by convention, or the database fails.
+pub async fn set_code(
+    transaction: &mut Transaction,
+    hand: &Hand<'_>,
+    list: &Stored,
+    code: ReturnCode,
+    meaning: &str,
+) -> Result<(), SettingsError> {
+    let actor = may(transaction, hand).await?;
+    if !code.is_conventional() {
+        return Err(SettingsError::Code(code));
+    }
+    text("the meaning of a code", meaning, TITLE)?;
+    lists::set_code(transaction.session(), list.id, code, meaning.trim()).await?;
+    let detail = json!({ "code": code.to_string(), "meaning": meaning });
+    record(transaction, hand, &actor, "list.code", list, detail).await
+}
+
+/// Has a list published by other settings; the serial that shows them.
+///
+/// # Errors
+/// If the person may not, a setting makes no sense, a version waits that other guards would let pass, or the database
+/// fails.
+pub async fn configure(
+    transaction: &mut Transaction,
+    hand: &Hand<'_>,
+    list: &Stored,
+    new: &Settings,
+) -> Result<u32, SettingsError> {
+    let actor = may(transaction, hand).await?;
+    check(list.list.keys, new)?;
+    lists::lock(transaction.session(), list.id).await?;
+    let before = dns::of(transaction.session(), list.id).await?;
+    if guards(&before) != guards(new)
+        && let Some(waiting) = publications::pending(transaction.session(), list.id).await?
+    {
+        return Err(SettingsError::Waits(waiting.serial));
+    }
+    dns::set(transaction.session(), list.id, new).await?;
+    let serial = changes::next_serial(transaction.session(), list.id).await?;
+    let names = |names: &[repute_dnsxl::Name]| names.iter().map(ToString::to_string).collect();
+    let name_servers: Vec<String> = names(&new.name_servers);
+    let canaries: Vec<String> = new.canaries.iter().map(Target::to_string).collect();
+    let detail = json!({
+        "serial": serial,
+        "name_servers": name_servers,
+        "hostmaster": new.hostmaster.as_ref().map(ToString::to_string),
+        "refresh": new.refresh, "retry": new.retry, "expire": new.expire, "minimum": new.minimum,
+        "name_server_ttl": new.name_server_ttl,
+        "ipv4_prefix": new.ipv4_prefix, "ipv6_prefix": new.ipv6_prefix,
+        "max_change": new.max_change, "canaries": canaries,
+    });
+    record(transaction, hand, &actor, "list.publish", list, detail).await?;
+    Ok(serial)
+}
+
+/// What is allowed and yet not wise in how a list is published: a sentence each.
+pub fn doubts(list: &Stored, settings: &Settings) -> Vec<String> {
+    let apex = &list.list.apex;
+    let mut doubts = Vec::new();
+    match &settings.name_servers[..] {
+        [] => doubts.push(format!(
+            "{apex} has itself as its only name server, and no address under that name: nobody finds it unless whoever \
+             asks is told its address; name at least two servers outside it"
+        )),
+        [one] => doubts.push(format!(
+            "{one} is the only name server: when it is away, so is the list (RFC 2182 asks for two or more)"
+        )),
+        [_, _, ..] => {}
+    }
+    for server in settings.name_servers.iter().filter(|server| server.is_within(apex)) {
+        doubts.push(format!(
+            "{server} is within {apex}, which has no addresses of its own: only glue leads there"
+        ));
+    }
+    doubts
+}
+
+/// The pseudonym of who may change what a list is.
+async fn may(transaction: &mut Transaction, hand: &Hand<'_>) -> Result<String, SettingsError> {
+    if !hand.reason.is_empty() {
+        text("the reason", hand.reason, REASON)?;
+    }
+    match hand.who {
+        Who::Person(person) => {
+            permission::check(person, Relation::Stranger, Action::ChangeLists)?;
+            Ok(audit::actor(transaction.session(), person.account).await?)
+        }
+        Who::Shell(pseudonym) => Ok(pseudonym.to_owned()),
+    }
+}
+
+/// Writes down what was done.
+async fn record(
+    transaction: &mut Transaction,
+    hand: &Hand<'_>,
+    actor: &str,
+    action: &str,
+    list: &Stored,
+    mut detail: Value,
+) -> Result<(), SettingsError> {
+    detail["reason"] = hand.reason.into();
+    let deed = Deed {
+        time: hand.now,
+        actor: actor.to_owned(),
+        action: action.to_owned(),
+        subject: format!("list/{}", list.list.apex),
+        detail: detail.to_string(),
+    };
+    audit::append(transaction.session(), &deed).await?;
+    Ok(())
+}
+
+/// Fails if settings make no sense.
+fn check(keys: KeyKind, new: &Settings) -> Result<(), SettingsError> {
+    if new.name_servers.len() > SERVERS || new.canaries.len() > CANARIES {
+        return Err(SettingsError::TooMany(SERVERS, CANARIES));
+    }
+    if new.ipv4_prefix > 32 || new.ipv6_prefix > 128 || new.max_change > 100 {
+        return Err(SettingsError::Guard);
+    }
+    let times = [new.refresh, new.retry, new.expire, new.minimum, new.name_server_ttl];
+    if times.iter().any(|time| *time == 0 || *time > MAX_TIME) || new.expire <= new.refresh {
+        return Err(SettingsError::Times);
+    }
+    let fits = |target: &Target| match target {
+        Target::Ipv4(_) | Target::Ipv6(_) => keys == KeyKind::Ip,
+        Target::Name(_) => keys == KeyKind::Name,
+    };
+    match new.canaries.iter().find(|canary| !fits(canary)) {
+        Some(canary) => Err(SettingsError::Canary { canary: canary.to_string(), keys }),
+        None => Ok(()),
+    }
+}
+
+/// The part of settings that refuses versions.
+fn guards(settings: &Settings) -> (u8, u8, u8, Vec<String>) {
+    let Settings { ipv4_prefix, ipv6_prefix, max_change, canaries, .. } = settings;
+    let mut canaries: Vec<String> = canaries.iter().map(Target::to_string).collect();
+    canaries.sort();
+    (*ipv4_prefix, *ipv6_prefix, *max_change, canaries)
+}
+
+/// Fails if a text says nothing, too much, or what nobody sees.
+fn text(what: &'static str, text: &str, most: usize) -> Result<(), SettingsError> {
+    match text.trim().is_empty() {
+        true => Err(SettingsError::Text { what, most }),
+        false => optional(what, text, most),
+    }
+}
+
+/// The same for a text that may be left out.
+fn optional(what: &'static str, text: &str, most: usize) -> Result<(), SettingsError> {
+    // Long texts have paragraphs.
+    let is_unseen = |c: char| c.is_control() && (most < TEXT || !matches!(c, '\n' | '\r' | '\t'));
+    match text.chars().count() > most || text.chars().any(is_unseen) {
+        true => Err(SettingsError::Text { what, most }),
+        false => Ok(()),
+    }
+}
+
+/// Characters of a title, a name, a contact.
+const TITLE: usize = 200;
+/// Characters of a reason.
+const REASON: usize = 1_000;
+/// Characters of a text of some sentences.
+const TEXT: usize = 2_000;
+/// Characters of a policy.
+const POLICY: usize = 100_000;
+/// Characters of a short name.
+const SLUG: usize = 40;
+/// Most name servers of a list.
+const SERVERS: usize = 13;
+/// Most canaries of a list.
+const CANARIES: usize = 1_000;
+/// The longest time of DNS (RFC 2181 section 8).
+const MAX_TIME: u32 = i32::MAX as u32;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! What a list is, changed by those who may and by nobody else.
+
+use repute_database::Database;
+use repute_database::lists::List;
+use repute_database::publications::{Outcome, Publication};
+use repute_database::testing::on_each;
+use repute_dnsxl::Polarity;
+
+use super::*;
+use crate::permission::Role;
+
+/// Adds a list of addresses.
+async fn add(database: &Database) -> Stored {
+    let mut transaction = database.begin().await.expect("a transaction");
+    let list = List {
+        apex: "bl.example".parse().expect("a name"),
+        title: "A list".to_owned(),
+        description: String::new(),
+        polarity: Polarity::Block,
+        keys: KeyKind::Ip,
+        ttl: 300,
+        contact: String::new(),
+    };
+    lists::add(transaction.session(), &list, Timestamp(1)).await.expect("it is added");
+    let stored = lists::by_apex(transaction.session(), &list.apex).await;
+    transaction.commit().await.expect("it is committed");
+    stored.expect("it is read").expect("it is there")
+}
+
+/// Somebody with this role.
+fn hand(role: Role) -> Hand<'static> {
+    let who = Who::Person(Person { account: 1, role });
+    Hand { who, reason: "a test", now: Timestamp(7) }
+}
+
+/// What a list says of itself, with this title.
+fn called(title: &str, ttl: u32) -> Description {
+    let (description, contact) = ("For\ntests.".to_owned(), "lists@example.org".to_owned());
+    Description { title: title.to_owned(), description, contact, ttl }
+}
+
+/// What was done to the list, the first first.
+async fn log(transaction: &mut Transaction) -> Vec<String> {
+    let deeds = audit::of_subject(transaction.session(), "list/bl.example", 99).await;
+    deeds.expect("the log").into_iter().rev().map(|deed| deed.action).collect()
+}
+
+#[tokio::test]
+async fn a_list_is_described_by_administrators_and_a_new_ttl_is_published() {
+    on_each(async |database| {
+        let list = add(&database).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        for role in [Role::Member, Role::Editor] {
+            let tried = describe(&mut transaction, &hand(role), &list, &called("X", 300)).await;
+            let words = tried.expect_err("he may not").to_string();
+            assert_eq!(words, "you may not change what a list is: only administrators do that");
+        }
+        let administrator = hand(Role::Administrator);
+        for (new, words) in [
+            (called(" ", 300), "the title needs"),
+            (called("a\nb", 300), "the title needs"),
+            (called(&"x".repeat(201), 300), "the title needs"),
+            (called("X", 0), "a time to live of nothing"),
+        ] {
+            let tried = describe(&mut transaction, &administrator, &list, &new).await;
+            let told = tried.expect_err("it is refused").to_string();
+            assert!(told.starts_with(words), "{told}");
+        }
+        for (ttl, serial) in [(300, 1), (60, 2)] {
+            let new = called("Hosts of spam", ttl);
+            describe(&mut transaction, &administrator, &list, &new).await.expect("it is done");
+            let now = lists::by_id(transaction.session(), list.id).await.expect("it is read");
+            let now = now.expect("it is there");
+            assert_eq!((now.serial, now.list.ttl), (serial, ttl));
+            assert_eq!(now.list.title, "Hosts of spam");
+            assert_eq!(now.list.contact, "lists@example.org");
+        }
+        assert_eq!(log(&mut transaction).await, ["list.set", "list.set"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn policies_have_versions_and_criteria_belong_to_one() {
+    on_each(async |database| {
+        let list = add(&database).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let by = hand(Role::Administrator);
+        let early = add_criterion(t, &by, &list, "trap", "A trap", "Mail to nobody.").await;
+        assert!(matches!(early, Err(SettingsError::NoPolicy)));
+        let empty = publish_policy(t, &by, &list, " \n ").await;
+        assert!(matches!(empty, Err(SettingsError::Text { .. })));
+        assert_eq!(publish_policy(t, &by, &list, "One.\r\n\r\nTwo.\n").await.expect("it is"), 1);
+        let same = publish_policy(t, &by, &list, "One.\n\nTwo.").await;
+        assert!(matches!(same, Err(SettingsError::SamePolicy(1))));
+        assert_eq!(publish_policy(t, &by, &list, "Three.").await.expect("it is"), 2);
+        let all = lists::policies(t.session(), list.id).await.expect("they are read");
+        let all: Vec<(i64, &str)> = all.iter().map(|one| (one.version, &*one.text)).collect();
+        assert_eq!(all, [(2, "Three."), (1, "One.\n\nTwo.")]);
+        add_criterion(t, &by, &list, "trap", "A trap", "Mail to nobody.").await.expect("it is");
+        for (slug, is_taken) in [("trap", true), ("A trap", false), ("", false)] {
+            let tried = add_criterion(t, &by, &list, slug, "A trap", "Mail.").await;
+            let tried = tried.expect_err("it is refused");
+            assert_eq!(matches!(tried, SettingsError::SlugTaken(_)), is_taken, "{slug}: {tried}");
+        }
+        let expect = ["policy.publish", "policy.publish", "criterion.add"];
+        assert_eq!(log(&mut transaction).await, expect);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn categories_are_added_and_renamed_and_codes_named() {
+    on_each(async |database| {
+        let list = add(&database).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let by = hand(Role::Administrator);
+        let category = |number, name: &str| Category { number, name: name.to_owned() };
+        let editor = add_category(t, &hand(Role::Editor), &list, &category(7, "banks")).await;
+        assert!(matches!(editor, Err(SettingsError::Denied(_))));
+        add_category(t, &by, &list, &category(7, "banks")).await.expect("it is added");
+        let taken = add_category(t, &by, &list, &category(7, "shops")).await;
+        assert!(matches!(taken, Err(SettingsError::CategoryTaken(7))));
+        let none = rename_category(t, &by, &list, &category(8, "shops")).await;
+        assert!(matches!(none, Err(SettingsError::NoCategory(8))));
+        rename_category(t, &by, &list, &category(7, "money")).await.expect("it is renamed");
+        let all = categories::all(t.session(), list.id).await.expect("they are read");
+        assert_eq!(all, [category(7, "money")]);
+        let code = |text: &str| text.parse::<ReturnCode>().expect("a code");
+        let far = set_code(t, &by, &list, code("10.0.0.1"), "x").await;
+        assert!(matches!(far, Err(SettingsError::Code(_))));
+        assert!(set_code(t, &by, &list, code("2"), "").await.is_err(), "a code means something");
+        set_code(t, &by, &list, code("2"), "spam").await.expect("it is named");
+        let expect = ["category.add", "category.rename", "list.code"];
+        assert_eq!(log(&mut transaction).await, expect);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn guards_cannot_be_turned_off_to_get_past_a_second_person() {
+    on_each(async |database| {
+        let list = add(&database).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let by = hand(Role::Administrator);
+        let name = |text: &str| text.parse().expect("a name");
+        let canary = |text: &str| text.parse::<Target>().expect("a target");
+        for (wrong, words) in [
+            (Settings { ipv4_prefix: 33, ..Settings::default() }, "guards: "),
+            (Settings { refresh: 0, ..Settings::default() }, "refresh, retry"),
+            (Settings { expire: 600, ..Settings::default() }, "refresh, retry"),
+            (
+                Settings { canaries: vec![canary("a.example")], ..Settings::default() },
+                "the canary a.example cannot be on this list, which lists addresses",
+            ),
+        ] {
+            let told = configure(t, &by, &list, &wrong).await.expect_err("no").to_string();
+            assert!(told.starts_with(words), "{told}");
+        }
+        let new = Settings {
+            name_servers: vec![name("ns1.example.net"), name("ns2.example.net")],
+            canaries: vec![canary("192.0.2.1")],
+            ..Settings::default()
+        };
+        assert_eq!(configure(t, &by, &list, &new).await.expect("it is done"), 2);
+        assert_eq!(dns::of(t.session(), list.id).await.expect("they are read"), new);
+        let outcome = Outcome::Refused { why: "all of 10.0.0.0/8 would be listed".to_owned() };
+        let waiting = Publication { serial: 2, time: Timestamp(1), entries: 1, audit: 1, outcome };
+        publications::note(t.session(), list.id, &waiting).await.expect("it is noted");
+        let wide = Settings { ipv4_prefix: 0, ..new.clone() };
+        let tried = configure(t, &by, &list, &wide).await;
+        assert!(matches!(tried, Err(SettingsError::Waits(2))));
+        let shorter = Settings { refresh: 60, ..new.clone() };
+        configure(t, &by, &list, &shorter).await.expect("that concerns no guard");
+        let more = Settings { canaries: Vec::new(), ..new };
+        assert!(configure(t, &by, &list, &more).await.is_err(), "a canary is a guard");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_that_nobody_would_find_is_told_of() {
+    on_each(async |database| {
+        let list = add(&database).await;
+        let doubts = |servers: &[&str]| {
+            let name_servers = servers.iter().map(|name| name.parse().expect("a name")).collect();
+            doubts(&list, &Settings { name_servers, ..Settings::default() })
+        };
+        assert!(doubts(&[])[0].starts_with("bl.example has itself as its only name server"));
+        assert!(doubts(&["ns.example.net"])[0].contains("RFC 2182"));
+        assert!(doubts(&["ns.bl.example", "ns.example.net"])[0].contains("only glue"));
+        assert_eq!(doubts(&["ns1.example.net", "ns2.example.net"]), [""; 0]);
+    })
+    .await;
+}
