@@ -103,7 +103,7 @@ pub(crate) async fn change(
         },
         "dns" => {
             let before = dns::of(t.session(), list.id).await?;
-            match publishing(before, field) {
+            match publishing(&before, field) {
                 Err(fault) => Err(fault),
                 Ok(new) => told(settings::configure(t, &hand, &list, &new).await.map(drop))?,
             }
@@ -164,7 +164,7 @@ fn told(done: Result<(), SettingsError>) -> Result<Result<(), String>, AppError>
 }
 
 /// How a list is to be published, by what was typed.
-fn publishing<'f>(before: Settings, field: impl Fn(&str) -> &'f str) -> Result<Settings, String> {
+fn publishing<'f>(before: &Settings, field: impl Fn(&str) -> &'f str) -> Result<Settings, String> {
     let seconds = |name: &str, what: &str| number::<u32>(what, field(name));
     Ok(Settings {
         name_servers: each("name server", field("name-servers"))?,
@@ -177,7 +177,7 @@ fn publishing<'f>(before: Settings, field: impl Fn(&str) -> &'f str) -> Result<S
         ipv6_prefix: number("the IPv6 prefix", field("ipv6-prefix"))?,
         max_change: number("the largest change", field("max-change"))?,
         canaries: each("canary", field("canaries"))?,
-        ..before
+        ..before.clone()
     })
 }
 
@@ -237,8 +237,11 @@ mod tests {
     use super::*;
     use crate::testing::{Answer, Site};
 
+    /// What is typed into a form.
+    type Fields<'f> = &'f [(&'f str, &'f str)];
+
     /// Sends the form of a part.
-    async fn send(site: &mut Site, fields: &[(&str, &str)]) -> Answer {
+    async fn send(site: &mut Site, fields: Fields<'_>) -> Answer {
         site.post("/lists/bl.example/settings", fields).await
     }
 
@@ -264,7 +267,7 @@ mod tests {
         let mut site = Site::new().await;
         site.add_list("bl.example").await;
         site.become_role(Some(Role::Administrator)).await;
-        let forms: &[&[(&str, &str)]] = &[
+        let forms: &[Fields<'_>] = &[
             &[
                 ("part", "description"),
                 ("title", "Hosts of <spam>"),
@@ -330,7 +333,7 @@ mod tests {
         site.add_list("bl.example").await;
         site.become_role(Some(Role::Administrator)).await;
         site.get("/lists/bl.example/settings").await.says(&["has itself as its only name server"]);
-        let wrong: &[(&[(&str, &str)], &[&str])] = &[
+        let wrong: &[(Fields<'_>, &[&str])] = &[
             (&[("part", "policy"), ("text", " ")], &["A policy needs from 1"]),
             (
                 &[("part", "criterion"), ("slug", "trap"), ("title", "<b>"), ("text", "x")],

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use repute_database::dns::Settings;
 use repute_database::entries::{self, Entry};
 use repute_database::lists::List;
-use repute_database::publications::{self, Outcome};
+use repute_database::publications::{self, Outcome, Publication};
 use repute_database::testing::Server;
 use repute_database::{Key, Place, Timestamp, audit, jobs};
 use repute_dnsxl::{KeyKind, Polarity, relative_name};
@@ -297,6 +297,49 @@ async fn what_is_committed_is_served_by_every_process_and_written_down_once() {
         let mut transaction = here.begin().await.expect("a transaction");
         let job = jobs::take(transaction.session(), Timestamp::now(), POLL).await;
         assert_eq!(job.expect("a look"), None, "the order to publish is carried out");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_of_a_change_is_told_before_anybody_publishes_it() {
+    in_each(async |place| {
+        let database = Database::open(&place).await.expect("it opens");
+        let list = add(&database).await;
+        let by = actor(&database, 1).await;
+        let canary = "198.51.100.9".parse().expect("a target");
+        let settings = Settings { canaries: vec![canary], ..Settings::default() };
+        let mut transaction = database.begin().await.expect("a transaction");
+        let hand = Hand { who: Who::Shell(&by), reason: "", now: Timestamp(3) };
+        configure(&mut transaction, &hand, &list, &settings).await.expect("it is set");
+        transaction.commit().await.expect("it is committed");
+        let becomes = async |words: &[&str]| {
+            let serial = change(&database, &list, &by, words).await;
+            let mut connection = database.read().await.expect("a connection");
+            prospect(connection.session(), &list, serial).await.expect("it is told")
+        };
+        let held = |why: &str| Prospect::Held { why: why.to_owned(), is_decided: false };
+        for (words, expect) in [
+            (&["192.0.2.1", "2001:db8::/32"][..], Prospect::Soon),
+            (&["!11.0.0.0/8"], Prospect::Soon),
+            (&["192.0.2.2", "11.0.0.0/8"], held("all of 11.0.0.0/8 would be listed")),
+            (&["2000::/3"], held("all of 2000::/3 would be listed")),
+            (&["198.51.100.0/24"], held("198.51.100.9 would be listed, which is a canary")),
+            (&["-11.0.0.0/8", "-2000::/3", "-198.51.100.0/24"], Prospect::Soon),
+        ] {
+            assert_eq!(becomes(words).await, expect, "{words:?}");
+        }
+        // What was refused is known, and all behind it waits.
+        let serial = change(&database, &list, &by, &["10.0.0.0/8"]).await;
+        let why = "all of 10.0.0.0/8 would be listed".to_owned();
+        let outcome = Outcome::Refused { why: why.clone() };
+        let refused = Publication { serial, time: Timestamp(9), entries: 3, audit: 9, outcome };
+        let mut transaction = database.begin().await.expect("a transaction");
+        publications::note(transaction.session(), list.id, &refused).await.expect("it is noted");
+        let known = prospect(transaction.session(), &list, serial).await.expect("it is told");
+        assert_eq!(known, Prospect::Held { why: why.clone(), is_decided: true });
+        transaction.commit().await.expect("it is committed");
+        assert_eq!(becomes(&["192.0.2.3"]).await, Prospect::Behind { serial, why });
     })
     .await;
 }
