@@ -280,6 +280,32 @@ fn who_changed_a_list_at_the_shell_does_not_approve_that() {
     });
 }
 
+/// What a list says of itself at the shell is what DNS says of it.
+#[test]
+fn what_is_set_at_the_shell_is_published() {
+    let place = Place::new();
+    let server = Served::start(&place, &config(&place, "registry.db"));
+    let done = |args: &[&str]| {
+        let (code, said) = server.run(args);
+        assert_eq!(code, 0, "{said}");
+    };
+    done(&["registry", "list", "add", "bl.example"]);
+    let reason = "it costs $5";
+    done(&["registry", "entry", "add", "bl.example", "192.0.2.1", "--reason", reason]);
+    let text = || dns::ask_txt(server.dns, "1.2.0.192.bl.example");
+    until("the reason is answered", || text().answers == [reason]);
+    assert_eq!(text().ttl, Some(300));
+    done(&["registry", "list", "set", "bl.example", "--ttl", "77s"]);
+    until("the new time to live is answered", || text().ttl == Some(77));
+    let canaries = ["--canaries", "192.0.2.9"];
+    done(&[&["registry", "list", "dns", "set", "bl.example"][..], &canaries].concat());
+    let wide = ["registry", "entry", "add", "bl.example", "192.0.2.0/24", "--reason", reason];
+    let (code, said) = server.run(&wide);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("192.0.2.9 would be listed, which is a canary"), "{said}");
+    server.stop();
+}
+
 #[test]
 fn a_server_starts_without_its_database_and_follows_it_later() {
     let Some(postgres) = Server::start() else { return };
