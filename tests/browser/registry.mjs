@@ -37,7 +37,8 @@ async function link(to) {
       const text = readFileSync(`${mailFolder}/${file}`, "utf8").replaceAll("\r\n", "\n").replaceAll("=\n", "");
       if (read.has(file) || !text.includes(`To: ${to}`)) continue;
       read.add(file);
-      found = text.match(/http:\/\/localhost:\d+(\/\S+)/)[1];
+      // The headers name where it is unsubscribed from.
+      found = text.slice(text.indexOf("\n\n")).match(/http:\/\/localhost:\d+(\/\S+)/)[1];
       return true;
     }
     return false;
@@ -51,7 +52,7 @@ await walk(async (member) => {
   const at = (path) => `${portal}${path}`;
   await page.goto(at("/sign-up"));
   await member.looks("sign-up");
-  await page.getByLabel("Mail address").fill("grace@example.org");
+  await page.getByLabel("Mail address", { exact: true }).fill("grace@example.org");
   await member.presses("Send me the link");
   await page.goto(at(await link("grace@example.org")));
   await page.getByLabel("Your name").fill("Grace");
@@ -80,7 +81,7 @@ await walk(async (member) => {
   await member.looks("organisations");
   await page.getByRole("link", { name: "Example Mail" }).click();
   await member.isAt("/organisations/1", "Nothing of this organisation is published yet");
-  await page.getByLabel("Mail address").fill("abuse@example.org");
+  await page.getByLabel("Mail address", { exact: true }).fill("abuse@example.org");
   await member.presses("Add");
   await member.looks("organisation");
 

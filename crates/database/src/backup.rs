@@ -214,7 +214,8 @@ pub async fn restore(
         return Err(FileError::Table { line: reader.line() }.into());
     }
     // What has ended since must not come back: whoever was signed in signs in again.
-    for name in ["sessions", "links", "sign_ins", "ceremonies"] {
+    // Programs get new tokens, and letters that waited may have been sent.
+    for name in ["sessions", "links", "sign_ins", "ceremonies", "tokens", "answers", "outbox"] {
         let sql = format!("DELETE FROM {name}");
         on!(session.again(), |c| {
             sqlx::query(AssertSqlSafe(sql)).execute(c).await?;

@@ -11,7 +11,7 @@ use repute_registry::{claim, consistency, history, publish, removal, request, re
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::error::AppError;
+use crate::error::{AppError, whole};
 use crate::letters;
 use crate::notice;
 
@@ -29,7 +29,7 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
             ("refused versions cannot be told of", tell_refused(&app).await),
         ] {
             if let Err(error) = done {
-                tracing::error!("{what}: {error}");
+                tracing::error!("{what}: {}", whole(&error));
             }
         }
         tokio::select! {

@@ -12,6 +12,7 @@ use repute_registry::claim::ClaimError;
 use repute_registry::edit::EditError;
 use repute_registry::evidence::EvidenceError;
 use repute_registry::organisation::OrganisationError;
+use repute_registry::permission::{Action, Denied, Relation};
 use repute_registry::publish::ApprovalError;
 use repute_registry::removal::RemovalError;
 use repute_registry::request::RequestError;
@@ -59,6 +60,9 @@ pub(crate) enum AppError {
     /// Somebody may not do this, by the rules of the registry.
     #[error("{0}")]
     Refused(String),
+    /// The same, of an organisation that is not his: whoever is no editor learns only that there is nothing.
+    #[error("{0}")]
+    Elses(String),
     /// What is asked for is not possible, and what would be.
     #[error("{0}")]
     Wrong(String),
@@ -139,12 +143,33 @@ impl From<ClaimError> for AppError {
     }
 }
 
+/// What somebody learns of what he may not do: of an organisation that is not his nobody but editors learns anything,
+/// not even that there is one.
+fn refused(denied: Denied) -> AppError {
+    match denied {
+        Denied(
+            Action::ReadOrganisation
+            | Action::ChangeContacts
+            | Action::ChangeMembers
+            | Action::Request,
+            Relation::Stranger,
+        ) => AppError::Elses(denied.to_string()),
+        denied => AppError::Refused(denied.to_string()),
+    }
+}
+
+/// An error with what is behind it, for the log.
+pub(crate) fn whole(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 impl From<OrganisationError> for AppError {
     fn from(error: OrganisationError) -> AppError {
         match error {
             OrganisationError::Database(error) => AppError::Database(error),
             OrganisationError::Unknown(_) => AppError::NotFound,
-            OrganisationError::Denied(denied) => AppError::Refused(denied.to_string()),
+            OrganisationError::Denied(denied) => refused(denied),
             OrganisationError::NotInvited => AppError::StaleLink,
             OrganisationError::LastOwner
             | OrganisationError::Invitations
@@ -159,7 +184,7 @@ impl From<RequestError> for AppError {
         match error {
             RequestError::Database(error) => AppError::Database(error),
             RequestError::Unknown(_) => AppError::NotFound,
-            RequestError::Denied(denied) => AppError::Refused(denied.to_string()),
+            RequestError::Denied(denied) => refused(denied),
             RequestError::Conflict => AppError::Conflict(error.to_string()),
             RequestError::Items(_)
             | RequestError::State(_)
@@ -295,6 +320,10 @@ impl From<crate::secret::NoRandomness> for AppError {
     }
 }
 
+/// Only editors are told what went wrong: others learn that there is nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hidden;
+
 /// What went wrong, for whoever asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
@@ -390,7 +419,9 @@ impl IntoResponse for AppError {
                 "That was done very often from here in a short time. Please wait a little, and try again.",
             ),
             AppError::Target(why) => problem(StatusCode::BAD_REQUEST, "Not a target", why),
-            AppError::Refused(why) => problem(StatusCode::FORBIDDEN, "Not for you", &sentence(why)),
+            AppError::Elses(why) | AppError::Refused(why) => {
+                problem(StatusCode::FORBIDDEN, "Not for you", &sentence(why))
+            }
             AppError::Wrong(why) => {
                 problem(StatusCode::UNPROCESSABLE_ENTITY, "That is not possible", &sentence(why))
             }
@@ -443,9 +474,7 @@ impl IntoResponse for AppError {
             | AppError::Database(_)
             | AppError::Answer(_)
             | AppError::Page(_) => {
-                let error: &dyn std::error::Error = &self;
-                let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-                tracing::error!("a request failed: {error}{cause}");
+                tracing::error!("a request failed: {}", whole(&self));
                 Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)
             }
         };
@@ -456,6 +485,9 @@ impl IntoResponse for AppError {
         }
         if let AppError::Token | AppError::NoToken = &self {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let AppError::Elses(_) = &self {
+            response.extensions_mut().insert(Hidden);
         }
         response.extensions_mut().insert(problem);
         response

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::asset::{ICON, MORE, PASSKEY, STYLE};
-use crate::error::{AppError, Problem};
+use crate::error::{AppError, Hidden, Problem};
 use crate::flash::Flash;
 use crate::visitor::{FLASH, Visitor};
 
@@ -120,6 +120,10 @@ pub(crate) async fn around(State(app): State<App>, mut request: Request, next: N
         }
         Err(error) => (None, AppError::from(error).into_response()),
     };
+    let is_editor =
+        visitor.as_ref().and_then(Visitor::role).is_some_and(|role| role >= Role::Editor);
+    let is_hidden = response.extensions().get::<Hidden>().is_some() && !is_editor;
+    let response = if is_hidden { AppError::NotFound.into_response() } else { response };
     let mut response = match problem(&response) {
         Some(problem) => dress(&app, visitor.as_ref(), &path, problem, &response),
         None => response,

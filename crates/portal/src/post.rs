@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::config::Mail;
+use crate::error::whole;
 
 /// Sends letters until it is told to stop.
 pub(crate) async fn run(app: App, stop: CancellationToken) {
@@ -22,7 +23,7 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
             Ok(true) => continue,
             Ok(false) => SOON,
             Err(error) => {
-                tracing::error!("letters cannot be sent: {error}");
+                tracing::error!("letters cannot be sent: {}", whole(&error));
                 LATER
             }
         };

@@ -1,7 +1,8 @@
 //! Connections: HTTP/1.1 with limits on heads, time and number, and a stop that lets answers under way finish.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -12,6 +13,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use repute_database::Database;
 use repute_distribution::Shelf;
+use repute_dnsxl::Network;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -22,6 +24,7 @@ use tower::ServiceExt as _;
 
 use crate::app::App;
 use crate::config::Config;
+use crate::limits::Doer;
 use crate::means::Means;
 use crate::zones::Zones;
 use crate::{chores, post, routes};
@@ -66,7 +69,9 @@ pub fn start(
     let app = App::new(database, config, means, zones, shelf, stop.clone());
     tasks.spawn_on(post::run(app.clone(), stop.clone()), runtime);
     tasks.spawn_on(chores::run(app.clone(), stop.clone()), runtime);
-    tasks.spawn_on(accept(listener, routes::router(app), stop.clone(), tasks.clone()), runtime);
+    let proxies = app.config.trusted_proxies.clone();
+    let accepting = accept(listener, routes::router(app), proxies, stop.clone(), tasks.clone());
+    tasks.spawn_on(accepting, runtime);
     Ok(Running { address, stop, tasks })
 }
 
@@ -90,10 +95,12 @@ impl Running {
 async fn accept(
     listener: TcpListener,
     router: Router,
+    proxies: Vec<Network>,
     stop: CancellationToken,
     tasks: TaskTracker,
 ) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let crowd = Crowd::default();
     loop {
         let accepted = tokio::select! {
             biased;
@@ -104,16 +111,57 @@ async fn accept(
             Ok((stream, peer)) => {
                 // Beyond that many, whoever comes is better turned away than left waiting.
                 let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+                let is_proxy = proxies.iter().any(|one| one.contains(peer.ip().to_canonical()));
+                let Some(seat) = crowd.seat(peer.ip(), is_proxy) else { continue };
                 let (router, stop) = (router.clone(), stop.clone());
                 tasks.spawn(async move {
                     serve(stream, peer, router, stop).await;
-                    drop(place);
+                    drop((place, seat));
                 });
             }
             Err(error) => {
                 tracing::warn!("the portal cannot take a connection: {error}");
                 // Out of descriptors: those that end meanwhile make room.
                 tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// How many connections each network has: one that takes all of them keeps nobody else out.
+#[derive(Clone, Debug, Default)]
+struct Crowd(Arc<Mutex<HashMap<Doer, usize>>>);
+
+/// A place in it, until it is dropped.
+#[derive(Debug)]
+struct Seat(Crowd, Option<Doer>);
+
+impl Crowd {
+    /// A place for another connection from an address, unless its network has as many as one may. Behind a trusted proxy
+    /// are many people.
+    fn seat(&self, address: IpAddr, is_proxy: bool) -> Option<Seat> {
+        if is_proxy {
+            return Some(Seat(self.clone(), None));
+        }
+        let doer = Doer::at(address);
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(doer.clone()).or_default();
+        if *count >= OF_NETWORK {
+            return None;
+        }
+        *count += 1;
+        Some(Seat(self.clone(), Some(doer)))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let Some(doer) = self.1.take() else { return };
+        let mut counts = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&doer) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&doer);
             }
         }
     }
@@ -141,6 +189,8 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, stop: Cancel
 
 /// Most connections at a time.
 const CONNECTIONS: usize = 1_024;
+/// Most of them from one address of IPv4, or one /64 of IPv6.
+const OF_NETWORK: usize = 128;
 /// Most bytes of a request's head.
 const HEAD_BYTES: usize = 32 * 1024;
 /// Most header lines of a request.
@@ -156,6 +206,22 @@ mod tests {
 
     use super::*;
     use crate::testing::Site;
+
+    #[test]
+    fn one_network_takes_not_all_the_places() {
+        let crowd = Crowd::default();
+        let at = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let mut seats: Vec<Seat> =
+            std::iter::from_fn(|| crowd.seat(at("2001:db8::1"), false)).collect();
+        assert_eq!(seats.len(), OF_NETWORK);
+        assert!(crowd.seat(at("2001:db8::2"), false).is_none(), "it is the same network");
+        assert!(crowd.seat(at("2001:db8::2"), true).is_some(), "a proxy has many people");
+        assert!(crowd.seat(at("2001:db8:0:1::1"), false).is_some());
+        seats.pop();
+        assert!(crowd.seat(at("2001:db8::2"), false).is_some());
+        seats.clear();
+        assert!(crowd.0.lock().expect("whole").is_empty());
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn it_serves_at_a_socket_and_stops_when_it_is_told() {

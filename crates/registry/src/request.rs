@@ -79,6 +79,7 @@ impl From<OrganisationError> for RequestError {
     fn from(error: OrganisationError) -> RequestError {
         match error {
             OrganisationError::Denied(denied) => RequestError::Denied(denied),
+            OrganisationError::Unknown(_) => RequestError::Unknown("organisation"),
             OrganisationError::Database(error) => RequestError::Database(error),
             other => RequestError::Items(other.to_string()),
         }

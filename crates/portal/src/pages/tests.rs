@@ -560,6 +560,13 @@ async fn what_is_to_be_looked_at_again_is_confirmed_by_one_button() {
         site.get("/queue/upkeep").await.says(&["Reviews that are overdue", "Example", ">1</td>"]);
         let answer = site.post("/organisations/1/still-right", &[]).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "it is the organisation's to say");
+        // Nobody else learns that there is one.
+        site.become_role(Some(Role::Member)).await;
+        for path in ["/organisations/1/still-right", "/organisations/999/still-right"] {
+            assert_eq!(site.post(path, &[]).await.status, StatusCode::NOT_FOUND, "{path}");
+        }
+        let contact = [("mail", "x@example.org"), ("purpose", "abuse")];
+        assert_eq!(site.post("/organisations/1/contacts", &contact).await.status, 404);
         site.cookies = owner;
         let answer = site.post("/organisations/1/still-right", &[]).await;
         assert_eq!(answer.location(), "/organisations/1");
