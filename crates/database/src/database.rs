@@ -142,6 +142,18 @@ pub enum DatabaseError {
     Missing(&'static str),
 }
 
+impl DatabaseError {
+    /// Whether the database is not to be reached now, and the same may work later.
+    pub fn is_away(&self) -> bool {
+        use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Tls, WorkerCrashed};
+        let (Self::Open { source, .. } | Self::Statement(source)) = self else { return false };
+        // A server that shuts down or starts says so itself (class 57 of PostgreSQL's codes).
+        let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        let is_ending = code.is_some_and(|code| code.starts_with("57P"));
+        is_ending || matches!(source, Io(_) | Tls(_) | PoolClosed | PoolTimedOut | WorkerCrashed)
+    }
+}
+
 impl From<KeyError> for DatabaseError {
     fn from(_: KeyError) -> DatabaseError {
         DatabaseError::Content("the key of an entry")
@@ -461,6 +473,19 @@ mod tests {
             assert!(all.is_empty());
         })
         .await;
+    }
+
+    #[test]
+    fn what_is_away_is_told_from_what_is_wrong() {
+        let io = || std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        for (error, expect) in [
+            (DatabaseError::Statement(sqlx::Error::Io(io())), true),
+            (DatabaseError::Statement(sqlx::Error::PoolTimedOut), true),
+            (DatabaseError::Statement(sqlx::Error::RowNotFound), false),
+            (DatabaseError::Content("x"), false),
+        ] {
+            assert_eq!(error.is_away(), expect, "{error:?}");
+        }
     }
 
     #[tokio::test]

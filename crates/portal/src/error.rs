@@ -431,7 +431,7 @@ impl IntoResponse for AppError {
             AppError::StaleLink => problem(
                 StatusCode::NOT_FOUND,
                 "This link does not work any more",
-                "Links in our letters work once, for a day. Ask for another one where you asked for this.",
+                "Links in our letters work once, for a day or two. Ask for another one where you asked for this.",
             ),
             AppError::Token => problem(
                 StatusCode::UNAUTHORIZED,
@@ -469,6 +469,14 @@ impl IntoResponse for AppError {
                 "Something else was asked for under this Idempotency-Key. Take a new key for each thing.",
             ),
             AppError::Answered(status, body) => return again(*status, body),
+            AppError::Database(error) if error.is_away() => {
+                tracing::error!("the database is away: {}", whole(error));
+                problem(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "The database is away",
+                    "Lists are answered by DNS all the same. Whoever runs this site finds it in the log; try again in a minute.",
+                )
+            }
             AppError::Random
             | AppError::Sockets(_)
             | AppError::Database(_)
@@ -482,6 +490,9 @@ impl IntoResponse for AppError {
         if let AppError::TooMany(wait) = &self {
             let seconds = HeaderValue::from(wait.as_secs().saturating_add(1));
             response.headers_mut().insert(RETRY_AFTER, seconds);
+        }
+        if problem.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(30));
         }
         if let AppError::Token | AppError::NoToken = &self {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
