@@ -1,6 +1,7 @@
 //! What is around every answer: who visits, the frame of a page, error pages, headers.
 
 use askama::Template;
+use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{
     self, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY,
@@ -15,7 +16,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::asset::{ICON, MORE, PASSKEY, STYLE};
-use crate::error::{AppError, Hidden, Problem};
+use crate::error::{AppError, Hidden, Problem, sentence};
 use crate::flash::Flash;
 use crate::visitor::{FLASH, Visitor};
 
@@ -124,7 +125,8 @@ pub(crate) async fn around(State(app): State<App>, mut request: Request, next: N
         visitor.as_ref().and_then(Visitor::role).is_some_and(|role| role >= Role::Editor);
     let is_hidden = response.extensions().get::<Hidden>().is_some() && !is_editor;
     let response = if is_hidden { AppError::NotFound.into_response() } else { response };
-    let mut response = match problem(&response) {
+    let (found, response) = explained(&path, response).await;
+    let mut response = match found {
         Some(problem) => dress(&app, visitor.as_ref(), &path, problem, &response),
         None => response,
     };
@@ -149,6 +151,29 @@ pub(crate) async fn around(State(app): State<App>, mut request: Request, next: N
     }
     response
 }
+
+/// What went wrong, if something did; a program that was not understood is told what it was that nobody understood, as
+/// whoever reads its request says it in the body.
+async fn explained(path: &str, response: Response) -> (Option<Problem>, Response) {
+    let found = problem(&response);
+    let is_ours = response.extensions().get::<Problem>().is_some();
+    let is_misread = matches!(response.status().as_u16(), 400 | 415 | 422);
+    let Some(mut found) = found.filter(|_| !is_ours && is_misread && path.starts_with("/api/"))
+    else {
+        return (problem(&response), response);
+    };
+    let (parts, body) = response.into_parts();
+    let said = to_bytes(body, MOST_SAID).await.unwrap_or_default();
+    let said = String::from_utf8_lossy(&said);
+    found.detail = match said.trim() {
+        "" => "See /api for what is asked for.".to_owned(),
+        said => sentence(said),
+    };
+    (Some(found), Response::from_parts(parts, Body::empty()))
+}
+
+/// So much is read of what is said of a request.
+const MOST_SAID: usize = 2_000;
 
 /// What went wrong, if something did and nobody has shown it yet.
 fn problem(response: &Response) -> Option<Problem> {

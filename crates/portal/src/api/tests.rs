@@ -238,6 +238,15 @@ async fn what_is_not_understood_is_told() {
     let key = "k".repeat(256);
     let answer = program.ask(&mut site, Method::POST, path, Some(&key), &json!({})).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    // Also where no token is asked for.
+    let json = [("content-type", "application/json")];
+    let typed = r#"{"list":"bl.example"}"#.to_owned();
+    let answer = site.send(Method::POST, "/api/v1/removals", &json, typed).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    answer.says(&["missing field `target`", "about:blank"]);
+    let answer = site.get("/api/v1/lookup").await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    answer.says(&["missing field `target`"]);
     let gone = program.get(&mut site, "/lists/no.example/entries").await;
     assert_eq!(gone.status, StatusCode::NOT_FOUND);
 }
