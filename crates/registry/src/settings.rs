@@ -12,7 +12,7 @@ use repute_database::dns::{self, Settings};
 use repute_database::entries::CriterionId;
 use repute_database::lists::{self, Stored};
 use repute_database::{DatabaseError, Timestamp, Transaction, changes, publications};
-use repute_dnsxl::{KeyKind, ReturnCode, Target};
+use repute_dnsxl::{KeyKind, Name, ReturnCode, Target};
 use serde_json::{Value, json};
 
 use crate::permission::{self, Action, Denied, Person, Relation};
@@ -101,6 +101,9 @@ pub enum SettingsError {
         "guards: IPv4 prefixes go from 0 to 32, those of IPv6 from 0 to 128, changes from 0 to 100 %; 0 turns one off"
     )]
     Guard,
+    /// A name server that no host is called by.
+    #[error("`{0}` is no name of a host: those have letters, digits and `-` (RFC 1123)")]
+    Server(String),
     /// Times of the SOA that secondaries cannot follow.
     #[error(
         "refresh, retry, expire and the times to live are 1 s or more, and expire is longer than refresh"
@@ -365,6 +368,12 @@ async fn record(
 fn check(keys: KeyKind, new: &Settings) -> Result<(), SettingsError> {
     if new.name_servers.len() > SERVERS || new.canaries.len() > CANARIES {
         return Err(SettingsError::TooMany(SERVERS, CANARIES));
+    }
+    let is_host = |name: &Name| {
+        name.labels().flatten().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+    };
+    if let Some(other) = new.name_servers.iter().find(|server| !is_host(server)) {
+        return Err(SettingsError::Server(other.to_string()));
     }
     if new.ipv4_prefix > 32 || new.ipv6_prefix > 128 || new.max_change > 100 {
         return Err(SettingsError::Guard);

@@ -150,6 +150,10 @@ async fn guards_cannot_be_turned_off_to_get_past_a_second_person() {
         let canary = |text: &str| text.parse::<Target>().expect("a target");
         for (wrong, words) in [
             (Settings { ipv4_prefix: 33, ..Settings::default() }, "guards: "),
+            (
+                Settings { name_servers: vec![name("a\\032b.example")], ..Settings::default() },
+                "`a\\032b.example` is no name of a host",
+            ),
             (Settings { refresh: 0, ..Settings::default() }, "refresh, retry"),
             (Settings { expire: 600, ..Settings::default() }, "refresh, retry"),
             (
