@@ -232,7 +232,7 @@ pub(crate) enum ConfigCommand {
 /// Examples below `repute --help`.
 const AFTER_HELP: &str = "\
 Examples:
-  repute serve                              try it: two real lists on loopback, no set-up
+  repute serve                              try it: two lists and a portal on loopback
   repute serve --config /etc/repute.toml    serve your own
   repute zone lookup 192.0.2.1              why is this address listed?
   repute config example > repute.toml       a configuration to start from
@@ -243,7 +243,9 @@ program's options.";
 /// Below `repute serve --help`.
 const SERVE_HELP: &str = "\
 Without a configuration it answers on 127.0.0.1:5300 (and [::1]:5300), keeps its data in ./repute-data
-and serves two example lists that it writes there on the first start.
+and serves two example lists that it writes there on the first start, and a portal at
+http://localhost:8080, whose first administrator is made by the link that it prints. Where another has
+such a port, it takes the next free one.
 
 SIGHUP reads the configuration and the lists again, SIGTERM and SIGINT end the server.";
 

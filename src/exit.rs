@@ -5,6 +5,7 @@
 //! | 0 | done; or yes: listed, the same, no faults |
 //! | 1 | no: not listed, different, faults |
 //! | 2 | could not tell or not do it; the command line or the configuration is wrong |
+//! | 75 | not now: whoever hands mail on is to try again (`EX_TEMPFAIL`) |
 
 use std::error::Error;
 use std::io;
@@ -29,12 +30,15 @@ pub(crate) enum Verdict {
     No,
     /// It cannot be said, and why was shown already.
     Unknown,
+    /// It cannot be done now, and why was shown already; a mail server tries again.
+    Later,
 }
 
 impl Verdict {
     /// The worse of two: what cannot be said says most.
     pub(crate) fn worse(self, other: Verdict) -> Verdict {
         match (self, other) {
+            (Verdict::Later, _) | (_, Verdict::Later) => Verdict::Later,
             (Verdict::Unknown, _) | (_, Verdict::Unknown) => Verdict::Unknown,
             (Verdict::No, _) | (_, Verdict::No) => Verdict::No,
             (Verdict::Yes, Verdict::Yes) => Verdict::Yes,
@@ -48,6 +52,7 @@ pub(crate) fn code(result: anyhow::Result<Verdict>) -> ExitCode {
         Ok(Verdict::Yes) => ExitCode::SUCCESS,
         Ok(Verdict::No) => ExitCode::from(1),
         Ok(Verdict::Unknown) => ExitCode::from(2),
+        Ok(Verdict::Later) => ExitCode::from(75),
         // `repute zone export | head` is a fine thing to do.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

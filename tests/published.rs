@@ -7,6 +7,8 @@ mod dns;
 #[path = "serve/process.rs"]
 #[expect(dead_code, reason = "these tests need a part of what tests of the command need")]
 mod process;
+#[path = "published/together.rs"]
+mod together;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -6,6 +6,8 @@ mod disk;
 mod dns;
 #[path = "serve/empty.rs"]
 mod empty;
+#[path = "serve/first.rs"]
+mod first;
 #[path = "serve/full.rs"]
 mod full;
 #[path = "serve/https.rs"]
@@ -18,6 +20,8 @@ mod links;
 mod process;
 #[path = "serve/reload.rs"]
 mod reload;
+#[path = "serve/tls.rs"]
+mod tls;
 #[path = "serve/user.rs"]
 mod user;
 #[path = "serve/web.rs"]
@@ -31,40 +35,6 @@ use std::process::Stdio;
 
 use dns::{ask, ask_txt, listed, rcode, until};
 use process::{Place, Served};
-
-/// The name under which the built-in configuration answers for an address.
-const FIRST_LISTED: &str = "20.185.90.77.ipsum.example";
-
-#[test]
-fn a_first_start_serves_real_lists_and_a_second_one_keeps_what_was_edited() {
-    let place = Place::new();
-    let config = place.built_in();
-    let server = Served::start(&place, &config);
-    assert_eq!(ask(server.dns, FIRST_LISTED).answers, ["127.0.0.10"]);
-    assert!(ask_txt(server.dns, "0-mail.com.disposable.example").answers[0].contains("0-mail.com"));
-    assert!(listed(server.dns, "a.b.0-mail.com.disposable.example"), "what is below is listed");
-    assert!(listed(server.dns, "2.0.0.127.ipsum.example"), "RFC 5782 test entry");
-    assert_eq!(rcode(server.dns, "1.0.0.127.ipsum.example"), 3);
-    server.stop();
-
-    // The data folder of a first start, with one list edited, as the built-in configuration has it.
-    fs::write(place.path("repute-data/ipsum.txt"), "192.0.2.1\t3\n").unwrap();
-    let server = Served::start(&place, &config);
-    assert_eq!(ask(server.dns, "1.2.0.192.ipsum.example").answers, ["127.0.0.3"]);
-    assert!(!listed(server.dns, FIRST_LISTED));
-    server.stop();
-}
-
-#[test]
-fn a_first_start_whose_port_is_in_use_leaves_nothing_behind() {
-    let place = Place::new();
-    // Where another has the port already, it need not be taken.
-    let _taken = std::net::UdpSocket::bind("127.0.0.1:5300");
-    let output = place.command(&["serve"]).output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && errors.contains("127.0.0.1:5300 is in use"), "{errors}");
-    assert_eq!(fs::read_dir(place.path("")).unwrap().count(), 0);
-}
 
 #[test]
 fn an_edit_changes_the_answer_however_it_is_written() {

@@ -1,6 +1,7 @@
 //! `repute registry` as it is typed.
 
 pub(crate) mod evidence;
+pub(crate) mod head;
 pub(crate) mod list;
 
 use std::path::PathBuf;
@@ -52,8 +53,15 @@ pub(crate) enum RegistryCommand {
     Purge(PurgeArgs),
     /// Look through the whole audit log: each row's digest covers the row before
     ///
-    /// Exit code: 0 it is as it was written, 1 it is not from the shown row on, 2 could not tell.
-    Verify,
+    /// It shows the head, the digest of the last row. Kept where nobody who may write the database reaches it, it tells
+    /// later whether the log was written anew as a whole, which nothing in the database can tell.
+    ///
+    /// Exit code: 0 it is as it was written, 1 it is not, 2 could not tell.
+    Verify {
+        /// A head that was shown before, as NUMBER:DIGEST: since then rows may only have been added
+        #[arg(long, value_name = "HEAD")]
+        expect: Option<head::Head>,
+    },
     /// Show the audit log, the latest first
     ///
     /// People with an account stand in it as pseudonyms; users of the system by the names they have on this machine.
@@ -79,6 +87,14 @@ pub(crate) enum RegistryCommand {
     /// Let servers elsewhere have lists, by a token for each
     #[command(subcommand)]
     Subscriber(SubscriberCommand),
+    /// Take a report that a letter did not arrive (RFC 3464) from standard input, for a mail server's pipe
+    ///
+    /// Only reports about letters of the portal count, which it knows by a tag in their return path and Message-ID. See
+    /// `return-path` of the configuration.
+    ///
+    /// Exit code: 0 taken, or nothing to do; 75 not now, so that the mail server tries again.
+    #[command(after_help = BOUNCE_HELP)]
+    Bounce,
     /// Show what servers elsewhere need beside their token
     #[command(subcommand)]
     Distribution(DistributionCommand),
@@ -449,6 +465,11 @@ Examples:
   repute registry --database lists.db entry add bl.example 192.0.2.0/24 --reason 'traps hit'
   repute registry --database lists.db import bl.example spam.txt --source traps --dry-run
   repute registry --database postgres://repute@localhost/repute lists";
+
+/// Below `repute registry bounce --help`.
+const BOUNCE_HELP: &str = "\
+Example, a line of Postfix's master.cf:
+  bounces unix - n n - 2 pipe flags=Rhu user=repute argv=/usr/bin/repute --config /etc/repute/repute.toml registry bounce";
 
 /// Below `repute registry subscriber add --help`.
 const SUBSCRIBER_HELP: &str = "\

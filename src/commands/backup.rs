@@ -52,6 +52,11 @@ pub(super) fn restore(config: Option<&Path>, args: &RestoreArgs) -> anyhow::Resu
             "{place}: {} rows of {} tables restored, the audit log is whole",
             extent.rows, extent.tables
         );
+        eprintln!(
+            "what was revoked, removed or used since the backup is as it was then: look through servers that may have lists \
+             (`repute registry subscriber list`), roles and locks, passkeys, codes and recovery codes, and revoke again what \
+             should be"
+        );
         Ok(Verdict::Yes)
     })
 }

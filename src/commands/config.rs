@@ -6,8 +6,10 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use repute_nameserver::loader::{Content, SnapshotOrigin, SourceOrigin};
+use repute_portal::Certificate;
 use repute_zone::DatasetKind;
 
 use super::access::{self, AskedFor};
@@ -44,13 +46,17 @@ fn check(named: Option<&Path>, config: &Config, out: &mut impl Write) -> anyhow:
         let unpacked = config.loader.max_unpacked;
         match access::check(&list, kind, unpacked, AskedFor::InConfig, out)? {
             Verdict::Yes | Verdict::No => {}
-            Verdict::Unknown => faulty += 1,
+            Verdict::Unknown | Verdict::Later => faulty += 1,
         }
     }
     for warning in warnings(config).into_iter().chain(monitor::warning(named, &config.monitor)) {
         eprintln!("repute: warning: {warning}");
     }
     let path = path.display();
+    if let Err(error) = certificate(config) {
+        writeln!(out, "{path}: not right, the portal cannot speak TLS: {error:#}")?;
+        return Ok(Verdict::Unknown);
+    }
     if faulty > 0 {
         let s = if faulty == 1 { "" } else { "s" };
         writeln!(out, "{path}: not right, {faulty} access list{s} cannot be put in force")?;
@@ -58,6 +64,19 @@ fn check(named: Option<&Path>, config: &Config, out: &mut impl Write) -> anyhow:
     }
     writeln!(out, "{path}: right, {zones} zone{s}")?;
     Ok(Verdict::Yes)
+}
+
+/// Reads the certificate of the portal, if it has one, and warns of what should be mended.
+fn certificate(config: &Config) -> anyhow::Result<()> {
+    let portal = &config.portal;
+    let Some(files) = portal.certificate.clone().filter(|_| !portal.listen.is_empty()) else {
+        return Ok(());
+    };
+    let certificate = Certificate::open(files)?;
+    for doubt in certificate.doubts(portal.portal.public_url.host(), SystemTime::now()) {
+        eprintln!("repute: warning: {doubt}");
+    }
+    Ok(())
 }
 
 /// All access lists, each once.

@@ -184,7 +184,7 @@ Repute reads such lists from text files, feeds and snapshots, checks them and se
 list is served within a second; one that is broken, or lists too much, is refused, and the one before it \
 stays.
 
-Without a configuration, `repute serve` serves two example lists on this machine, to try it.";
+Without a configuration, `repute serve` serves two example lists and a portal on this machine, to try it.";
 
 /// Exit codes, as `exit` decides them.
 const EXIT_STATUS: &[(&str, &str)] = &[

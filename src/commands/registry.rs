@@ -1,5 +1,6 @@
 //! `repute registry`: lists that are kept in a database, from the shell.
 
+mod bounce;
 pub(super) mod database;
 mod distribution;
 mod entries;
@@ -30,6 +31,9 @@ pub(super) fn run(config: Option<&Path>, args: RegistryArgs) -> anyhow::Result<V
     if let RegistryCommand::Distribution(command) = &args.command {
         return distribution::run(config, command);
     }
+    if let RegistryCommand::Bounce = &args.command {
+        return bounce::run(config, args.database.as_deref());
+    }
     let place = database::place(config, args.database.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -40,7 +44,7 @@ pub(super) fn run(config: Option<&Path>, args: RegistryArgs) -> anyhow::Result<V
             RegistryCommand::Entry(command) => entries::run(&database, command).await,
             RegistryCommand::Import(args) => import::run(&database, &args).await,
             RegistryCommand::Purge(args) => import::purge(&database, &args).await,
-            RegistryCommand::Verify => log::verify(&database).await,
+            RegistryCommand::Verify { expect } => log::verify(&database, expect.as_ref()).await,
             RegistryCommand::Log { list, limit, json } => {
                 log::run(&database, list.as_ref(), limit, json).await
             }
@@ -50,6 +54,8 @@ pub(super) fn run(config: Option<&Path>, args: RegistryArgs) -> anyhow::Result<V
             RegistryCommand::Subscriber(command) => subscriber::run(&database, command).await,
             // It needs no database.
             RegistryCommand::Distribution(command) => distribution::run(config, &command),
+            // It opens it itself, after it has read its input.
+            RegistryCommand::Bounce => bounce::run(config, args.database.as_deref()),
             RegistryCommand::Export { list, format } => export::run(&database, &list, format).await,
         };
         database.close().await;

@@ -18,8 +18,9 @@ use repute_nameserver::control::Reload;
 use repute_nameserver::guests::Guests;
 use repute_nameserver::listen::Given;
 use repute_nameserver::loader::{Content, Format, Loader, ZoneConfig, memory};
-use repute_nameserver::server::{Parts, Running, Server};
+use repute_nameserver::server::{Parts, Running};
 use repute_nameserver::status::{StatusBoard, ZoneStatus};
+use repute_portal::Entrance;
 use repute_zone::DatasetKind;
 use repute_zone::format::table::{TableKind, TableOptions};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -35,11 +36,13 @@ mod belongings;
 mod follow;
 pub(super) mod link_key;
 mod portal;
+mod ports;
 mod registry;
 mod reloader;
 
 pub(super) use belongings::Belongings;
 use portal::Portal;
+use ports::Ports;
 use registry::Registry;
 use reloader::Reloader;
 
@@ -54,13 +57,12 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
         control: given.control.is_some(),
     };
     memory::prepare();
-    let config = Config::find(path)?;
+    let mut config = Config::find(path)?;
     telemetry::start(config.process.log_level, config.process.log_format);
     let notify = Notify::from_environment();
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("cannot wait for signals")?;
 
-    let bound = Server::bind(config.server.clone(), given)?;
-    let door = portal::bind(&config.portal)?;
+    let Ports { bound, portal: door } = ports::open(&mut config, given)?;
     // A start that fails for its addresses leaves no lists behind.
     let first = match config.origin {
         Origin::BuiltIn => first_start::write_lists(&config.process.data_dir)?,
@@ -81,6 +83,7 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
         }
     }
     belongings.check(&Account::current())?;
+    let certificate = portal::certificate(&config.portal)?;
     let zones = Arc::new(ArcSwap::from_pointee(Zones::new(config.identity.clone())));
     let board = Arc::new(StatusBoard::new());
     let loader = Loader::start(config.loader.clone(), Arc::clone(&zones), Arc::clone(&board))?;
@@ -92,21 +95,23 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
         .context("cannot start the control threads")?;
     let guests = Guests::new(Arc::clone(&zones), Arc::clone(&board));
     // Where there is a portal, servers elsewhere may follow.
-    let shelf = door.is_some().then(|| Shelf::open(&config.process.data_dir)).transpose()?;
+    let shelf = (!door.is_empty()).then(|| Shelf::open(&config.process.data_dir)).transpose()?;
     let shelf = shelf.map(Arc::new);
     let registry = config.registry.is_on.then(|| {
         let (registry, data_dir) = (&config.registry, &config.process.data_dir);
         Registry::start(registry, guests, shelf.clone(), data_dir, runtime.handle())
     });
     let followers = follow::start(&config.follow, &config.process.data_dir, &zones, &board)?;
-    let reloader =
-        Arc::new(Reloader::new(config.clone(), opened, loader.remote(), Arc::clone(&zones)));
+    let reloader = Reloader::new(config.clone(), opened, loader.remote(), Arc::clone(&zones));
+    let reloader = Arc::new(reloader.showing(certificate.clone()));
     // Where there is a portal there is a registry.
-    let portal = door
-        .zip(registry.as_ref().zip(shelf))
-        .map(|(listener, (registry, shelf))| {
+    let portal = registry
+        .as_ref()
+        .zip(shelf)
+        .map(|(registry, shelf)| {
             let zones = Arc::clone(&zones);
-            Portal::start(&config.portal, path, registry.database(), listener, zones, shelf)
+            let entrance = Entrance { listeners: door, certificate };
+            Portal::start(&config.portal, path, registry.database(), entrance, zones, shelf)
         })
         .transpose()?;
     let running = bound.start(Parts {

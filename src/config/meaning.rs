@@ -77,7 +77,7 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
     let server = server(&written.server, &written.nameserver, &process, &folder);
     let monitor = monitor::meaning(written.monitor, &process.data_dir, &folder)?;
     let portal = portal::meaning(written.portal, &process.data_dir, &folder)?;
-    let has_portal = portal.listen.is_some();
+    let has_portal = !portal.listen.is_empty();
     let registry = registry(&written.registry, &process.data_dir, has_portal)?;
     let follow = follow::meaning(written.follow, &folder)?;
     let identity = identity(written.nameserver);
@@ -172,7 +172,7 @@ fn server(
 }
 
 /// An address to serve. A machine without IPv6 has no IPv6 loopback address, and needs none.
-fn address(socket: SocketAddr) -> Address {
+pub(super) fn address(socket: SocketAddr) -> Address {
     if socket.ip() == IpAddr::V6(Ipv6Addr::LOCALHOST) {
         Address::if_available(socket)
     } else {

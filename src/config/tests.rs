@@ -116,6 +116,12 @@ fn the_built_in_configuration_is_sound() {
     assert_eq!(config.loader.zones.len(), 2);
     assert_eq!(config.process.data_dir, Path::new("repute-data"));
     assert_eq!(config.process.control, Path::new("repute-data/control"));
+    let listen: Vec<_> = config.portal.listen.iter().map(|one| one.socket.to_string()).collect();
+    assert_eq!(listen, ["127.0.0.1:8080", "[::1]:8080"]);
+    assert_eq!(config.portal.portal.public_url.origin(), "http://localhost:8080");
+    let mail = repute_portal::Mail::Folder("repute-data/mail".into());
+    assert_eq!(config.portal.portal.mail, mail);
+    assert_eq!(config.registry.database.to_string(), "repute-data/registry.db");
 }
 
 #[test]

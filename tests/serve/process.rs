@@ -35,20 +35,6 @@ impl Place {
         self.header() + &zone("bl.example", kind, files)
     }
 
-    /// The built-in configuration, with its lists in place, but on free ports.
-    pub(crate) fn built_in(&self) -> String {
-        let root = env!("CARGO_MANIFEST_DIR");
-        fs::create_dir_all(self.path("repute-data")).unwrap();
-        for (folder, file) in
-            [("ipsum", "ipsum.txt"), ("disposable-domains", "disposable-domains.txt")]
-        {
-            let shipped = format!("{root}/examples/lists/{folder}/{file}");
-            fs::copy(shipped, self.path("repute-data").join(file)).unwrap();
-        }
-        let text = fs::read_to_string(format!("{root}/examples/lists/repute.toml")).unwrap();
-        text.replacen("[server]\n", PORTS, 1)
-    }
-
     /// The binary, run in the folder.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_repute"));

@@ -92,6 +92,7 @@ fn spec() -> anyhow::Result<ZoneSpec> {
         name_servers: None,
         datasets: Vec::new(),
         test_entries: false,
+        link: None,
         codes: Vec::new(),
         serial: 0,
     })

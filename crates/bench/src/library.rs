@@ -42,6 +42,7 @@ pub(crate) fn read(text: &Path, list: List) -> anyhow::Result<Zone> {
         name_servers: None,
         datasets: vec![Arc::new(loaded.dataset)],
         test_entries: true,
+        link: None,
         codes: Vec::new(),
         serial: 0,
     }))

@@ -233,6 +233,29 @@ pub async fn actors_of(
     Ok(actors.into_iter().map(|(actor,)| actor).collect())
 }
 
+/// What somebody did to a subject from a moment on, the last ones first: of each deed of this kind its detail. At most
+/// [`MOST_DETAILS`] rows of his are looked at.
+///
+/// # Errors
+/// If the database fails.
+pub async fn details_since(
+    session: Session<'_>,
+    actor: &str,
+    subject: &str,
+    action: &str,
+    since: Timestamp,
+) -> Result<Vec<String>, DatabaseError> {
+    let rows: Vec<(i64, String, String, String)> = on!(session, |c| {
+        sqlx::query_as(OF_ACTOR).bind(actor).bind(MOST_DETAILS).fetch_all(c).await?
+    });
+    let recent = rows.into_iter().take_while(|(time, ..)| *time >= since.0);
+    let such = recent.filter(|(_, of, what, _)| of == subject && what == action);
+    Ok(such.map(|(.., detail)| detail).collect())
+}
+
+/// So many rows are looked at, of who does much.
+const MOST_DETAILS: i64 = 2_000;
+
 /// When a deed was last done to a subject.
 ///
 /// # Errors
@@ -282,6 +305,23 @@ pub async fn verify(mut session: Session<'_>) -> Result<Verified, DatabaseError>
     }
 }
 
+/// The digest of a row, which covers all rows up to it; none if there is no such row. Before the first row it is zeros.
+///
+/// # Errors
+/// If the database fails.
+pub async fn digest_at(
+    session: Session<'_>,
+    number: u64,
+) -> Result<Option<Vec<u8>>, DatabaseError> {
+    if number == 0 {
+        return Ok(Some(vec![0; 32]));
+    }
+    let number = i64::try_from(number).unwrap_or(i64::MAX);
+    let row: Option<(Vec<u8>,)> =
+        on!(session, |c| sqlx::query_as(DIGEST).bind(number).fetch_optional(c).await?);
+    Ok(row.map(|(digest,)| digest))
+}
+
 /// A row of the log.
 type Row = (i64, i64, String, String, String, String, Vec<u8>);
 
@@ -318,6 +358,8 @@ statements! {
     END = "UPDATE audit_end SET digest = $1 WHERE one = 1";
     /// The end.
     LAST = "SELECT number, digest FROM audit_end WHERE one = 1";
+    /// The digest of a row.
+    DIGEST = "SELECT digest FROM audit WHERE number = $1";
     /// Adds a row.
     APPEND = "INSERT INTO audit (number, time, actor, action, subject, detail, digest)
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
@@ -327,6 +369,9 @@ statements! {
     /// Who did something to a subject.
     ACTORS_OF = "SELECT DISTINCT actor FROM audit
         WHERE subject = $1 AND number >= $2 AND number <= $3 AND action <> $4 ORDER BY actor";
+    /// What somebody did last.
+    OF_ACTOR = "SELECT time, subject, action, detail FROM audit
+        WHERE actor = $1 ORDER BY number DESC LIMIT $2";
     /// When a deed was done last.
     LAST_OF = "SELECT time FROM audit WHERE subject = $1 AND action = $2 ORDER BY number DESC LIMIT 1";
     /// The rows of an account.
@@ -387,6 +432,55 @@ mod tests {
             assert_eq!(after(&database, "DELETE FROM audit WHERE number = 7").await, BrokenAt(7));
             let end = "DELETE FROM audit WHERE number > 2099";
             assert_eq!(after(&database, end).await, BrokenAt(2_100));
+        })
+        .await;
+    }
+
+    /// Writes all of the log anew, with another detail in one row, as somebody does who has the database.
+    async fn rewrite(transaction: &mut Transaction, changed: i64) {
+        let mut before = vec![0; 32];
+        for (number, mut deed) in
+            rows(transaction.session(), 0, 1_000).await.expect("they are read")
+        {
+            let number = number.cast_signed();
+            if number == changed {
+                deed.detail = "{\"never\":true}".to_owned();
+            }
+            before = digest(&before, number, &deed);
+            on!(transaction.session(), |c| {
+                sqlx::query("UPDATE audit SET detail = $2, digest = $3 WHERE number = $1")
+                    .bind(number)
+                    .bind(&deed.detail)
+                    .bind(&before)
+                    .execute(c)
+                    .await
+                    .expect("it is changed");
+            });
+        }
+        on!(transaction.session(), |c| {
+            sqlx::query(END).bind(&before).execute(c).await.expect("it is changed");
+        });
+    }
+
+    #[tokio::test]
+    async fn a_log_that_is_rewritten_whole_has_another_digest_from_there_on() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            write(&mut transaction, 9).await;
+            let mut digests = Vec::new();
+            for number in 0..=10 {
+                let digest = digest_at(transaction.session(), number).await.expect("it is read");
+                assert_eq!(digest.is_some(), number < 10);
+                digests.push(digest);
+            }
+            rewrite(&mut transaction, 5).await;
+            let found = verify(transaction.session()).await.expect("it is read");
+            assert_eq!(found, Verified::Whole(9), "it does not show in the log itself");
+            for number in 0..=10_u32 {
+                let digest = digest_at(transaction.session(), number.into()).await;
+                let is_same = digest.expect("it is read") == digests[number as usize];
+                assert_eq!(is_same, number < 5 || number == 10, "row {number}");
+            }
         })
         .await;
     }

@@ -213,9 +213,7 @@ pub async fn restore(
     if left.next().is_some() {
         return Err(FileError::Table { line: reader.line() }.into());
     }
-    // What has ended since must not come back: whoever was signed in signs in again.
-    // Programs get new tokens, and letters that waited may have been sent.
-    for name in ["sessions", "links", "sign_ins", "ceremonies", "tokens", "answers", "outbox"] {
+    for name in ENDED {
         let sql = format!("DELETE FROM {name}");
         on!(session.again(), |c| {
             sqlx::query(AssertSqlSafe(sql)).execute(c).await?;
@@ -350,6 +348,20 @@ async fn versions(session: Session<'_>) -> Result<Vec<i64>, DatabaseError> {
 const PART: usize = 5_000;
 /// Values in a statement of SQLite.
 const MOST_VALUES: usize = 30_000;
+
+/// What is not restored, as what has ended since must not come back: whoever was signed in signs in again, programs get
+/// new tokens, people new links and invitations, and letters that waited, or news for one, may have been sent.
+const ENDED: [&str; 9] = [
+    "sessions",
+    "links",
+    "sign_ins",
+    "ceremonies",
+    "tokens",
+    "answers",
+    "outbox",
+    "digests",
+    "invitations",
+];
 
 statements! {
     /// Which migrations were applied.

@@ -4,6 +4,7 @@
 //! each: to PostgreSQL as three arrays, to SQLite as rows of one statement that stays prepared. Whatever is done here
 //! is done in the caller's transaction, and is only a part of a change: serial and audit log are `registry`'s.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use repute_dnsxl::ReturnCode;
@@ -43,6 +44,11 @@ impl Place {
     /// The code; none if it is never listed.
     pub fn code(&self) -> Option<ReturnCode> {
         self.code
+    }
+
+    /// Whether its key is one of these, by their bytes.
+    pub fn is_of(&self, keys: &BTreeSet<Vec<u8>>) -> bool {
+        keys.contains(&*self.key)
     }
 
     /// Whether both are of the same key.

@@ -136,6 +136,30 @@ pub async fn largest_since(
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
+/// Forgets which keys changed up to a serial: whoever is still before it reads the list anew.
+///
+/// # Errors
+/// If the database fails.
+pub async fn forget(
+    mut session: Session<'_>,
+    list: ListId,
+    serial: u32,
+) -> Result<(), DatabaseError> {
+    let serial = i64::from(serial);
+    let gone = on!(session.again(), |c| {
+        sqlx::query(FORGET).bind(list.0).bind(serial).execute(c).await?.rows_affected()
+    });
+    if gone > 0 {
+        on!(session.again(), |c| {
+            sqlx::query(BEGIN_AT).bind(list.0).bind(serial).execute(c).await?;
+        });
+        on!(session, |c| {
+            sqlx::query(FORGET_LARGE).bind(list.0).bind(serial).execute(c).await?;
+        });
+    }
+    Ok(())
+}
+
 /// So many keys of one change are named. A million entries are read in the time in which some ten thousand are asked
 /// for one by one.
 pub const MOST_NAMED: usize = 10_000;
@@ -161,6 +185,13 @@ statements! {
         + (SELECT COALESCE(SUM(keys), 0) FROM large_changes WHERE list = $1 AND serial > $2) AS BIGINT)";
     /// Notes a change without its keys.
     NOTE_ANEW = "INSERT INTO large_changes (list, serial, keys) VALUES ($1, $2, $3)";
+    /// Forgets keys.
+    FORGET = "DELETE FROM changes WHERE list = $1 AND serial <= $2";
+    /// Notes that they are forgotten.
+    BEGIN_AT = "INSERT INTO large_changes (list, serial, keys) VALUES ($1, $2, 0)
+        ON CONFLICT (list, serial) DO NOTHING";
+    /// Forgets what was before that.
+    FORGET_LARGE = "DELETE FROM large_changes WHERE list = $1 AND serial < $2";
     /// Whether there was one.
     ANEW = "SELECT (SELECT MAX(serial) FROM large_changes WHERE list = $1 AND serial > $2)
         FROM lists WHERE id = $1";
@@ -208,6 +239,15 @@ mod tests {
             assert_eq!(largest.expect("they are counted"), many.len() as u64);
             let count = count_since(transaction.session(), list, 2, 9).await;
             assert_eq!(count.expect("they are counted"), 9);
+            forget(transaction.session(), list, 2).await.expect("it is forgotten");
+            let (before, at) = (
+                since(transaction.session(), list, 1).await.expect("they are read"),
+                since(transaction.session(), list, 2).await.expect("they are read"),
+            );
+            assert_eq!((before, at), (Since::Anew, Since::Anew), "the last one names no keys");
+            let largest = largest_since(transaction.session(), list, 1).await;
+            assert_eq!(largest.expect("they are counted"), many.len() as u64);
+            forget(transaction.session(), list, 3).await.expect("it is forgotten");
             let missing = next_serial(transaction.session(), ListId(99)).await;
             assert!(matches!(missing, Err(DatabaseError::Missing("list"))));
         })

@@ -327,8 +327,8 @@ statements! {
     PUT = "UPDATE consistency SET state = $3, since = $4, failures = $5, failing = $6, looked = $7, due = $8,
         reasons = $9, news = $10 WHERE id = $1 AND due = $2";
     /// Who is to be told something.
-    WITH_NEWS = "SELECT DISTINCT c.organisation FROM consistency c JOIN organisations o ON o.id = c.organisation
-        WHERE c.news <= $1 AND o.told <= $2 ORDER BY c.organisation LIMIT $3";
+    WITH_NEWS = "SELECT id FROM organisations WHERE told <= $2 AND id IN
+        (SELECT organisation FROM consistency WHERE news <= $1) ORDER BY id LIMIT $3";
     /// It is told.
     TOLD = "UPDATE organisations SET told = $3 WHERE id = $1 AND told <= $2";
     /// What is told.

@@ -154,6 +154,22 @@ impl DatabaseError {
     }
 }
 
+impl DatabaseError {
+    /// Whether somebody changed the same at the same moment, so that nothing was done and the same works when it is
+    /// tried again: a deadlock or a serialization failure, of SQLite a lock that was waited for too long.
+    pub fn is_contended(&self) -> bool {
+        let Self::Statement(source) = self else { return false };
+        let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        // Both count by themselves: SQLite in small numbers, PostgreSQL in five characters.
+        code.is_some_and(|code| match &*code {
+            "40001" | "40P01" | "55P03" => true,
+            code => code
+                .parse::<u32>()
+                .is_ok_and(|number| code.len() < 5 && matches!(number & 0xff, 5 | 6)),
+        })
+    }
+}
+
 impl From<KeyError> for DatabaseError {
     fn from(_: KeyError) -> DatabaseError {
         DatabaseError::Content("the key of an entry")
@@ -166,6 +182,11 @@ impl Database {
     /// # Errors
     /// If it cannot be opened, or was written by a later version.
     pub async fn open(place: &Place) -> Result<Database, DatabaseError> {
+        Self::open_with(place, READERS).await
+    }
+
+    /// As [`Self::open`], with at most so many connections beside that of SQLite's writer.
+    pub(crate) async fn open_with(place: &Place, most: u32) -> Result<Database, DatabaseError> {
         let failed = |source| DatabaseError::Open { place: place.to_string(), source };
         let pool = match place {
             Place::File(path) => {
@@ -179,12 +200,12 @@ impl Database {
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(PATIENCE);
                 let write = connect_file(&options).await.map_err(failed)?;
-                let read = SqlitePoolOptions::new().max_connections(READERS);
+                let read = SqlitePoolOptions::new().max_connections(most).acquire_timeout(PATIENCE);
                 let read = read.connect_lazy_with(options.read_only(true));
                 Pool::Sqlite { read, write }
             }
             Place::Server(options) => {
-                let pool = PgPoolOptions::new().max_connections(READERS).acquire_timeout(PATIENCE);
+                let pool = PgPoolOptions::new().max_connections(most).acquire_timeout(PATIENCE);
                 let options = options.as_ref().clone().application_name("repute");
                 // A pool says only that its time is over; one connection says why.
                 let first = PgConnection::connect_with(&options).await.map_err(failed)?;
@@ -486,6 +507,29 @@ mod tests {
         ] {
             assert_eq!(error.is_away(), expect, "{error:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_deadlock_is_told_from_what_is_wrong() {
+        let Some(server) = crate::testing::Server::start() else { return };
+        let database = Database::open(&server.place()).await.expect("it opens");
+        let mut transaction = database.begin().await.expect("a transaction");
+        let first = crate::lists::tests::add(&mut transaction.session(), "a.example").await;
+        let second = crate::lists::tests::add(&mut transaction.session(), "b.example").await;
+        transaction.commit().await.expect("it is committed");
+        let has_one = tokio::sync::Barrier::new(2);
+        let lock = async |one, other| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            crate::lists::lock(transaction.session(), one).await?;
+            has_one.wait().await;
+            crate::lists::lock(transaction.session(), other).await?;
+            transaction.commit().await
+        };
+        let (one, other) = tokio::join!(lock(first, second), lock(second, first));
+        let errors: Vec<DatabaseError> = [one, other].into_iter().filter_map(Result::err).collect();
+        let [error] = &errors[..] else { panic!("one of them gives way: {errors:?}") };
+        assert!(error.is_contended() && !error.is_away(), "{error:?}");
+        assert!(!DatabaseError::Statement(sqlx::Error::RowNotFound).is_contended());
     }
 
     #[tokio::test]

@@ -33,6 +33,39 @@ pub struct Settings {
     pub max_change: u8,
     /// Addresses and names that must never be listed.
     pub canaries: Vec<Target>,
+    /// Whether its texts lead to the portal.
+    pub links: Links,
+}
+
+/// Whether the texts of a list lead to the page of each entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Links {
+    /// If it blocks, and the portal is reached from elsewhere.
+    #[default]
+    Auto,
+    /// They do.
+    On,
+    /// They do not.
+    Off,
+}
+
+impl Links {
+    /// All of them.
+    pub const ALL: [Links; 3] = [Links::Auto, Links::On, Links::Off];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Links::Auto => "auto",
+            Links::On => "on",
+            Links::Off => "off",
+        }
+    }
+
+    /// By its word.
+    pub fn by_word(word: &str) -> Option<Links> {
+        Links::ALL.into_iter().find(|links| links.word() == word)
+    }
 }
 
 impl Default for Settings {
@@ -49,6 +82,7 @@ impl Default for Settings {
             ipv6_prefix: 16,
             max_change: 25,
             canaries: Vec::new(),
+            links: Links::Auto,
         }
     }
 }
@@ -95,6 +129,7 @@ pub async fn set(
             .bind(i64::from(settings.ipv4_prefix))
             .bind(i64::from(settings.ipv6_prefix))
             .bind(i64::from(settings.max_change))
+            .bind(settings.links.word())
             .execute(c)
             .await?;
     });
@@ -112,11 +147,12 @@ pub async fn set(
 }
 
 /// A row of settings.
-type Row = (String, String, i64, i64, i64, i64, i64, i64, i64, i64);
+type Row = (String, String, i64, i64, i64, i64, i64, i64, i64, i64, String);
 
 /// Reads a row.
 fn settings(row: Row) -> Result<Settings, DatabaseError> {
-    let (names, hostmaster, refresh, retry, expire, minimum, ns_ttl, v4, v6, max_change) = row;
+    let (names, hostmaster, refresh, retry, expire, minimum, ns_ttl, v4, v6, max_change, links) =
+        row;
     let name = |text: &str| text.parse().map_err(|_| DatabaseError::Content("a name server"));
     let span = |value: i64| {
         u32::try_from(value).map_err(|_| DatabaseError::Content("a time of a list's SOA"))
@@ -139,21 +175,23 @@ fn settings(row: Row) -> Result<Settings, DatabaseError> {
         ipv6_prefix: small(v6)?,
         max_change: small(max_change)?,
         canaries: Vec::new(),
+        links: Links::by_word(&links).ok_or(DatabaseError::Content("whether a list has links"))?,
     })
 }
 
 statements! {
     /// The settings of a list.
     OF = "SELECT name_servers, hostmaster, refresh, retry, expire, minimum, name_server_ttl,
-        ipv4_prefix, ipv6_prefix, max_change FROM list_dns WHERE list = $1";
+        ipv4_prefix, ipv6_prefix, max_change, links FROM list_dns WHERE list = $1";
     /// Writes them.
     SET = "INSERT INTO list_dns (list, name_servers, hostmaster, refresh, retry, expire, minimum,
-        name_server_ttl, ipv4_prefix, ipv6_prefix, max_change)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (list) DO UPDATE SET
+        name_server_ttl, ipv4_prefix, ipv6_prefix, max_change, links)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (list) DO UPDATE SET
         name_servers = excluded.name_servers, hostmaster = excluded.hostmaster, refresh = excluded.refresh,
         retry = excluded.retry, expire = excluded.expire, minimum = excluded.minimum,
         name_server_ttl = excluded.name_server_ttl, ipv4_prefix = excluded.ipv4_prefix,
-        ipv6_prefix = excluded.ipv6_prefix, max_change = excluded.max_change";
+        ipv6_prefix = excluded.ipv6_prefix, max_change = excluded.max_change,
+        links = excluded.links";
     /// The canaries of a list.
     CANARIES = "SELECT target FROM canaries WHERE list = $1 ORDER BY target";
     /// Forgets them.
@@ -180,6 +218,7 @@ mod tests {
                 name_servers: vec![name("ns1.example"), name("ns2.example")],
                 hostmaster: Some(name("post\\.master.example")),
                 refresh: 1,
+                links: Links::On,
                 max_change: 0,
                 canaries: vec![
                     "192.0.2.1".parse().expect("one"),

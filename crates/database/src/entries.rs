@@ -282,20 +282,37 @@ pub async fn listings_at(
     Ok(listings)
 }
 
-/// Keys of entries whose time is over, at most so many.
+/// Removes entries whose time is over, at most so many; the keys they had, each once.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn expired(
+pub async fn expire(
     session: Session<'_>,
     list: ListId,
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<Key>, DatabaseError> {
-    let rows: Vec<(Vec<u8>,)> = on!(session, |c| {
-        sqlx::query_as(EXPIRED).bind(list.0).bind(now.0).bind(i64::from(limit)).fetch_all(c).await?
+    let mut rows: Vec<(Vec<u8>,)> = on!(session, |c| {
+        sqlx::query_as(EXPIRE).bind(list.0).bind(now.0).bind(i64::from(limit)).fetch_all(c).await?
     });
+    rows.sort_unstable();
+    rows.dedup();
     keys(rows)
+}
+
+/// Whether there is an entry whose time is over.
+///
+/// # Errors
+/// If the database fails.
+pub async fn has_expired(
+    session: Session<'_>,
+    list: ListId,
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
+    let row: Option<(i64,)> = on!(session, |c| {
+        sqlx::query_as(HAS_EXPIRED).bind(list.0).bind(now.0).fetch_optional(c).await?
+    });
+    Ok(row.is_some())
 }
 
 /// Removes entries of a source, at most so many; the keys they had.
@@ -433,7 +450,11 @@ statements! {
     LISTINGS = "SELECT key, code, text FROM entries WHERE list = $1 AND (key, code) > ($2, $3)
         ORDER BY key, code LIMIT $4";
     /// What is over.
-    EXPIRED = "SELECT key FROM entries WHERE list = $1 AND expires <= $2 ORDER BY expires, id LIMIT $3";
+    EXPIRE = "DELETE FROM entries WHERE id IN
+        (SELECT id FROM entries WHERE list = $1 AND expires <= $2 ORDER BY expires, id LIMIT $3)
+        RETURNING key";
+    /// Whether there is one.
+    HAS_EXPIRED = "SELECT id FROM entries WHERE list = $1 AND expires <= $2 LIMIT 1";
     /// Removes what a source brought.
     PURGE = "DELETE FROM entries WHERE id IN
         (SELECT id FROM entries WHERE source = $2 AND list = $1 ORDER BY id LIMIT $3) RETURNING key";
@@ -580,13 +601,20 @@ mod tests {
             let part = page(transaction.session(), list, Some(&within), None, 1000).await;
             assert_eq!(part.expect("a page").len(), 256);
 
-            let over = expired(transaction.session(), list, Timestamp(5004), 3).await;
-            assert_eq!(over.expect("keys").len(), 3, "as many as are wanted");
-            let over = expired(transaction.session(), list, Timestamp(5004), 100).await;
+            let is_there = has_expired(transaction.session(), list, Timestamp(5004)).await;
+            assert!(is_there.expect("a look"));
+            let some = expire(transaction.session(), list, Timestamp(5004), 3).await.expect("keys");
+            assert_eq!(some.len(), 3, "as many as are wanted");
+            let rest = expire(transaction.session(), list, Timestamp(5004), 100).await;
+            let mut over = [some, rest.expect("keys")].concat();
+            over.sort_by_key(Key::to_bytes);
             let first = many[..5].iter().map(|entry| entry.key.clone()).collect::<Vec<_>>();
-            assert_eq!(over.expect("keys"), first);
+            assert_eq!(over, first);
+            let is_there = has_expired(transaction.session(), list, Timestamp(5004)).await;
+            assert!(!is_there.expect("a look"));
             for key in first {
-                remove(transaction.session(), list, &key).await.expect("it is removed");
+                let left = at(transaction.session(), list, &key).await.expect("they are read");
+                assert_eq!(left, [], "{key}");
             }
             let gone = purge(transaction.session(), list, feed, 10_000).await.expect("keys");
             assert_eq!(gone.len(), 1250 - 3);

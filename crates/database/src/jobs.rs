@@ -56,24 +56,31 @@ pub async fn order(session: Session<'_>, order: &Order) -> Result<(), DatabaseEr
     Ok(())
 }
 
-/// Sees to it that there is a job with a key; one that is there stays as it is.
+/// Sees to it that there is a job with a key, which is done once in so long; one that is there stays as it is, unless
+/// it is due later than that: then a clock that was ahead ordered it.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn keep(session: Session<'_>, order: &Order) -> Result<(), DatabaseError> {
+pub async fn keep(
+    session: Session<'_>,
+    order: &Order,
+    every: Duration,
+) -> Result<(), DatabaseError> {
     on!(session, |c| {
         sqlx::query(KEEP)
             .bind(&order.kind)
             .bind(&order.key)
             .bind(&order.payload)
             .bind(order.due.0)
+            .bind(order.due.after(every).0)
             .execute(c)
             .await?;
     });
     Ok(())
 }
 
-/// As [`take`], of the jobs of one kind.
+/// As [`take`], of the jobs of one kind, all of which are taken for as long: one that is taken for longer was taken by
+/// a clock that was ahead, and is free.
 ///
 /// # Errors
 /// If the database fails.
@@ -157,10 +164,10 @@ fn job((id, kind, payload, attempts): Row) -> Job {
 statements! {
     /// Work that is always there.
     KEEP = "INSERT INTO jobs (kind, key, payload, due, attempts) VALUES ($1, $2, $3, $4, 0)
-        ON CONFLICT (key) DO NOTHING";
+        ON CONFLICT (key) DO UPDATE SET due = excluded.due WHERE jobs.due > $5";
     /// Takes work of a kind, where one writes at a time.
     TAKE_OF = "UPDATE jobs SET taken = $2, attempts = attempts + 1 WHERE id =
-        (SELECT id FROM jobs WHERE due <= $1 AND (taken IS NULL OR taken <= $1) AND kind = $3
+        (SELECT id FROM jobs WHERE due <= $1 AND (taken IS NULL OR taken <= $1 OR taken > $2) AND kind = $3
         ORDER BY due, id LIMIT 1) RETURNING id, kind, payload, attempts";
     /// Orders work.
     ORDER = "INSERT INTO jobs (kind, key, payload, due, attempts) VALUES ($1, $2, $3, $4, 0)
@@ -179,7 +186,7 @@ statements! {
 
 /// Takes work of a kind, where several write; SQLite does not know these words.
 const TAKE_OF_SKIPPING: &str = "UPDATE jobs SET taken = $2, attempts = attempts + 1 WHERE id =
-    (SELECT id FROM jobs WHERE due <= $1 AND (taken IS NULL OR taken <= $1) AND kind = $3
+    (SELECT id FROM jobs WHERE due <= $1 AND (taken IS NULL OR taken <= $1 OR taken > $2) AND kind = $3
     ORDER BY due, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, kind, payload, attempts";
 /// Takes work, where several write; SQLite does not know these words.
 const TAKE_SKIPPING: &str = "UPDATE jobs SET taken = $2, attempts = attempts + 1 WHERE id =
@@ -246,7 +253,7 @@ mod tests {
             let mut transaction = database.begin().await.expect("a transaction");
             let session = &mut transaction;
             for due in [10, 5] {
-                keep(session.session(), &publish(due)).await.expect("it is there");
+                keep(session.session(), &publish(due), LEASE).await.expect("it is there");
             }
             let at = async |session: &mut crate::Transaction, kind, now| {
                 let job = take_of(session.session(), kind, Timestamp(now), LEASE).await;
@@ -256,6 +263,28 @@ mod tests {
             assert_eq!(at(session, "mail", 10).await, None, "it is of another kind");
             assert_eq!(at(session, "publish", 10).await.as_deref(), Some("10"));
             assert_eq!(at(session, "publish", 11).await, None, "somebody works on it");
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_was_ahead_keeps_no_work_from_being_done() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let session = &mut transaction;
+            let at = async |session: &mut crate::Transaction, now| {
+                let job = take_of(session.session(), "publish", Timestamp(now), LEASE).await;
+                job.expect("a look")
+            };
+            keep(session.session(), &publish(10), LEASE).await.expect("it is there");
+            assert!(at(session, 9_000).await.is_some(), "the clock is ahead");
+            assert!(at(session, 9_001).await.is_none(), "somebody works on it");
+            let job = at(session, 20).await.expect("nobody takes it until 9,100 who has it at 20");
+            failed(session.session(), &job, "", Timestamp(9_000)).await.expect("it is put off");
+            keep(session.session(), &publish(8_950), LEASE).await.expect("it is there");
+            assert!(at(session, 8_999).await.is_none(), "it stays as it is");
+            keep(session.session(), &publish(50), LEASE).await.expect("it is there");
+            assert!(at(session, 50).await.is_some(), "it is due when it would have been");
         })
         .await;
     }

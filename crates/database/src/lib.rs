@@ -9,6 +9,7 @@
 mod database;
 mod key;
 mod session;
+mod sought;
 mod statement;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -30,6 +31,7 @@ pub mod evidence;
 pub mod factors;
 pub mod invitations;
 pub mod jobs;
+pub mod kept_out;
 pub mod links;
 pub mod list_days;
 pub mod lists;
@@ -47,9 +49,12 @@ pub mod settled;
 pub mod sign_ins;
 pub mod statistics;
 pub mod subscribers;
+pub mod tag_keys;
 pub mod tokens;
+pub mod undelivered;
 
 pub use database::{Connection, Database, DatabaseError, Place, Transaction};
 pub use key::{Key, KeyError, NoKey};
 pub use session::Session;
+pub use sought::Sought;
 pub use time::Timestamp;

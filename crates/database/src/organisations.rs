@@ -262,6 +262,16 @@ pub async fn remove_member(
     Ok(())
 }
 
+/// Has whoever else would change an organisation's people, or begin a request in its name, wait until this transaction
+/// is over.
+///
+/// # Errors
+/// If the database fails.
+pub async fn lock(session: Session<'_>, id: OrganisationId) -> Result<(), DatabaseError> {
+    on!(session, |c| sqlx::query(LOCK).bind(id.0).execute(c).await?.rows_affected());
+    Ok(())
+}
+
 /// The people of an organisation, by account. Whoever else would change them waits until this transaction is over.
 ///
 /// # Errors
@@ -270,7 +280,7 @@ pub async fn members_to_change(
     mut session: Session<'_>,
     id: OrganisationId,
 ) -> Result<Vec<Member>, DatabaseError> {
-    on!(session.again(), |c| sqlx::query(LOCK).bind(id.0).execute(c).await?.rows_affected());
+    lock(session.again(), id).await?;
     members(session, id).await
 }
 

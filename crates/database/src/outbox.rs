@@ -1,5 +1,5 @@
 //! Mail that waits to be sent: written in the transaction that makes it necessary, gone when a mail server has taken
-//! it.
+//! it. To whom it went is known a while longer, as a report that it did not arrive may come days later.
 
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ pub struct Taken {
     pub id: LetterId,
     /// What it is.
     pub letter: Letter,
+    /// When it was written. Numbers may be given again, so this belongs to its name.
+    pub created: Timestamp,
     /// How often it was tried, this time included.
     pub attempts: u32,
 }
@@ -70,23 +72,69 @@ pub async fn take(
     now: Timestamp,
     lease: Duration,
 ) -> Result<Option<Taken>, DatabaseError> {
-    let row: Option<(i64, String, String, String, String, i64, String)> = on!(session, |c| {
+    let row: Option<Row> = on!(session, |c| {
         sqlx::query_as(TAKE).bind(now.0).bind(now.after(lease).0).fetch_optional(c).await?
     });
-    Ok(row.map(|(id, recipient, subject, plain, html, attempts, unsubscribe)| Taken {
+    Ok(row.map(|(id, recipient, subject, plain, html, attempts, unsubscribe, created)| Taken {
         id: LetterId(id),
         letter: Letter { recipient, subject, plain, html, unsubscribe },
+        created: Timestamp(created),
         attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
     }))
 }
 
-/// A letter is sent, or given up.
+/// A row of the outbox: number, recipient, subject, plain, HTML, attempts, link, moment.
+type Row = (i64, String, String, String, String, i64, String, i64);
+
+/// A letter is sent.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn sent(session: Session<'_>, id: LetterId) -> Result<(), DatabaseError> {
-    on!(session, |c| sqlx::query(SENT).bind(id.0).execute(c).await?.rows_affected());
+pub async fn sent(
+    mut session: Session<'_>,
+    id: LetterId,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    on!(session.again(), |c| {
+        sqlx::query(KEEP).bind(id.0).bind(now.0).execute(c).await?.rows_affected()
+    });
+    give_up(session, id).await
+}
+
+/// A letter is given up.
+///
+/// # Errors
+/// If the database fails.
+pub async fn give_up(session: Session<'_>, id: LetterId) -> Result<(), DatabaseError> {
+    on!(session, |c| sqlx::query(GONE).bind(id.0).execute(c).await?.rows_affected());
     Ok(())
+}
+
+/// When the letters with a number were written, and to whom: one that waits or was sent, and, as numbers are given again,
+/// perhaps others that were sent.
+///
+/// # Errors
+/// If the database fails.
+pub async fn recipients(
+    session: Session<'_>,
+    id: LetterId,
+) -> Result<Vec<(Timestamp, String)>, DatabaseError> {
+    let rows: Vec<(i64, String)> =
+        on!(session, |c| sqlx::query_as(RECIPIENTS).bind(id.0).fetch_all(c).await?);
+    Ok(rows.into_iter().map(|(created, recipient)| (Timestamp(created), recipient)).collect())
+}
+
+/// Forgets to whom letters went so long ago.
+///
+/// # Errors
+/// If the database fails.
+pub async fn forget_sent(
+    session: Session<'_>,
+    now: Timestamp,
+    age: Duration,
+) -> Result<u64, DatabaseError> {
+    let before = now.before(age).0;
+    Ok(on!(session, |c| sqlx::query(FORGET_SENT).bind(before).execute(c).await?.rows_affected()))
 }
 
 /// A letter was not taken, and is tried again.
@@ -112,9 +160,18 @@ statements! {
     /// Takes one out for a while.
     TAKE = "UPDATE outbox SET due = $2, attempts = attempts + 1 WHERE due <= $1 AND id =
         (SELECT id FROM outbox WHERE due <= $1 ORDER BY due, id LIMIT 1)
-        RETURNING id, recipient, subject, plain, html, attempts, unsubscribe";
+        RETURNING id, recipient, subject, plain, html, attempts, unsubscribe, created";
+    /// It is known to whom it went.
+    KEEP = "INSERT INTO sent_letters (letter, created, recipient, sent)
+        SELECT id, created, recipient, CAST($2 AS BIGINT) FROM outbox WHERE id = $1
+        ON CONFLICT (letter, created) DO NOTHING";
     /// It is gone.
-    SENT = "DELETE FROM outbox WHERE id = $1";
+    GONE = "DELETE FROM outbox WHERE id = $1";
+    /// To whom it is, or was.
+    RECIPIENTS = "SELECT created, recipient FROM outbox WHERE id = $1
+        UNION SELECT created, recipient FROM sent_letters WHERE letter = $1 ORDER BY 1, 2";
+    /// Nobody will report them any more.
+    FORGET_SENT = "DELETE FROM sent_letters WHERE sent <= $1";
     /// It stays.
     FAILED = "UPDATE outbox SET error = $2, due = $3 WHERE id = $1";
 }
@@ -150,13 +207,23 @@ mod tests {
             assert_eq!(next(5).await, None);
             let again = next(15).await.expect("nobody heard of the first");
             assert_eq!((again.id, again.attempts), (first.id, 2));
-            sent(t.session(), first.id).await.expect("it is gone");
+            sent(t.session(), first.id, Timestamp(16)).await.expect("it is gone");
+            let to = recipients(t.session(), first.id).await.expect("they are read");
+            assert_eq!(to, [(Timestamp(1), "a@x.example".to_owned())], "it may come back");
+            let to = recipients(t.session(), second.id).await.expect("they are read");
+            assert_eq!(to, [(second.created, "b@x.example".to_owned())], "so may one on its way");
+            let age = Duration::from_micros(4);
+            assert_eq!(forget_sent(t.session(), Timestamp(19), age).await.expect("a number"), 0);
+            assert_eq!(forget_sent(t.session(), Timestamp(20), age).await.expect("a number"), 1);
+            assert_eq!(recipients(t.session(), first.id).await.expect("they are read"), []);
             failed(t.session(), second.id, "no such host", Timestamp(50)).await.expect("it stays");
             let mut next = async |now: i64| {
                 take(t.session(), Timestamp(now), lease).await.expect("it is tried")
             };
             assert_eq!(next(49).await, None);
             assert_eq!(next(50).await.map(|taken| taken.id), Some(second.id));
+            give_up(t.session(), second.id).await.expect("it is gone");
+            assert_eq!(recipients(t.session(), second.id).await.expect("they are read"), []);
         })
         .await;
     }

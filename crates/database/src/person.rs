@@ -16,6 +16,7 @@ use crate::sessions::{self, SignedIn};
 use crate::statement::statements;
 use crate::time::Timestamp;
 use crate::tokens::{self, Token};
+use crate::undelivered;
 
 /// Whose something is when the person is gone: no account has this number.
 pub const NOBODY: i64 = -1;
@@ -48,6 +49,10 @@ pub struct Kept {
     pub wanted: Option<Wanted>,
     /// Where he is invited to, with the names of the organisations.
     pub invitations: Vec<(Invitation, String)>,
+    /// When letters went to him lately, for as long as a report about them may come.
+    pub sent: Vec<Timestamp>,
+    /// Since when letters do not come to him, and what a mail server said, if they do not.
+    pub undelivered: Option<(Timestamp, String)>,
 }
 
 /// Where somebody belongs.
@@ -95,6 +100,8 @@ pub async fn kept(
     let letters: Vec<(i64, String)> = on!(session.again(), |c| {
         sqlx::query_as(LETTERS).bind(&account.mail).fetch_all(c).await?
     });
+    let sent: Vec<(i64,)> =
+        on!(session.again(), |c| sqlx::query_as(SENT).bind(&account.mail).fetch_all(c).await?);
     let requests: Vec<FiledRow> =
         on!(session.again(), |c| sqlx::query_as(REQUESTS).bind(id.0).fetch_all(c).await?);
     let removals: Vec<FiledRow> = on!(session.again(), |c| {
@@ -111,7 +118,11 @@ pub async fn kept(
         removals: removals.into_iter().map(filed).collect(),
         deeds: audit::of_account(session.again(), id.0).await?,
         wanted: digests::wanted(session.again(), id).await?,
-        invitations: invitations::of_mail(session, &account.mail, now).await?,
+        invitations: invitations::of_mail(session.again(), &account.mail, now).await?,
+        sent: sent.into_iter().map(|(at,)| Timestamp(at)).collect(),
+        undelivered: undelivered::dead(session, &account.mail)
+            .await?
+            .and_then(|one| one.dead.map(|since| (since, one.words))),
         letters: letters.into_iter().map(|(at, subject)| (Timestamp(at), subject)).collect(),
     })
 }
@@ -153,7 +164,9 @@ pub async fn erase(mut session: Session<'_>, account: &Account) -> Result<(), Da
             sqlx::query(statement).bind(account.id.0).execute(c).await?.rows_affected()
         });
     }
-    for statement in [CUT_REMOVALS, DROP_LINKS, DROP_LETTERS, DROP_INVITATIONS] {
+    for statement in
+        [CUT_REMOVALS, DROP_LINKS, DROP_LETTERS, DROP_SENT, DROP_FAILURES, DROP_INVITATIONS]
+    {
         on!(session.again(), |c| {
             sqlx::query(statement).bind(&account.mail).execute(c).await?.rows_affected()
         });
@@ -192,6 +205,8 @@ statements! {
     LETTERS = "SELECT created, subject FROM outbox WHERE recipient = $1
         UNION ALL SELECT d.created, d.subject FROM digests d JOIN accounts a ON a.id = d.account WHERE a.mail = $1
         ORDER BY 1";
+    /// What was sent to him lately.
+    SENT = "SELECT sent FROM sent_letters WHERE recipient = $1 ORDER BY 1";
     /// Claims that are not decided end.
     WITHDRAW_CLAIMS = "UPDATE claims SET state = 'withdrawn', takes = NULL, due = NULL, account = $2
         WHERE account = $1 AND state IN ('open', 'waiting')";
@@ -217,6 +232,10 @@ statements! {
     DROP_INVITATIONS = "DELETE FROM invitations WHERE mail = $1";
     /// No letter goes to him.
     DROP_LETTERS = "DELETE FROM outbox WHERE recipient = $1";
+    /// Nor did any.
+    DROP_SENT = "DELETE FROM sent_letters WHERE recipient = $1";
+    /// Nor fail to come.
+    DROP_FAILURES = "DELETE FROM undelivered WHERE mail = $1";
     /// He is gone.
     DROP_ACCOUNT = "DELETE FROM accounts WHERE id = $1";
 }
@@ -268,6 +287,19 @@ mod tests {
             unsubscribe: String::new(),
         };
         outbox::put(t.session(), &letter, now).await.expect("it is put in");
+        loop {
+            let lease = Duration::from_micros(1);
+            let taken = outbox::take(t.session(), now, lease).await.expect("it is read");
+            let taken = taken.expect("one is due");
+            if taken.letter.recipient == mail {
+                outbox::sent(t.session(), taken.id, now).await.expect("it is sent");
+                break;
+            }
+        }
+        outbox::put(t.session(), &letter, now).await.expect("another one waits");
+        let failed = undelivered::hold(t.session(), mail, now).await.expect("it is held");
+        let failed = undelivered::Undelivered { dead: Some(now), ..failed };
+        undelivered::put(t.session(), &failed).await.expect("it is written");
         let organisation = organisations::add(t.session(), "Ada's", now).await.expect("an Id");
         let owner = MemberRole::Owner;
         organisations::put_member(t.session(), organisation, id.0, owner, now).await.expect("put");
@@ -304,6 +336,8 @@ mod tests {
             mail: mail.to_owned(),
             network: "198.51.100.0/24".to_owned(),
             reason: "repaired".to_owned(),
+            way: removals::Way::Typed,
+            control: removals::Control::None,
             nonce,
             created: now,
             expires: later,
@@ -322,7 +356,7 @@ mod tests {
     }
 
     /// How much there is of a person, in each of the places.
-    async fn counts(transaction: &mut Transaction, account: &Account) -> [usize; 10] {
+    async fn counts(transaction: &mut Transaction, account: &Account) -> [usize; 12] {
         let kept = kept(transaction.session(), account, Timestamp(20)).await.expect("it is read");
         [
             kept.sessions.len(),
@@ -335,6 +369,8 @@ mod tests {
             kept.deeds.len(),
             kept.letters.len(),
             kept.invitations.len(),
+            usize::from(kept.undelivered.is_some()),
+            kept.sent.len(),
         ]
     }
 
@@ -345,10 +381,10 @@ mod tests {
             let other = somebody(&mut transaction, "other@x.example").await;
             let account = somebody(&mut transaction, "ada@secret.example").await;
             let t = &mut transaction;
-            assert_eq!(counts(t, &account).await, [1; 10]);
+            assert_eq!(counts(t, &account).await, [1; 12]);
             let before = counts(t, &other).await;
             erase(t.session(), &account).await.expect("he is erased");
-            assert_eq!(counts(t, &account).await, [0; 10]);
+            assert_eq!(counts(t, &account).await, [0; 12]);
             assert_eq!(counts(t, &other).await, before);
             let whole = audit::verify(t.session()).await.expect("it is read");
             assert_eq!(whole, audit::Verified::Whole(2));
@@ -360,7 +396,7 @@ mod tests {
                 accounts::add(t.session(), "n@x.example", "N", "", Role::Member, Timestamp(1));
             let next = next.await.expect("it is added").expect("it is new");
             let next = accounts::by_id(t.session(), next).await.expect("read").expect("there");
-            assert_eq!(counts(t, &next).await, [0; 10]);
+            assert_eq!(counts(t, &next).await, [0; 12]);
             transaction.commit().await.expect("it is committed");
             // Whatever table there will be: nothing in the database knows his address.
             let (mut bytes, mut snapshot) = (Vec::new(), database.look().await.expect("a look"));

@@ -173,6 +173,22 @@ pub async fn tell(
     Ok(rows > 0)
 }
 
+/// How many entries a list had at a moment, or when a second person approved of it last, if that was later; nothing of
+/// a list that is younger.
+///
+/// # Errors
+/// If the database fails.
+pub async fn entries_at(
+    session: Session<'_>,
+    list: ListId,
+    moment: Timestamp,
+) -> Result<Option<u64>, DatabaseError> {
+    let row: Option<(i64,)> = on!(session, |c| {
+        sqlx::query_as(ENTRIES_AT).bind(list.0).bind(moment.0).fetch_optional(c).await?
+    });
+    Ok(row.map(|(entries,)| u64::try_from(entries).unwrap_or(0)))
+}
+
 /// The last serial of a list that was refused, and that a second person approved.
 ///
 /// # Errors
@@ -187,7 +203,8 @@ pub async fn last_approved(
     serial.map_err(|_| DatabaseError::Content("the serial of a publication"))
 }
 
-/// Forgets serials that were published before a moment, but for the last one; those that were refused stay.
+/// Forgets some serials that were published before a moment, but for the last one; those that were refused stay. The
+/// last one that is forgotten, if any is.
 ///
 /// # Errors
 /// If the database fails.
@@ -195,14 +212,14 @@ pub async fn forget(
     session: Session<'_>,
     list: ListId,
     before: Timestamp,
-) -> Result<(), DatabaseError> {
-    on!(session, |c| sqlx::query(FORGET)
-        .bind(list.0)
-        .bind(before.0)
-        .execute(c)
-        .await?
-        .rows_affected());
-    Ok(())
+) -> Result<Option<u32>, DatabaseError> {
+    let rows: Vec<(i64,)> = on!(session, |c| {
+        sqlx::query_as(FORGET).bind(list.0).bind(before.0).fetch_all(c).await?
+    });
+    let last = rows.into_iter().map(|(serial,)| serial).max();
+    last.map(u32::try_from)
+        .transpose()
+        .map_err(|_| DatabaseError::Content("the serial of a publication"))
 }
 
 /// Notes that somebody approved a refused serial; whether there was one.
@@ -273,6 +290,10 @@ statements! {
     /// The last one that may be seen.
     LAST_GOOD = "SELECT serial, time, entries, audit, outcome, why, actor FROM publications
         WHERE list = $1 AND outcome <> 'refused' ORDER BY serial DESC LIMIT 1";
+    /// How large a list was.
+    ENTRIES_AT = "SELECT entries FROM publications WHERE list = $1
+        AND (outcome = 'approved' OR (outcome = 'published' AND time <= $2))
+        ORDER BY serial DESC LIMIT 1";
     /// The last one that somebody approved.
     LAST_APPROVED = "SELECT serial FROM publications
         WHERE list = $1 AND outcome = 'approved' ORDER BY serial DESC LIMIT 1";
@@ -281,14 +302,15 @@ statements! {
         WHERE list = $1 AND outcome = 'refused' AND serial =
         (SELECT MAX(serial) FROM publications WHERE list = $1)";
     /// Those of all lists.
-    ALL_PENDING = "SELECT list, serial, time, entries, audit, outcome, why, actor FROM publications p
-        WHERE outcome = 'refused' AND serial =
-        (SELECT MAX(serial) FROM publications o WHERE o.list = p.list) ORDER BY time";
+    ALL_PENDING = "SELECT p.list, p.serial, time, entries, audit, outcome, why, actor FROM lists l
+        JOIN publications p ON p.list = l.id AND p.serial =
+        (SELECT MAX(serial) FROM publications o WHERE o.list = l.id)
+        WHERE outcome = 'refused' ORDER BY time";
     /// Those of lists that stand still and of which nothing was told since the last good serial.
-    UNTOLD = "SELECT list, serial, time, entries, audit, outcome, why, actor FROM publications p
-        WHERE outcome = 'refused' AND serial =
-        (SELECT MAX(serial) FROM publications o WHERE o.list = p.list)
-        AND NOT EXISTS (SELECT 1 FROM publications t WHERE t.list = p.list AND t.told IS NOT NULL
+    UNTOLD = "SELECT p.list, p.serial, time, entries, audit, outcome, why, actor FROM lists l
+        JOIN publications p ON p.list = l.id AND p.serial =
+        (SELECT MAX(serial) FROM publications o WHERE o.list = l.id)
+        WHERE outcome = 'refused' AND NOT EXISTS (SELECT 1 FROM publications t WHERE t.list = p.list AND t.told IS NOT NULL
             AND t.serial > COALESCE((SELECT MAX(serial) FROM publications g
                 WHERE g.list = p.list AND g.outcome <> 'refused'), 0)) ORDER BY time";
     /// Notes that editors are told.
@@ -298,8 +320,10 @@ statements! {
     APPROVE = "UPDATE publications SET outcome = 'approved', actor = $3
         WHERE list = $1 AND serial = $2 AND outcome = 'refused'";
     /// Forgets old ones.
-    FORGET = "DELETE FROM publications WHERE list = $1 AND time < $2 AND outcome = 'published' AND serial <
-        (SELECT MAX(serial) FROM publications WHERE list = $1 AND outcome <> 'refused')";
+    FORGET = "DELETE FROM publications WHERE list = $1 AND time < $2 AND serial IN
+        (SELECT serial FROM publications WHERE list = $1 AND outcome = 'published' AND serial <
+            (SELECT MAX(serial) FROM publications WHERE list = $1 AND outcome <> 'refused')
+        ORDER BY serial LIMIT 100) RETURNING serial";
 }
 
 #[cfg(test)]
@@ -317,6 +341,32 @@ mod tests {
     /// Refused.
     fn refused() -> Outcome {
         Outcome::Refused { why: "all of 10.0.0.0/8 would be listed".to_owned() }
+    }
+
+    #[tokio::test]
+    async fn how_large_a_list_was_counts_from_the_last_approval_on() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let list = lists::tests::add(&mut transaction.session(), "bl.example").await;
+            for (number, outcome) in
+                [(2, Outcome::Published), (3, refused()), (5, Outcome::Published)]
+            {
+                let publication =
+                    Publication { entries: u64::from(number), ..serial(number, outcome) };
+                note(transaction.session(), list, &publication).await.expect("it is noted");
+            }
+            let mut at = async |time| {
+                entries_at(transaction.session(), list, Timestamp(time)).await.expect("it is read")
+            };
+            assert_eq!((at(1).await, at(4).await, at(5).await), (None, Some(2), Some(5)));
+            let by = crate::audit::SYSTEM;
+            approve(transaction.session(), list, 3, by).await.expect("it is approved");
+            assert_eq!(
+                entries_at(transaction.session(), list, Timestamp(1)).await.ok(),
+                Some(Some(3))
+            );
+        })
+        .await;
     }
 
     #[tokio::test]

@@ -1,9 +1,13 @@
 //! Removals: who is on a block list and wants to be off it asks, without an account.
 
+use sqlx::QueryBuilder;
+
 use crate::database::DatabaseError;
+use crate::entries::{CriterionId, SourceId};
 use crate::key::Key;
 use crate::lists::ListId;
 use crate::session::{Session, on};
+use crate::sought::{self, Sought};
 use crate::statement::statements;
 use crate::time::Timestamp;
 
@@ -26,12 +30,57 @@ pub struct New {
     pub network: String,
     /// What he says.
     pub reason: String,
+    /// By which way he came.
+    pub way: Way,
+    /// What shows that he has to do with the target.
+    pub control: Control,
     /// Random bytes, from which the token of his link is made.
     pub nonce: [u8; 16],
     /// When.
     pub created: Timestamp,
     /// Until when the link is good.
     pub expires: Timestamp,
+}
+
+/// By which way somebody asks for a removal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// He typed the target.
+    Typed,
+    /// He followed the link of a listing's text.
+    Link,
+}
+
+impl Way {
+    /// Its word.
+    fn word(self) -> &'static str {
+        match self {
+            Way::Typed => "typed",
+            Way::Link => "link",
+        }
+    }
+}
+
+/// What shows that somebody has to do with the target he wants off a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// Nothing.
+    None,
+    /// He asked from that address.
+    Address,
+    /// His mail is taken at a domain of it.
+    Domain,
+}
+
+impl Control {
+    /// Its word.
+    fn word(self) -> &'static str {
+        match self {
+            Control::None => "none",
+            Control::Address => "address",
+            Control::Domain => "domain",
+        }
+    }
 }
 
 /// A removal as it stands.
@@ -95,6 +144,8 @@ pub async fn add(session: Session<'_>, new: &New) -> Result<RemovalId, DatabaseE
             .bind(&new.nonce[..])
             .bind(new.created.0)
             .bind(new.expires.0)
+            .bind(new.way.word())
+            .bind(new.control.word())
             .fetch_one(c)
             .await?
     });
@@ -111,13 +162,58 @@ pub async fn by_id(session: Session<'_>, id: RemovalId) -> Result<Option<Removal
     row.map(removal).transpose()
 }
 
+/// Which of those that an editor decides.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Narrowed<'s> {
+    /// From this list only.
+    pub list: Option<ListId>,
+    /// What somebody looks for.
+    pub sought: Option<&'s Sought>,
+    /// Those behind this one.
+    pub after: Option<RemovalId>,
+}
+
 /// Those that an editor decides, the first first, at most so many.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn queued(session: Session<'_>, limit: u32) -> Result<Vec<Removal>, DatabaseError> {
-    let rows: Vec<Row> =
-        on!(session, |c| sqlx::query_as(QUEUED).bind(i64::from(limit)).fetch_all(c).await?);
+pub async fn queued(
+    session: Session<'_>,
+    narrowed: &Narrowed<'_>,
+    limit: u32,
+) -> Result<Vec<Removal>, DatabaseError> {
+    let rows: Vec<Row> = on!(session, |c| {
+        let mut query = QueryBuilder::new(QUEUED);
+        if let Some(list) = narrowed.list {
+            query.push(" AND list = ").push_bind(list.0);
+        }
+        if let Some(after) = narrowed.after {
+            query.push(" AND id > ").push_bind(after.0);
+        }
+        match narrowed.sought {
+            None => {}
+            Some(Sought::Number(id)) => {
+                query.push(" AND id = ").push_bind(*id);
+            }
+            Some(Sought::Network(network)) => {
+                let ([first, last], around) = sought::keys(*network);
+                query.push(" AND ((key >= ").push_bind(first);
+                query.push(" AND key <= ").push_bind(last).push(")");
+                for key in around {
+                    query.push(" OR key = ").push_bind(key);
+                }
+                query.push(")");
+            }
+            Some(Sought::Words(words)) => {
+                let pattern = sought::pattern(words);
+                query.push(" AND (LOWER(target) LIKE ").push_bind(pattern.clone());
+                query.push(" ESCAPE '\\' OR mail LIKE ").push_bind(pattern);
+                query.push(" ESCAPE '\\')");
+            }
+        }
+        query.push(" ORDER BY id LIMIT ").push_bind(i64::from(limit));
+        query.build_query_as().fetch_all(c).await?
+    });
     rows.into_iter().map(removal).collect()
 }
 
@@ -175,6 +271,21 @@ pub async fn granted_since(
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
+/// When an entry was last removed because somebody asked, if it is known.
+///
+/// # Errors
+/// If the database fails.
+pub async fn last_granted(
+    session: Session<'_>,
+    list: ListId,
+    key: &Key,
+) -> Result<Option<Timestamp>, DatabaseError> {
+    let key = key.to_bytes();
+    let (last,): (Option<i64>,) =
+        on!(session, |c| sqlx::query_as(LAST_GRANTED).bind(list.0).bind(key).fetch_one(c).await?);
+    Ok(last.map(Timestamp))
+}
+
 /// How much was asked for from a mail address, and from a network, since a moment.
 ///
 /// # Errors
@@ -193,6 +304,69 @@ pub async fn asked_since(
     });
     let count = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
     Ok((count(by_mail), count(by_network)))
+}
+
+/// What a removal has in common with others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Likeness {
+    /// The domain of the target; empty if none is known.
+    pub domain: String,
+    /// Where the entry came from.
+    pub source: Option<SourceId>,
+    /// Why it was listed, as the list's policy says it.
+    pub criterion: Option<CriterionId>,
+}
+
+/// Notes what a removal has in common with others.
+///
+/// # Errors
+/// If the database fails.
+pub async fn liken(
+    session: Session<'_>,
+    id: RemovalId,
+    likeness: &Likeness,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        sqlx::query(LIKEN)
+            .bind(id.0)
+            .bind(&likeness.domain)
+            .bind(likeness.source.map(|source| source.0))
+            .bind(likeness.criterion.map(|criterion| criterion.0))
+            .execute(c)
+            .await?
+            .rows_affected()
+    });
+    Ok(())
+}
+
+/// How many others are like a removal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alike {
+    /// Removals of targets of the same domain.
+    pub by_domain: u32,
+    /// Networks from which somebody had something removed that was listed by the same source and criterion.
+    pub by_origin: u32,
+}
+
+/// How many of those whose link was followed are like a removal: of the same domain and asked for since a moment, and
+/// of the same origin since another.
+///
+/// # Errors
+/// If the database fails.
+pub async fn alike(
+    mut session: Session<'_>,
+    id: RemovalId,
+    domain_since: Timestamp,
+    origin_since: Timestamp,
+) -> Result<Alike, DatabaseError> {
+    let (by_domain,): (i64,) = on!(session.again(), |c| {
+        sqlx::query_as(OF_DOMAIN).bind(id.0).bind(domain_since.0).fetch_one(c).await?
+    });
+    let (by_origin,): (i64,) = on!(session, |c| {
+        sqlx::query_as(OF_ORIGIN).bind(id.0).bind(origin_since.0).fetch_one(c).await?
+    });
+    let count = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
+    Ok(Alike { by_domain: count(by_domain), by_origin: count(by_origin) })
 }
 
 /// Ends those whose link was not followed in time; how many.
@@ -242,6 +416,10 @@ struct Row {
     answer: String,
     /// Who agreed first.
     agreed: Option<i64>,
+    /// By which way he came.
+    way: String,
+    /// What shows that it is his.
+    control: String,
 }
 
 /// Reads a row.
@@ -254,6 +432,17 @@ fn removal(row: Row) -> Result<Removal, DatabaseError> {
         "expired" => State::Expired,
         _ => return Err(DatabaseError::Content("the state of a removal")),
     };
+    let way = match &*row.way {
+        "typed" => Way::Typed,
+        "link" => Way::Link,
+        _ => return Err(DatabaseError::Content("the way of a removal")),
+    };
+    let control = match &*row.control {
+        "none" => Control::None,
+        "address" => Control::Address,
+        "domain" => Control::Domain,
+        _ => return Err(DatabaseError::Content("the control of a removal")),
+    };
     let nonce = row.nonce[..].try_into();
     let new = New {
         list: ListId(row.list),
@@ -262,6 +451,8 @@ fn removal(row: Row) -> Result<Removal, DatabaseError> {
         mail: row.mail,
         network: row.network,
         reason: row.reason,
+        way,
+        control,
         nonce: nonce.map_err(|_| DatabaseError::Content("the nonce of a removal"))?,
         created: Timestamp(row.created),
         expires: Timestamp(row.expires),
@@ -271,17 +462,19 @@ fn removal(row: Row) -> Result<Removal, DatabaseError> {
     Ok(Removal { id: RemovalId(row.id), new, state, decided, answer, agreed })
 }
 
+/// Those that wait for an editor, before what narrows them.
+const QUEUED: &str =
+    "SELECT id, list, key, target, mail, network, reason, nonce, state, created, expires,
+    decided, answer, agreed, way, control FROM removals WHERE state = 'queued'";
+
 statements! {
     /// Writes one down.
     ADD = "INSERT INTO removals
-        (list, key, target, mail, network, reason, nonce, state, created, expires, answer)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, 'sent', $8, $9, '') RETURNING id";
+        (list, key, target, mail, network, reason, nonce, state, created, expires, way, control, answer)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, 'sent', $8, $9, $10, $11, '') RETURNING id";
     /// One removal.
     BY_ID = "SELECT id, list, key, target, mail, network, reason, nonce, state, created, expires,
-        decided, answer, agreed FROM removals WHERE id = $1";
-    /// Those that wait for an editor.
-    QUEUED = "SELECT id, list, key, target, mail, network, reason, nonce, state, created, expires,
-        decided, answer, agreed FROM removals WHERE state = 'queued' ORDER BY id LIMIT $1";
+        decided, answer, agreed, way, control FROM removals WHERE id = $1";
     /// Moves one on.
     MOVE_ON = "UPDATE removals SET state = $3, decided = $4, answer = $5 WHERE id = $1 AND state = $2";
     /// Notes who agrees.
@@ -289,10 +482,24 @@ statements! {
     /// Counts removals of an entry; a link that found nothing to remove is none.
     GRANTED_SINCE = "SELECT COUNT(*) FROM removals
         WHERE list = $1 AND key = $2 AND decided >= $3 AND state = 'granted' AND answer = ''";
+    /// When an entry was last removed.
+    LAST_GRANTED = "SELECT MAX(decided) FROM removals
+        WHERE list = $1 AND key = $2 AND state = 'granted' AND answer = ''";
     /// Counts those from an address.
     BY_MAIL_SINCE = "SELECT COUNT(*) FROM removals WHERE mail = $1 AND created >= $2";
     /// Counts those from a network.
     BY_NETWORK_SINCE = "SELECT COUNT(*) FROM removals WHERE network = $1 AND created >= $2";
+    /// Notes what one is like.
+    LIKEN = "UPDATE removals SET domain = $2, source = $3, criterion = $4 WHERE id = $1";
+    /// Counts those of the same domain.
+    OF_DOMAIN = "SELECT COUNT(*) FROM removals own JOIN removals r ON r.domain = own.domain
+        WHERE own.id = $1 AND r.domain <> '' AND r.id <> own.id AND r.created >= $2
+        AND r.state IN ('queued', 'granted', 'refused')";
+    /// Counts the networks that asked for those of the same origin.
+    OF_ORIGIN = "SELECT COUNT(DISTINCT r.network) FROM removals own
+        JOIN removals r ON r.list = own.list AND r.source = own.source
+        WHERE own.id = $1 AND COALESCE(r.criterion, 0) = COALESCE(own.criterion, 0) AND r.id <> own.id
+        AND r.created >= $2 AND r.state IN ('queued', 'granted', 'refused')";
     /// Ends those that were not followed.
     EXPIRE = "UPDATE removals SET state = 'expired' WHERE state = 'sent' AND expires <= $1";
     /// Forgets people.
@@ -318,6 +525,9 @@ mod tests {
                 mail: mail.to_owned(),
                 network: "198.51.100.0/24".to_owned(),
                 reason: "it is repaired".to_owned(),
+                way: if number == 1 { Way::Typed } else { Way::Link },
+                control: [Control::None, Control::Address, Control::Domain]
+                    [usize::from(number) - 1],
                 nonce: [number; 16],
                 created: Timestamp(i64::from(number)),
                 expires: Timestamp(100),
@@ -349,9 +559,25 @@ mod tests {
             }
             let first_now = by_id(session.session(), ids[0]).await.expect("read").expect("there");
             assert_eq!(first_now.agreed, None, "what is decided needs nobody");
-            let waiting = queued(session.session(), 9).await.expect("they are read");
+            let waiting = queued(session.session(), &Narrowed::default(), 9).await;
+            let waiting = waiting.expect("they are read");
             assert_eq!((waiting.len(), waiting[0].id, &*waiting[0].answer), (1, ids[1], "so"));
             assert_eq!(waiting[0].agreed, Some(7));
+            for (sought, list, after, count) in [
+                ("192.0.2.1", None, None, 1),
+                ("192.0.2.0/24", Some(list), None, 1),
+                ("192.0.2.2", None, None, 0),
+                ("2.0.3", None, None, 0),
+                ("B@x", None, Some(ids[0]), 1),
+                ("0.2.1", None, None, 1),
+                ("", None, Some(ids[1]), 0),
+                ("", Some(ListId(99)), None, 0),
+            ] {
+                let read = Sought::read(sought);
+                let narrowed = Narrowed { list, sought: read.as_ref(), after };
+                let found = queued(session.session(), &narrowed, 9).await.expect("they are read");
+                assert_eq!(found.len(), count, "{sought} {list:?} {after:?}");
+            }
             for (since, count) in [(50, 1), (51, 0)] {
                 let key = &first.new.key;
                 let counted = granted_since(session.session(), list, key, Timestamp(since)).await;

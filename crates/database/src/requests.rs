@@ -4,10 +4,13 @@
 
 use crate::database::DatabaseError;
 use crate::entries::OrganisationId;
+use crate::key::Key;
 use crate::lists::ListId;
 use crate::session::{Session, on};
 use crate::statement::statements;
 use crate::time::Timestamp;
+
+pub mod queue;
 
 /// Names a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,17 +130,6 @@ pub struct Approval {
     pub time: Timestamp,
 }
 
-/// Which requests of the queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// Of this list only.
-    pub list: Option<ListId>,
-    /// Of this organisation only.
-    pub organisation: Option<OrganisationId>,
-    /// Handed in before.
-    pub before: Option<Timestamp>,
-}
-
 /// Begins a request.
 ///
 /// # Errors
@@ -171,40 +163,20 @@ pub async fn by_id(session: Session<'_>, id: RequestId) -> Result<Option<Request
     row.map(request).transpose()
 }
 
-/// The requests of an organisation, the latest first, at most so many.
+/// The requests of an organisation, the latest first, from before one on if it is named, at most so many.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn of_organisation(
     session: Session<'_>,
     id: OrganisationId,
+    before: Option<RequestId>,
     limit: u32,
 ) -> Result<Vec<Request>, DatabaseError> {
+    let before = before.map_or(i64::MAX, |id| id.0);
     let rows: Vec<Row> = on!(session, |c| {
-        sqlx::query_as(OF_ORGANISATION).bind(id.0).bind(i64::from(limit)).fetch_all(c).await?
-    });
-    rows.into_iter().map(request).collect()
-}
-
-/// Requests in a state, those first that wait longest, at most so many.
-///
-/// # Errors
-/// If the database fails.
-pub async fn in_state(
-    session: Session<'_>,
-    state: &str,
-    filter: &Filter,
-    limit: u32,
-) -> Result<Vec<Request>, DatabaseError> {
-    let rows: Vec<Row> = on!(session, |c| {
-        sqlx::query_as(IN_STATE)
-            .bind(state)
-            .bind(filter.list.map_or(0, |id| id.0))
-            .bind(filter.organisation.map_or(0, |id| id.0))
-            .bind(filter.before.map_or(i64::MAX, |time| time.0))
-            .bind(i64::from(limit))
-            .fetch_all(c)
-            .await?
+        let query = sqlx::query_as(OF_ORGANISATION).bind(id.0).bind(i64::from(limit));
+        query.bind(before).fetch_all(c).await?
     });
     rows.into_iter().map(request).collect()
 }
@@ -277,6 +249,10 @@ pub async fn set_items(
 ) -> Result<(), DatabaseError> {
     on!(session.again(), |c| sqlx::query(CLEAR_ITEMS).bind(id.0).execute(c).await?.rows_affected());
     for (position, item) in (0_i64..).zip(items) {
+        // By what it is about it is found again.
+        let is_about_network = ABOUT_NETWORKS.contains(&&*item.action);
+        let network = item.subject.parse().ok().filter(|_| is_about_network);
+        let key = network.map(|network| Key::Network(network).to_bytes());
         on!(session.again(), |c| {
             sqlx::query(ADD_ITEM)
                 .bind(id.0)
@@ -286,6 +262,7 @@ pub async fn set_items(
                 .bind(&item.code)
                 .bind(outcome_word(item.outcome))
                 .bind(&item.before)
+                .bind(key)
                 .execute(c)
                 .await?;
         });
@@ -483,6 +460,9 @@ fn outcome_word(outcome: Outcome) -> &'static str {
     }
 }
 
+/// The words of items that are about networks.
+const ABOUT_NETWORKS: [&str; 4] = ["add", "remove", "rescore", "spare"];
+
 statements! {
     /// Begins a request.
     ADD = "INSERT INTO requests (organisation, list, account, reason, state, version, created, touched, undoes)
@@ -492,14 +472,8 @@ statements! {
         touched, editor, policy, serial, undoes FROM requests WHERE id = $1";
     /// Those of an organisation.
     OF_ORGANISATION = "SELECT id, organisation, list, account, reason, state, version, created, submitted,
-        touched, editor, policy, serial, undoes FROM requests WHERE organisation = $1
+        touched, editor, policy, serial, undoes FROM requests WHERE organisation = $1 AND id < $3
         ORDER BY id DESC LIMIT $2";
-    /// Those in a state; 0 stands for any list, any organisation.
-    IN_STATE = "SELECT id, organisation, list, account, reason, state, version, created, submitted,
-        touched, editor, policy, serial, undoes FROM requests
-        WHERE state = $1 AND (list = $2 OR $2 = 0) AND (organisation = $3 OR $3 = 0)
-        AND COALESCE(submitted, created) < $4
-        ORDER BY COALESCE(submitted, created), id LIMIT $5";
     /// Those in each state.
     COUNT_BY_STATE = "SELECT state, COUNT(*), MIN(COALESCE(submitted, created)) FROM requests
         GROUP BY state ORDER BY state";
@@ -512,8 +486,8 @@ statements! {
     /// Forgets the items.
     CLEAR_ITEMS = "DELETE FROM request_items WHERE request = $1";
     /// Adds an item.
-    ADD_ITEM = "INSERT INTO request_items (request, position, action, subject, code, outcome, before)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    ADD_ITEM = "INSERT INTO request_items (request, position, action, subject, code, outcome, before, key)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     /// All items.
     ITEMS = "SELECT action, subject, code, outcome, before FROM request_items
         WHERE request = $1 ORDER BY position";
@@ -617,21 +591,19 @@ mod tests {
             }
             clear_approval(transaction.session(), id).await.expect("it is forgotten");
             assert_eq!(approval(transaction.session(), id).await.expect("read"), None);
-            let theirs = of_organisation(transaction.session(), organisation, 9).await;
+            let theirs = of_organisation(transaction.session(), organisation, None, 9).await;
             assert_eq!(theirs.expect("read").len(), 1);
             let counted = count_by_state(transaction.session()).await.expect("they are counted");
             assert_eq!(counted, [("queued".to_owned(), 1, Timestamp(20))]);
-            for (filter, count) in [
-                (Filter::default(), 1),
-                (Filter { list: Some(list), ..Filter::default() }, 1),
-                (Filter { list: Some(other), ..Filter::default() }, 0),
-                (Filter { organisation: Some(organisation), ..Filter::default() }, 1),
-                (Filter { organisation: Some(OrganisationId(99)), ..Filter::default() }, 0),
-                (Filter { before: Some(Timestamp(20)), ..Filter::default() }, 0),
-                (Filter { before: Some(Timestamp(21)), ..Filter::default() }, 1),
-            ] {
-                let found = in_state(transaction.session(), "queued", &filter, 9).await;
-                assert_eq!(found.expect("read").len(), count, "{filter:?}");
+            for (list, count) in [(list, 1), (other, 0)] {
+                let filter = queue::Filter { list: Some(list), ..queue::Filter::default() };
+                let order = queue::Order::LongestWait;
+                let found = queue::page(transaction.session(), &filter, order, None, 9).await;
+                assert_eq!(found.expect("read").len(), count);
+            }
+            for (before, count) in [(None, 1), (Some(id), 0)] {
+                let theirs = of_organisation(transaction.session(), organisation, before, 9).await;
+                assert_eq!(theirs.expect("read").len(), count);
             }
         })
         .await;

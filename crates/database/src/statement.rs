@@ -35,6 +35,7 @@ mod tests {
             crate::factors::ALL,
             crate::invitations::ALL,
             crate::jobs::ALL,
+            crate::kept_out::ALL,
             crate::links::ALL,
             crate::list_days::ALL,
             crate::lists::ALL,
@@ -45,6 +46,7 @@ mod tests {
             crate::publications::ALL,
             crate::removals::ALL,
             crate::requests::ALL,
+            crate::requests::queue::ALL,
             crate::reviews::ALL,
             crate::rules::ALL,
             crate::sessions::ALL,
@@ -52,7 +54,9 @@ mod tests {
             crate::sign_ins::ALL,
             crate::statistics::ALL,
             crate::subscribers::ALL,
+            crate::tag_keys::ALL,
             crate::tokens::ALL,
+            crate::undelivered::ALL,
         ]
         .concat()
     }

@@ -11,14 +11,34 @@ use tempfile::TempDir;
 
 use crate::{Database, Place};
 
+pub mod old;
+
 /// Runs a test on a fresh database of each kind; where tests run without peers, on SQLite only.
 pub async fn on_each(test: impl AsyncFn(Database)) {
+    on_each_place(async |place| test(Database::open(&place).await.expect("it opens")).await).await;
+}
+
+/// As [`on_each`], on databases of [`open_narrow`].
+pub async fn on_each_narrow(test: impl AsyncFn(Database)) {
+    on_each_place(async |place| test(open_narrow(&place).await).await).await;
+}
+
+/// Runs a test on a fresh place of each kind.
+async fn on_each_place(test: impl AsyncFn(Place)) {
     let folder = tempfile::tempdir().expect("a folder");
-    let file = Place::File(folder.path().join("registry.db"));
-    test(Database::open(&file).await.expect("SQLite opens")).await;
+    test(Place::File(folder.path().join("registry.db"))).await;
     if let Some(server) = Server::start() {
-        test(Database::open(&server.place()).await.expect("PostgreSQL opens")).await;
+        test(server.place()).await;
     }
+}
+
+/// Opens a database with one connection to read with: whoever holds it and wants another waits for himself, which with
+/// more connections happens only when enough do so at once.
+///
+/// # Panics
+/// If it cannot be opened.
+pub async fn open_narrow(place: &Place) -> Database {
+    Database::open_with(place, 1).await.expect("it opens")
 }
 
 /// A running server of PostgreSQL; it ends with this value.

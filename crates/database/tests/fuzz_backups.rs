@@ -30,13 +30,15 @@ fn written(rows: &[(i64, String, Vec<u8>, bool)]) -> (Vec<u8>, Vec<Item>) {
     writer.table(&table).expect("memory takes it");
     for (number, text, bytes, is_there) in rows {
         let bytes = if *is_there { Value::Bytes(bytes.clone()) } else { Value::Null };
-        let row = vec![
+        let mut row = vec![
             Value::Integer(*number),
             Value::Text(text.clone()),
             bytes,
             Value::Boolean(*is_there),
         ];
         writer.row(&row).expect("memory takes it");
+        // What PostgreSQL does not take is read as what stands for it.
+        row[1] = Value::Text(text.replace('\0', "\u{fffd}"));
         items.push(Item::Row(row));
     }
     writer.finish().expect("memory takes it");

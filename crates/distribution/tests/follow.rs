@@ -7,7 +7,7 @@ use std::fs;
 use std::sync::Arc;
 
 use repute_distribution::{Follower, Keys, Manifest, split};
-use stage::{Stage, Told, spool};
+use stage::{Stage, Told, link, spool};
 
 /// Starts to follow a stage at an address, with what lies in a folder.
 fn follow(stage: &Stage, url: &str, data_dir: &tempfile::TempDir) -> (Follower, Told) {
@@ -32,7 +32,8 @@ fn a_list_comes_whole_and_then_by_what_changes() {
     let serial = stage.publish(&["198.51.100.8"], 0);
     let (_follower, told) = follow(&stage, &url, &data_dir);
     let said = told.until("the change is there", |said| said.serial() == serial);
-    assert_eq!(said.zone.unwrap().entries(), 4);
+    let zone = said.zone.unwrap();
+    assert_eq!((zone.entries(), zone.link()), (4, Some(&link())), "it makes the same links");
     assert_eq!(stage.asked(), ["7/9"]);
 }
 

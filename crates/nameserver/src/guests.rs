@@ -277,6 +277,7 @@ mod tests {
             name_servers: None,
             datasets: Vec::new(),
             test_entries: false,
+            link: None,
             codes: Vec::new(),
             serial,
         }))

@@ -131,6 +131,18 @@ pub(crate) fn bind(
     Ok(listeners)
 }
 
+/// Binds an address at which pages are served; nothing where the machine lacks one that it need not have.
+///
+/// # Errors
+/// If the address is taken, forbidden or not of this machine.
+pub fn bind_pages(address: Address) -> Result<Option<TcpListener>, ListenError> {
+    match socket::bind_tcp(address.socket) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if is_absent(&error) && address.presence == Presence::IfAvailable => Ok(None),
+        Err(error) => Err(ListenError::of(address.socket, "HTTP", error)),
+    }
+}
+
 /// Binds the address of the metrics and status pages.
 pub(crate) fn bind_http(address: SocketAddr) -> Result<TcpListener, ListenError> {
     socket::bind_tcp(address).map_err(|error| ListenError::of(address, "HTTP", error))

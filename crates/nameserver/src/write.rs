@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 
-use repute_zone::{Listing, Pair, copy_short};
+use repute_zone::{Listing, Pair, Zone, copy_short};
 
 use crate::message::{AA, Edns, HEADER, OPCODE, OPT, QR, RD, TC};
 use crate::name_servers::Block;
@@ -116,10 +116,16 @@ impl<'r> Writer<'r> {
 
     /// Adds a TXT record for the question's name; none if the pair has no text.
     #[inline]
-    pub(crate) fn push_text(&mut self, listing: Listing<'_>, pair: Pair, subject: &[u8]) {
+    pub(crate) fn push_text(
+        &mut self,
+        zone: &Zone,
+        listing: Listing<'_>,
+        pair: Pair,
+        subject: &[u8],
+    ) {
         let mut record = [0; RECORD_HEAD + 1 + LONGEST_TEXT];
         let text = &mut record[RECORD_HEAD + 1..];
-        let len = listing.write_text(pair, subject, LONGEST_TEXT, text);
+        let len = zone.write_text(listing, pair, subject, text);
         if len == 0 {
             return;
         }
@@ -337,10 +343,11 @@ impl Head<'_> {
     }
 
     /// Writes an answer of one text; returns its length. Nothing if the pair has no text, or if the
-    /// answer would be longer than every client takes.
+    /// answer could be longer than every client takes.
     #[inline(always)]
     pub(crate) fn with_text(
         &self,
+        zone: &Zone,
         listing: Listing<'_>,
         pair: Pair,
         subject: &[u8],
@@ -348,7 +355,8 @@ impl Head<'_> {
     ) -> Option<u16> {
         let out = out.first_chunk_mut::<PLAIN_UDP>()?;
         let (head, text) = out.get_mut(self.end..)?.split_at_mut_checked(RECORD_HEAD + 1)?;
-        let len = listing.write_text(pair, subject, LONGEST_TEXT, text);
+        let text = text.get_mut(..LONGEST_TEXT)?;
+        let len = zone.write_text(listing, pair, subject, text);
         let at = self.end + RECORD_HEAD + 1 + len;
         if len == 0 || at + OPT_LEN > PLAIN_UDP {
             return None;

@@ -16,7 +16,7 @@ use repute_nameserver::{
     ZoneState, Zones, respond, respond_batch,
 };
 use repute_zone::format::ReadOptions;
-use repute_zone::{Dataset, DatasetKind, Dialect, Soa, Zone, ZoneSpec};
+use repute_zone::{Dataset, DatasetKind, Dialect, Link, Soa, TagKey, Zone, ZoneSpec};
 
 const PACKETS: [&[u8]; 6] = [
     b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x011\x012\x013\x014\x02bl\x07example\x00\x00\x01\x00\x01",
@@ -89,6 +89,7 @@ fn plain_zones(kind: DatasetKind, text: &str) -> Zones {
         soa: Some(Soa { ttl, origin, person, serial, refresh, retry, expire, minimum }),
         name_servers: Some((60, vec![name("ns1.bl.example")])),
         test_entries: true,
+        link: Some(Link::new("https://x.example/r/1/", TagKey::new([7; 16])).expect("an address")),
         ..block_list("bl.example", vec![dataset(kind, text)])
     });
     let state = ZoneState::Serving(Arc::new(zone));

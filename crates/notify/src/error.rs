@@ -71,6 +71,8 @@ pub enum Fault {
     /// The mail server refuses the message.
     #[error("the server refuses with code {code}: {reason}")]
     Refused {
+        /// What it refuses.
+        step: Step,
         /// Its code (RFC 5321 section 4.2).
         code: u16,
         /// Its words.
@@ -102,6 +104,19 @@ pub enum Fault {
     /// The program was killed by somebody else.
     #[error("was killed by signal {0}")]
     Killed(i32),
+}
+
+/// What a mail server refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// To speak with us at all.
+    Session,
+    /// The sender.
+    Sender,
+    /// The recipient.
+    Recipient,
+    /// The message itself, after it was told who it is from and for whom.
+    Content,
 }
 
 /// Whether an SMTP code is about user and password (RFC 4954 section 6).

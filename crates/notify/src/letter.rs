@@ -3,8 +3,9 @@
 //! What is *not* here: a queue, templates, whether somebody wants mail.
 
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use lettre::address::Envelope;
 use lettre::message::MultiPart;
 use lettre::message::header::MIME_VERSION_1_0;
 use serde::Deserialize;
@@ -28,6 +29,8 @@ pub struct Letter {
     pub html: String,
     /// Where it is unsubscribed from by one click (RFC 8058), if it can be.
     pub unsubscribe: Option<String>,
+    /// Where it goes back to if it cannot be delivered; none for where it is from.
+    pub return_path: Option<Mailbox>,
 }
 
 /// A mail server that takes letters to anybody, and who they are from.
@@ -80,6 +83,11 @@ impl MailServer {
         MailServer(self.0.in_folder(folder))
     }
 
+    /// How long handing a letter to the server may take.
+    pub fn timeout(&self) -> Duration {
+        self.0.timeout()
+    }
+
     /// Hands a letter to the server once, and returns when it was taken.
     ///
     /// # Errors
@@ -104,7 +112,10 @@ impl Letter {
     /// Writes it as mail.
     fn compose(&self, from: &Mailbox) -> Result<lettre::Message, Fault> {
         let domain = from.0.email.domain();
-        let mut builder = lettre::Message::builder();
+        let return_path = self.return_path.as_ref().unwrap_or(from).0.email.clone();
+        let envelope = Envelope::new(Some(return_path), vec![self.to.0.email.clone()])
+            .map_err(|error| Fault::Unmailable(quote(&error.to_string())))?;
+        let mut builder = lettre::Message::builder().envelope(envelope);
         if let Some(url) = &self.unsubscribe {
             // RFC 8058 section 3.1: both headers, and the second says exactly this.
             let url = url.replace(|c: char| !c.is_ascii_graphic() || c == '>', "");
@@ -139,6 +150,7 @@ mod tests {
             plain: "plain words".to_owned(),
             html: "<p>html words</p>".to_owned(),
             unsubscribe: Some("https://x.example/a>\r\nBcc: b@x.example".to_owned()),
+            return_path: None,
         };
         let from = "Lists <lists@y.example>".parse().expect("an address");
         let bytes = letter.to_bytes(&from).expect("it is mail");
@@ -156,6 +168,29 @@ mod tests {
             assert!(text.contains(words), "{words} is not in\n{text}");
         }
         assert!(!text.contains("\nBcc:"), "{text}");
+    }
+
+    #[test]
+    fn a_letter_that_cannot_be_delivered_goes_where_it_says() {
+        let from: Mailbox = "Lists <lists@y.example>".parse().expect("an address");
+        let own = "b+1-x@z.example";
+        for (back, expect) in [(None, "lists@y.example"), (Some(own), own)] {
+            let letter = Letter {
+                id: "1-2".to_owned(),
+                to: "you@x.example".parse().expect("an address"),
+                subject: String::new(),
+                plain: String::new(),
+                html: String::new(),
+                unsubscribe: None,
+                return_path: back.map(|back| back.parse().expect("an address")),
+            };
+            let mail = letter.compose(&from).expect("it is mail");
+            let sender = mail.envelope().from().expect("it has one").to_string();
+            assert_eq!(sender, expect);
+            assert_eq!(mail.envelope().to().len(), 1);
+            let text = String::from_utf8(mail.formatted()).expect("it is text");
+            assert!(text.contains("From: Lists <lists@y.example>") && !text.contains("z.example"));
+        }
     }
 
     #[test]

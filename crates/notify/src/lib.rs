@@ -45,7 +45,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 pub use command::CommandConfig;
-pub use error::{Fault, NotifyError};
+pub use error::{Fault, NotifyError, Step};
 pub use letter::{Letter, MailServer};
 pub use message::Message;
 pub use retry::retry;

@@ -20,10 +20,11 @@ use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{
     Certificate, CertificateStore, SmtpConnection, TlsParameters,
 };
-use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use serde::Deserialize;
 
-use crate::error::{Fault, is_about_login, quote};
+use crate::error::{Fault, Step, is_about_login, quote};
 use crate::secret::{read_certificates, read_secret};
 use crate::{Message, Timeout};
 
@@ -54,6 +55,11 @@ impl SmtpConfig {
     /// The sender.
     pub(crate) fn from(&self) -> &Mailbox {
         &self.from
+    }
+
+    /// How long it may all take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout.duration()
     }
 
     /// Which server it is, for people.
@@ -216,9 +222,41 @@ pub(crate) fn deliver(config: &SmtpConfig, mail: &lettre::Message) -> Result<(),
         connection.auth(DEFAULT_MECHANISMS, &login).map_err(|error| explain_login(&error))?;
     }
     deadline.limit(&mut connection)?;
-    connection.send(mail.envelope(), &mail.formatted()).map_err(|error| explain(&error))?;
+    transfer(&mut connection, mail)?;
     // The mail is the server's now; how it says goodbye is of no interest.
     let _ = deadline.limit(&mut connection).map(|()| connection.quit());
+    Ok(())
+}
+
+/// Hands mail over a connection that is ready for it (RFC 5321 section 3.3), and says what was refused, if something was;
+/// the connection is of no use then.
+fn transfer(connection: &mut SmtpConnection, mail: &lettre::Message) -> Result<(), Fault> {
+    let (envelope, bytes) = (mail.envelope(), mail.formatted());
+    let mut parameters = Vec::new();
+    let eight_bits = MailParameter::Body(MailBodyParameter::EightBitMime);
+    let mut addresses = envelope.to().iter().chain(envelope.from());
+    let is_international = addresses.any(|address| !address.to_string().is_ascii());
+    for (is_needed, extension, parameter) in [
+        (is_international, Extension::SmtpUtfEight, MailParameter::SmtpUtfEight),
+        (!bytes.is_ascii(), Extension::EightBitMime, eight_bits),
+    ] {
+        if !is_needed {
+            continue;
+        }
+        if !connection.server_info().supports_feature(extension) {
+            return Err(Fault::Mail(format!("the server does not offer {extension}")));
+        }
+        parameters.push(parameter);
+    }
+    let refused = |step| move |error| explain_step(&error, step);
+    let sender = Mail::new(envelope.from().cloned(), parameters);
+    connection.command(sender).map_err(refused(Step::Sender))?;
+    for to in envelope.to() {
+        let recipient = Rcpt::new(to.clone(), Vec::new());
+        connection.command(recipient).map_err(refused(Step::Recipient))?;
+    }
+    connection.command(Data).map_err(refused(Step::Content))?;
+    connection.message(&bytes).map_err(refused(Step::Content))?;
     Ok(())
 }
 
@@ -308,11 +346,16 @@ impl Deadline {
     }
 }
 
-/// What went wrong, with the server's words.
+/// What went wrong before there was talk of a message.
 fn explain(error: &lettre::transport::smtp::Error) -> Fault {
+    explain_step(error, Step::Session)
+}
+
+/// What went wrong, with the server's words.
+fn explain_step(error: &lettre::transport::smtp::Error, step: Step) -> Fault {
     let words = error.source().map_or_else(|| error.to_string(), ToString::to_string);
     match error.status() {
-        Some(code) => Fault::Refused { code: code.into(), reason: quote(&words) },
+        Some(code) => Fault::Refused { step, code: code.into(), reason: quote(&words) },
         None if is_timeout(error) => Fault::Timeout,
         None => Fault::Mail(quote(&words)),
     }
@@ -322,7 +365,11 @@ fn explain(error: &lettre::transport::smtp::Error) -> Fault {
 fn explain_login(error: &lettre::transport::smtp::Error) -> Fault {
     match error.status() {
         Some(code) if is_about_login(code.into()) => Fault::Login(code.into()),
-        Some(code) => Fault::Refused { code: code.into(), reason: LOGIN_FAILED.to_owned() },
+        Some(code) => Fault::Refused {
+            step: Step::Session,
+            code: code.into(),
+            reason: LOGIN_FAILED.to_owned(),
+        },
         None if is_timeout(error) => Fault::Timeout,
         None if error.is_client() => Fault::Mail(NO_MECHANISM.to_owned()),
         None => Fault::Mail(LOGIN_FAILED.to_owned()),

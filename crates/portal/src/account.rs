@@ -13,13 +13,14 @@ use repute_database::audit::{self, Deed};
 use repute_database::links::{self, Link, Purpose};
 use repute_database::sessions::{self, SessionId};
 use repute_database::{
-    Database, DatabaseError, Timestamp, Transaction, factors, outbox, sign_ins, tokens,
+    Database, DatabaseError, Timestamp, Transaction, factors, outbox, sign_ins, tokens, undelivered,
 };
 
 use crate::app::App;
 use crate::config::PublicUrl;
 use crate::error::AppError;
 use crate::letter::{self, Event};
+use crate::letters;
 use crate::limits::{self, Doer};
 use crate::mail_address::MailAddress;
 use crate::secret::{Secret, digest_of};
@@ -97,6 +98,8 @@ pub(crate) async fn join(
     let mail = link.mail.as_deref().unwrap_or(mail.as_str());
     let added = accounts::add(transaction.session(), mail, name, &password, link.role, now).await?;
     let id = added.ok_or(AppError::StaleLink)?;
+    // Whoever has the link has read the letter.
+    undelivered::revive(transaction.session(), mail).await?;
     // Whoever has another link must not come to the same rights.
     links::revoke(transaction.session(), Purpose::Join, Some(mail)).await?;
     if link.role == Role::Administrator {
@@ -125,6 +128,7 @@ pub(crate) async fn reset(
     let account = accounts::by_mail(transaction.session(), mail).await?;
     let account = account.ok_or(AppError::StaleLink)?;
     accounts::set_password(transaction.session(), account.id, &password).await?;
+    undelivered::revive(transaction.session(), mail).await?;
     sessions::end_others(transaction.session(), account.id, None).await?;
     // Whoever was there before he was locked out may have made some.
     tokens::end_all(transaction.session(), account.id).await?;
@@ -267,8 +271,7 @@ pub(crate) async fn tell(
     now: Timestamp,
 ) -> Result<(), AppError> {
     let letter = letter::told(&app.config, &account.mail, event)?;
-    outbox::put(transaction.session(), &letter, now).await?;
-    Ok(())
+    Ok(letters::tell(transaction, &letter, now).await?)
 }
 
 /// Ends a session of an account.
@@ -465,7 +468,7 @@ const SESSION: Duration = Duration::from_secs(30 * 24 * 3600);
 #[cfg(test)]
 mod tests {
     use repute_database::audit::Verified;
-    use repute_database::testing::on_each;
+    use repute_database::testing::on_each_narrow;
 
     use super::*;
     use crate::testing::Site;
@@ -485,7 +488,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_becomes_an_account_that_can_sign_in_and_out() {
-        on_each(async |database| {
+        on_each_narrow(async |database| {
             let mut site = Site::over(database);
             site.get("/sign-up").await.says(&["Make an account"]);
             let sent = site.post("/sign-up", &[("mail", "You@Example.org")]).await;
@@ -609,7 +612,7 @@ mod tests {
 
     #[tokio::test]
     async fn another_password_needs_a_fresh_proof_ends_other_sessions_and_is_told() {
-        on_each(async |database| {
+        on_each_narrow(async |database| {
             let mut site = Site::over(database);
             site.join("a@example.org", Role::Member).await;
             let elsewhere = site.cookies.clone();
@@ -667,7 +670,7 @@ mod tests {
             outbox::take(transaction.session(), Timestamp::now(), lease).await.expect("it is read")
         {
             letters += 1;
-            outbox::sent(transaction.session(), taken.id).await.expect("it is gone");
+            outbox::give_up(transaction.session(), taken.id).await.expect("it is gone");
         }
         assert_eq!(letters, 3, "no more for an address at a time");
     }

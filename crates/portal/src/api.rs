@@ -8,19 +8,27 @@ mod account;
 mod call;
 mod caller;
 mod claims;
+mod desk;
 mod document;
 mod endpoint;
 mod entries;
 mod evidence;
+mod export;
+mod invitations;
 mod lists;
+mod log;
 mod organisations;
 mod people;
 mod queue;
 mod removals;
 mod requests;
+mod rules;
+mod settings;
+mod sources;
 mod subscribers;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 pub(crate) use call::{Call, Write, json};
 pub(crate) use caller::{Caller, admit, bearer};
@@ -35,13 +43,21 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         removals::endpoints(),
         account::endpoints(),
         organisations::endpoints(),
+        invitations::endpoints(),
         claims::endpoints(),
         requests::endpoints(),
         queue::endpoints(),
+        desk::endpoints(),
+        versions::endpoints(),
         entries::endpoints(),
+        export::endpoints(),
         evidence::endpoints(),
+        sources::endpoints(),
+        rules::endpoints(),
+        settings::endpoints(),
         people::endpoints(),
         subscribers::endpoints(),
+        log::endpoints(),
     ] {
         all.extend(part);
     }

@@ -4,10 +4,12 @@
 use std::error::Error;
 use std::time::Duration;
 
-use repute_database::{Timestamp, Transaction};
+use repute_database::{Timestamp, Transaction, requests};
 use repute_registry::claim::Tell;
 use repute_registry::notice::Notice;
-use repute_registry::{claim, consistency, history, publish, removal, request, review};
+use repute_registry::{
+    bounce, claim, consistency, history, link, publish, removal, request, review,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -17,15 +19,24 @@ use crate::notice;
 
 /// Does what is due until it is told to stop.
 pub(crate) async fn run(app: App, stop: CancellationToken) {
+    let mut is_announced = false;
     loop {
+        if !is_announced {
+            match announce(&app).await {
+                Ok(()) => is_announced = true,
+                Err(error) => tracing::error!("links cannot be announced: {}", whole(&error)),
+            }
+        }
         for (what, done) in [
             ("proofs of domains cannot be looked for", look_again(&app).await),
             ("requests cannot be ended", end_requests(&app).await),
+            ("older requests cannot be made findable", fill_keys(&app).await),
             ("removals cannot be ended", end_removals(&app).await),
             ("the past of lists cannot be kept", keep_history(&app).await),
             ("nobody can be reminded of review dates", remind(&app, Timestamp::now()).await),
             ("news cannot be sent", letters::send_digests(&app, Timestamp::now()).await),
             ("DNS of organisations cannot be looked at", watch(&app, Timestamp::now()).await),
+            ("old failures of letters cannot be forgotten", forget_failures(&app).await),
             ("refused versions cannot be told of", tell_refused(&app).await),
         ] {
             if let Err(error) = done {
@@ -37,6 +48,18 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
             () = tokio::time::sleep(EVERY) => {}
         }
     }
+}
+
+/// Says where people reach this portal, once: the texts of lists lead there.
+pub(crate) async fn announce(app: &App) -> Result<(), AppError> {
+    let url = app.config.public_url.origin();
+    let mut transaction = app.database.begin().await?;
+    let count = link::announce(&mut transaction, url, Timestamp::now()).await?;
+    transaction.commit().await?;
+    if count > 0 {
+        tracing::info!("the texts of {count} lists lead to {url} now, or not any more");
+    }
+    Ok(())
 }
 
 /// Looks for the proofs of domains that are due.
@@ -65,6 +88,25 @@ impl Tell for Letters<'_> {
 async fn end_requests(app: &App) -> Result<(), AppError> {
     let mut transaction = app.database.begin().await?;
     request::expire(&mut transaction, Timestamp::now()).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Writes for requests that are older than their index what they are about, so that they are found; some at a time.
+async fn fill_keys(app: &App) -> Result<(), AppError> {
+    loop {
+        let mut transaction = app.database.begin().await?;
+        let filled = requests::queue::fill_keys(transaction.session(), AT_ONCE).await?;
+        transaction.commit().await?;
+        if filled < AT_ONCE as usize {
+            return Ok(());
+        }
+    }
+}
+
+/// Forgets to whom letters went long ago, and failures that count no more.
+async fn forget_failures(app: &App) -> Result<(), AppError> {
+    let mut transaction = app.database.begin().await?;
+    bounce::forget(&mut transaction, Timestamp::now()).await?;
     Ok(transaction.commit().await?)
 }
 
@@ -122,5 +164,7 @@ pub(crate) async fn tell_refused(app: &App) -> Result<(), AppError> {
     Ok(())
 }
 
+/// Items of older requests in a transaction.
+const AT_ONCE: u32 = 1_000;
 /// How often: what is due is due to the day, and this is soon enough for it.
 const EVERY: Duration = Duration::from_secs(60);

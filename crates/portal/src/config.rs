@@ -6,6 +6,10 @@ use std::str::FromStr;
 
 use repute_dnsxl::Network;
 use repute_notify::MailServer;
+use repute_registry::removal::wave::Waves;
+use repute_registry::request::limit::Limits;
+
+use crate::mail_address::MailAddress;
 
 /// How the portal is set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +24,51 @@ pub struct Config {
     pub limit_look_ups: bool,
     /// Texts that editors choose from, besides those that are built in.
     pub canned_reasons: Vec<String>,
+    /// How much may be asked for at once.
+    pub requests: Limits,
+    /// How many removals are a wave.
+    pub waves: Waves,
     /// How mail leaves.
     pub mail: Mail,
+    /// Where letters go back to that cannot be delivered.
+    pub return_path: ReturnPath,
+}
+
+/// The address at which letters come back that cannot be delivered: `bounces@lists.example`, or none for where they are
+/// from. Each letter has one of its own, with its name behind a `+`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReturnPath(Option<(String, String)>);
+
+/// Why a text is no such address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected a mail address such as `bounces@lists.example`, with at most 12 characters before the `@` and no `+` there"
+)]
+pub struct ReturnPathError;
+
+impl ReturnPath {
+    /// The address for a letter of this name; none for where it is from.
+    pub(crate) fn of(&self, name: &str) -> Option<String> {
+        let (local, domain) = self.0.as_ref()?;
+        Some(format!("{local}+{name}@{domain}"))
+    }
+}
+
+impl FromStr for ReturnPath {
+    type Err = ReturnPathError;
+
+    fn from_str(text: &str) -> Result<ReturnPath, ReturnPathError> {
+        if text.is_empty() {
+            return Ok(ReturnPath(None));
+        }
+        let address: MailAddress = text.parse().map_err(|_| ReturnPathError)?;
+        let (local, domain) = address.as_str().rsplit_once('@').ok_or(ReturnPathError)?;
+        // RFC 5321 section 4.5.3.1.1: 64 octets, of which the name of a letter takes up to 51, and the `+` one.
+        if local.len() > 12 || local.contains('+') {
+            return Err(ReturnPathError);
+        }
+        Ok(ReturnPath(Some((local.to_owned(), domain.to_owned()))))
+    }
 }
 
 /// How mail leaves.
@@ -100,6 +147,20 @@ impl fmt::Display for PublicUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_return_path_leaves_room_for_the_name_of_a_letter() {
+        let path: ReturnPath = "Bounces@Lists.Example".parse().expect("it is one");
+        let name = format!("{}-{}", "9".repeat(18), "a".repeat(32));
+        assert_eq!(path.of("7-x").as_deref(), Some("bounces+7-x@lists.example"));
+        let longest: ReturnPath = "twelve-chars@x.example".parse().expect("it is one");
+        let address = longest.of(&name).expect("an address");
+        assert!(address.parse::<repute_notify::Mailbox>().is_ok() && address.find('@') == Some(64));
+        assert_eq!("".parse::<ReturnPath>().map(|path| path.of("7-x")), Ok(None));
+        for text in ["bounces", "a+b@x.example", "thirteen-char@x.example", "@x.example"] {
+            assert_eq!(text.parse::<ReturnPath>(), Err(ReturnPathError), "{text}");
+        }
+    }
 
     #[test]
     fn a_public_url_is_what_browsers_call_an_origin() {

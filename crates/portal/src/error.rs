@@ -11,6 +11,9 @@ use repute_database::DatabaseError;
 use repute_registry::claim::ClaimError;
 use repute_registry::edit::EditError;
 use repute_registry::evidence::EvidenceError;
+use repute_registry::kept_out::KeptOutError;
+use repute_registry::link::LinkError;
+use repute_registry::lists::AddError;
 use repute_registry::organisation::OrganisationError;
 use repute_registry::permission::{Action, Denied, Relation};
 use repute_registry::publish::ApprovalError;
@@ -18,6 +21,7 @@ use repute_registry::removal::RemovalError;
 use repute_registry::request::RequestError;
 use repute_registry::rule::RuleError;
 use repute_registry::rule::proposal::ProposalError;
+use repute_registry::settings::SettingsError;
 use repute_registry::subscriber::SubscriberError;
 
 use crate::account::ShellError;
@@ -69,6 +73,12 @@ pub(crate) enum AppError {
     /// Somebody else was faster.
     #[error("{0}")]
     Conflict(String),
+    /// What was read is not what is there now.
+    #[error("it was changed meanwhile")]
+    Changed,
+    /// What is asked for was asked for already, by the request of this number.
+    #[error("request {0} asks for the same")]
+    Asked(i64),
     /// A link that was used, is too old, or never was.
     #[error("this link does not work any more")]
     StaleLink,
@@ -90,6 +100,9 @@ pub(crate) enum AppError {
     /// A body that says something else than is asked for.
     #[error("{0}")]
     Body(String),
+    /// A character that no text has.
+    #[error("the character U+0000 is in no text")]
+    Nul,
     /// A body that is too large, or broke off.
     #[error("the body is too large")]
     TooLarge,
@@ -143,6 +156,15 @@ impl From<ClaimError> for AppError {
     }
 }
 
+impl From<LinkError> for AppError {
+    fn from(error: LinkError) -> AppError {
+        match error {
+            LinkError::Random(_) => AppError::Random,
+            LinkError::Database(error) => AppError::Database(error),
+        }
+    }
+}
+
 /// What somebody learns of what he may not do: of an organisation that is not his nobody but editors learns anything,
 /// not even that there is one.
 fn refused(denied: Denied) -> AppError {
@@ -186,7 +208,10 @@ impl From<RequestError> for AppError {
             RequestError::Unknown(_) => AppError::NotFound,
             RequestError::Denied(denied) => refused(denied),
             RequestError::Conflict => AppError::Conflict(error.to_string()),
+            RequestError::Same(id) => AppError::Asked(id.0),
             RequestError::Items(_)
+            | RequestError::Unproven(_)
+            | RequestError::Many { .. }
             | RequestError::State(_)
             | RequestError::Suspended(_)
             | RequestError::Change(_) => AppError::Wrong(error.to_string()),
@@ -212,12 +237,24 @@ impl From<RemovalError> for AppError {
     }
 }
 
+impl From<KeptOutError> for AppError {
+    fn from(error: KeptOutError) -> AppError {
+        match error {
+            KeptOutError::Database(error) => AppError::Database(error),
+            KeptOutError::Denied(denied) => AppError::Refused(denied.to_string()),
+            KeptOutError::Missing(_) => AppError::Wrong(error.to_string()),
+        }
+    }
+}
+
 impl From<EditError> for AppError {
     fn from(error: EditError) -> AppError {
         match error {
             EditError::Database(error) => AppError::Database(error),
             EditError::Denied(denied) => AppError::Refused(denied.to_string()),
             EditError::Two(_)
+            | EditError::Reserved { .. }
+            | EditError::Days(_)
             | EditError::Many(_)
             | EditError::Nothing
             | EditError::Code { .. }
@@ -285,6 +322,42 @@ impl From<ApprovalError> for AppError {
             ApprovalError::Nothing(_) | ApprovalError::Other { .. } => {
                 AppError::Conflict(error.to_string())
             }
+        }
+    }
+}
+
+impl From<SettingsError> for AppError {
+    fn from(error: SettingsError) -> AppError {
+        match error {
+            SettingsError::Database(error) => AppError::Database(error),
+            SettingsError::Denied(denied) => AppError::Refused(denied.to_string()),
+            SettingsError::Random(_) => AppError::Random,
+            SettingsError::Waits(_) => AppError::Conflict(error.to_string()),
+            SettingsError::Text { .. }
+            | SettingsError::Ttl
+            | SettingsError::KeptOut
+            | SettingsError::SamePolicy(_)
+            | SettingsError::NoPolicy
+            | SettingsError::Slug(_)
+            | SettingsError::SlugTaken(_)
+            | SettingsError::CategoryTaken(_)
+            | SettingsError::NoCategory(_)
+            | SettingsError::Code(_)
+            | SettingsError::Canary { .. }
+            | SettingsError::Guard
+            | SettingsError::Server(_)
+            | SettingsError::Times
+            | SettingsError::TooMany(..) => AppError::Wrong(error.to_string()),
+        }
+    }
+}
+
+impl From<AddError> for AppError {
+    fn from(error: AddError) -> AppError {
+        match error {
+            AddError::Database(error) => AppError::Database(error),
+            AddError::Link(error) => error.into(),
+            AddError::Exists(_) | AddError::Apex { .. } => AppError::Wrong(error.to_string()),
         }
     }
 }
@@ -428,6 +501,18 @@ impl IntoResponse for AppError {
             AppError::Conflict(why) => {
                 problem(StatusCode::CONFLICT, "Somebody was faster", &sentence(why))
             }
+            AppError::Changed => problem(
+                StatusCode::PRECONDITION_FAILED,
+                "Somebody was faster",
+                "It is not as it was when you read it. Read it again, and change that.",
+            ),
+            AppError::Asked(id) => problem(
+                StatusCode::CONFLICT,
+                "Asked for already",
+                &format!(
+                    "Request {id} asks for the same and is open: go on with that one, at /requests/{id}."
+                ),
+            ),
             AppError::StaleLink => problem(
                 StatusCode::NOT_FOUND,
                 "This link does not work any more",
@@ -459,6 +544,11 @@ impl IntoResponse for AppError {
             AppError::Body(why) => {
                 problem(StatusCode::BAD_REQUEST, "This was not understood", &sentence(why))
             }
+            AppError::Nul => problem(
+                StatusCode::BAD_REQUEST,
+                "This was not understood",
+                "It holds the character U+0000, which is in no text.",
+            ),
             AppError::TooLarge => Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE),
             AppError::Key => {
                 problem(StatusCode::BAD_REQUEST, "Not a key", &sentence(&self.to_string()))
@@ -475,6 +565,14 @@ impl IntoResponse for AppError {
                     StatusCode::SERVICE_UNAVAILABLE,
                     "The database is away",
                     "Lists are answered by DNS all the same. Whoever runs this site finds it in the log; try again in a minute.",
+                )
+            }
+            AppError::Database(error) if error.is_contended() => {
+                tracing::warn!("somebody was in the way: {}", whole(error));
+                problem(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "At the same moment",
+                    "Somebody changed the same at the same moment, so nothing was done. Please try again.",
                 )
             }
             AppError::Random

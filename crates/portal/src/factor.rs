@@ -215,7 +215,7 @@ mod tests {
 
     use repute_database::accounts::{self, Role};
     use repute_database::outbox;
-    use repute_database::testing::on_each;
+    use repute_database::testing::on_each_narrow;
 
     use super::*;
     use crate::testing::Site;
@@ -257,7 +257,7 @@ mod tests {
             outbox::take(transaction.session(), Timestamp::now(), lease).await.expect("it is read")
         {
             subjects.push(taken.letter.subject);
-            outbox::sent(transaction.session(), taken.id).await.expect("it is gone");
+            outbox::give_up(transaction.session(), taken.id).await.expect("it is gone");
         }
         transaction.commit().await.expect("it is committed");
         subjects
@@ -265,7 +265,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_code_is_asked_for_at_the_second_step_and_no_code_works_twice() {
-        on_each(async |database| {
+        on_each_narrow(async |database| {
             let mail = "a@example.org";
             let mut site = Site::over(database);
             site.join(mail, Role::Member).await;
@@ -339,7 +339,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_recovery_code_works_once_is_told_and_another_set_ends_it() {
-        on_each(async |database| {
+        on_each_narrow(async |database| {
             let mail = "a@example.org";
             let mut site = Site::over(database);
             site.join(mail, Role::Member).await;

@@ -15,6 +15,8 @@ pub(crate) enum Flash {
     SessionEnded,
     /// Somebody wants other letters.
     LettersChosen,
+    /// A letter goes to an address from which others came back.
+    LetterTried,
     /// Somebody is invited.
     Invited,
     /// Somebody is not any more.
@@ -91,6 +93,8 @@ pub(crate) enum Flash {
     RuleOff,
     /// A list is set up otherwise.
     SettingsChanged,
+    /// Imports may list something again.
+    LetBack,
     /// A version that waited is approved.
     VersionApproved,
     /// What was decided waits until an editor has looked at something else.
@@ -108,6 +112,7 @@ impl Flash {
         Flash::PasswordChanged,
         Flash::SessionEnded,
         Flash::LettersChosen,
+        Flash::LetterTried,
         Flash::Invited,
         Flash::InvitationRevoked,
         Flash::JoinedOrganisation,
@@ -146,6 +151,7 @@ impl Flash {
         Flash::RuleOn,
         Flash::RuleOff,
         Flash::SettingsChanged,
+        Flash::LetBack,
         Flash::VersionApproved,
         Flash::RequestHeld,
         Flash::Again,
@@ -160,6 +166,7 @@ impl Flash {
             Flash::PasswordChanged => "password-changed",
             Flash::SessionEnded => "session-ended",
             Flash::LettersChosen => "letters-chosen",
+            Flash::LetterTried => "letter-tried",
             Flash::Invited => "invited",
             Flash::InvitationRevoked => "invitation-revoked",
             Flash::JoinedOrganisation => "joined-organisation",
@@ -198,6 +205,7 @@ impl Flash {
             Flash::RuleOn => "rule-on",
             Flash::RuleOff => "rule-off",
             Flash::SettingsChanged => "settings-changed",
+            Flash::LetBack => "let-back",
             Flash::VersionApproved => "version-approved",
             Flash::RequestHeld => "request-held",
             Flash::Again => "again",
@@ -220,6 +228,9 @@ impl Flash {
             }
             Flash::SessionEnded => "Signed out there.",
             Flash::LettersChosen => "You get letters in that way from now on.",
+            Flash::LetterTried => {
+                "A letter is on its way. When somebody follows the link in it, letters go there again."
+            }
             Flash::Invited => "A letter with the invitation is on its way. It is good for a week.",
             Flash::InvitationRevoked => "The invitation is taken back.",
             Flash::JoinedOrganisation => "You speak for this organisation now.",
@@ -266,6 +277,7 @@ impl Flash {
             Flash::RuleOn => "The rule is on. It looks within seconds.",
             Flash::RuleOff => "The rule is off. What it listed stays until its time is over.",
             Flash::SettingsChanged => "It is changed, and written down in the log.",
+            Flash::LetBack => "The next import lists it again, if its file still has it.",
             Flash::VersionApproved => "It is approved: name servers have it within a second.",
             Flash::RequestHeld => {
                 "It is decided, but not in DNS yet: an editor has to look at a version of the list first that was refused."

@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::asset::{ICON, MORE, PASSKEY, STYLE};
 use crate::error::{AppError, Hidden, Problem, sentence};
 use crate::flash::Flash;
+use crate::form::asks_with_nul;
 use crate::visitor::{FLASH, Visitor};
 
 /// What all pages share; each template has one as `frame`.
@@ -115,6 +116,9 @@ pub(crate) async fn around(State(app): State<App>, mut request: Request, next: N
     let path = request.uri().path().to_owned();
     let found = Visitor::find(&app, request.headers(), request.extensions()).await;
     let (visitor, response) = match found {
+        Ok(visitor) if asks_with_nul(request.uri()) => {
+            (Some(visitor), AppError::Nul.into_response())
+        }
         Ok(visitor) => {
             request.extensions_mut().insert(visitor.clone());
             (Some(visitor), next.run(request).await)

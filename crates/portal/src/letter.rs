@@ -114,6 +114,27 @@ pub(crate) fn unknown(config: &Config, to: &MailAddress) -> Result<Letter, askam
     )
 }
 
+/// For an address from which letters came back, so that whoever reads there says that they arrive.
+pub(crate) fn arrive(
+    config: &Config,
+    to: &str,
+    id: i64,
+    token: &str,
+) -> Result<Letter, askama::Error> {
+    let words = Words {
+        site: &config.title,
+        subject: format!("Do letters of {} arrive here?", config.title),
+        what: "Letters to this address came back, so none was sent any more. Somebody asked us to try again."
+            .to_owned(),
+        lines: Vec::new(),
+        action: "Say that letters arrive",
+        link: format!("{}/letters/{id}/{token}", config.public_url),
+        otherwise: "If you want no letters from us, do nothing: none will come.",
+        stop: None,
+    };
+    write(to, &words)
+}
+
 /// For somebody who is asked to belong to an organisation.
 pub(crate) fn invitation(
     config: &Config,

@@ -5,13 +5,28 @@
 
 use repute_database::accounts::{self, Account, AccountId};
 use repute_database::digests::{self, Item, Wanted};
-use repute_database::{Timestamp, Transaction, outbox};
+use repute_database::outbox::Letter;
+use repute_database::{DatabaseError, Timestamp, Transaction, outbox, undelivered};
 use repute_registry::token::Use;
 
 use crate::app::App;
 use crate::error::AppError;
 use crate::letter::{self, Words};
 use crate::secret::digest_of;
+
+/// Puts a letter into the box that nobody asked for, unless letters to that address come back: it would not be read, and
+/// who goes on writing to addresses that are gone is taken for a sender of spam. What somebody asks for himself, such as
+/// a link for another password, goes in any case, as it shows whether letters arrive.
+pub(crate) async fn tell(
+    transaction: &mut Transaction,
+    letter: &Letter,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    if undelivered::dead(transaction.session(), &letter.recipient).await?.is_none() {
+        outbox::put(transaction.session(), letter, now).await?;
+    }
+    Ok(())
+}
 
 /// Tells somebody a piece of news in the way that he wants.
 pub(crate) async fn news(
@@ -30,8 +45,7 @@ pub(crate) async fn news(
         }
         Some(Wanted::All) => {
             let words = Words { stop: Some(stop_link(app, account)), ..words };
-            let letter = letter::write(&account.mail, &words)?;
-            outbox::put(transaction.session(), &letter, now).await?;
+            tell(transaction, &letter::write(&account.mail, &words)?, now).await?;
         }
     }
     Ok(())
@@ -49,7 +63,7 @@ pub(crate) async fn send_digests(app: &App, now: Timestamp) -> Result<(), AppErr
         let account = accounts::by_id(transaction.session(), *id).await?;
         if let Some(account) = account.filter(|_| !items.is_empty()) {
             let letter = letter::write(&account.mail, &digest(app, &account, &items))?;
-            outbox::put(transaction.session(), &letter, now).await?;
+            tell(&mut transaction, &letter, now).await?;
         }
         transaction.commit().await?;
     }

@@ -24,6 +24,8 @@ pub(crate) enum Deed {
     Mail,
     /// To look something up.
     LookUp,
+    /// To follow the link of a listing's text.
+    Link,
     /// To have us ask the name servers of others.
     Ask,
     /// To have us ask the lists of others.
@@ -88,6 +90,7 @@ impl Doer {
                 (3, Duration::from_secs(300))
             }
             (Deed::Call, _) => (300, Duration::from_millis(100)),
+            (Deed::Link, _) => (60, Duration::from_secs(1)),
             (Deed::LookUp, _) => (120, Duration::from_millis(250)),
         }
     }

@@ -2,7 +2,8 @@
 
 use idna::AsciiDenyList;
 use repute_database::entries::{self, Entry};
-use repute_database::{DatabaseError, Timestamp, lists};
+use repute_database::lists::{self, ListId};
+use repute_database::{DatabaseError, Session, Timestamp};
 use repute_dnsxl::{KeyKind, ReturnCode, Target, TargetError};
 
 use crate::app::App;
@@ -148,11 +149,20 @@ async fn reasons(
     if is_excluded {
         return Ok((Vec::new(), Vec::new()));
     }
+    let codes = deciding.iter().filter_map(|entry| entry.code).collect();
+    Ok((codes, explained(connection.session(), card.id, deciding).await?))
+}
+
+/// Why entries are there.
+pub(crate) async fn explained(
+    session: Session<'_>,
+    list: ListId,
+    deciding: Vec<Entry>,
+) -> Result<Vec<Reason>, DatabaseError> {
     let criteria = match deciding.iter().any(|entry| entry.criterion.is_some()) {
-        true => lists::criteria(connection.session(), card.id).await?,
+        true => lists::criteria(session, list).await?,
         false => Vec::new(),
     };
-    let codes = deciding.iter().filter_map(|entry| entry.code).collect();
     let reasons = deciding.into_iter().map(|entry| Reason {
         key: entry.key.to_string(),
         reason: entry.reason,
@@ -160,7 +170,7 @@ async fn reasons(
         since: entry.since,
         until: entry.expires,
     });
-    Ok((codes, reasons.collect()))
+    Ok(reasons.collect())
 }
 
 #[cfg(test)]

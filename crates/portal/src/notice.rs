@@ -37,9 +37,29 @@ pub(crate) async fn put(
             }
         };
         let letter = letter::write(&to, &words(app, notice))?;
-        outbox::put(transaction.session(), &letter, now).await?;
+        match is_asked_for(notice) {
+            true => outbox::put(transaction.session(), &letter, now).await?,
+            false => letters::tell(transaction, &letter, now).await?,
+        }
     }
     Ok(())
+}
+
+/// Whether somebody asked for this letter, so that it goes to an address from which others came back, too.
+fn is_asked_for(notice: &Notice) -> bool {
+    match notice {
+        Notice::ClaimLink { .. } | Notice::RemovalLink { .. } => true,
+        Notice::ClaimChallenged { .. }
+        | Notice::ClaimFails { .. }
+        | Notice::ClaimLost { .. }
+        | Notice::ClaimHeld { .. }
+        | Notice::ClaimShared { .. }
+        | Notice::RequestMoved { .. }
+        | Notice::VersionRefused { .. }
+        | Notice::RemovalDecided { .. }
+        | Notice::Consistency { .. }
+        | Notice::Review { .. } => false,
+    }
 }
 
 /// Whether nobody has to do anything about it, so that who is told may want it later, or not at all.

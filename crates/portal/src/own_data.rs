@@ -1,16 +1,15 @@
 //! What is kept of a person, as a document for him, and the end of his account.
 
 use repute_database::accounts::{self, Account, Role};
+use repute_database::audit::{self, Deed};
 use repute_database::digests::Wanted;
 use repute_database::organisations::MemberRole;
 use repute_database::{Timestamp, person};
 use serde_json::{Value, json};
 
-use crate::account::note;
 use crate::app::App;
 use crate::error::AppError;
 use crate::moment::Moment;
-use crate::visitor::Member;
 
 /// All that is kept of somebody. What opens a door is left out: digests and keys are of no use to him.
 pub(crate) async fn document(app: &App, account: &Account) -> Result<Value, AppError> {
@@ -105,9 +104,9 @@ pub(crate) async fn document(app: &App, account: &Account) -> Result<Value, AppE
         "second-factors": {
             "codes-since": kept.factors.totp.map(time),
             "recovery-codes": kept.factors.recovery,
-            "tokens": tokens.collect::<Vec<_>>(),
-        "passkeys": passkeys.collect::<Vec<_>>(),
         },
+        "tokens": tokens.collect::<Vec<_>>(),
+        "passkeys": passkeys.collect::<Vec<_>>(),
         "memberships": memberships.collect::<Vec<_>>(),
         "claims": claims.collect::<Vec<_>>(),
         "requests": filed(&kept.requests, "organisation"),
@@ -115,6 +114,8 @@ pub(crate) async fn document(app: &App, account: &Account) -> Result<Value, AppE
         "pseudonym": kept.deeds.first().map(|deed| &deed.actor),
         "log": deeds.collect::<Vec<_>>(),
         "letters": letters.collect::<Vec<_>>(),
+        "letters-sent": kept.sent.iter().copied().map(time).collect::<Vec<_>>(),
+        "letters-fail-since": kept.undelivered.map(|(since, _)| time(since)),
         "letters-wanted": kept.wanted.map(Wanted::word),
         "invitations": invitations.collect::<Vec<_>>(),
     }))
@@ -124,12 +125,21 @@ pub(crate) async fn document(app: &App, account: &Account) -> Result<Value, AppE
 ///
 /// # Errors
 /// If it is the last administrator's, or the database fails.
-pub(crate) async fn erase(app: &App, member: &Member) -> Result<(), AppError> {
-    let (account, now) = (&member.account, Timestamp::now());
+pub(crate) async fn erase(app: &App, account: &Account) -> Result<(), AppError> {
+    let now = Timestamp::now();
     let mut transaction = app.database.begin().await?;
-    // First this, which has others wait: two who each leave it to the other would leave nobody.
-    note(&mut transaction, account.id, account.id, "account.delete", "", now).await?;
+    let pseudonym = audit::actor(transaction.session(), account.id.0).await?;
     person::erase(transaction.session(), account).await?;
+    // The log comes last, as everywhere. It has others wait, and what follows sees whoever went before: two who each
+    // leave it to the other would leave nobody.
+    let deed = Deed {
+        time: now,
+        subject: format!("account/{pseudonym}"),
+        actor: pseudonym,
+        action: "account.delete".to_owned(),
+        detail: json!({ "what": "" }).to_string(),
+    };
+    audit::append(transaction.session(), &deed).await?;
     let is_guarded = account.role == Role::Administrator;
     if is_guarded && !accounts::has_administrator(transaction.session()).await? {
         return Err(AppError::LastAdministrator);
@@ -145,15 +155,20 @@ fn time(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use repute_database::audit::{self, Verified};
-    use repute_database::testing::on_each;
-    use repute_database::{organisations, outbox};
+    use repute_database::testing::{on_each, on_each_narrow};
+    use repute_database::{organisations, outbox, requests};
+    use repute_registry::decision::{self, Verdict};
+    use repute_registry::permission::{Person, Role as Part};
+    use repute_registry::request::item::Item;
+    use repute_registry::request::limit::Limits;
+    use repute_registry::request::{self, Draft};
 
     use super::*;
     use crate::testing::Site;
 
     #[tokio::test]
     async fn a_person_gets_what_is_kept_of_him_and_goes_with_it() {
-        on_each(async |database| {
+        on_each_narrow(async |database| {
             let mut site = Site::over(database);
             site.join("boss@example.org", Role::Administrator).await;
             let last = site.post("/account/delete", &[("mail", "boss@example.org")]).await;
@@ -184,6 +199,10 @@ mod tests {
             assert_eq!(actions, ["account.join", "account.password"]);
             assert_eq!(kept["letters"][0]["subject"], "Your password was changed at Example lists");
             assert!(kept["sessions"].as_array().is_some_and(|all| all.len() == 1));
+            for name in ["tokens", "passkeys"] {
+                assert!(kept[name].is_array(), "{name} stand by themselves");
+                assert!(kept["second-factors"].get(name).is_none(), "{name}");
+            }
             assert!(!data.text.contains("argon2"), "nothing that opens a door");
 
             let session = site.cookies.clone();
@@ -204,6 +223,72 @@ mod tests {
             assert_eq!(letter.expect("it is read"), None);
             let members = organisations::members(t.session(), id).await.expect("they are read");
             assert_eq!(members, []);
+        })
+        .await;
+    }
+
+    /// Somebody who asked for something that an editor has taken; he, and the request.
+    async fn asker(
+        site: &Site,
+        list: repute_database::lists::ListId,
+        number: u8,
+    ) -> (Account, requests::Request) {
+        let now = Timestamp::now();
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let mail = format!("a{number}@x.example");
+        let id = accounts::add(t.session(), &mail, "Ada", "$hash", Role::Member, now).await;
+        let id = id.expect("it is added").expect("it is new");
+        let account = accounts::by_id(t.session(), id).await.expect("read").expect("there");
+        let name = format!("Organisation {number}");
+        let of = organisations::add(t.session(), &name, now).await.expect("an Id");
+        let domain = format!("x{number}.example").parse().expect("a name");
+        organisations::add_domain(t.session(), of, &domain).await.expect("it is added");
+        let owner = organisations::MemberRole::Owner;
+        organisations::put_member(t.session(), of, id.0, owner, now).await.expect("put");
+        let person = Person { account: id.0, role: Part::Member };
+        let network = format!("8.8.8.{number}").parse().expect("a network");
+        let code = "127.0.0.2".parse().expect("a code");
+        let items = vec![Item::Add { network, code }];
+        let draft = Draft { organisation: of, list, reason: String::new(), items };
+        let asked = request::begin(t, person, &draft, &Limits::default(), now).await;
+        let asked = asked.expect("it is begun");
+        request::submit(t, person, asked, "", &[], now).await.expect("it is handed in");
+        let taken = decision::review(t, EDITOR, asked, now).await.expect("it is taken");
+        transaction.commit().await.expect("it is committed");
+        (account, taken)
+    }
+
+    /// Who decides.
+    const EDITOR: Person = Person { account: 999, role: Part::Editor };
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn deciding_and_going_at_the_same_moment_stand_in_nobodys_way() {
+        on_each(async |database| {
+            let site = Site::over(database);
+            let list = site.add_list("wl.example").await;
+            let mut transaction = site.app.database.begin().await.expect("a transaction");
+            let code = "127.0.0.2".parse().expect("a code");
+            let set = repute_database::lists::set_code(transaction.session(), list, code, "x");
+            set.await.expect("it is set");
+            transaction.commit().await.expect("it is committed");
+            for number in 0..25 {
+                let (account, taken) = asker(&site, list, number).await;
+                let decide = async {
+                    let verdict = Verdict::Approve { positions: vec![0], why: String::new() };
+                    let (now, version) = (Timestamp::now(), taken.version);
+                    let mut transaction = site.app.database.begin().await?;
+                    let t = &mut transaction;
+                    decision::decide(t, EDITOR, taken.id, version, &verdict, now).await?;
+                    Ok::<_, AppError>(transaction.commit().await?)
+                };
+                let (decided, gone) = tokio::join!(decide, erase(&site.app, &account));
+                decided.unwrap_or_else(|error| panic!("{number}: {error:?}"));
+                gone.unwrap_or_else(|error| panic!("{number}: {error:?}"));
+            }
+            let mut connection = site.app.database.read().await.expect("a connection");
+            let whole = audit::verify(connection.session()).await.expect("it is read");
+            assert!(matches!(whole, Verified::Whole(_)), "{whole:?}");
         })
         .await;
     }

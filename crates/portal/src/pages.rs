@@ -1,16 +1,19 @@
 //! The pages, one file each: what is shown, and how it comes about.
 
 pub(crate) mod account;
+pub(crate) mod arrive;
 pub(crate) mod bulk;
 pub(crate) mod claim;
 pub(crate) mod confirm;
 pub(crate) mod docs;
 pub(crate) mod elsewhere;
+pub(crate) mod entry;
 pub(crate) mod evidence;
 pub(crate) mod hints;
 pub(crate) mod home;
 pub(crate) mod invitations;
 pub(crate) mod join;
+pub(crate) mod kept_out;
 pub(crate) mod letters;
 pub(crate) mod list;
 pub(crate) mod lookup;

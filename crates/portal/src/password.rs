@@ -10,6 +10,8 @@ use tokio::task::spawn_blocking;
 
 use crate::error::AppError;
 
+mod common;
+
 /// Where passwords are hashed.
 #[derive(Debug)]
 pub(crate) struct Hashing(Arc<Semaphore>);
@@ -55,19 +57,48 @@ impl Hashing {
     }
 }
 
+/// Whose password it is to be, and where: what others would try first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct About<'a> {
+    /// His mail address.
+    pub(crate) mail: &'a str,
+    /// What he is called.
+    pub(crate) name: &'a str,
+    /// The host of the portal.
+    pub(crate) host: &'a str,
+}
+
+impl About<'_> {
+    /// The words that are expected in it, in lower case: of a few letters they stand in anything.
+    fn words(&self) -> Vec<String> {
+        let local = self.mail.split('@').next().unwrap_or_default();
+        let domain = self.mail.split('@').nth(1).unwrap_or_default();
+        // The last label is nobody's.
+        let hosts = [domain, self.host].into_iter().flat_map(|host| {
+            let labels: Vec<&str> = host.split('.').collect();
+            let count = labels.len().saturating_sub(1).max(1);
+            labels.into_iter().take(count).collect::<Vec<_>>()
+        });
+        let words = [local].into_iter().chain(self.name.split_whitespace()).chain(hosts);
+        words.filter(|word| word.chars().count() > 3).map(str::to_lowercase).collect()
+    }
+}
+
 /// What is wrong with a password that somebody wants, if anything is.
-pub(crate) fn fault(password: &str, mail: &str) -> Option<&'static str> {
+pub(crate) fn fault(password: &str, about: About<'_>) -> Option<&'static str> {
     let length = password.chars().count();
     let lower = password.to_lowercase();
-    let name = mail.split('@').next().unwrap_or_default();
     let distinct: std::collections::HashSet<char> = lower.chars().collect();
     match () {
         () if length < SHORTEST => Some("Take 12 characters or more: a few words do well."),
         () if length > LONGEST => Some("Take 200 characters or less."),
         () if distinct.len() < 5 => Some("Take more than a few different characters."),
-        () if name.len() > 3 && lower.contains(name) => {
-            Some("Take one without your mail address in it.")
+        () if about.words().iter().any(|word| lower.contains(word)) => {
+            Some("Take one without your name, your mail address or the name of this site in it.")
         }
+        () if common::is_common(password) => Some(
+            "Take another one: this is among those that everybody tries first. A few words of your own do well.",
+        ),
         () => None,
     }
 }
@@ -108,15 +139,26 @@ mod tests {
 
     #[test]
     fn weak_passwords_are_refused_with_a_reason() {
+        let about = About {
+            mail: "postmaster@bank.example",
+            name: "Ada Lovelace",
+            host: "reputation.example.org",
+        };
         for (password, is_fine) in [
             ("short", false),
+            ("my name is lovelace", false),
+            ("rich bank of mine", false),
+            ("to the Reputation site", false),
+            ("password12345", false),
+            ("ada counts sheep", true),
+            ("an organ of sheep", true),
             ("aaaaaaaaaaaaaaaa", false),
             ("postmaster2026!", false),
             ("three plain words", true),
             ("zwölf Zeichen", true),
         ] {
-            assert_eq!(fault(password, "postmaster@x.example").is_none(), is_fine, "{password}");
+            assert_eq!(fault(password, about).is_none(), is_fine, "{password}");
         }
-        assert!(fault(&"abcdefgh".repeat(26), "").is_some());
+        assert!(fault(&"several words ".repeat(16), about).is_some());
     }
 }

@@ -2,11 +2,12 @@
 
 use repute_database::accounts::{self, Account, AccountId, Role};
 use repute_database::links::{self, Purpose};
-use repute_database::{Database, Timestamp, Transaction, factors, outbox, sessions, sign_ins};
+use repute_database::{Database, Timestamp, Transaction, factors, sessions, sign_ins};
 
 use crate::account::{SHELL, ShellError, known, note};
 use crate::config::Config;
 use crate::letter::{self, Event};
+use crate::letters;
 use crate::mail_address::MailAddress;
 
 /// What an administrator does.
@@ -60,6 +61,10 @@ pub(crate) async fn take(
     now: Timestamp,
 ) -> Result<(), ShellError> {
     let id = account.id;
+    // What is so already is nothing to tell of.
+    if is_so(account, measure) {
+        return Ok(());
+    }
     // First this, which has others wait: two who each leave it to the other would leave nobody.
     let (action, detail) = words(measure);
     note(transaction, by, id, action, detail, now).await?;
@@ -82,8 +87,7 @@ pub(crate) async fn take(
         return Err(ShellError::LastAdministrator);
     }
     let letter = letter::told(config, &account.mail, event(measure))?;
-    outbox::put(transaction.session(), &letter, now).await?;
-    Ok(())
+    Ok(letters::tell(transaction, &letter, now).await?)
 }
 
 /// Does something for whoever has the shell.
@@ -97,6 +101,17 @@ async fn from_shell(
     let account = known(&mut transaction, mail).await?;
     take(&mut transaction, config, SHELL, &account, measure, Timestamp::now()).await?;
     Ok(transaction.commit().await?)
+}
+
+/// Whether somebody is already as a measure would make him.
+fn is_so(account: &Account, measure: Measure) -> bool {
+    match measure {
+        Measure::Role(role) => account.role == role,
+        Measure::Lock => account.locked.is_some(),
+        Measure::Unlock => account.locked.is_none(),
+        // What he has is not written at the account.
+        Measure::ResetFactors => false,
+    }
 }
 
 /// What the audit log calls it.
@@ -121,7 +136,9 @@ fn event(measure: Measure) -> Event {
 
 #[cfg(test)]
 mod tests {
-    use repute_database::testing::on_each;
+    use std::time::Duration;
+
+    use repute_database::testing::on_each_narrow;
     use repute_database::{audit, outbox};
 
     use super::*;
@@ -136,7 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_administrator_finds_people_and_says_what_they_may() {
-        on_each(async |database| {
+        on_each_narrow(async |database| {
             let mut site = Site::over(database);
             site.join("ada@example.org", Role::Member).await;
             let ada = site.cookies.clone();
@@ -214,10 +231,42 @@ mod tests {
             {
                 assert_eq!(taken.letter.recipient, "ada@example.org");
                 subjects.push(taken.letter.subject);
-                outbox::sent(t.session(), taken.id).await.expect("it is gone");
+                outbox::give_up(t.session(), taken.id).await.expect("it is gone");
             }
             assert_eq!(subjects.len(), 4, "{subjects:?}");
             assert_eq!(subjects[3], "Your second factors were taken away at Example lists");
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn nobody_is_told_of_what_did_not_change() {
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            site.join("boss@example.org", Role::Administrator).await;
+            site.join("ada@example.org", Role::Member).await;
+            let ada = "ada@example.org".parse().expect("an address");
+            let database = &site.app.database;
+            let long = Duration::from_secs(86_400);
+            for (role, news) in [(Role::Member, 0), (Role::Editor, 1), (Role::Editor, 0)] {
+                let end = async || {
+                    let mut connection = database.read().await.expect("a connection");
+                    audit::end(connection.session()).await.expect("it is read")
+                };
+                let before = end().await;
+                set_role(database, &site.app.config, &ada, role).await.expect("it is set");
+                assert_eq!(end().await - before, news, "{role:?}: rows of the log");
+                let mut transaction = database.begin().await.expect("a transaction");
+                let (t, now, mut letters) = (&mut transaction, Timestamp::now(), 0);
+                while let Some(taken) = outbox::take(t.session(), now, long).await.expect("read") {
+                    outbox::sent(t.session(), taken.id, Timestamp::now())
+                        .await
+                        .expect("it is gone");
+                    letters += 1;
+                }
+                transaction.commit().await.expect("it is committed");
+                assert_eq!(letters, news, "{role:?}: letters");
+            }
         })
         .await;
     }

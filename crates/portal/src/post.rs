@@ -1,4 +1,8 @@
 //! The post: letters leave the outbox one after the other, and come back into it when they are not taken.
+//!
+//! Nobody can know whether a server took a letter that fell silent after the last byte of it, or whether this process was
+//! killed before it heard the answer: such a letter is sent again. Its `Message-ID` is the same each time, so that what
+//! is there twice is known for one.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +10,8 @@ use std::time::Duration;
 
 use repute_database::outbox::{self, Taken};
 use repute_database::{DatabaseError, Timestamp};
-use repute_notify::{Letter, Mailbox, NotifyError, retry};
+use repute_notify::{Fault, Letter, Mailbox, NotifyError, Step, retry};
+use repute_registry::bounce::{self, Meaning, Refused};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -37,73 +42,113 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
 /// Sends the letter that is due, if there is one.
 async fn send_next(app: &App) -> Result<bool, DatabaseError> {
     let mut transaction = app.database.begin().await?;
-    let taken = outbox::take(transaction.session(), Timestamp::now(), LEASE).await?;
+    let lease = match &app.config.mail {
+        Mail::Server(server) => server.timeout().saturating_add(LEASE),
+        Mail::Folder(_) => LEASE,
+    };
+    let taken = outbox::take(transaction.session(), Timestamp::now(), lease).await?;
     transaction.commit().await?;
     let Some(taken) = taken else { return Ok(false) };
-    let (id, attempts) = (taken.id, taken.attempts);
+    let (id, attempts, recipient) = (taken.id, taken.attempts, taken.letter.recipient.clone());
     let (mail, host) = (app.config.mail.clone(), app.config.public_url.host().to_owned());
-    let sent = spawn_blocking(move || send(&mail, &host, &taken)).await;
-    let error = match sent {
+    let name = bounce::name(&app.means.key, id, taken.created);
+    let return_path = app.config.return_path.of(&name);
+    let sent =
+        spawn_blocking(move || send(&mail, &host, taken, name, return_path.as_deref())).await;
+    let failure = match sent {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(error),
-        Err(_) => Some(Failure::Later("it was given up on the way".to_owned())),
+        Ok(Err(failure)) => Some(failure),
+        Err(_) => Some(Failure::later("it was given up on the way".to_owned())),
     };
+    let now = Timestamp::now();
     let mut transaction = app.database.begin().await?;
-    let wait = match &error {
-        Some(Failure::Later(_)) => retry(attempts, 0.5),
-        Some(Failure::Never(_)) | None => None,
+    let Some(Failure { why, is_final, refusal }) = failure else {
+        outbox::sent(transaction.session(), id, now).await?;
+        transaction.commit().await?;
+        return Ok(true);
     };
-    match (error, wait) {
-        (Some(Failure::Later(why)), Some(wait)) => {
-            tracing::warn!("a letter is tried again in {} s: {why}", wait.as_secs());
-            let again = Timestamp::now().after(wait);
-            outbox::failed(transaction.session(), id, &why, again).await?;
+    if let Some(wait) = retry(attempts, 0.5).filter(|_| !is_final) {
+        tracing::warn!("a letter is tried again in {} s: {why}", wait.as_secs());
+        outbox::failed(transaction.session(), id, &why, now.after(wait)).await?;
+    } else {
+        tracing::error!("a letter is given up after {attempts} attempts: {why}");
+        outbox::give_up(transaction.session(), id).await?;
+        if let Some((meaning, words)) = refusal {
+            bounce::note(&mut transaction, &recipient, meaning, &words, now).await?;
         }
-        (Some(Failure::Later(why) | Failure::Never(why)), _) => {
-            tracing::error!("a letter is given up after {attempts} attempts: {why}");
-            outbox::sent(transaction.session(), id).await?;
-        }
-        (None, _) => outbox::sent(transaction.session(), id).await?,
     }
     transaction.commit().await?;
     Ok(true)
 }
 
 /// Why a letter did not leave.
-enum Failure {
+struct Failure {
+    /// In words.
+    why: String,
+    /// Whether it will never.
+    is_final: bool,
+    /// What a mail server's refusal says of the address, and its words.
+    refusal: Option<(Meaning, String)>,
+}
+
+impl Failure {
     /// It may leave later.
-    Later(String),
-    /// It will never.
-    Never(String),
+    fn later(why: String) -> Failure {
+        Failure { why, is_final: false, refusal: None }
+    }
+}
+
+impl From<NotifyError> for Failure {
+    fn from(error: NotifyError) -> Failure {
+        let why = error.to_string();
+        let mut is_final = error.is_permanent();
+        let refusal = match error.fault {
+            Fault::Refused { step, code, reason } => {
+                let refused = match step {
+                    Step::Recipient => Refused::Recipient,
+                    Step::Content => Refused::Letter,
+                    Step::Session | Step::Sender => Refused::Other,
+                };
+                let meaning = bounce::of_reply(refused, code, &reason);
+                // A mailbox that is full today may not be so tomorrow: all attempts are one failure.
+                is_final = is_final && meaning != Meaning::Failing;
+                Some((meaning, reason))
+            }
+            _ => None,
+        };
+        Failure { why, is_final, refusal }
+    }
 }
 
 /// Hands a letter on.
-fn send(mail: &Mail, host: &str, taken: &Taken) -> Result<(), Failure> {
-    let to: Mailbox =
-        taken.letter.recipient.parse().map_err(|why: &str| Failure::Never(why.to_owned()))?;
-    let letter = Letter {
-        id: format!("{}-{}", taken.id.0, Timestamp::now().0),
-        to,
-        subject: taken.letter.subject.clone(),
-        plain: taken.letter.plain.clone(),
-        html: taken.letter.html.clone(),
-        unsubscribe: Some(taken.letter.unsubscribe.clone()).filter(|url| !url.is_empty()),
+fn send(
+    mail: &Mail,
+    host: &str,
+    taken: Taken,
+    name: String,
+    return_path: Option<&str>,
+) -> Result<(), Failure> {
+    let mailbox = |text: &str| {
+        let parsed: Result<Mailbox, &str> = text.parse();
+        parsed.map_err(|why| Failure { why: why.to_owned(), is_final: true, refusal: None })
     };
-    let judge = |error: NotifyError| match error.is_permanent() {
-        true => Failure::Never(error.to_string()),
-        false => Failure::Later(error.to_string()),
+    let letter = Letter {
+        id: name,
+        to: mailbox(&taken.letter.recipient)?,
+        subject: taken.letter.subject,
+        plain: taken.letter.plain,
+        html: taken.letter.html,
+        unsubscribe: Some(taken.letter.unsubscribe).filter(|url| !url.is_empty()),
+        return_path: return_path.map(mailbox).transpose()?,
     };
     match mail {
-        Mail::Server(server) => server.send(&letter).map_err(judge),
+        Mail::Server(server) => Ok(server.send(&letter)?),
         Mail::Folder(folder) => {
             // An address is no host name of mail.
             let host = if host.starts_with('[') { "localhost" } else { host };
-            let from: Mailbox = format!("noreply@{host}")
-                .parse()
-                .map_err(|why: &str| Failure::Later(why.to_owned()))?;
-            let bytes = letter.to_bytes(&from).map_err(judge)?;
+            let bytes = letter.to_bytes(&mailbox(&format!("noreply@{host}"))?)?;
             write(folder, &letter.id, &bytes).map_err(|error| {
-                Failure::Later(format!("cannot write into {}: {error}", folder.display()))
+                Failure::later(format!("cannot write into {}: {error}", folder.display()))
             })
         }
     }
@@ -125,8 +170,9 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
 const SOON: Duration = Duration::from_secs(10);
 /// After how long a database that failed is asked again.
 const LATER: Duration = Duration::from_secs(30);
-/// How long nobody else takes a letter.
-const LEASE: Duration = Duration::from_secs(300);
+/// How long nobody else takes a letter, beyond the time that a mail server has for it: to find the server, and to write
+/// down that it was sent.
+const LEASE: Duration = Duration::from_secs(90);
 
 #[cfg(test)]
 mod tests {

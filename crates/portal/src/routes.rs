@@ -168,6 +168,14 @@ pub(crate) fn all() -> Vec<Route> {
         Route::get("/unsubscribe/{account}/{token}", Anonymous, get(pages::letters::ask)),
         Route::post("/unsubscribe/{account}/{token}", Anonymous, post(pages::letters::stop)),
         Route::post("/account/letters", Least::Role(Member), post(pages::letters::choose)),
+        Route::get("/letters/{id}/{token}", Anonymous, get(pages::arrive::ask)),
+        Route::post("/letters/{id}/{token}", Anonymous, post(pages::arrive::confirm)),
+        Route::post("/account/letters/try", Least::Role(Member), post(pages::arrive::try_own)),
+        Route::post(
+            "/organisations/{id}/contacts/try",
+            Least::Role(Member),
+            post(pages::arrive::try_contact),
+        ),
         Route::get("/invitations/{secret}", Anonymous, get(pages::invitations::show)),
         Route::post("/invitations/{secret}", Least::Role(Member), post(pages::invitations::join)),
         Route::post(
@@ -193,6 +201,9 @@ pub(crate) fn all() -> Vec<Route> {
         Route::get("/queue/upkeep", Least::Role(Editor), get(pages::upkeep::show)),
         Route::get("/queue/removals/{id}", Least::Role(Editor), get(pages::removal::review)),
         Route::post("/queue/removals/{id}", Least::Role(Editor), post(pages::removal::decide)),
+        Route::get("/r/{list}/{target}", Anonymous, get(pages::entry::unsigned)),
+        Route::get("/r/{list}/{target}/{tag}", Anonymous, get(pages::entry::show)),
+        Route::post("/r/{list}/{target}/{tag}", Anonymous, post(pages::entry::ask)),
         Route::get("/removals/new", Anonymous, get(pages::removal::form)),
         Route::post("/removals", Anonymous, post(pages::removal::ask)),
         Route::get("/removals/{id}/{token}", Anonymous, get(pages::removal::follow)),
@@ -252,6 +263,8 @@ pub(crate) fn all() -> Vec<Route> {
             post(pages::settings::change),
         )
         .fresh(),
+        Route::get("/lists/{apex}/kept-out", Least::Role(Editor), get(pages::kept_out::show)),
+        Route::post("/lists/{apex}/kept-out", Least::Role(Editor), post(pages::kept_out::let_back)),
         Route::post("/queue/versions/{id}", Least::Role(Editor), post(pages::queue::approve))
             .fresh_from("/queue"),
         Route::get("/status", Anonymous, get(pages::status::show)),

@@ -1,4 +1,5 @@
-//! Connections: HTTP/1.1 with limits on heads, time and number, and a stop that lets answers under way finish.
+//! Connections: HTTP/1.1 with limits on heads, time and number, and a stop that lets answers under way finish. Where
+//! there is a certificate all of it is within TLS.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -14,15 +15,18 @@ use hyper_util::service::TowerToHyperService;
 use repute_database::Database;
 use repute_distribution::Shelf;
 use repute_dnsxl::Network;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use crate::app::App;
+use crate::certificate::Certificate;
 use crate::config::Config;
 use crate::limits::Doer;
 use crate::means::Means;
@@ -33,7 +37,7 @@ use crate::{chores, post, routes};
 #[derive(Debug)]
 pub struct Running {
     /// Where it listens.
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     /// Tells everything to stop.
     stop: CancellationToken,
     /// All that runs.
@@ -48,37 +52,63 @@ pub enum StartError {
     Socket(#[from] std::io::Error),
 }
 
-/// Starts a portal on a runtime.
+/// Where people come in.
+#[derive(Debug)]
+pub struct Entrance {
+    /// Sockets that listen.
+    pub listeners: Vec<std::net::TcpListener>,
+    /// What is shown to whoever comes; without one, TLS is left to a proxy.
+    pub certificate: Option<Arc<Certificate>>,
+}
+
+/// Starts a portal on a runtime, at all of these sockets.
 ///
 /// # Errors
-/// If the socket cannot be used.
+/// If a socket cannot be used.
 pub fn start(
     database: Database,
     config: Config,
     means: Means,
     zones: Arc<dyn Zones>,
     shelf: Arc<Shelf>,
-    listener: std::net::TcpListener,
+    entrance: Entrance,
     runtime: &Handle,
 ) -> Result<Running, StartError> {
-    let address = listener.local_addr()?;
-    listener.set_nonblocking(true)?;
+    let Entrance { listeners, certificate } = entrance;
+    let addresses = listeners.iter().map(std::net::TcpListener::local_addr);
+    let addresses = addresses.collect::<Result<_, _>>()?;
     let _inside = runtime.enter();
-    let listener = TcpListener::from_std(listener)?;
+    let socket = |listener: std::net::TcpListener| {
+        listener.set_nonblocking(true)?;
+        TcpListener::from_std(listener)
+    };
+    let listeners: Vec<_> = listeners.into_iter().map(socket).collect::<Result<_, _>>()?;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let app = App::new(database, config, means, zones, shelf, stop.clone());
     tasks.spawn_on(post::run(app.clone(), stop.clone()), runtime);
     tasks.spawn_on(chores::run(app.clone(), stop.clone()), runtime);
-    let proxies = app.config.trusted_proxies.clone();
-    let accepting = accept(listener, routes::router(app), proxies, stop.clone(), tasks.clone());
-    tasks.spawn_on(accepting, runtime);
-    Ok(Running { address, stop, tasks })
+    if let Some(certificate) = certificate.clone() {
+        tasks.spawn_on(certificate.watch(stop.clone()), runtime);
+    }
+    let hall = Hall {
+        certificate,
+        proxies: app.config.trusted_proxies.clone().into(),
+        router: routes::router(app),
+        places: Arc::new(Semaphore::new(CONNECTIONS)),
+        crowd: Crowd::default(),
+        stop: stop.clone(),
+        tasks: tasks.clone(),
+    };
+    for listener in listeners {
+        tasks.spawn_on(accept(listener, hall.clone()), runtime);
+    }
+    Ok(Running { addresses, stop, tasks })
 }
 
 impl Running {
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 
     /// Takes no more requests, and returns when those under way are answered.
@@ -91,31 +121,43 @@ impl Running {
     }
 }
 
-/// Takes connections until it is told to stop.
-async fn accept(
-    listener: TcpListener,
+/// What the connections of all sockets share.
+#[derive(Clone)]
+struct Hall {
+    /// What is shown first, if there is TLS.
+    certificate: Option<Arc<Certificate>>,
+    /// What answers.
     router: Router,
-    proxies: Vec<Network>,
+    /// Proxies that many people come through.
+    proxies: Arc<[Network]>,
+    /// Places for connections.
+    places: Arc<Semaphore>,
+    /// Who takes them.
+    crowd: Crowd,
+    /// Tells everything to stop.
     stop: CancellationToken,
+    /// All that runs.
     tasks: TaskTracker,
-) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let crowd = Crowd::default();
+}
+
+/// Takes connections until it is told to stop.
+async fn accept(listener: TcpListener, hall: Hall) {
     loop {
         let accepted = tokio::select! {
             biased;
-            () = stop.cancelled() => return,
+            () = hall.stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {
                 // Beyond that many, whoever comes is better turned away than left waiting.
-                let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-                let is_proxy = proxies.iter().any(|one| one.contains(peer.ip().to_canonical()));
-                let Some(seat) = crowd.seat(peer.ip(), is_proxy) else { continue };
-                let (router, stop) = (router.clone(), stop.clone());
-                tasks.spawn(async move {
-                    serve(stream, peer, router, stop).await;
+                let Ok(place) = Arc::clone(&hall.places).try_acquire_owned() else { continue };
+                let address = peer.ip().to_canonical();
+                let is_proxy = hall.proxies.iter().any(|one| one.contains(address));
+                let Some(seat) = hall.crowd.seat(peer.ip(), is_proxy) else { continue };
+                let inner = hall.clone();
+                hall.tasks.spawn(async move {
+                    welcome(stream, peer, inner).await;
                     drop((place, seat));
                 });
             }
@@ -167,8 +209,28 @@ impl Drop for Seat {
     }
 }
 
+/// Serves whoever came, within TLS if there is a certificate.
+async fn welcome(stream: TcpStream, peer: SocketAddr, hall: Hall) {
+    let Hall { certificate, router, stop, .. } = hall;
+    let Some(certificate) = certificate else { return serve(stream, peer, router, stop).await };
+    let handshake = TlsAcceptor::from(certificate.shown()).accept(stream);
+    let shaken = tokio::select! {
+        shaken = timeout(HANDSHAKE_TIME, handshake) => shaken,
+        () = stop.cancelled() => return,
+    };
+    // Whoever gave up, or speaks no TLS, is the client's business.
+    if let Ok(Ok(stream)) = shaken {
+        serve(stream, peer, router, stop).await;
+    }
+}
+
 /// Serves a connection to its end. Errors are the client's business.
-async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    router: Router,
+    stop: CancellationToken,
+) {
     let service = router.map_request(move |mut request: Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         request.map(axum::body::Body::new)
@@ -195,6 +257,8 @@ const OF_NETWORK: usize = 128;
 const HEAD_BYTES: usize = 32 * 1024;
 /// Most header lines of a request.
 const HEAD_LINES: usize = 64;
+/// How long it may take until TLS stands.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 /// How long a head may take, and how long a connection may idle.
 const HEAD_TIME: Duration = Duration::from_secs(20);
 /// How long answers under way are waited for.
@@ -227,16 +291,19 @@ mod tests {
     async fn it_serves_at_a_socket_and_stops_when_it_is_told() {
         let site = Site::new().await;
         site.add_list("bl.example").await;
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");
+        let listener = || std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");
+        let listeners = vec![listener(), listener()];
+        let entrance = Entrance { listeners, certificate: None };
         let (database, config) = (site.app.database.clone(), site.app.config.clone());
         let zones = Arc::clone(&site.zones) as Arc<dyn Zones>;
         let means = site.app.means.clone();
         let shelf = Arc::clone(&site.app.shelf);
         let runtime = Handle::current();
-        let running = start(database, config, means, zones, shelf, listener, &runtime);
+        let running = start(database, config, means, zones, shelf, entrance, &runtime);
         let running = running.expect("it starts");
-        let mut idle = TcpStream::connect(running.address()).await.expect("it listens");
-        let mut stream = TcpStream::connect(running.address()).await.expect("it listens");
+        let [first, second] = running.addresses() else { panic!("it listens at both") };
+        let mut idle = TcpStream::connect(first).await.expect("it listens");
+        let mut stream = TcpStream::connect(second).await.expect("it listens");
         let request =
             b"GET /lookup?target=192.0.2.1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
         stream.write_all(request).await.expect("it reads");

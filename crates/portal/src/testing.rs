@@ -9,17 +9,20 @@ use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use repute_database::accounts::{self, Role};
 use repute_database::lists::{self, List};
+use repute_database::testing::open_narrow;
 use repute_database::{Database, Place, Timestamp, sessions};
 use repute_distribution::Shelf;
 use repute_dnsxl::{KeyKind, Name, Polarity, Target};
 use repute_registry::claim::challenge::{Look, Reach};
+use repute_registry::removal::wave::Waves;
+use repute_registry::request::limit::Limits;
 use repute_registry::token::TokenKey;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::app::App;
-use crate::config::{Config, Mail};
+use crate::config::{Config, Mail, ReturnPath};
 use crate::means::Means;
 use crate::routes;
 use crate::secret::digest_of;
@@ -79,7 +82,7 @@ impl Site {
     pub(crate) async fn new() -> Site {
         let folder = tempfile::tempdir().expect("a folder");
         let place = Place::File(folder.path().join("registry.db"));
-        let database = Database::open(&place).await.expect("it opens");
+        let database = open_narrow(&place).await;
         Site { _folder: Some(folder), ..Site::over(database) }
     }
 
@@ -91,7 +94,10 @@ impl Site {
             trusted_proxies: Vec::new(),
             limit_look_ups: true,
             canned_reasons: vec!["Write to <abuse@example.org> first.".to_owned()],
+            requests: Limits::default(),
+            waves: Waves::default(),
             mail: Mail::Folder("/nonexistent".into()),
+            return_path: ReturnPath::default(),
         };
         Site::with(database, config)
     }

@@ -4,14 +4,15 @@
 use std::fmt;
 use std::time::Duration;
 
+use repute_database::Timestamp;
 use repute_database::accounts::{Account, Role};
 use repute_database::tokens::{self, New, TokenId};
-use repute_database::{Timestamp, outbox};
 
 use crate::account::note;
 use crate::app::App;
 use crate::error::AppError;
 use crate::letter::{self, Event};
+use crate::letters;
 use crate::secret::{Secret, digest_of};
 
 /// What a token may be used for.
@@ -39,11 +40,27 @@ pub(crate) enum Scope {
     PeopleWrite,
     /// Let servers elsewhere have lists.
     Subscribers,
+    /// Choose letters, see where one is signed in, end sessions and tokens.
+    Account,
+    /// See evidence, its sources and rules.
+    EvidenceRead,
+    /// Add and close sources of evidence, and purge them.
+    EvidencePurge,
+    /// Write rules, turn them on and off.
+    RulesWrite,
+    /// Take files into lists, purge a source of entries.
+    EntriesImport,
+    /// See the settings of lists.
+    ListsRead,
+    /// Add lists, change their settings.
+    ListsWrite,
+    /// Read the audit log.
+    LogRead,
 }
 
 impl Scope {
     /// All of them, as a person reads them.
-    pub(crate) const ALL: [Scope; 11] = [
+    pub(crate) const ALL: [Scope; 19] = [
         Scope::OrganisationsRead,
         Scope::OrganisationsWrite,
         Scope::RequestsWrite,
@@ -55,6 +72,14 @@ impl Scope {
         Scope::PeopleRead,
         Scope::PeopleWrite,
         Scope::Subscribers,
+        Scope::Account,
+        Scope::EvidenceRead,
+        Scope::EvidencePurge,
+        Scope::RulesWrite,
+        Scope::EntriesImport,
+        Scope::ListsRead,
+        Scope::ListsWrite,
+        Scope::LogRead,
     ];
 
     /// Its word.
@@ -71,6 +96,14 @@ impl Scope {
             Scope::PeopleRead => "people:read",
             Scope::PeopleWrite => "people:write",
             Scope::Subscribers => "subscribers",
+            Scope::Account => "account",
+            Scope::EvidenceRead => "evidence:read",
+            Scope::EvidencePurge => "evidence:purge",
+            Scope::RulesWrite => "rules:write",
+            Scope::EntriesImport => "entries:import",
+            Scope::ListsRead => "lists:read",
+            Scope::ListsWrite => "lists:write",
+            Scope::LogRead => "log:read",
         }
     }
 
@@ -92,21 +125,49 @@ impl Scope {
             Scope::PeopleRead => "See who has an account",
             Scope::PeopleWrite => "Give roles, lock and unlock accounts",
             Scope::Subscribers => "See, add and revoke servers elsewhere that may have lists",
+            Scope::Account => {
+                "Choose your letters, see where you are signed in, end sessions and tokens"
+            }
+            Scope::EvidenceRead => {
+                "See what was seen, its sources, rules and what they would change"
+            }
+            Scope::EvidencePurge => {
+                "Add and close sources of evidence, remove all that one brought"
+            }
+            Scope::RulesWrite => "Write rules, turn them on and off",
+            Scope::EntriesImport => {
+                "Take files into lists, remove all entries that a source brought"
+            }
+            Scope::ListsRead => "See all settings of lists",
+            Scope::ListsWrite => {
+                "Add lists, change what they say, how they decide and how they are published"
+            }
+            Scope::LogRead => "Read the audit log",
         }
     }
 
     /// The least role that has use of it.
     pub(crate) fn least(self) -> Role {
         match self {
-            Scope::OrganisationsRead | Scope::OrganisationsWrite | Scope::RequestsWrite => {
-                Role::Member
-            }
+            Scope::OrganisationsRead
+            | Scope::OrganisationsWrite
+            | Scope::RequestsWrite
+            | Scope::Account => Role::Member,
             Scope::QueueRead
             | Scope::QueueWrite
             | Scope::EntriesRead
             | Scope::EntriesWrite
-            | Scope::EvidenceWrite => Role::Editor,
-            Scope::PeopleRead | Scope::PeopleWrite | Scope::Subscribers => Role::Administrator,
+            | Scope::EvidenceWrite
+            | Scope::EvidenceRead
+            | Scope::EvidencePurge => Role::Editor,
+            Scope::PeopleRead
+            | Scope::PeopleWrite
+            | Scope::Subscribers
+            | Scope::RulesWrite
+            | Scope::EntriesImport
+            | Scope::ListsRead
+            | Scope::ListsWrite
+            | Scope::LogRead => Role::Administrator,
         }
     }
 
@@ -163,7 +224,7 @@ pub(crate) async fn make(app: &App, account: &Account, wish: &Wish) -> Result<St
     }
     tokens::add(t.session(), account.id, &new, now).await?;
     let letter = letter::told(&app.config, &account.mail, Event::TokenMade)?;
-    outbox::put(t.session(), &letter, now).await?;
+    letters::tell(t, &letter, now).await?;
     transaction.commit().await?;
     app.mail_waits.notify_one();
     Ok(text)
@@ -197,7 +258,7 @@ mod tests {
     fn each_scope_has_a_word_of_its_own() {
         let words: std::collections::BTreeSet<&str> = Scope::ALL.map(Scope::word).into();
         assert_eq!(words.len(), Scope::ALL.len());
-        assert_eq!(Scope::of_role(Role::Member).count(), 3);
+        assert_eq!(Scope::of_role(Role::Member).count(), 4);
         assert_eq!(Scope::of_role(Role::Administrator).count(), Scope::ALL.len());
     }
 }

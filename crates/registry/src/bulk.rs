@@ -11,6 +11,7 @@ use repute_database::{DatabaseError, Key, Timestamp, Transaction, entries};
 use repute_dnsxl::Network;
 
 use crate::decision::{self, Decided, Reason, Verdict};
+use crate::kept_out::End;
 use crate::notice::Notice;
 use crate::permission::Person;
 use crate::removal::{self, RemovalError};
@@ -139,7 +140,7 @@ async fn of_removal(
 ) -> Result<(Outcome, Vec<Notice>), RemovalError> {
     let removal = removals::by_id(transaction.session(), id).await?.ok_or(RemovalError::Link)?;
     let verdict = match ruling {
-        Ruling::Approve => removal::Verdict::Grant,
+        Ruling::Approve => removal::Verdict::Grant(End::AsTheListSays),
         // Its reasons are about organisations; who asked for a removal reads the words alone.
         Ruling::Reject(_, why) => removal::Verdict::Refuse(why.clone()),
     };

@@ -10,9 +10,10 @@ use repute_database::jobs::{self, Order};
 use repute_database::lists::Stored;
 use repute_database::{DatabaseError, Key, Timestamp, Transaction, changes};
 use repute_dnsxl::KeyKind;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::reserved;
+use crate::weight::Weight;
+use crate::{kept_out, reserved};
 
 /// A key and what it is from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,10 +96,66 @@ pub async fn apply(
         entries::remove(transaction.session(), list.id, key).await?;
         entries::put(transaction.session(), list.id, entries).await?;
     }
+    kept_out::give_way(transaction, list.id, changes).await?;
     let keys: Vec<Key> = changes.iter().map(|change| change.key.clone()).collect();
     changes::note(transaction.session(), list.id, serial, &keys).await?;
     record(transaction, list, cause, detail(serial, changes, &cause.reason), now).await?;
     Ok(serial)
+}
+
+/// Writes entries that only last longer or shorter, or are there for another reason: DNS does not see it, and there is
+/// nothing to publish.
+///
+/// # Errors
+/// If a change does not fit the list, or the database fails: then the transaction is to be dropped.
+pub async fn renew(
+    transaction: &mut Transaction,
+    list: &Stored,
+    changes: &[Change],
+    cause: &Cause,
+    now: Timestamp,
+) -> Result<(), ChangeError> {
+    for change in changes {
+        check(list, change)?;
+    }
+    for Change { key, entries } in changes {
+        entries::remove(transaction.session(), list.id, key).await?;
+        entries::put(transaction.session(), list.id, entries).await?;
+    }
+    let deed = deed(list, cause, detail(list.serial, changes, &cause.reason), now);
+    Ok(audit::append(transaction.session(), &deed).await.map(|_| ())?)
+}
+
+/// Removes entries whose time is over, at most so many; how many keys that were. Without any nothing is written.
+///
+/// # Errors
+/// If the database fails: then the transaction is to be dropped.
+pub async fn expire(
+    transaction: &mut Transaction,
+    list: &Stored,
+    most: u32,
+    cause: &Cause,
+    now: Timestamp,
+) -> Result<usize, ChangeError> {
+    let serial = changes::next_serial(transaction.session(), list.id).await?;
+    let keys = entries::expire(transaction.session(), list.id, now, most).await?;
+    if keys.is_empty() {
+        return Ok(0);
+    }
+    changes::note(transaction.session(), list.id, serial, &keys).await?;
+    let mut shown = Vec::new();
+    for key in keys.iter().take(SHOWN) {
+        let entries = entries::at(transaction.session(), list.id, key).await?;
+        shown.push(Change { key: key.clone(), entries });
+    }
+    let detail = json!({
+        "serial": serial,
+        "count": keys.len(),
+        "changes": named(&shown),
+        "reason": cause.reason,
+    });
+    record(transaction, list, cause, detail.to_string(), now).await?;
+    Ok(keys.len())
 }
 
 /// Entries of a list that changed by the hundred thousand: what is left to be written down of it.
@@ -151,15 +208,8 @@ async fn record(
     detail: String,
     now: Timestamp,
 ) -> Result<(), ChangeError> {
+    audit::append(transaction.session(), &deed(list, cause, detail, now)).await?;
     let apex = list.list.apex.to_string();
-    let deed = Deed {
-        time: now,
-        actor: cause.actor.clone(),
-        action: cause.action.clone(),
-        subject: format!("list/{apex}"),
-        detail,
-    };
-    audit::append(transaction.session(), &deed).await?;
     let order = Order {
         kind: PUBLISH.to_owned(),
         key: Some(format!("{PUBLISH}/{apex}")),
@@ -168,6 +218,17 @@ async fn record(
     };
     jobs::order(transaction.session(), &order).await?;
     Ok(())
+}
+
+/// A row of the audit log.
+fn deed(list: &Stored, cause: &Cause, detail: String, now: Timestamp) -> Deed {
+    Deed {
+        time: now,
+        actor: cause.actor.clone(),
+        action: cause.action.clone(),
+        subject: format!("list/{}", list.list.apex),
+        detail,
+    }
 }
 
 /// The kind of the job that brings a list's changes into DNS.
@@ -245,18 +306,24 @@ const TEXT: usize = 1_000;
 
 /// What the audit log says of changes: each key with its codes, for as many as a person reads.
 fn detail(serial: u32, changes: &[Change], reason: &str) -> String {
+    json!({
+        "serial": serial,
+        "count": changes.len(),
+        "changes": named(changes),
+        "weight": Weight::of_changes(changes).to_json(),
+        "reason": reason,
+    })
+    .to_string()
+}
+
+/// The first of them, each with its codes.
+fn named(changes: &[Change]) -> Vec<Value> {
     let shown = changes.iter().take(SHOWN).map(|Change { key, entries }| {
         let codes: Vec<_> =
             entries.iter().map(|entry| entry.code.map(|code| code.to_string())).collect();
         json!({ "key": key.to_string(), "codes": codes })
     });
-    json!({
-        "serial": serial,
-        "count": changes.len(),
-        "changes": shown.collect::<Vec<_>>(),
-        "reason": reason,
-    })
-    .to_string()
+    shown.collect()
 }
 
 /// So many keys are named in one row of the audit log; the table of changes has all of them.

@@ -16,7 +16,7 @@ use std::time::Duration;
 use repute_database::consistency::{self, Standing, State, Watched};
 use repute_database::entries::OrganisationId;
 use repute_database::organisations::{self, MemberRole, Purpose};
-use repute_database::{Database, DatabaseError, Key, Session, Timestamp, Transaction};
+use repute_database::{Database, DatabaseError, Key, Session, Timestamp, Transaction, undelivered};
 use repute_dnsxl::{Name, Network};
 use serde_json::{Value, json};
 use tracing::warn;
@@ -189,7 +189,7 @@ pub async fn tell(
 }
 
 /// Who reads what concerns an organisation's servers: its technical contacts, else those for all else, else those for
-/// abuse, else its owners.
+/// abuse, else its owners. A contact from which letters came back is none.
 ///
 /// # Errors
 /// If the database fails.
@@ -198,8 +198,10 @@ pub async fn readers(
     id: OrganisationId,
 ) -> Result<Vec<Reader>, DatabaseError> {
     let contacts = organisations::contacts(session.again(), id).await?;
+    let dead = undelivered::of_organisation(session.again(), id).await?;
+    let is_dead = |mail: &str| dead.iter().any(|one| one.mail == mail.to_lowercase());
     for purpose in [Purpose::Technical, Purpose::General, Purpose::Abuse] {
-        let of = contacts.iter().filter(|contact| contact.purpose == purpose);
+        let of = contacts.iter().filter(|one| one.purpose == purpose && !is_dead(&one.mail));
         let found: Vec<Reader> =
             of.take(MOST_READERS).map(|one| Reader::Contact(one.mail.clone())).collect();
         if !found.is_empty() {

@@ -16,6 +16,7 @@ use repute_database::{DatabaseError, Key, Session, Timestamp, Transaction, audit
 use repute_database::{claims, organisations};
 
 use crate::changes::{self, Cause, Change};
+use crate::kept_out::{self, End};
 use crate::notice::Notice;
 use crate::permission::{Action, Denied, Person, Relation};
 use crate::request::item::{Item, TwoPersons, two_persons};
@@ -322,6 +323,11 @@ pub(crate) async fn publish(
         true => None,
         false => Some(changes::apply(transaction, list, &changes, &cause, now).await?),
     };
+    // What was decided to go no feed brings back.
+    let by = (&*cause.actor, &*cause.reason);
+    for change in changes.iter().filter(|change| change.entries.is_empty()) {
+        kept_out::keep(transaction, list.id, &change.key, by, End::AsTheListSays, now).await?;
+    }
     end_items(transaction, request, positions, &before).await?;
     let state = State::Published.word().to_owned();
     let policy = lists::policy_version(transaction.session(), list.id).await?;

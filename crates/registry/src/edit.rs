@@ -7,13 +7,18 @@ use std::time::Duration;
 
 use repute_database::entries::{self, Entry};
 use repute_database::lists::{self, Stored};
-use repute_database::{DatabaseError, Key, Timestamp, Transaction, audit};
+use repute_database::{DatabaseError, Key, Timestamp, Transaction, audit, organisations};
 use repute_dnsxl::ReturnCode;
+use serde_json::Value;
 
 use crate::changes::{self, Cause, Change, ChangeError};
+use crate::kept_out::{self, End};
 use crate::organisation;
 use crate::permission::{self, Action, Denied, Person};
-use crate::request::item::{Item, TwoPersons, two_persons};
+use crate::request::item::{Item, TwoPersons, too_heavy, two_persons};
+use crate::reserved::reserved_for;
+use crate::rule::holders;
+use crate::weight::Weight;
 
 /// A change of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +94,17 @@ pub enum EditError {
         /// What was named.
         slug: String,
     },
+    /// Nobody sends from there.
+    #[error("`{key}` is reserved ({what}): nothing comes from there that a list could tell of")]
+    Reserved {
+        /// What was to be listed.
+        key: String,
+        /// For what it is reserved.
+        what: &'static str,
+    },
+    /// No time that an entry could last.
+    #[error("an entry lasts from 1 to {MOST_DAYS} days, not {0}; without a number it stays")]
+    Days(u32),
     /// There is nothing to remove.
     #[error("{apex} has no such entry for {key}")]
     Missing {
@@ -127,8 +143,12 @@ pub async fn edit(
     if let Some(why) = two_persons(&items(edits), list.list.polarity) {
         return Err(EditError::Two(why));
     }
+    for Edit { key, what } in edits {
+        check_listing(key, what)?;
+    }
     // Nobody else changes the list meanwhile, and what is read stays so.
     lists::lock(transaction.session(), list.id).await?;
+    check_interest(transaction, person, list, edits.iter().map(|edit| &edit.key)).await?;
     let codes = lists::codes(transaction.session(), list.id).await?;
     let criteria = lists::criteria(transaction.session(), list.id).await?;
     let source = entries::source(transaction.session(), source).await?;
@@ -190,9 +210,71 @@ pub async fn edit(
         all.push(Change { key: key.clone(), entries: left });
     }
     let actor = audit::actor(transaction.session(), person.account).await?;
-    let (action, reason) = ("entries.edit".to_owned(), reason.trim().to_owned());
+    // One after the other it is as much as at once.
+    let past = recently(transaction, &actor, list, now).await?;
+    if let Some(why) = too_heavy(past.and(Weight::of_changes(&all))) {
+        return Err(EditError::Two(why));
+    }
+    let (action, reason) = (EDIT.to_owned(), reason.trim().to_owned());
     let cause = Cause { actor, action, reason };
-    Ok(changes::apply(transaction, list, &all, &cause, now).await?)
+    let serial = changes::apply(transaction, list, &all, &cause, now).await?;
+    // What an editor took off whole no import brings back.
+    let by = (&*cause.actor, &*cause.reason);
+    for change in all.iter().filter(|change| change.entries.is_empty()) {
+        kept_out::keep(transaction, list.id, &change.key, by, End::AsTheListSays, now).await?;
+    }
+    Ok(serial)
+}
+
+/// Makes sure that something is worth being listed, and for a time that there is.
+fn check_listing(key: &Key, what: &What) -> Result<(), EditError> {
+    let What::List(listing) = what else { return Ok(()) };
+    if let Key::Network(network) = key
+        && let Some(what) = reserved_for(*network)
+    {
+        return Err(EditError::Reserved { key: key.to_string(), what });
+    }
+    match listing.days {
+        Some(days) if !(1..=MOST_DAYS).contains(&days) => Err(EditError::Days(days)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// How much somebody changed of a list within [`SPAN`].
+async fn recently(
+    transaction: &mut Transaction,
+    actor: &str,
+    list: &Stored,
+    now: Timestamp,
+) -> Result<Weight, DatabaseError> {
+    let (subject, since) = (format!("list/{}", list.list.apex), now.before(SPAN));
+    let all = audit::details_since(transaction.session(), actor, &subject, EDIT, since).await?;
+    let details = all.iter().filter_map(|detail| serde_json::from_str::<Value>(detail).ok());
+    Ok(details.fold(Weight::default(), |sum, detail| sum.and(Weight::of_json(&detail["weight"]))))
+}
+
+/// Makes sure that a key is none of which an organisation has a part, or what is around it, to which the person
+/// belongs.
+async fn check_interest(
+    transaction: &mut Transaction,
+    person: Person,
+    list: &Stored,
+    keys: impl Iterator<Item = &Key>,
+) -> Result<(), EditError> {
+    let own = organisations::of_account(transaction.session(), person.account).await?;
+    if own.is_empty() {
+        return Ok(());
+    }
+    let all = lists::all(transaction.session()).await?;
+    for key in keys {
+        let holders = holders(transaction.session(), &all, list, key, MOST_HOLDERS).await?;
+        for organisation in own.iter().filter(|own| holders.contains(&own.id)) {
+            let id = organisation.id;
+            let relation = organisation::relation(transaction.session(), person, id).await?;
+            permission::check(person, relation, Action::EditEntries)?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes sure that the person may change these entries: editors, and no organisation's to which they belong.
@@ -223,13 +305,21 @@ fn items(edits: &[Edit]) -> Vec<Item> {
     edits.iter().filter_map(item).collect()
 }
 
+/// What the audit log calls it.
+const EDIT: &str = "entries.edit";
+/// What one editor changes within this time counts together.
+const SPAN: Duration = Duration::from_secs(3_600);
+/// The longest time of an entry, in days.
+const MOST_DAYS: u32 = 3_650;
+/// So many organisations are looked for within a network.
+const MOST_HOLDERS: usize = 10_000;
 /// So many changes are taken at once.
 pub const MOST: usize = 1_000;
 
 #[cfg(test)]
 mod tests {
+    use repute_database::Database;
     use repute_database::testing::on_each;
-    use repute_database::{Database, organisations};
     use repute_dnsxl::{KeyKind, Polarity};
 
     use super::*;
@@ -293,29 +383,39 @@ mod tests {
                 }
                 done.map_err(|error| error.to_string())
             };
-            let first = run(editor, &["+192.0.2.1 127.0.0.2", "!192.0.2.7"]).await;
+            let first = run(editor, &["+9.9.9.1 127.0.0.2", "!9.9.9.7"]).await;
             let first = first.expect("it is done");
             let mut connection = database.read().await.expect("a connection");
-            let key: Key = "192.0.2.1".parse().expect("a key");
+            let key: Key = "9.9.9.1".parse().expect("a key");
             let found = entries::at(connection.session(), list.id, &key).await.expect("read");
             assert_eq!(found[0].expires, Some(Timestamp(9 + 86_400_000_000)));
             assert!(found[0].criterion.is_some());
             drop(connection);
             // The second one sees what the first one did.
-            assert_eq!(run(editor, &["-192.0.2.7", "+192.0.2.7 127.0.0.2"]).await, Ok(first + 1));
-            assert_eq!(run(editor, &["-192.0.2.1", "-192.0.2.7 127.0.0.2"]).await, Ok(first + 2));
+            assert_eq!(run(editor, &["-9.9.9.7", "+9.9.9.7 127.0.0.2"]).await, Ok(first + 1));
+            assert_eq!(run(editor, &["-9.9.9.1", "-9.9.9.7 127.0.0.2"]).await, Ok(first + 2));
             for (person, words, why) in [
-                (editor, "-192.0.2.1", "no such entry"),
-                (editor, "+192.0.2.1 127.0.0.9", "no code 127.0.0.9: it has 127.0.0.2"),
-                (editor, "+10.0.0.0/8 127.0.0.2", "for two editors"),
+                (editor, "-9.9.9.1", "no such entry"),
+                (editor, "+9.9.9.1 127.0.0.9", "no code 127.0.0.9: it has 127.0.0.2"),
+                (editor, "+11.0.0.0/8 127.0.0.2", "for two editors"),
+                (editor, "+10.0.0.1 127.0.0.2", "reserved (private use)"),
                 (editor, "+example.org 127.0.0.2", "cannot be on"),
-                (Person { role: Role::Member, ..editor }, "!192.0.2.1", "you may not"),
+                (Person { role: Role::Member, ..editor }, "!9.9.9.1", "you may not"),
             ] {
                 let error = run(person, &[words]).await.expect_err("it is refused");
                 assert!(error.contains(why), "{words}: {error}");
             }
             assert_eq!(run(editor, &[]).await, Err("there is nothing to change".to_owned()));
-            let many = vec!["!192.0.2.1"; MOST + 1];
+            // In pieces it is as much: 16 of them are a /16, and each is what one may decide.
+            let mut done = 0;
+            let error = loop {
+                match run(editor, &[&format!("+45.0.{}.0/20 127.0.0.2", done * 16)]).await {
+                    Ok(_) => done += 1,
+                    Err(error) => break error,
+                }
+            };
+            assert!(done < 2 && error.contains("as much in pieces"), "{done} {error}");
+            let many = vec!["!9.9.9.1"; MOST + 1];
             assert!(run(editor, &many).await.expect_err("too much").contains("1001 changes"));
         })
         .await;
@@ -331,18 +431,38 @@ mod tests {
             let role = organisations::MemberRole::Member;
             organisations::put_member(t.session(), own, 7, role, Timestamp(1)).await.expect("put");
             let editor = Person { account: 8, role: Role::Editor };
-            let edits = [said("+192.0.2.1 127.0.0.2")];
+            let edits = [said("+9.9.9.1 127.0.0.2")];
             edit(t, editor, &list, &edits, "api", "", Timestamp(2)).await.expect("it is written");
-            let key: Key = "192.0.2.1".parse().expect("a key");
+            let key: Key = "9.9.9.1".parse().expect("a key");
             let mut found = entries::at(t.session(), list.id, &key).await.expect("they are read");
             found[0].organisation = Some(own);
             entries::remove(t.session(), list.id, &key).await.expect("it is removed");
             entries::put(t.session(), list.id, &found).await.expect("it is written");
-            let edits = [said("-192.0.2.1")];
+            let edits = [said("-9.9.9.1")];
             let member = Person { account: 7, ..editor };
             let refused = edit(t, member, &list, &edits, "api", "", Timestamp(3)).await;
             assert!(matches!(refused, Err(EditError::Denied(_))), "{refused:?}");
             edit(t, editor, &list, &edits, "api", "", Timestamp(3)).await.expect("it is removed");
+            // What is in an organisation's network is its business, and so is what is around it.
+            let allow = lists::List {
+                apex: "wl.example".parse().expect("a name"),
+                polarity: Polarity::Allow,
+                ..list.list.clone()
+            };
+            let allow = lists::add(t.session(), &allow, Timestamp(1)).await.expect("it is added");
+            let key: Key = "8.8.8.0/25".parse().expect("a key");
+            let code = Some("127.0.5.1".parse().expect("a code"));
+            found[0] = Entry { key, organisation: Some(own), code, ..found[0].clone() };
+            entries::put(t.session(), allow, &found).await.expect("it is written");
+            for (words, is_own) in [
+                ("+8.8.8.7 127.0.0.2", true),
+                ("+8.8.8.0/24 127.0.0.2", true),
+                ("+8.8.8.200 127.0.0.2", false),
+            ] {
+                let said = edit(t, member, &list, &[said(words)], "api", "", Timestamp(4)).await;
+                assert_eq!(matches!(said, Err(EditError::Denied(_))), is_own, "{words}: {said:?}");
+                assert_eq!(said.is_ok(), !is_own, "{words}: {said:?}");
+            }
             transaction.commit().await.expect("it is committed");
         })
         .await;

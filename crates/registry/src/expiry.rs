@@ -8,7 +8,7 @@ use repute_database::{Database, Timestamp, audit, entries};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::changes::{self, Cause, Change, ChangeError};
+use crate::changes::{self, Cause, ChangeError};
 
 /// Looks for entries whose time is over until it is stopped. Of several processes one looks at a time.
 pub async fn run(database: Database, stop: CancellationToken) {
@@ -32,7 +32,7 @@ async fn turn(database: &Database, now: Timestamp) -> Result<(), ChangeError> {
         due,
     };
     let mut transaction = database.begin().await?;
-    jobs::keep(transaction.session(), &order(now)).await?;
+    jobs::keep(transaction.session(), &order(now), EVERY).await?;
     let job = jobs::take_of(transaction.session(), EXPIRE, now, LEASE).await?;
     transaction.commit().await?;
     if job.is_none() {
@@ -59,7 +59,7 @@ pub async fn expire(database: &Database, now: Timestamp) -> Result<u64, ChangeEr
                 info!(zone = %list.list.apex, "{changed} entries of `{}` expired", list.list.apex);
             }
             count += changed as u64;
-            if changed < AT_ONCE as usize {
+            if changed == 0 {
                 break;
             }
         }
@@ -73,27 +73,22 @@ async fn expire_some(
     list: &Stored,
     now: Timestamp,
 ) -> Result<usize, ChangeError> {
-    let mut connection = database.read().await?;
-    let over = entries::expired(connection.session(), list.id, now, AT_ONCE).await?;
-    drop(connection);
-    if over.is_empty() {
+    if !entries::has_expired(database.read().await?.session(), list.id, now).await? {
         return Ok(0);
     }
     let mut transaction = database.begin().await?;
-    let mut changes = Vec::with_capacity(over.len());
-    for key in over {
-        let mut entries = entries::at(transaction.session(), list.id, &key).await?;
-        entries.retain(|entry| entry.expires.is_none_or(|expires| expires > now));
-        changes.push(Change { key, entries });
-    }
     let cause = Cause {
         actor: audit::SYSTEM.to_owned(),
         action: "entries.expire".to_owned(),
         reason: "their time is over".to_owned(),
     };
-    changes::apply(&mut transaction, list, &changes, &cause, now).await?;
+    let keys = changes::expire(&mut transaction, list, AT_ONCE, &cause, now).await?;
+    // Another process may have been quicker.
+    if keys == 0 {
+        return Ok(0);
+    }
     transaction.commit().await?;
-    Ok(changes.len())
+    Ok(keys)
 }
 
 /// What the job is called.
@@ -102,5 +97,5 @@ const EXPIRE: &str = "expire";
 const EVERY: Duration = Duration::from_secs(15);
 /// How long a process may take before another one looks.
 const LEASE: Duration = Duration::from_secs(300);
-/// So many keys go at once.
-const AT_ONCE: u32 = 1_000;
+/// So many entries go at once.
+const AT_ONCE: u32 = 10_000;

@@ -6,7 +6,8 @@
 //! hundred bytes an entry; of the list only a part at a time.
 //!
 //! An entry belongs to the source that brought it. An import changes and removes only what is of its own source;
-//! only [`Mode::ReplaceList`] lays hands on the entries of others.
+//! only [`Mode::ReplaceList`] lays hands on the entries of others. What was taken off by a decision no import brings back
+//! ([`crate::kept_out`]).
 
 pub mod compare;
 pub mod content;
@@ -15,7 +16,7 @@ mod report;
 use repute_database::bulk::{self, Common};
 use repute_database::entries::{self, SourceId};
 use repute_database::lists::Stored;
-use repute_database::{Session, Timestamp, Transaction};
+use repute_database::{Session, Timestamp, Transaction, kept_out};
 use serde_json::json;
 
 use crate::changes::{self, Bulk, Cause, ChangeError};
@@ -83,10 +84,11 @@ pub async fn dry_run(
     list: &Stored,
     import: &Import,
     content: &Content,
+    now: Timestamp,
     step: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Report, ChangeError> {
     let source = entries::known_source(session.again(), &import.source).await?;
-    let difference = compare(session, list, import, source, content, step).await?;
+    let difference = compare(session, list, (import, source), content, now, step).await?;
     Ok(Report::new(&difference, content, None)?)
 }
 
@@ -108,7 +110,7 @@ pub async fn run(
     let serial = changes::begin_bulk(transaction, list).await?;
     let source = entries::source(transaction.session(), &import.source).await?;
     let session = transaction.session();
-    let difference = compare(session, list, import, Some(source), content, step).await?;
+    let difference = compare(session, list, (import, Some(source)), content, now, step).await?;
     if difference.is_empty() {
         return Ok(Report::new(&difference, content, None)?);
     }
@@ -149,6 +151,7 @@ pub async fn run(
             "removed": report.removed,
             "unchanged": report.unchanged,
             "kept": report.kept,
+            "kept_out": report.kept_out,
             "faults": content.faults.errors(),
             "reason": cause.reason,
         }),
@@ -161,12 +164,13 @@ pub async fn run(
 async fn compare(
     mut session: Session<'_>,
     list: &Stored,
-    import: &Import,
-    source: Option<SourceId>,
+    (import, source): (&Import, Option<SourceId>),
     content: &Content,
+    now: Timestamp,
     step: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Difference, ChangeError> {
-    let mut merge = Merge::new(&content.rows, import, source);
+    let kept_out = kept_out::keys(session.again(), list.id, now).await?;
+    let mut merge = Merge::new(&content.rows, import, source, &kept_out);
     let (mut after, mut count) = (None, 0);
     loop {
         let held = bulk::slice(session.again(), list.id, after.as_ref(), READ).await?;

@@ -12,6 +12,7 @@
 //!
 //! What is *not* here: SQL (`database`), HTTP and pages (`portal`), DNS messages.
 
+pub mod bounce;
 pub mod bulk;
 pub mod changes;
 pub mod claim;
@@ -21,10 +22,13 @@ pub mod edit;
 pub mod elsewhere;
 pub mod evidence;
 pub mod expiry;
+pub mod export;
 pub mod hint;
 pub mod history;
 pub mod import;
 pub mod invitation;
+pub mod kept_out;
+pub mod link;
 pub mod lists;
 pub mod notice;
 pub mod organisation;
@@ -41,3 +45,4 @@ pub mod statistics;
 pub mod subscriber;
 pub mod template;
 pub mod token;
+pub mod weight;

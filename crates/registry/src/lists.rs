@@ -9,6 +9,7 @@ use repute_dnsxl::Name;
 use serde_json::json;
 
 use crate::changes::Cause;
+use crate::link::{self, LinkError};
 use crate::template::Template;
 
 /// Why a list cannot be added.
@@ -25,6 +26,9 @@ pub enum AddError {
         /// Why not.
         why: &'static str,
     },
+    /// It gets no key.
+    #[error(transparent)]
+    Link(#[from] LinkError),
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -55,6 +59,7 @@ pub async fn add(
     for (number, name) in template.categories() {
         lists::set_category(transaction.session(), id, *number, name).await?;
     }
+    link::give_key(transaction, id, now).await?;
     let detail = json!({ "template": template.word(), "reason": cause.reason });
     record(transaction, list, cause, detail.to_string(), now).await?;
     let stored = lists::by_apex(transaction.session(), &list.apex).await?;

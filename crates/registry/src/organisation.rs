@@ -5,7 +5,7 @@
 
 use repute_database::audit::{self, Deed};
 use repute_database::entries::OrganisationId;
-use repute_database::organisations::{self, Contact, MemberRole, Note, State};
+use repute_database::organisations::{self, Contact, MemberRole, Note, Organisation, State};
 use repute_database::{DatabaseError, Session, Timestamp, Transaction};
 use repute_dnsxl::Name;
 use serde_json::json;
@@ -52,6 +52,23 @@ pub async fn relation(
     id: OrganisationId,
 ) -> Result<Relation, DatabaseError> {
     Ok(organisations::role_of(session, id, person.account).await?.into())
+}
+
+/// An organisation that somebody may see, with what he is to it. That there is one is nobody else's business: whoever
+/// may not see it learns as much as of one that is not there.
+///
+/// # Errors
+/// If the database fails.
+pub async fn visible(
+    mut session: Session<'_>,
+    person: Person,
+    id: OrganisationId,
+) -> Result<Option<(Organisation, Relation)>, DatabaseError> {
+    let relation = relation(session.again(), person, id).await?;
+    if permission::check(person, relation, Action::ReadOrganisation).is_err() {
+        return Ok(None);
+    }
+    Ok(organisations::by_id(session, id).await?.map(|found| (found, relation)))
 }
 
 /// Adds an organisation, whose first owner is who adds it.
@@ -336,6 +353,29 @@ mod tests {
             assert_eq!(deeds.len(), 4, "everything is on record");
             let missing = put_member(transaction, bert, OrganisationId(99), 1, member, now).await;
             assert!(matches!(missing, Err(OrganisationError::Unknown(99))));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn who_belongs_to_it_and_editors_see_an_organisation() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let (anna, bert) = (person(1, Role::Member), person(2, Role::Member));
+            let id = found(t, anna, "Example", Timestamp(5)).await.expect("it is there");
+            put_member(t, anna, id, 2, MemberRole::Member, Timestamp(5)).await.expect("he is");
+            for (who, what, expected) in [
+                (anna, id, Some(Relation::Owner)),
+                (bert, id, Some(Relation::Member)),
+                (person(3, Role::Member), id, None),
+                (person(4, Role::Editor), id, Some(Relation::Stranger)),
+                (person(5, Role::Administrator), id, Some(Relation::Stranger)),
+                (person(4, Role::Editor), OrganisationId(99), None),
+            ] {
+                let seen = visible(t.session(), who, what).await.expect("it is looked for");
+                assert_eq!(seen.map(|(_, relation)| relation), expected, "{who:?} {what:?}");
+            }
         })
         .await;
     }

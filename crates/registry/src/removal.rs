@@ -1,25 +1,33 @@
 //! Removals: whoever is on a block list gets off it by himself, without an account, the first time at once.
 //!
 //! A link that is mailed to him is all he needs. What comes back onto the list again and again is locked for longer
-//! each time, and who removes very much at once waits for an editor. An entry wider than what was asked about is never
+//! each time, and who removes very much at once waits for an editor, as does what belongs to a wave of them ([`wave`]). An entry wider than what was asked about is never
 //! removed without one: it says something about others, too.
 
 use std::net::IpAddr;
 
 use repute_database::entries::{self, Entry};
-use repute_database::lists::{self, Stored};
+use repute_database::lists::{self, ListId, Stored};
 use repute_database::organisations::{self, MemberRole};
-use repute_database::removals::{self, New, Removal, RemovalId, State};
-use repute_database::{DatabaseError, Key, Timestamp, Transaction, audit};
-use repute_dnsxl::{Extent, Ipv4Network, Ipv6Network, Network, Polarity, Target};
+use repute_database::removals::{self, Likeness, New, Removal, RemovalId, State};
+pub use repute_database::removals::{Control, Way};
+use repute_database::{
+    DatabaseError, Key, Session, Timestamp, Transaction, audit, kept_out as database_kept_out,
+};
+use repute_dnsxl::{Extent, Ipv4Network, Ipv6Network, Name, Network, Polarity, Target};
 
 use crate::changes::{self, Cause, Change, ChangeError};
+use crate::kept_out::{self, End};
 use crate::notice::Notice;
 use crate::organisation::is_mail;
 use crate::permission::{self, Action, Denied, Person, Relation};
 use crate::request::item;
 use crate::rule;
 use crate::token::{self, NoRandom, TokenKey, Use};
+
+pub mod wave;
+
+use wave::Waves;
 
 /// Who asks for what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,10 +36,16 @@ pub struct Ask {
     pub target: Target,
     /// Where the link goes.
     pub mail: String,
+    /// The domain by which the target is counted, from [`wave::domain`]; empty if none is known.
+    pub domain: String,
     /// From where he asks.
     pub client: IpAddr,
     /// What he says.
     pub reason: String,
+    /// By which way he comes.
+    pub way: Way,
+    /// What shows that it is his.
+    pub control: Control,
 }
 
 /// What came of a link that was followed.
@@ -59,9 +73,20 @@ pub enum Why {
     /// The entry lists more than what was asked about.
     #[error("the entry covers more than what you asked about")]
     Wider,
+    /// The list does not block.
+    #[error("this list does not block, and people do not take themselves off it")]
+    Kind,
     /// Very much is being removed by one person, or from one network.
     #[error("very many removals came from you or your network today")]
     Mass,
+    /// Very much of one domain is being removed.
+    #[error("very many removals of addresses of the same domain were asked for today")]
+    OneDomain,
+    /// Very much is being removed that was listed for the same.
+    #[error(
+        "very many removals of what was listed for the same reason were asked for within an hour"
+    )]
+    OneOrigin,
 }
 
 /// Why there is no removal.
@@ -115,16 +140,15 @@ pub async fn ask(
     key: &TokenKey,
     now: Timestamp,
 ) -> Result<(RemovalId, Vec<Notice>), RemovalError> {
-    if list.list.polarity != Polarity::Block {
+    // Whom a text of the list itself sent here is heard, whatever the list is for.
+    if list.list.polarity != Polarity::Block && ask.way == Way::Typed {
         return Err(RemovalError::NoBlockList(list.list.apex.to_string()));
     }
     let mail = ask.mail.trim().to_lowercase();
     if !is_mail(&mail) {
         return Err(RemovalError::Mail(mail.chars().take(80).collect()));
     }
-    let entries = entries::over(transaction.session(), list.id, &ask.target).await?;
-    // The most specific one decides; without a code it says that nothing is listed here.
-    let entry = entries.first().filter(|entry| entry.code.is_some());
+    let entry = entry(transaction.session(), list.id, &ask.target, ask.way).await?;
     let entry = entry.ok_or_else(|| RemovalError::NotListed(ask.target.clone()))?;
     let network = network(ask.client).to_string();
     let since = Timestamp(now.0 - DAY);
@@ -140,11 +164,16 @@ pub async fn ask(
         mail: mail.clone(),
         network,
         reason: ask.reason.chars().take(MOST_TEXT).collect(),
+        way: ask.way,
+        control: ask.control,
         nonce: token::nonce()?,
         created: now,
         expires: Timestamp(now.0 + LINK),
     };
     let id = removals::add(transaction.session(), &new).await?;
+    let (domain, source) = (ask.domain.clone(), Some(entry.source));
+    let likeness = Likeness { domain, source, criterion: entry.criterion };
+    removals::liken(transaction.session(), id, &likeness).await?;
     let token = key.token(Use::Removal(id.0), &new.nonce);
     let target = ask.target.clone();
     Ok((id, vec![Notice::RemovalLink { removal: id, mail, target, token }]))
@@ -164,6 +193,7 @@ pub async fn confirm(
     id: RemovalId,
     token: &str,
     key: &TokenKey,
+    waves: &Waves,
     now: Timestamp,
 ) -> Result<Answer, RemovalError> {
     let removal = removals::by_id(transaction.session(), id).await?.ok_or(RemovalError::Link)?;
@@ -178,28 +208,101 @@ pub async fn confirm(
         move_on(transaction, &removal, State::Granted, "it was not listed any more", now).await?;
         return Ok(Answer::Gone);
     };
-    let month = Timestamp(now.0 - 30 * DAY);
-    let before = removals::granted_since(transaction.session(), new.list, &new.key, month).await?;
-    if let Some(until) = locked_until(entry.since, before)
-        && now < until
-    {
-        return Ok(Answer::Locked { until });
-    }
+    let list = lists::by_id(transaction.session(), new.list).await?;
+    let list = list.ok_or(DatabaseError::Missing("list"))?;
     let since = Timestamp(now.0 - DAY);
     let (by_mail, by_network) =
         removals::asked_since(transaction.session(), &new.mail, &new.network, since).await?;
-    let why = match (is_exact(&new.key, &new.target), is_mass(by_mail, by_network)) {
-        (false, _) => Some(Why::Wider),
-        (true, true) => Some(Why::Mass),
-        (true, false) => None,
+    let why = match outlook(transaction.session(), &list, entry, &new.target, now).await? {
+        Outlook::Locked(until) => return Ok(Answer::Locked { until }),
+        Outlook::Editor(why) => Some(why),
+        Outlook::Free if is_mass(by_mail, by_network) => Some(Why::Mass),
+        Outlook::Free => wave::of(transaction, id, waves, now).await?,
     };
     if let Some(why) = why {
         move_on(transaction, &removal, State::Queued, &why.to_string(), now).await?;
         return Ok(Answer::ToEditors(why));
     }
     let actor = audit::actor(transaction.session(), NOBODY).await?;
-    let serial = remove(transaction, &removal, entries, actor, now).await?;
+    let serial = remove(transaction, &removal, entries, actor, End::default(), now).await?;
     Ok(Answer::Removed { serial })
+}
+
+/// What a removal of an entry would meet, as far as that does not depend on who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// The link in the letter removes it.
+    Free,
+    /// It can be removed from that moment on.
+    Locked(Timestamp),
+    /// An editor decides.
+    Editor(Why),
+}
+
+/// What a removal of an entry would meet, for somebody who asks about a target.
+///
+/// # Errors
+/// If the database fails.
+pub async fn outlook(
+    session: Session<'_>,
+    list: &Stored,
+    entry: &Entry,
+    target: &str,
+    now: Timestamp,
+) -> Result<Outlook, DatabaseError> {
+    let month = Timestamp(now.0 - 30 * DAY);
+    let before = removals::granted_since(session, list.id, &entry.key, month).await?;
+    Ok(match locked_until(entry.since, before) {
+        Some(until) if now < until => Outlook::Locked(until),
+        Some(_) | None if list.list.polarity != Polarity::Block => Outlook::Editor(Why::Kind),
+        Some(_) | None if !is_exact(&entry.key, target) => Outlook::Editor(Why::Wider),
+        Some(_) | None => Outlook::Free,
+    })
+}
+
+/// The entry that lists a target. The link of a text may name what only lies above what is listed.
+///
+/// # Errors
+/// If the database fails.
+pub async fn entry(
+    mut session: Session<'_>,
+    list: ListId,
+    target: &Target,
+    way: Way,
+) -> Result<Option<Entry>, DatabaseError> {
+    let mut over = entries::over(session.again(), list, target).await?;
+    if over.is_empty()
+        && let (Way::Link, Target::Name(name)) = (way, target)
+    {
+        over = entries::at(session, list, &Key::Name(name.clone(), Extent::Below)).await?;
+    }
+    // The most specific one decides; without a code it says that nothing is listed here.
+    let first = over.first().map(|first| first.key.clone());
+    let is_excluded = over.iter().any(|e| Some(&e.key) == first.as_ref() && e.code.is_none());
+    Ok(over.into_iter().next().filter(|_| !is_excluded))
+}
+
+/// What shows that somebody has to do with a target: he asks from it, or his mail is taken at a domain of it. `names` are
+/// those of an address that lead back to it. That the mail is his he shows by the link in it.
+pub fn control(target: &Target, client: IpAddr, mail: &str, names: &[Name]) -> Control {
+    let is_his = match target {
+        Target::Ipv4(address) => client.to_canonical() == IpAddr::V4(*address),
+        Target::Ipv6(address) => client.to_canonical() == IpAddr::V6(*address),
+        Target::Name(_) => false,
+    };
+    if is_his {
+        return Control::Address;
+    }
+    let domain = mail.trim().rsplit_once('@').and_then(|(_, domain)| domain.parse::<Name>().ok());
+    // A whole top-level domain is nobody's.
+    let Some(domain) = domain.filter(|domain| domain.label_count() > 1) else {
+        return Control::None;
+    };
+    let own = if let Target::Name(name) = target { Some(name) } else { None };
+    match own.into_iter().chain(names).any(|name| name.is_within(&domain)) {
+        true => Control::Domain,
+        false => Control::None,
+    }
 }
 
 /// Decides a removal that waits for an editor. An entry that lists very much goes when two agree.
@@ -232,13 +335,13 @@ pub async fn decide(
     let is_wide = matches!(&new.key, Key::Network(network) if item::is_wide(*network));
     let is_second = removal.agreed.is_some_and(|first| first != person.account);
     let decided = match verdict {
-        Verdict::Grant if is_wide && !is_second => {
+        Verdict::Grant(_) if is_wide && !is_second => {
             removals::agree(transaction.session(), id, person.account).await?;
             return Ok((Decided::Waits, Vec::new()));
         }
-        Verdict::Grant => {
+        Verdict::Grant(end) => {
             let actor = audit::actor(transaction.session(), person.account).await?;
-            let serial = remove(transaction, &removal, entries, actor, now).await?;
+            let serial = remove(transaction, &removal, entries, actor, *end, now).await?;
             Decided::Granted { serial }
         }
         Verdict::Refuse(why) if why.trim().is_empty() => return Err(RemovalError::NoReason),
@@ -248,7 +351,7 @@ pub async fn decide(
         }
     };
     let refused = match verdict {
-        Verdict::Grant => None,
+        Verdict::Grant(_) => None,
         Verdict::Refuse(why) => Some(why.trim().to_owned()),
     };
     let (mail, target) = (new.mail.clone(), new.target.clone());
@@ -272,8 +375,8 @@ pub enum Decided {
 /// What an editor decides about a removal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The entry goes.
-    Grant,
+    /// The entry goes, and until when imports do not bring it back.
+    Grant(End),
     /// It stays, and why.
     Refuse(String),
 }
@@ -283,6 +386,7 @@ pub enum Verdict {
 /// # Errors
 /// If the database fails.
 pub async fn tidy(transaction: &mut Transaction, now: Timestamp) -> Result<u64, DatabaseError> {
+    database_kept_out::expire(transaction.session(), now).await?;
     let ended = removals::expire(transaction.session(), now).await?;
     let before = Timestamp(now.0 - KEPT);
     Ok(ended + removals::forget(transaction.session(), before).await?)
@@ -309,6 +413,7 @@ async fn remove(
     removal: &Removal,
     entries: Vec<Entry>,
     actor: String,
+    end: End,
     now: Timestamp,
 ) -> Result<u32, RemovalError> {
     let list = lists::by_id(transaction.session(), removal.new.list).await?;
@@ -320,6 +425,8 @@ async fn remove(
     // What was seen before is repaired: rules do not list it again for that.
     rule::settle(transaction, list.id, &removal.new.key, now).await?;
     let serial = changes::apply(transaction, &list, &[change], &cause, now).await?;
+    let by = (&*cause.actor, &*cause.reason);
+    kept_out::keep(transaction, list.id, &removal.new.key, by, end, now).await?;
     move_on(transaction, removal, State::Granted, "", now).await?;
     Ok(serial)
 }
@@ -387,6 +494,27 @@ mod tests {
         for (removed, days) in days {
             let until = (days > 0).then_some(Timestamp(7 + days * DAY));
             assert_eq!(locked_until(Timestamp(7), removed), until, "removed {removed} times");
+        }
+    }
+
+    #[test]
+    fn who_asks_from_an_address_or_has_mail_at_its_domain_has_to_do_with_it() {
+        let names = ["mail.example.org".parse().expect("a name")];
+        for (target, client, mail, expect) in [
+            ("192.0.2.1", "192.0.2.1", "a@x.example", Control::Address),
+            ("192.0.2.1", "::ffff:192.0.2.1", "", Control::Address),
+            ("2001:db8::1", "2001:db8::1", "", Control::Address),
+            ("2001:db8::1", "2001:db8::2", "", Control::None),
+            ("192.0.2.1", "192.0.2.2", "a@x.example", Control::None),
+            ("192.0.2.1", "192.0.2.2", "postmaster@Example.ORG ", Control::Domain),
+            ("192.0.2.1", "192.0.2.2", "a@mail.example.org", Control::Domain),
+            ("192.0.2.1", "192.0.2.2", "a@other.mail.example.org", Control::None),
+            ("192.0.2.1", "192.0.2.2", "a@org", Control::None),
+            ("www.spam.example", "192.0.2.2", "a@spam.example", Control::Domain),
+            ("www.spam.example", "192.0.2.2", "a@ham.example", Control::None),
+        ] {
+            let (target, client) = (target.parse().expect(target), client.parse().expect(client));
+            assert_eq!(control(&target, client, mail, &names), expect, "{target} {client} {mail}");
         }
     }
 

@@ -11,7 +11,7 @@ use repute_database::entries::{self, OrganisationId};
 use repute_database::lists::{self, Stored};
 use repute_database::organisations;
 use repute_database::requests::{
-    self, Event, Filter, New, Outcome as Ended, Request, RequestId, Standing,
+    self, Event, New, Outcome as Ended, Request, RequestId, Standing, queue,
 };
 use repute_database::{DatabaseError, Key, Session, Timestamp, Transaction, audit, categories};
 use repute_dnsxl::{KeyKind, Polarity, Target};
@@ -21,16 +21,19 @@ use crate::decision;
 use crate::organisation::{self, OrganisationError};
 use crate::permission::{self, Action, Denied, Person};
 use crate::reserved::first;
+use crate::weight::MASS;
 
 pub mod check;
 pub mod elsewhere;
 pub mod evidence;
 pub mod item;
+pub mod limit;
 pub mod paste;
 pub mod state;
 
 use check::{Check, Evidence, Finding, Neighbour, Outcome, Whose};
-use item::{Item, MASS};
+use item::Item;
+use limit::Limits;
 use state::State;
 
 /// What somebody asks for.
@@ -64,6 +67,20 @@ pub enum RequestError {
     /// Somebody else changed it meanwhile.
     #[error("somebody changed this request meanwhile: look at it again")]
     Conflict,
+    /// Nobody has shown that he speaks for the organisation.
+    #[error("no domain of the organisation is proven yet: claim one first, then ask for addresses")]
+    Unproven(OrganisationId),
+    /// As many requests as may be open.
+    #[error("{of} {count} open requests: wait until some are decided, or take some back")]
+    Many {
+        /// Who.
+        of: &'static str,
+        /// How many.
+        count: u32,
+    },
+    /// The same is asked for.
+    #[error("request {} asks for the same and is open: go on with that one", .0.0)]
+    Same(RequestId),
     /// The organisation may not have new entries.
     #[error("the organisation is suspended: {0}")]
     Suspended(String),
@@ -89,17 +106,20 @@ impl From<OrganisationError> for RequestError {
 /// Begins a request.
 ///
 /// # Errors
-/// If the person may not, or what it asks for is not possible.
+/// If the person may not, what it asks for is not possible, is asked for already, or is too much.
 pub async fn begin(
     transaction: &mut Transaction,
     person: Person,
     draft: &Draft,
+    limits: &Limits,
     now: Timestamp,
 ) -> Result<RequestId, RequestError> {
     allow(transaction.session(), person, draft.organisation, Action::Request).await?;
     let list = lists::by_id(transaction.session(), draft.list).await?;
     let list = list.ok_or(RequestError::Unknown("list"))?;
     possible(transaction, &list, &draft.items).await?;
+    limit::be_proven(transaction.session(), draft.organisation, &draft.items).await?;
+    limit::have_room(transaction, person, draft, limits).await?;
     let new = New {
         organisation: draft.organisation,
         list: draft.list,
@@ -211,6 +231,8 @@ pub async fn submit(
     allow(transaction.session(), person, request.new.organisation, Action::Request).await?;
     let list = lists::by_id(transaction.session(), request.new.list).await?;
     let list = list.ok_or(RequestError::Unknown("list"))?;
+    let items = items(transaction.session(), id).await?;
+    limit::be_proven(transaction.session(), request.new.organisation, &items).await?;
     step(transaction, &mut request, person, State::Submitted, "", words, now).await?;
     check_in(transaction, person, &mut request, &list, evidence, now).await
 }
@@ -266,8 +288,10 @@ pub async fn withdraw(
 pub async fn expire(transaction: &mut Transaction, now: Timestamp) -> Result<usize, RequestError> {
     let mut ended = 0;
     for (state, patience) in [(State::Draft, DRAFT), (State::NeedsInfo, QUESTION)] {
-        let filter = Filter::default();
-        let old = requests::in_state(transaction.session(), state.word(), &filter, AT_ONCE).await?;
+        let state = Some(state.word().to_owned());
+        let filter = queue::Filter { state, ..queue::Filter::default() };
+        let order = queue::Order::LongestWait;
+        let old = queue::page(transaction.session(), &filter, order, None, AT_ONCE).await?;
         for mut request in old.into_iter().filter(|one| one.touched.0 + patience <= now.0) {
             let author = Person { account: request.new.account, role: permission::Role::Member };
             let words = "nobody went on with it";
@@ -286,7 +310,7 @@ pub fn route(items: &[Item], findings: &[Finding], polarity: Polarity) -> State 
     let no_names = of(Check::Fcrdns).count() > 0 && of(Check::Fcrdns).all(|one| failed(&one));
     // An allow list says who is good; a block list does not forget because it is asked to.
     let is_own_business = polarity == Polarity::Allow
-        && items.len() < MASS
+        && (items.len() as u64) < MASS
         && items
             .iter()
             .all(|item| matches!(item, Item::Remove { network } if !item::is_wide(*network)));
@@ -318,13 +342,16 @@ pub fn state_of(request: &Request) -> Result<State, DatabaseError> {
     State::of_word(&request.standing.state).ok_or(DatabaseError::Content("the state of a request"))
 }
 
-/// A request that is there.
+/// A request that is there, to be changed: whoever else would change one of the same organisation waits. Organisations
+/// come first, before requests and lists, so that no two wait for each other.
 pub(crate) async fn load(
     transaction: &mut Transaction,
     id: RequestId,
 ) -> Result<Request, RequestError> {
-    let request = requests::by_id(transaction.session(), id).await?;
-    request.ok_or(RequestError::Unknown("request"))
+    let unknown = || RequestError::Unknown("request");
+    let before = requests::by_id(transaction.session(), id).await?.ok_or_else(unknown)?;
+    organisations::lock(transaction.session(), before.new.organisation).await?;
+    requests::by_id(transaction.session(), id).await?.ok_or_else(unknown)
 }
 
 /// Moves a request on, if its state may become that one.

@@ -94,7 +94,7 @@ pub async fn take_turn(database: &Database, now: Timestamp) -> Result<bool, Data
         due,
     };
     let mut transaction = database.begin().await?;
-    jobs::keep(transaction.session(), &order(now)).await?;
+    jobs::keep(transaction.session(), &order(now), EVERY).await?;
     let job = jobs::take_of(transaction.session(), REMIND, now, EVERY).await?;
     transaction.commit().await?;
     Ok(job.is_some())

@@ -32,6 +32,7 @@ use crate::changes::{Cause, ChangeError};
 use crate::evidence::is_word;
 
 pub use settled::settle;
+pub(crate) use standing::holders;
 pub use turn::{AT_ONCE, Turn, apply};
 
 /// What a rule says of a key.

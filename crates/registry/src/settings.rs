@@ -11,11 +11,13 @@ use repute_database::categories::{self, Category};
 use repute_database::dns::{self, Settings};
 use repute_database::entries::CriterionId;
 use repute_database::lists::{self, Stored};
-use repute_database::{DatabaseError, Timestamp, Transaction, changes, publications};
+use repute_database::{DatabaseError, Timestamp, Transaction, changes, kept_out, publications};
 use repute_dnsxl::{KeyKind, Name, ReturnCode, Target};
 use serde_json::{Value, json};
 
+use crate::link::{self, LinkError};
 use crate::permission::{self, Action, Denied, Person, Relation};
+use crate::token::NoRandom;
 
 /// Who changes what a list is, why and when.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +37,15 @@ pub enum Who<'h> {
     Person(Person),
     /// Whoever has the shell, by his pseudonym: he has the database in his hands.
     Shell(&'h str),
+}
+
+impl From<LinkError> for SettingsError {
+    fn from(error: LinkError) -> SettingsError {
+        match error {
+            LinkError::Random(error) => error.into(),
+            LinkError::Database(error) => error.into(),
+        }
+    }
 }
 
 /// What a list says of itself.
@@ -67,6 +78,11 @@ pub enum SettingsError {
     /// Answers that nobody may keep.
     #[error("a time to live of nothing would have every answer asked for again: give 1 s or more")]
     Ttl,
+    /// Longer than anybody remembers why.
+    #[error(
+        "what was taken off is kept off for at most {KEPT_OUT} days; say of one entry that it is for ever"
+    )]
+    KeptOut,
     /// The policy in force says the same.
     #[error("version {0} of the policy says the same")]
     SamePolicy(i64),
@@ -112,6 +128,9 @@ pub enum SettingsError {
     /// More than a list needs.
     #[error("at most {0} name servers and {1} canaries")]
     TooMany(usize, usize),
+    /// There is no key for links.
+    #[error(transparent)]
+    Random(#[from] NoRandom),
     /// A version waits, and by other guards it would not.
     #[error("serial {0} waits for a second person: guards stay as they are until then")]
     Waits(u32),
@@ -131,12 +150,7 @@ pub async fn describe(
     new: &Description,
 ) -> Result<(), SettingsError> {
     let actor = may(transaction, hand).await?;
-    text("the title", &new.title, TITLE)?;
-    optional("the description", &new.description, TEXT)?;
-    optional("the contact", &new.contact, TITLE)?;
-    if new.ttl == 0 {
-        return Err(SettingsError::Ttl);
-    }
+    check_description(new)?;
     let Description { title, description, contact, ttl } = new;
     let session = transaction.session();
     lists::describe(session, list.id, title.trim(), description.trim(), contact.trim(), *ttl)
@@ -148,6 +162,38 @@ pub async fn describe(
         detail["serial"] = changes::next_serial(transaction.session(), list.id).await?.into();
     }
     record(transaction, hand, &actor, "list.set", list, detail).await
+}
+
+/// Fails if a list cannot say that of itself: asked of new lists, too.
+///
+/// # Errors
+/// If a text is missing, too long or has characters that nobody sees, or answers could not be kept.
+pub fn check_description(new: &Description) -> Result<(), SettingsError> {
+    text("the title", &new.title, TITLE)?;
+    optional("the description", &new.description, TEXT)?;
+    optional("the contact", &new.contact, TITLE)?;
+    match new.ttl {
+        0 => Err(SettingsError::Ttl),
+        _ => Ok(()),
+    }
+}
+
+/// Says for how many days what was taken off a list is kept off it, whatever imports say; 0 for not at all.
+///
+/// # Errors
+/// If the person may not, it is longer than ten years, or the database fails.
+pub async fn keep_out(
+    transaction: &mut Transaction,
+    hand: &Hand<'_>,
+    list: &Stored,
+    days: u32,
+) -> Result<(), SettingsError> {
+    let actor = may(transaction, hand).await?;
+    if days > KEPT_OUT {
+        return Err(SettingsError::KeptOut);
+    }
+    kept_out::set_days(transaction.session(), list.id, days).await?;
+    record(transaction, hand, &actor, "list.keep-out", list, json!({ "days": days })).await
 }
 
 /// Publishes a policy, which takes the place of the one before; its version.
@@ -290,6 +336,7 @@ pub async fn configure(
         return Err(SettingsError::Waits(waiting.serial));
     }
     dns::set(transaction.session(), list.id, new).await?;
+    link::give_key(transaction, list.id, hand.now).await?;
     let serial = changes::next_serial(transaction.session(), list.id).await?;
     let names = |names: &[repute_dnsxl::Name]| names.iter().map(ToString::to_string).collect();
     let name_servers: Vec<String> = names(&new.name_servers);
@@ -301,9 +348,27 @@ pub async fn configure(
         "refresh": new.refresh, "retry": new.retry, "expire": new.expire, "minimum": new.minimum,
         "name_server_ttl": new.name_server_ttl,
         "ipv4_prefix": new.ipv4_prefix, "ipv6_prefix": new.ipv6_prefix,
-        "max_change": new.max_change, "canaries": canaries,
+        "max_change": new.max_change, "canaries": canaries, "links": new.links.word(),
     });
     record(transaction, hand, &actor, "list.publish", list, detail).await?;
+    Ok(serial)
+}
+
+/// Has a list make its links with another key; the serial that shows them. Links that are out stay good until this is
+/// done once more.
+///
+/// # Errors
+/// If the person may not, there are no random numbers, or the database fails.
+pub async fn renew_links(
+    transaction: &mut Transaction,
+    hand: &Hand<'_>,
+    list: &Stored,
+) -> Result<u32, SettingsError> {
+    let actor = may(transaction, hand).await?;
+    lists::lock(transaction.session(), list.id).await?;
+    link::renew_key(transaction, list.id, hand.now).await?;
+    let serial = changes::next_serial(transaction.session(), list.id).await?;
+    record(transaction, hand, &actor, "list.links", list, json!({ "serial": serial })).await?;
     Ok(serial)
 }
 
@@ -418,6 +483,8 @@ fn optional(what: &'static str, text: &str, most: usize) -> Result<(), SettingsE
     }
 }
 
+/// Days for which something is kept off a list.
+const KEPT_OUT: u32 = 3_650;
 /// Characters of a title, a name, a contact.
 const TITLE: usize = 200;
 /// Characters of a reason.

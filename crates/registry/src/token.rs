@@ -20,6 +20,10 @@ pub enum Use {
     Removal(i64),
     /// To have fewer letters, by the number of an account.
     Letters(i64),
+    /// To report that a letter did not arrive, by the number of the letter.
+    Report(i64),
+    /// To say that letters arrive, by the number of the address at which they failed.
+    Arrive(i64),
 }
 
 /// No random numbers are to be had.
@@ -94,6 +98,8 @@ fn said(purpose: Use, nonce: &[u8; 16]) -> Vec<u8> {
         Use::Claim(number) => (b"claim--", number),
         Use::Removal(number) => (b"removal", number),
         Use::Letters(number) => (b"letters", number),
+        Use::Report(number) => (b"report-", number),
+        Use::Arrive(number) => (b"arrive-", number),
     };
     [&word[..], &number.to_be_bytes(), nonce].concat()
 }

@@ -3,12 +3,16 @@
 use repute_database::entries::{self, Entry};
 use repute_database::lists::{self, List, Stored};
 use repute_database::testing::on_each;
-use repute_database::{Database, Key, Timestamp, Transaction, audit, removals};
+use repute_database::{Database, Key, Timestamp, Transaction, audit, kept_out, removals};
 use repute_dnsxl::{KeyKind, Polarity};
 use repute_registry::changes::{self, Cause, Change};
+use repute_registry::kept_out::End;
 use repute_registry::notice::Notice;
 use repute_registry::permission::{Person, Role};
-use repute_registry::removal::{self, Answer, Ask, Decided, RemovalError, Verdict, Why};
+use repute_registry::removal::wave::Waves;
+use repute_registry::removal::{
+    self, Answer, Ask, Control, Decided, Outlook, RemovalError, Verdict, Way, Why,
+};
 use repute_registry::token::TokenKey;
 
 /// Who decides.
@@ -76,22 +80,45 @@ async fn remove(
     mail: &str,
     now: Timestamp,
 ) -> Result<Answer, RemovalError> {
+    remove_by(transaction, list, target, mail, Way::Typed, now).await
+}
+
+/// Asks for a removal by a way and follows the link.
+async fn remove_by(
+    transaction: &mut Transaction,
+    list: &Stored,
+    target: &str,
+    mail: &str,
+    way: Way,
+    now: Timestamp,
+) -> Result<Answer, RemovalError> {
     let key = TokenKey::new(&[7; 32]);
     let ask = Ask {
         target: target.parse().expect("a target"),
         mail: mail.to_owned(),
+        domain: String::new(),
         client: "198.51.100.7".parse().expect("an address"),
         reason: "it is repaired".to_owned(),
+        way,
+        control: Control::Domain,
     };
     let (id, notices) = removal::ask(transaction, list, &ask, &key, now).await?;
     let [Notice::RemovalLink { token, .. }] = &notices[..] else { panic!("{notices:?}") };
-    let wrong = removal::confirm(transaction, id, "abc", &key, now).await;
+    let wrong = removal::confirm(transaction, id, "abc", &key, &Waves::default(), now).await;
     assert!(matches!(wrong, Err(RemovalError::Link)));
-    let late = removal::confirm(transaction, id, token, &key, Timestamp(now.0 + day(2).0)).await;
+    let late = removal::confirm(
+        transaction,
+        id,
+        token,
+        &key,
+        &Waves::default(),
+        Timestamp(now.0 + day(2).0),
+    )
+    .await;
     assert!(matches!(late, Err(RemovalError::Link)));
-    let answer = removal::confirm(transaction, id, token, &key, now).await?;
+    let answer = removal::confirm(transaction, id, token, &key, &Waves::default(), now).await?;
     if !matches!(answer, Answer::Locked { .. }) {
-        let twice = removal::confirm(transaction, id, token, &key, now).await;
+        let twice = removal::confirm(transaction, id, token, &key, &Waves::default(), now).await;
         assert!(matches!(twice, Err(RemovalError::Link)), "a link is good once");
     }
     Ok(answer)
@@ -138,14 +165,19 @@ async fn editors_decide_what_lists_more_or_goes_in_masses() {
         list_key(t, &list, "8.8.8.0/24", day(1)).await;
         let answer = remove(t, &list, "8.8.8.8", "a@x.example", day(1)).await.expect("one");
         assert_eq!(answer, Answer::ToEditors(Why::Wider));
-        let id = removals::queued(t.session(), 9).await.expect("read")[0].id;
+        let id = removals::queued(t.session(), &removals::Narrowed::default(), 9)
+            .await
+            .expect("read")[0]
+            .id;
         let refuse = Verdict::Refuse(" ".to_owned());
         let silent = removal::decide(t, EDITOR, id, &refuse, day(1)).await;
         assert!(matches!(silent, Err(RemovalError::NoReason)));
         let anna = Person { account: 1, role: Role::Member };
-        let denied = removal::decide(t, anna, id, &Verdict::Grant, day(1)).await;
+        let denied =
+            removal::decide(t, anna, id, &Verdict::Grant(End::AsTheListSays), day(1)).await;
         assert!(matches!(denied, Err(RemovalError::Denied(_))));
-        let told = removal::decide(t, EDITOR, id, &Verdict::Grant, day(1)).await;
+        let told =
+            removal::decide(t, EDITOR, id, &Verdict::Grant(End::AsTheListSays), day(1)).await;
         let (decided, told) = told.expect("decided");
         assert!(matches!(decided, Decided::Granted { .. }), "{decided:?}");
         assert!(matches!(told[..], [Notice::RemovalDecided { .. }]));
@@ -186,16 +218,157 @@ async fn two_editors_take_off_what_lists_very_much() {
         list_key(t, &list, "8.8.0.0/16", day(1)).await;
         let answer = remove(t, &list, "8.8.8.8", "a@x.example", day(1)).await.expect("one");
         assert_eq!(answer, Answer::ToEditors(Why::Wider));
-        let id = removals::queued(t.session(), 9).await.expect("read")[0].id;
+        let id = removals::queued(t.session(), &removals::Narrowed::default(), 9)
+            .await
+            .expect("read")[0]
+            .id;
         let other = Person { account: 9, ..EDITOR };
         for (editor, waits) in [(EDITOR, true), (EDITOR, true), (other, false)] {
-            let decided = removal::decide(t, editor, id, &Verdict::Grant, day(1)).await;
+            let decided =
+                removal::decide(t, editor, id, &Verdict::Grant(End::AsTheListSays), day(1)).await;
             let (decided, told) = decided.expect("it is taken");
             assert_eq!((decided == Decided::Waits, told.is_empty()), (waits, waits), "{editor:?}");
             assert_eq!(listed(t, &list).await, u64::from(waits));
         }
-        let over = removal::decide(t, EDITOR, id, &Verdict::Grant, day(1)).await;
+        let over =
+            removal::decide(t, EDITOR, id, &Verdict::Grant(End::AsTheListSays), day(1)).await;
         assert!(matches!(over, Err(RemovalError::Over("granted"))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_editor_hears_whom_the_list_itself_sent() {
+    on_each(async |database| {
+        let list = world(&database, Polarity::Allow).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let names = List {
+            apex: "names.example".parse().expect("a name"),
+            keys: KeyKind::Name,
+            ..list.list.clone()
+        };
+        let names = lists::add(t.session(), &names, day(0)).await.expect("it is added");
+        let names = lists::by_id(t.session(), names).await.expect("read").expect("there");
+        list_key(t, &list, "8.8.8.8", day(1)).await;
+        list_key(t, &names, "*.below.example", day(1)).await;
+        let mail = "postmaster@x.example";
+        let below = "below.example";
+        let asked = below.parse().expect("a target");
+        let typed = removal::entry(t.session(), names.id, &asked, Way::Typed).await;
+        assert_eq!(typed.expect("it is read"), None, "only what lies below is listed");
+        for (list, target) in [(&list, "8.8.8.8"), (&names, below)] {
+            let typed = remove(t, list, target, mail, day(2)).await;
+            assert!(matches!(typed, Err(RemovalError::NoBlockList(_))), "{typed:?}");
+            let asked = target.parse().expect("a target");
+            let entry = removal::entry(t.session(), list.id, &asked, Way::Link).await;
+            let entry = entry.expect("it is read").expect("it is listed");
+            let outlook = removal::outlook(t.session(), list, &entry, target, day(2)).await;
+            assert_eq!(outlook.expect("an outlook"), Outlook::Editor(Why::Kind));
+            let linked = remove_by(t, list, target, mail, Way::Link, day(2)).await;
+            assert_eq!(linked.expect("an answer"), Answer::ToEditors(Why::Kind));
+        }
+        let queued = removals::queued(t.session(), &removals::Narrowed::default(), 9)
+            .await
+            .expect("they are read");
+        assert_eq!(queued.len(), 2);
+        assert_eq!((queued[0].new.way, queued[0].new.control), (Way::Link, Control::Domain));
+    })
+    .await;
+}
+
+/// Asks for a removal from a network of his own and follows the link.
+async fn remove_as(
+    transaction: &mut Transaction,
+    list: &Stored,
+    (number, domain): (u8, &str),
+    waves: &Waves,
+    now: Timestamp,
+) -> Answer {
+    let key = TokenKey::new(&[7; 32]);
+    let ask = Ask {
+        target: format!("9.9.9.{number}").parse().expect("a target"),
+        mail: format!("a{number}@x.example"),
+        domain: domain.to_owned(),
+        client: format!("198.51.{number}.7").parse().expect("an address"),
+        reason: String::new(),
+        way: Way::Typed,
+        control: Control::None,
+    };
+    let asked = removal::ask(transaction, list, &ask, &key, now).await;
+    let (id, notices) = asked.expect("it is asked");
+    let [Notice::RemovalLink { token, .. }] = &notices[..] else { panic!("{notices:?}") };
+    removal::confirm(transaction, id, token, &key, waves, now).await.expect("an answer")
+}
+
+#[tokio::test]
+async fn a_wave_of_removals_waits_for_an_editor() {
+    on_each(async |database| {
+        let list = world(&database, Polarity::Block).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let waves = Waves { by_domain: 2, by_origin: 4 };
+        // Each with a mail address and a network of his own: the domain of the target, the hour, and what comes of it.
+        for (number, domain, hour, why) in [
+            (1, "one.example", 0, None),
+            (2, "one.example", 0, None),
+            (3, "one.example", 20, Some(Why::OneDomain)),
+            (4, "two.example", 20, None),
+            (5, "", 20, None),
+            (6, "", 20, None),
+            // The fourth that was followed within the hour; what waits for an editor counts too.
+            (7, "", 20, Some(Why::OneOrigin)),
+            (8, "three.example", 22, None),
+            (9, "one.example", 48, None),
+        ] {
+            list_key(t, &list, &format!("9.9.9.{number}"), day(0)).await;
+            let now = Timestamp(day(1).0 + hour * 3_600_000_000);
+            let answer = remove_as(t, &list, (number, domain), &waves, now).await;
+            match why {
+                Some(why) => assert_eq!(answer, Answer::ToEditors(why), "{number}"),
+                None => assert!(matches!(answer, Answer::Removed { .. }), "{number}: {answer:?}"),
+            }
+        }
+        let waiting = removals::queued(t.session(), &removals::Narrowed::default(), 9).await;
+        let why: Vec<String> = waiting.expect("read").into_iter().map(|one| one.answer).collect();
+        assert_eq!(why, [Why::OneDomain, Why::OneOrigin].map(|why| why.to_string()));
+        // One network does not make a wave of what others repair, and limits can be off.
+        let off = Waves { by_domain: 0, by_origin: 0 };
+        list_key(t, &list, "9.9.9.10", day(0)).await;
+        let now = Timestamp(day(1).0 + 20 * 3_600_000_000);
+        let answer = remove_as(t, &list, (10, "one.example"), &off, now).await;
+        assert!(matches!(answer, Answer::Removed { .. }), "{answer:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_removed_is_kept_off_the_list_until_it_is_listed_anew() {
+    on_each(async |database| {
+        let list = world(&database, Polarity::Block).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let key: Key = "8.8.8.8".parse().expect("a key");
+        list_key(t, &list, "8.8.8.8", day(1)).await;
+        let answer = remove(t, &list, "8.8.8.8", "a@x.example", day(1)).await.expect("one");
+        assert!(matches!(answer, Answer::Removed { .. }), "{answer:?}");
+        let kept = kept_out::at(t.session(), list.id, &key, day(30)).await.expect("read");
+        let kept = kept.expect("it is kept off");
+        assert_eq!((kept.until, &*kept.reason), (Some(day(31)), "removal 1"));
+        list_key(t, &list, "8.8.8.8", day(2)).await;
+        let kept = kept_out::at(t.session(), list.id, &key, day(3)).await.expect("read");
+        assert_eq!(kept, None, "it was seen again");
+        // Editors say until when.
+        list_key(t, &list, "8.8.9.0/24", day(3)).await;
+        let answer = remove(t, &list, "8.8.9.1", "a@x.example", day(3)).await.expect("one");
+        assert_eq!(answer, Answer::ToEditors(Why::Wider));
+        let waiting = removals::queued(t.session(), &removals::Narrowed::default(), 9).await;
+        let id = waiting.expect("read")[0].id;
+        removal::decide(t, EDITOR, id, &Verdict::Grant(End::Never), day(3)).await.expect("granted");
+        let kept = kept_out::page(t.session(), list.id, None, day(9_999), 9).await.expect("read");
+        let shown: Vec<_> = kept.iter().map(|one| (one.key.to_string(), one.until)).collect();
+        assert_eq!(shown, [("8.8.9.0/24".to_owned(), None)]);
+        removal::tidy(t, day(9_999)).await.expect("it is tidied");
     })
     .await;
 }

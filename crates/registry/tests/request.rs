@@ -19,6 +19,7 @@ use repute_registry::permission::{Person, Role};
 use repute_registry::request::check::{Evidence, Pointers};
 use repute_registry::request::evidence;
 use repute_registry::request::item::{Item, TwoPersons};
+use repute_registry::request::limit::Limits;
 use repute_registry::request::state::State;
 use repute_registry::request::{self, Draft, RequestError};
 
@@ -53,9 +54,12 @@ async fn world(database: &Database, polarity: Polarity) -> (Stored, Organisation
     let banks = categories::Category { number: 5, name: "Banks".to_owned() };
     categories::add(transaction.session(), id, &banks).await.expect("it is added");
     let bank = organisation::found(&mut transaction, ANNA, "A bank", day(0)).await;
+    let bank = bank.expect("an Id");
+    let domain = "bank.example".parse().expect("a name");
+    organisations::add_domain(transaction.session(), bank, &domain).await.expect("it is added");
     let stored = lists::by_id(transaction.session(), id).await.expect("read").expect("there");
     transaction.commit().await.expect("it is committed");
-    (stored, bank.expect("an Id"))
+    (stored, bank)
 }
 
 /// Items of their words, a line each.
@@ -88,7 +92,9 @@ async fn ask(
     let reason = "we send mail".to_owned();
     let evidence = evidence.unwrap_or_else(|| good(&items));
     let draft = Draft { organisation, list: list.id, reason, items };
-    let id = request::begin(transaction, ANNA, &draft, day(1)).await.expect("it is begun");
+    let id = request::begin(transaction, ANNA, &draft, &Limits::default(), day(1))
+        .await
+        .expect("it is begun");
     let state = request::submit(transaction, ANNA, id, "", &evidence, day(1)).await;
     (id, state.expect("it is submitted"))
 }
@@ -256,10 +262,11 @@ async fn what_cannot_be_is_not_asked_and_what_must_be_mended_comes_back() {
         ] {
             let (items, reason) = (items(lines), String::new());
             let draft = Draft { organisation: bank, list: list.id, reason, items };
-            let refused = request::begin(t, ANNA, &draft, day(1)).await.expect_err(lines);
+            let refused =
+                request::begin(t, ANNA, &draft, &Limits::default(), day(1)).await.expect_err(lines);
             assert_eq!(refused.to_string(), words);
             let stranger = Person { account: 5, ..ANNA };
-            let refused = request::begin(t, stranger, &draft, day(1)).await;
+            let refused = request::begin(t, stranger, &draft, &Limits::default(), day(1)).await;
             assert!(matches!(refused, Err(RequestError::Denied(_))));
         }
         let nameless = |address: &str| {
@@ -270,7 +277,7 @@ async fn what_cannot_be_is_not_asked_and_what_must_be_mended_comes_back() {
             ("add 10.0.0.0/24 127.0.5.1", None),
             ("add 8.0.0.0/12 127.0.5.1", None),
             ("remove 8.8.8.8", None),
-            ("add 8.8.8.8 127.0.5.1", Some(nameless("8.8.8.8"))),
+            ("add 8.8.4.4 127.0.5.1", Some(nameless("8.8.4.4"))),
         ] {
             let (_, state) = ask(t, (&list, bank), lines, evidence).await;
             assert_eq!(state, State::NeedsInfo, "{lines}");
@@ -384,4 +391,75 @@ async fn evidence_is_gathered_from_dns() {
     assert_eq!(nameless.pointers, Pointers::Names(vec![]));
     let nobody = evidence::gather(&items, &[], timeout).await.expect("sockets");
     assert_eq!(nobody[0].pointers, Pointers::Unknown);
+}
+
+#[tokio::test]
+async fn addresses_are_asked_for_once_a_domain_is_proven() {
+    on_each(async |database| {
+        let (list, bank) = world(&database, Polarity::Allow).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let domain = "bank.example".parse().expect("a name");
+        let draft = |lines: &str| Draft {
+            organisation: bank,
+            list: list.id,
+            reason: String::new(),
+            items: items(lines),
+        };
+        let limits = Limits::default();
+        let kept = draft("add 8.8.8.8 127.0.5.1");
+        let kept = request::begin(t, ANNA, &kept, &limits, day(1)).await.expect("it is begun");
+        // The domain lapsed meanwhile.
+        organisations::remove_domain(t.session(), bank, &domain).await.expect("it is removed");
+        let late = request::submit(t, ANNA, kept, "", &[], day(1)).await;
+        assert!(matches!(late, Err(RequestError::Unproven(id)) if id == bank), "{late:?}");
+        for lines in ["add 8.8.4.4 127.0.5.1", "remove 8.8.4.4", "name Ours\nremove 8.8.4.4"] {
+            let refused = request::begin(t, ANNA, &draft(lines), &limits, day(1)).await;
+            assert!(matches!(refused, Err(RequestError::Unproven(_))), "{lines}: {refused:?}");
+        }
+        let lines = "name Ours\ncategory 5";
+        let named = request::begin(t, ANNA, &draft(lines), &limits, day(1)).await;
+        let state = request::submit(t, ANNA, named.expect("it is begun"), "", &[], day(1)).await;
+        assert_eq!(state.expect("it is handed in"), State::Queued);
+        // An editor knows it.
+        organisation::name_domain(t, EDITORS[0], bank, &domain, day(1)).await.expect("named");
+        let state = request::submit(t, ANNA, kept, "", &[], day(1)).await;
+        assert_eq!(state.expect("it is handed in"), State::Queued);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn so_much_is_open_at_once_and_the_same_only_once() {
+    on_each(async |database| {
+        let (list, bank) = world(&database, Polarity::Allow).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let begin = async |t: &mut Transaction, lines: &str, limits: &Limits| {
+            let (reason, items) = (String::new(), items(lines));
+            let draft = Draft { organisation: bank, list: list.id, reason, items };
+            request::begin(t, ANNA, &draft, limits, day(1)).await
+        };
+        let limits = Limits { by_organisation: 2, by_account: 9, items: 2 };
+        let lines = "add 8.8.8.8 127.0.5.1\nadd 8.8.4.4 127.0.5.1";
+        let first = begin(t, lines, &limits).await.expect("it is begun");
+        let turned = "add 8.8.4.4 127.0.5.1\nadd 8.8.8.8 127.0.5.1";
+        let again = begin(t, turned, &limits).await;
+        assert!(matches!(again, Err(RequestError::Same(id)) if id == first), "{again:?}");
+        begin(t, "add 8.8.8.8 127.0.5.1", &limits).await.expect("that is another one");
+        let much = begin(t, "name A\nwebsite https://a.example/\ncategory 5", &limits).await;
+        let words = "a request has at most 2 items: ask for the others in another one";
+        assert_eq!(much.expect_err("it is too much").to_string(), words);
+        let third = begin(t, "add 9.9.9.9 127.0.5.1", &limits).await;
+        let words =
+            "this organisation has 2 open requests: wait until some are decided, or take some back";
+        assert_eq!(third.expect_err("it is too much").to_string(), words);
+        let by_account = Limits { by_organisation: 9, by_account: 2, items: 9 };
+        let third = begin(t, "add 9.9.9.9 127.0.5.1", &by_account).await;
+        assert!(matches!(third, Err(RequestError::Many { of: "you have", count: 2 })), "{third:?}");
+        // What is over leaves room, and may be asked for again.
+        request::withdraw(t, ANNA, first, day(1)).await.expect("it is taken back");
+        begin(t, lines, &limits).await.expect("there is room");
+    })
+    .await;
 }

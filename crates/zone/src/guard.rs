@@ -19,6 +19,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use psl::Psl as _;
 use repute_dnsxl::{Ipv4Network, Ipv6Network, Name, Network};
 
+use crate::dataset::names::{NamesIndex, Record};
 use crate::dataset::{Addresses, Content, Dataset, distinct};
 use crate::fault::Faults;
 use crate::zone::Zone;
@@ -211,8 +212,9 @@ pub fn check(new: &Zone, old: Option<&Zone>, most: Reach, guards: &Guards) -> Ve
     };
     let ipv6 = check_addresses(|a| a.v6.as_ref(), new, old, limits, network, &mut refusals);
     let mut suffixes = Vec::new();
-    for dataset in leaves(new) {
-        check_names(dataset, guards, &mut suffixes, &mut refusals);
+    let before: Vec<&NamesIndex> = old.map_or_else(Vec::new, names);
+    for index in names(new) {
+        check_names(index, &before, guards, &mut suffixes, &mut refusals);
     }
     if !suffixes.is_empty() {
         suffixes.sort();
@@ -336,15 +338,15 @@ fn size<I: Covered>(len: u8) -> u128 {
     1_u128.checked_shl(u32::from(I::BITS - len.min(I::BITS))).unwrap_or(u128::MAX)
 }
 
-/// Checks the names of a data set: those that stand for others' names, and INVALID.
+/// Checks names: those that stand for others' names and were not listed before, and INVALID.
 fn check_names(
-    dataset: &Dataset,
+    index: &NamesIndex,
+    before: &[&NamesIndex],
     guards: &Guards,
     suffixes: &mut Vec<Name>,
     refusals: &mut Vec<Refusal>,
 ) {
-    let Content::Names(names) = &dataset.content else { return };
-    names.index.for_each(|wire, record| {
+    index.for_each(|wire, record| {
         if !(record.exact.lists() || record.below.lists()) {
             return;
         }
@@ -352,7 +354,7 @@ fn check_names(
             b"\x04test" => {}
             b"\x07invalid" if refusals.contains(&Refusal::Invalid) => {}
             b"\x07invalid" => refusals.push(Refusal::Invalid),
-            _ if is_suffix(wire) => {
+            _ if is_suffix(wire) && !is_listed_as_far(wire, record, before) => {
                 let name = Name::from_wire(&[wire, &[0]].concat());
                 suffixes.extend(name.ok().filter(|name| !guards.allowed_suffixes.contains(name)));
             }
@@ -361,8 +363,28 @@ fn check_names(
     });
 }
 
+/// Whether these indexes list all of a name that a record lists: itself, what is below it, or both.
+fn is_listed_as_far(wire: &[u8], record: Record, before: &[&NamesIndex]) -> bool {
+    let was = |lists: fn(&Record) -> bool| before.iter().any(|i| lists(&i.record_of(wire)));
+    (!record.exact.lists() || was(|record| record.exact.lists()))
+        && (!record.below.lists() || was(|record| record.below.lists()))
+}
+
+/// Whether others have names directly below a name by anybody's word: a public suffix of publicsuffix.org, those that
+/// companies named of their own among them. Who lists one of these means all their customers; a person may mean that, a
+/// rule never does.
+pub fn is_shared_suffix(name: &Name) -> bool {
+    let all = [psl::Type::Icann, psl::Type::Private];
+    name.as_wire().split_last().is_some_and(|(_, wire)| is_suffix_of(wire, &all))
+}
+
 /// Whether others register names directly below a name (publicsuffix.org, ICANN's part).
 fn is_suffix(wire: &[u8]) -> bool {
+    is_suffix_of(wire, &[psl::Type::Icann])
+}
+
+/// Whether a name is a top-level domain, or a suffix of one of these kinds.
+fn is_suffix_of(wire: &[u8], kinds: &[psl::Type]) -> bool {
     let (mut places, mut count, mut at) = ([0_u8; 128], 0, 0);
     while at < wire.len() && count < places.len() {
         places[count] = at as u8;
@@ -376,8 +398,17 @@ fn is_suffix(wire: &[u8]) -> bool {
     // A name as text has a dot between labels where its wire form has a length before each.
     count <= 1 || {
         let suffix = psl::List.find(places[..count].iter().rev().map(label));
-        suffix.typ == Some(psl::Type::Icann) && suffix.len + 1 == wire.len()
+        suffix.typ.is_some_and(|kind| kinds.contains(&kind)) && suffix.len + 1 == wire.len()
     }
+}
+
+/// The indexes of names of a zone, each once.
+fn names(zone: &Zone) -> Vec<&NamesIndex> {
+    let indexes = leaves(zone).into_iter().filter_map(|leaf| match &leaf.content {
+        Content::Names(names) => Some(&names.index),
+        _ => None,
+    });
+    indexes.collect()
 }
 
 /// The data sets that hold entries, each once.

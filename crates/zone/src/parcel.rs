@@ -8,7 +8,7 @@
 //!
 //! ```text
 //!  magic "REPUTEPL", format, from, to
-//!  apex, polarity, test entries, kinds of keys, ttl, SOA, name servers, codes
+//!  apex, polarity, test entries, kinds of keys, ttl, SOA, name servers, codes, link (format 2)
 //!  changes: kind, key, state      state 0 no entry, 1 never listed, n + 2 the answer n
 //!  255                            an answer is written where it is first needed
 //! ```
@@ -64,12 +64,15 @@ impl Parcel {
         if reader.take(MAGIC.len()).ok() != Some(MAGIC) {
             return Err(ParcelError::NoParcel);
         }
-        match reader.byte()? {
-            VERSION => {}
-            found => return Err(ParcelError::Version { found, known: VERSION }),
+        let version = reader.byte()?;
+        if !matches!(version, PLAIN | LINKED) {
+            return Err(ParcelError::Version { found: version, known: LINKED });
         }
         let (from, to) = (reader.u32()?, reader.u32()?);
-        let setting = reader.setting(to)?;
+        let mut setting = reader.setting(to)?;
+        if version == LINKED {
+            setting.spec.link = Some(reader.link()?);
+        }
         let start = reader.at();
         while reader.change()?.is_some() {}
         Ok(Parcel { bytes, start, from, to, setting })
@@ -159,8 +162,10 @@ pub enum ParcelError {
 
 /// How a parcel begins.
 const MAGIC: &[u8] = b"REPUTEPL";
-/// The format this program writes and reads.
-const VERSION: u8 = 1;
+/// The format of a list without links, which programs before links write and read.
+const PLAIN: u8 = 1;
+/// The same, and behind the codes the link of its texts.
+const LINKED: u8 = 2;
 /// How it ends: the kind of no key.
 const END: u8 = 255;
 
@@ -194,6 +199,7 @@ mod tests {
             name_servers: Some((86_400, vec![name("ns.example"), name("ns2.example")])),
             datasets: Vec::new(),
             test_entries: true,
+            link: None,
             codes: vec![ReturnCode::LISTED, "127.0.0.9".parse().expect("a code")],
             serial: 7,
         };
@@ -267,6 +273,33 @@ mod tests {
             Parcel::open(bytes.into()).map(|parcel| parcel.to())
         };
         assert_eq!(other(0, b'x'), Err(ParcelError::NoParcel));
-        assert_eq!(other(8, 9), Err(ParcelError::Version { found: 9, known: 1 }));
+        assert_eq!(other(8, 9), Err(ParcelError::Version { found: 9, known: 2 }));
+    }
+
+    #[test]
+    fn the_link_of_texts_comes_along_and_another_key_changes_no_entry() {
+        let link = |byte| {
+            let key = crate::TagKey::new([byte; 16]);
+            Some(crate::Link::new("https://lists.example/r/3/", key).expect("an address"))
+        };
+        let mut here = editor();
+        assert_eq!(here.whole()[8], PLAIN, "older servers follow it");
+        let mut there = Editor::of_parcel(&Parcel::open(here.whole().into()).expect("it is good"));
+        let there = there.as_mut().expect("few");
+        for (from, byte) in [(7, 1), (8, 2)] {
+            let spec = ZoneSpec { link: link(byte), ..here.setting().spec };
+            here.reshape(spec, 300);
+            here.apply(&Record { from, to: from + 1, changes: Vec::new() }).expect("it follows");
+            let delta = here.delta(from, Vec::new());
+            assert!(delta.len() < 400 && delta[8] == LINKED);
+            let zone = there.take(&Parcel::open(delta.into()).expect("it is good"));
+            assert_eq!(zone.expect("it follows").link(), link(byte).as_ref());
+            let whole = here.whole();
+            let again = Editor::of_parcel(&Parcel::open(whole.clone().into()).expect("good"));
+            assert_eq!(again.expect("few").zone().link(), link(byte).as_ref());
+            for end in 0..whole.len() {
+                assert!(Parcel::open(whole[..end].to_vec().into()).is_err(), "{end}");
+            }
+        }
     }
 }

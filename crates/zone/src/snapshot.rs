@@ -31,8 +31,8 @@ pub fn open(image: Bytes) -> Result<Zone, SnapshotError> {
         return Err(SnapshotError::NoSnapshot);
     }
     let version = read_u32(&image, 8);
-    if version != VERSION {
-        return Err(SnapshotError::Version { found: version, known: VERSION });
+    if !matches!(version, PLAIN | LINKED) {
+        return Err(SnapshotError::Version { found: version, known: LINKED });
     }
     let length = read_u64(&image, 16);
     if length != image.len() as u64 {
@@ -41,7 +41,7 @@ pub fn open(image: Bytes) -> Result<Zone, SnapshotError> {
     if xxh3_64(&image[HEADER..]) != read_u64(&image, 24) {
         return Err(SnapshotError::Checksum);
     }
-    decode::zone(&image, read_u32(&image, 12) as usize).ok_or(SnapshotError::Inconsistent)
+    decode::zone(&image, version, read_u32(&image, 12) as usize).ok_or(SnapshotError::Inconsistent)
 }
 
 /// Whether a file that begins with these bytes is a snapshot, good or not.
@@ -81,8 +81,10 @@ pub enum SnapshotError {
 
 /// How a snapshot begins.
 const MAGIC: &[u8; 8] = b"REPUTEZN";
-/// The format this program writes and reads.
-const VERSION: u32 = 3;
+/// The format of a zone without links, which programs before links write and read.
+const PLAIN: u32 = 3;
+/// The same, and at the end of the description the link of its texts.
+const LINKED: u32 = 4;
 /// Bytes before the checked part.
 const HEADER: usize = 32;
 /// Bytes of an entry of the table of sections.
@@ -108,6 +110,7 @@ mod tests {
             name_servers: None,
             datasets,
             test_entries: false,
+            link: None,
             codes: Vec::new(),
             serial: 1,
         })
@@ -130,6 +133,31 @@ mod tests {
         assert_eq!(zone.entries(), 1 << 33);
         let error = open(image(u64::MAX).into()).map(|zone| zone.entries());
         assert_eq!(error, Err(SnapshotError::Inconsistent));
+    }
+
+    #[test]
+    fn a_link_makes_a_snapshot_of_the_next_format() {
+        let key = crate::TagKey::new([7; 16]);
+        let link = crate::Link::new("https://lists.example/r/3/", key).expect("an address");
+        let linked = Zone { link: Some(link), ..zone(Vec::new()) };
+        let image = |zone: &Zone| {
+            let mut image = Vec::new();
+            encode(zone, &mut image).expect("memory takes it");
+            image
+        };
+        for (zone, version) in [(zone(Vec::new()), PLAIN), (linked, LINKED)] {
+            let image = image(&zone);
+            assert_eq!(read_u32(&image, 8), version);
+            assert_eq!(open(image.into()).expect("it is good").link(), zone.link());
+        }
+        // An address that no link has is none of ours.
+        let mut image = image(&Zone { link: None, ..zone(Vec::new()) });
+        image[8] = LINKED as u8;
+        assert_eq!(open(image.into()).map(drop), Err(SnapshotError::Inconsistent));
+        let newer = SnapshotError::Version { found: 5, known: LINKED };
+        let mut image = self::image(0);
+        image[8] = 5;
+        assert_eq!(open(image.into()).map(drop), Err(newer));
     }
 
     #[test]

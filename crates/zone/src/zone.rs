@@ -11,8 +11,9 @@ use std::sync::Arc;
 use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode, test_entries};
 
 use crate::dataset::{Content, Dataset, Soa};
+use crate::link::{Link, is_somebodys};
 use crate::relative::{Octets, Relative};
-use crate::value::{Text, ValueBuilder};
+use crate::value::{Pair, Text, ValueBuilder};
 
 mod listing;
 mod probe;
@@ -57,6 +58,8 @@ pub struct ZoneSpec {
     pub test_entries: bool,
     /// The return codes of the list, for its test entries.
     pub codes: Vec<ReturnCode>,
+    /// Where the texts of listings lead to.
+    pub link: Option<Link>,
     /// The version, if the SOA's is 0; 0 takes the time of the newest file.
     pub serial: u32,
 }
@@ -71,6 +74,7 @@ pub struct Zone {
     pub(crate) name_servers: Option<(u32, Vec<Name>)>,
     pub(crate) expires: Option<u32>,
     pub(crate) tests: Option<Box<Tests>>,
+    pub(crate) link: Option<Link>,
     /// Whether any data set lists IPv4 addresses, as rbldnsd's aliases need to know.
     pub(crate) ipv4: bool,
 }
@@ -100,6 +104,7 @@ impl Zone {
             soa,
             name_servers,
             tests: None,
+            link: spec.link,
         };
         if spec.test_entries {
             zone.tests = zone.missing_tests(spec.polarity, &spec.codes);
@@ -150,6 +155,30 @@ impl Zone {
     /// Its data sets.
     pub fn datasets(&self) -> &[Arc<Dataset>] {
         &self.datasets
+    }
+
+    /// Where the texts of listings lead to, if they do.
+    pub fn link(&self) -> Option<&Link> {
+        self.link.as_ref()
+    }
+
+    /// Writes the text of a listing's pair for what it names, with its link if the list has links, and returns the
+    /// length; 0 if there is nothing to say. A text is cut at the end of `out`, a link never.
+    #[inline]
+    pub fn write_text(
+        &self,
+        listing: Listing<'_>,
+        pair: Pair,
+        subject: &[u8],
+        out: &mut [u8],
+    ) -> usize {
+        let written = listing.write_text(pair, subject, out.len(), out);
+        match &self.link {
+            Some(link) if is_somebodys(listing.subject(), subject) => {
+                link.append(subject, written, out)
+            }
+            Some(_) | None => written,
+        }
     }
 
     /// Reads a name below the apex, once for all that is done with it.

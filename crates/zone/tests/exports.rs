@@ -18,7 +18,7 @@ use question::labels;
 use repute_dnsxl::{Name, relative_ipv4, relative_ipv6};
 use repute_zone::export::{self, View};
 use repute_zone::format::ReadOptions;
-use repute_zone::{Dataset, DatasetKind, Existence, Hit, Relative, Zone, ZoneSpec};
+use repute_zone::{Dataset, DatasetKind, Existence, Hit, Link, Relative, TagKey, Zone, ZoneSpec};
 
 /// When the exports are written.
 const NOW: u32 = 1_700_000_000;
@@ -405,4 +405,33 @@ fn a_master_file_names_a_server_though_the_zone_knows_none() {
     // With an address it is a name server like any other.
     let (master, _) = export("@ A 192.0.2.1", "bl.example");
     assert!(master.contains("NS\tbl.example.\n"), "{master}");
+}
+
+#[test]
+fn exports_lead_to_the_page_as_far_as_they_can() {
+    let key = TagKey::new([7; 16]);
+    let link = Link::new("https://lists.example/r/3/", key.clone()).expect("an address");
+    let long = "x".repeat(250);
+    let text = format!("192.0.2.1 :2:spam of $\n192.0.2.128/25 :3:{long}\n127.0.0.9 :2:\n");
+    let spec = spec(vec![dataset(DatasetKind::Ip4set, &text)]);
+    let zone = Zone::new(ZoneSpec { link: Some(link), ..spec });
+    let (mut file, mut data) = (Vec::new(), Vec::new());
+    export::master(&zone, 0, &mut file).expect("memory takes it");
+    export::rbldnsd(&zone, View::At(0), &mut data).expect("memory takes it");
+    let (file, data) = [file, data].map(|bytes| String::from_utf8(bytes).expect("text")).into();
+    let signed = |target: &str| {
+        let tag = key.tag(target.as_bytes());
+        format!("https://lists.example/r/3/{target}/{}", String::from_utf8_lossy(&tag))
+    };
+    // A name has the link that the server gives; a wildcard that of the first address it stands for.
+    assert!(file.contains(&format!("\"spam of 192.0.2.1 {}\"", signed("192.0.2.1"))), "{file}");
+    assert!(file.contains(&format!("xxx {}\"", signed("192.0.2.128"))), "{file}");
+    // rbldnsd puts the target in, and makes no tags.
+    assert!(data.contains("spam of $ https://lists.example/r/3/$\n"), "{data}");
+    assert!(data.contains("xxx https://lists.example/r/3/$\n"), "{data}");
+    assert!(data.lines().all(|line| line.len() < 230), "{data}");
+    for text in [file, data] {
+        let tests = text.lines().filter(|line| line.contains("test entry"));
+        assert!(tests.clone().count() > 0 && tests.clone().all(|line| !line.contains("http")));
+    }
 }

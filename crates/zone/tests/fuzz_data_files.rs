@@ -80,6 +80,7 @@ fn fuzz_data_files() {
                 name_servers: None,
                 datasets: vec![Arc::new(loaded.dataset)],
                 test_entries: *native,
+                link: None,
                 codes: Vec::new(),
                 serial: 0,
             });

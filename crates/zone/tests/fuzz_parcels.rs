@@ -8,7 +8,7 @@ use mutation::{Mutation, mutate, time};
 use repute_dnsxl::{Extent, KeyKind, Network, Polarity, ReturnCode};
 use repute_zone::journal::{Change, Editor, Key, State};
 use repute_zone::parcel::Parcel;
-use repute_zone::{Dialect, Soa, Text, ZoneSpec};
+use repute_zone::{Dialect, Link, Soa, TagKey, Text, ZoneSpec};
 
 /// A list at serial 7.
 fn editor() -> Editor {
@@ -31,6 +31,7 @@ fn editor() -> Editor {
         name_servers: Some((60, vec![name("ns.example")])),
         datasets: Vec::new(),
         test_entries: true,
+        link: Some(Link::new("https://x.example/r/1/", TagKey::new([7; 16])).expect("an address")),
         codes: vec![ReturnCode::LISTED],
         serial: 7,
     };

@@ -15,12 +15,16 @@ use mutation::{Mutation, mutate, time};
 use question::labels;
 use repute_zone::format::ReadOptions;
 use repute_zone::guard::{self, Guards, Reach};
-use repute_zone::{DatasetKind, Hashes, Hit, Probe, Relative, Zone, ZoneSpec, export, snapshot};
+use repute_zone::{
+    DatasetKind, Hashes, Hit, Link, Probe, Relative, TagKey, Zone, ZoneSpec, export, snapshot,
+};
 
 fn image(kind: DatasetKind, text: &str) -> Vec<u8> {
     let datasets = vec![dataset(kind, text, &ReadOptions::default())];
     let spec = block_list("x.example", datasets);
-    let zone = Zone::new(ZoneSpec { test_entries: true, serial: 3, ..spec });
+    let link = Link::new("https://x.example/r/1/", TagKey::new([7; 16])).expect("an address");
+    let link = (kind != DatasetKind::Combined).then_some(link);
+    let zone = Zone::new(ZoneSpec { test_entries: true, serial: 3, link, ..spec });
     let mut image = Vec::new();
     snapshot::encode(&zone, &mut image).expect("memory takes it");
     image
@@ -71,7 +75,7 @@ fn ask_everything(zone: &Zone) {
             if let Hit::Listing(listing) = hit {
                 let mut out = [0; 300];
                 for pair in listing.pairs(100, false) {
-                    listing.write_text(pair, b"subject", 254, &mut out);
+                    zone.write_text(listing, pair, b"sub.ject", &mut out);
                 }
             }
         });

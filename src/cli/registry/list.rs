@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use repute_database::dns::Links;
 use repute_dnsxl::Name;
 
 use crate::config::Span;
@@ -134,6 +135,35 @@ pub(crate) enum DnsCommand {
     /// Change it; what is not named stays as it is
     #[command(after_help = DNS_HELP)]
     Set(Box<DnsArgs>),
+    /// Make the links in its texts with another key; those that are out stay good until you do it once more
+    NewKey {
+        /// The list
+        list: Name,
+        /// Why, for the audit log
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+}
+
+/// Whether the texts of a list have links.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LinksArg {
+    /// If it blocks, and the portal is reached from elsewhere
+    Auto,
+    /// Always
+    On,
+    /// Never
+    Off,
+}
+
+impl From<LinksArg> for Links {
+    fn from(typed: LinksArg) -> Links {
+        match typed {
+            LinksArg::Auto => Links::Auto,
+            LinksArg::On => Links::On,
+            LinksArg::Off => Links::Off,
+        }
+    }
 }
 
 /// Arguments of `repute registry list dns set`.
@@ -159,6 +189,9 @@ pub(crate) struct DnsArgs {
     /// Hold back a change of more than so many per cent of the entries; 0 holds back none
     #[arg(long, value_name = "PERCENT")]
     pub(crate) max_change: Option<u8>,
+    /// Whether its texts lead to the page of each entry at the portal
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) links: Option<LinksArg>,
     /// How often secondaries look for a new serial
     #[arg(long, value_name = "TIME")]
     pub(crate) refresh: Option<Span>,

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use repute_database::{Database, Place};
 
-use crate::config::Config;
+use crate::config::{Config, Origin};
 
 /// The place that was named, or else the one of the configuration.
 pub(in crate::commands) fn place(
@@ -17,8 +17,14 @@ pub(in crate::commands) fn place(
     if let Some(named) = named {
         return Ok(named.parse()?);
     }
-    let registry = Config::find(config)?.registry;
-    if !registry.is_on {
+    let config = Config::find(config)?;
+    let registry = config.registry;
+    // Without a configuration it is that of a first start, if there was one in this folder.
+    let is_there = match &registry.database {
+        Place::File(file) => file.exists(),
+        Place::Server(_) => true,
+    };
+    if !registry.is_on || (config.origin == Origin::BuiltIn && !is_there) {
         bail!(
             "which database? name it by --database FILE or postgres://user@host/database, or in [registry] of the \
              configuration"

@@ -5,6 +5,7 @@ use repute_database::entries::{self, Entry};
 use repute_database::{Database, Key, Timestamp, lists};
 use repute_dnsxl::{Name, ReturnCode};
 use repute_registry::changes::{self, Change};
+use repute_registry::kept_out::{self, End};
 use repute_registry::rule;
 use serde_json::{Value, json};
 
@@ -133,6 +134,10 @@ async fn remove(
     let now = Timestamp::now();
     rule::settle(&mut transaction, stored.id, key, now).await?;
     let serial = changes::apply(&mut transaction, &stored, &changes, &cause, now).await?;
+    if changes[0].entries.is_empty() {
+        let (by, end) = ((&*cause.actor, reason), End::AsTheListSays);
+        kept_out::keep(&mut transaction, stored.id, key, by, end, now).await?;
+    }
     transaction.commit().await?;
     say!("{apex}: {key} removed ({gone}), serial {serial}");
     foretell(database, &stored, Some(serial)).await?;

@@ -3,8 +3,9 @@
 use std::io::{BufWriter, Write};
 
 use repute_database::Database;
-use repute_database::entries::{self, Entry};
+use repute_database::entries;
 use repute_dnsxl::Name;
+use repute_registry::export::{self, Format};
 
 use super::list;
 use super::log::time;
@@ -21,11 +22,12 @@ pub(super) async fn run(
     let stored = list(connection.session(), apex).await?;
     let sources = entries::sources(connection.session()).await?;
     let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
-    match format {
-        EntryFormat::Rbldnsd => writeln!(out, "# {apex}, serial {}", stored.serial)?,
-        EntryFormat::Csv => writeln!(out, "key,code,text,reason,source,since,expires")?,
-    }
-    let mut after = None;
+    let format = match format {
+        EntryFormat::Rbldnsd => Format::Rbldnsd,
+        EntryFormat::Csv => Format::Csv,
+    };
+    out.write_all(export::head(format, apex, stored.serial).as_bytes())?;
+    let (mut after, mut text) = (None, String::new());
     loop {
         let page = entries::page(connection.session(), stored.id, None, after.as_ref(), PAGE);
         let page = page.await?;
@@ -33,49 +35,13 @@ pub(super) async fn run(
         after = Some(last.key.clone());
         for entry in &page {
             let source = sources.iter().find(|(id, _)| *id == entry.source);
-            match format {
-                EntryFormat::Rbldnsd => rbldnsd(entry, &mut out)?,
-                EntryFormat::Csv => csv(entry, source.map_or("", |(_, name)| name), &mut out)?,
-            }
+            export::line(&mut text, format, entry, source.map_or("", |(_, name)| name), time);
         }
+        out.write_all(text.as_bytes())?;
+        text.clear();
     }
     out.flush()?;
     Ok(Verdict::Yes)
-}
-
-/// Writes an entry as a line of a data file.
-fn rbldnsd(entry: &Entry, out: &mut impl Write) -> std::io::Result<()> {
-    let key = entry.key.to_string();
-    match entry.code {
-        None => writeln!(out, "!{key}"),
-        // A line end would begin another entry.
-        Some(code) => {
-            let text: String =
-                entry.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-            writeln!(out, "{key} :{code}:{text}")
-        }
-    }
-}
-
-/// Writes an entry as a row of CSV.
-fn csv(entry: &Entry, source: &str, out: &mut impl Write) -> std::io::Result<()> {
-    let mark = if entry.code.is_none() { "!" } else { "" };
-    let key = format!("{mark}{}", entry.key);
-    let code = entry.code.map(|code| code.to_string()).unwrap_or_default();
-    let expires = entry.expires.map(time).unwrap_or_default();
-    let since = time(entry.since);
-    let cells = [&*key, &*code, &*entry.text, &*entry.reason, source, &*since, &*expires];
-    let cells = cells.map(cell);
-    writeln!(out, "{}", cells.join(","))
-}
-
-/// A cell of CSV (RFC 4180). What a table program would take for a formula begins with an apostrophe.
-fn cell(text: &str) -> String {
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
-    match !guard.is_empty() || text.contains(['"', ',', '\n', '\r']) {
-        true => format!("\"{guard}{}\"", text.replace('"', "\"\"")),
-        false => text.to_owned(),
-    }
 }
 
 /// Entries that are read at once.

@@ -142,7 +142,8 @@ async fn carry_out(
     if work.is_dry {
         let mut connection = database.read().await?;
         let session = connection.session();
-        let report = import::dry_run(session, stored, import, content, &mut step).await?;
+        let report =
+            import::dry_run(session, stored, import, content, Timestamp::now(), &mut step).await?;
         bar.finish_and_clear();
         return Ok(report);
     }
@@ -241,7 +242,7 @@ fn show(
     is_dry: bool,
     is_json: bool,
 ) -> io::Result<()> {
-    let Report { added, changed, renewed, removed, unchanged, kept, .. } = report;
+    let Report { added, changed, renewed, removed, unchanged, kept, kept_out, .. } = report;
     if is_json {
         let widest: Vec<String> = report.widest.iter().map(ToString::to_string).collect();
         let object = json!({
@@ -254,6 +255,7 @@ fn show(
             "removed": removed,
             "unchanged": unchanged,
             "kept": kept,
+            "kept_out": kept_out,
             "faults": content.map_or(0, |content| content.faults.errors()),
             "sha256": content.map(|content| &content.sha256),
             "widest": widest,
@@ -276,6 +278,9 @@ fn show(
     line += &format!("; {unchanged} unchanged");
     if *kept > 0 {
         line += &format!(", {kept} of other sources stay theirs");
+    }
+    if *kept_out > 0 {
+        line += &format!(", {kept_out} kept out by decisions");
     }
     if let Some(serial) = report.serial {
         line += &format!("; serial {serial}");

@@ -6,19 +6,39 @@ use repute_dnsxl::Name;
 use serde_json::{Value, json};
 
 use super::plain;
+use crate::cli::registry::head::Head;
 use crate::commands::shell_user;
 use crate::exit::{Verdict, say};
 
-/// Looks through the audit log.
-pub(super) async fn verify(database: &Database) -> anyhow::Result<Verdict> {
-    let mut connection = database.read().await?;
-    match audit::verify(connection.session()).await? {
-        Verified::Whole(rows) => {
-            say!("the audit log is whole: {rows} rows");
-            Ok(Verdict::Yes)
-        }
+/// Looks through the audit log, and whether it goes on from a head that was shown before.
+pub(super) async fn verify(database: &Database, expect: Option<&Head>) -> anyhow::Result<Verdict> {
+    let mut look = database.look().await?;
+    let rows = match audit::verify(look.session()).await? {
+        Verified::Whole(rows) => rows,
         Verified::BrokenAt(row) => {
             say!("the audit log is not as it was written from row {row} on");
+            return Ok(Verdict::No);
+        }
+    };
+    let digest = audit::digest_at(look.session(), rows).await?.unwrap_or_default();
+    say!("the audit log is whole: {rows} rows");
+    say!("{rows} entries, head {}", Head { rows, digest });
+    let Some(expect) = expect else { return Ok(Verdict::Yes) };
+    let then = expect.rows;
+    match audit::digest_at(look.session(), then).await? {
+        Some(digest) if digest == expect.digest => {
+            say!("it was only added to since it had {then} rows");
+            Ok(Verdict::Yes)
+        }
+        Some(_) => {
+            say!(
+                "but its first {then} rows are others than those of the head that was expected: it was written anew, or \
+                 is another database's"
+            );
+            Ok(Verdict::No)
+        }
+        None => {
+            say!("but it had {then} rows: the end is gone, or it is an older copy");
             Ok(Verdict::No)
         }
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use repute_database::categories::{self, Category};
-use repute_database::dns::{self, Settings};
+use repute_database::dns::{self, Links, Settings};
 use repute_database::lists::{self, Policy};
 use repute_database::{Database, Session, Timestamp};
 use repute_dnsxl::{Name, Target};
@@ -205,6 +205,16 @@ pub(super) async fn dns(database: &Database, command: DnsCommand) -> anyhow::Res
             tell_doubts(&settings::doubts(&stored, &new));
             Ok(Verdict::Yes)
         }
+        DnsCommand::NewKey { list: apex, reason } => {
+            let mut transaction = database.begin().await?;
+            let stored = list(transaction.session(), &apex).await?;
+            let actor = shell_user::actor(transaction.session()).await?;
+            let hand = hand(&actor, &reason);
+            let serial = settings::renew_links(&mut transaction, &hand, &stored).await?;
+            transaction.commit().await?;
+            say!("{apex}: links with another key from serial {serial} on");
+            Ok(Verdict::Yes)
+        }
     }
 }
 
@@ -243,6 +253,7 @@ fn changed(before: &Settings, args: &DnsArgs) -> anyhow::Result<Settings> {
         ipv6_prefix: args.ipv6_prefix.unwrap_or(before.ipv6_prefix),
         max_change: args.max_change.unwrap_or(before.max_change),
         canaries,
+        links: args.links.map_or(before.links, Links::from),
     })
 }
 
@@ -270,6 +281,7 @@ fn show_dns(settings: &Settings, is_json: bool) -> anyhow::Result<()> {
             "ipv6_prefix": settings.ipv6_prefix,
             "max_change": settings.max_change,
             "canaries": canaries,
+            "links": settings.links.word(),
         });
         say!("{object}");
         return Ok(());
@@ -295,6 +307,7 @@ fn show_dns(settings: &Settings, is_json: bool) -> anyhow::Result<()> {
         ("new IPv6", length(settings.ipv6_prefix)),
         ("one change", percent),
         ("canaries", canaries.join(" ")),
+        ("links", settings.links.word().to_owned()),
     ] {
         let value = if value.is_empty() { "-" } else { &value };
         say!("{name:13} {value}");

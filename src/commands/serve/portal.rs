@@ -1,7 +1,7 @@
 //! The portal beside the list server: it shows what is answered, from the same zones in memory.
 
 use std::fs;
-use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,7 +14,7 @@ use repute_dnsxl::{Name, Target, relative_name};
 use repute_lookup::inquiry::ListAt;
 use repute_lookup::resolver;
 use repute_nameserver::{ZoneState, Zones};
-use repute_portal::{Mail, Means, Running, Standing, ZoneFacts};
+use repute_portal::{Certificate, Entrance, Mail, Means, Running, Standing, ZoneFacts};
 use repute_registry::claim::challenge::Look;
 use repute_registry::elsewhere::Elsewhere;
 use repute_zone::{Hit, Relative, Zone};
@@ -39,15 +39,19 @@ pub(super) struct Portal {
     runtime: Runtime,
 }
 
-/// Opens the portal's socket, if it is on.
+/// Reads the certificate of the portal's own TLS, if it has one; what should be mended is told.
 ///
 /// # Errors
-/// If somebody else has the address.
-pub(super) fn bind(config: &PortalConfig) -> anyhow::Result<Option<TcpListener>> {
-    let Some(address) = config.listen else { return Ok(None) };
-    let listener = TcpListener::bind(address)
-        .with_context(|| format!("cannot listen at {address}: set another `portal.listen`"))?;
-    Ok(Some(listener))
+/// If it cannot be read or used.
+pub(super) fn certificate(config: &PortalConfig) -> anyhow::Result<Option<Arc<Certificate>>> {
+    let Some(files) = config.certificate.clone().filter(|_| !config.listen.is_empty()) else {
+        return Ok(None);
+    };
+    let certificate = Certificate::open(files).context("the portal cannot speak TLS")?;
+    for doubt in certificate.doubts(config.portal.public_url.host(), SystemTime::now()) {
+        tracing::warn!("{doubt}");
+    }
+    Ok(Some(Arc::new(certificate)))
 }
 
 impl Portal {
@@ -59,7 +63,7 @@ impl Portal {
         config: &PortalConfig,
         path: Option<&Path>,
         mut database: watch::Receiver<Option<Database>>,
-        listener: TcpListener,
+        entrance: Entrance,
         zones: Arc<ArcSwap<Zones>>,
         shelf: Arc<Shelf>,
     ) -> anyhow::Result<Portal> {
@@ -70,7 +74,7 @@ impl Portal {
             .context("cannot start the portal's threads")?;
         let (handle, stop) = (runtime.handle().clone(), CancellationToken::new());
         let means = means(config, path)?;
-        let door = Door { config: config.portal.clone(), means, listener, zones, shelf };
+        let door = Door { config: config.portal.clone(), means, entrance, zones, shelf };
         let at_once = runtime.block_on(async { timeout(PATIENCE, there(&mut database)).await });
         let (welcome, running) = match at_once {
             Ok(Some(database)) => {
@@ -123,7 +127,7 @@ impl Portal {
 struct Door {
     config: repute_portal::Config,
     means: Means,
-    listener: TcpListener,
+    entrance: Entrance,
     zones: Arc<ArcSwap<Zones>>,
     shelf: Arc<Shelf>,
 }
@@ -143,12 +147,13 @@ impl Door {
                 .push(format!("mail     is written into {folder}, as there is no [portal.smtp]"));
         }
         if let Some(link) = repute_portal::first_link(&database, url).await? {
-            welcome.push(format!("first administrator, once, within a day: {link}"));
+            let how = "open this link to become the first administrator, once, within a day";
+            welcome.extend([format!("begin    {how}"), format!("         {link}")]);
         }
         let (config, means) = (self.config, self.means);
         let (zones, shelf) = (Arc::new(Served(self.zones)), self.shelf);
         let running =
-            repute_portal::start(database, config, means, zones, shelf, self.listener, runtime)?;
+            repute_portal::start(database, config, means, zones, shelf, self.entrance, runtime)?;
         Ok((welcome, running))
     }
 }

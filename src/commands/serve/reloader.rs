@@ -12,6 +12,7 @@ use repute_nameserver::control::{Reload, Reloads};
 use repute_nameserver::loader::{LoaderConfig, Outcomes, Remote};
 use repute_nameserver::server::{self, QueryLogRemote};
 use repute_nameserver::{Identity, Zones};
+use repute_portal::Certificate;
 use tracing::{error, info, warn};
 
 use crate::config::{Config, Opened, Origin};
@@ -30,6 +31,8 @@ pub(super) struct Reloader {
     query_log: OnceLock<QueryLogRemote>,
     /// What was wrong with the query log at the last reload.
     log_problem: Mutex<Option<String>>,
+    /// The portal's certificate, if it has one.
+    certificate: Option<Arc<Certificate>>,
 }
 
 /// A reload under way.
@@ -54,7 +57,13 @@ impl Reloader {
     ) -> Reloader {
         let (config, log_problem) = (Mutex::new(config), Mutex::default());
         let query_log = OnceLock::new();
-        Reloader { config, opened, loader, zones, query_log, log_problem }
+        let certificate = None;
+        Reloader { config, opened, loader, zones, query_log, log_problem, certificate }
+    }
+
+    /// The same with a certificate, which is read again as well.
+    pub(super) fn showing(self, certificate: Option<Arc<Certificate>>) -> Reloader {
+        Reloader { certificate, ..self }
     }
 
     /// The server runs: its query log can be changed from now on.
@@ -96,6 +105,12 @@ impl Reloader {
         if identity != config.identity {
             self.identify(&identity);
             config.identity = identity;
+        }
+        if let Some(Err(why)) = self.certificate.as_ref().map(|shown| shown.reload()) {
+            let why = anyhow::Error::from(why);
+            let problem = format!("the portal shows its certificate of before: {why:#}");
+            error!("{problem}");
+            problems.push(problem);
         }
         let mut before = self.log_problem.lock().unwrap_or_else(PoisonError::into_inner);
         match self.query_log.get().map(|log| log.configure(&query_log)) {

@@ -36,8 +36,7 @@ pub(super) fn run(
         };
         verdict = match (verdict, found) {
             (Verdict::Yes, _) | (_, Verdict::Yes) => Verdict::Yes,
-            (Verdict::Unknown, _) | (_, Verdict::Unknown) => Verdict::Unknown,
-            (Verdict::No, Verdict::No) => Verdict::No,
+            (one, other) => one.worse(other),
         };
     }
     Ok(verdict)
@@ -171,7 +170,7 @@ fn answers(zone: &Zone, target: &Target, asked: &Asked) -> Answers {
             found.waits |= !listing.applies(now, false);
             for pair in listing.pairs(now, false) {
                 let mut text = [0; 255];
-                let n = listing.write_text(pair, subject.as_bytes(), text.len(), &mut text);
+                let n = zone.write_text(listing, pair, subject.as_bytes(), &mut text);
                 found.listed.push((pair.code, String::from_utf8_lossy(&text[..n]).into_owned()));
             }
         }

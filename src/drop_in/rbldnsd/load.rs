@@ -84,6 +84,7 @@ impl Datasets {
             name_servers: None,
             datasets,
             test_entries: false,
+            link: None,
             codes: Vec::new(),
             serial: 0,
         }))

@@ -172,7 +172,8 @@ impl Value {
             (_, Json::Null) => Some(Value::Null),
             (Kind::Boolean, Json::Bool(value)) => Some(Value::Boolean(*value)),
             (Kind::Integer, Json::Number(value)) => value.as_i64().map(Value::Integer),
-            (Kind::Text, Json::String(value)) => Some(Value::Text(value.clone())),
+            // PostgreSQL takes no such character, which SQLite keeps.
+            (Kind::Text, Json::String(value)) => Some(Value::Text(value.replace('\0', "\u{fffd}"))),
             (Kind::Bytes, Json::String(value)) => bytes(value).map(Value::Bytes),
             (Kind::Boolean | Kind::Integer | Kind::Text | Kind::Bytes, _) => None,
         }

@@ -5,7 +5,7 @@ use repute_dnsxl::ReturnCode;
 use super::*;
 use crate::audit::Deed;
 use crate::testing::on_each;
-use crate::{Database, Key, Timestamp, bulk, changes, entries, jobs, lists};
+use crate::{Database, Key, Place, Timestamp, bulk, changes, entries, jobs, lists};
 
 /// Fills a database with something in many tables.
 async fn fill(database: &Database) {
@@ -146,6 +146,80 @@ async fn what_is_no_whole_backup_changes_nothing() {
             assert!(refused.starts_with(words), "{refused}");
         }
         assert_eq!(lines(&backup(&database).await), lines(&file), "nothing was changed");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_only_sqlite_keeps_is_no_hindrance() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = Place::File(folder.path().join("old.db"));
+    let old = Database::open(&place).await.expect("it opens");
+    let mut transaction = old.begin().await.expect("a transaction");
+    let list = crate::lists::tests::add(&mut transaction.session(), "bl.example").await;
+    lists::set_category(transaction.session(), list, 4, "a\0b").await.expect("a category");
+    transaction.commit().await.expect("it is committed");
+    let file = backup(&old).await;
+    on_each(async |database| {
+        restored(&database, &file, Into::Empty).await.expect("it is restored");
+        let mut connection = database.read().await.expect("a connection");
+        let all = lists::categories(connection.session(), list).await.expect("they are read");
+        assert_eq!(all[0].1, "a\u{fffd}b");
+    })
+    .await;
+}
+
+/// A row for each table that is not restored, and the account and organisation they are about.
+const ROWS: [&str; 11] = [
+    "INSERT INTO accounts (id, mail, name, password, role, created) VALUES (7, 'a@x.example', 'A', 'x', 'editor', 1)",
+    "INSERT INTO organisations (id, name, created) VALUES (7, 'O', 1)",
+    "INSERT INTO sessions (digest, account, client, created, seen, proven, expires) \
+     VALUES ($1, 7, '', 1, 1, 1, 9)",
+    "INSERT INTO links (digest, purpose, mail, role, expires) VALUES ($1, 'join', NULL, 'member', 9)",
+    "INSERT INTO sign_ins (digest, account, failures, expires) VALUES ($1, 7, 0, 9)",
+    "INSERT INTO ceremonies (digest, account, purpose, state, expires) VALUES ($1, 7, 'show', '', 9)",
+    "INSERT INTO tokens (account, name, digest, scopes, created) VALUES (7, 't', $1, '', 1)",
+    "INSERT INTO answers (account, key, digest, status, body, created) VALUES (7, 'k', $1, 200, '', 1)",
+    "INSERT INTO outbox (recipient, subject, plain, html, created, due, attempts) \
+     VALUES ('a@x.example', '', '', '', 1, 1, 0)",
+    "INSERT INTO digests (account, subject, what, link, created) VALUES (7, '', '', '', 1)",
+    "INSERT INTO invitations (organisation, mail, role, digest, account, created, expires) \
+     VALUES (7, 'b@x.example', 'owner', $1, 7, 1, 9)",
+];
+
+#[tokio::test]
+async fn what_has_ended_since_a_backup_does_not_come_back() {
+    on_each(async |from| {
+        let mut transaction = from.begin().await.expect("a transaction");
+        for sql in ROWS {
+            let takes_digest = sql.contains("$1");
+            on!(transaction.session(), |c| {
+                let query = sqlx::query(sql);
+                let query = if takes_digest { query.bind(vec![1_u8; 32]) } else { query };
+                query.execute(c).await.expect("it is written");
+            });
+        }
+        transaction.commit().await.expect("it is committed");
+        let file = backup(&from).await;
+        let text = std::str::from_utf8(&file).expect("it is text");
+        assert!(text.contains("b@x.example"), "the backup has all of it");
+        on_each(async |to| {
+            restored(&to, &file, Into::Empty).await.expect("it is restored");
+            let mut connection = to.read().await.expect("a connection");
+            for name in ENDED {
+                let sql = AssertSqlSafe(format!("SELECT COUNT(*) FROM {name}"));
+                let (count,): (i64,) = on!(connection.session(), |c| {
+                    sqlx::query_as(sql).fetch_one(c).await.expect("they are counted")
+                });
+                assert_eq!(count, 0, "{name}");
+            }
+            let kept = "SELECT COUNT(*) FROM accounts";
+            let (count,): (i64,) = on!(connection.session(), |c| {
+                sqlx::query_as(kept).fetch_one(c).await.expect("they are counted")
+            });
+            assert_eq!(count, 1);
+        })
+        .await;
     })
     .await;
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use repute_distribution::{Config, Delivery, Keys, Origin, Outlet, Shelf, keys_in};
 use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode};
 use repute_zone::journal::{Change, Editor, Key, Record, State};
-use repute_zone::{Dialect, Soa, Text, Zone, ZoneSpec};
+use repute_zone::{Dialect, Link, Soa, TagKey, Text, Zone, ZoneSpec};
 use tempfile::TempDir;
 
 /// What a portal does to what it hands out: the path, and the body.
@@ -255,6 +255,11 @@ fn listed(network: &&str) -> Change {
     Change { key: Key::Network(network.parse().unwrap()), state }
 }
 
+/// Where its texts lead to.
+pub(crate) fn link() -> Link {
+    Link::new("https://lists.example/r/3/", TagKey::new([7; 16])).unwrap()
+}
+
 /// The list at serial 5.
 fn editor() -> Editor {
     let apex = origin().apex;
@@ -276,6 +281,7 @@ fn editor() -> Editor {
         name_servers: None,
         datasets: Vec::new(),
         test_entries: true,
+        link: Some(link()),
         codes: vec![ReturnCode::LISTED],
         serial: 5,
     };

@@ -466,6 +466,7 @@ fn spec(config: &ZoneConfig, datasets: Vec<Arc<Dataset>>, serial: u32) -> ZoneSp
         name_servers: (!servers_from_files).then_some((config.name_server_ttl, servers)),
         datasets,
         test_entries: config.test_entries,
+        link: None,
         codes: config.return_codes.iter().map(|(code, _)| *code).collect(),
         serial,
     }

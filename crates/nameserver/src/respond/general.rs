@@ -194,7 +194,7 @@ impl Answering<'_> {
                 Hit::Listing(listing) if !listing.applies(self.now, reply.keyed) => hidden = true,
                 hit => {
                     shown = true;
-                    self.hit(&mut out, hit, reply.keyed);
+                    self.hit(zone, &mut out, hit, reply.keyed);
                 }
             });
             // An entry that does not apply yet is no listing, but what is below it may be: NODATA.
@@ -229,7 +229,7 @@ impl Answering<'_> {
         let outline = zone.outline(name);
         match always {
             Some(listing) if outline.listable => {
-                self.hit(out, Hit::Listing(listing), false);
+                self.hit(zone, out, Hit::Listing(listing), false);
                 Existence::Listed
             }
             Some(_) if outline.above_listable || outline.exists => Existence::Exists,
@@ -259,7 +259,7 @@ impl Answering<'_> {
     }
 
     #[inline]
-    fn hit(&self, out: &mut Writer<'_>, hit: Hit<'_>, keyed: bool) {
+    fn hit(&self, zone: &Zone, out: &mut Writer<'_>, hit: Hit<'_>, keyed: bool) {
         let qtype = self.query.qtype;
         match hit {
             Hit::Listing(listing) => match qtype {
@@ -268,7 +268,7 @@ impl Answering<'_> {
                         out.push_address(listing.ttl(), pair.code);
                     }
                 }
-                TXT => self.texts(out, listing, keyed),
+                TXT => self.texts(zone, out, listing, keyed),
                 _ => {}
             },
             // RFC 8482 section 4.1: of several types only the first is given.
@@ -282,11 +282,11 @@ impl Answering<'_> {
     }
 
     /// Adds the texts of a listing.
-    fn texts(&self, out: &mut Writer<'_>, listing: Listing<'_>, keyed: bool) {
+    fn texts(&self, zone: &Zone, out: &mut Writer<'_>, listing: Listing<'_>, keyed: bool) {
         let mut subject = [0; LONGEST_SUBJECT];
         let len = write_subject(listing.subject(), self.query, self.client, &mut subject);
         for pair in listing.pairs(self.now, keyed) {
-            out.push_text(listing, pair, &subject[..len]);
+            out.push_text(zone, listing, pair, &subject[..len]);
         }
     }
 }

@@ -9,7 +9,7 @@ use super::general::{LONGEST_SUBJECT, write_subject};
 use super::{Asked, CLASS_IN, Client, NOERROR, NXDOMAIN, Outcome, Reply, TXT};
 use crate::message::{AA, TC};
 use crate::write::Head;
-use crate::zones::{A, Served, Zones};
+use crate::zones::{A, Served, ZoneState, Zones};
 
 impl Asked<'_> {
     /// Whether the query asks what the short way knows, in a zone that needs nothing else.
@@ -57,9 +57,10 @@ impl Asked<'_> {
                 reply(head.with_address(listing.ttl(), pair.code, out)?, NOERROR, 1);
             }
             Quick::Listed(listing, pair) => {
+                let ZoneState::Serving(zone) = &served.state else { return None };
                 let mut subject = [0; LONGEST_SUBJECT];
                 let len = write_subject(listing.subject(), query, client, &mut subject);
-                reply(head.with_text(listing, pair, &subject[..len], out)?, NOERROR, 1);
+                reply(head.with_text(zone, listing, pair, &subject[..len], out)?, NOERROR, 1);
             }
             Quick::Nothing => {
                 let soa = served.records.negative.as_deref()?;

@@ -8,7 +8,7 @@ use repute_nameserver::{
     Client, Identity, Outcome, Serving, Transport, ZoneIndex, ZoneState, Zones, respond,
 };
 use repute_zone::format::ReadOptions;
-use repute_zone::{Dataset, DatasetKind, Dialect, Soa, Zone, ZoneSpec};
+use repute_zone::{Dataset, DatasetKind, Dialect, Link, Soa, TagKey, Zone, ZoneSpec};
 
 use crate::list::block_list;
 use crate::text::{message, query};
@@ -62,6 +62,8 @@ struct Scene {
     own_soa: bool,
     failed: bool,
     keys: Option<String>,
+    /// Where texts lead to; their tags are made with a key of the bytes 0 to 15.
+    link: Option<String>,
 }
 
 impl Stage {
@@ -87,6 +89,7 @@ impl Stage {
                     own_soa: false,
                     failed: false,
                     keys: None,
+                    link: None,
                 });
             }
             "and" => self.zones.last_mut()?.sets.push((rest.parse().ok()?, String::new())),
@@ -99,6 +102,7 @@ impl Stage {
             "name-servers" => self.zones.last_mut()?.name_servers = true,
             "own-soa" => self.zones.last_mut()?.own_soa = true,
             "failed" => self.zones.last_mut()?.failed = true,
+            "link" => self.zones.last_mut()?.link = Some(rest.to_owned()),
             "acl" => self.acl.get_or_insert_default().push_str(&format!("{rest}\n")),
             "keys" => {
                 let keys = &mut self.zones.last_mut()?.keys;
@@ -177,6 +181,10 @@ impl Scene {
             name_servers: (!self.own_soa)
                 .then(|| (3600, vec![name("ns1.example"), name("ns2.example")])),
             test_entries: self.tests,
+            link: self.link.as_ref().map(|before| {
+                let key = TagKey::new(std::array::from_fn(|place| place as u8));
+                Link::new(before, key).expect("an address")
+            }),
             ..block_list(&self.apex.to_string(), datasets.collect())
         })
     }

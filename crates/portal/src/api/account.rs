@@ -1,10 +1,23 @@
-//! `/api/v1/me`: who one is to the API.
+//! `/api/v1/me`: who one is to the API, which letters one gets, and where one is signed in.
+//!
+//! Tokens are seen and ended here, and made on a page only: that asks first who it is.
 
 use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use repute_database::digests::{self, Wanted};
+use repute_database::sessions::{self, SessionId, SignedIn};
+use repute_database::tokens::{self, Token, TokenId};
+use repute_database::{Timestamp, Transaction};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::api::{Caller, Endpoint};
+use crate::account::note;
+use crate::api::organisations::{DONE, Done};
+use crate::api::{Call, Caller, Endpoint};
+use crate::app::App;
+use crate::error::AppError;
 use crate::moment::Moment;
 use crate::token::Scope;
 
@@ -15,6 +28,37 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .says("Whose token this is", "What it may be used for, and until when.")
             .by_any_token()
             .answers::<Me>(),
+        Endpoint::get("/api/v1/me/letters", GROUP, letters)
+            .says("Which letters you get", "")
+            .by(SCOPES)
+            .answers::<Letters>(),
+        Endpoint::put("/api/v1/me/letters", GROUP, choose)
+            .says(
+                "Choose which letters you get",
+                "Those about your account and what you must know come whatever you choose.",
+            )
+            .by(SCOPES)
+            .takes::<Letters>()
+            .answers::<Letters>(),
+        Endpoint::get("/api/v1/me/sessions", GROUP, signed_in)
+            .says("Where you are signed in", "")
+            .by(SCOPES)
+            .answers::<Sessions>(),
+        Endpoint::delete("/api/v1/me/sessions/{session}", GROUP, sign_out)
+            .says("Sign out somewhere", "")
+            .by(SCOPES)
+            .answers::<Done>(),
+        Endpoint::get("/api/v1/me/tokens", GROUP, of_account)
+            .says(
+                "Your tokens",
+                "A token is shown once, when it is made on a page; this is what is known of them.",
+            )
+            .by(SCOPES)
+            .answers::<Tokens>(),
+        Endpoint::delete("/api/v1/me/tokens/{token}", GROUP, end)
+            .says("End a token", "Also this one.")
+            .by(SCOPES)
+            .answers::<Done>(),
     ]
 }
 
@@ -37,6 +81,62 @@ struct Me {
     expires: Option<String>,
 }
 
+/// Which letters somebody gets.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Letters {
+    /// `all` at once, one `daily`, one `weekly`, or only those that are `needed`.
+    letters: String,
+}
+
+/// Where somebody is signed in.
+#[derive(Serialize, JsonSchema)]
+struct Sessions {
+    /// The sessions.
+    sessions: Vec<Session>,
+}
+
+/// A session.
+#[derive(Serialize, JsonSchema)]
+struct Session {
+    /// Its number.
+    id: i64,
+    /// The program by which somebody signed in, as it says.
+    client: String,
+    /// Since when (RFC 3339).
+    created: String,
+    /// When it was last used, to a few minutes.
+    seen: String,
+    /// When it ends.
+    expires: String,
+}
+
+/// Tokens.
+#[derive(Serialize, JsonSchema)]
+struct Tokens {
+    /// The tokens.
+    tokens: Vec<Known>,
+}
+
+/// What is known of a token.
+#[derive(Serialize, JsonSchema)]
+struct Known {
+    /// Its number.
+    id: i64,
+    /// What it is called.
+    name: String,
+    /// What it was made for.
+    scopes: Vec<String>,
+    /// When it was made (RFC 3339).
+    created: String,
+    /// When it ends by itself.
+    expires: Option<String>,
+    /// When it was last shown, to a few minutes.
+    seen: Option<String>,
+    /// Whether it is the one that is shown now.
+    is_this: bool,
+}
+
 /// `GET /api/v1/me`.
 async fn show(caller: Caller) -> Json<Me> {
     let scopes = Scope::ALL.into_iter().filter(|scope| caller.has(*scope));
@@ -51,5 +151,84 @@ async fn show(caller: Caller) -> Json<Me> {
     })
 }
 
+/// `GET /api/v1/me/letters`.
+async fn letters(State(app): State<App>, caller: Caller) -> Result<Json<Letters>, AppError> {
+    let mut connection = app.database.read().await?;
+    let wanted = digests::wanted(connection.session(), caller.account.id).await?;
+    let wanted = wanted.unwrap_or(Wanted::All);
+    Ok(Json(Letters { letters: wanted.word().to_owned() }))
+}
+
+/// `PUT /api/v1/me/letters`.
+async fn choose(State(app): State<App>, call: Call) -> Result<Response, AppError> {
+    let Letters { letters } = call.read()?;
+    let wanted = Wanted::of_word(&letters).ok_or(AppError::Choice)?;
+    let mut write = call.begin(&app).await?;
+    digests::want(write.transaction.session(), call.caller.account.id, wanted).await?;
+    write.done(StatusCode::OK, &Letters { letters }).await
+}
+
+/// `GET /api/v1/me/sessions`.
+async fn signed_in(State(app): State<App>, caller: Caller) -> Result<Json<Sessions>, AppError> {
+    let mut connection = app.database.read().await?;
+    let found = sessions::of(connection.session(), caller.account.id, Timestamp::now()).await?;
+    let session = |one: SignedIn| Session {
+        id: one.id.0,
+        client: one.client,
+        created: Moment(one.created).rfc3339(),
+        seen: Moment(one.seen).rfc3339(),
+        expires: Moment(one.expires).rfc3339(),
+    };
+    Ok(Json(Sessions { sessions: found.into_iter().map(session).collect() }))
+}
+
+/// `DELETE /api/v1/me/sessions/{session}`.
+async fn sign_out(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let mut write = call.begin(&app).await?;
+    let (session, account) = (write.transaction.session(), call.caller.account.id);
+    if !sessions::end(session, account, SessionId(id)).await? {
+        return Err(AppError::NotFound);
+    }
+    write.done(StatusCode::OK, &DONE).await
+}
+
+/// `GET /api/v1/me/tokens`.
+async fn of_account(State(app): State<App>, caller: Caller) -> Result<Json<Tokens>, AppError> {
+    let mut connection = app.database.read().await?;
+    let found = tokens::of(connection.session(), caller.account.id).await?;
+    let known = |one: Token| Known {
+        is_this: one.id == caller.token.id,
+        id: one.id.0,
+        name: one.name,
+        scopes: one.scopes.split(' ').map(str::to_owned).collect(),
+        created: Moment(one.created).rfc3339(),
+        expires: one.expires.map(|end| Moment(end).rfc3339()),
+        seen: one.seen.map(|seen| Moment(seen).rfc3339()),
+    };
+    Ok(Json(Tokens { tokens: found.into_iter().map(known).collect() }))
+}
+
+/// `DELETE /api/v1/me/tokens/{token}`.
+async fn end(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let mut write = call.begin(&app).await?;
+    let (account, now) = (call.caller.account.id, write.now);
+    let t: &mut Transaction = &mut write.transaction;
+    if tokens::end(t.session(), account, TokenId(id)).await?.is_none() {
+        return Err(AppError::NotFound);
+    }
+    note(t, account, account, "account.token", "ended", now).await?;
+    write.done(StatusCode::OK, &DONE).await
+}
+
+/// To look after one's account.
+const SCOPES: &[Scope] = &[Scope::Account];
 /// The heading.
-const GROUP: &str = "Token";
+const GROUP: &str = "Your account";

@@ -6,8 +6,8 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{CONTENT_TYPE, IF_MATCH};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use repute_database::accounts::AccountId;
 use repute_database::{Timestamp, Transaction, answers};
@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use crate::api::Caller;
 use crate::app::App;
 use crate::error::AppError;
+use crate::form::json_holds_nul;
 use crate::notice;
 
 /// What is asked, and by whom.
@@ -29,6 +30,8 @@ pub(crate) struct Call {
     key: Option<String>,
     /// The digest of what is asked.
     digest: Vec<u8>,
+    /// Which state of what is changed he knows, if he says so.
+    known: Option<String>,
     /// What the body says that it is, in lower case.
     kind: String,
     /// The body.
@@ -60,6 +63,8 @@ impl FromRequest<App> for Call {
         let (mut parts, body) = request.into_parts();
         let caller = Caller::from_request_parts(&mut parts, app).await?;
         let key = key(&parts.headers)?;
+        let known = parts.headers.get(IF_MATCH).map(|known| known.to_str().unwrap_or_default());
+        let known = known.map(str::to_owned);
         let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
         let kind = kind.unwrap_or_default().to_ascii_lowercase();
@@ -70,7 +75,7 @@ impl FromRequest<App> for Call {
         let body = Bytes::from_request(request, app).await.map_err(|_| AppError::TooLarge)?;
         context.update(&body);
         let digest = context.finish().as_ref().to_vec();
-        Ok(Call { caller, key, digest, kind, body, now: Timestamp::now() })
+        Ok(Call { caller, key, digest, known, kind, body, now: Timestamp::now() })
     }
 }
 
@@ -83,6 +88,9 @@ impl Call {
         if self.kind != "application/json" {
             return Err(AppError::Kind("application/json"));
         }
+        if json_holds_nul(&self.body) {
+            return Err(AppError::Nul);
+        }
         serde_json::from_slice(&self.body).map_err(|error| AppError::Body(error.to_string()))
     }
 
@@ -94,6 +102,19 @@ impl Call {
         match self.kind == kind {
             true => Ok(&self.body),
             false => Err(AppError::Kind(kind)),
+        }
+    }
+
+    /// Fails if whoever asks says by `If-Match` (RFC 9110 section 13.1.1) that he read another state than this one.
+    ///
+    /// # Errors
+    /// [`AppError::Changed`] if somebody changed it since.
+    pub(crate) fn matches(&self, state: &HeaderValue) -> Result<(), AppError> {
+        let Some(known) = &self.known else { return Ok(()) };
+        let is_state = |one: &str| one == "*" || one.as_bytes() == state.as_bytes();
+        match known.split(',').map(str::trim).any(is_state) {
+            true => Ok(()),
+            false => Err(AppError::Changed),
         }
     }
 

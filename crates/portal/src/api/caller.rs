@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use repute_database::Timestamp;
-use repute_database::accounts::{Account, Role};
+use repute_database::accounts::Account;
 use repute_database::tokens::{self, Token};
 use repute_registry::permission::Person;
 
@@ -39,11 +39,6 @@ impl Caller {
     pub(crate) fn has(&self, scope: Scope) -> bool {
         let mut scopes = self.token.scopes.split(' ');
         self.account.role >= scope.least() && scopes.any(|word| word == scope.word())
-    }
-
-    /// Whether the owner decides about others' requests.
-    pub(crate) fn is_editor(&self) -> bool {
-        self.account.role >= Role::Editor
     }
 }
 

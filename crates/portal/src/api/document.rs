@@ -139,7 +139,12 @@ impl Parts {
         let names =
             endpoint.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
         let of_path = |name: &str| {
-            let kind = if matches!(name, "id" | "account") { "integer" } else { "string" };
+            let kind =
+                if matches!(name, "id" | "account" | "number" | "serial" | "session" | "token") {
+                    "integer"
+                } else {
+                    "string"
+                };
             json!({ "name": name, "in": "path", "required": true, "schema": { "type": kind } })
         };
         let mut parameters: Vec<Value> = names.map(of_path).collect();
@@ -159,13 +164,23 @@ impl Parts {
             }
         }
         let is_change = endpoint.method != axum::http::Method::GET;
-        if is_change && endpoint.access != Access::Open {
+        if is_change && !endpoint.only_asks && endpoint.access != Access::Open {
             parameters.push(json!({
                 "name": "Idempotency-Key",
                 "in": "header",
                 "required": false,
                 "description": "Under the same key it is done once, and answered the same for a day.",
                 "schema": { "type": "string", "maxLength": 255 },
+            }));
+        }
+        if endpoint.guarded {
+            parameters.push(json!({
+                "name": "If-Match",
+                "in": "header",
+                "required": false,
+                "description": "The `ETag` of the settings as they were read: if somebody changed them since, it is \
+                                refused (412).",
+                "schema": { "type": "string" },
             }));
         }
         let mut operation = json!({
@@ -177,7 +192,7 @@ impl Parts {
             "responses": {
                 (endpoint.answer.0.as_str()): {
                     "description": "It is done.",
-                    "content": { "application/json": { "schema": self.answer } },
+                    "content": { (endpoint.written): { "schema": self.answer } },
                 },
                 "default": { "$ref": "#/components/responses/Problem" },
             },

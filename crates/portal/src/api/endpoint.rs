@@ -1,8 +1,9 @@
 //! What programs can do, one thing after the other: where, by which scope, with which shapes, and what answers.
 
+use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::http::{Method, StatusCode};
-use axum::routing::{MethodRouter, delete, get, post, put};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::app::App;
@@ -29,8 +30,14 @@ pub(crate) struct Endpoint {
     pub(crate) body: Option<Shape>,
     /// What its body is, if that is no JSON.
     pub(crate) raw: Option<&'static str>,
+    /// Whether it changes nothing, though it is sent as a change is.
+    pub(crate) only_asks: bool,
+    /// Whether it is done only if nobody changed what whoever asks read, where he says so by `If-Match`.
+    pub(crate) guarded: bool,
     /// What is answered.
     pub(crate) answer: (StatusCode, Shape),
+    /// Of which kind that is: JSON, but for files.
+    pub(crate) written: &'static str,
     /// What answers.
     pub(crate) handler: MethodRouter<App>,
 }
@@ -58,6 +65,9 @@ fn shape<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 fn flat<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     T::json_schema(generator)
 }
+
+/// What nearly all of them answer with.
+const JSON: &str = "application/json";
 
 impl Endpoint {
     /// One that only shows.
@@ -87,6 +97,15 @@ impl Endpoint {
         Endpoint::new(Method::PUT, path, group, put(handler))
     }
 
+    /// One that changes a part of something.
+    pub(crate) fn patch<H, T>(path: &'static str, group: &'static str, handler: H) -> Endpoint
+    where
+        H: Handler<T, App>,
+        T: 'static,
+    {
+        Endpoint::new(Method::PATCH, path, group, patch(handler))
+    }
+
     /// One that takes something away.
     pub(crate) fn delete<H, T>(path: &'static str, group: &'static str, handler: H) -> Endpoint
     where
@@ -113,7 +132,10 @@ impl Endpoint {
             query: None,
             body: None,
             raw: None,
+            only_asks: false,
+            guarded: false,
             answer: (StatusCode::OK, shape::<serde_json::Value>),
+            written: JSON,
             handler,
         }
     }
@@ -148,6 +170,21 @@ impl Endpoint {
         Endpoint { raw: Some(kind), ..self }
     }
 
+    /// With a body of so many bytes at most, where it may be a large one.
+    pub(crate) fn up_to(self, bytes: usize) -> Endpoint {
+        Endpoint { handler: self.handler.layer(DefaultBodyLimit::max(bytes)), ..self }
+    }
+
+    /// It only asks, and changes nothing.
+    pub(crate) fn only_asks(self) -> Endpoint {
+        Endpoint { only_asks: true, ..self }
+    }
+
+    /// Done only to what whoever asks read, if he says so by `If-Match`.
+    pub(crate) fn guarded(self) -> Endpoint {
+        Endpoint { guarded: true, ..self }
+    }
+
     /// Answers so.
     pub(crate) fn answers<T: JsonSchema>(self) -> Endpoint {
         Endpoint { answer: (StatusCode::OK, shape::<T>), ..self }
@@ -156,5 +193,10 @@ impl Endpoint {
     /// Answers so, with something new.
     pub(crate) fn creates<T: JsonSchema>(self) -> Endpoint {
         Endpoint { answer: (StatusCode::CREATED, shape::<T>), ..self }
+    }
+
+    /// Answers with something of this kind, which is no JSON.
+    pub(crate) fn writes(self, kind: &'static str) -> Endpoint {
+        Endpoint { written: kind, ..self }
     }
 }

@@ -5,12 +5,15 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use repute_database::entries::{self, Entry, SourceId};
-use repute_database::{Key, lists};
+use repute_database::kept_out as stored;
+use repute_database::{Key, Timestamp, lists};
 use repute_registry::edit::{self, Edit, Listing, What};
+use repute_registry::publish::{self, Prospect};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::lists::card;
+use crate::api::organisations::{DONE, Done};
 use crate::api::{Call, Endpoint};
 use crate::app::App;
 use crate::error::AppError;
@@ -38,7 +41,21 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             )
             .by(WRITE)
             .takes::<Changes>()
+            .up_to(LARGE)
             .answers::<Changed>(),
+        Endpoint::get("/api/v1/lists/{apex}/kept-out", GROUP, kept_out)
+            .says(
+                "What imports do not bring back onto a list",
+                "Because it was taken off by a decision. A thousand at a time, in the order of the keys.",
+            )
+            .by(READ)
+            .query::<After>()
+            .answers::<AllKeptOut>(),
+        Endpoint::post("/api/v1/lists/{apex}/kept-out/end", GROUP, let_back)
+            .says("Let imports list something again", "")
+            .by(WRITE)
+            .takes::<LetBack>()
+            .answers::<Done>(),
     ]
 }
 
@@ -138,8 +155,88 @@ enum Typed {
 /// It is changed.
 #[derive(Serialize, JsonSchema)]
 struct Changed {
-    /// The serial with which it is published.
+    /// The serial that has it.
     serial: u32,
+    /// Why it is not published before a second person has looked at it; nothing if it is in DNS in a moment.
+    held: Option<String>,
+}
+
+/// Where to go on.
+#[derive(Deserialize, JsonSchema)]
+struct After {
+    /// The key after which to go on.
+    after: Option<String>,
+}
+
+/// What imports do not bring back.
+#[derive(Serialize, JsonSchema)]
+struct AllKeptOut {
+    /// The keys.
+    kept_out: Vec<KeptOut>,
+    /// The key after which to go on, if there are more.
+    next: Option<String>,
+}
+
+/// A key that imports do not list.
+#[derive(Serialize, JsonSchema)]
+struct KeptOut {
+    /// An address, a network or a name.
+    key: String,
+    /// Since when (RFC 3339).
+    since: String,
+    /// Until when; nothing if for ever.
+    until: Option<String>,
+    /// Why.
+    reason: String,
+}
+
+/// What may come back.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct LetBack {
+    /// An address, a network or a name.
+    key: String,
+    /// Why, for the audit log.
+    reason: String,
+}
+
+/// `GET /api/v1/lists/{apex}/kept-out`.
+async fn kept_out(
+    State(app): State<App>,
+    Path(apex): Path<String>,
+    Query(After { after }): Query<After>,
+) -> Result<Json<AllKeptOut>, AppError> {
+    let list = card(&app, &apex).await?.id;
+    let after = after.as_deref().map(key).transpose()?;
+    let mut look = app.database.look().await?;
+    let (after, now) = (after.as_ref(), Timestamp::now());
+    let mut found = stored::page(look.session(), list, after, now, MOST + 1).await?;
+    let is_more = found.len() > MOST as usize;
+    found.truncate(MOST as usize);
+    let next = found.last().filter(|_| is_more).map(|last| last.key.to_string());
+    let shown = |one: stored::KeptOut| KeptOut {
+        key: one.key.to_string(),
+        since: Moment(one.since).rfc3339(),
+        until: one.until.map(|end| Moment(end).rfc3339()),
+        reason: one.reason,
+    };
+    Ok(Json(AllKeptOut { kept_out: found.into_iter().map(shown).collect(), next }))
+}
+
+/// `POST /api/v1/lists/{apex}/kept-out/end`.
+async fn let_back(
+    State(app): State<App>,
+    Path(apex): Path<String>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let LetBack { key: name, reason } = call.read()?;
+    let (key, id) = (key(&name)?, card(&app, &apex).await?.id);
+    let person = call.caller.person();
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    let list = lists::by_id(t.session(), id).await?.ok_or(AppError::NotFound)?;
+    repute_registry::kept_out::let_back(t, person, &list, &key, reason.trim(), now).await?;
+    write.done(StatusCode::OK, &DONE).await
 }
 
 /// `GET /api/v1/lists/{apex}/entries`.
@@ -191,7 +288,11 @@ async fn change(
     let (t, now) = (&mut write.transaction, write.now);
     let list = lists::by_id(t.session(), id).await?.ok_or(AppError::NotFound)?;
     let serial = edit::edit(t, person, &list, &edits, source, &reason, now).await?;
-    write.done(StatusCode::OK, &Changed { serial }).await
+    let held = match publish::prospect(t.session(), &list, serial).await? {
+        Prospect::Soon => None,
+        Prospect::Held { why, .. } | Prospect::Behind { why, .. } => Some(why),
+    };
+    write.done(StatusCode::OK, &Changed { serial, held }).await
 }
 
 /// Reads a change.
@@ -241,6 +342,8 @@ impl Listed {
 const READ: &[Scope] = &[Scope::EntriesRead];
 /// To change them.
 const WRITE: &[Scope] = &[Scope::EntriesWrite];
+/// Bytes of a thousand changes, with a reason and a text each.
+const LARGE: usize = 4 * 1024 * 1024;
 /// The heading.
 const GROUP: &str = "Entries";
 /// So many keys are shown at most.

@@ -26,6 +26,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             )
             .by(SCOPES)
             .takes::<Told>()
+            .up_to(LARGE)
             .creates::<Taken>(),
         Endpoint::post("/api/v1/evidence/arf", GROUP, take_report)
             .says(
@@ -35,6 +36,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .by(SCOPES)
             .query::<From>()
             .reads("message/rfc822")
+            .up_to(arf::MOST)
             .creates::<Taken>(),
     ]
 }
@@ -137,3 +139,5 @@ async fn write(
 const SCOPES: &[Scope] = &[Scope::EvidenceWrite];
 /// The heading.
 const GROUP: &str = "Evidence";
+/// Bytes of ten thousand observations, and more.
+const LARGE: usize = 4 * 1024 * 1024;

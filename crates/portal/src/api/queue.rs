@@ -4,11 +4,13 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use repute_database::entries;
+use repute_database::entries::{self, OrganisationId};
 use repute_database::removals::{self, Removal, RemovalId};
-use repute_database::requests::{self, Filter, RequestId};
-use repute_database::{Session, Timestamp, lists};
+use repute_database::requests::RequestId;
+use repute_database::requests::queue::{self, Filter, Order, Place};
+use repute_database::{Session, Sought, Timestamp, lists};
 use repute_registry::decision::{self, Decided, Reason, Verdict};
+use repute_registry::kept_out::End;
 use repute_registry::removal;
 use repute_registry::request::state::State as Stage;
 use schemars::JsonSchema;
@@ -27,7 +29,11 @@ use crate::token::Scope;
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::get("/api/v1/queue", GROUP, show)
-            .says("Requests in a state", "By default those that wait, the oldest first.")
+            .says(
+                "Requests in a state",
+                "By default those that wait, the oldest first. What is over comes with the latest change first. Two \
+                 hundred at a time; `next` says where the others begin.",
+            )
             .by(READ)
             .query::<Wanted>()
             .answers::<Requests>(),
@@ -50,8 +56,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .takes::<Why>()
             .creates::<Shown>(),
         Endpoint::get("/api/v1/removals", GROUP, waiting)
-            .says("Removals that wait for an editor", "")
+            .says(
+                "Removals that wait for an editor",
+                "Two hundred at a time, the oldest first; `next` says where the others begin.",
+            )
             .by(READ)
+            .query::<WantedRemovals>()
             .answers::<Removals>(),
         Endpoint::get("/api/v1/removals/{id}", GROUP, one)
             .says("One removal", "With the entries that it is about.")
@@ -68,13 +78,33 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 /// Which requests.
 #[derive(Deserialize, JsonSchema)]
 struct Wanted {
-    /// In which state; `queued` without it.
+    /// In which state, or `all`; without it `queued` or, if something is looked for, all.
     state: Option<String>,
     /// Of which list, by its apex.
     list: Option<String>,
+    /// Of which organisation, by its Id.
+    organisation: Option<i64>,
     /// Only those that wait longer than two days.
     #[serde(default)]
     late: bool,
+    /// What is looked for: a number, an address or network, or a part of the name or domain of the organisation or of
+    /// the name or address of who asked.
+    #[serde(default)]
+    find: String,
+    /// Where to go on, by the `next` of the page before.
+    after: Option<String>,
+}
+
+/// Which removals.
+#[derive(Deserialize, JsonSchema)]
+struct WantedRemovals {
+    /// From which list, by its apex.
+    list: Option<String>,
+    /// What is looked for: a number, an address or network, or a part of what was asked about or of who asked.
+    #[serde(default)]
+    find: String,
+    /// The number behind which to go on.
+    after: Option<i64>,
 }
 
 /// What an editor decides.
@@ -139,6 +169,8 @@ struct Outcome {
 struct Removals {
     /// The removals.
     removals: Vec<ShownRemoval>,
+    /// The number behind which to go on, if there are more.
+    next: Option<i64>,
 }
 
 /// A removal.
@@ -176,12 +208,29 @@ struct Whole {
 #[serde(tag = "verdict", rename_all = "kebab-case", deny_unknown_fields)]
 enum OfRemoval {
     /// It is taken off the list.
-    Grant,
+    Grant {
+        /// How long no import brings it back: `as-the-list-says` (the default), `never` or `at-once`.
+        #[serde(default)]
+        kept_off: KeptOff,
+    },
     /// It stays.
     Refuse {
         /// Why.
         why: String,
     },
+}
+
+/// Until when imports do not bring something back.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum KeptOff {
+    /// As long as the list says.
+    #[default]
+    AsTheListSays,
+    /// They never do.
+    Never,
+    /// The next one may.
+    AtOnce,
 }
 
 /// What a decision about a removal led to.
@@ -203,19 +252,36 @@ async fn show(
         None => None,
     };
     let unknown = |word: &str| AppError::Wrong(format!("`{word}` is no state of a request"));
+    let sought = Sought::read(&wanted.find);
     let state = match wanted.state.as_deref() {
-        Some(word) => Stage::of_word(word).ok_or_else(|| unknown(word))?,
-        None => Stage::Queued,
+        Some("all") => None,
+        Some(word) => Some(Stage::of_word(word).ok_or_else(|| unknown(word))?),
+        None => sought.is_none().then_some(Stage::Queued),
     };
-    let before = wanted.late.then(|| Timestamp(Timestamp::now().0 - LATE));
-    let filter = Filter { list, organisation: None, before };
+    let order = match state {
+        Some(state) if !state.is_over() => Order::LongestWait,
+        Some(_) | None => Order::LatestChange,
+    };
+    let nowhere = |_| AppError::Wrong("`after` is no `next` of a page before".to_owned());
+    let after: Option<Place> =
+        wanted.after.as_deref().map(str::parse).transpose().map_err(nowhere)?;
+    let filter = Filter {
+        state: state.map(|state| state.word().to_owned()),
+        list,
+        organisation: wanted.organisation.map(OrganisationId),
+        before: wanted.late.then(|| Timestamp(Timestamp::now().0 - LATE)),
+        sought,
+    };
     let mut look = app.database.look().await?;
-    let found = requests::in_state(look.session(), state.word(), &filter, MOST).await?;
+    let mut found = queue::page(look.session(), &filter, order, after, MOST + 1).await?;
+    let is_more = found.len() > MOST as usize;
+    found.truncate(MOST as usize);
+    let next = found.last().filter(|_| is_more).map(|last| Place::of(last, order).to_string());
     let mut cards = Vec::new();
     for request in &found {
         cards.push(Card::of(look.session(), request).await?);
     }
-    Ok(Json(Requests { requests: cards }))
+    Ok(Json(Requests { requests: cards, next }))
 }
 
 /// `POST /api/v1/requests/{id}/review`.
@@ -281,13 +347,26 @@ async fn undo(
 }
 
 /// `GET /api/v1/removals`.
-async fn waiting(State(app): State<App>) -> Result<Json<Removals>, AppError> {
+async fn waiting(
+    State(app): State<App>,
+    Query(wanted): Query<WantedRemovals>,
+) -> Result<Json<Removals>, AppError> {
+    let list = match &wanted.list {
+        Some(apex) => Some(card(&app, apex).await?.id),
+        None => None,
+    };
+    let (sought, after) = (Sought::read(&wanted.find), wanted.after.map(RemovalId));
+    let narrowed = removals::Narrowed { list, sought: sought.as_ref(), after };
     let mut look = app.database.look().await?;
+    let mut found = removals::queued(look.session(), &narrowed, MOST + 1).await?;
+    let is_more = found.len() > MOST as usize;
+    found.truncate(MOST as usize);
+    let next = found.last().filter(|_| is_more).map(|last| last.id.0);
     let mut all = Vec::new();
-    for removal in removals::queued(look.session(), MOST).await? {
-        all.push(ShownRemoval::of(look.session(), &removal).await?);
+    for removal in &found {
+        all.push(ShownRemoval::of(look.session(), removal).await?);
     }
-    Ok(Json(Removals { removals: all }))
+    Ok(Json(Removals { removals: all, next }))
 }
 
 /// `GET /api/v1/removals/{id}`.
@@ -311,7 +390,11 @@ async fn decide_removal(
 ) -> Result<Response, AppError> {
     let (person, id) = (call.caller.person(), RemovalId(id));
     let verdict = match call.read()? {
-        OfRemoval::Grant => removal::Verdict::Grant,
+        OfRemoval::Grant { kept_off } => removal::Verdict::Grant(match kept_off {
+            KeptOff::AsTheListSays => End::AsTheListSays,
+            KeptOff::Never => End::Never,
+            KeptOff::AtOnce => End::AtOnce,
+        }),
         OfRemoval::Refuse { why } => removal::Verdict::Refuse(why.trim().to_owned()),
     };
     let mut write = call.begin(&app).await?;

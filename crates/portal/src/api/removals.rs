@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use repute_database::{Timestamp, lists};
-use repute_registry::removal::{self, Ask};
+use repute_registry::removal::{self, Ask, Way};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +15,11 @@ use crate::api::Endpoint;
 use crate::api::lists::card;
 use crate::app::App;
 use crate::error::AppError;
+use crate::form::json_holds_nul;
 use crate::limits::{Deed, Doer};
 use crate::lookup::parse;
 use crate::notice;
+use crate::pages::removal::domain_of;
 use crate::visitor::Visitor;
 
 /// What there is.
@@ -59,15 +62,23 @@ struct Sent {
 async fn ask(
     State(app): State<App>,
     visitor: Visitor,
-    Json(wanted): Json<Wanted>,
+    body: Bytes,
 ) -> Result<(StatusCode, Json<Sent>), AppError> {
+    if json_holds_nul(&body) {
+        return Err(AppError::Nul);
+    }
+    let wanted: Wanted =
+        serde_json::from_slice(&body).map_err(|error| AppError::Body(error.to_string()))?;
     let at = Doer::at(visitor.address);
     app.limits.take(Deed::Mail, at, Instant::now()).map_err(AppError::TooMany)?;
     let card = card(&app, &wanted.list).await?;
     let target = parse(&wanted.target).map_err(|error| AppError::Target(error.to_string()))?;
     let (now, mail) = (Timestamp::now(), wanted.mail.trim().to_lowercase());
     let reason = wanted.reason.trim().to_owned();
-    let ask = Ask { target, mail: mail.clone(), client: visitor.address, reason };
+    let (client, way) = (visitor.address, Way::Typed);
+    let control = removal::control(&target, client, &mail, &[]);
+    let domain = domain_of(&app, &target).await;
+    let ask = Ask { target, mail: mail.clone(), domain, client, reason, way, control };
     let mut transaction = app.database.begin().await?;
     let stored = lists::by_id(transaction.session(), card.id).await?.ok_or(AppError::NotFound)?;
     let asked = removal::ask(&mut transaction, &stored, &ask, &app.means.key, now).await?;

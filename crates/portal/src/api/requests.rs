@@ -3,14 +3,14 @@
 use std::time::Instant;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use repute_database::entries::OrganisationId;
 use repute_database::requests::{self, Request, RequestId};
 use repute_database::{Session, Timestamp, lists};
 use repute_dnsxl::Network;
-use repute_registry::permission::{self, Action, Relation};
+use repute_registry::permission::{self, Action};
 use repute_registry::request::check::{Evidence, Finding};
 use repute_registry::request::item::Item;
 use repute_registry::request::{self, Draft, evidence};
@@ -31,8 +31,12 @@ use crate::token::Scope;
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::get("/api/v1/organisations/{id}/requests", GROUP, of_organisation)
-            .says("What an organisation asked for", "The latest hundred requests.")
+            .says(
+                "What an organisation asked for",
+                "The latest request first, a hundred at a time; `next` says where the others begin.",
+            )
             .by(READ_OR_QUEUE)
+            .query::<Earlier>()
             .answers::<Requests>(),
         Endpoint::post("/api/v1/organisations/{id}/checks", GROUP, check)
             .says(
@@ -41,12 +45,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             )
             .by(WRITE)
             .takes::<Wanted>()
+            .only_asks()
             .answers::<Checked>(),
         Endpoint::post("/api/v1/organisations/{id}/requests", GROUP, submit)
             .says(
                 "Ask for a change of a list",
                 "It is checked and handed in. What only takes an organisation's own entries off an allow list needs \
-                 nobody and is on its way at once; all else waits for an editor.",
+                 nobody and is on its way at once; all else waits for an editor. Addresses can be asked for once a \
+                 domain of the organisation is proven (`POST /api/v1/claims`); what is open already is refused (409).",
             )
             .by(WRITE)
             .takes::<Wanted>()
@@ -120,6 +126,13 @@ enum Typed {
     },
 }
 
+/// Which part of the requests.
+#[derive(Deserialize, JsonSchema)]
+struct Earlier {
+    /// Those before this number, by the `next` of the page before.
+    before: Option<i64>,
+}
+
 /// What an author answers.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -159,6 +172,8 @@ struct Found {
 pub(super) struct Requests {
     /// The requests.
     pub(super) requests: Vec<Card>,
+    /// Where to go on, if there are more.
+    pub(super) next: Option<String>,
 }
 
 /// A request.
@@ -234,15 +249,20 @@ async fn of_organisation(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<i64>,
+    Query(Earlier { before }): Query<Earlier>,
 ) -> Result<Json<Requests>, AppError> {
     let id = visible(&app, &caller, id).await?.id;
     let mut look = app.database.look().await?;
-    let found = requests::of_organisation(look.session(), id, MOST).await?;
+    let before = before.map(RequestId);
+    let mut found = requests::of_organisation(look.session(), id, before, MOST + 1).await?;
+    let is_more = found.len() > MOST as usize;
+    found.truncate(MOST as usize);
+    let next = found.last().filter(|_| is_more).map(|last| last.id.0.to_string());
     let mut cards = Vec::new();
     for request in &found {
         cards.push(Card::of(look.session(), request).await?);
     }
-    Ok(Json(Requests { requests: cards }))
+    Ok(Json(Requests { requests: cards, next }))
 }
 
 /// `POST /api/v1/organisations/{id}/checks`.
@@ -276,7 +296,7 @@ async fn submit(
     let person = call.caller.person();
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);
-    let id = request::begin(t, person, &draft, now).await?;
+    let id = request::begin(t, person, &draft, &app.config.requests, now).await?;
     request::submit(t, person, id, "", &evidence, now).await?;
     let shown = Shown::of(t.session(), id).await?;
     write.done(StatusCode::CREATED, &shown).await
@@ -288,11 +308,11 @@ async fn show(
     caller: Caller,
     Path(id): Path<i64>,
 ) -> Result<Json<Shown>, AppError> {
-    let mut look = app.database.look().await?;
-    let request = requests::by_id(look.session(), RequestId(id)).await?;
+    let request = requests::by_id(app.database.read().await?.session(), RequestId(id)).await?;
     let request = request.ok_or(AppError::NotFound)?;
+    // Without a connection in hand: who holds one and waits for another may wait for himself.
     visible(&app, &caller, request.new.organisation.0).await?;
-    Ok(Json(Shown::of(look.session(), request.id).await?))
+    Ok(Json(Shown::of(app.database.look().await?.session(), request.id).await?))
 }
 
 /// `POST /api/v1/requests/{id}/answer`.
@@ -341,13 +361,11 @@ async fn withdraw(
 async fn own(app: &App, caller: &Caller, id: i64) -> Result<OrganisationId, AppError> {
     let mut connection = app.database.read().await?;
     let id = OrganisationId(id);
-    let relation = organisation::relation(connection.session(), caller.person(), id).await?;
-    match relation {
-        Relation::Stranger if !caller.is_editor() => Err(AppError::NotFound),
-        _ => permission::check(caller.person(), relation, Action::Request)
-            .map(|()| id)
-            .map_err(|denied| AppError::Refused(denied.to_string())),
-    }
+    let seen = organisation::visible(connection.session(), caller.person(), id).await?;
+    let (_, relation) = seen.ok_or(AppError::NotFound)?;
+    permission::check(caller.person(), relation, Action::Request)
+        .map(|()| id)
+        .map_err(|denied| AppError::Refused(denied.to_string()))
 }
 
 /// What is asked for, read.

@@ -1,11 +1,14 @@
 //! The API as programs use it: tokens, scopes, changes that are done once; a walk from a claim to an entry.
 
+mod desk;
+mod settings;
+
 use axum::http::{Method, StatusCode};
 use repute_database::accounts::{self, AccountId, Role};
 use repute_database::evidence::Kind;
 use repute_database::organisations::{self, MemberRole};
-use repute_database::testing::on_each;
-use repute_database::{Timestamp, audit, backup, lists};
+use repute_database::testing::on_each_narrow;
+use repute_database::{Timestamp, audit, backup, dns, lists};
 use repute_registry::changes::Cause;
 use repute_registry::evidence;
 use serde_json::{Value, json};
@@ -54,9 +57,23 @@ impl Program {
         key: Option<&str>,
         body: &Value,
     ) -> Answer {
+        let headers: Vec<(&str, &str)> =
+            key.map(|key| ("idempotency-key", key)).into_iter().collect();
+        self.send(site, method, path, &headers, body).await
+    }
+
+    /// Asks, with more headers.
+    async fn send(
+        &self,
+        site: &mut Site,
+        method: Method,
+        path: &str,
+        more: &[(&str, &str)],
+        body: &Value,
+    ) -> Answer {
         let bearer = format!("Bearer {}", self.token);
         let mut headers = vec![("authorization", &*bearer), ("content-type", "application/json")];
-        headers.extend(key.map(|key| ("idempotency-key", key)));
+        headers.extend(more);
         let body = if body.is_null() { String::new() } else { body.to_string() };
         site.send(method, &format!("/api/v1{path}"), &headers, body).await
     }
@@ -68,6 +85,8 @@ impl Program {
         let id = organisations::add(t.session(), "Ada's", now).await.expect("an Id");
         let owner = MemberRole::Owner;
         organisations::put_member(t.session(), id, self.account.0, owner, now).await.expect("put");
+        let domain = "ada.example".parse().expect("a name");
+        organisations::add_domain(t.session(), id, &domain).await.expect("it is added");
         transaction.commit().await.expect("it is committed");
         id.0
     }
@@ -90,8 +109,8 @@ async fn every_endpoint_opens_by_its_scopes_and_by_no_other() {
         }
     }
     for endpoint in super::endpoints() {
-        // The first account is that of the program with all scopes, which nobody should lock.
-        let id = if endpoint.group == "People" { "999" } else { "1" };
+        // The first account is that of the program with all scopes, which nobody should lock, and the first token is its.
+        let id = if matches!(endpoint.group, "People" | "Your account") { "999" } else { "1" };
         let parts: Vec<&str> = endpoint
             .path
             .trim_start_matches("/api/v1")
@@ -138,7 +157,7 @@ async fn a_session_is_no_token_and_a_token_is_no_session() {
 
 #[tokio::test]
 async fn a_token_does_no_more_than_its_owner_may_and_ends_with_him() {
-    on_each(async |database| {
+    on_each_narrow(async |database| {
         let mut site = Site::over(database);
         let program = Program::new(&mut site, Role::Editor, &[Scope::QueueRead]).await;
         let me = json(&program.get(&mut site, "/me").await);
@@ -163,7 +182,7 @@ async fn a_token_does_no_more_than_its_owner_may_and_ends_with_him() {
 
 #[tokio::test]
 async fn a_change_under_a_key_is_done_once() {
-    on_each(async |database| {
+    on_each_narrow(async |database| {
         let mut site = Site::over(database);
         site.add_list("bl.example").await;
         let program =
@@ -176,15 +195,13 @@ async fn a_change_under_a_key_is_done_once() {
         };
         let post = Method::POST;
         let first =
-            program.ask(&mut site, post.clone(), path, Some("\"k1\""), &body("192.0.2.1")).await;
+            program.ask(&mut site, post.clone(), path, Some("\"k1\""), &body("9.9.9.1")).await;
         assert_eq!(first.status, StatusCode::OK, "{first:?}");
         let serial = json(&first)["serial"].as_i64().expect("a number");
-        let again =
-            program.ask(&mut site, post.clone(), path, Some("k1"), &body("192.0.2.1")).await;
+        let again = program.ask(&mut site, post.clone(), path, Some("k1"), &body("9.9.9.1")).await;
         assert_eq!((again.status, &again.text), (first.status, &first.text));
         assert_eq!(again.header("idempotency-replayed"), "true");
-        let other =
-            program.ask(&mut site, post.clone(), path, Some("k1"), &body("192.0.2.2")).await;
+        let other = program.ask(&mut site, post.clone(), path, Some("k1"), &body("9.9.9.2")).await;
         assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY);
         other.says(&["new key"]);
         // A refusal is not kept: it may be mended and sent again.
@@ -192,18 +209,21 @@ async fn a_change_under_a_key_is_done_once() {
             program.ask(&mut site, post.clone(), path, Some("k2"), &body("10.0.0.0/8")).await;
         assert_eq!(wide.status, StatusCode::UNPROCESSABLE_ENTITY, "{wide:?}");
         wide.says(&["two editors"]);
-        let mended =
-            program.ask(&mut site, post.clone(), path, Some("k2"), &body("192.0.2.2")).await;
-        assert_eq!(json(&mended), json!({ "serial": serial + 1 }));
-        let bare = program.post(&mut site, path, &body("192.0.2.1")).await;
-        assert_eq!(json(&bare), json!({ "serial": serial + 2 }), "without a key it is done again");
+        let mended = program.ask(&mut site, post.clone(), path, Some("k2"), &body("9.9.9.2")).await;
+        assert_eq!(json(&mended), json!({ "serial": serial + 1, "held": null }));
+        let bare = program.post(&mut site, path, &body("9.9.9.1")).await;
+        assert_eq!(
+            json(&bare),
+            json!({ "serial": serial + 2, "held": null }),
+            "without a key it is done again"
+        );
         let page = json(&program.get(&mut site, &format!("{path}?limit=1")).await);
         assert_eq!(page["entries"].as_array().map(Vec::len), Some(1));
-        assert_eq!(page["next"], "192.0.2.1");
-        let rest = json(&program.get(&mut site, &format!("{path}?after=192.0.2.1")).await);
-        assert_eq!(rest["entries"][0]["key"], "192.0.2.2");
+        assert_eq!(page["next"], "9.9.9.1");
+        let rest = json(&program.get(&mut site, &format!("{path}?after=9.9.9.1")).await);
+        assert_eq!(rest["entries"][0]["key"], "9.9.9.2");
         assert_eq!(rest["next"], Value::Null);
-        let over = json(&program.get(&mut site, &format!("{path}?target=192.0.2.2")).await);
+        let over = json(&program.get(&mut site, &format!("{path}?target=9.9.9.2")).await);
         assert_eq!(over["entries"][0]["source"], "api");
     })
     .await;
@@ -232,7 +252,7 @@ async fn what_is_not_understood_is_told() {
         .send(Method::POST, "/api/v1/lists/bl.example/entries", &headers, "{}".to_owned())
         .await;
     assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    let long = "x".repeat(300 * 1024);
+    let long = "x".repeat(5 * 1024 * 1024);
     let answer = program.post(&mut site, path, &json!({ "reason": long, "changes": [] })).await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
     let key = "k".repeat(256);
@@ -242,8 +262,8 @@ async fn what_is_not_understood_is_told() {
     let json = [("content-type", "application/json")];
     let typed = r#"{"list":"bl.example"}"#.to_owned();
     let answer = site.send(Method::POST, "/api/v1/removals", &json, typed).await;
-    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-    answer.says(&["missing field `target`", "about:blank"]);
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    answer.says(&["issing field `target`", "about:blank"]);
     let answer = site.get("/api/v1/lookup").await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     answer.says(&["missing field `target`"]);
@@ -253,7 +273,7 @@ async fn what_is_not_understood_is_told() {
 
 #[tokio::test]
 async fn a_program_asks_an_editors_program_decides_and_it_is_on_the_list() {
-    on_each(async |database| {
+    on_each_narrow(async |database| {
         let mut site = Site::over(database);
         let list = site.add_list("wl.example").await;
         let mut transaction = site.app.database.begin().await.expect("a transaction");
@@ -293,7 +313,9 @@ async fn a_program_asks_an_editors_program_decides_and_it_is_on_the_list() {
         let made = json(&made);
         let request = made["id"].as_i64().expect("a number");
         assert_eq!(made["state"], "queued", "{made}");
-        assert_eq!(stranger.get(&mut site, &format!("/requests/{request}")).await.status, 404);
+        let path = format!("/requests/{request}");
+        assert_eq!(stranger.get(&mut site, &path).await.status, 404);
+        assert_eq!(json(&member.get(&mut site, &path).await)["items"][1]["subject"], "5.9.0.8");
         let queue = json(&editor.get(&mut site, "/queue?list=wl.example").await);
         assert_eq!(queue["requests"][0]["service"], "in-time");
         let taken = json(
@@ -322,8 +344,39 @@ async fn a_program_asks_an_editors_program_decides_and_it_is_on_the_list() {
 }
 
 #[tokio::test]
+async fn as_much_as_is_promised_is_taken_at_once() {
+    let mut site = Site::new().await;
+    site.add_list("bl.example").await;
+    let scopes: Vec<_> = Scope::of_role(Role::Editor).collect();
+    let editor = Program::new(&mut site, Role::Editor, &scopes).await;
+    let change = |n: u32| {
+        let key = std::net::Ipv4Addr::from(0x0909_0000 + n).to_string();
+        json!({ "action": "list", "key": key, "code": "127.0.0.2", "reason": "x".repeat(900) })
+    };
+    let all: Vec<Value> = (0..1_000).map(change).collect();
+    let path = "/lists/bl.example/entries";
+    let taken = editor.post(&mut site, path, &json!({ "reason": "", "changes": all })).await;
+    assert_eq!(taken.status, StatusCode::OK, "{taken:?}");
+    assert_eq!(json(&taken)["held"], Value::Null);
+    let nul = json!({ "reason": "x\u{0}y", "changes": [change(0)] });
+    assert_eq!(editor.post(&mut site, path, &nul).await.status, StatusCode::BAD_REQUEST);
+    // A canary is not listed before somebody looks.
+    let mut transaction = site.app.database.begin().await.expect("a transaction");
+    let t = &mut transaction;
+    let id = lists::by_apex(t.session(), &"bl.example".parse().expect("a name")).await;
+    let id = id.expect("it is read").expect("it is there").id;
+    let canaries = vec!["8.8.8.8".parse().expect("a target")];
+    let settings = dns::Settings { canaries, ..dns::Settings::default() };
+    dns::set(t.session(), id, &settings).await.expect("it is set");
+    transaction.commit().await.expect("it is committed");
+    let listing = json!({ "action": "list", "key": "8.8.8.8", "code": "127.0.0.2", "reason": "" });
+    let held = editor.post(&mut site, path, &json!({ "reason": "", "changes": [listing] })).await;
+    assert!(json(&held)["held"].as_str().is_some_and(|why| why.contains("canary")), "{held:?}");
+}
+
+#[tokio::test]
 async fn what_traps_saw_is_taken_once_and_no_trap_is_kept() {
-    on_each(async |database| {
+    on_each_narrow(async |database| {
         let mut site = Site::over(database);
         let mut transaction = site.app.database.begin().await.expect("a transaction");
         let t = &mut transaction;
@@ -459,4 +512,42 @@ async fn the_document_and_the_page_about_it_are_for_everybody() {
         count - 3,
         "all but the document and the lists' files"
     );
+}
+
+#[tokio::test]
+async fn addresses_are_asked_for_once_a_domain_is_proven() {
+    let mut site = Site::new().await;
+    site.add_list("bl.example").await;
+    let scopes = [Scope::OrganisationsRead, Scope::OrganisationsWrite, Scope::RequestsWrite];
+    let program = Program::new(&mut site, Role::Member, &scopes).await;
+    let claim = json!({ "domain": "example.org", "name": "Ada's", "proof": "dns" });
+    program.post(&mut site, "/claims", &claim).await;
+    let wanted = |items: Value| json!({ "list": "bl.example", "items": items });
+    let networks = wanted(json!([{ "action": "remove", "network": "8.8.8.8" }]));
+    let path = "/organisations/1/requests";
+    let refused = program.post(&mut site, path, &networks).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    refused.says(&["claim one first, then ask for addresses"]);
+    let mut numbers = Vec::new();
+    for number in 0..3 {
+        let named = wanted(json!([{ "action": "name", "name": format!("Ada {number}") }]));
+        let asked = json(&program.post(&mut site, path, &named).await);
+        numbers.push(asked["id"].as_i64().expect("a number"));
+        let again = program.post(&mut site, path, &named).await;
+        assert_eq!(again.status, StatusCode::CONFLICT);
+        again.says(&[&format!("/requests/{}", numbers[number])]);
+    }
+    let all = json(&program.get(&mut site, path).await);
+    assert_eq!((all["requests"].as_array().map(Vec::len), &all["next"]), (Some(3), &Value::Null));
+    let earlier = json(&program.get(&mut site, &format!("{path}?before={}", numbers[1])).await);
+    assert_eq!(earlier["requests"][0]["id"], numbers[0]);
+    let editor = Program::new(&mut site, Role::Editor, &[Scope::QueueRead]).await;
+    let found = json(&editor.get(&mut site, "/queue?find=Ada&state=queued").await);
+    assert_eq!(found["requests"][0]["id"], numbers[0], "{found}");
+    let none = json(&editor.get(&mut site, "/queue?organisation=99").await);
+    assert_eq!(none["requests"], json!([]));
+    let nowhere = editor.get(&mut site, "/queue?after=x").await;
+    assert_eq!(nowhere.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let none = json(&editor.get(&mut site, "/removals?find=8.8.8.8&after=3").await);
+    assert_eq!((&none["removals"], &none["next"]), (&json!([]), &Value::Null));
 }

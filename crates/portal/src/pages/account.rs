@@ -9,6 +9,7 @@ use repute_database::accounts::Account;
 use repute_database::digests::{self, Wanted};
 use repute_database::factors::{self, Factors};
 use repute_database::sessions::{self, SessionId, SignedIn};
+use repute_database::undelivered::{self, Undelivered};
 
 use crate::account;
 use crate::app::App;
@@ -29,6 +30,8 @@ pub(crate) struct AccountPage {
     sessions: Vec<SignedIn>,
     factors: Factors,
     wanted: Wanted,
+    /// Why and since when letters do not come to him, if they do not.
+    undelivered: Option<Undelivered>,
 }
 
 /// `GET /account`.
@@ -42,8 +45,9 @@ pub(crate) async fn show(
     let factors = factors::of(connection.session(), member.account.id).await?;
     let wanted = digests::wanted(connection.session(), member.account.id).await?;
     let wanted = wanted.unwrap_or(Wanted::All);
+    let undelivered = undelivered::dead(connection.session(), &member.account.mail).await?;
     let (account, here) = (member.account, member.session.id);
-    let page = AccountPage { frame, account, here, sessions, factors, wanted };
+    let page = AccountPage { frame, account, here, sessions, factors, wanted, undelivered };
     Ok(Page(page))
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::extract::{Form, State};
+use axum::extract::State;
 use repute_database::Timestamp;
 use repute_database::removals::{self, RemovalId};
 use repute_database::requests::RequestId;
@@ -13,6 +13,7 @@ use repute_registry::decision::Reason;
 
 use crate::app::App;
 use crate::error::{AppError, sentence};
+use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::notice;
 use crate::pages::request::size;

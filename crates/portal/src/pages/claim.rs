@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use askama::Template;
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use repute_database::Timestamp;
@@ -20,6 +20,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::error::{AppError, sentence};
 use crate::flash::Flash;
+use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::limits::{Deed, Doer};
 use crate::moment::Moment;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use askama::Template;
-use axum::extract::{Form, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use repute_database::factors::{self, Factors};
@@ -13,6 +13,7 @@ use crate::account;
 use crate::app::App;
 use crate::error::AppError;
 use crate::factor;
+use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::limits::{Deed, Doer};
 use crate::pages::sign_in::{Next, own, to};

@@ -17,7 +17,7 @@ pub(crate) struct Docs {
     frame: Frame,
     document: &'static Document,
     origin: String,
-    scopes: [Scope; 11],
+    scopes: [Scope; 19],
 }
 
 /// `GET /api`.
@@ -37,9 +37,12 @@ pub(crate) async fn openapi(State(app): State<App>) -> Json<Value> {
 impl Docs {
     /// The headings, each once, in order.
     fn groups(&self) -> Vec<&'static str> {
-        let mut groups: Vec<&'static str> =
-            self.document.endpoints.iter().map(|one| one.endpoint.group).collect();
-        groups.dedup();
+        let mut groups: Vec<&'static str> = Vec::new();
+        for one in &self.document.endpoints {
+            if !groups.contains(&one.endpoint.group) {
+                groups.push(one.endpoint.group);
+            }
+        }
         groups
     }
 
@@ -47,4 +50,9 @@ impl Docs {
     fn of(&self, group: &str) -> Vec<&'static Described> {
         self.document.endpoints.iter().filter(|one| one.endpoint.group == group).collect()
     }
+}
+
+/// The place of a heading, for links.
+fn place(group: &str) -> String {
+    group.to_lowercase().replace(' ', "-")
 }

@@ -1,7 +1,7 @@
 //! `/evidence`: what was seen, by whom, and the end of a source's.
 
 use askama::Template;
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use repute_database::evidence::{self, Source};
 use repute_database::{Key, Timestamp, audit};
@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::error::{AppError, sentence};
 use crate::evidence::{Seen, seen};
 use crate::flash::Flash;
+use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
 use crate::pages::sign_in::back;

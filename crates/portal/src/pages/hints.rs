@@ -12,7 +12,6 @@ use repute_database::entries::{self, OrganisationId};
 use repute_database::organisations::{self, Organisation};
 use repute_registry::hint::{self, Hint, Step, Weight};
 use repute_registry::organisation;
-use repute_registry::permission::{self, Action};
 use repute_registry::request::check;
 use repute_registry::request::item::Item;
 use repute_registry::request::{elsewhere, evidence};
@@ -63,12 +62,8 @@ pub(crate) async fn show(
     let (id, now) = (OrganisationId(id), Timestamp::now());
     let cards = app.overview.get(&app.database, &*app.zones).await?;
     let mut look = app.database.look().await?;
-    let organisation = organisations::by_id(look.session(), id).await?;
-    let organisation = organisation.ok_or(AppError::NotFound)?;
-    let relation = organisation::relation(look.session(), member.person(), id).await?;
-    if permission::check(member.person(), relation, Action::ReadOrganisation).is_err() {
-        return Err(AppError::NotFound);
-    }
+    let seen = organisation::visible(look.session(), member.person(), id).await?;
+    let (organisation, _) = seen.ok_or(AppError::NotFound)?;
     let domains = organisations::domains(look.session(), id).await?;
     let contacts = organisations::contacts(look.session(), id).await?;
     let own = hint::of_organisation(&organisation, &domains, &contacts);

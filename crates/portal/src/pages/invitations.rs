@@ -1,7 +1,7 @@
 //! `/invitations/...`: somebody is asked to belong to an organisation, and does.
 
 use askama::Template;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use repute_database::entries::OrganisationId;
 use repute_database::invitations::Invitation;
@@ -14,6 +14,7 @@ use std::time::Instant;
 use crate::app::App;
 use crate::error::AppError;
 use crate::flash::Flash;
+use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::letter;
 use crate::limits::{Deed, Doer};

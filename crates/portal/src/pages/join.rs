@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use askama::Template;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use repute_database::links::Purpose;
@@ -13,11 +13,12 @@ use crate::account;
 use crate::app::App;
 use crate::error::AppError;
 use crate::flash::Flash;
+use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::limits::{Deed, Doer};
 use crate::mail_address::MailAddress;
 use crate::pages::sign_in::{client, signed_in};
-use crate::password;
+use crate::password::{self, About};
 use crate::visitor::Visitor;
 
 /// The page that asks for an address: for an account, or for another password.
@@ -124,7 +125,10 @@ pub(crate) async fn join(
     page.name_fault = (!is_name).then_some("Say what to call you, in 80 characters or less.");
     page.mail_fault = parsed.as_ref().err().map(ToString::to_string);
     let mail = parsed.as_ref().map(MailAddress::as_str).unwrap_or_default();
-    page.password_fault = password::fault(&typed.password, mail);
+    page.password_fault = password::fault(
+        &typed.password,
+        About { mail, name: &name, host: app.config.public_url.host() },
+    );
     match parsed {
         Ok(mail) if page.name_fault.is_none() && page.password_fault.is_none() => {
             let client = client(&visitor, &headers);

@@ -1,7 +1,7 @@
 //! `/unsubscribe/...` and `/account/letters`: which letters somebody wants.
 
 use askama::Template;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use repute_database::digests::Wanted;
 use serde::Deserialize;
@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::error::AppError;
 use crate::flash::Flash;
+use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::letters;
 use crate::pages::account::done;

@@ -99,7 +99,7 @@ mod tests {
     use repute_database::Timestamp;
     use repute_database::entries::{self, Entry};
     use repute_database::lists;
-    use repute_database::testing::on_each;
+    use repute_database::testing::on_each_narrow;
 
     use crate::testing::Site;
     use crate::zones::Standing;
@@ -136,7 +136,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_listing_says_why_since_when_and_how_to_get_out() {
-        on_each(async |database| {
+        on_each_narrow(async |database| {
             let mut site = Site::over(database);
             list(&site).await;
             let page = site.get("/lookup?target=192.0.2.7").await;

@@ -5,10 +5,9 @@ use std::time::Instant;
 
 use askama::Template;
 use axum::extract::{Query, State};
-use repute_dnsxl::{Ipv4Network, Ipv6Network, Network, ReturnCode, Target};
-use repute_registry::request::check::{self, Check, Finding};
+use repute_dnsxl::{Name, Target};
+use repute_registry::request::check::{self, Check, Finding, Pointers};
 use repute_registry::request::evidence;
-use repute_registry::request::item::Item;
 use serde::Deserialize;
 
 use crate::app::App;
@@ -43,35 +42,44 @@ pub(crate) async fn show(
     Query(Asked { target }): Query<Asked>,
 ) -> Result<Page<Names>, AppError> {
     let target = parse(&target).map_err(|error| AppError::Target(error.to_string()))?;
-    let (address, network) = match target {
-        Target::Ipv4(address) => {
-            (IpAddr::V4(address), Network::V4(Ipv4Network::around(address, 32)))
-        }
-        Target::Ipv6(address) => {
-            (IpAddr::V6(address), Network::V6(Ipv6Network::around(address, 128)))
-        }
+    let address = match target {
+        Target::Ipv4(address) => IpAddr::V4(address),
+        Target::Ipv6(address) => IpAddr::V6(address),
         Target::Name(_) => return Err(AppError::Target("no address: names have none".to_owned())),
     };
     let doer = Doer::at(visitor.address);
     app.limits.take(Deed::Ask, doer, Instant::now()).map_err(AppError::TooMany)?;
-    let item = Item::Add { network, code: ReturnCode::LISTED };
+    let (findings, _) = look(&app, address).await?;
+    Ok(Page(Names { frame, address, findings }))
+}
+
+/// Asks DNS about the names of an address: how they look, and those that lead back to it.
+pub(crate) async fn look(
+    app: &App,
+    address: IpAddr,
+) -> Result<(Vec<Finding>, Vec<Name>), AppError> {
     let look = &app.means.look;
-    let found = evidence::gather(&[item], &look.resolvers, look.timeout).await;
+    let found = evidence::of_addresses(vec![address], &look.resolvers, look.timeout).await;
     let found = found.map_err(AppError::Sockets)?;
     let findings = found.iter().flat_map(|evidence| check::names(evidence, &[]));
     // Whose domain it is nobody asked.
     let findings = findings.filter(|finding| finding.check != Check::Domain).collect();
-    Ok(Page(Names { frame, address, findings }))
+    let pointers = found.into_iter().flat_map(|evidence| match evidence.pointers {
+        Pointers::Names(names) => names,
+        Pointers::Unknown => Vec::new(),
+    });
+    let leads_back =
+        |addresses: Option<Vec<IpAddr>>| addresses.is_some_and(|a| a.contains(&address));
+    let own = pointers.filter_map(|(name, addresses)| leads_back(addresses).then_some(name));
+    Ok((findings, own.collect()))
 }
 
-impl Names {
-    /// What a check is about, for people.
-    fn title(&self, finding: &Finding) -> &'static str {
-        match finding.check {
-            Check::Fcrdns => "Its name leads back to it",
-            Check::Naming => "The name is that of a server",
-            Check::Range | Check::Domain | Check::Conflict | Check::Elsewhere => "",
-        }
+/// What a check is about, for people.
+pub(crate) fn title(finding: &Finding) -> &'static str {
+    match finding.check {
+        Check::Fcrdns => "Its name leads back to it",
+        Check::Naming => "The name is that of a server",
+        Check::Range | Check::Domain | Check::Conflict | Check::Elsewhere => "",
     }
 }
 

@@ -1,7 +1,7 @@
 //! `/organisations`: for whom somebody speaks; who belongs to an organisation, what it has on our lists.
 
 use askama::Template;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use repute_database::accounts::{self, AccountId};
 use repute_database::categories::{self, Category};
@@ -14,9 +14,10 @@ use repute_database::organisations::{
 };
 use repute_database::requests::{self, Request};
 use repute_database::reviews::{self, Due};
+use repute_database::undelivered::{self, Undelivered};
 use repute_database::{Session, Timestamp};
 use repute_registry::consistency::{Reason, reasons};
-use repute_registry::permission::{self, Action, Relation};
+use repute_registry::permission::Relation;
 use repute_registry::request::state::State as Stage;
 use repute_registry::{organisation, review};
 use serde::Deserialize;
@@ -24,6 +25,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::error::AppError;
 use crate::flash::Flash;
+use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
 use crate::overview::ListCard;
@@ -53,6 +55,8 @@ pub(crate) struct OrganisationPage {
     /// Who is invited; nobody, unless an owner looks.
     invited: Vec<Invitation>,
     contacts: Vec<Contact>,
+    /// Addresses of its contacts and people to which nothing goes.
+    undelivered: Vec<Undelivered>,
     claims: Vec<Claim>,
     requests: Vec<(Request, Stage)>,
     lists: Vec<Part>,
@@ -136,13 +140,8 @@ pub(crate) async fn show(
     let (id, now) = (OrganisationId(id), Timestamp::now());
     let cards = app.overview.get(&app.database, &*app.zones).await?;
     let mut look = app.database.look().await?;
-    let organisation = organisations::by_id(look.session(), id).await?;
-    let organisation = organisation.ok_or(AppError::NotFound)?;
-    let relation = organisation::relation(look.session(), member.person(), id).await?;
-    if permission::check(member.person(), relation, Action::ReadOrganisation).is_err() {
-        // That there is one is nobody else's business.
-        return Err(AppError::NotFound);
-    }
+    let seen = organisation::visible(look.session(), member.person(), id).await?;
+    let (organisation, relation) = seen.ok_or(AppError::NotFound)?;
     let domains = organisations::domains(look.session(), id).await?;
     let mut people = Vec::new();
     for belonging in organisations::members(look.session(), id).await? {
@@ -155,8 +154,9 @@ pub(crate) async fn show(
         Relation::Member | Relation::Stranger => Vec::new(),
     };
     let contacts = organisations::contacts(look.session(), id).await?;
+    let undelivered = undelivered::of_organisation(look.session(), id).await?;
     let claims = claims::of_organisation(look.session(), id).await?;
-    let found = requests::of_organisation(look.session(), id, MOST_REQUESTS).await?;
+    let found = requests::of_organisation(look.session(), id, None, MOST_REQUESTS).await?;
     let mut requests = Vec::new();
     for request in found {
         let stage = repute_registry::request::state_of(&request)?;
@@ -187,6 +187,7 @@ pub(crate) async fn show(
         people,
         invited,
         contacts,
+        undelivered,
         claims,
         requests,
         lists,
@@ -371,6 +372,11 @@ pub(crate) fn mark(stage: Stage) -> &'static str {
 }
 
 impl OrganisationPage {
+    /// Why and since when nothing goes to an address, if nothing does.
+    fn failure(&self, mail: &str) -> Option<&Undelivered> {
+        self.undelivered.iter().find(|one| one.mail == mail.to_lowercase())
+    }
+
     /// Whether nothing of it is on any list.
     fn is_empty(&self) -> bool {
         self.lists.iter().all(|part| part.entries.is_empty())

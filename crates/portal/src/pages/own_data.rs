@@ -1,7 +1,7 @@
 //! `/account/data` and `/account/delete`: what is kept of somebody, and the end of it.
 
 use askama::Template;
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::error::AppError;
 use crate::flash::Flash;
+use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::own_data;
 use crate::pages::sign_in::signed_out;
@@ -75,7 +76,7 @@ pub(crate) async fn delete(
         let page = page(&app, frame, &member, true).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response());
     }
-    own_data::erase(&app, &member).await?;
+    own_data::erase(&app, &member.account).await?;
     Ok(signed_out(&app.config.public_url, Flash::Deleted))
 }
 

@@ -3,7 +3,7 @@
 
 use askama::Template;
 use axum::Json;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use repute_database::passkeys::{self, Passkey, PasskeyId};
@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::error::AppError;
 use crate::factor::{self, Second};
 use crate::flash::Flash;
+use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
 use crate::pages::account::done_at;

@@ -1,7 +1,7 @@
 //! `/account/password`: another password, for whoever is signed in.
 
 use askama::Template;
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -10,9 +10,10 @@ use crate::account;
 use crate::app::App;
 use crate::error::AppError;
 use crate::flash::Flash;
+use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::pages::account::done;
-use crate::password;
+use crate::password::{self, About};
 use crate::visitor::Member;
 
 /// The page.
@@ -42,7 +43,12 @@ pub(crate) async fn change(
     member: Member,
     Form(Typed { password }): Form<Typed>,
 ) -> Result<Response, AppError> {
-    if let Some(fault) = password::fault(&password, &member.account.mail) {
+    let about = About {
+        mail: &member.account.mail,
+        name: &member.account.name,
+        host: app.config.public_url.host(),
+    };
+    if let Some(fault) = password::fault(&password, about) {
         let page = Change { frame, mail: member.account.mail, fault: Some(fault) };
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response());
     }

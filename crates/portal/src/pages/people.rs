@@ -1,7 +1,7 @@
 //! `/people`: who has an account here, and what administrators do about that.
 
 use askama::Template;
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use repute_database::Timestamp;
 use repute_database::accounts::{self, Account, AccountId, Role};
@@ -12,6 +12,7 @@ use crate::access::encode;
 use crate::app::App;
 use crate::error::AppError;
 use crate::flash::Flash;
+use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
 use crate::pages::account::done_at;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use askama::Template;
-use axum::extract::{Form, Query, State};
+use axum::extract::{Query, State};
 use axum::response::Response;
 use repute_database::Timestamp;
 use repute_database::lists::ListId;
@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::error::AppError;
 use crate::evidence::{Seen, seen};
 use crate::flash::Flash;
+use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
 use crate::overview::ListCard;
@@ -365,6 +366,8 @@ mod tests {
             mail: "postmaster@x.example".to_owned(),
             network: "9.0.0.0/24".to_owned(),
             reason: String::new(),
+            way: removals::Way::Typed,
+            control: removals::Control::None,
             nonce: [7; 16],
             created: now,
             expires: Timestamp(now.0 + 9),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use askama::Template;
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use repute_database::Timestamp;
 use repute_database::entries::OrganisationId;
@@ -12,33 +12,44 @@ use repute_database::lists::{self, ListId};
 use repute_database::organisations;
 use repute_database::publications::{self, Outcome, Publication};
 use repute_database::removals::{self, Removal};
-use repute_database::requests::{self, Filter, Request, RequestId};
+use repute_database::requests::{self, Request, RequestId, queue};
 use repute_registry::decision::{self, Decided, Reason, Service, Verdict};
 use repute_registry::publish::{self, Prospect};
+use repute_registry::request;
 use repute_registry::request::state::State as Stage;
 use serde::Deserialize;
 
 use crate::app::App;
 use crate::error::{AppError, sentence};
 use crate::flash::Flash;
+use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
 use crate::notice;
 use crate::overview::ListCard;
 use crate::pages::bulk::with_canned;
+use crate::pages::organisation::mark;
 use crate::pages::request::path;
 use crate::pages::sign_in::back;
 use crate::visitor::Member;
+
+mod narrow;
+
+use narrow::{ALL, Narrowed};
 
 /// The page.
 #[derive(Template)]
 #[template(path = "queue.html")]
 pub(crate) struct Queue {
     frame: Frame,
-    filter: Typed,
+    filter: Narrowed,
     cards: Vec<ListCard>,
     waiting: Vec<Waiting>,
+    /// Where more requests are, if there are more.
+    next: Option<String>,
     removals: Vec<(Removal, Option<ListCard>)>,
+    /// Where more removals are.
+    next_removals: Option<String>,
     versions: Vec<Version>,
     /// Requests in each state, and since when the oldest is there.
     counts: Vec<(Stage, u64, Timestamp)>,
@@ -67,35 +78,21 @@ struct Waiting {
     service: Service,
 }
 
-/// Which requests are shown.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Typed {
-    /// A list, by its number; none for all.
-    #[serde(default)]
-    list: Option<String>,
-    /// A state, by its word; none for the queue.
-    #[serde(default)]
-    state: Option<String>,
-    /// Only those that wait longer than two days.
-    #[serde(default)]
-    late: Option<String>,
-}
-
 /// `GET /queue`.
 pub(crate) async fn show(
     State(app): State<App>,
     frame: Frame,
     member: Member,
-    Query(filter): Query<Typed>,
+    Query(filter): Query<Narrowed>,
 ) -> Result<Page<Queue>, AppError> {
     let cards = app.overview.get(&app.database, &*app.zones).await?;
     let now = Timestamp::now();
     let mut look = app.database.look().await?;
-    let list = filter.list.as_deref().and_then(|list| list.parse().ok()).map(ListId);
-    let before = filter.late.as_ref().map(|_| Timestamp(now.0 - LATE));
-    let wanted = Filter { list, organisation: None, before };
-    let state = filter.state.as_deref().and_then(Stage::of_word).unwrap_or(Stage::Queued);
-    let found = requests::in_state(look.session(), state.word(), &wanted, MOST).await?;
+    let (wanted, order) = (filter.filter(now), filter.order());
+    let mut found = queue::page(look.session(), &wanted, order, filter.after(), MOST + 1).await?;
+    let is_more = found.len() > MOST as usize;
+    found.truncate(MOST as usize);
+    let next = found.last().filter(|_| is_more).map(|last| filter.behind(last));
     let mut names: HashMap<OrganisationId, String> = HashMap::new();
     let mut waiting = Vec::new();
     for request in found {
@@ -108,7 +105,7 @@ pub(crate) async fn show(
         let items = requests::items(look.session(), request.id).await?.len();
         let since = request.standing.submitted.unwrap_or(request.created);
         waiting.push(Waiting {
-            stage: state,
+            stage: request::state_of(&request)?,
             organisation: names.get(&of).cloned().unwrap_or_default(),
             list: card.map_or_else(String::new, |card| card.list.title.clone()),
             items,
@@ -117,7 +114,17 @@ pub(crate) async fn show(
         });
     }
     let card = |list| cards.iter().find(|card| card.id == list).cloned();
-    let removals = removals::queued(look.session(), MOST).await?;
+    let sought = filter.sought();
+    let narrowed = removals::Narrowed {
+        list: filter.list(),
+        sought: sought.as_ref(),
+        after: filter.after_removal(),
+    };
+    let mut removals = removals::queued(look.session(), &narrowed, MOST + 1).await?;
+    let is_more = removals.len() > MOST as usize;
+    removals.truncate(MOST as usize);
+    let next_removals =
+        removals.last().filter(|_| is_more).map(|last| filter.behind_removal(last.id));
     let removals = removals.into_iter().map(|one| (card(one.new.list), one));
     let removals = removals.map(|(card, one)| (one, card)).collect();
     let counted = requests::count_by_state(look.session()).await?;
@@ -134,7 +141,19 @@ pub(crate) async fn show(
         versions.push(Version { card, publication, good, is_own });
     }
     let (cards, canned) = (cards.to_vec(), app.config.canned_reasons.clone());
-    Ok(Page(Queue { frame, filter, cards, waiting, removals, versions, counts, now, canned }))
+    Ok(Page(Queue {
+        frame,
+        filter,
+        cards,
+        waiting,
+        next,
+        removals,
+        next_removals,
+        versions,
+        counts,
+        now,
+        canned,
+    }))
 }
 
 /// What is sent to approve a version.
@@ -243,25 +262,33 @@ pub(crate) async fn undo(
 impl Queue {
     /// Whether a list is the one that is chosen.
     fn is_list(&self, card: &ListCard) -> bool {
-        self.filter.list.as_deref() == Some(&card.id.0.to_string())
+        self.filter.list() == Some(card.id)
     }
 
     /// Whether a state is the one that is chosen.
-    fn is_state(&self, stage: &Stage) -> bool {
-        match self.filter.state.as_deref() {
-            Some(word) if !word.is_empty() => stage.word() == word,
-            Some(_) | None => *stage == Stage::Queued,
-        }
+    fn is_state(&self, word: &str) -> bool {
+        self.filter.is_state(word)
     }
 
-    /// The states that can be chosen.
-    fn states(&self) -> [Stage; 5] {
-        [Stage::Queued, Stage::InReview, Stage::NeedsInfo, Stage::Published, Stage::Rejected]
+    /// The states that can be chosen: their words, and what they are called.
+    fn states(&self) -> Vec<(&'static str, String)> {
+        let states = [
+            Stage::Queued,
+            Stage::InReview,
+            Stage::NeedsInfo,
+            Stage::Published,
+            Stage::Rejected,
+            Stage::Withdrawn,
+            Stage::Expired,
+        ];
+        let states = states.into_iter().map(|stage| (stage.word(), stage.to_string()));
+        states.chain([(ALL, "all states".to_owned())]).collect()
     }
 
     /// Whether what is shown can be decided together.
     fn can_decide(&self) -> bool {
-        let shown = [Stage::Queued, Stage::InReview].iter().any(|stage| self.is_state(stage));
+        let shown = [Stage::Queued, Stage::InReview];
+        let shown = shown.iter().any(|stage| self.is_state(stage.word()));
         (shown && !self.waiting.is_empty()) || !self.removals.is_empty()
     }
 
@@ -311,6 +338,11 @@ impl Waiting {
         }
     }
 
+    /// Whether it can be decided together with others.
+    fn can_be_chosen(&self) -> bool {
+        matches!(self.stage, Stage::Queued | Stage::InReview)
+    }
+
     /// Since when it waits.
     fn since(&self) -> Timestamp {
         self.request.standing.submitted.unwrap_or(self.request.created)
@@ -330,7 +362,5 @@ pub(crate) async fn is_held(
     Ok(prospect != Prospect::Soon)
 }
 
-/// Requests that are shown.
-const MOST: u32 = 200;
-/// After so long a request is late, in microseconds.
-const LATE: i64 = 2 * 86_400_000_000;
+/// Requests on a page, and removals: as many as are decided at once.
+const MOST: u32 = 100;

@@ -4,20 +4,26 @@
 use std::time::Instant;
 
 use askama::Template;
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use repute_database::entries::{self, Entry};
+use repute_database::kept_out::{self, KeptOut};
 use repute_database::removals::{self, Removal, RemovalId};
 use repute_database::{Timestamp, lists};
-use repute_dnsxl::Name;
-use repute_registry::removal::{self, Answer, Ask, Decided, RemovalError, Verdict};
+use repute_dnsxl::{Name, Target};
+use repute_registry::kept_out::End;
+use repute_registry::removal::{
+    self, Answer, Ask, Control, Decided, RemovalError, Verdict, Way, wave,
+};
+use repute_registry::request::evidence;
 use serde::Deserialize;
 
 use crate::app::App;
 use crate::error::{AppError, sentence};
 use crate::evidence::{Seen, seen};
 use crate::flash::Flash;
+use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::limits::{Deed, Doer};
 use crate::lookup::parse;
@@ -66,6 +72,10 @@ pub(crate) struct Review {
     canned: Vec<String>,
     /// What was seen of it.
     seen: Vec<Seen>,
+    /// Until when it is kept off the list, if it is.
+    kept_off: Option<KeptOut>,
+    /// For how many days the list keeps off what is taken off it.
+    days: u32,
 }
 
 /// What is typed.
@@ -107,7 +117,10 @@ pub(crate) async fn ask(
         Ok(target) => {
             let (now, mail) = (Timestamp::now(), typed.mail.trim().to_lowercase());
             let reason = typed.reason.trim().to_owned();
-            let wanted = Ask { target, mail: mail.clone(), client: visitor.address, reason };
+            let (client, way) = (visitor.address, Way::Typed);
+            let control = removal::control(&target, client, &mail, &[]);
+            let domain = domain_of(&app, &target).await;
+            let wanted = Ask { target, mail: mail.clone(), domain, client, reason, way, control };
             let mut transaction = app.database.begin().await?;
             let stored = lists::by_id(transaction.session(), card.id).await?;
             let stored = stored.ok_or(AppError::NotFound)?;
@@ -161,7 +174,9 @@ pub(crate) async fn confirm(
     app.limits.take(Deed::Try, at, Instant::now()).map_err(AppError::TooMany)?;
     let mut transaction = app.database.begin().await?;
     let (id, now) = (RemovalId(id), Timestamp::now());
-    let answer = removal::confirm(&mut transaction, id, &token, &app.means.key, now).await?;
+    let answer =
+        removal::confirm(&mut transaction, id, &token, &app.means.key, &app.config.waves, now)
+            .await?;
     let removal = removals::by_id(transaction.session(), id).await?.ok_or(AppError::StaleLink)?;
     let list = lists::by_id(transaction.session(), removal.new.list).await?;
     let apex = list.ok_or(AppError::NotFound)?.list.apex.to_string();
@@ -191,7 +206,9 @@ pub(crate) async fn review(
     let before = removals::granted_since(look.session(), list, key, month).await?;
     let canned = app.config.canned_reasons.clone();
     let seen = seen(look.session(), key).await?;
-    Ok(Page(Review { frame, removal, card, entries, before, seen, canned }))
+    let kept_off = kept_out::at(look.session(), list, key, Timestamp::now()).await?;
+    let days = kept_out::days(look.session(), list).await?;
+    Ok(Page(Review { frame, removal, card, entries, before, canned, seen, kept_off, days }))
 }
 
 /// What an editor decides.
@@ -203,6 +220,9 @@ pub(crate) struct Typing {
     canned: String,
     #[serde(default)]
     why: String,
+    /// Until when imports do not bring it back: `never`, `at-once`, or as the list says.
+    #[serde(default)]
+    kept_off: String,
 }
 
 /// `POST /queue/removals/{id}`.
@@ -210,10 +230,14 @@ pub(crate) async fn decide(
     State(app): State<App>,
     member: Member,
     Path(id): Path<i64>,
-    Form(Typing { verdict, canned, why }): Form<Typing>,
+    Form(Typing { verdict, canned, why, kept_off }): Form<Typing>,
 ) -> Result<Response, AppError> {
     let verdict = match &*verdict {
-        "grant" => Verdict::Grant,
+        "grant" => Verdict::Grant(match &*kept_off {
+            "never" => End::Never,
+            "at-once" => End::AtOnce,
+            _ => End::AsTheListSays,
+        }),
         _ => Verdict::Refuse(with_canned(&app, &canned, &why)),
     };
     let now = Timestamp::now();
@@ -228,6 +252,39 @@ pub(crate) async fn decide(
         Decided::Waits => back(&format!("/queue/removals/{id}"), Flash::RequestWaitsForSecond),
         Decided::Granted { .. } | Decided::Refused => back("/queue", Flash::RequestDecided),
     })
+}
+
+impl Review {
+    /// What shows that who asks has to do with the target.
+    fn control(&self) -> &'static str {
+        match self.removal.new.control {
+            Control::Address => "it was asked from the address itself",
+            Control::Domain => "the mail is taken at a domain of it",
+            Control::None => "nothing",
+        }
+    }
+
+    /// How who asks came here.
+    fn way(&self) -> &'static str {
+        match self.removal.new.way {
+            Way::Typed => "by the look-up",
+            Way::Link => "by the link of the listing",
+        }
+    }
+}
+
+/// The domain by which removals of a target are counted. DNS is asked once for each letter, so what limits letters limits
+/// this.
+pub(crate) async fn domain_of(app: &App, target: &Target) -> String {
+    let addresses = match target {
+        Target::Ipv4(address) => vec![(*address).into()],
+        Target::Ipv6(address) => vec![(*address).into()],
+        Target::Name(_) => Vec::new(),
+    };
+    let look = &app.means.look;
+    let gathered = evidence::of_addresses(addresses, &look.resolvers, look.timeout).await;
+    // Without sockets nobody is kept from asking.
+    wave::domain(target, &gathered.unwrap_or_default())
 }
 
 /// A list by its apex.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use askama::Template;
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use repute_database::accounts::{self, AccountId};
@@ -21,13 +21,14 @@ use repute_registry::request::check::{Evidence, Finding, Neighbour, Outcome, Who
 use repute_registry::request::item::{Item, TwoPersons, two_persons};
 use repute_registry::request::paste::paste;
 use repute_registry::request::state::State as Stage;
-use repute_registry::request::{self, Draft, RequestError, elsewhere, evidence};
+use repute_registry::request::{self, Draft, RequestError, elsewhere, evidence, limit};
 use serde::Deserialize;
 
 use crate::app::App;
 use crate::error::{AppError, sentence};
 use crate::evidence::{Seen, seen};
 use crate::flash::Flash;
+use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::limits::{Deed, Doer};
 use crate::moment::Moment;
@@ -47,6 +48,10 @@ pub(crate) struct NewRequest {
     cards: Vec<ListCard>,
     typed: Typed,
     faults: Vec<String>,
+    /// Whether addresses may be asked for: a domain is proven.
+    is_proven: bool,
+    /// The request that asks for the same, and is open.
+    same: Option<RequestId>,
     /// What the checks say, if they were asked.
     checked: Option<Checked>,
 }
@@ -150,7 +155,17 @@ pub(crate) async fn form(
 ) -> Result<Page<NewRequest>, AppError> {
     let organisation = own(&app, &member, id).await?;
     let cards = cards(&app).await?;
-    Ok(Page(NewRequest { frame, organisation, cards, typed, faults: Vec::new(), checked: None }))
+    let is_proven = is_proven(&app, id).await?;
+    Ok(Page(NewRequest {
+        frame,
+        organisation,
+        cards,
+        typed,
+        faults: Vec::new(),
+        is_proven,
+        same: None,
+        checked: None,
+    }))
 }
 
 /// `POST /organisations/{id}/request`: says what the checks say of it or, if that is wanted, hands it in.
@@ -171,7 +186,10 @@ pub(crate) async fn submit(
     if items.is_empty() && faults.is_empty() {
         faults.push("Say what is to change: addresses, the name or the website.".to_owned());
     }
-    let mut page = NewRequest { frame, organisation, cards, typed, faults, checked: None };
+    let is_proven = is_proven(&app, id).await?;
+    let (same, checked) = (None, None);
+    let mut page =
+        NewRequest { frame, organisation, cards, typed, faults, is_proven, same, checked };
     let unprocessable = StatusCode::UNPROCESSABLE_ENTITY;
     let Some(card) = card.filter(|_| page.faults.is_empty()) else {
         return Ok((unprocessable, Page(page)).into_response());
@@ -196,7 +214,7 @@ pub(crate) async fn submit(
     };
     let (person, now) = (member.person(), Timestamp::now());
     let mut transaction = app.database.begin().await?;
-    let begun = request::begin(&mut transaction, person, &draft, now).await;
+    let begun = request::begin(&mut transaction, person, &draft, &app.config.requests, now).await;
     match begun {
         Ok(request) => {
             let stage =
@@ -205,7 +223,16 @@ pub(crate) async fn submit(
             transaction.commit().await?;
             Ok(back(&path(request), handed_in(&app, card.id, stage).await?))
         }
-        Err(error @ (RequestError::Items(_) | RequestError::Suspended(_))) => {
+        Err(RequestError::Same(id)) => {
+            page.same = Some(id);
+            Ok((StatusCode::CONFLICT, Page(page)).into_response())
+        }
+        Err(
+            error @ (RequestError::Items(_)
+            | RequestError::Suspended(_)
+            | RequestError::Unproven(_)
+            | RequestError::Many { .. }),
+        ) => {
             page.faults.push(sentence(&error.to_string()));
             Ok((unprocessable, Page(page)).into_response())
         }
@@ -225,12 +252,8 @@ pub(crate) async fn show(
     let request = requests::by_id(look.session(), RequestId(id)).await?;
     let request = request.ok_or(AppError::NotFound)?;
     let of = request.new.organisation;
-    let relation = organisation::relation(look.session(), member.person(), of).await?;
-    if permission::check(member.person(), relation, Action::ReadOrganisation).is_err() {
-        return Err(AppError::NotFound);
-    }
-    let organisation = organisations::by_id(look.session(), of).await?;
-    let organisation = organisation.ok_or(AppError::NotFound)?;
+    let seen = organisation::visible(look.session(), member.person(), of).await?;
+    let (organisation, relation) = seen.ok_or(AppError::NotFound)?;
     let stage = request::state_of(&request)?;
     let card = cards.iter().find(|card| card.id == request.new.list).cloned();
     let author = accounts::by_id(look.session(), AccountId(request.new.account)).await?;
@@ -313,13 +336,18 @@ pub(crate) async fn withdraw(
 async fn own(app: &App, member: &Member, id: i64) -> Result<Organisation, AppError> {
     let mut connection = app.database.read().await?;
     let id = OrganisationId(id);
-    let found = organisations::by_id(connection.session(), id).await?;
-    let relation = organisation::relation(connection.session(), member.person(), id).await?;
-    if found.is_some() && relation == Relation::Stranger && member.is_editor() {
-        permission::check(member.person(), relation, Action::Request)
-            .map_err(|denied| AppError::Refused(denied.to_string()))?;
-    }
-    found.filter(|_| relation != Relation::Stranger).ok_or(AppError::NotFound)
+    let seen = organisation::visible(connection.session(), member.person(), id).await?;
+    let (organisation, relation) = seen.ok_or(AppError::NotFound)?;
+    // Who may read it and not speak for it is told so.
+    permission::check(member.person(), relation, Action::Request)
+        .map_err(|denied| AppError::Refused(denied.to_string()))?;
+    Ok(organisation)
+}
+
+/// Whether an organisation may ask for addresses.
+async fn is_proven(app: &App, id: i64) -> Result<bool, AppError> {
+    let mut connection = app.database.read().await?;
+    Ok(limit::is_proven(connection.session(), OrganisationId(id)).await?)
 }
 
 /// The lists that take requests.

@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
-use axum::extract::{Form, Path, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use repute_database::accounts;
 use repute_database::links::Purpose;
 use serde::Deserialize;
 
@@ -12,13 +13,14 @@ use crate::account::{self, Entry};
 use crate::app::App;
 use crate::error::AppError;
 use crate::flash::Flash;
+use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::limits::{Deed, Doer};
 use crate::mail_address::MailAddress;
 use crate::pages::join::{Address, AddressPage, Choose, Mailed};
 use crate::pages::second::to_second;
 use crate::pages::sign_in::{client, signed_in};
-use crate::password;
+use crate::password::{self, About};
 use crate::visitor::Visitor;
 
 /// What is typed.
@@ -70,7 +72,13 @@ pub(crate) async fn reset(
     Form(Typed { password }): Form<Typed>,
 ) -> Result<Response, AppError> {
     let link = account::link(&app, &secret, Purpose::Reset).await?;
-    let fault = password::fault(&password, link.mail.as_deref().unwrap_or_default());
+    let mail = link.mail.as_deref().unwrap_or_default();
+    let mut connection = app.database.read().await?;
+    let account = accounts::by_mail(connection.session(), mail).await?;
+    drop(connection);
+    let name = account.as_ref().map_or("", |account| &*account.name);
+    let about = About { mail, name, host: app.config.public_url.host() };
+    let fault = password::fault(&password, about);
     if fault.is_some() {
         let page = Choose { password_fault: fault, ..page(frame, link.mail) };
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response());

@@ -141,7 +141,7 @@ async fn set_enabled(
 }
 
 /// A rule by its number, and its list.
-async fn find(look: &mut Transaction, id: i64) -> Result<(Stored, Rule), AppError> {
+pub(crate) async fn find(look: &mut Transaction, id: i64) -> Result<(Stored, Rule), AppError> {
     for list in lists::all(look.session()).await? {
         let rules = rules::of_list(look.session(), list.id).await?;
         if let Some(rule) = rules.into_iter().find(|rule| rule.id.0 == id) {

@@ -8,19 +8,20 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use askama::Template;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use repute_database::categories::{self, Category};
-use repute_database::dns::{self, Settings};
+use repute_database::dns::{self, Links, Settings};
 use repute_database::lists::{self, Criterion, Policy, Stored};
-use repute_database::{Session, Timestamp};
+use repute_database::{Session, Timestamp, kept_out};
 use repute_dnsxl::{Name, ReturnCode};
 use repute_registry::settings::{self, Description, Hand, SettingsError, Who};
 
 use crate::app::App;
 use crate::error::{AppError, sentence};
 use crate::flash::Flash;
+use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
 use crate::pages::sign_in::back;
@@ -36,12 +37,16 @@ pub(crate) struct SettingsPage {
     criteria: Vec<Criterion>,
     categories: Vec<Category>,
     codes: Vec<(ReturnCode, String)>,
+    /// For how many days it keeps off what was taken off it.
+    keep_out: u32,
     dns: Settings,
     doubts: Vec<String>,
     /// What was typed last, if it was refused.
     typed: HashMap<String, String>,
     /// Why.
     fault: Option<String>,
+    /// A digest of what the page shows, for forms that send all of it back.
+    seen: String,
 }
 
 /// `GET /lists/{apex}/settings`.
@@ -65,11 +70,23 @@ pub(crate) async fn change(
 ) -> Result<Response, AppError> {
     let mut transaction = app.database.begin().await?;
     let list = find(transaction.session(), &apex).await?;
+    lists::lock(transaction.session(), list.id).await?;
+    // What is read from here on stays so.
+    let list = find(transaction.session(), &apex).await?;
+    let before = dns::of(transaction.session(), list.id).await?;
     let field = |name: &str| typed.get(name).map(|text| text.trim()).unwrap_or_default();
     let who = Who::Person(member.person());
     let hand = Hand { who, reason: field("reason"), now: Timestamp::now() };
     let t = &mut transaction;
     let done = match field("part") {
+        // These send back all that was shown: what somebody else changed meanwhile would be taken back unseen.
+        "description" | "dns" if field("seen") != digest(&list, &before) => {
+            drop(transaction);
+            let mut look = app.database.look().await?;
+            let fault = Some(CHANGED.to_owned());
+            let page = read(look.session(), frame, list, HashMap::new(), fault).await?;
+            return Ok((StatusCode::CONFLICT, Page(page)).into_response());
+        }
         "description" => match number("the time to live", field("ttl")) {
             Err(fault) => Err(fault),
             Ok(ttl) => {
@@ -81,6 +98,10 @@ pub(crate) async fn change(
                 };
                 told(settings::describe(t, &hand, &list, &new).await)?
             }
+        },
+        "keep-out" => match number("the days", field("days")) {
+            Err(fault) => Err(fault),
+            Ok(days) => told(settings::keep_out(t, &hand, &list, days).await)?,
         },
         "policy" => told(settings::publish_policy(t, &hand, &list, field("text")).await.map(drop))?,
         "criterion" => {
@@ -101,13 +122,10 @@ pub(crate) async fn change(
             Err(_) => Err(format!("`{}` is no return code, such as 127.0.0.2", field("code"))),
             Ok(code) => told(settings::set_code(t, &hand, &list, code, field("meaning")).await)?,
         },
-        "dns" => {
-            let before = dns::of(t.session(), list.id).await?;
-            match publishing(&before, field) {
-                Err(fault) => Err(fault),
-                Ok(new) => told(settings::configure(t, &hand, &list, &new).await.map(drop))?,
-            }
-        }
+        "dns" => match publishing(&before, field) {
+            Err(fault) => Err(fault),
+            Ok(new) => told(settings::configure(t, &hand, &list, &new).await.map(drop))?,
+        },
         _ => return Err(AppError::Choice),
     };
     match done {
@@ -144,13 +162,22 @@ async fn read(
         policies: lists::policies(session.again(), list.id).await?,
         criteria: lists::criteria(session.again(), list.id).await?,
         categories: categories::all(session.again(), list.id).await?,
-        codes: lists::codes(session, list.id).await?,
+        codes: lists::codes(session.again(), list.id).await?,
+        keep_out: kept_out::days(session, list.id).await?,
         doubts: settings::doubts(&list, &dns),
+        seen: digest(&list, &dns),
         dns,
         list,
         typed,
         fault,
     })
+}
+
+/// A digest of what the forms about a list and its publishing show.
+fn digest(list: &Stored, dns: &Settings) -> String {
+    let shown = format!("{:?} {dns:?}", list.list);
+    let digest = ring::digest::digest(&ring::digest::SHA256, shown.as_bytes());
+    digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What is to be said of a refusal on the page itself; all else is an error.
@@ -177,9 +204,13 @@ fn publishing<'f>(before: &Settings, field: impl Fn(&str) -> &'f str) -> Result<
         ipv6_prefix: number("the IPv6 prefix", field("ipv6-prefix"))?,
         max_change: number("the largest change", field("max-change"))?,
         canaries: each("canary", field("canaries"))?,
+        links: Links::by_word(field("links")).ok_or("choose whether the texts have links")?,
         ..before.clone()
     })
 }
+
+/// Somebody else was faster.
+const CHANGED: &str = "Somebody changed these settings since you opened the page. Below stands what holds now: change that.";
 
 /// A number that was typed.
 fn number<T: FromStr>(what: &str, typed: &str) -> Result<T, String> {
@@ -212,6 +243,11 @@ impl SettingsPage {
         self.value(part, name, &"")
     }
 
+    /// Whether a choice about links is made.
+    fn is_chosen(&self, links: &str) -> bool {
+        self.value("dns", "links", &self.dns.links.word()) == links
+    }
+
     /// The name servers.
     fn name_servers(&self) -> String {
         self.value("dns", "name-servers", &lines(&self.dns.name_servers))
@@ -240,9 +276,45 @@ mod tests {
     /// What is typed into a form.
     type Fields<'f> = &'f [(&'f str, &'f str)];
 
-    /// Sends the form of a part.
+    /// Sends the form of a part, as it stands on the page now.
     async fn send(site: &mut Site, fields: Fields<'_>) -> Answer {
-        site.post("/lists/bl.example/settings", fields).await
+        let seen = seen(site).await;
+        let fields = [fields, &[("seen", &*seen)]].concat();
+        site.post("/lists/bl.example/settings", &fields).await
+    }
+
+    /// What the forms of the page say that it shows.
+    async fn seen(site: &mut Site) -> String {
+        let page = site.get("/lists/bl.example/settings").await;
+        let (_, rest) = page.text.split_once("name=\"seen\" value=\"").expect("it says so");
+        rest.split_once('"').expect("its end").0.to_owned()
+    }
+
+    #[tokio::test]
+    async fn of_two_administrators_the_later_takes_nothing_back_unseen() {
+        let mut site = Site::new().await;
+        site.add_list("bl.example").await;
+        site.become_role(Some(Role::Administrator)).await;
+        let both = seen(&mut site).await;
+        let (first, second) = (dns("9", "ns1.example.net"), dns("16", "ns2.example.net"));
+        let with = |fields: &[(&'static str, &'static str)], seen: &str| {
+            let fields: Vec<(String, String)> =
+                fields.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+            [fields, vec![("seen".to_owned(), seen.to_owned())]].concat()
+        };
+        for (fields, status) in [(first, StatusCode::SEE_OTHER), (second, StatusCode::CONFLICT)] {
+            let fields = with(&fields, &both);
+            let fields: Vec<(&str, &str)> =
+                fields.iter().map(|(name, value)| (&**name, &**value)).collect();
+            let answer = site.post("/lists/bl.example/settings", &fields).await;
+            assert_eq!(answer.status, status, "{answer:?}");
+            if status == StatusCode::CONFLICT {
+                answer.says(&["Somebody changed these settings", "ns1.example.net"]);
+                assert!(!answer.text.contains("ns2.example.net"), "{}", answer.text);
+            }
+        }
+        let without = site.post("/lists/bl.example/settings", &dns("8", "ns3.example.net")).await;
+        assert_eq!(without.status, StatusCode::CONFLICT);
     }
 
     /// The fields of the part about publishing, with the IPv4 prefix and the name servers.
@@ -259,6 +331,7 @@ mod tests {
             ("ipv6-prefix", "16"),
             ("max-change", "25"),
             ("canaries", "192.0.2.9 2001:db8::9"),
+            ("links", "on"),
         ]
     }
 
@@ -302,7 +375,7 @@ mod tests {
             "Version 1",
         ]);
         page.says(&["A trap was hit", "money", "infected", "ns2.example.net", "2001:db8::9"]);
-        page.says(&["name=\"ipv4-prefix\"", "value=\"9\""]);
+        page.says(&["name=\"ipv4-prefix\"", "value=\"9\"", "value=\"on\" selected"]);
         let mut connection = site.app.database.read().await.expect("a connection");
         let deeds = audit::of_subject(connection.session(), "list/bl.example", 99).await;
         let deeds: Vec<String> =

@@ -1,7 +1,7 @@
 //! `/sign-in` and `/sign-out`.
 
 use askama::Template;
-use axum::extract::{Form, Query, State};
+use axum::extract::{Query, State};
 use axum::http::header::{LOCATION, SET_COOKIE, USER_AGENT};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::config::PublicUrl;
 use crate::error::AppError;
 use crate::flash::Flash;
+use crate::form::Form;
 use crate::frame::{Frame, Page, flash_cookie};
 use crate::limits::{Deed, Doer};
 use crate::pages::second::to_second;

@@ -7,7 +7,7 @@ use repute_database::accounts::{self, Role};
 use repute_database::entries::{self, Entry};
 use repute_database::lists::{self, List, ListId};
 use repute_database::publications::{self, Outcome, Publication};
-use repute_database::testing::on_each;
+use repute_database::testing::on_each_narrow;
 use repute_database::{Database, Key, Timestamp, audit, consistency, outbox};
 use repute_dnsxl::{KeyKind, Polarity};
 use repute_registry::changes::{self, Cause, Change};
@@ -16,6 +16,8 @@ use repute_registry::template::Template;
 use crate::chores;
 use crate::testing::{Answer, Site};
 use crate::zones::Standing;
+
+mod asking;
 
 /// Adds an allow list with the codes of dnswl.org.
 async fn allow_list(site: &Site) -> ListId {
@@ -44,7 +46,7 @@ async fn letter(site: &Site) -> Option<(String, String)> {
     let now = Timestamp::now();
     let taken = outbox::take(transaction.session(), now, Duration::from_secs(60)).await;
     let taken = taken.expect("it is tried")?;
-    outbox::sent(transaction.session(), taken.id).await.expect("it is sent");
+    outbox::give_up(transaction.session(), taken.id).await.expect("it is sent");
     transaction.commit().await.expect("it is committed");
     Some((taken.letter.recipient, taken.letter.plain))
 }
@@ -74,7 +76,7 @@ async fn codes(database: &Database, list: ListId, network: &str) -> Vec<String> 
 
 #[tokio::test]
 async fn from_a_claim_to_a_listing_and_back() {
-    on_each(async |database| {
+    on_each_narrow(async |database| {
         let mut site = Site::over(database);
         let list = allow_list(&site).await;
         let list_number = list.0.to_string();
@@ -245,7 +247,7 @@ async fn an_editor_decides_nothing_about_his_own_organisation() {
 
 #[tokio::test]
 async fn who_is_on_a_block_list_gets_off_it_without_an_account() {
-    on_each(async |database| {
+    on_each_narrow(async |database| {
         let mut site = Site::over(database);
         let list = site.add_list("bl.example").await;
         let mut transaction = site.app.database.begin().await.expect("a transaction");
@@ -334,7 +336,7 @@ async fn ask_for(site: &mut Site, domain: &str, networks: &str, code: &str) -> (
 
 #[tokio::test]
 async fn many_are_decided_at_once_after_a_look_at_what_that_does() {
-    on_each(async |database| {
+    on_each_narrow(async |database| {
         let mut site = Site::over(database);
         let list = allow_list(&site).await;
         site.become_role(Some(Role::Member)).await;
@@ -478,7 +480,7 @@ async fn enlist(
 
 #[tokio::test]
 async fn what_fails_its_daily_look_is_shown_told_and_seen_by_editors() {
-    on_each(async |database| {
+    on_each_narrow(async |database| {
         let mut site = Site::over(database);
         let list = allow_list(&site).await;
         site.become_role(Some(Role::Member)).await;
@@ -534,7 +536,7 @@ async fn what_fails_its_daily_look_is_shown_told_and_seen_by_editors() {
 
 #[tokio::test]
 async fn what_is_to_be_looked_at_again_is_confirmed_by_one_button() {
-    on_each(async |database| {
+    on_each_narrow(async |database| {
         let mut site = Site::over(database);
         let list = allow_list(&site).await;
         site.become_role(Some(Role::Member)).await;
@@ -590,7 +592,7 @@ async fn news(site: &Site, account: i64, request: i64) {
 
 #[tokio::test]
 async fn news_comes_at_once_gathered_or_not_at_all_and_what_needs_somebody_always() {
-    on_each(async |database| {
+    on_each_narrow(async |database| {
         let mut site = Site::over(database);
         site.become_role(Some(Role::Member)).await;
         let owner = site.cookies.clone();
@@ -651,7 +653,7 @@ async fn news_comes_at_once_gathered_or_not_at_all_and_what_needs_somebody_alway
 
 #[tokio::test]
 async fn an_owner_invites_and_whoever_has_the_link_or_the_address_joins() {
-    on_each(async |database| {
+    on_each_narrow(async |database| {
         let mut site = Site::over(database);
         site.become_role(Some(Role::Member)).await;
         let owner = site.cookies.clone();
@@ -753,7 +755,7 @@ async fn publish(site: &Site, list: ListId, actor: &str, key: &str, outcome: Out
 
 #[tokio::test]
 async fn a_list_that_stands_still_says_so_and_another_editor_has_it_go_on() {
-    on_each(async |database| {
+    on_each_narrow(async |database| {
         let mut site = Site::over(database);
         let list = site.add_list("bl.example").await;
         let served = ("bl.example".parse().expect("a name"), "192.0.2.7".parse().expect("one"));

@@ -1,7 +1,7 @@
 //! `/account/tokens`: tokens by which programs act for somebody. A new one is shown once.
 
 use askama::Template;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use repute_database::Timestamp;
@@ -10,6 +10,7 @@ use repute_database::tokens::{self, Token, TokenId};
 use crate::app::App;
 use crate::error::{AppError, sentence};
 use crate::flash::Flash;
+use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
 use crate::pages::account::done_at;

@@ -1,7 +1,7 @@
 //! `/account/totp`: codes from an app as a second factor.
 
 use askama::Template;
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use repute_database::Timestamp;
@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::error::AppError;
 use crate::factor;
 use crate::flash::Flash;
+use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::pages::account::done;
 use crate::pages::recovery::Codes;

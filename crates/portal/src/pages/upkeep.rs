@@ -5,6 +5,7 @@ use axum::extract::State;
 use repute_database::Timestamp;
 use repute_database::consistency::{self, Watched};
 use repute_database::reviews::{self, Overdue};
+use repute_database::undelivered::{self, Missed};
 use repute_registry::consistency::{Reason, reasons};
 
 use crate::app::App;
@@ -21,6 +22,8 @@ pub(crate) struct Upkeep {
     bad: Vec<(Watched, Vec<Reason>, String)>,
     /// Who did not look at his entries in time.
     overdue: Vec<Overdue>,
+    /// To whom letters do not come.
+    missed: Vec<Missed>,
 }
 
 /// `GET /queue/upkeep`.
@@ -33,7 +36,8 @@ pub(crate) async fn show(State(app): State<App>, frame: Frame) -> Result<Page<Up
     };
     let bad = bad.into_iter().map(with_reasons).collect();
     let overdue = reviews::overdue(look.session(), Timestamp::now(), MOST).await?;
-    Ok(Page(Upkeep { frame, bad, overdue }))
+    let missed = undelivered::missed(look.session(), MOST).await?;
+    Ok(Page(Upkeep { frame, bad, overdue, missed }))
 }
 
 /// Rows that are shown of each kind.

@@ -87,7 +87,7 @@ pub fn read(message: &[u8], now: Timestamp) -> Result<Vec<Sighting>, ArfError> {
 }
 
 /// The fields of a report, their names in lower case, folded lines joined.
-fn fields(text: &str) -> Vec<(String, String)> {
+pub(crate) fn fields(text: &str) -> Vec<(String, String)> {
     let mut fields: Vec<(String, String)> = Vec::new();
     for line in text.lines().take(MOST_LINES) {
         if line.starts_with([' ', '\t']) {

@@ -1,5 +1,7 @@
 //! What an import changes: two sorted rows of entries, held beside each other.
 
+use std::collections::BTreeSet;
+
 use repute_database::bulk::{Held, Place, Row};
 use repute_database::entries::SourceId;
 
@@ -20,6 +22,8 @@ pub struct Difference {
     pub unchanged: u64,
     /// How many of the file's another source has brought, whose they stay.
     pub kept: u64,
+    /// How many of the file's are kept off the list by decisions.
+    pub kept_out: u64,
 }
 
 impl Difference {
@@ -42,14 +46,21 @@ pub(super) struct Merge<'i> {
     import: &'i Import,
     /// The number of their source, if it has one yet.
     source: Option<SourceId>,
+    /// The bytes of keys that are kept off the list.
+    kept_out: &'i BTreeSet<Vec<u8>>,
     /// What was found so far.
     found: Difference,
 }
 
 impl<'i> Merge<'i> {
     /// Nothing compared yet.
-    pub(super) fn new(rows: &'i [Row], import: &'i Import, source: Option<SourceId>) -> Merge<'i> {
-        Merge { rows, next: 0, import, source, found: Difference::default() }
+    pub(super) fn new(
+        rows: &'i [Row],
+        import: &'i Import,
+        source: Option<SourceId>,
+        kept_out: &'i BTreeSet<Vec<u8>>,
+    ) -> Merge<'i> {
+        Merge { rows, next: 0, import, source, kept_out, found: Difference::default() }
     }
 
     /// Compares the list's next entries, whole keys in their order.
@@ -58,8 +69,7 @@ impl<'i> Merge<'i> {
         held.sort_by(|a, b| a.place.cmp(&b.place));
         for held in held {
             while self.rows.get(self.next).is_some_and(|row| row.place < held.place) {
-                self.found.added.push(self.next as u32);
-                self.next += 1;
+                self.add();
             }
             let is_own = self.source == Some(held.source) || self.import.mode == Mode::ReplaceList;
             match self.rows.get(self.next).filter(|row| row.place == held.place) {
@@ -86,7 +96,19 @@ impl<'i> Merge<'i> {
 
     /// What changes: whatever is left of the file is new.
     pub(super) fn finish(mut self) -> Difference {
-        self.found.added.extend(self.next as u32..self.rows.len() as u32);
+        while self.next < self.rows.len() {
+            self.add();
+        }
         self.found
+    }
+
+    /// Takes the next of the file's, which the list does not have: new, unless it was decided otherwise.
+    fn add(&mut self) {
+        let place = &self.rows[self.next].place;
+        match place.code().is_some() && place.is_of(self.kept_out) {
+            true => self.found.kept_out += 1,
+            false => self.found.added.push(self.next as u32),
+        }
+        self.next += 1;
     }
 }

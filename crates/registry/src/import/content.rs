@@ -128,6 +128,8 @@ pub fn read(
             Says::Listed(code, text) => (Some(only_code.unwrap_or(code)), text),
             Says::Excluded => (None, Arc::default()),
         };
+        // PostgreSQL takes no U+0000.
+        let text = if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text };
         rows.push(Row { place: Place::new(&key, code), text });
     });
     let count = rows.len();

@@ -24,6 +24,8 @@ pub struct Report {
     pub unchanged: u64,
     /// Entries that another source has brought, whose they stay.
     pub kept: u64,
+    /// Entries that are kept off the list by decisions.
+    pub kept_out: u64,
     /// The first that are new, changed and removed, in words.
     pub examples: Examples,
     /// The widest networks among the new ones, the widest first; none narrower than a /24 of IPv4 or a /48 of IPv6.
@@ -76,6 +78,7 @@ impl Report {
             removed: difference.removed.len() as u64,
             unchanged: difference.unchanged,
             kept: difference.kept,
+            kept_out: difference.kept_out,
             examples,
             widest: wide,
         })

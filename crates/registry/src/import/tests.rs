@@ -3,11 +3,14 @@
 use repute_database::audit::{self, Verified};
 use repute_database::lists::{self, List};
 use repute_database::testing::on_each;
-use repute_database::{Database, changes as serials};
+use repute_database::{Database, Key, changes as serials, kept_out as database_kept_out};
 use repute_dnsxl::{KeyKind, Polarity, ReturnCode};
 
 use super::content::{Reading, read};
 use super::*;
+use crate::edit::{self, Edit, Listing, What};
+use crate::kept_out::{self, End, KeptOutError};
+use crate::permission::{Person, Role};
 
 /// Adds a list of addresses.
 async fn add(database: &Database) -> Stored {
@@ -56,7 +59,8 @@ async fn import(
         Import { source: source.to_owned(), mode, reason: "a test".to_owned(), expires: None };
     let content = content(text);
     let mut connection = database.read().await.expect("a connection");
-    let dry = dry_run(connection.session(), list, &import, &content, &mut |_| ()).await;
+    let dry =
+        dry_run(connection.session(), list, &import, &content, Timestamp(5), &mut |_| ()).await;
     drop(connection);
     let mut transaction = database.begin().await.expect("a transaction");
     let cause = Cause {
@@ -209,4 +213,87 @@ fn files_are_read_as_they_look() {
     let combined = "$DATASET ip4set @\n192.0.2.1\n$DATASET dnset @\nx.example\n";
     let content = check(combined, &reading(), &["192.0.2.1 127.0.0.2 "], 0);
     assert_eq!(content.misfits, 1);
+}
+
+#[tokio::test]
+async fn what_was_taken_off_by_a_decision_no_import_brings_back() {
+    on_each(async |database| {
+        let list = add(&database).await;
+        let feed = "9.9.2.1 :2:x\n9.9.2.2 :2:x\n9.9.2.2 :10:y\n9.9.2.3 :2:x\n";
+        import(&database, &list, "feed", Mode::ReplaceSource, feed).await;
+        let editor = Person { account: 8, role: Role::Editor };
+        let keys = ["9.9.2.1", "9.9.2.2"].map(|key| key.parse::<Key>().expect("a key"));
+        let mut transaction = database.begin().await.expect("a transaction");
+        for key in &keys {
+            let edit = Edit { key: key.clone(), what: What::Remove { code: None } };
+            edit::edit(&mut transaction, editor, &list, &[edit], "portal", "wrong", Timestamp(4))
+                .await
+                .expect("it is off");
+        }
+        transaction.commit().await.expect("it is committed");
+        // Nothing is added, and the others stay as they are, in each mode and for each source.
+        for (source, mode) in
+            [("feed", Mode::Add), ("feed", Mode::ReplaceSource), ("other", Mode::ReplaceSource)]
+        {
+            let report = import(&database, &list, source, mode, feed).await;
+            assert_eq!((report.added, report.kept_out), (0, 3), "{source} {mode:?}");
+        }
+        assert_eq!(words(&database, &list).await, ["9.9.2.3 127.0.0.2 x feed"]);
+        // Taken back, and listed by a newer decision: both come as before.
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let member = Person { role: Role::Member, ..editor };
+        let denied = kept_out::let_back(t, member, &list, &keys[0], "", Timestamp(4)).await;
+        assert!(matches!(denied, Err(KeptOutError::Denied(_))));
+        let back = async |t: &mut Transaction| {
+            kept_out::let_back(t, editor, &list, &keys[0], "it was right", Timestamp(4)).await
+        };
+        back(t).await.expect("it is let back");
+        assert!(matches!(back(t).await, Err(KeptOutError::Missing(_))));
+        let listing = Listing {
+            code: ReturnCode::LISTED,
+            text: String::new(),
+            reason: "it sends".to_owned(),
+            criterion: None,
+            days: None,
+        };
+        let edit = Edit { key: keys[1].clone(), what: What::List(listing) };
+        let listed = edit::edit(t, editor, &list, &[edit], "portal", "again", Timestamp(4)).await;
+        listed.expect("it is listed");
+        transaction.commit().await.expect("it is committed");
+        let report = import(&database, &list, "feed", Mode::ReplaceSource, feed).await;
+        assert_eq!((report.added, report.kept, report.kept_out), (2, 1, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_says_for_how_long_decisions_hold_against_imports() {
+    on_each(async |database| {
+        let list = add(&database).await;
+        let editor = Person { account: 8, role: Role::Editor };
+        let key: Key = "192.0.2.1".parse().expect("a key");
+        // Days of the list, how long it is kept off, and what an import at the fifth microsecond adds.
+        for (days, end, at, added) in [
+            (30, End::AsTheListSays, 4, 0),
+            (30, End::AsTheListSays, 5 - 30 * 86_400_000_000, 1),
+            (0, End::AsTheListSays, 4, 1),
+            (0, End::Never, i64::MIN, 0),
+            (30, End::AtOnce, 4, 1),
+        ] {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            database_kept_out::remove(t.session(), list.id, &key).await.expect("an answer");
+            database_kept_out::set_days(t.session(), list.id, days).await.expect("it is set");
+            let actor = audit::actor(t.session(), editor.account).await.expect("a pseudonym");
+            let kept = kept_out::keep(t, list.id, &key, (&actor, "why"), end, Timestamp(at)).await;
+            kept.expect("it is kept off");
+            transaction.commit().await.expect("it is committed");
+            let text = "192.0.2.1 :2:x\n";
+            let report = import(&database, &list, "feed", Mode::ReplaceSource, text).await;
+            assert_eq!((report.added, report.kept_out), (added, 1 - added), "{days} {end:?}");
+            import(&database, &list, "feed", Mode::ReplaceSource, "192.0.2.9 :2:x\n").await;
+        }
+    })
+    .await;
 }

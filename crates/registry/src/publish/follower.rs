@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
-use super::check::check;
+use super::check::{SPAN, Way, check};
 use super::shape::{self, Shape};
 use super::{Edition, Outlet, told};
 use crate::changes::PUBLISH;
@@ -96,6 +96,8 @@ struct Sayings {
     largest: u64,
     /// The same since the one that was refused.
     largest_since_held: u64,
+    /// How many entries there were a while ago.
+    entries: Option<u64>,
 }
 
 impl News {
@@ -219,6 +221,12 @@ impl Follower {
             approved: publications::last_approved(look.session(), self.id).await?,
             largest: changes::largest_since(look.session(), self.id, since).await?,
             largest_since_held: changes::largest_since(look.session(), self.id, since_held).await?,
+            entries: publications::entries_at(
+                look.session(),
+                self.id,
+                Timestamp::now().before(SPAN),
+            )
+            .await?,
         };
         self.read(&mut look, &stored, &shape).await?;
         drop(look);
@@ -356,7 +364,8 @@ impl Follower {
         shape: &Arc<Shape>,
         sayings: &Sayings,
     ) -> Result<Decision, FollowError> {
-        let Sayings { now, good, pending, approved: _, largest, largest_since_held } = sayings;
+        let Sayings { now, good, pending, approved: _, largest, largest_since_held, entries } =
+            sayings;
         match now.as_ref().map(|now| &now.outcome) {
             Some(Outcome::Published | Outcome::Approved { .. }) => return Ok(Decision::Publish),
             Some(Outcome::Refused { why }) => return Ok(Decision::Hold(why.clone())),
@@ -368,12 +377,14 @@ impl Follower {
             // There is nothing to compare it with, and the one before was refused.
             return Ok(Decision::Hold(why.clone()));
         }
-        let refused = check_aside(zone, before, shape, *largest).await?;
+        let way = Way { largest: *largest, entries: *entries };
+        let refused = check_aside(zone, before, shape, way).await?;
         let Err(why) = refused else { return Ok(Decision::Publish) };
         let Some(held) = &self.held else { return Ok(Decision::Refuse(why)) };
         // It may be refused for what is held only; that is approved or not.
         let since = Some(Arc::clone(&held.zone));
-        if check_aside(zone, since, shape, *largest_since_held).await?.is_err() {
+        let way = Way { largest: *largest_since_held, entries: Some(held.zone.entries()) };
+        if check_aside(zone, since, shape, way).await?.is_err() {
             return Ok(Decision::Refuse(why));
         }
         Ok(match good {
@@ -452,7 +463,10 @@ impl Follower {
         let mut transaction = self.database.begin().await?;
         publications::note(transaction.session(), self.id, publication).await?;
         let now = Timestamp::now();
-        publications::forget(transaction.session(), self.id, before(now)).await?;
+        let forgotten = publications::forget(transaction.session(), self.id, before(now)).await?;
+        if let Some(serial) = forgotten {
+            changes::forget(transaction.session(), self.id, serial).await?;
+        }
         carry_out(&mut transaction, now).await?;
         transaction.commit().await?;
         self.unnoted = None;
@@ -511,10 +525,10 @@ async fn check_aside(
     zone: &Arc<Zone>,
     before: Option<Arc<Zone>>,
     shape: &Arc<Shape>,
-    largest: u64,
+    way: Way,
 ) -> Result<Result<(), String>, FollowError> {
     let (zone, shape) = (Arc::clone(zone), Arc::clone(shape));
-    Ok(spawn_blocking(move || check(&zone, before.as_deref(), &shape, largest)).await?)
+    Ok(spawn_blocking(move || check(&zone, before.as_deref(), &shape, way)).await?)
 }
 
 /// Carries out the orders to publish: those for lists of which the last serial is written down are done.
@@ -576,5 +590,5 @@ const RETRY: Duration = Duration::from_secs(1);
 const LEASE: Duration = Duration::from_secs(10);
 /// At most so old is what is kept for the next start.
 const KEEP: Duration = Duration::from_secs(60);
-/// How long it is remembered what was published.
+/// How long it is remembered what was published, and which keys that changed.
 const REMEMBERED: Duration = Duration::from_secs(90 * 86_400);

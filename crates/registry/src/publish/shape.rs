@@ -8,7 +8,9 @@ use repute_database::{Key, dns, lists};
 use repute_dnsxl::{Name, ReturnCode};
 use repute_zone::guard::Guards;
 use repute_zone::journal::{self, Change};
-use repute_zone::{Dialect, Soa, Text, ZoneSpec};
+use repute_zone::{Dialect, Link, Soa, Text, ZoneSpec};
+
+use crate::link;
 
 /// All that a zone is made of but its entries.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +23,8 @@ pub(super) struct Shape {
     pub(super) settings: Settings,
     /// Its return codes.
     codes: Vec<ReturnCode>,
+    /// Where its texts lead to.
+    link: Option<Link>,
 }
 
 impl Shape {
@@ -30,9 +34,10 @@ impl Shape {
         stored: &Stored,
     ) -> Result<Shape, DatabaseError> {
         let settings = dns::of(session.again(), stored.id).await?;
-        let codes = lists::codes(session, stored.id).await?;
+        let codes = lists::codes(session.again(), stored.id).await?;
         let codes = codes.into_iter().map(|(code, _)| code).collect();
-        Ok(Shape { list: stored.list.clone(), state: stored.state, settings, codes })
+        let link = link::of(session, stored, &settings).await?;
+        Ok(Shape { list: stored.list.clone(), state: stored.state, settings, codes, link })
     }
 
     /// Whether its entries are published: a list that is shut down is empty (RFC 6471 section 3.4).
@@ -70,6 +75,7 @@ impl Shape {
             datasets: Vec::new(),
             // Without them its users see that it is out of use (RFC 5782 section 5, RFC 6471 section 3.4).
             test_entries: is_active,
+            link: self.link.clone(),
             codes: self.codes.clone(),
             serial,
         }

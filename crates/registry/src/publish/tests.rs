@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use repute_database::dns::Settings;
 use repute_database::entries::{self, Entry};
+use repute_database::evidence::Kind;
 use repute_database::lists::List;
 use repute_database::publications::{self, Outcome, Publication};
 use repute_database::testing::Server;
@@ -16,6 +17,7 @@ use repute_zone::{Hit, Relative};
 
 use super::*;
 use crate::changes::{Cause, Change, apply};
+use crate::evidence::{Sighting, add_source, take};
 use crate::settings::{Hand, Who, configure};
 
 /// What is served, and what is said of it.
@@ -92,7 +94,9 @@ impl Shelf {
         let copy = self.copy.lock().expect("whole");
         let there = copy.as_ref().expect("it has the list").zone();
         let here = self.zone().expect("it is served");
-        let said = |zone: &Zone| (zone.serial(), zone.entries(), zone.soa().cloned());
+        let said = |zone: &Zone| {
+            (zone.serial(), zone.entries(), zone.soa().cloned(), zone.link().cloned())
+        };
         assert_eq!((said(there), edition.serial), (said(&here), here.serial()));
     }
 
@@ -302,6 +306,33 @@ async fn what_is_committed_is_served_by_every_process_and_written_down_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_portal_that_says_where_it_is_has_texts_lead_there_and_changes_no_entry() {
+    in_each(async |place| {
+        let database = Database::open(&place).await.expect("it opens");
+        let list = add(&database).await;
+        let by = actor(&database, 1).await;
+        change(&database, &list, &by, &["192.0.2.0/24"]).await;
+        let shelf = Shelf::new();
+        let publisher = Publisher::start(database.clone(), shelf.clone());
+        let copy = |shelf: &Shelf| shelf.copy.lock().expect("whole").as_ref().map(Editor::serial);
+        shelf.until("it is handed on", |shelf| copy(shelf) == Some(2)).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let url = "https://lists.example";
+        let told = crate::link::announce(&mut transaction, url, Timestamp(9)).await;
+        assert_eq!(told.expect("it is said"), 1);
+        transaction.commit().await.expect("it is committed");
+        // What is handed on is compared with what is served, links and all.
+        shelf.until("it is handed on", |shelf| copy(shelf) == Some(3)).await;
+        assert_eq!(*shelf.ways.lock().expect("whole"), ["whole", "delta"]);
+        let zone = shelf.zone().expect("it is served");
+        let before = format!("{url}/r/{}/", list.id.0);
+        assert_eq!(zone.link().map(repute_zone::Link::before), Some(&*before));
+        publisher.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_becomes_of_a_change_is_told_before_anybody_publishes_it() {
     in_each(async |place| {
         let database = Database::open(&place).await.expect("it opens");
@@ -421,6 +452,52 @@ async fn what_must_not_be_waits_for_a_second_person() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_hands_in_evidence_does_not_approve_what_rules_made_of_it() {
+    in_each(async |place| {
+        let database = Database::open(&place).await.expect("it opens");
+        let list = add(&database).await;
+        let (one, feeder, other) =
+            (actor(&database, 1).await, actor(&database, 2).await, actor(&database, 3).await);
+        change(&database, &list, &one, &["192.0.2.1"]).await;
+        let shelf = Shelf::new();
+        let publisher = Publisher::start(database.clone(), shelf.clone());
+        shelf.until("it is published", |shelf| shelf.serial() == 2).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let by = |actor: &str, action: &str| Cause {
+            actor: actor.to_owned(),
+            action: action.to_owned(),
+            reason: String::new(),
+        };
+        let (kind, now) = (Kind::Trap, Timestamp(5));
+        let added = add_source(t, "traps", kind, &by(&one, "evidence.source"), now).await;
+        added.expect("it is added");
+        let sighting = Sighting {
+            target: "10.0.0.1".parse().expect("a target"),
+            class: "spam".to_owned(),
+            seen: now,
+            count: 1,
+            trap: None,
+            detail: String::new(),
+        };
+        let taken = take(t, "traps", &[sighting], None, &by(&feeder, "evidence.take"), now).await;
+        taken.expect("it is taken");
+        transaction.commit().await.expect("it is committed");
+        change(&database, &list, audit::SYSTEM, &["10.0.0.0/8"]).await;
+        shelf.until("it is refused", |shelf| shelf.holds("all of 10.0.0.0/8")).await;
+        until_written(&database, &list, 3).await;
+        for (who, is_own) in [(&feeder, true), (&other, false)] {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let said = approve(&mut transaction, &list, 3, who, Timestamp(9)).await;
+            assert_eq!(matches!(said, Err(ApprovalError::Own { .. })), is_own, "{said:?}");
+            assert_eq!(said.is_ok(), !is_own);
+        }
+        publisher.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn too_large_a_change_at_once_is_refused_and_undone() {
     in_each(async |place| {
         let database = Database::open(&place).await.expect("it opens");
@@ -452,6 +529,46 @@ async fn too_large_a_change_at_once_is_refused_and_undone() {
         let publisher = Publisher::start(database.clone(), shelf.clone());
         shelf.until("it is refused", |shelf| shelf.holds("list approve bl.example 4")).await;
         assert_eq!(shelf.zone().expect("a zone").entries(), 23_000);
+        publisher.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_large_a_change_in_steps_is_refused() {
+    in_each(async |place| {
+        let database = Database::open(&place).await.expect("it opens");
+        let list = add(&database).await;
+        let by = actor(&database, 1).await;
+        let step = async |range: std::ops::Range<u32>, sign: &str| {
+            let address = |n| std::net::Ipv4Addr::from(0x0a00_0000 + n * 2);
+            let words: Vec<String> = range.map(|n| format!("{sign}{}", address(n))).collect();
+            let words: Vec<&str> = words.iter().map(|word| &**word).collect();
+            change(&database, &list, &by, &words).await
+        };
+        step(0..2_000, "").await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let time = Timestamp::now().before(std::time::Duration::from_secs(7_200));
+        let outcome = Outcome::Published;
+        let long_ago = Publication { serial: 2, time, entries: 2_000, audit: 1, outcome };
+        publications::note(transaction.session(), list.id, &long_ago).await.expect("it is noted");
+        transaction.commit().await.expect("it is committed");
+        let shelf = Shelf::new();
+        let publisher = Publisher::start(database.clone(), shelf.clone());
+        shelf.until("it is published", |shelf| shelf.serial() == 2).await;
+        step(0..900, "-").await;
+        shelf.until("it is published", |shelf| shelf.serial() == 3).await;
+        step(900..1_800, "-").await;
+        shelf.until("it is refused", |shelf| shelf.holds("an hour ago there were 2000")).await;
+        until_written(&database, &list, 4).await;
+        let other = actor(&database, 2).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let approved = publications::approve(transaction.session(), list.id, 4, &other).await;
+        assert!(approved.expect("it is written"));
+        transaction.commit().await.expect("it is committed");
+        shelf.until("it is published", |shelf| shelf.serial() == 4).await;
+        step(1_800..1_900, "-").await;
+        shelf.until("it counts from there on", |shelf| shelf.serial() == 5).await;
         publisher.stop().await;
     })
     .await;

@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use repute_dnsxl::{Network, Polarity, ReturnCode};
 
 use crate::reserved::prefix_len;
+use crate::weight::Weight;
 
 /// One thing that a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,20 +124,14 @@ pub fn two_persons<'i>(
     items: impl IntoIterator<Item = &'i Item>,
     polarity: Polarity,
 ) -> Option<TwoPersons> {
-    let mut removals = 0;
     let mut why = None;
-    let (mut four, mut six) = (0_u64, 0_u128);
+    let mut weight = Weight::default();
     for item in items {
-        match item.network() {
-            Some(Network::V4(network)) => four += u64::from(network.last() - network.first()) + 1,
-            Some(Network::V6(network)) => {
-                six = six.saturating_add(((network.last() - network.first()) >> 64) + 1);
-            }
-            None => {}
-        }
+        let removed = u64::from(matches!(item, Item::Remove { .. }));
+        let of = item.network().map(Weight::of).unwrap_or_default();
+        weight = weight.and(Weight { removed, ..of });
         let wide = item.network().is_some_and(is_wide);
         let high = item.code().is_some_and(|code| is_high(code, polarity));
-        removals += usize::from(matches!(item, Item::Remove { .. }));
         let here = match (high, wide) {
             (true, _) => Some(TwoPersons::HighScore),
             (false, true) => Some(TwoPersons::WideRange),
@@ -144,10 +139,16 @@ pub fn two_persons<'i>(
         };
         why = why.or(here);
     }
-    // In pieces it is as wide.
-    let is_wide = four > 1 << 12 || six > 1 << 24;
-    let why = why.or(is_wide.then_some(TwoPersons::WideRange));
-    why.or((removals >= MASS).then_some(TwoPersons::MassRemoval))
+    why.or(too_heavy(weight))
+}
+
+/// Why a second editor has to agree to what weighs so much: in pieces it is as wide.
+pub fn too_heavy(weight: Weight) -> Option<TwoPersons> {
+    match (weight.is_wide(), weight.is_mass()) {
+        (true, _) => Some(TwoPersons::WideRange),
+        (false, true) => Some(TwoPersons::MassRemoval),
+        (false, false) => None,
+    }
 }
 
 /// Whether a network is wider than one person decides about.
@@ -166,12 +167,10 @@ pub fn is_high(code: ReturnCode, polarity: Polarity) -> bool {
     polarity == Polarity::Allow && matches!(address.octets(), [127, 0, _, 3])
 }
 
-/// So many removals are a mass.
-pub const MASS: usize = 25;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::weight::MASS;
 
     /// An item of its words, separated by spaces.
     fn item(words: &str) -> Item {
@@ -218,7 +217,7 @@ mod tests {
         ] {
             assert_eq!(two_persons([&item(words)], polarity), why, "{words}");
         }
-        let many = vec![item("remove 192.0.2.1"); MASS];
+        let many = vec![item("remove 192.0.2.1"); MASS as usize];
         let pieces = |count: usize, words: &str| vec![item(words); count];
         assert_eq!(two_persons(&pieces(16, "add 192.0.2.0/24 127.0.0.2"), Block), None);
         assert_eq!(two_persons(&pieces(17, "add 192.0.2.0/24 127.0.0.2"), Block), Some(WideRange));

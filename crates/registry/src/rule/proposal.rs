@@ -111,11 +111,9 @@ pub async fn accept(
     }
     let all = lists::all(transaction.session()).await?;
     match hold(transaction.session(), &all, list, key).await? {
-        Some(held @ (Hold::Reserved(_) | Hold::Excluded)) => {
-            return Err(ProposalError::Held(id.0, held.word()));
-        }
         // That is what the editor was asked.
         Some(Hold::Organisation) | None => {}
+        Some(held) => return Err(ProposalError::Held(id.0, held.word())),
     }
     let version = rules::version(transaction.session(), proposal.rule, proposal.version).await?;
     let rule = version.ok_or(DatabaseError::Missing("version of a rule"))?;

@@ -103,8 +103,8 @@ pub async fn replay(
                 }
                 Some(_) => report.same += 1,
                 None => match hold(look.session(), &all, list, &key).await? {
-                    Some(Hold::Reserved(_) | Hold::Excluded) => report.held.add(&key),
                     Some(Hold::Organisation) => report.asked.add(&key),
+                    Some(_) => report.held.add(&key),
                     None => report.added.add(&key),
                 },
             }

@@ -79,7 +79,7 @@ pub async fn forget_daily(
         due,
     };
     let mut transaction = database.begin().await?;
-    jobs::keep(transaction.session(), &order(now)).await?;
+    jobs::keep(transaction.session(), &order(now), DAY).await?;
     if jobs::take_of(transaction.session(), FORGET, now, DAY).await?.is_none() {
         return Ok(None);
     }

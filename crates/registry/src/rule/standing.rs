@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use repute_database::entries::{self, Entry, OrganisationId};
 use repute_database::lists::Stored;
-use repute_database::{DatabaseError, Key, Session};
+use repute_database::{DatabaseError, Key, Session, dns};
 use repute_dnsxl::{Network, Polarity};
+use repute_zone::guard::is_shared_suffix;
 
 use super::settled::first;
 use crate::reserved;
@@ -17,6 +18,10 @@ pub(super) enum Hold {
     Reserved(&'static str),
     /// The list excludes it.
     Excluded,
+    /// The list's settings say that it must never be listed, or something in it.
+    Canary,
+    /// Others register names below it.
+    Suffix,
     /// An organisation has it, or a part of it, on an allow list.
     Organisation,
 }
@@ -27,6 +32,8 @@ impl Hold {
         match self {
             Hold::Reserved(what) => what,
             Hold::Excluded => "excluded on this list",
+            Hold::Canary => "a canary of this list",
+            Hold::Suffix => "a top-level domain or public suffix",
             Hold::Organisation => "an organisation has it on an allow list",
         }
     }
@@ -44,6 +51,17 @@ pub(super) async fn hold(
     {
         return Ok(Some(Hold::Reserved(what)));
     }
+    // The guards would refuse some, and the whole list would stand still for what somebody reported; others are shared by
+    // all customers of a company, of whom one did it.
+    if let Key::Name(name, _) = key
+        && is_shared_suffix(name)
+    {
+        return Ok(Some(Hold::Suffix));
+    }
+    let settings = dns::of(session.again(), list.id).await?;
+    if settings.canaries.iter().any(|canary| Key::over(canary).contains(key)) {
+        return Ok(Some(Hold::Canary));
+    }
     let target = first(key);
     let over = covering(entries::over(session.again(), list.id, &target).await?, key);
     // The most specific key decides, and an exclusion there beats its codes.
@@ -56,7 +74,7 @@ pub(super) async fn hold(
 }
 
 /// Organisations that have a key, or a part of it, on an allow list of the same kind; some, if there are more.
-pub(super) async fn holders(
+pub(crate) async fn holders(
     mut session: Session<'_>,
     all: &[Stored],
     list: &Stored,

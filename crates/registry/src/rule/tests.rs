@@ -5,7 +5,7 @@ use repute_database::evidence::Kind;
 use repute_database::lists::List;
 use repute_database::rules::{Outcome, ProposalState};
 use repute_database::testing::{Server, on_each};
-use repute_database::{Database, organisations};
+use repute_database::{Database, dns, organisations};
 use repute_dnsxl::Polarity;
 
 use super::proposal::{accept, refuse};
@@ -16,6 +16,7 @@ use super::*;
 use crate::changes::{self, Change};
 use crate::evidence::{Sighting, add_source, purge, take};
 use crate::notice::Notice;
+use crate::removal::wave::Waves;
 use crate::removal::{self, Answer, Ask};
 use crate::token::TokenKey;
 
@@ -381,14 +382,18 @@ async fn who_got_off_the_list_is_not_listed_again_for_what_was_seen_before() {
         let ask = Ask {
             target: "9.0.0.1".parse().expect("a target"),
             mail: "postmaster@x.example".to_owned(),
+            domain: String::new(),
             client: "9.0.0.1".parse().expect("an address"),
             reason: "it is repaired".to_owned(),
+            way: crate::removal::Way::Typed,
+            control: crate::removal::Control::Address,
         };
         let now = Timestamp(40 * S);
         let asked = removal::ask(&mut transaction, &list, &ask, &key, now).await;
         let (id, notices) = asked.expect("it is asked");
         let [Notice::RemovalLink { token, .. }] = &notices[..] else { panic!("{notices:?}") };
-        let answer = removal::confirm(&mut transaction, id, token, &key, now).await;
+        let answer =
+            removal::confirm(&mut transaction, id, token, &key, &Waves::default(), now).await;
         assert!(matches!(answer, Ok(Answer::Removed { .. })), "{answer:?}");
         transaction.commit().await.expect("it is committed");
         // What was seen before, and is told only now, changes nothing; nor does one hit that is new.
@@ -480,4 +485,67 @@ async fn two_processes_look_and_forget_once() {
         both.sort();
         assert_eq!(both, [None, expect]);
     }
+}
+
+#[tokio::test]
+async fn what_guards_would_refuse_is_never_listed_by_a_rule() {
+    on_each(async |database| {
+        let (block, _) = house(&database, &terms(1, Outcome::List)).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let canaries = vec!["192.0.43.8".parse().expect("a target")];
+        let settings = dns::Settings { canaries, ..dns::Settings::default() };
+        dns::set(t.session(), block.id, &settings).await.expect("it is set");
+        let names = List {
+            apex: "dbl.example".parse().expect("a name"),
+            keys: KeyKind::Name,
+            ..block.list.clone()
+        };
+        lists::add(t.session(), &names, Timestamp(1)).await.expect("it is added");
+        let names =
+            lists::by_apex(t.session(), &names.apex).await.expect("it is read").expect("there");
+        let cause = cause(t, "test").await;
+        let terms = terms(1, Outcome::List);
+        put(t, &names, "reported", &terms, &cause, Timestamp(2)).await.expect("it is written");
+        set_enabled(t, &names, "reported", true, &cause, Timestamp(2)).await.expect("it is on");
+        transaction.commit().await.expect("it is committed");
+        for target in
+            ["192.0.43.8", "192.0.43.9", "co.uk", "com", "shop.co.uk", "github.io", "x.github.io"]
+        {
+            see(&database, "traps", target, &[10]).await;
+        }
+        let turn = turn(&database, 11).await;
+        assert_eq!((turn.added, turn.held, turn.proposed), (3, 4, 0));
+        for (list, key, count) in [
+            (&block, "192.0.43.8", 0),
+            (&block, "192.0.43.9", 1),
+            (&names, ".co.uk", 0),
+            (&names, ".shop.co.uk", 1),
+            (&names, ".github.io", 0),
+            (&names, ".x.github.io", 1),
+        ] {
+            assert_eq!(times(&database, list, key).await.len(), count, "{key}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_seen_again_lasts_longer_and_publishes_nothing() {
+    on_each(async |database| {
+        let (block, _) = house(&database, &terms(1, Outcome::List)).await;
+        let serial = async || {
+            let mut connection = database.read().await.expect("a connection");
+            let list = lists::by_id(connection.session(), block.id).await.expect("it is read");
+            list.expect("it is there").serial
+        };
+        see(&database, "traps", "9.9.9.9", &[10]).await;
+        assert_eq!(turn(&database, 11).await.added, 1);
+        let (before, ends) = (serial().await, times(&database, &block, "9.9.9.9").await[0].1);
+        see(&database, "traps", "9.9.9.9", &[20]).await;
+        assert_eq!(turn(&database, 21).await.renewed, 1);
+        assert_eq!(serial().await, before);
+        assert_eq!(times(&database, &block, "9.9.9.9").await[0].1, ends + 10);
+    })
+    .await;
 }

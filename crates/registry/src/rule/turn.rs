@@ -29,7 +29,7 @@ pub struct Turn {
     pub dropped: u64,
     /// Proposals that are new.
     pub proposed: u64,
-    /// What met a rule and is not listed: reserved or excluded.
+    /// What met a rule and is not listed: reserved, excluded, or what guards would refuse.
     pub held: u64,
 }
 
@@ -82,14 +82,22 @@ pub async fn apply(database: &Database, now: Timestamp) -> Result<Turn, RuleErro
                 look.carry_out(&mut transaction, &mut changed, &mut turn).await?;
             }
         }
-        let changes: Vec<Change> = changed.into_values().filter_map(Held::change).collect();
-        if !changes.is_empty() {
-            let cause = Cause {
-                actor: audit::SYSTEM.to_owned(),
-                action: "rules.apply".to_owned(),
-                reason: "evidence that is new, or gone".to_owned(),
-            };
-            changes::apply(&mut transaction, list, &changes, &cause, now).await?;
+        let held = changed.into_values();
+        let (changed, others): (Vec<Held>, Vec<Held>) = held.partition(|held| held.is_changed);
+        let renewed = others.into_iter().filter(|held| held.is_renewed).map(Held::change);
+        let (changed, renewed): (Vec<Change>, Vec<Change>) =
+            (changed.into_iter().map(Held::change).collect(), renewed.collect());
+        let cause = |action: &str| Cause {
+            actor: audit::SYSTEM.to_owned(),
+            action: action.to_owned(),
+            reason: "evidence that is new, or gone".to_owned(),
+        };
+        if !changed.is_empty() {
+            changes::apply(&mut transaction, list, &changed, &cause("rules.apply"), now).await?;
+        }
+        // What is seen of something that is listed publishes nothing, however often.
+        if !renewed.is_empty() {
+            changes::renew(&mut transaction, list, &renewed, &cause("rules.renew"), now).await?;
         }
     }
     transaction.commit().await?;
@@ -134,12 +142,14 @@ struct Held {
     entries: Vec<Entry>,
     /// Whether they are others than there were.
     is_changed: bool,
+    /// Whether they end at another time.
+    is_renewed: bool,
 }
 
 impl Held {
-    /// The change, if there is one.
-    fn change(self) -> Option<Change> {
-        self.is_changed.then_some(Change { key: self.key, entries: self.entries })
+    /// The change.
+    fn change(self) -> Change {
+        Change { key: self.key, entries: self.entries }
     }
 }
 
@@ -184,7 +194,12 @@ impl Look<'_> {
             btree_map::Entry::Occupied(held) => held.into_mut(),
             btree_map::Entry::Vacant(place) => {
                 let entries = entries::at(transaction.session(), list.id, &key).await?;
-                place.insert(Held { key: key.clone(), entries, is_changed: false })
+                place.insert(Held {
+                    key: key.clone(),
+                    entries,
+                    is_changed: false,
+                    is_renewed: false,
+                })
             }
         };
         let known = held.entries.iter().position(|entry| entry.code == Some(rule.terms.code));
@@ -205,17 +220,17 @@ impl Look<'_> {
             let is_shorter = is_lost && entry.expires.is_some_and(|e| e > verdict.until);
             if entry.source == source && (is_later || is_shorter) {
                 entry.expires = Some(verdict.until);
-                held.is_changed = true;
+                held.is_renewed = true;
                 turn.renewed += u64::from(is_later);
             }
             return Ok(());
         }
         let note = match hold(transaction.session(), all, list, &key).await? {
-            Some(Hold::Reserved(_) | Hold::Excluded) => {
+            Some(held @ Hold::Organisation) => held.word(),
+            Some(_) => {
                 turn.held += 1;
                 return Ok(());
             }
-            Some(held @ Hold::Organisation) => held.word(),
             None if rule.terms.outcome == Outcome::List => {
                 held.entries.push(entry_of(rule, &key, source, verdict.until, now));
                 held.is_changed = true;

@@ -8,6 +8,7 @@ use crate::dataset::names::Say;
 use crate::dataset::{Addresses, Branch, Content, Dataset, Names};
 use crate::export::header::{Syntax, header};
 use crate::export::{View, name_text, record_text};
+use crate::link::Link;
 use crate::value::{Pair, ValueId, Values};
 use crate::zone::{Dialect, Subject, Zone};
 
@@ -21,7 +22,8 @@ use crate::zone::{Dialect, Subject, Zone};
 pub fn rbldnsd(zone: &Zone, view: View, out: &mut dyn Write) -> io::Result<()> {
     header(zone, view, Syntax::Rbldnsd, out)?;
     let never_listed = zone.dialect == Dialect::Native;
-    let mut export = Export { view, never_listed, out };
+    let link = zone.link().map(Link::before);
+    let mut export = Export { view, never_listed, link, out };
     for dataset in zone.datasets() {
         export.branch(dataset, &[])?;
     }
@@ -33,6 +35,8 @@ struct Export<'o> {
     view: View,
     /// Whether 127.0.0.1 and its like are never listed (RFC 5782 section 5).
     never_listed: bool,
+    /// Where texts lead to: rbldnsd makes no tags, so without one.
+    link: Option<&'o str>,
     out: &'o mut dyn Write,
 }
 
@@ -162,7 +166,7 @@ impl Export<'_> {
         }
         for ((list, kind), entries) in groups {
             self.head(kind, tests.ttl, list)?;
-            let mut lines = self.lines(&tests.values);
+            let mut lines = Lines { link: None, ..self.lines(&tests.values) };
             for (key, value) in entries {
                 lines.entry(&key, value, Several::Repeat);
             }
@@ -178,7 +182,8 @@ impl Export<'_> {
 
     fn lines<'v>(&'v mut self, values: &'v Values) -> Lines<'v> {
         let default = ValueId::NOTHING;
-        Lines { values, view: self.view, out: &mut *self.out, default, error: None }
+        let (view, link) = (self.view, self.link);
+        Lines { values, view, link, out: &mut *self.out, default, error: None }
     }
 }
 
@@ -195,6 +200,8 @@ enum Several {
 struct Lines<'v> {
     values: &'v Values,
     view: View,
+    /// Where the texts lead to.
+    link: Option<&'v str>,
     out: &'v mut dyn Write,
     default: ValueId,
     error: Option<io::Error>,
@@ -250,7 +257,13 @@ impl<'v> Lines<'v> {
     fn answer(&self, pair: Pair) -> Vec<u8> {
         let [a, b, c, d] = pair.code;
         let mut answer = format!(":{a}.{b}.{c}.{d}:").into_bytes();
-        let text = self.values.template_of(pair);
+        let mut text = self.values.template_of(pair);
+        if let Some(before) = self.link {
+            text.truncate(fitting(&text, LONGEST_TEXT - before.len() - 1 - LONGEST_TARGET));
+            text.extend_from_slice(if text.is_empty() { b"" } else { b" " });
+            text.extend_from_slice(before.as_bytes());
+            text.push(b'$');
+        }
         if let Some(b'=' | b' ' | b'\t') = text.first() {
             // An equals sign would be taken for "without the template", blanks for none; behind a sign
             // of ours they are what they are.
@@ -278,11 +291,38 @@ impl<'v> Lines<'v> {
     }
 }
 
+/// How much of a template fits into so much room, if each target is as long as most are at the most.
+fn fitting(template: &[u8], room: usize) -> usize {
+    let (mut at, mut taken) = (0, 0);
+    while at < template.len() {
+        let (piece, len) = match &template[at..] {
+            [b'$', b'$', ..] => (2, 1),
+            [b'$', ..] => (1, LONGEST_TARGET),
+            // A character of several bytes is one piece.
+            [_, rest @ ..] => {
+                let more = rest.iter().take_while(|byte| **byte & 0xc0 == 0x80).count();
+                (1 + more, 1 + more)
+            }
+            [] => break,
+        };
+        taken += len;
+        if taken > room {
+            break;
+        }
+        at += piece;
+    }
+    at
+}
+
 /// An IPv6 address in groups only, as rbldnsd reads it.
 fn groups(address: u128) -> String {
     let groups = Ipv6Addr::from(address).segments();
     groups.map(|g| format!("{g:x}")).join(":")
 }
 
+/// What rbldnsd sends of a text.
+const LONGEST_TEXT: usize = 254;
+/// Bytes of a target in a text, but for very long names.
+const LONGEST_TARGET: usize = 64;
 /// 127.0.0.1.
 const LOOPBACK: u32 = 0x7f00_0001;

@@ -56,7 +56,7 @@ impl<'z> Asked<'z> {
             }
             Hit::Listing(listing) => {
                 let subject = network.unwrap_or_else(|| listing.subject());
-                self.add_listing(listing, subject, wire, &mut sets);
+                self.add_listing(listing.about(subject), wire, &mut sets);
             }
             Hit::Record(record) => {
                 if let Some(text) = record_text(record) {
@@ -77,14 +77,8 @@ impl<'z> Asked<'z> {
         sets
     }
 
-    fn add_listing(
-        &self,
-        listing: Listing<'_>,
-        subject: Subject,
-        wire: &[u8],
-        sets: &mut RecordSets,
-    ) {
-        let target = match subject {
+    fn add_listing(&self, listing: Listing<'_>, wire: &[u8], sets: &mut RecordSets) {
+        let target = match listing.subject() {
             Subject::Ipv4(address) => Ipv4Addr::from(address).to_string(),
             // As the server writes it: never with an IPv4 address at its end.
             Subject::Ipv6(address) if address >> 32 == 0xffff => {
@@ -103,7 +97,7 @@ impl<'z> Asked<'z> {
         }
         for pair in listing.pairs(self.now, false) {
             let mut text = [0; LONGEST_TEXT];
-            let len = listing.write_text(pair, target.as_bytes(), LONGEST_TEXT, &mut text);
+            let len = self.zone.write_text(listing, pair, target.as_bytes(), &mut text);
             if len > 0 {
                 let mut quotes = b"TXT\t".to_vec();
                 // Memory takes all that is written.

@@ -86,6 +86,18 @@ fn names_that_stand_for_others_names_are_told() {
     assert_eq!(told, [Refusal::Invalid]);
 }
 
+#[test]
+fn a_suffix_that_is_listed_already_is_not_refused_again() {
+    let names = |text: &str| zone(&[(DatasetKind::Dnset, text)]);
+    let approved = names("com\nx.example");
+    let refused = |new: &str| refusals(&names(new), Some(&approved)).len();
+    assert_eq!(refused("com\nx.example\ny.example"), 0, "more of other names");
+    assert_eq!(refused("com\nx.example\nde"), 1, "another one");
+    assert_eq!(refused("*.com\nx.example"), 1, "all below it, and not only itself");
+    let invalid = names("invalid\nx.example");
+    assert_eq!(refusals(&invalid, Some(&invalid)).len(), 1, "INVALID never becomes right");
+}
+
 /// A zone of data sets of these kinds.
 fn zone(datasets: &[(DatasetKind, &str)]) -> Zone {
     let datasets = datasets.iter().map(|(kind, text)| {
@@ -104,6 +116,7 @@ fn zone(datasets: &[(DatasetKind, &str)]) -> Zone {
         name_servers: None,
         datasets: datasets.collect(),
         test_entries: false,
+        link: None,
         codes: Vec::new(),
         serial: 0,
     })
@@ -290,6 +303,7 @@ fn changes_laid_over_a_list_count() {
         name_servers: None,
         datasets: Vec::new(),
         test_entries: false,
+        link: None,
         codes: Vec::new(),
         serial: 1,
     };

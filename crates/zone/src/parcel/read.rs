@@ -9,6 +9,7 @@ use repute_dnsxl::{
 use super::{END, ParcelError, Setting};
 use crate::dataset::Soa;
 use crate::journal::{Change, Key, State};
+use crate::link::{Link, TagKey};
 use crate::value::{Text, ValueId};
 use crate::zone::{Dialect, ZoneSpec};
 
@@ -94,9 +95,18 @@ impl<'b> Reader<'b> {
             datasets: Vec::new(),
             test_entries,
             codes,
+            link: None,
             serial,
         };
         Ok(Setting { spec, keys, ttl })
+    }
+
+    /// Where the texts lead to.
+    pub(super) fn link(&mut self) -> Result<Link, ParcelError> {
+        let len = self.byte()?;
+        let before = std::str::from_utf8(self.take(len.into())?).map_err(|_| self.wrong())?;
+        let key = TagKey::new(self.array()?);
+        Link::new(before, key).map_err(|_| self.wrong())
     }
 
     /// The start of authority.

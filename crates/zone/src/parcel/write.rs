@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use repute_dnsxl::{Extent, KeyKind, Name, Network, Polarity, ReturnCode};
 
-use super::{END, MAGIC, Setting, VERSION};
+use super::{END, LINKED, MAGIC, PLAIN, Setting};
 use crate::dataset::Soa;
 use crate::journal::{Change, Key, State};
 use crate::value::Text;
@@ -17,7 +17,8 @@ pub(super) fn parcel(
     changes: impl IntoIterator<Item = Change>,
 ) -> Vec<u8> {
     let mut writer = Writer { out: MAGIC.to_vec(), answers: HashMap::new() };
-    writer.out.push(VERSION);
+    // Who knows nothing of links follows lists without.
+    writer.out.push(if setting.spec.link.is_some() { LINKED } else { PLAIN });
     writer.u32(from);
     writer.u32(to);
     writer.setting(setting);
@@ -69,6 +70,12 @@ impl Writer {
         self.number(spec.codes.len() as u64);
         for code in &spec.codes {
             self.out.extend_from_slice(&code.0.octets());
+        }
+        if let Some(link) = &spec.link {
+            // An address has at most 120 bytes.
+            self.out.push(link.before().len() as u8);
+            self.out.extend_from_slice(link.before().as_bytes());
+            self.out.extend_from_slice(link.key().bytes());
         }
     }
 

@@ -10,17 +10,18 @@ use crate::dataset::ipv4::Ipv4Index;
 use crate::dataset::ipv6::Ipv6Index;
 use crate::dataset::names::{NamesIndex, label_count};
 use crate::dataset::{Addresses, Branch, Content, Dataset, DatasetKind, Header, Names, Soa};
+use crate::link::{Link, TagKey};
 use crate::section::{U32s, U64s, read_u64};
-use crate::snapshot::{HEADER, TABLE_ENTRY};
+use crate::snapshot::{HEADER, LINKED, TABLE_ENTRY};
 use crate::value::{First, ValueId, Values};
 use crate::zone::{Dialect, Subject, TestListing, Tests, Zone};
 
 /// The zone of a snapshot whose checksum is right. Nothing if it contradicts itself.
-pub(super) fn zone(image: &Bytes, sections: usize) -> Option<Zone> {
+pub(super) fn zone(image: &Bytes, version: u32, sections: usize) -> Option<Zone> {
     let table = image.get(HEADER..HEADER.checked_add(sections.checked_mul(TABLE_ENTRY)?)?)?;
     let mut decoder = Decoder { image, table, section: 1, meta: Bytes::new(), depth: 0 };
     decoder.meta = decoder.section_at(0)?;
-    decoder.zone()
+    decoder.zone(version)
 }
 
 /// The description of a zone, and the section that comes next.
@@ -34,7 +35,7 @@ struct Decoder<'i> {
 }
 
 impl Decoder<'_> {
-    fn zone(&mut self) -> Option<Zone> {
+    fn zone(&mut self, version: u32) -> Option<Zone> {
         let apex = self.name()?;
         let dialect = match self.byte()? {
             0 => Dialect::Native,
@@ -50,7 +51,14 @@ impl Decoder<'_> {
             _ => Some(Box::new(self.tests()?)),
         };
         let datasets = self.datasets()?;
-        Some(Zone { apex, dialect, datasets, soa, name_servers, expires, tests, ipv4 })
+        let link = if version == LINKED { Some(self.link()?) } else { None };
+        Some(Zone { apex, dialect, datasets, soa, name_servers, expires, tests, link, ipv4 })
+    }
+
+    fn link(&mut self) -> Option<Link> {
+        let before = self.bytes()?;
+        let key = self.take(16)?[..].try_into().ok()?;
+        Link::new(std::str::from_utf8(&before).ok()?, TagKey::new(key)).ok()
     }
 
     fn tests(&mut self) -> Option<Tests> {

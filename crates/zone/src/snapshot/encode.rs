@@ -12,7 +12,7 @@ use crate::dataset::ipv4::Ipv4Index;
 use crate::dataset::ipv6::Ipv6Index;
 use crate::dataset::names::NamesIndex;
 use crate::dataset::{Content, Dataset, DatasetKind, Header, Soa, distinct};
-use crate::snapshot::{HEADER, MAGIC, TABLE_ENTRY, VERSION};
+use crate::snapshot::{HEADER, LINKED, MAGIC, PLAIN, TABLE_ENTRY};
 use crate::value::Values;
 use crate::zone::{Dialect, Subject, Zone};
 
@@ -21,7 +21,7 @@ use crate::zone::{Dialect, Subject, Zone};
 /// # Errors
 /// If `out` fails, or if the zone has changes that were not built in ([`crate::journal`]).
 pub fn encode(zone: &Zone, out: &mut dyn Write) -> io::Result<()> {
-    let mut encoder = Encoder { meta: Vec::new(), sections: vec![Bytes::new()] };
+    let mut encoder = Encoder { meta: Vec::new(), sections: vec![Bytes::new()], version: PLAIN };
     encoder.zone(zone).map_err(|Unbuilt| {
         io::Error::new(io::ErrorKind::InvalidInput, "the zone has changes that are not built in")
     })?;
@@ -36,6 +36,8 @@ struct Unbuilt;
 struct Encoder {
     meta: Vec<u8>,
     sections: Vec<Bytes>,
+    /// The format: what every program reads, unless there is more to say.
+    version: u32,
 }
 
 impl Encoder {
@@ -56,7 +58,7 @@ impl Encoder {
             Ok(())
         })?;
         let mut header = MAGIC.to_vec();
-        header.extend_from_slice(&VERSION.to_le_bytes());
+        header.extend_from_slice(&self.version.to_le_bytes());
         header.extend_from_slice(&(self.sections.len() as u32).to_le_bytes());
         header.extend_from_slice(&length.to_le_bytes());
         header.extend_from_slice(&checksum.digest().to_le_bytes());
@@ -99,7 +101,13 @@ impl Encoder {
             }
             self.values(&tests.values)?;
         }
-        self.datasets(zone.datasets.iter().map(|d| &**d))
+        self.datasets(zone.datasets.iter().map(|d| &**d))?;
+        if let Some(link) = &zone.link {
+            self.version = LINKED;
+            self.bytes(link.before().as_bytes());
+            self.meta.extend_from_slice(link.key().bytes());
+        }
+        Ok(())
     }
 
     fn datasets<'d>(

@@ -59,6 +59,11 @@ impl<'z> Listing<'z> {
         self.values.write_text(pair, subject, limit, out)
     }
 
+    /// The same listing, whose texts name something else: a network's first address, for all of it.
+    pub(crate) fn about(self, subject: Subject) -> Listing<'z> {
+        Listing { subject, ..self }
+    }
+
     /// What the texts name.
     pub fn subject(self) -> Subject {
         self.subject

@@ -55,6 +55,7 @@ fn outcome(files: &[&[u8]], table: &TableOptions) -> (Vec<String>, Vec<String>) 
         name_servers: None,
         datasets: vec![Arc::new(loaded.dataset)],
         test_entries: false,
+        link: None,
         codes: Vec::new(),
         serial: 0,
     });

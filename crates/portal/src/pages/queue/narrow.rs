@@ -1,0 +1,176 @@
+//! Which part of the queue is shown: what an editor chose and looks for, and the links to other pages of the same.
+
+use repute_database::lists::ListId;
+use repute_database::removals::RemovalId;
+use repute_database::requests::Request;
+use repute_database::requests::queue::{Filter, Order, Place};
+use repute_database::{Sought, Timestamp};
+use repute_registry::request::state::State as Stage;
+use serde::Deserialize;
+
+use crate::access::encode;
+
+/// What an editor chose.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Narrowed {
+    /// A list, by its number; none for all.
+    #[serde(default)]
+    list: String,
+    /// A state, by its word, or `all`; none for the queue or, if something is looked for, for all.
+    #[serde(default)]
+    state: String,
+    /// Only those that wait longer than two days.
+    #[serde(default)]
+    late: String,
+    /// What he looks for.
+    #[serde(default)]
+    pub(super) find: String,
+    /// Behind which place requests go on.
+    #[serde(default)]
+    after: String,
+    /// Behind which number removals go on.
+    #[serde(default)]
+    removals: String,
+}
+
+impl Narrowed {
+    /// The state of the requests that are shown; none for all.
+    pub(super) fn stage(&self) -> Option<Stage> {
+        match Stage::of_word(&self.state) {
+            Some(stage) => Some(stage),
+            None if self.state == ALL || self.sought().is_some() => None,
+            None => Some(Stage::Queued),
+        }
+    }
+
+    /// How requests are sorted: what waits by how long it does, all else by what happened last.
+    pub(super) fn order(&self) -> Order {
+        match self.stage() {
+            Some(stage) if !stage.is_over() => Order::LongestWait,
+            Some(_) | None => Order::LatestChange,
+        }
+    }
+
+    /// Which requests are shown.
+    pub(super) fn filter(&self, now: Timestamp) -> Filter {
+        Filter {
+            state: self.stage().map(|stage| stage.word().to_owned()),
+            list: self.list(),
+            organisation: None,
+            before: self.is_late().then_some(Timestamp(now.0 - LATE)),
+            sought: self.sought(),
+        }
+    }
+
+    /// Of which list only.
+    pub(super) fn list(&self) -> Option<ListId> {
+        self.list.parse().ok().map(ListId)
+    }
+
+    /// What is looked for.
+    pub(super) fn sought(&self) -> Option<Sought> {
+        Sought::read(&self.find)
+    }
+
+    /// Behind which request the page begins; a text that is no place begins at the first one.
+    pub(super) fn after(&self) -> Option<Place> {
+        self.after.parse().ok()
+    }
+
+    /// Behind which removal.
+    pub(super) fn after_removal(&self) -> Option<RemovalId> {
+        self.removals.parse().ok().map(RemovalId)
+    }
+
+    /// Whether only late ones are shown.
+    pub(super) fn is_late(&self) -> bool {
+        !self.late.is_empty()
+    }
+
+    /// Whether this is not the first page.
+    pub(super) fn is_further(&self) -> bool {
+        self.after().is_some() || self.after_removal().is_some()
+    }
+
+    /// Whether a state is the one that is chosen.
+    pub(super) fn is_state(&self, word: &str) -> bool {
+        self.stage().map_or(ALL, Stage::word) == word
+    }
+
+    /// Where the same begins anew.
+    pub(super) fn first(&self) -> String {
+        self.link("", "")
+    }
+
+    /// Where requests go on behind the last one that is shown.
+    pub(super) fn behind(&self, last: &Request) -> String {
+        self.link(&Place::of(last, self.order()).to_string(), &self.removals)
+    }
+
+    /// Where removals go on behind the last one that is shown.
+    pub(super) fn behind_removal(&self, last: RemovalId) -> String {
+        format!("{}#removals", self.link(&self.after, &last.0.to_string()))
+    }
+
+    /// A page of the same.
+    fn link(&self, after: &str, removals: &str) -> String {
+        let fields = [
+            ("list", &*self.list),
+            ("state", &*self.state),
+            ("late", &*self.late),
+            ("find", &*self.find),
+            ("after", after),
+            ("removals", removals),
+        ];
+        let fields = fields.into_iter().filter(|(_, value)| !value.is_empty());
+        let fields: Vec<String> =
+            fields.map(|(name, value)| format!("{name}={}", encode(value))).collect();
+        match fields.is_empty() {
+            true => "/queue".to_owned(),
+            false => format!("/queue?{}", fields.join("&")),
+        }
+    }
+}
+
+/// The word for every state.
+pub(super) const ALL: &str = "all";
+/// After so long a request is late, in microseconds.
+const LATE: i64 = 2 * 86_400_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_chosen_stays_in_links() {
+        let chosen = Narrowed {
+            list: "2".to_owned(),
+            state: "rejected".to_owned(),
+            find: "a & b".to_owned(),
+            after: "7-8".to_owned(),
+            ..Narrowed::default()
+        };
+        assert_eq!(chosen.first(), "/queue?list=2&state=rejected&find=a%20%26%20b");
+        assert_eq!(
+            chosen.behind_removal(RemovalId(3)),
+            "/queue?list=2&state=rejected&find=a%20%26%20b&after=7-8&removals=3#removals"
+        );
+        assert_eq!(Narrowed::default().first(), "/queue");
+    }
+
+    #[test]
+    fn what_is_looked_for_is_looked_for_in_all_states() {
+        let of = |state: &str, find: &str| {
+            let (state, find) = (state.to_owned(), find.to_owned());
+            let chosen = Narrowed { state, find, ..Narrowed::default() };
+            (chosen.stage(), chosen.order())
+        };
+        let (waits, changed) = (Order::LongestWait, Order::LatestChange);
+        assert_eq!(of("", ""), (Some(Stage::Queued), waits));
+        assert_eq!(of("", "bank"), (None, changed));
+        assert_eq!(of("queued", "bank"), (Some(Stage::Queued), waits));
+        assert_eq!(of("all", ""), (None, changed));
+        assert_eq!(of("rejected", ""), (Some(Stage::Rejected), changed));
+        assert_eq!(of("nonsense", ""), (Some(Stage::Queued), waits));
+    }
+}

@@ -1,0 +1,89 @@
+//! How much a change weighs: so many addresses and removals one editor decides about alone, in one piece or in many.
+
+use repute_database::Key;
+use repute_dnsxl::Network;
+use serde_json::{Value, json};
+
+use crate::changes::Change;
+
+/// What changes together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Weight {
+    /// Addresses of IPv4.
+    pub ipv4: u64,
+    /// Networks /64 of IPv6.
+    pub ipv6: u64,
+    /// Keys that are listed no more.
+    pub removed: u64,
+}
+
+impl Weight {
+    /// Of a network that is listed, or was.
+    pub fn of(network: Network) -> Weight {
+        match network {
+            Network::V4(network) => Weight {
+                ipv4: u64::from(network.last() - network.first()) + 1,
+                ..Weight::default()
+            },
+            Network::V6(network) => {
+                let count = ((network.last() - network.first()) >> 64) + 1;
+                Weight { ipv6: u64::try_from(count).unwrap_or(u64::MAX), ..Weight::default() }
+            }
+        }
+    }
+
+    /// Of changes; a single address weighs nothing there, as programs list them one by one all day: if they are too many
+    /// for a list, its guard against sudden changes knows.
+    pub fn of_changes(changes: &[Change]) -> Weight {
+        changes.iter().fold(Weight::default(), |sum, Change { key, entries }| {
+            let of = match key {
+                Key::Network(network) if !is_single(*network) => Weight::of(*network),
+                Key::Network(_) | Key::Name(..) => Weight::default(),
+            };
+            let is_listed = entries.iter().any(|entry| entry.code.is_some());
+            sum.and(Weight { removed: u64::from(!is_listed), ..of })
+        })
+    }
+
+    /// As the audit log has it.
+    pub fn to_json(self) -> Value {
+        json!({ "ipv4": self.ipv4, "ipv6": self.ipv6, "removed": self.removed })
+    }
+
+    /// As the audit log has it; what is not there is nothing.
+    pub fn of_json(value: &Value) -> Weight {
+        let number = |key: &str| value[key].as_u64().unwrap_or(0);
+        Weight { ipv4: number("ipv4"), ipv6: number("ipv6"), removed: number("removed") }
+    }
+
+    /// This and another one.
+    #[must_use]
+    pub fn and(self, other: Weight) -> Weight {
+        Weight {
+            ipv4: self.ipv4.saturating_add(other.ipv4),
+            ipv6: self.ipv6.saturating_add(other.ipv6),
+            removed: self.removed.saturating_add(other.removed),
+        }
+    }
+
+    /// Whether it is more than a /20 of IPv4, or a /40 of IPv6.
+    pub fn is_wide(self) -> bool {
+        self.ipv4 > 1 << 12 || self.ipv6 > 1 << 24
+    }
+
+    /// Whether so many removals are a mass.
+    pub fn is_mass(self) -> bool {
+        self.removed >= MASS
+    }
+}
+
+/// Whether a network is one address of IPv4, or a /64 of IPv6 at most.
+fn is_single(network: Network) -> bool {
+    match network {
+        Network::V4(network) => network.prefix_len() == 32,
+        Network::V6(network) => network.prefix_len() >= 64,
+    }
+}
+
+/// So many removals are a mass.
+pub const MASS: u64 = 25;
