@@ -110,10 +110,8 @@ fn log_and_statistics_are_as_rbldnsd_writes_them() {
         }
         let lines = |file: &str| fs::read_to_string(file).unwrap_or_default();
         control::until(|| lines(&log).lines().count() == 6);
-        server.signal("USR1");
-        control::until(|| lines(&statistics).lines().count() == 2);
-        server.signal("USR2");
-        control::until(|| lines(&statistics).lines().count() == 4);
+        server.signal_until("USR1", || lines(&statistics).lines().count() == 2);
+        server.signal_until("USR2", || lines(&statistics).lines().count() == 4);
         let (code, said) = server.end();
         let told: Vec<String> = said
             .lines()
@@ -153,8 +151,8 @@ fn a_log_that_cannot_be_opened_is_tried_again_at_each_sighup() {
                 &format!("127.0.0.2\n{}127.0.1.{count}\n", "#\n".repeat(count)),
             );
             let name = format!("{count}.1.0.127.z.test");
-            server.signal("HUP");
-            control::until(|| told("zones reloaded", count + 1) && told(REOPENING, fails));
+            let reloaded = || told("zones reloaded", count + 1) && told(REOPENING, fails);
+            server.signal_until("HUP", reloaded);
             let reply = server.ask(&name, 1);
             assert_eq!(reply[6..8], [0, 1], "it is answered");
         };
@@ -198,8 +196,7 @@ fn statistics_that_cannot_be_written_are_told_once() {
         let told = || server.said().matches(": tot=").count();
         let tell = || {
             let before = told();
-            server.signal("USR1");
-            control::until(|| told() > before);
+            server.signal_until("USR1", || told() > before);
         };
         tell();
         tell();
@@ -361,12 +358,10 @@ fn a_reload_reads_what_changed_and_keeps_what_cannot_be_read() {
     assert!(listed("2.0.0.127.z.test") && !listed("9.0.0.127.z.test"));
 
     write_new(&list, "127.0.0.2\n127.0.0.9\n");
-    server.signal("HUP");
-    control::until(|| listed("9.0.0.127.z.test"));
+    server.signal_until("HUP", || listed("9.0.0.127.z.test"));
 
     fs::remove_file(&list).expect("the file is there");
-    server.signal("HUP");
-    control::until(|| server.said().contains("the old entries stay in service"));
+    server.signal_until("HUP", || server.said().contains("the old entries stay in service"));
     assert!(listed("2.0.0.127.z.test") && listed("9.0.0.127.z.test"));
 }
 

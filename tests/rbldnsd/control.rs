@@ -63,9 +63,25 @@ impl Running {
         signal(&self.process.child.id().to_string(), name);
     }
 
+    /// Sends it a signal and waits until something is the case that follows from it, or fails.
+    ///
+    /// rbldnsd looks for signals before it waits for datagrams: one that comes in between is seen
+    /// with the next datagram only. So there are datagrams, empty ones, which nobody counts or logs.
+    pub(crate) fn signal_until(&self, name: &str, mut holds: impl FnMut() -> bool) {
+        self.signal(name);
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback can be bound");
+        until(|| {
+            // Who has ended takes none, and that may be what is waited for.
+            let _ = socket.send_to(&[], ("127.0.0.1", self.port));
+            holds()
+        });
+    }
+
     /// Asks it to end and returns its exit code and all it said.
     pub(crate) fn end(mut self) -> (Option<i32>, String) {
-        self.signal("TERM");
+        let pid = self.process.child.id();
+        // Ended and not waited for: the number stays its own.
+        self.signal_until("TERM", || has_ended(pid));
         let status = self.process.child.wait().expect("a child can be waited for");
         for reader in self.process.readers.drain(..) {
             reader.join().expect("no reader panics");
@@ -132,8 +148,14 @@ pub(crate) fn until(mut holds: impl FnMut() -> bool) {
     let deadline = deadline();
     while !holds() {
         assert!(std::time::Instant::now() < deadline, "waited in vain");
-        thread::yield_now();
+        thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// Whether a child of ours has ended, by the state of the process that Linux tells (`proc_pid_stat(5)`).
+fn has_ended(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('Z'))
 }
 
 /// Returns a folder that any user can read and write.
