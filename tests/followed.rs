@@ -4,13 +4,16 @@
 #[path = "serve/dns.rs"]
 #[expect(dead_code, reason = "these tests need a part of the client")]
 mod dns;
+#[path = "serve/free.rs"]
+mod free;
 #[path = "serve/process.rs"]
 #[expect(dead_code, reason = "these tests need a part of what tests of the command need")]
 mod process;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 use dns::{ask_txt, listed, rcode, until};
+use free::free_address;
 use process::{Place, Served};
 
 /// A portal with a list, on a port that stays the same.
@@ -26,8 +29,7 @@ impl Portal {
     fn new() -> Portal {
         let place = Place::new();
         std::fs::create_dir(place.path("data")).unwrap();
-        // Whoever listened there is gone, and nobody else takes it meanwhile.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = free_address();
         let portal = Portal { place, address };
         portal.place.write("repute.toml", &portal.config());
         portal.run(&["registry", "list", "add", "bl.example", "--template", "blocklist"]);

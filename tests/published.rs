@@ -4,6 +4,8 @@
 #[path = "serve/dns.rs"]
 #[expect(dead_code, reason = "these tests need a part of the client")]
 mod dns;
+#[path = "serve/free.rs"]
+mod free;
 #[path = "serve/process.rs"]
 #[expect(dead_code, reason = "these tests need a part of what tests of the command need")]
 mod process;
@@ -11,11 +13,12 @@ mod process;
 mod together;
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use dns::{listed, rcode, until};
+use free::free_address;
 use process::{Place, Served, zone};
 use repute_database::dns::Settings;
 use repute_database::entries::{self, Entry};
@@ -392,8 +395,7 @@ fn page(portal: SocketAddr, path: &str) -> Option<String> {
 fn the_portal_says_why_of_what_dns_answers() {
     let place = Place::new();
     std::fs::create_dir(place.path("data")).unwrap();
-    // Whoever listened there is gone, and nobody else takes it meanwhile.
-    let portal = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let portal = free_address();
     let config = format!(
         "{}[portal]\nlisten = \"{portal}\"\npublic-url = \"http://localhost:{}\"\n",
         place.header(),
@@ -429,7 +431,7 @@ fn a_portal_whose_database_is_away_is_waited_for_while_dns_is_answered() {
     let stopped = postgres.stopped();
     let place = Place::new();
     place.write("names.txt", "bad.example\n");
-    let portal = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let portal = free_address();
     let config = config(&place, &url)
         + &format!("[portal]\nlisten = \"{portal}\"\n")
         + &zone("names.example", "names", &["names.txt"]);
@@ -449,7 +451,7 @@ fn the_portal_asks_lists_of_others_when_somebody_wants_it() {
     until("the other list is served", || listed(other.dns, "8.8.8.8.bl.others.example"));
     let place = Place::new();
     std::fs::create_dir(place.path("data")).unwrap();
-    let portal = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let portal = free_address();
     let config = format!(
         "{}[portal]\nlisten = \"{portal}\"\npublic-url = \"http://localhost:{}\"\n\
          other-lists = [\"bl.others.example@{}\"]\n",

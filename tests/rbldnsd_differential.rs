@@ -9,6 +9,9 @@
 mod compare;
 #[path = "rbldnsd/entries.rs"]
 mod entries;
+#[path = "serve/free.rs"]
+#[expect(dead_code, reason = "these tests want ports alone")]
+mod free;
 #[path = "rbldnsd/lists.rs"]
 mod lists;
 #[path = "rbldnsd/program.rs"]

@@ -4,6 +4,9 @@
 
 #[path = "rbldnsd/control.rs"]
 mod control;
+#[path = "serve/free.rs"]
+#[expect(dead_code, reason = "these tests want ports alone")]
+mod free;
 #[path = "rbldnsd/program.rs"]
 mod program;
 
@@ -15,7 +18,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use control::{Question, Ran, Running, folder};
-use program::{Program, free_port, is_root};
+use free::free_port;
+use program::{Program, is_root};
 
 /// Command lines that fail or end by themselves: both programs must say the same and end the same.
 #[test]

@@ -8,6 +8,8 @@ mod dns;
 mod empty;
 #[path = "serve/first.rs"]
 mod first;
+#[path = "serve/free.rs"]
+mod free;
 #[path = "serve/full.rs"]
 mod full;
 #[path = "serve/https.rs"]

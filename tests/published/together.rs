@@ -12,6 +12,7 @@ use repute_database::{Timestamp, jobs, outbox};
 
 use super::{Editor, page};
 use crate::dns::{listed, until};
+use crate::free::free_address;
 use crate::process::{Place, Served};
 
 /// One of the servers.
@@ -26,8 +27,8 @@ struct Portal<'p> {
 impl<'p> Portal<'p> {
     /// Starts it on a database; `more` stands below `[portal]` besides.
     fn start(place: &'p Place, database: &str, more: &str) -> Portal<'p> {
-        // The key of links is the same at both. Whoever listened at the port is gone, and nobody else takes it meanwhile.
-        let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        // The key of links is the same at both.
+        let at = free_address();
         place.write("link.key", &"5f".repeat(32));
         let config = format!(
             "{}[portal]\nlisten = \"{at}\"\npublic-url = \"{URL}\"\nlink-key = \"link.key\"\n\

@@ -1,21 +1,21 @@
 //! Programs that take rbldnsd's arguments, as child processes: Debian's rbldnsd and the drop-in.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, ErrorKind, Read};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
-use std::ops::Range;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
+
+use crate::free::free_port;
 
 /// A program that takes rbldnsd's arguments.
 pub(crate) struct Program {
     /// The file to run.
     path: PathBuf,
-    /// What comes before rbldnsd's own arguments.
-    first: &'static [&'static str],
+    /// What comes before rbldnsd's own arguments; nothing but in ours.
+    pub(crate) first: &'static [&'static str],
 }
 
 impl Program {
@@ -116,32 +116,6 @@ impl Drop for Process {
         }
     }
 }
-
-/// Returns a port that is free for UDP and TCP, in both families.
-///
-/// It lies below the range from which the kernel gives clients theirs: one of those could take it
-/// between this look and the server's start.
-pub(crate) fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let is_free = |port: &u16| {
-        let addresses: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-        addresses.into_iter().all(|ip| {
-            let bound = UdpSocket::bind((ip, *port)).and_then(|_| TcpListener::bind((ip, *port)));
-            // Without IPv6 there is nobody to take it.
-            bound.map_or_else(|why| ip.is_ipv6() && why.kind() != ErrorKind::AddrInUse, |_| true)
-        })
-    };
-    // Tests that run beside each other in processes of their own begin at different ports.
-    let start = std::process::id() as usize * 97;
-    (0..PORTS.len())
-        .map(|_| start + usize::from(NEXT.fetch_add(1, Ordering::Relaxed)))
-        .map(|place| PORTS.start + (place % PORTS.len()) as u16)
-        .find(is_free)
-        .expect("one of ten thousand ports is free")
-}
-
-/// Where servers under test listen.
-const PORTS: Range<u16> = 10_000..20_000;
 
 /// Whether the test runs as root, which rbldnsd refuses to do.
 pub(crate) fn is_root() -> bool {

@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::dns::{ask, ask_txt, listed, rcode, until};
+use crate::free::free_address;
 use crate::process::{Place, Served};
 
 /// A server that was started without a configuration.
@@ -205,8 +206,7 @@ fn a_port_that_a_configuration_names_and_another_has_ends_the_start() {
 #[test]
 fn a_portal_listens_at_several_addresses() {
     let place = Place::new();
-    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let (one, other) = (free(), free());
+    let (one, other) = (free_address(), free_address());
     let config =
         format!("{}[portal]\nlisten = [\"{one}\", \"{other}\", \"[::1]:0\"]\n", place.header());
     let server = Served::start(&place, &config);

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::dns::until;
+use crate::free::free_address;
 use crate::process::{Place, Served};
 
 /// Somebody who signs certificates, and what he signed last.
@@ -105,7 +106,7 @@ fn the_portal_shows_its_certificate_and_takes_over_another_while_connections_sta
     let place = Place::new();
     let (authority, stranger) = (Authority::new(), Authority::new());
     let first = authority.writes(&place, 2090);
-    let portal = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let portal = free_address();
     let server = Served::start(&place, &config(&place, portal));
     let mut silent = TcpStream::connect(portal).unwrap();
     let mut client = authority.client(portal).unwrap();
