@@ -21,6 +21,7 @@ mod dig;
 mod doctor;
 mod exports;
 mod import;
+mod letters;
 mod lines;
 mod list_server;
 mod monitor;

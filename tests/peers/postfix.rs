@@ -124,6 +124,11 @@ fn deliver_from(client: &str, port: u16) -> Reply {
 
 /// Starts a Postfix whose configuration, queue and data are this test's own, with these lines in its main.cf.
 pub(crate) fn start_postfix(lines: &str) -> Daemon {
+    start_postfix_with(lines, "")
+}
+
+/// The same, with more services in its master.cf.
+pub(crate) fn start_postfix_with(lines: &str, services: &str) -> Daemon {
     // Its users must reach these folders, which they may not in the test's own.
     cover("/var/spool/postfix");
     let folder = Path::new("/var/spool/postfix/private");
@@ -133,7 +138,8 @@ pub(crate) fn start_postfix(lines: &str) -> Daemon {
     }
     run("chown", &["postfix", &data.to_string_lossy()]);
     fs::write(config.join("main.cf"), format!("{MAIN}{lines}")).expect("the folder is writable");
-    fs::write(config.join("master.cf"), MASTER).expect("the folder is writable");
+    fs::write(config.join("master.cf"), format!("{MASTER}{services}"))
+        .expect("the folder is writable");
 
     run("postfix", &["-c", &config.to_string_lossy(), "check"]);
     let mut postfix = Daemon::start(Command::new("postfix").arg("-c").arg(&config).arg("start-fg"));
