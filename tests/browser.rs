@@ -5,21 +5,24 @@
 #[path = "serve/dns.rs"]
 #[expect(dead_code, reason = "a walk asks by DNS what it must")]
 mod dns;
+#[path = "serve/free.rs"]
+mod free;
 #[path = "serve/process.rs"]
 #[expect(dead_code, reason = "a walk needs a part of what tests of the command need")]
 mod process;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
+use free::free_address;
 use process::{Place, Served, zone};
 use repute_database::list_days::{self, Day};
 
 /// A portal with its server, for a walk; `dns` is where it answers DNS, `more` what stands below `[portal]` besides.
 fn portal<'p>(place: &'p Place, dns: SocketAddr, more: &str) -> (Served<'p>, String) {
     std::fs::create_dir(place.path("data")).unwrap();
-    let portal = free();
+    let portal = free_address();
     let url = format!("http://localhost:{}", portal.port());
     let config = format!(
         "{}[portal]\nlisten = \"{portal}\"\npublic-url = \"{url}\"\n{more}",
@@ -29,11 +32,6 @@ fn portal<'p>(place: &'p Place, dns: SocketAddr, more: &str) -> (Served<'p>, Str
     // It opens its database beside what answers DNS.
     dns::until("the portal answers", || std::net::TcpStream::connect(portal).is_ok());
     (server, url)
-}
-
-/// An address of loopback that nobody has: whoever listened there is gone, and nobody else takes it meanwhile.
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// A process that ends with the test.
@@ -73,6 +71,7 @@ server:
   port: PORT
   do-not-query-localhost: no
   module-config: "iterator"
+  cache-max-negative-ttl: 0
   local-zone: "." refuse
   local-zone: "example.org." transparent
   local-zone: "8.in-addr.arpa." transparent
@@ -101,7 +100,7 @@ fn an_account_is_guarded_by_codes_and_passkeys() {
         return;
     }
     let place = Place::new();
-    let (server, _) = portal(&place, free(), "");
+    let (server, _) = portal(&place, free_address(), "");
     let (status, link) =
         server.run(&["admin", "add", "ada@example.org", "--role", "administrator"]);
     assert_eq!(status, 0, "{link}");
@@ -151,7 +150,7 @@ fn from_a_claim_to_a_listing_and_back() {
         return;
     }
     let place = Place::new();
-    let (dns, at) = (free(), free());
+    let (dns, at) = (free_address(), free_address());
     let _resolver = resolver(&place, at, dns);
     place.write("example.org", "ns A 127.0.0.1\nmail A 8.8.8.8\nmail2 A 8.8.4.4\n");
     let own = zone("example.org", "generic", &["example.org"]).replace(
@@ -189,6 +188,55 @@ fn from_a_claim_to_a_listing_and_back() {
     does(&["registry", "verify"]);
 }
 
+/// The text of a listing leads to the page that says why and what to mend, and from there off the list.
+#[test]
+fn from_a_reject_to_the_removal() {
+    if std::env::var_os("REPUTE_NO_PEERS").is_some() {
+        return;
+    }
+    let place = Place::new();
+    let (dns, at) = (free_address(), free_address());
+    let _resolver = resolver(&place, at, dns);
+    // The name of the address leads nowhere yet.
+    place.write("example.org", "ns A 127.0.0.1\n");
+    let own = zone("example.org", "generic", &["example.org"]).replace(
+        "[[zone.source]]",
+        "test-entries = false\nname-servers = [\"ns.example.org\"]\n[[zone.source]]",
+    );
+    let (server, url) = portal(&place, dns, &format!("resolvers = [\"{at}\"]\n{own}"));
+    let does = |line: &[&str]| {
+        let (status, told) = server.run(line);
+        assert_eq!(status, 0, "{told}");
+        told
+    };
+    let add = ["registry", "list", "add"];
+    does(
+        &[&add[..], &["bl.example", "--template", "blocklist", "--title", "Spam sources"]].concat(),
+    );
+    let names = ["dbl.example", "--template", "domain-blocklist", "--title", "Names"];
+    does(&[&add[..], &names].concat());
+    for (list, key, code, reason) in [
+        ("bl.example", "8.8.8.8", "127.0.0.2", "traps hit"),
+        ("bl.example", "9.9.9.0/24", "127.0.0.2", "a network of snowshoe senders"),
+        ("dbl.example", "spam.example.net", "127.0.1.2", "was advertised"),
+    ] {
+        does(&["registry", "entry", "add", list, key, "--code", code, "--reason", reason]);
+    }
+    for list in ["bl.example", "dbl.example"] {
+        // A portal at localhost is nowhere to lead to, unless somebody says so.
+        does(&["registry", "list", "dns", "set", list, "--links", "on"]);
+    }
+    for name in ["8.8.8.8.bl.example", "9.9.9.9.bl.example", "spam.example.net.dbl.example"] {
+        dns::until("the link", || {
+            dns::ask_txt(dns, name).answers.first().is_some_and(|text| text.contains("/r/"))
+        });
+    }
+    let (mail, zone_file) = (place.path("data").join("mail"), place.path("example.org"));
+    let (mail, zone_file) = (mail.display().to_string(), zone_file.display().to_string());
+    walk("link.mjs", &[&url, &dns.port().to_string(), &mail, &zone_file]);
+    does(&["registry", "verify"]);
+}
+
 /// What traps saw is proposed by a rule, listed by an editor, answered by DNS, and gone with its source.
 #[test]
 fn from_what_traps_saw_to_a_listing_and_the_end_of_a_source() {
@@ -196,7 +244,7 @@ fn from_what_traps_saw_to_a_listing_and_the_end_of_a_source() {
         return;
     }
     let place = Place::new();
-    let dns = free();
+    let dns = free_address();
     let (server, url) = portal(&place, dns, "");
     let does = |line: &[&str]| {
         let (status, told) = server.run(line);

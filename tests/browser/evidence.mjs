@@ -4,23 +4,14 @@
 // Arguments: the portal's address, the port of DNS, and a link that makes an administrator.
 
 import { strict as assert } from "node:assert";
-import { Resolver } from "node:dns/promises";
-import { setTimeout as pause } from "node:timers/promises";
-import { walk } from "./harness.mjs";
+import { asker, until, walk } from "./harness.mjs";
 
 const [portal, dnsPort, link] = process.argv.slice(2);
-const resolver = new Resolver();
-resolver.setServers([`127.0.0.1:${dnsPort}`]);
+const ask = asker(dnsPort);
 
 /** Waits until DNS answers so. */
-async function answers(name, expected) {
-  for (let tries = 0; tries < 800; tries += 1) {
-    const found = await resolver.resolve4(name).catch(() => []);
-    if (found.join() === expected) return;
-    await pause(25);
-  }
-  assert.fail(`${name} does not become ${expected || "nothing"}`);
-}
+const answers = (name, expected) =>
+  until(`${name}: ${expected || "nothing"}`, async () => (await ask(name, "A")).join() === expected);
 
 await walk(async (editor) => {
   const page = await editor.begin();
@@ -42,11 +33,10 @@ await walk(async (editor) => {
   await editor.isAt("/rules/1", "The rule is on");
 
   // The server looks by itself, and an editor decides what is proposed.
-  for (let tries = 0; tries < 800; tries += 1) {
+  await until("what is proposed", async () => {
     await page.goto(at("/proposals"));
-    if (await page.getByText("2 open").count()) break;
-    await pause(25);
-  }
+    return (await page.getByText("2 open").count()) > 0;
+  });
   await page.getByText("What was seen").first().click();
   await editor.isAt("/proposals", "8.8.8.8", "8.8.4.4", "spam");
   assert.ok(!(await page.content()).includes("secret"), "a trap is shown");

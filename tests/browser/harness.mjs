@@ -7,7 +7,9 @@
 import { strict as assert } from "node:assert";
 import { createHmac } from "node:crypto";
 import { createRequire } from "node:module";
-import { readFileSync } from "node:fs";
+import { Resolver } from "node:dns/promises";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
 import { chromium } from "playwright-core";
 
 /** Runs a walk with a browser and its first page. */
@@ -109,12 +111,50 @@ export class Visit {
         const { scrollWidth, clientWidth } = document.documentElement;
         return scrollWidth - clientWidth;
       });
+      if (over > 0 && folder) await this.page.screenshot({ path: `${folder}/${name}-over.png`, fullPage: true });
       assert.equal(over, 0, `${name} is wider than ${width} pixels`);
       if (folder) await this.page.screenshot({ path: `${folder}/${name}-${kind}.png`, fullPage: true });
     }
     await this.page.emulateMedia({ colorScheme: null });
     await this.page.setViewportSize(size);
   }
+}
+
+/** Waits until something is so. */
+export async function until(what, isSo) {
+  for (let tries = 0; tries < 800; tries += 1) {
+    if (await isSo()) return;
+    await pause(25);
+  }
+  assert.fail(`${what} does not come`);
+}
+
+/** Asks the server at a port of this machine: what it answers about a name, or nothing. */
+export function asker(port) {
+  const resolver = new Resolver();
+  resolver.setServers([`127.0.0.1:${port}`]);
+  return (name, type) => resolver.resolve(name, type).catch(() => []);
+}
+
+/** Reads the letters in a folder: the link in the next one to an address. */
+export function reader(folder) {
+  const read = new Set();
+  return async (to) => {
+    let found;
+    await until(`a letter to ${to}`, () => {
+      const files = existsSync(folder) ? readdirSync(folder) : [];
+      for (const file of files.filter((name) => name.endsWith(".eml"))) {
+        const text = readFileSync(`${folder}/${file}`, "utf8").replaceAll("\r\n", "\n").replaceAll("=\n", "");
+        if (read.has(file) || !text.includes(`To: ${to}`)) continue;
+        read.add(file);
+        // The headers name where it is unsubscribed from.
+        found = text.slice(text.indexOf("\n\n")).match(/http:\/\/localhost:\d+(\/\S+)/)[1];
+        return true;
+      }
+      return false;
+    });
+    return found;
+  };
 }
 
 /** The code of an app for a key in base 32, so many half minutes from now (RFC 6238). */

@@ -5,46 +5,13 @@
 // the zone example.org.
 
 import { strict as assert } from "node:assert";
-import { Resolver } from "node:dns/promises";
-import { appendFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
-import { setTimeout as pause } from "node:timers/promises";
-import { Visit, walk } from "./harness.mjs";
+import { appendFileSync } from "node:fs";
+import { asker, reader, until, Visit, walk } from "./harness.mjs";
 
 const [portal, dnsPort, editorLink, mailFolder, zoneFile] = process.argv.slice(2);
 const password = "four words in a row";
-const resolver = new Resolver();
-resolver.setServers([`127.0.0.1:${dnsPort}`]);
-
-/** Waits until something is so. */
-async function until(what, isSo) {
-  for (let tries = 0; tries < 400; tries += 1) {
-    if (await isSo()) return;
-    await pause(25);
-  }
-  assert.fail(`${what} does not come`);
-}
-
-/** What DNS answers, or nothing. */
-const ask = (name, type) => resolver.resolve(name, type).catch(() => []);
-
-/** The link in the letter to an address, which must be new. */
-const read = new Set();
-async function link(to) {
-  let found;
-  await until(`a letter to ${to}`, () => {
-    const files = existsSync(mailFolder) ? readdirSync(mailFolder) : [];
-    for (const file of files.filter((name) => name.endsWith(".eml"))) {
-      const text = readFileSync(`${mailFolder}/${file}`, "utf8").replaceAll("\r\n", "\n").replaceAll("=\n", "");
-      if (read.has(file) || !text.includes(`To: ${to}`)) continue;
-      read.add(file);
-      // The headers name where it is unsubscribed from.
-      found = text.slice(text.indexOf("\n\n")).match(/http:\/\/localhost:\d+(\/\S+)/)[1];
-      return true;
-    }
-    return false;
-  });
-  return found;
-}
+const ask = asker(dnsPort);
+const link = reader(mailFolder);
 
 await walk(async (member) => {
   // Sign-up, by a letter.

@@ -43,6 +43,7 @@ mod routes;
 mod secret;
 mod server;
 mod snippet;
+mod spans;
 #[cfg(test)]
 mod testing;
 mod token;

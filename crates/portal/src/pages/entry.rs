@@ -37,6 +37,7 @@ use crate::pages::lookup::limit;
 use crate::pages::names::{self, title};
 use crate::pages::removal::domain_of;
 use crate::pages::request::outcome_mark;
+use crate::spans::Spans;
 use crate::visitor::Visitor;
 use crate::zones::Standing;
 

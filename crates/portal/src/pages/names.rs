@@ -16,6 +16,7 @@ use crate::frame::{Frame, Page};
 use crate::limits::{Deed, Doer};
 use crate::lookup::parse;
 use crate::pages::request::outcome_mark;
+use crate::spans::Spans;
 use crate::visitor::Visitor;
 
 /// The page.

@@ -31,6 +31,7 @@ use crate::moment::Moment;
 use crate::overview::ListCard;
 use crate::pages::claim::standing;
 use crate::pages::sign_in::back;
+use crate::spans::Spans;
 use crate::visitor::Member;
 
 /// The page of somebody's organisations.

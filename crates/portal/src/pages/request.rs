@@ -36,6 +36,7 @@ use crate::overview::ListCard;
 use crate::pages::organisation::mark;
 use crate::pages::queue::is_held;
 use crate::pages::sign_in::back;
+use crate::spans::Spans;
 use crate::visitor::Member;
 
 /// The page on which a request is written.

@@ -177,7 +177,7 @@ pub fn names(evidence: &Evidence, domains: &[Name]) -> Vec<Finding> {
     let names = match &evidence.pointers {
         Pointers::Unknown => {
             let seen = "no resolver says whether it has a PTR record".to_owned();
-            return vec![finding(Check::Fcrdns, Outcome::Unclear, seen, ask)];
+            return vec![finding(Check::Fcrdns, Outcome::Unclear, seen, format!("`{ask}`"))];
         }
         Pointers::Names(names) if names.is_empty() => {
             let mend = format!("`{ask}` must print the name of the server");
@@ -418,7 +418,7 @@ mod tests {
         for (names, wanted) in [
             (
                 None,
-                "fcrdns unclear: no resolver says whether it has a PTR record [dig +short -x 192.0.2.25]",
+                "fcrdns unclear: no resolver says whether it has a PTR record [`dig +short -x 192.0.2.25`]",
             ),
             (
                 Some(&[][..]),

@@ -1,0 +1,74 @@
+// From a reject to the removal: who reads in his mail log why he was refused follows the link there, mends what the page
+// shows, and is off the list. DNS is asked beside it.
+//
+// Arguments: the portal's address, the port of DNS, the folder of letters, and the file of the zone example.org.
+
+import { strict as assert } from "node:assert";
+import { appendFileSync } from "node:fs";
+import { asker, reader, until, walk } from "./harness.mjs";
+
+const [portal, dnsPort, mailFolder, zoneFile] = process.argv.slice(2);
+const ask = asker(dnsPort);
+const link = reader(mailFolder);
+
+/** The link in the text of a listing, as a mail server logs it. */
+async function linkIn(name) {
+  const [[text]] = await ask(name, "TXT");
+  const found = text.match(/ (http:\S+)$/);
+  assert.ok(found, `no link at the end of "${text}"`);
+  assert.ok(found[1].startsWith(`${portal}/r/`), found[1]);
+  return found[1];
+}
+
+await walk(async (host) => {
+  const page = await host.begin();
+  const at = (path) => `${portal}${path}`;
+  const pathOf = (url) => new URL(url).pathname;
+
+  // Why, since when, and what is wrong with its name.
+  const address = await linkIn("8.8.8.8.bl.example");
+  await page.goto(address);
+  await host.isAt(pathOf(address), "8.8.8.8", "listed", "traps hit", "further notice", "which has no addresses", "dig +short");
+  await host.looks("link");
+
+  // The record is mended, and the page sees it.
+  appendFileSync(zoneFile, "mail A 8.8.8.8\n");
+  await until("the record", async () => (await ask("mail.example.org", "A")).length > 0);
+  await page.reload();
+  await host.isAt(pathOf(address), "its name mail.example.org leads back to it");
+  await host.looks("link-mended");
+
+  // A letter, a button, and DNS has it no more.
+  await page.getByLabel("Your mail address").fill("postmaster@example.org");
+  await page.getByLabel("What did you mend?").fill("The relay is closed.");
+  await host.presses("Send me the link that takes it off");
+  await page.goto(at(await link("postmaster@example.org")));
+  await host.presses("Remove it");
+  await until("the removal", async () => (await ask("8.8.8.8.bl.example", "A")).length === 0);
+  await page.goto(address);
+  await host.isAt(pathOf(address), "8.8.8.8", "dig +short 8.8.8.8.bl.example");
+  await host.looks("link-gone");
+
+  // What lists more than one address is decided by an editor, who is told who asks.
+  const wide = await linkIn("9.9.9.9.bl.example");
+  await page.goto(wide);
+  await host.isAt(pathOf(wide), "9.9.9.0/24", "An editor decides this", "covers more");
+  await host.looks("link-wide");
+  await page.getByLabel("Your mail address").fill("postmaster@example.org");
+  await host.presses("Send me the link that asks an editor");
+  await page.goto(at(await link("postmaster@example.org")));
+  await host.presses("Remove it");
+  assert.deepEqual(await ask("9.9.9.9.bl.example", "A"), ["127.0.0.2"]);
+
+  // A name has no dig of its names, and the same way out.
+  const name = await linkIn("spam.example.net.dbl.example");
+  await page.goto(name);
+  await host.isAt(pathOf(name), "spam.example.net", "was advertised");
+  await host.looks("link-name");
+
+  // A link that somebody changed says nothing of the list.
+  await page.goto(`${address.slice(0, -1)}${address.endsWith("0") ? "1" : "0"}`);
+  await host.looks("link-damaged");
+  assert.ok(!(await page.locator("body").innerText()).includes("traps hit"));
+  await host.end();
+});
