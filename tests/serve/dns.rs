@@ -51,7 +51,7 @@ pub(crate) fn listed_if_alive(server: SocketAddr, name: &str) -> Option<bool> {
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(30), "{what}: it never came");
+        assert!(start.elapsed() < Duration::from_secs(60), "{what}: it never came");
         std::thread::yield_now();
     }
 }

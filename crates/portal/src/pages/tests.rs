@@ -517,7 +517,7 @@ async fn what_fails_its_daily_look_is_shown_told_and_seen_by_editors() {
             "mark bad\">bad",
             "0 ok, 0 suspect, 1 bad",
             "its name is &#60;b&#62;.",
-            "`dig +short x A` must print 8.8.8.8",
+            "<code>dig +short x A</code> must print 8.8.8.8",
         ]);
         crate::chores::watch(&site.app, Timestamp::now()).await.expect("it is told");
         let (to, text) = letter(&site).await.expect("a letter");
