@@ -115,6 +115,23 @@ fn an_account_is_guarded_by_codes_and_passkeys() {
     assert_eq!((&all[0]["mail"], &all[0]["locked"]), (&"ada@example.org".into(), &false.into()));
 }
 
+/// What everybody sees; a letter that comes back, one that arrives again, and a password that is forgotten.
+#[test]
+fn letters_that_come_back_and_arrive_again() {
+    if std::env::var_os("REPUTE_NO_PEERS").is_some() {
+        return;
+    }
+    let place = Place::new();
+    let (server, _) = portal(&place, free_address(), "");
+    let (status, link) =
+        server.run(&["admin", "add", "ada@example.org", "--role", "administrator"]);
+    assert_eq!(status, 0, "{link}");
+    let (mail, config) = (place.path("data").join("mail"), place.path("repute.toml"));
+    let [mail, config] = [mail, config].map(|path| path.display().to_string());
+    let bounce = [env!("CARGO_BIN_EXE_repute"), "--config", &config, "registry", "bounce"];
+    walk("letters.mjs", &[&[link.trim(), &mail], &bounce[..]].concat());
+}
+
 /// Gives a list the days of a season.
 fn give_past(database: &Path, apex: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -233,7 +250,8 @@ fn from_a_reject_to_the_removal() {
     }
     let (mail, zone_file) = (place.path("data").join("mail"), place.path("example.org"));
     let (mail, zone_file) = (mail.display().to_string(), zone_file.display().to_string());
-    walk("link.mjs", &[&url, &dns.port().to_string(), &mail, &zone_file]);
+    let join = does(&["admin", "add", "edith@example.org", "--role", "administrator"]);
+    walk("link.mjs", &[&url, &dns.port().to_string(), &mail, &zone_file, join.trim()]);
     does(&["registry", "verify"]);
 }
 

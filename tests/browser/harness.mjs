@@ -136,8 +136,8 @@ export function asker(port) {
   return (name, type) => resolver.resolve(name, type).catch(() => []);
 }
 
-/** Reads the letters in a folder: the link in the next one to an address. */
-export function reader(folder) {
+/** Reads the letters in a folder: the next one to an address, with its lines whole. */
+export function letters(folder) {
   const read = new Set();
   return async (to) => {
     let found;
@@ -147,14 +147,22 @@ export function reader(folder) {
         const text = readFileSync(`${folder}/${file}`, "utf8").replaceAll("\r\n", "\n").replaceAll("=\n", "");
         if (read.has(file) || !text.includes(`To: ${to}`)) continue;
         read.add(file);
-        // The headers name where it is unsubscribed from.
-        found = text.slice(text.indexOf("\n\n")).match(/http:\/\/localhost:\d+(\/\S+)/)[1];
+        found = text;
         return true;
       }
       return false;
     });
     return found;
   };
+}
+
+/** The path of the link in a letter. The headers name where it is unsubscribed from. */
+export const linkIn = (letter) => letter.slice(letter.indexOf("\n\n")).match(/http:\/\/localhost:\d+(\/\S+)/)[1];
+
+/** Reads the letters in a folder: the path of the link in the next one to an address. */
+export function reader(folder) {
+  const next = letters(folder);
+  return async (to) => linkIn(await next(to));
 }
 
 /** The code of an app for a key in base 32, so many half minutes from now (RFC 6238). */

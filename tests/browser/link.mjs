@@ -1,13 +1,14 @@
 // From a reject to the removal: who reads in his mail log why he was refused follows the link there, mends what the page
 // shows, and is off the list. DNS is asked beside it.
 //
-// Arguments: the portal's address, the port of DNS, the folder of letters, and the file of the zone example.org.
+// Arguments: the portal's address, the port of DNS, the folder of letters, the file of the zone example.org, and a link
+// that makes an administrator.
 
 import { strict as assert } from "node:assert";
 import { appendFileSync } from "node:fs";
-import { asker, reader, until, walk } from "./harness.mjs";
+import { asker, reader, until, Visit, walk } from "./harness.mjs";
 
-const [portal, dnsPort, mailFolder, zoneFile] = process.argv.slice(2);
+const [portal, dnsPort, mailFolder, zoneFile, join] = process.argv.slice(2);
 const ask = asker(dnsPort);
 const link = reader(mailFolder);
 
@@ -71,4 +72,24 @@ await walk(async (host) => {
   await host.looks("link-damaged");
   assert.ok(!(await page.locator("body").innerText()).includes("traps hit"));
   await host.end();
+
+  // What was taken off stays off, until an editor says otherwise; who asks is found in the queue.
+  const editor = new Visit(host.browser);
+  const desk = await editor.begin();
+  await desk.goto(join);
+  await desk.getByLabel("Your name").fill("Edith");
+  await desk.getByLabel("Password").fill("four words in a row");
+  await editor.presses("Make the account");
+  await desk.goto(at("/lists/bl.example/kept-out"));
+  await editor.isAt("/lists/bl.example/kept-out", "8.8.8.8", "Kept off now");
+  await editor.looks("kept-out");
+  await desk.goto(at("/queue?find=9.9.9.9"));
+  await editor.isAt("/queue?find=9.9.9.9", "9.9.9.9");
+  await editor.looks("queue-found");
+  await desk.goto(at("/queue/upkeep"));
+  await editor.looks("upkeep");
+  await desk.goto(at("/lists/bl.example/settings"));
+  await editor.isAt("/lists/bl.example/settings", "Spam sources");
+  await editor.looks("settings");
+  await editor.end();
 });
