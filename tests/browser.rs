@@ -115,21 +115,22 @@ fn an_account_is_guarded_by_codes_and_passkeys() {
     assert_eq!((&all[0]["mail"], &all[0]["locked"]), (&"ada@example.org".into(), &false.into()));
 }
 
-/// What everybody sees; a letter that comes back, one that arrives again, and a password that is forgotten.
+/// What everybody sees; the first list; a letter that comes back, one that arrives again, and a password that is forgotten.
 #[test]
 fn letters_that_come_back_and_arrive_again() {
     if std::env::var_os("REPUTE_NO_PEERS").is_some() {
         return;
     }
     let place = Place::new();
-    let (server, _) = portal(&place, free_address(), "");
+    let dns = free_address();
+    let (server, _) = portal(&place, dns, "");
     let (status, link) =
         server.run(&["admin", "add", "ada@example.org", "--role", "administrator"]);
     assert_eq!(status, 0, "{link}");
     let (mail, config) = (place.path("data").join("mail"), place.path("repute.toml"));
     let [mail, config] = [mail, config].map(|path| path.display().to_string());
     let bounce = [env!("CARGO_BIN_EXE_repute"), "--config", &config, "registry", "bounce"];
-    walk("letters.mjs", &[&[link.trim(), &mail], &bounce[..]].concat());
+    walk("letters.mjs", &[&[link.trim(), &dns.port().to_string(), &mail], &bounce[..]].concat());
 }
 
 /// Gives a list the days of a season.

@@ -1,13 +1,14 @@
 // Letters that come back, and a password that is forgotten: an account whose address no letter reaches, until its person
-// shows that they arrive again; and the pages that everybody sees.
+// shows that they arrive again; the first list of a portal; and the pages that everybody sees.
 //
-// Arguments: a link that makes an administrator, the folder of letters, and how a report is given to the program.
+// Arguments: a link that makes an administrator, the port of DNS, the folder of letters, and how a report is given to the
+// program.
 
 import { strict as assert } from "node:assert";
 import { spawnSync } from "node:child_process";
-import { letters, linkIn, walk } from "./harness.mjs";
+import { asker, letters, linkIn, until, walk } from "./harness.mjs";
 
-const [join, mailFolder, ...bounce] = process.argv.slice(2);
+const [join, dnsPort, mailFolder, ...bounce] = process.argv.slice(2);
 const { origin } = new URL(join);
 const MAIL = "ada@example.org";
 const next = letters(mailFolder);
@@ -60,6 +61,19 @@ await walk(async (ada) => {
   await page.getByLabel("Your name").fill("Ada Lovelace");
   await page.getByLabel("Password").fill("three plain words");
   await ada.presses("Make the account");
+
+  // The first list, which DNS answers at once.
+  await page.goto(`${origin}/`);
+  await page.getByRole("link", { name: "Add a list" }).click();
+  await ada.looks("list-new");
+  await page.getByLabel("Its name in DNS").fill("example");
+  await ada.presses("Add the list");
+  await ada.isAt("/lists/new", "it is a whole top-level domain");
+  await page.getByLabel("Its name in DNS").fill("bl.example");
+  await page.getByLabel("Title").fill("Spam sources");
+  await ada.presses("Add the list");
+  await ada.isAt("/lists/bl.example/settings", "The list is there", "127.0.0.2");
+  await until("its test entry", async () => (await asker(dnsPort)("2.0.0.127.bl.example", "A")).length > 0);
 
   // A letter comes back.
   const visitor = await ada.context.browser().newContext();

@@ -91,6 +91,8 @@ pub(crate) enum Flash {
     RuleOn,
     /// A rule was turned off.
     RuleOff,
+    /// There is another list.
+    ListAdded,
     /// A list is set up otherwise.
     SettingsChanged,
     /// Imports may list something again.
@@ -150,6 +152,7 @@ impl Flash {
         Flash::SourcePurged,
         Flash::RuleOn,
         Flash::RuleOff,
+        Flash::ListAdded,
         Flash::SettingsChanged,
         Flash::LetBack,
         Flash::VersionApproved,
@@ -204,6 +207,7 @@ impl Flash {
             Flash::SourcePurged => "source-purged",
             Flash::RuleOn => "rule-on",
             Flash::RuleOff => "rule-off",
+            Flash::ListAdded => "list-added",
             Flash::SettingsChanged => "settings-changed",
             Flash::LetBack => "let-back",
             Flash::VersionApproved => "version-approved",
@@ -276,6 +280,9 @@ impl Flash {
             Flash::SourcePurged => "The source is purged. Rules look again within seconds.",
             Flash::RuleOn => "The rule is on. It looks within seconds.",
             Flash::RuleOff => "The rule is off. What it listed stays until its time is over.",
+            Flash::ListAdded => {
+                "The list is there. Say here what it is for, how it decides and where its name servers are."
+            }
             Flash::SettingsChanged => "It is changed, and written down in the log.",
             Flash::LetBack => "The next import lists it again, if its file still has it.",
             Flash::VersionApproved => "It is approved: name servers have it within a second.",

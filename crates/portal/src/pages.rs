@@ -16,6 +16,7 @@ pub(crate) mod join;
 pub(crate) mod kept_out;
 pub(crate) mod letters;
 pub(crate) mod list;
+pub(crate) mod list_new;
 pub(crate) mod lookup;
 pub(crate) mod names;
 pub(crate) mod organisation;

@@ -251,6 +251,8 @@ pub(crate) fn all() -> Vec<Route> {
             post(pages::people::reset_factors),
         )
         .fresh_from("/people"),
+        Route::get("/lists/new", Least::Role(Administrator), get(pages::list_new::show)).fresh(),
+        Route::post("/lists/new", Least::Role(Administrator), post(pages::list_new::add)).fresh(),
         Route::get(
             "/lists/{apex}/settings",
             Least::Role(Administrator),

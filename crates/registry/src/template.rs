@@ -1,6 +1,6 @@
 //! Codes and categories of known lists, to begin with.
 
-use repute_dnsxl::ReturnCode;
+use repute_dnsxl::{KeyKind, Polarity, ReturnCode};
 
 /// What a new list begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,31 @@ pub enum Template {
 }
 
 impl Template {
+    /// All of them.
+    pub const ALL: [Template; 4] =
+        [Template::Blocklist, Template::DomainBlocklist, Template::Dnswl, Template::Empty];
+
+    /// The one of a word.
+    pub fn by_word(word: &str) -> Option<Template> {
+        Template::ALL.into_iter().find(|template| template.word() == word)
+    }
+
+    /// What being on such a list means, unless somebody says otherwise.
+    pub fn polarity(self) -> Polarity {
+        match self {
+            Template::Empty | Template::Blocklist | Template::DomainBlocklist => Polarity::Block,
+            Template::Dnswl => Polarity::Allow,
+        }
+    }
+
+    /// What such a list names, unless somebody says otherwise.
+    pub fn keys(self) -> KeyKind {
+        match self {
+            Template::Empty | Template::Blocklist | Template::Dnswl => KeyKind::Ip,
+            Template::DomainBlocklist => KeyKind::Name,
+        }
+    }
+
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {

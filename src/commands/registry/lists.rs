@@ -32,6 +32,8 @@ pub(super) async fn all(database: &Database, is_json: bool) -> anyhow::Result<Ve
     }
     if is_json {
         say!("{}", Value::Array(shown));
+    } else if lists.is_empty() {
+        say!("no lists yet: `repute registry list add APEX` adds one");
     }
     Ok(Verdict::Yes)
 }
@@ -52,13 +54,11 @@ pub(super) async fn run(database: &Database, command: ListCommand) -> anyhow::Re
 
 /// Adds a list.
 async fn add(database: &Database, args: &AddArgs) -> anyhow::Result<Verdict> {
-    let (template, polarity, keys) = match args.template {
-        TemplateWord::Empty => (Template::Empty, Polarity::Block, KeyKind::Ip),
-        TemplateWord::Blocklist => (Template::Blocklist, Polarity::Block, KeyKind::Ip),
-        TemplateWord::DomainBlocklist => {
-            (Template::DomainBlocklist, Polarity::Block, KeyKind::Name)
-        }
-        TemplateWord::Dnswl => (Template::Dnswl, Polarity::Allow, KeyKind::Ip),
+    let template = match args.template {
+        TemplateWord::Empty => Template::Empty,
+        TemplateWord::Blocklist => Template::Blocklist,
+        TemplateWord::DomainBlocklist => Template::DomainBlocklist,
+        TemplateWord::Dnswl => Template::Dnswl,
     };
     let ttl = args.ttl.as_ttl();
     if ttl == 0 {
@@ -68,8 +68,8 @@ async fn add(database: &Database, args: &AddArgs) -> anyhow::Result<Verdict> {
         apex: args.apex.clone(),
         title: args.title.clone().unwrap_or_else(|| args.apex.to_string()),
         description: args.description.clone(),
-        polarity: args.polarity.map_or(polarity, Polarity::from),
-        keys: args.keys.map_or(keys, KeyKind::from),
+        polarity: args.polarity.map_or(template.polarity(), Polarity::from),
+        keys: args.keys.map_or(template.keys(), KeyKind::from),
         ttl,
         contact: args.contact.clone(),
     };
