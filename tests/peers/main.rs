@@ -1,5 +1,5 @@
-//! The program seen by the software that people run: Unbound, Postfix, Exim, SpamAssassin, rspamd, dig, a
-//! browser.
+//! The program seen by the software that people run: Unbound, Postfix, Exim, SpamAssassin, rspamd, dig,
+//! proxies, a browser.
 //!
 //! Every test is alone on a private network ([`network`]): real programs on their real ports, with
 //! addresses from the documentation ranges as mail clients. The lists are small text files, since
@@ -31,6 +31,7 @@ mod name_servers;
 mod network;
 mod postfix;
 mod probe;
+mod proxies;
 mod readme;
 mod smtp;
 mod spamassassin;
