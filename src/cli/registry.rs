@@ -178,6 +178,9 @@ pub(crate) enum ListCommand {
         /// A code and its meaning, such as `2=source of spam`
         #[arg(value_name = "CODE=MEANING")]
         set: Vec<String>,
+        /// Whether two editors have to agree to entries with these codes
+        #[arg(long, value_name = "YES|NO", requires = "set", value_enum)]
+        two_editors: Option<YesNo>,
     },
     /// Change what a list says of itself; what is not named stays as it is
     Set(SetArgs),
@@ -410,6 +413,15 @@ impl From<KeysWord> for KeyKind {
             KeysWord::Names => KeyKind::Name,
         }
     }
+}
+
+/// Whether something is so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum YesNo {
+    /// It is
+    Yes,
+    /// It is not
+    No,
 }
 
 /// Codes and categories to begin with.

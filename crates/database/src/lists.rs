@@ -220,6 +220,36 @@ pub async fn codes(
     Ok(codes)
 }
 
+/// Says whether two editors have to agree to entries with a code, which has a meaning by then.
+///
+/// # Errors
+/// If the database fails.
+pub async fn set_two_editors(
+    session: Session<'_>,
+    list: ListId,
+    code: ReturnCode,
+    is_for_two: bool,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        let query = sqlx::query(SET_TWO_EDITORS).bind(list.0).bind(code.to_string());
+        query.bind(i64::from(is_for_two)).execute(c).await?;
+    });
+    Ok(())
+}
+
+/// The codes of a list that two editors have to agree to.
+///
+/// # Errors
+/// If the database fails.
+pub async fn codes_for_two(
+    session: Session<'_>,
+    list: ListId,
+) -> Result<Vec<ReturnCode>, DatabaseError> {
+    let rows: Vec<String> =
+        on!(session, |c| sqlx::query_scalar(CODES_FOR_TWO).bind(list.0).fetch_all(c).await?);
+    rows.iter().map(|code| read_code(code)).collect()
+}
+
 /// Adds a category to a list, or renames it.
 ///
 /// # Errors
@@ -445,6 +475,8 @@ statements! {
         ON CONFLICT (list, number) DO UPDATE SET name = excluded.name";
     /// The categories of a list.
     CATEGORIES = "SELECT number, name FROM categories WHERE list = $1 ORDER BY number";
+    SET_TWO_EDITORS = "UPDATE codes SET two_editors = $3 WHERE list = $1 AND code = $2";
+    CODES_FOR_TWO = "SELECT code FROM codes WHERE list = $1 AND two_editors <> 0 ORDER BY code";
     /// The codes of a list.
     CODES = "SELECT code, meaning FROM codes WHERE list = $1 ORDER BY code";
     /// The policy that holds.
@@ -497,6 +529,13 @@ pub(crate) mod tests {
             let two: ReturnCode = "127.0.0.2".parse().expect("a code");
             for (code, meaning) in [(code, "x"), (two, "spam"), (code, "dynamic")] {
                 set_code(transaction.session(), id, code, meaning).await.expect("it is set");
+            }
+            for (is_for_two, expected) in [(true, vec![code]), (false, vec![])] {
+                set_two_editors(transaction.session(), id, code, is_for_two)
+                    .await
+                    .expect("it is set");
+                let found = codes_for_two(transaction.session(), id).await.expect("they are read");
+                assert_eq!(found, expected);
             }
             transaction.commit().await.expect("it is committed");
             let mut connection = database.read().await.expect("a connection");

@@ -244,7 +244,8 @@ async fn approve(
     if is_partial && why.trim().is_empty() {
         return Err(RequestError::Items("say why the other items are not approved".to_owned()));
     }
-    if let Some(two) = two_persons(chosen.iter().copied(), list.list.polarity) {
+    let for_two = lists::codes_for_two(transaction.session(), list.id).await?;
+    if let Some(two) = two_persons(chosen.iter().copied(), &for_two) {
         let first = requests::approval(transaction.session(), request.id).await?;
         // Who agreed to something else agreed to nothing.
         let agrees =

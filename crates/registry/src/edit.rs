@@ -140,7 +140,8 @@ pub async fn edit(
     if edits.len() > MOST {
         return Err(EditError::Many(edits.len()));
     }
-    if let Some(why) = two_persons(&items(edits), list.list.polarity) {
+    let for_two = lists::codes_for_two(transaction.session(), list.id).await?;
+    if let Some(why) = two_persons(&items(edits), &for_two) {
         return Err(EditError::Two(why));
     }
     for Edit { key, what } in edits {

@@ -12,7 +12,6 @@ use repute_database::{Key, Timestamp};
 use repute_dnsxl::{Name, Network, Polarity, ReturnCode};
 
 use crate::request::check::{Check, Finding, Outcome};
-use crate::request::item::is_high;
 
 /// A hint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,10 +87,10 @@ pub fn of_organisation(
     hints
 }
 
-/// What an entry could be, by the rules of its list.
+/// What an entry could be, by the rules of its list: what its codes mean, and which of them two editors decide about.
 pub fn of_entry(
     list: &List,
-    codes: &[(ReturnCode, String)],
+    (codes, for_two): (&[(ReturnCode, String)], &[ReturnCode]),
     category: Option<&Category>,
     entry: &Entry,
     now: Timestamp,
@@ -123,7 +122,7 @@ pub fn of_entry(
         hints.push(hint(Weight::Must, seen, "ask for it again", Step::Request));
     }
     if list.polarity == Polarity::Allow {
-        hints.extend(of_score(codes, category, code));
+        hints.extend(of_score((codes, for_two), category, code));
     }
     hints
 }
@@ -131,7 +130,7 @@ pub fn of_entry(
 /// What the score and category of a code could be: 127.0.category.score, as dnswl.org has them. Of other codes nothing
 /// is said.
 fn of_score(
-    codes: &[(ReturnCode, String)],
+    (codes, for_two): (&[(ReturnCode, String)], &[ReturnCode]),
     category: Option<&Category>,
     code: ReturnCode,
 ) -> Vec<Hint> {
@@ -153,7 +152,7 @@ fn of_score(
             0 => "it has the lowest score: it is only known, and not trusted".to_owned(),
             _ => "a higher score is possible".to_owned(),
         };
-        let who = match is_high(*next, Polarity::Allow) {
+        let who = match for_two.contains(next) {
             true => "two editors decide",
             false => "an editor decides",
         };
@@ -241,7 +240,14 @@ mod tests {
         };
         change(&mut entry);
         let category = Category { number: 5, name: "service provider".to_owned() };
-        words(&of_entry(&list, &Template::Dnswl.codes(), Some(&category), &entry, Timestamp(50)))
+        let codes = Template::Dnswl.codes();
+        let for_two: Vec<_> = codes
+            .iter()
+            .map(|(code, _)| *code)
+            .filter(|code| Template::Dnswl.is_for_two(*code))
+            .collect();
+        let hints = of_entry(&list, (&codes, &for_two), Some(&category), &entry, Timestamp(50));
+        words(&hints)
     }
 
     #[test]

@@ -55,6 +55,9 @@ pub async fn add(
     let id = lists::add(transaction.session(), list, now).await?;
     for (code, meaning) in template.codes() {
         lists::set_code(transaction.session(), id, code, &meaning).await?;
+        if template.is_for_two(code) {
+            lists::set_two_editors(transaction.session(), id, code, true).await?;
+        }
     }
     for (number, name) in template.categories() {
         lists::set_category(transaction.session(), id, *number, name).await?;

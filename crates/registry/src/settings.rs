@@ -294,7 +294,8 @@ pub async fn rename_category(
     record(transaction, hand, &actor, "category.rename", list, detail).await
 }
 
-/// Gives a code of a list a meaning, or another one.
+/// Gives a code of a list a meaning, or another one; and says, if it is to be said, whether two editors have to agree to
+/// entries with it.
 ///
 /// # Errors
 /// If the person may not, it is no return code by convention, or the database fails.
@@ -304,6 +305,7 @@ pub async fn set_code(
     list: &Stored,
     code: ReturnCode,
     meaning: &str,
+    for_two: Option<bool>,
 ) -> Result<(), SettingsError> {
     let actor = may(transaction, hand).await?;
     if !code.is_conventional() {
@@ -311,7 +313,11 @@ pub async fn set_code(
     }
     text("the meaning of a code", meaning, TITLE)?;
     lists::set_code(transaction.session(), list.id, code, meaning.trim()).await?;
-    let detail = json!({ "code": code.to_string(), "meaning": meaning });
+    let mut detail = json!({ "code": code.to_string(), "meaning": meaning });
+    if let Some(is_for_two) = for_two {
+        lists::set_two_editors(transaction.session(), list.id, code, is_for_two).await?;
+        detail["two_editors"] = is_for_two.into();
+    }
     record(transaction, hand, &actor, "list.code", list, detail).await
 }
 

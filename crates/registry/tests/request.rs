@@ -51,6 +51,8 @@ async fn world(database: &Database, polarity: Polarity) -> (Stored, Organisation
         let code = code.parse().expect("a code");
         lists::set_code(transaction.session(), id, code, "x").await.expect("it is set");
     }
+    let high = "127.0.5.3".parse().expect("a code");
+    lists::set_two_editors(transaction.session(), id, high, true).await.expect("it is set");
     let banks = categories::Category { number: 5, name: "Banks".to_owned() };
     categories::add(transaction.session(), id, &banks).await.expect("it is added");
     let bank = organisation::found(&mut transaction, ANNA, "A bank", day(0)).await;
@@ -193,7 +195,7 @@ async fn two_editors_decide_what_does_much_harm_and_none_his_own() {
         let t = &mut transaction;
         let lines = "add 8.8.8.8 127.0.5.3\nadd 8.8.4.4 127.0.5.1";
         let (id, _) = ask(t, (&list, bank), lines, None).await;
-        let waits = Decided::Waits(TwoPersons::HighScore);
+        let waits = Decided::Waits(TwoPersons::Code);
         assert_eq!(approve(t, EDITORS[0], id, &[0, 1]).await.expect("one agrees"), waits);
         assert_eq!(approve(t, EDITORS[0], id, &[0, 1]).await.expect("the same one"), waits);
         assert_eq!(approve(t, EDITORS[1], id, &[0]).await.expect("to something else"), waits);

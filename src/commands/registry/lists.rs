@@ -8,7 +8,7 @@ use repute_registry::template::Template;
 use serde_json::{Value, json};
 
 use super::{cause, list, plain, settings};
-use crate::cli::registry::{AddArgs, ListCommand, TemplateWord};
+use crate::cli::registry::{AddArgs, ListCommand, TemplateWord, YesNo};
 use crate::commands::shell_user;
 use crate::exit::{Verdict, say};
 
@@ -43,7 +43,9 @@ pub(super) async fn run(database: &Database, command: ListCommand) -> anyhow::Re
     match command {
         ListCommand::Add(args) => add(database, &args).await,
         ListCommand::Show { list, json } => show(database, &list, json).await,
-        ListCommand::Codes { list, set } => codes(database, &list, &set).await,
+        ListCommand::Codes { list, set, two_editors } => {
+            codes(database, &list, &set, two_editors.map(|word| word == YesNo::Yes)).await
+        }
         ListCommand::Set(args) => settings::set(database, &args).await,
         ListCommand::Policy(command) => settings::policy(database, command).await,
         ListCommand::Criterion(command) => settings::criterion(database, command).await,
@@ -114,7 +116,12 @@ async fn show(database: &Database, apex: &Name, is_json: bool) -> anyhow::Result
 }
 
 /// Shows what codes mean, or says it.
-async fn codes(database: &Database, apex: &Name, set: &[String]) -> anyhow::Result<Verdict> {
+async fn codes(
+    database: &Database,
+    apex: &Name,
+    set: &[String],
+    for_two: Option<bool>,
+) -> anyhow::Result<Verdict> {
     let mut transaction = database.begin().await?;
     let stored = list(transaction.session(), apex).await?;
     for word in set {
@@ -124,15 +131,17 @@ async fn codes(database: &Database, apex: &Name, set: &[String]) -> anyhow::Resu
         let code: ReturnCode = code.parse().with_context(|| format!("`{code}`"))?;
         let actor = shell_user::actor(transaction.session()).await?;
         let hand = settings::hand(&actor, "");
-        repute_registry::settings::set_code(&mut transaction, &hand, &stored, code, meaning)
-            .await?;
+        let t = &mut transaction;
+        repute_registry::settings::set_code(t, &hand, &stored, code, meaning, for_two).await?;
     }
     let codes = lists::codes(transaction.session(), stored.id).await?;
+    let all_for_two = lists::codes_for_two(transaction.session(), stored.id).await?;
     if !set.is_empty() {
         transaction.commit().await?;
     }
     for (code, meaning) in codes {
-        say!("{code:15} {}", plain(&meaning));
+        let who = if all_for_two.contains(&code) { " (two editors decide)" } else { "" };
+        say!("{code:15} {}{who}", plain(&meaning));
     }
     Ok(Verdict::Yes)
 }

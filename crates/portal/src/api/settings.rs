@@ -136,6 +136,8 @@ struct Code {
     code: String,
     /// What it means.
     meaning: String,
+    /// Whether two editors have to agree to entries with it.
+    two_editors: bool,
 }
 
 /// A category.
@@ -352,6 +354,8 @@ struct Named {
 struct Meaning {
     /// In words.
     meaning: String,
+    /// Whether two editors have to agree to entries with it; without it that stays as it is.
+    two_editors: Option<bool>,
     /// Why, for the audit log.
     #[serde(default)]
     reason: String,
@@ -532,9 +536,9 @@ async fn carry_out(
                 false => settings::add_category(t, &hand(reason), &list, &category).await?,
             }
         }
-        Wish::Code(code, Meaning { meaning, reason }) => {
+        Wish::Code(code, Meaning { meaning, two_editors, reason }) => {
             let code = parse("return code", code)?;
-            settings::set_code(t, &hand(reason), &list, code, meaning).await?;
+            settings::set_code(t, &hand(reason), &list, code, meaning, *two_editors).await?;
         }
     }
     let list = lists::by_id(t.session(), list.id).await?.ok_or(AppError::NotFound)?;
@@ -615,6 +619,7 @@ impl Settings {
     async fn of(mut session: Session<'_>, list: &Stored) -> Result<Settings, AppError> {
         let id = list.id;
         let codes = lists::codes(session.again(), id).await?;
+        let for_two = lists::codes_for_two(session.again(), id).await?;
         let criteria = lists::criteria(session.again(), id).await?;
         let categories = categories::all(session.again(), id).await?;
         let policy = lists::policy_version(session.again(), id).await?;
@@ -623,6 +628,7 @@ impl Settings {
         let code = |(code, meaning): (repute_dnsxl::ReturnCode, String)| Code {
             code: code.to_string(),
             meaning,
+            two_editors: for_two.contains(&code),
         };
         let criterion =
             |one: lists::Criterion| Criterion { slug: one.slug, title: one.title, text: one.text };

@@ -73,11 +73,12 @@ pub(crate) async fn show(
         let mut entries = entries::of_organisation(look.session(), card.id, id, MOST + 1).await?;
         is_cut |= entries.len() > MOST as usize;
         entries.truncate(MOST as usize);
-        found.push((card, category, entries));
+        let for_two = repute_database::lists::codes_for_two(look.session(), card.id).await?;
+        found.push((card, for_two, category, entries));
     }
     drop(look);
     // Names and other lists are asked for about all addresses together.
-    let listed = found.iter().flat_map(|(_, _, entries)| entries);
+    let listed = found.iter().flat_map(|(_, _, _, entries)| entries);
     let items: Vec<Item> = listed
         .filter_map(|entry| Some(Item::Add { network: hint::network(entry)?, code: entry.code? }))
         .collect();
@@ -102,10 +103,11 @@ pub(crate) async fn show(
         findings.dedup();
     }
     let mut parts = Vec::new();
-    for (card, category, entries) in found {
+    for (card, for_two, category, entries) in found {
         let mut rows = Vec::new();
         for entry in entries {
-            let mut hints = hint::of_entry(&card.list, &card.codes, category.as_ref(), &entry, now);
+            let mut hints =
+                hint::of_entry(&card.list, (&card.codes, &for_two), category.as_ref(), &entry, now);
             let network = hint::network(&entry);
             let within = |address: &&IpAddr| network.is_some_and(|one| one.contains(**address));
             for address in addresses.iter().filter(within) {

@@ -465,7 +465,8 @@ async fn desk(
         }
         None => None,
     };
-    let two = two_persons(rows.iter().map(|row| &row.item), list.list.polarity);
+    let for_two = repute_database::lists::codes_for_two(session.again(), list.id).await?;
+    let two = two_persons(rows.iter().map(|row| &row.item), &for_two);
     let sum = |is: fn(&Row) -> bool| {
         let networks = rows.iter().filter(|row| is(row)).filter_map(|row| row.item.network());
         size(networks)

@@ -37,6 +37,8 @@ pub(crate) struct SettingsPage {
     criteria: Vec<Criterion>,
     categories: Vec<Category>,
     codes: Vec<(ReturnCode, String)>,
+    /// Which of them two editors have to agree to.
+    for_two: Vec<ReturnCode>,
     /// For how many days it keeps off what was taken off it.
     keep_out: u32,
     dns: Settings,
@@ -120,7 +122,10 @@ pub(crate) async fn change(
         },
         "code" => match field("code").parse() {
             Err(_) => Err(format!("`{}` is no return code, such as 127.0.0.2", field("code"))),
-            Ok(code) => told(settings::set_code(t, &hand, &list, code, field("meaning")).await)?,
+            Ok(code) => {
+                let for_two = Some(field("two") == "yes");
+                told(settings::set_code(t, &hand, &list, code, field("meaning"), for_two).await)?
+            }
         },
         "dns" => match publishing(&before, field) {
             Err(fault) => Err(fault),
@@ -163,6 +168,7 @@ async fn read(
         criteria: lists::criteria(session.again(), list.id).await?,
         categories: categories::all(session.again(), list.id).await?,
         codes: lists::codes(session.again(), list.id).await?,
+        for_two: lists::codes_for_two(session.again(), list.id).await?,
         keep_out: kept_out::days(session, list.id).await?,
         doubts: settings::doubts(&list, &dns),
         seen: digest(&list, &dns),

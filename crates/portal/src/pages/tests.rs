@@ -365,7 +365,7 @@ async fn many_are_decided_at_once_after_a_look_at_what_that_does() {
         page.says(&[
             "What this would do",
             "would be decided: 2 newly listed",
-            "another editor has to agree, for a high score",
+            "another editor has to agree, for a code that two editors decide about",
             "left out. You may not decide",
             "<dd>2 <small>5 IPv4</small></dd>",
             "Approve 2</button>",

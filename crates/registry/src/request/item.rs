@@ -1,9 +1,8 @@
 //! What a request asks for, item by item: each is approved or rejected alone.
 
 use std::fmt;
-use std::net::Ipv4Addr;
 
-use repute_dnsxl::{Network, Polarity, ReturnCode};
+use repute_dnsxl::{Network, ReturnCode};
 
 use crate::reserved::prefix_len;
 use crate::weight::Weight;
@@ -41,8 +40,8 @@ pub enum Item {
 /// Why one editor is not enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TwoPersons {
-    /// A high score on an allow list: mail passes unseen.
-    HighScore,
+    /// A code that the list says so of, such as the highest score of an allow list: mail passes unseen.
+    Code,
     /// A network wider than /20 (IPv4) or /40 (IPv6).
     WideRange,
     /// Very many entries go at once.
@@ -110,7 +109,7 @@ impl fmt::Display for Item {
 impl fmt::Display for TwoPersons {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            TwoPersons::HighScore => "a high score",
+            TwoPersons::Code => "a code that two editors decide about",
             TwoPersons::WideRange => {
                 "a range wider than /20 (IPv4) or /40 (IPv6), or as much in pieces"
             }
@@ -119,10 +118,10 @@ impl fmt::Display for TwoPersons {
     }
 }
 
-/// Why a second editor has to agree to items, if he has to.
+/// Why a second editor has to agree to items, if he has to; `for_two` are the codes that the list says so of.
 pub fn two_persons<'i>(
     items: impl IntoIterator<Item = &'i Item>,
-    polarity: Polarity,
+    for_two: &[ReturnCode],
 ) -> Option<TwoPersons> {
     let mut why = None;
     let mut weight = Weight::default();
@@ -131,9 +130,9 @@ pub fn two_persons<'i>(
         let of = item.network().map(Weight::of).unwrap_or_default();
         weight = weight.and(Weight { removed, ..of });
         let wide = item.network().is_some_and(is_wide);
-        let high = item.code().is_some_and(|code| is_high(code, polarity));
-        let here = match (high, wide) {
-            (true, _) => Some(TwoPersons::HighScore),
+        let of_code = item.code().is_some_and(|code| for_two.contains(&code));
+        let here = match (of_code, wide) {
+            (true, _) => Some(TwoPersons::Code),
             (false, true) => Some(TwoPersons::WideRange),
             (false, false) => None,
         };
@@ -157,14 +156,6 @@ pub fn is_wide(network: Network) -> bool {
         Network::V4(_) => prefix_len(network) < 20,
         Network::V6(_) => prefix_len(network) < 40,
     }
-}
-
-/// Whether a code is the highest score of an allow list that is made like dnswl.org's: 127.0.category.3. On other
-/// lists a code that ends so means anything.
-pub fn is_high(code: ReturnCode, polarity: Polarity) -> bool {
-    let ReturnCode(address): ReturnCode = code;
-    let address: Ipv4Addr = address;
-    polarity == Polarity::Allow && matches!(address.octets(), [127, 0, _, 3])
 }
 
 #[cfg(test)]
@@ -201,28 +192,28 @@ mod tests {
 
     #[test]
     fn two_persons_decide_what_does_much_harm() {
-        use Polarity::{Allow, Block};
-        use TwoPersons::{HighScore, MassRemoval, WideRange};
-        for (words, polarity, why) in [
-            ("add 192.0.2.1 127.0.5.2", Allow, None),
-            ("add 192.0.2.1 127.0.5.3", Allow, Some(HighScore)),
-            ("rescore 192.0.2.1 127.0.5.3", Allow, Some(HighScore)),
-            ("add 192.0.2.1 127.0.0.3", Block, None),
-            ("add 192.0.0.0/20 127.0.0.2", Block, None),
-            ("add 192.0.0.0/19 127.0.0.2", Block, Some(WideRange)),
-            ("remove 192.0.0.0/19", Block, Some(WideRange)),
-            ("add 2001:d00::/40 127.0.0.2", Allow, None),
-            ("add 2001:d00::/39 127.0.0.2", Allow, Some(WideRange)),
-            ("name Example", Allow, None),
+        use TwoPersons::{Code, MassRemoval, WideRange};
+        let high: &[ReturnCode] = &["127.0.5.3".parse().expect("a code")];
+        for (words, for_two, why) in [
+            ("add 192.0.2.1 127.0.5.2", high, None),
+            ("add 192.0.2.1 127.0.5.3", high, Some(Code)),
+            ("rescore 192.0.2.1 127.0.5.3", high, Some(Code)),
+            ("add 192.0.2.1 127.0.5.3", &[], None),
+            ("add 192.0.0.0/20 127.0.0.2", &[], None),
+            ("add 192.0.0.0/19 127.0.0.2", &[], Some(WideRange)),
+            ("remove 192.0.0.0/19", &[], Some(WideRange)),
+            ("add 2001:d00::/40 127.0.0.2", high, None),
+            ("add 2001:d00::/39 127.0.0.2", high, Some(WideRange)),
+            ("name Example", high, None),
         ] {
-            assert_eq!(two_persons([&item(words)], polarity), why, "{words}");
+            assert_eq!(two_persons([&item(words)], for_two), why, "{words}");
         }
         let many = vec![item("remove 192.0.2.1"); MASS as usize];
         let pieces = |count: usize, words: &str| vec![item(words); count];
-        assert_eq!(two_persons(&pieces(16, "add 192.0.2.0/24 127.0.0.2"), Block), None);
-        assert_eq!(two_persons(&pieces(17, "add 192.0.2.0/24 127.0.0.2"), Block), Some(WideRange));
-        assert_eq!(two_persons(&pieces(2, "add 2001:db8::/40 127.0.0.2"), Block), Some(WideRange));
-        assert_eq!(two_persons(&many, Block), Some(MassRemoval));
-        assert_eq!(two_persons(&many[1..], Block), None);
+        assert_eq!(two_persons(&pieces(16, "add 192.0.2.0/24 127.0.0.2"), &[]), None);
+        assert_eq!(two_persons(&pieces(17, "add 192.0.2.0/24 127.0.0.2"), &[]), Some(WideRange));
+        assert_eq!(two_persons(&pieces(2, "add 2001:db8::/40 127.0.0.2"), &[]), Some(WideRange));
+        assert_eq!(two_persons(&many, &[]), Some(MassRemoval));
+        assert_eq!(two_persons(&many[1..], &[]), None);
     }
 }
