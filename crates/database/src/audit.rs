@@ -68,6 +68,19 @@ pub async fn known_actor(
     Ok(known.map(|(known,)| known))
 }
 
+/// The account behind a pseudonym; none if it is gone, or was none.
+///
+/// # Errors
+/// If the database fails.
+pub async fn account_of(
+    session: Session<'_>,
+    pseudonym: &str,
+) -> Result<Option<i64>, DatabaseError> {
+    let row: Option<(Option<i64>,)> =
+        on!(session, |c| sqlx::query_as(ACCOUNT_OF).bind(pseudonym).fetch_optional(c).await?);
+    Ok(row.and_then(|(account,)| account))
+}
+
 /// The pseudonym of a user of the system, by his number; it is made if he has none. Accounts have numbers above 0,
 /// users those below, so that neither is taken for the other.
 ///
@@ -342,6 +355,8 @@ fn digest(before: &[u8], number: i64, deed: &Deed) -> Vec<u8> {
 const PART: i64 = 1_000;
 
 statements! {
+    /// Who is behind a pseudonym.
+    ACCOUNT_OF = "SELECT account FROM actors WHERE pseudonym = $1";
     /// A pseudonym for an account without one.
     ADD_ACTOR = "INSERT INTO actors (pseudonym, account) VALUES ($1, $2) ON CONFLICT (account) DO NOTHING";
     /// The pseudonym of an account.

@@ -52,6 +52,7 @@ pub mod subscribers;
 pub mod tag_keys;
 pub mod tokens;
 pub mod undelivered;
+pub mod work;
 
 pub use database::{Connection, Database, DatabaseError, Place, Transaction};
 pub use key::{Key, KeyError, NoKey};

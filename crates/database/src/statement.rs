@@ -32,6 +32,7 @@ mod tests {
             crate::dns::ALL,
             crate::entries::ALL,
             crate::evidence::ALL,
+            crate::evidence::sources::ALL,
             crate::factors::ALL,
             crate::invitations::ALL,
             crate::jobs::ALL,
@@ -57,6 +58,7 @@ mod tests {
             crate::tag_keys::ALL,
             crate::tokens::ALL,
             crate::undelivered::ALL,
+            crate::work::ALL,
         ]
         .concat()
     }

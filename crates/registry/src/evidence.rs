@@ -11,9 +11,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use repute_database::audit::{self, Deed};
-use repute_database::evidence::{self, EvidenceSourceId, Kind, Observation};
+use repute_database::evidence::{self, EvidenceSourceId, Identity, Kind, Observation};
 use repute_database::{DatabaseError, Key, Timestamp, Transaction, settled};
 use repute_dnsxl::{Extent, Ipv4Network, Ipv6Network, Network, Target};
+use ring::digest::{Context, SHA256};
 use serde_json::json;
 
 use crate::changes::Cause;
@@ -34,6 +35,22 @@ pub struct Sighting {
     pub trap: Option<String>,
     /// A few words about it, with no person in them.
     pub detail: String,
+    /// What the sender calls it: what is told again under the same name is the same. Without it, what says the same of
+    /// the same moment is.
+    pub id: Option<String>,
+}
+
+/// What was told so far in one file or call: what stands there twice was seen twice.
+#[derive(Clone, Debug, Default)]
+pub struct Told(HashMap<Identity, u32>);
+
+/// How much was taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Observations that are new.
+    pub taken: u64,
+    /// Observations that were known already, and do not count again.
+    pub known: u64,
 }
 
 /// Why evidence is not taken.
@@ -95,6 +112,9 @@ pub enum Fault {
     /// No trap has so long a name.
     #[error("the trap has more than {MOST_TRAP} bytes, or none")]
     Trap,
+    /// No sender calls it so.
+    #[error("the id has more than {MOST_ID} bytes, or none")]
+    Id,
 }
 
 /// Adds a source of evidence.
@@ -137,19 +157,19 @@ pub async fn set_closed(
     record(transaction, name, cause, detail, now).await
 }
 
-/// Takes what a source saw, all of it or nothing: one row of the audit log with how much it was. An IPv4 address in
-/// the form of IPv6 is one of IPv4.
+/// Takes what a source saw, all of it or nothing: one row of the audit log with how much it was. What was told before,
+/// by another file or call than this one, counts once. An IPv4 address in the form of IPv6 is one of IPv4.
 ///
 /// # Errors
 /// If the source is unknown or closed, one of them is wrong, or the database fails: the transaction is to be dropped.
 pub async fn take(
     transaction: &mut Transaction,
     name: &str,
-    sightings: &[Sighting],
+    (sightings, told): (&[Sighting], &mut Told),
     key: Option<&TokenKey>,
     cause: &Cause,
     now: Timestamp,
-) -> Result<u64, EvidenceError> {
+) -> Result<Taken, EvidenceError> {
     if sightings.len() > MOST {
         return Err(EvidenceError::Many(sightings.len()));
     }
@@ -165,27 +185,69 @@ pub async fn take(
             (Some(_), None) => return Err(EvidenceError::NoKey),
             (Some(trap), Some(key)) => Some(key.digest_of_trap(trap)),
         };
-        observations.push(Observation {
+        let observation = Observation {
             source: source.id,
             class: sighting.class.clone(),
             key: key_of(&sighting.target),
-            seen: sighting.seen.min(now),
+            seen: sighting.seen,
             received: now,
             count: sighting.count,
             trap,
             detail: sighting.detail.chars().filter(|c| !c.is_control()).collect(),
-        });
+        };
+        let identity = told.identity(&observation, sighting.id.as_deref());
+        observations.push((identity, Observation { seen: sighting.seen.min(now), ..observation }));
     }
     evidence::lock(transaction.session()).await?;
-    evidence::add(transaction.session(), &observations).await?;
+    let mut new = evidence::add(transaction.session(), &observations).await?;
+    let taken = new.len() as u64;
     let mut classes: HashMap<&str, u64> = HashMap::new();
-    for seen in &observations {
+    for (_, seen) in observations.iter().filter(|(identity, _)| new.remove(identity)) {
         *classes.entry(&seen.class).or_default() += u64::from(seen.count);
     }
-    let count = observations.len() as u64;
-    let detail = json!({ "count": count, "hits": classes, "reason": cause.reason });
+    let known = observations.len() as u64 - taken;
+    let detail = json!({ "count": taken, "known": known, "hits": classes, "reason": cause.reason });
     record(transaction, name, cause, detail, now).await?;
-    Ok(count)
+    Ok(Taken { taken, known })
+}
+
+impl Told {
+    /// By which an observation is known when it comes again: the name that its sender gave it, or all that it says, and
+    /// how often the same stands before it.
+    fn identity(&mut self, seen: &Observation, id: Option<&str>) -> Identity {
+        let mut context = Context::new(&SHA256);
+        // Each part with its length before it: nothing that is written otherwise reads the same.
+        let mut part = |bytes: &[u8]| {
+            context.update(&(bytes.len() as u64).to_be_bytes());
+            context.update(bytes);
+        };
+        part(&seen.source.0.to_be_bytes());
+        part(seen.class.as_bytes());
+        part(&seen.key.to_bytes());
+        match id {
+            Some(id) => part(id.as_bytes()),
+            None => {
+                part(&seen.seen.0.to_be_bytes());
+                part(&seen.count.to_be_bytes());
+                part(seen.trap.as_deref().unwrap_or_default());
+                part(seen.detail.as_bytes());
+            }
+        }
+        if id.is_none() {
+            let place = self.0.entry(short(&context)).or_default();
+            context.update(&place.to_be_bytes());
+            *place += 1;
+        }
+        short(&context)
+    }
+}
+
+/// The first half of a digest: two that are told by chance have the same once in 10^24 at ten million of them.
+fn short(context: &Context) -> Identity {
+    let digest = context.clone().finish();
+    let mut identity = Identity::default();
+    identity.copy_from_slice(&digest.as_ref()[..16]);
+    identity
 }
 
 /// Removes all that a source brought; how many observations that were. Entries that stood on it go when rules look
@@ -202,9 +264,23 @@ pub async fn purge(
     let source = source(transaction, name).await?;
     evidence::lock(transaction.session()).await?;
     let count = evidence::purge(transaction.session(), source.id).await?;
-    let detail = json!({ "count": count, "reason": cause.reason });
-    record(transaction, name, cause, detail, now).await?;
+    record_purge(transaction, name, count, cause, now).await?;
     Ok(count)
+}
+
+/// Writes down that so much of what a source brought was removed.
+///
+/// # Errors
+/// If the database fails.
+pub(crate) async fn record_purge(
+    transaction: &mut Transaction,
+    name: &str,
+    count: u64,
+    cause: &Cause,
+    now: Timestamp,
+) -> Result<(), EvidenceError> {
+    let detail = json!({ "count": count, "reason": cause.reason });
+    record(transaction, name, cause, detail, now).await
 }
 
 /// Forgets what was seen longer ago than so long; how many observations that were. Entries keep their time.
@@ -250,7 +326,10 @@ pub(crate) fn key_of(target: &Target) -> Key {
 }
 
 /// The source of a name.
-async fn source(
+///
+/// # Errors
+/// If there is none, or the database fails.
+pub(crate) async fn source(
     transaction: &mut Transaction,
     name: &str,
 ) -> Result<evidence::Source, EvidenceError> {
@@ -271,6 +350,7 @@ fn check(sighting: &Sighting, now: Timestamp) -> Result<(), Fault> {
         Sighting { seen, .. } if *seen > now.after(AHEAD) => Err(Fault::Future),
         Sighting { detail, .. } if detail.len() > MOST_DETAIL => Err(Fault::Detail),
         Sighting { trap, .. } if !trap.iter().all(is_trap) => Err(Fault::Trap),
+        Sighting { id: Some(id), .. } if !(1..=MOST_ID).contains(&id.len()) => Err(Fault::Id),
         Sighting { .. } => Ok(()),
     }
 }
@@ -312,6 +392,8 @@ const AHEAD: Duration = Duration::from_secs(86_400);
 const MOST_WORD: usize = 64;
 /// So long is a detail at most.
 const MOST_DETAIL: usize = 200;
+/// So long is what a sender calls something at most.
+const MOST_ID: usize = 200;
 /// So long is a trap's address at most (RFC 5321 section 4.5.3.1).
 const MOST_TRAP: usize = 320;
 
@@ -330,6 +412,7 @@ mod tests {
             count: 3,
             trap: None,
             detail: "HELO\tx".to_owned(),
+            id: None,
         }
     }
 
@@ -352,8 +435,16 @@ mod tests {
             added.expect("it is added");
             let hit = Sighting { trap: Some("Trap@example.org".to_owned()), ..sighting("9.0.0.1") };
             let batch = [hit, sighting("::ffff:9.0.0.1"), sighting("bad.example")];
-            let taken = take(&mut transaction, "traps", &batch, Some(&key), &cause, now).await;
-            assert_eq!(taken.expect("it is taken"), 3);
+            let taken = take(
+                &mut transaction,
+                "traps",
+                (&batch, &mut Told::default()),
+                Some(&key),
+                &cause,
+                now,
+            )
+            .await;
+            assert_eq!(taken.expect("it is taken"), Taken { taken: 3, known: 0 });
             let target = "9.0.0.1".parse().expect("a key");
             let kept = evidence::of_key(transaction.session(), &target, Timestamp(0), 9).await;
             let kept = kept.expect("they are read");
@@ -376,12 +467,71 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_told_again_counts_once_and_what_stands_twice_in_a_file_twice() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let (now, key) = (Timestamp(1_000), TokenKey::new(&[1; 32]));
+            let cause = cause(t).await;
+            for name in ["traps", "others"] {
+                let added = add_source(t, name, Kind::Trap, &cause, now).await;
+                added.expect("it is added");
+            }
+            let one = sighting("9.0.0.1");
+            let other = |change: fn(&mut Sighting)| {
+                let mut other = one.clone();
+                change(&mut other);
+                other
+            };
+            let trap = other(|one| one.trap = Some("a@b.example".to_owned()));
+            let named = other(|one| one.id = Some("a-1".to_owned()));
+            // The same lines twice: two hits. In parts, too, as a large file is taken.
+            let file = [one.clone(), one.clone(), trap.clone(), named.clone()];
+            for (taken, known) in [(4, 0), (0, 4)] {
+                let mut told = Told::default();
+                let mut sum = Taken::default();
+                for part in file.chunks(1) {
+                    let part = take(t, "traps", (part, &mut told), Some(&key), &cause, now).await;
+                    let part = part.expect("it is taken");
+                    sum.taken += part.taken;
+                    sum.known += part.known;
+                }
+                assert_eq!(sum, Taken { taken, known });
+            }
+            let mut check = async |name: &str, one: Sighting, is_new: bool| {
+                let some = ([one], &mut Told::default());
+                let found = take(t, name, (&some.0, some.1), Some(&key), &cause, now).await;
+                let found = found.expect("it is taken");
+                assert_eq!(found.taken == 1, is_new, "{some:?}");
+            };
+            check("traps", one.clone(), false).await;
+            check("others", one.clone(), true).await;
+            check("traps", other(|one| one.target = "9.0.0.2".parse().expect("one")), true).await;
+            check("traps", other(|one| one.class = "virus".to_owned()), true).await;
+            check("traps", other(|one| one.count = 4), true).await;
+            check("traps", other(|one| one.detail = "HELO y".to_owned()), true).await;
+            check("traps", other(|one| one.seen = Timestamp(101)), true).await;
+            check("traps", other(|one| one.trap = Some("c@b.example".to_owned())), true).await;
+            // What its sender names is known by that, whatever else it says.
+            let later = Sighting { seen: Timestamp(500), count: 9, ..named.clone() };
+            check("traps", later, false).await;
+            check("traps", Sighting { id: Some("a-2".to_owned()), ..named }, true).await;
+            let log = audit::of_subject(t.session(), "evidence/traps", 1).await;
+            let detail: serde_json::Value =
+                serde_json::from_str(&log.expect("the log")[0].detail).expect("JSON");
+            assert_eq!((&detail["count"], &detail["known"]), (&json!(1), &json!(0)));
+        })
+        .await;
+    }
+
+    #[tokio::test]
     async fn what_is_wrong_is_refused_with_its_place() {
         on_each(async |database| {
             let mut transaction = database.begin().await.expect("a transaction");
             let now = Timestamp(1_000);
             let cause = cause(&mut transaction).await;
-            let unknown = take(&mut transaction, "x", &[], None, &cause, now).await;
+            let unknown =
+                take(&mut transaction, "x", (&[], &mut Told::default()), None, &cause, now).await;
             let words = "there is no source of evidence `x`: there is none yet";
             assert_eq!(unknown.expect_err("it is unknown").to_string(), words);
             let named = add_source(&mut transaction, "A b", Kind::Trap, &cause, now).await;
@@ -402,25 +552,46 @@ mod tests {
                 (Sighting { seen: ahead, ..good.clone() }, Fault::Future),
                 (Sighting { detail: "x".repeat(201), ..good.clone() }, Fault::Detail),
                 (Sighting { trap: Some(" ".to_owned()), ..good.clone() }, Fault::Trap),
+                (Sighting { id: Some(String::new()), ..good.clone() }, Fault::Id),
             ] {
                 let batch = [good.clone(), wrong];
-                let refused = take(&mut transaction, "traps", &batch, None, &cause, now).await;
+                let refused = take(
+                    &mut transaction,
+                    "traps",
+                    (&batch, &mut Told::default()),
+                    None,
+                    &cause,
+                    now,
+                )
+                .await;
                 let Err(EvidenceError::Fault { number, fault: found }) = refused else {
                     panic!("{refused:?}")
                 };
                 assert_eq!((number, found), (2, fault));
             }
             let trap = [Sighting { trap: Some("a@b".to_owned()), ..good.clone() }];
-            let refused = take(&mut transaction, "traps", &trap, None, &cause, now).await;
+            let refused =
+                take(&mut transaction, "traps", (&trap, &mut Told::default()), None, &cause, now)
+                    .await;
             assert!(matches!(refused, Err(EvidenceError::NoKey)), "{refused:?}");
             let many = vec![good.clone(); MOST + 1];
-            let refused = take(&mut transaction, "traps", &many, None, &cause, now).await;
+            let refused =
+                take(&mut transaction, "traps", (&many, &mut Told::default()), None, &cause, now)
+                    .await;
             assert!(matches!(refused, Err(EvidenceError::Many(_))), "{refused:?}");
             for closed in [Some(now), None] {
                 let set = set_closed(&mut transaction, "traps", closed, &cause, now).await;
                 set.expect("it is set");
                 let batch = [good.clone()];
-                let taken = take(&mut transaction, "traps", &batch, None, &cause, now).await;
+                let taken = take(
+                    &mut transaction,
+                    "traps",
+                    (&batch, &mut Told::default()),
+                    None,
+                    &cause,
+                    now,
+                )
+                .await;
                 assert_eq!(taken.is_ok(), closed.is_none(), "{taken:?}");
             }
             for (keep, count) in [(900, 0), (899, 1)] {

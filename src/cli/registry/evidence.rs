@@ -330,7 +330,7 @@ Examples:
 
 /// Below `repute registry evidence import --help`.
 const IMPORT_HELP: &str = "\
-Headings, and names in JSON: target, class, seen (2026-01-31T12:00:00Z or seconds since 1970), count, trap, detail.
+Headings, and names in JSON: target, class, seen (2026-01-31T12:00:00Z or seconds since 1970), count, trap, detail, id.
 
 Examples:
   repute registry evidence import hits.csv --source traps

@@ -9,7 +9,7 @@ use anyhow::bail;
 use repute_database::evidence::{self, Observation};
 use repute_database::{Database, Key, Timestamp};
 use repute_registry::evidence as rules;
-use repute_registry::evidence::{Sighting, batch};
+use repute_registry::evidence::{Sighting, Told, batch};
 use repute_registry::token::TokenKey;
 use serde_json::json;
 
@@ -53,6 +53,7 @@ async fn add(
         count: args.count,
         trap: args.trap.clone(),
         detail: args.detail.clone(),
+        id: None,
     };
     let key = match sighting.trap {
         Some(_) => trap_key(config)?,
@@ -61,9 +62,13 @@ async fn add(
     let mut transaction = database.begin().await?;
     let cause = cause(&mut transaction, "evidence.take", &args.reason).await?;
     let taken = [sighting];
-    rules::take(&mut transaction, &args.source, &taken, key.as_ref(), &cause, now).await?;
+    let told = &mut Told::default();
+    let done =
+        rules::take(&mut transaction, &args.source, (&taken, told), key.as_ref(), &cause, now);
+    let done = done.await?;
     transaction.commit().await?;
-    println!("{}: taken from {}", taken[0].target, plain(&args.source));
+    let what = if done.known > 0 { "known already" } else { "taken" };
+    println!("{}: {what} from {}", taken[0].target, plain(&args.source));
     Ok(Verdict::Yes)
 }
 

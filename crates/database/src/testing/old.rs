@@ -336,6 +336,14 @@ const WRITTEN: &[(i64, &str)] = &[
             VALUES (1, 'e@x.example', 'member', x'f9', 2, 78, 79);",
     ),
     (17, "UPDATE publications SET told = 80 WHERE serial = 7;"),
+    (
+        22,
+        "INSERT INTO work (kind, list, source, rule, particulars, actor, state, done, total, created, begun, ended,
+            folder, claimed, until, attempts, result, fault) VALUES
+            ('purge', NULL, 1, NULL, '{}', 'p1', 'running', 1, 2, 81, 82, NULL, NULL, 'one', 83, 1, '', ''),
+            ('import', 1, NULL, NULL, '{}', 'p1', 'failed', 0, 0, 81, 82, 84, 'here', NULL, NULL, 5, '', 'it is empty');
+        INSERT INTO token_sources (token, source) VALUES (1, 1);",
+    ),
 ];
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::post("/api/v1/evidence", GROUP, take)
             .says(
                 "Tell what was seen of addresses and names",
-                "All of it is taken, or nothing. Rules turn it into entries or proposals within seconds. A trap is kept as \
+                "All of it is taken, or nothing; what was told before counts once. Rules turn it into entries or proposals within seconds. A trap is kept as \
                  a keyed digest from which nobody learns the address.",
             )
             .by(SCOPES)
@@ -68,6 +68,8 @@ struct Seen {
     /// A few words about it, with no person in them.
     #[serde(default)]
     detail: String,
+    /// What you call it: told again under the same name it counts once.
+    id: Option<String>,
 }
 
 /// Who hands something on.
@@ -82,6 +84,8 @@ struct From {
 struct Taken {
     /// How many observations were taken.
     taken: u64,
+    /// How many were told before, and do not count again.
+    known: u64,
 }
 
 /// `POST /api/v1/evidence`.
@@ -100,6 +104,7 @@ async fn take(State(app): State<App>, call: Call) -> Result<Response, AppError> 
             count: seen.count.unwrap_or(1),
             trap: seen.trap,
             detail: seen.detail,
+            id: seen.id,
         });
     }
     write(&app, &call, &source, &sightings).await
@@ -131,8 +136,10 @@ async fn write(
         action: "evidence.take".to_owned(),
         reason: "by the API".to_owned(),
     };
-    let taken = evidence::take(t, source, sightings, key, &cause, now).await?;
-    write.done(StatusCode::CREATED, &Taken { taken }).await
+    let told = &mut evidence::Told::default();
+    let evidence::Taken { taken, known } =
+        evidence::take(t, source, (sightings, told), key, &cause, now).await?;
+    write.done(StatusCode::CREATED, &Taken { taken, known }).await
 }
 
 /// Who may.

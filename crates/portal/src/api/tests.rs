@@ -396,7 +396,7 @@ async fn what_traps_saw_is_taken_once_and_no_trap_is_kept() {
             let answer = program.ask(&mut site, Method::POST, "/evidence", Some("k"), &told).await;
             assert_eq!(
                 (answer.status, json(&answer)),
-                (StatusCode::CREATED, json!({ "taken": 2 }))
+                (StatusCode::CREATED, json!({ "taken": 2, "known": 0 }))
             );
             assert_eq!(answer.header("idempotency-replayed") == "true", is_again);
         }
@@ -415,7 +415,9 @@ async fn what_traps_saw_is_taken_once_and_no_trap_is_kept() {
         let headers = [("authorization", &*bearer), ("content-type", "message/rfc822")];
         let path = "/api/v1/evidence/arf?source=traps";
         let answer = site.send(Method::POST, path, &headers, REPORT.to_owned()).await;
-        assert_eq!((answer.status, json(&answer)), (StatusCode::CREATED, json!({ "taken": 1 })));
+        assert_eq!((answer.status, json(&answer)), (StatusCode::CREATED, json!({ "taken": 1, "known": 0 })));
+        let again = site.send(Method::POST, path, &headers, REPORT.to_owned()).await;
+        assert_eq!(json(&again), json!({ "taken": 0, "known": 1 }), "it is the same report");
         let other = site.send(Method::POST, path, &headers, "Subject: x\n\nhello".to_owned()).await;
         assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY, "{other:?}");
         let (mut bytes, mut look) = (Vec::new(), site.app.database.look().await.expect("a look"));

@@ -139,7 +139,7 @@ mod tests {
     use repute_database::{Key, Transaction, audit, entries, removals, requests, sessions};
     use repute_dnsxl::{KeyKind, Polarity};
     use repute_registry::changes::{self, Cause, Change};
-    use repute_registry::evidence::{Sighting, add_source, take};
+    use repute_registry::evidence::{Sighting, Told, add_source, take};
     use repute_registry::rule::{self, apply};
 
     use super::*;
@@ -189,11 +189,14 @@ mod tests {
             count: 1,
             trap: Some(format!("{trap}@secret.example")),
             detail: String::new(),
+            id: None,
         };
         let hits: Vec<Sighting> =
             (1..=6).flat_map(|address| [hit(address, "one"), hit(address, "two")]).collect();
         let key = &site.app.means.key;
-        take(&mut transaction, "traps", &hits, Some(key), &cause, now).await.expect("taken");
+        let told = &mut Told::default();
+        let taken = take(&mut transaction, "traps", (&hits, told), Some(key), &cause, now).await;
+        taken.expect("they are taken");
         transaction.commit().await.expect("it is committed");
         let turn = apply(&site.app.database, Timestamp::now()).await.expect("it is applied");
         assert_eq!(turn.proposed, 6);

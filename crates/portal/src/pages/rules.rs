@@ -93,7 +93,7 @@ pub(crate) async fn one(
             let version = version.ok_or(AppError::NotFound)?;
             let now = Timestamp::now();
             let since = rule::horizon(&version.terms, now);
-            Some((wanted, replay(&mut look, &list, version, since, now).await?))
+            Some((wanted, replay(&mut look, &list, version, since, now, &mut |_| ()).await?))
         }
     };
     Ok(Page(OneRule { frame, list, versions, entries, replayed }))

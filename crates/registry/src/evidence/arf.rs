@@ -5,6 +5,7 @@
 use mail_parser::{DateTime, MessageParser, MimeHeaders as _};
 use repute_database::Timestamp;
 use repute_dnsxl::Target;
+use ring::digest::{SHA256, digest};
 
 use super::Sighting;
 
@@ -71,6 +72,8 @@ pub fn read(message: &[u8], now: Timestamp) -> Result<Vec<Sighting>, ArfError> {
     let address = first("source-ip").and_then(address);
     let domains = fields.iter().filter(|(name, _)| name == "reported-domain");
     let domains = domains.filter_map(|(_, domain)| domain_of(domain)).take(MOST_DOMAINS);
+    let id = digest(&SHA256, message);
+    let id: String = id.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     let sighting = |target| Sighting {
         target,
         class: class.to_owned(),
@@ -78,6 +81,8 @@ pub fn read(message: &[u8], now: Timestamp) -> Result<Vec<Sighting>, ArfError> {
         count: count.clamp(1, MOST_INCIDENTS),
         trap: None,
         detail: String::new(),
+        // Two reports of the same second are two; the same report that comes again is one.
+        id: Some(id.clone()),
     };
     let sightings: Vec<Sighting> = address.into_iter().chain(domains).map(sighting).collect();
     match sightings.is_empty() {

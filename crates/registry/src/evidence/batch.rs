@@ -49,7 +49,7 @@ pub enum LineFault {
     #[error("expected an object such as {{\"target\": \"192.0.2.1\", \"class\": \"spam\"}}")]
     Object,
     /// A field that nobody knows.
-    #[error("unknown field `{0}`: there are target, class, seen, count, trap and detail")]
+    #[error("unknown field `{0}`: there are target, class, seen, count, trap, detail and id")]
     Field(String),
     /// Nothing is said to be seen of anybody.
     #[error("no target")]
@@ -147,6 +147,7 @@ pub fn object(value: &Value, unwritten: &Unwritten<'_>) -> Result<Sighting, Line
             ("count", value) => sighting.count = count(text("count", value)?)?,
             ("trap", value) => sighting.trap = Some(text("trap", value)?.to_owned()),
             ("detail", value) => sighting.detail = text("detail", value)?.to_owned(),
+            ("id", value) => sighting.id = Some(text("id", value)?.to_owned()),
             (other, _) => return Err(LineFault::Field(few(other))),
         }
     }
@@ -183,6 +184,7 @@ impl Unwritten<'_> {
             count: 1,
             trap: None,
             detail: String::new(),
+            id: None,
         }
     }
 }
@@ -268,7 +270,7 @@ fn skip_line(file: &mut impl BufRead) -> io::Result<()> {
 }
 
 /// What a column is called.
-const FIELDS: [&str; 6] = ["target", "class", "seen", "count", "trap", "detail"];
+const FIELDS: [&str; 7] = ["target", "class", "seen", "count", "trap", "detail", "id"];
 /// So many faulty lines are told.
 pub const MOST_FAULTS: usize = 20;
 /// So long is a line at most; an array of as many as are taken at once fits.
@@ -285,9 +287,10 @@ mod tests {
         let unwritten = Unwritten { class: "spam", now: Timestamp(2_000_000_000_000_000) };
         let batch = read(file.as_bytes(), &unwritten).expect("it is in memory");
         let word = |seen: &Sighting| {
-            let Sighting { target, class, seen, count, trap, detail } = seen;
+            let Sighting { target, class, seen, count, trap, detail, id } = seen;
             let trap = trap.as_deref().unwrap_or("-");
-            format!("{target} {class} {count} {} {trap} {detail}", seen.0 / 1_000_000)
+            let id = id.as_ref().map_or_else(String::new, |id| format!(" as {id}"));
+            format!("{target} {class} {count} {} {trap} {detail}{id}", seen.0 / 1_000_000)
         };
         let faults = batch.faults.iter().map(|(line, fault)| format!("{line}: {fault}"));
         batch.sightings.iter().map(word).chain(faults).collect()
@@ -309,6 +312,9 @@ mod tests {
         ] {
             assert_eq!(words(file), [whole, least], "{file}");
         }
+        let named = "bad.example spam 1 2000000000 -  as a-1";
+        assert_eq!(words("target,id\nbad.example,a-1\nbad.example,\n"), [named, least]);
+        assert_eq!(words("{\"target\": \"bad.example\", \"id\": \"a-1\"}"), [named]);
         assert_eq!(words("\nbad.example\n\n2a00::1\n"), [least, "2a00::1 spam 1 2000000000 - "]);
     }
 
@@ -320,7 +326,7 @@ mod tests {
             ("[1]", "expected an object such as {\"target\": \"192.0.2.1\", \"class\": \"spam\"}"),
             (
                 "{\"target\": \"9.0.0.1\", \"when\": 1}",
-                "unknown field `when`: there are target, class, seen, count, trap and detail",
+                "unknown field `when`: there are target, class, seen, count, trap, detail and id",
             ),
             ("{\"target\": 9}", "`target` is no text"),
             (

@@ -17,7 +17,7 @@ use repute_zone::{Hit, Relative};
 
 use super::*;
 use crate::changes::{Cause, Change, apply};
-use crate::evidence::{Sighting, add_source, take};
+use crate::evidence::{Sighting, Told, add_source, take};
 use crate::settings::{Hand, Who, configure};
 
 /// What is served, and what is said of it.
@@ -479,8 +479,11 @@ async fn who_hands_in_evidence_does_not_approve_what_rules_made_of_it() {
             count: 1,
             trap: None,
             detail: String::new(),
+            id: None,
         };
-        let taken = take(t, "traps", &[sighting], None, &by(&feeder, "evidence.take"), now).await;
+        let told = &mut Told::default();
+        let taken =
+            take(t, "traps", (&[sighting], told), None, &by(&feeder, "evidence.take"), now).await;
         taken.expect("it is taken");
         transaction.commit().await.expect("it is committed");
         change(&database, &list, audit::SYSTEM, &["10.0.0.0/8"]).await;

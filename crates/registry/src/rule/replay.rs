@@ -51,7 +51,8 @@ impl Found {
     }
 }
 
-/// Replays a version of a rule on what was seen since then, as [`repute_database::Database::look`] shows it.
+/// Replays a version of a rule on what was seen since then, as [`repute_database::Database::look`] shows it; how many
+/// observations it has gone through it says by `step`.
 ///
 /// # Errors
 /// If the database fails.
@@ -61,6 +62,7 @@ pub async fn replay(
     rule: &Rule,
     since: Timestamp,
     now: Timestamp,
+    step: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Report, RuleError> {
     let all = lists::all(look.session()).await?;
     let names = names(look).await?;
@@ -68,9 +70,12 @@ pub async fn replay(
     let mut report = Report::default();
     let mut listed: HashSet<Vec<u8>> = HashSet::new();
     let (mut place, mut group): (_, Option<(Key, Vec<Observation>)>) = (None, None);
+    let mut read = 0;
     loop {
         let (page, last) = evidence::page(look.session(), since, place.as_ref(), PAGE).await?;
         let is_end = page.is_empty();
+        read += page.len() as u64;
+        step(read);
         let mut whole = Vec::new();
         for seen in page {
             let Some(key) = listed_key(&rule.terms, list.list.keys, &seen.key) else { continue };

@@ -14,7 +14,7 @@ use super::run::{forget_daily, look};
 use super::touched::{Touched, touched};
 use super::*;
 use crate::changes::{self, Change};
-use crate::evidence::{Sighting, add_source, purge, take};
+use crate::evidence::{Sighting, Taken, Told, add_source, purge, take};
 use crate::notice::Notice;
 use crate::removal::wave::Waves;
 use crate::removal::{self, Answer, Ask};
@@ -96,10 +96,12 @@ async fn see(database: &Database, source: &str, target: &str, seconds: &[i64]) {
         count: 1,
         trap: None,
         detail: String::new(),
+        id: None,
     };
     let batch: Vec<Sighting> = seconds.iter().map(sighting).collect();
     let now = Timestamp(seconds.last().expect("some") * S);
-    let taken = take(&mut transaction, source, &batch, None, &cause, now).await;
+    let told = &mut Told::default();
+    let taken = take(&mut transaction, source, (&batch, told), None, &cause, now).await;
     taken.expect("it is taken");
     transaction.commit().await.expect("it is committed");
 }
@@ -348,18 +350,20 @@ async fn a_replay_says_what_would_change_and_changes_nothing() {
             keys.iter().map(|key| key.parse().expect("a key")).collect()
         };
         let rule = find(&mut look, &list, "traps", None).await.expect("it is there");
-        let report = replay(&mut look, &list, &rule, Timestamp(0), now).await.expect("a report");
+        let report = replay(&mut look, &list, &rule, Timestamp(0), now, &mut |_| ())
+            .await
+            .expect("a report");
         assert_eq!((report.keys, report.same, report.held.count), (4, 1, 1));
         assert_eq!(report.added.first, keys(&["9.0.0.3"]));
         assert_eq!(report.renewed.first, keys(&["9.0.0.1"]));
         assert_eq!(report.dropped.count, 0);
         // The old version, on what was seen lately: it would drop what it does not see.
         let rule = find(&mut look, &list, "traps", Some(1)).await.expect("it is there");
-        let report = replay(&mut look, &list, &rule, Timestamp(20 * S), now).await;
+        let report = replay(&mut look, &list, &rule, Timestamp(20 * S), now, &mut |_| ()).await;
         let report = report.expect("a report");
         assert_eq!((report.renewed.first, report.same), (keys(&["9.0.0.1"]), 1));
         assert_eq!((report.added.count, report.dropped.count), (0, 0));
-        let late = replay(&mut look, &list, &rule, Timestamp(30 * S), now).await;
+        let late = replay(&mut look, &list, &rule, Timestamp(30 * S), now, &mut |_| ()).await;
         assert_eq!(late.expect("a report").dropped.first, keys(&["9.0.0.1", "9.0.0.2"]));
         drop(look);
         let mut look = database.look().await.expect("a look");
@@ -402,7 +406,8 @@ async fn who_got_off_the_list_is_not_listed_again_for_what_was_seen_before() {
         assert_eq!(turn(&database, 42).await, Turn { keys: 1, ..Turn::default() });
         let mut look = database.look().await.expect("a look");
         let rule = find(&mut look, &list, "traps", None).await.expect("it is there");
-        let report = replay(&mut look, &list, &rule, Timestamp(0), Timestamp(43 * S)).await;
+        let report =
+            replay(&mut look, &list, &rule, Timestamp(0), Timestamp(43 * S), &mut |_| ()).await;
         assert_eq!(report.expect("a report").added.count, 0, "a replay knows it, too");
         drop(look);
         see(&database, "traps", "9.0.0.1", &[50]).await;
@@ -455,10 +460,12 @@ async fn two_processes_look_and_forget_once() {
             count: 1,
             trap: None,
             detail: String::new(),
+            id: None,
         })
         .collect();
-    let taken = take(&mut transaction, "traps", &batch, None, &cause, Timestamp(now * S)).await;
-    assert_eq!(taken.expect("it is taken"), 2_500);
+    let (told, at) = (&mut Told::default(), Timestamp(now * S));
+    let taken = take(&mut transaction, "traps", (&batch, told), None, &cause, at).await;
+    assert_eq!(taken.expect("it is taken"), Taken { taken: 2_500, known: 0 });
     transaction.commit().await.expect("it is committed");
     let (first, second) = tokio::join!(look(&one, 99), look(&other, 99));
     let sum = first.expect("a look").and(second.expect("a look"));

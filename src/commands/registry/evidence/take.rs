@@ -10,7 +10,7 @@ use repute_database::{Database, Timestamp};
 use repute_registry::evidence as rules;
 use repute_registry::evidence::batch::{self, Unwritten};
 use repute_registry::evidence::mailbox::Messages;
-use repute_registry::evidence::{Sighting, arf};
+use repute_registry::evidence::{Sighting, Taken, Told, arf};
 use serde_json::json;
 
 use super::super::{cause, plain};
@@ -37,7 +37,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<Verdict> {
     let now = Timestamp::now();
     let read = read(args, now)?;
-    let mut taken = 0;
+    let mut sum = Taken::default();
     if !args.dry_run && !read.sightings.is_empty() {
         let key = match read.sightings.iter().any(|seen| seen.trap.is_some()) {
             true => trap_key(config)?,
@@ -45,13 +45,17 @@ pub(super) async fn run(
         };
         let mut transaction = database.begin().await?;
         let cause = cause(&mut transaction, "evidence.take", &args.reason).await?;
+        let mut told = Told::default();
         for part in read.sightings.chunks(rules::MOST) {
             let (source, key) = (&args.source, key.as_ref());
-            taken += rules::take(&mut transaction, source, part, key, &cause, now).await?;
+            let part = (part, &mut told);
+            let part = rules::take(&mut transaction, source, part, key, &cause, now).await?;
+            sum.taken += part.taken;
+            sum.known += part.known;
         }
         transaction.commit().await?;
     }
-    show(args, &read, taken);
+    show(args, &read, sum);
     Ok(if read.faulty > 0 { Verdict::No } else { Verdict::Yes })
 }
 
@@ -152,7 +156,7 @@ fn looks_like_mail(head: &[u8]) -> bool {
 }
 
 /// Shows what was taken.
-fn show(args: &TakeArgs, read: &Read, taken: u64) {
+fn show(args: &TakeArgs, read: &Read, sum: Taken) {
     let mut classes: BTreeMap<&str, u64> = BTreeMap::new();
     for seen in &read.sightings {
         *classes.entry(&seen.class).or_default() += u64::from(seen.count);
@@ -163,7 +167,8 @@ fn show(args: &TakeArgs, read: &Read, taken: u64) {
             "source": args.source,
             "dry_run": args.dry_run,
             "observations": found,
-            "taken": taken,
+            "taken": sum.taken,
+            "known": sum.known,
             "hits": classes,
             "messages": read.messages,
             "faults": read.faulty,
@@ -173,9 +178,13 @@ fn show(args: &TakeArgs, read: &Read, taken: u64) {
     }
     let would = if args.dry_run { "would be " } else { "" };
     let hits: Vec<String> = classes.iter().map(|(class, n)| format!("{n} × {class}")).collect();
-    let hits =
-        if hits.is_empty() { String::new() } else { format!(": {}", plain(&hits.join(", "))) };
-    println!("{}: {found} observations {would}taken{hits}", plain(&args.source));
+    let said = match sum.known {
+        0 if hits.is_empty() => String::new(),
+        0 => format!(": {}", plain(&hits.join(", "))),
+        known => format!(", {known} known already"),
+    };
+    let taken = if args.dry_run { found as u64 } else { sum.taken };
+    println!("{}: {taken} observations {would}taken{said}", plain(&args.source));
     if args.dry_run {
         for seen in read.sightings.iter().take(EXAMPLES) {
             println!("  + {} {} × {}", seen.target, seen.count, plain(&seen.class));

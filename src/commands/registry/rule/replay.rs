@@ -38,7 +38,7 @@ pub(super) async fn run(database: &Database, args: &ReplayArgs) -> anyhow::Resul
         Some(span) => Timestamp(now.0 - i64::try_from(span.0.as_micros()).unwrap_or(now.0)),
         None => rule::horizon(&rule.terms, now),
     };
-    let report = replay(&mut look, &stored, &rule, since, now).await?;
+    let report = replay(&mut look, &stored, &rule, since, now, &mut |_| ()).await?;
     let what = match args.file {
         Some(_) => "as the file says it".to_owned(),
         None => format!("version {}", rule.version),
