@@ -148,6 +148,8 @@ pub(crate) struct PortalConfig {
     pub(crate) portal: repute_portal::Config,
     /// Where the key of links is.
     pub(crate) link_key: PathBuf,
+    /// Where files wait to be taken into lists.
+    pub(crate) spool: PathBuf,
     /// The resolvers; none for the system's.
     pub(crate) resolvers: Vec<SocketAddr>,
     /// The lists of others that are asked, empty for those of the catalogue; none asks nobody.
@@ -189,6 +191,7 @@ pub(super) fn meaning(
         listen: written.listen.0.into_iter().map(address).collect(),
         certificate,
         link_key: link_key.unwrap_or_else(|| data_dir.join("portal.key")),
+        spool: data_dir.join("spool"),
         resolvers: written.resolvers.iter().map(|text| text.0.0).collect(),
         other_lists: written
             .ask_other_lists

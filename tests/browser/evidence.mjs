@@ -27,7 +27,11 @@ await walk(async (editor) => {
   await editor.looks("rules");
   await page.getByRole("link", { name: "traps", exact: true }).click();
   await editor.presses("Replay it");
-  await editor.isAt("/rules/1?replay=1", "2 would be proposed", "8.8.8.8", "Nothing was changed");
+  await editor.isAt("/work/1", "Replay of rule");
+  await page.getByText("2 would be proposed").waitFor();
+  await editor.isAt("/work/1", "2 would be proposed", "8.8.8.8", "Nothing was changed");
+  await editor.looks("work");
+  await page.goto(at("/rules/1"));
   await editor.looks("rule");
   await editor.presses("Turn it on");
   await editor.isAt("/rules/1", "The rule is on");
@@ -58,7 +62,11 @@ await walk(async (editor) => {
   await editor.looks("source");
   await page.getByLabel("Why").fill("its traps are known");
   await editor.presses("Purge this source");
-  await editor.isAt("/evidence", "The source is purged");
+  await editor.isAt("/work/2", "Purge of source traps");
+  await page.getByText("observations are gone").waitFor();
+  await page.goto(at("/work"));
+  await editor.isAt("/work", "Purge of source traps", "done");
+  await editor.looks("all-work");
   await answers("8.8.8.8.bl.example", "");
   await editor.end();
 });

@@ -14,6 +14,7 @@ mod endpoint;
 mod entries;
 mod evidence;
 mod export;
+mod imports;
 mod invitations;
 mod lists;
 mod log;
@@ -29,6 +30,7 @@ mod subscribers;
 #[cfg(test)]
 mod tests;
 mod versions;
+mod work;
 
 pub(crate) use call::{Call, Write, json};
 pub(crate) use caller::{Caller, admit, bearer};
@@ -58,6 +60,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         people::endpoints(),
         subscribers::endpoints(),
         log::endpoints(),
+        imports::endpoints(),
+        work::endpoints(),
     ] {
         all.extend(part);
     }

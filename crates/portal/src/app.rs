@@ -39,6 +39,8 @@ pub(crate) struct Parts {
     pub(crate) passkeys: Passkeys,
     /// Told when there is mail to be sent.
     pub(crate) mail_waits: Notify,
+    /// Told when there is work to be done.
+    pub(crate) work_waits: Notify,
     /// What servers elsewhere may have.
     pub(crate) shelf: Arc<Shelf>,
     /// Cancelled when the portal ends, so that nobody is left waiting.
@@ -66,6 +68,7 @@ impl App {
             hashing: Hashing::default(),
             passkeys,
             mail_waits: Notify::new(),
+            work_waits: Notify::new(),
             shelf,
             closing,
         }))

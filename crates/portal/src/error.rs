@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use repute_database::DatabaseError;
@@ -23,6 +23,7 @@ use repute_registry::rule::RuleError;
 use repute_registry::rule::proposal::ProposalError;
 use repute_registry::settings::SettingsError;
 use repute_registry::subscriber::SubscriberError;
+use repute_registry::work::WorkError;
 
 use crate::account::ShellError;
 use crate::api::json;
@@ -106,6 +107,9 @@ pub(crate) enum AppError {
     /// A body that is too large, or broke off.
     #[error("the body is too large")]
     TooLarge,
+    /// A file that cannot be kept.
+    #[error("cannot keep the file")]
+    Disk(#[source] std::io::Error),
     /// An answer that cannot be written.
     #[error("cannot write the answer")]
     Answer(#[source] serde_json::Error),
@@ -313,6 +317,17 @@ impl From<EvidenceError> for AppError {
     }
 }
 
+impl From<WorkError> for AppError {
+    fn from(error: WorkError) -> AppError {
+        match error {
+            WorkError::Database(error) => AppError::Database(error),
+            WorkError::Unknown(_) => AppError::NotFound,
+            WorkError::Over(_) => AppError::Conflict(error.to_string()),
+            WorkError::Others => AppError::Refused(error.to_string()),
+        }
+    }
+}
+
 impl From<ApprovalError> for AppError {
     fn from(error: ApprovalError) -> AppError {
         match error {
@@ -442,6 +457,12 @@ fn again(status: u16, body: &str) -> Response {
     let mut response = json(status, body.to_owned());
     let replayed = HeaderName::from_static("idempotency-replayed");
     response.headers_mut().insert(replayed, HeaderValue::from_static("true"));
+    // What was begun is shown where it was shown before.
+    let told: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+    let place = told["location"].as_str().and_then(|place| place.parse().ok());
+    if let (StatusCode::ACCEPTED, Some(place)) = (status, place) {
+        response.headers_mut().insert(LOCATION, place);
+    }
     response
 }
 
@@ -558,6 +579,14 @@ impl IntoResponse for AppError {
                 "This key is used",
                 "Something else was asked for under this Idempotency-Key. Take a new key for each thing.",
             ),
+            AppError::Disk(error) => {
+                tracing::error!("a file cannot be kept: {error}");
+                problem(
+                    StatusCode::INSUFFICIENT_STORAGE,
+                    "No room for it",
+                    "This server cannot keep the file now, and it was written down. Please try again later.",
+                )
+            }
             AppError::Answered(status, body) => return again(*status, body),
             AppError::Database(error) if error.is_away() => {
                 tracing::error!("the database is away: {}", whole(error));

@@ -85,8 +85,10 @@ pub(crate) enum Flash {
     ProposalsAccepted,
     /// Something proposed was refused.
     ProposalsRefused,
-    /// A source was purged.
-    SourcePurged,
+    /// Work was ordered.
+    WorkBegun,
+    /// Work was cancelled.
+    WorkCancelled,
     /// A rule was turned on.
     RuleOn,
     /// A rule was turned off.
@@ -149,7 +151,8 @@ impl Flash {
         Flash::FactorsReset,
         Flash::ProposalsAccepted,
         Flash::ProposalsRefused,
-        Flash::SourcePurged,
+        Flash::WorkBegun,
+        Flash::WorkCancelled,
         Flash::RuleOn,
         Flash::RuleOff,
         Flash::ListAdded,
@@ -204,7 +207,8 @@ impl Flash {
             Flash::FactorsReset => "factors-reset",
             Flash::ProposalsAccepted => "proposals-accepted",
             Flash::ProposalsRefused => "proposals-refused",
-            Flash::SourcePurged => "source-purged",
+            Flash::WorkBegun => "work-begun",
+            Flash::WorkCancelled => "work-cancelled",
             Flash::RuleOn => "rule-on",
             Flash::RuleOff => "rule-off",
             Flash::ListAdded => "list-added",
@@ -277,7 +281,8 @@ impl Flash {
             Flash::FactorsReset => "The second factors are taken away.",
             Flash::ProposalsAccepted => "Listed: name servers have it within a second.",
             Flash::ProposalsRefused => "Refused. What was seen until now is not proposed again.",
-            Flash::SourcePurged => "The source is purged. Rules look again within seconds.",
+            Flash::WorkBegun => "It is begun, and goes on when you leave this page.",
+            Flash::WorkCancelled => "It is cancelled. What was done of it stays.",
             Flash::RuleOn => "The rule is on. It looks within seconds.",
             Flash::RuleOff => "The rule is off. What it listed stays until its time is over.",
             Flash::ListAdded => {

@@ -72,7 +72,7 @@ impl Frame {
     pub(crate) fn is_at_desk(&self) -> bool {
         matches!(
             &*self.here,
-            "queue" | "requests" | "proposals" | "rules" | "evidence" | "statistics"
+            "queue" | "requests" | "proposals" | "rules" | "evidence" | "statistics" | "work"
         )
     }
 

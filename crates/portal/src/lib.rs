@@ -49,6 +49,7 @@ mod testing;
 mod token;
 mod totp;
 mod visitor;
+mod work;
 mod zones;
 
 pub use account::{ShellError, all, first_link, invite, reset_link};

@@ -2,7 +2,9 @@
 
 use repute_registry::claim::challenge::Look;
 use repute_registry::elsewhere::Elsewhere;
+use repute_registry::import::content::Unpack;
 use repute_registry::token::TokenKey;
+use repute_registry::work::Spool;
 
 /// What the rules need besides the database.
 #[derive(Clone, Debug)]
@@ -13,4 +15,8 @@ pub struct Means {
     pub look: Look,
     /// The lists of others; none if they are not asked.
     pub elsewhere: Option<Elsewhere>,
+    /// Where files wait to be taken into lists.
+    pub spool: Spool,
+    /// What unpacks those that are packed.
+    pub unpack: Unpack,
 }

@@ -39,6 +39,7 @@ pub(crate) mod status;
 pub(crate) mod tokens;
 pub(crate) mod totp;
 pub(crate) mod upkeep;
+pub(crate) mod work;
 
 #[cfg(test)]
 mod tests;

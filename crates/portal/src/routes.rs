@@ -31,6 +31,8 @@ pub(crate) struct Route {
     pub(crate) least: Least,
     /// How lately he must have proved who he is.
     pub(crate) proof: Proof,
+    /// How long an answer may take.
+    time: Duration,
     /// What answers.
     handler: MethodRouter<App>,
 }
@@ -229,6 +231,10 @@ pub(crate) fn all() -> Vec<Route> {
             .fresh_from("/rules"),
         Route::post("/rules/{id}/disable", Least::Role(Administrator), post(pages::rules::disable))
             .fresh_from("/rules"),
+        Route::post("/rules/{id}/replay", Least::Role(Editor), post(pages::rules::replay)),
+        Route::get("/work", Least::Role(Editor), get(pages::work::show)),
+        Route::get("/work/{id}", Least::Role(Editor), get(pages::work::one)),
+        Route::post("/work/{id}/cancel", Least::Role(Editor), post(pages::work::cancel)),
         Route::get("/evidence", Least::Role(Editor), get(pages::evidence::show)),
         Route::get("/evidence/sources/{id}", Least::Role(Editor), get(pages::evidence::source)),
         Route::post(
@@ -286,25 +292,25 @@ pub(crate) fn all() -> Vec<Route> {
 
 impl From<Endpoint> for Route {
     fn from(endpoint: Endpoint) -> Route {
-        let Endpoint { method, path, handler, .. } = endpoint;
+        let Endpoint { method, path, handler, time, .. } = endpoint;
         let least = match endpoint.access {
             Access::Open => Least::Anonymous,
             Access::Token => Least::Token(&[]),
             Access::Scopes(scopes) => Least::Token(scopes),
         };
-        Route { method, path, least, proof: Proof::Any, handler }
+        Route { method, path, least, proof: Proof::Any, time: time.unwrap_or(TIME), handler }
     }
 }
 
 impl Route {
     /// One that changes something.
     fn post(path: &'static str, least: Least, handler: MethodRouter<App>) -> Route {
-        Route { method: Method::POST, path, least, proof: Proof::Any, handler }
+        Route { method: Method::POST, path, least, proof: Proof::Any, time: TIME, handler }
     }
 
     /// One that only shows.
     fn get(path: &'static str, least: Least, handler: MethodRouter<App>) -> Route {
-        Route { method: Method::GET, path, least, proof: Proof::Any, handler }
+        Route { method: Method::GET, path, least, proof: Proof::Any, time: TIME, handler }
     }
 
     /// The same for whoever has just proved who he is.
@@ -321,22 +327,23 @@ impl Route {
 /// All of it as one service.
 pub(crate) fn router(app: App) -> Router {
     let mut router = Router::new();
-    for Route { path, least, proof, handler, .. } in all() {
+    for Route { path, least, proof, time, handler, .. } in all() {
         let admit = from_fn_with_state((app.clone(), least, proof), access::admit);
-        router = router.route(path, handler.layer(admit));
+        let limit = TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, time);
+        let handler: MethodRouter<App> = handler.layer(admit);
+        router = router.route(path, handler.layer(limit));
     }
     router
         .fallback(async || AppError::NotFound)
         .layer(DefaultBodyLimit::max(BODY))
         .layer(CatchPanicLayer::new())
-        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIME))
         .layer(from_fn_with_state(app.clone(), frame::around))
         .with_state(app)
 }
 
 /// Most bytes of a form.
 const BODY: usize = 256 * 1024;
-/// How long an answer may take.
+/// How long an answer may take, where nothing else is said.
 const TIME: Duration = Duration::from_secs(20);
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ use crate::config::Config;
 use crate::limits::Doer;
 use crate::means::Means;
 use crate::zones::Zones;
-use crate::{chores, post, routes};
+use crate::{chores, post, routes, work};
 
 /// A portal at work.
 #[derive(Debug)]
@@ -87,6 +87,7 @@ pub fn start(
     let app = App::new(database, config, means, zones, shelf, stop.clone());
     tasks.spawn_on(post::run(app.clone(), stop.clone()), runtime);
     tasks.spawn_on(chores::run(app.clone(), stop.clone()), runtime);
+    tasks.spawn_on(work::run(app.clone(), stop.clone()), runtime);
     if let Some(certificate) = certificate.clone() {
         tasks.spawn_on(certificate.watch(stop.clone()), runtime);
     }

@@ -17,6 +17,7 @@ use repute_registry::claim::challenge::{Look, Reach};
 use repute_registry::removal::wave::Waves;
 use repute_registry::request::limit::Limits;
 use repute_registry::token::TokenKey;
+use repute_registry::work::{Spool, Worker};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -40,6 +41,8 @@ pub(crate) struct Site {
     pub(crate) zones: Arc<Table>,
     /// What is handed out lies here.
     _shelf: TempDir,
+    /// Files of imports, unless they are another's.
+    spool: Option<TempDir>,
     /// The database, unless it is another's.
     _folder: Option<TempDir>,
 }
@@ -111,8 +114,15 @@ impl Site {
             timeout: std::time::Duration::from_millis(100),
             reach: Reach::Public,
         };
-        let means = Means { key: TokenKey::new(&[7; 32]), look, elsewhere: None };
-        Site::by(database, config, means)
+        let folder = tempfile::tempdir().expect("a folder");
+        let means = Means {
+            key: TokenKey::new(&[7; 32]),
+            look,
+            elsewhere: None,
+            spool: Spool::open(&folder.path().join("spool")).expect("it opens"),
+            unpack: |file| Ok(file),
+        };
+        Site { spool: Some(folder), ..Site::by(database, config, means) }
     }
 
     /// One that has these means.
@@ -123,7 +133,15 @@ impl Site {
         let known = Arc::clone(&zones) as Arc<dyn Zones>;
         let app = App::new(database, config, means, known, shelf, CancellationToken::new());
         let router = routes::router(app.clone());
-        Site { app, router, cookies: BTreeMap::new(), zones, _shelf: folder, _folder: None }
+        Site {
+            app,
+            router,
+            cookies: BTreeMap::new(),
+            zones,
+            _shelf: folder,
+            spool: None,
+            _folder: None,
+        }
     }
 
     /// The same over the database of another, which is kept for it.
@@ -186,6 +204,22 @@ impl Site {
         let before = Timestamp(session.proven.0 - 3_600_000_000);
         sessions::prove(transaction.session(), session.id, before).await.expect("it is noted");
         transaction.commit().await.expect("it is committed");
+    }
+
+    /// Has all work be done that was ordered.
+    pub(crate) async fn work(&self) {
+        let (database, means) = (self.app.database.clone(), &self.app.means);
+        let worker = Worker::new(database, means.spool.clone(), means.unpack);
+        let worker = worker.expect("random numbers");
+        let stop = CancellationToken::new();
+        while worker.turn(Timestamp::now(), &stop).await.expect("it is done") {}
+    }
+
+    /// How many files wait to be taken into lists.
+    pub(crate) fn spooled(&self) -> usize {
+        let folder = self.spool.as_ref().expect("it is this site's").path().join("spool");
+        // One of them says how the folder is called.
+        std::fs::read_dir(folder).expect("it is there").count() - 1
     }
 
     /// Asks for a page.

@@ -46,3 +46,4 @@ pub mod subscriber;
 pub mod template;
 pub mod token;
 pub mod weight;
+pub mod work;

@@ -14,7 +14,6 @@ use repute_nameserver::loader::decompress::unpack;
 use repute_registry::import::content::{self, Columns, Content, Layout, Reading};
 use repute_registry::import::{self, Import, Mode, Report, Step};
 use repute_zone::{DatasetKind, Problem};
-use serde_json::json;
 
 use super::prospect::foretell;
 use super::{cause, list, plain};
@@ -244,22 +243,7 @@ fn show(
 ) -> io::Result<()> {
     let Report { added, changed, renewed, removed, unchanged, kept, kept_out, .. } = report;
     if is_json {
-        let widest: Vec<String> = report.widest.iter().map(ToString::to_string).collect();
-        let object = json!({
-            "list": apex.to_string(),
-            "dry_run": is_dry,
-            "serial": report.serial,
-            "added": added,
-            "changed": changed,
-            "renewed": renewed,
-            "removed": removed,
-            "unchanged": unchanged,
-            "kept": kept,
-            "kept_out": kept_out,
-            "faults": content.map_or(0, |content| content.faults.errors()),
-            "sha256": content.map(|content| &content.sha256),
-            "widest": widest,
-        });
+        let object = report.told(apex, content, is_dry);
         say!("{object}");
         return Ok(());
     }

@@ -13,10 +13,12 @@ use repute_distribution::Shelf;
 use repute_dnsxl::{Name, Target, relative_name};
 use repute_lookup::inquiry::ListAt;
 use repute_lookup::resolver;
+use repute_nameserver::loader::decompress::unpack;
 use repute_nameserver::{ZoneState, Zones};
 use repute_portal::{Certificate, Entrance, Mail, Means, Running, Standing, ZoneFacts};
 use repute_registry::claim::challenge::Look;
 use repute_registry::elsewhere::Elsewhere;
+use repute_registry::work::Spool;
 use repute_zone::{Hit, Relative, Zone};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
@@ -170,7 +172,10 @@ fn means(config: &PortalConfig, path: Option<&Path>) -> anyhow::Result<Means> {
         Some(named) => Some(Elsewhere::new(other_lists(named, path)?, resolvers.clone())),
         None => None,
     };
-    Ok(Means { key, look: Look { label, resolvers, timeout: DNS_TIME, reach }, elsewhere })
+    let spool = Spool::open(&config.spool);
+    let spool = spool.with_context(|| format!("cannot use {}", config.spool.display()))?;
+    let look = Look { label, resolvers, timeout: DNS_TIME, reach };
+    Ok(Means { key, look, elsewhere, spool, unpack: |file| unpack(file, MOST) })
 }
 
 /// The lists of others that are asked: these, or those of the catalogue that are open to all.
@@ -190,6 +195,8 @@ fn other_lists(named: &[String], path: Option<&Path>) -> anyhow::Result<Vec<List
     named.iter().map(one).collect()
 }
 
+/// How many bytes a file may unpack to.
+const MOST: u64 = 4 << 30;
 /// How long the portal waits for an answer of DNS.
 const DNS_TIME: Duration = Duration::from_secs(3);
 

@@ -4,14 +4,18 @@
 //! or not the first one reached him; two at the same moment wait for each other. What is refused is not kept: it may be
 //! mended and sent again.
 
-use axum::body::Bytes;
+use std::future::poll_fn;
+use std::pin::Pin;
+
+use axum::body::{Bytes, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
-use axum::http::header::{CONTENT_TYPE, IF_MATCH};
+use axum::http::header::{CONTENT_TYPE, IF_MATCH, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use repute_database::accounts::AccountId;
 use repute_database::{Timestamp, Transaction, answers};
 use repute_registry::notice::Notice;
+use repute_registry::work::Spooled;
 use ring::digest::{Context, SHA256};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -60,6 +64,17 @@ impl FromRequest<App> for Call {
     type Rejection = AppError;
 
     async fn from_request(request: Request, app: &App) -> Result<Call, AppError> {
+        let (mut call, mut context, request) = Call::begun(request, app).await?;
+        call.body = Bytes::from_request(request, app).await.map_err(|_| AppError::TooLarge)?;
+        context.update(&call.body);
+        call.digest = context.finish().as_ref().to_vec();
+        Ok(call)
+    }
+}
+
+impl Call {
+    /// A call without its body yet, the digest of what is asked so far, and the rest.
+    async fn begun(request: Request, app: &App) -> Result<(Call, Context, Request), AppError> {
         let (mut parts, body) = request.into_parts();
         let caller = Caller::from_request_parts(&mut parts, app).await?;
         let key = key(&parts.headers)?;
@@ -71,15 +86,39 @@ impl FromRequest<App> for Call {
         let mut context = Context::new(&SHA256);
         let asked = format!("{} {}\n", parts.method, parts.uri);
         context.update(asked.as_bytes());
-        let request = Request::from_parts(parts, body);
-        let body = Bytes::from_request(request, app).await.map_err(|_| AppError::TooLarge)?;
-        context.update(&body);
-        let digest = context.finish().as_ref().to_vec();
-        Ok(Call { caller, key, digest, known, kind, body, now: Timestamp::now() })
+        let rest = Request::from_parts(parts, body);
+        let (digest, body, now) = (Vec::new(), Bytes::new(), Timestamp::now());
+        Ok((Call { caller, key, digest, known, kind, body, now }, context, rest))
     }
-}
 
-impl Call {
+    /// A call whose body goes into a file, of so many bytes at most; the file is on the disk then, and goes with the
+    /// value unless it is kept.
+    ///
+    /// # Errors
+    /// If the body is too large or breaks off, or the disk does not take it.
+    pub(crate) async fn spooled(
+        request: Request,
+        app: &App,
+        most: u64,
+    ) -> Result<(Call, Spooled), AppError> {
+        let (mut call, mut context, request) = Call::begun(request, app).await?;
+        let mut body = request.into_body();
+        let mut file = app.means.spool.create().map_err(AppError::Disk)?;
+        let mut size = 0;
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            // Trailers are no part of it.
+            let Ok(bytes) = frame.map_err(|_| AppError::TooLarge)?.into_data() else { continue };
+            size += bytes.len() as u64;
+            if size > most {
+                return Err(AppError::TooLarge);
+            }
+            context.update(&bytes);
+            file.write(&bytes).map_err(AppError::Disk)?;
+        }
+        call.digest = context.finish().as_ref().to_vec();
+        Ok((call, file))
+    }
+
     /// What the body says.
     ///
     /// # Errors
@@ -208,6 +247,22 @@ impl Write {
             self.app.mail_waits.notify_one();
         }
         Ok(json(status, body))
+    }
+
+    /// Has it hold, and answers that something is begun, which is shown at a place.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(crate) async fn begun<T: Serialize>(
+        self,
+        location: &str,
+        answer: &T,
+    ) -> Result<Response, AppError> {
+        let mut response = self.done(StatusCode::ACCEPTED, answer).await?;
+        if let Ok(location) = location.parse() {
+            response.headers_mut().insert(LOCATION, location);
+        }
+        Ok(response)
     }
 
     /// Says that letters were written, so that they are sent soon.

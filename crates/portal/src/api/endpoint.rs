@@ -1,5 +1,7 @@
 //! What programs can do, one thing after the other: where, by which scope, with which shapes, and what answers.
 
+use std::time::Duration;
+
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::http::{Method, StatusCode};
@@ -38,6 +40,8 @@ pub(crate) struct Endpoint {
     pub(crate) answer: (StatusCode, Shape),
     /// Of which kind that is: JSON, but for files.
     pub(crate) written: &'static str,
+    /// How long it may take, if longer than usual.
+    pub(crate) time: Option<Duration>,
     /// What answers.
     pub(crate) handler: MethodRouter<App>,
 }
@@ -136,6 +140,7 @@ impl Endpoint {
             guarded: false,
             answer: (StatusCode::OK, shape::<serde_json::Value>),
             written: JSON,
+            time: None,
             handler,
         }
     }
@@ -193,6 +198,16 @@ impl Endpoint {
     /// Answers so, with something new.
     pub(crate) fn creates<T: JsonSchema>(self) -> Endpoint {
         Endpoint { answer: (StatusCode::CREATED, shape::<T>), ..self }
+    }
+
+    /// Answers so, with something that is begun and not done yet.
+    pub(crate) fn begins<T: JsonSchema>(self) -> Endpoint {
+        Endpoint { answer: (StatusCode::ACCEPTED, shape::<T>), ..self }
+    }
+
+    /// With so long a time, for a large body on a slow line.
+    pub(crate) fn within(self, time: Duration) -> Endpoint {
+        Endpoint { time: Some(time), ..self }
     }
 
     /// Answers with something of this kind, which is no JSON.

@@ -9,12 +9,13 @@ use repute_database::lists::{self, Stored};
 use repute_database::rules::{self, Outcome, Rule, Terms};
 use repute_dnsxl::ReturnCode;
 use repute_registry::permission::{self, Action, Relation};
-use repute_registry::rule;
+use repute_registry::{rule, work};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::settings::find as find_list;
 use crate::api::sources::cause;
+use crate::api::work::{OneWork, begun};
 use crate::api::{Call, Endpoint};
 use crate::app::App;
 use crate::error::AppError;
@@ -51,6 +52,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .by(WRITE)
             .takes::<Why>()
             .answers::<OneRule>(),
+        Endpoint::post("/api/v1/rules/{id}/replay", GROUP, replay)
+            .says(
+                "Try a rule on what was seen",
+                "It is done as work, which says what would change; nothing does.",
+            )
+            .by(READ)
+            .takes::<Tried>()
+            .begins::<OneWork>(),
     ]
 }
 
@@ -162,6 +171,14 @@ struct Why {
     reason: String,
 }
 
+/// Which version is tried.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Tried {
+    /// Its number; without it the one that holds.
+    version: Option<i64>,
+}
+
 /// `GET /api/v1/rules`.
 async fn all(State(app): State<App>) -> Result<Json<Rules>, AppError> {
     let mut look = app.database.look().await?;
@@ -220,6 +237,22 @@ async fn disable(
     call: Call,
 ) -> Result<Response, AppError> {
     set_enabled(&app, &call, id, false).await
+}
+
+/// `POST /api/v1/rules/{id}/replay`.
+async fn replay(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let Tried { version } = call.read()?;
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    let (list, rule) = find(t, id).await?;
+    let rule = rule::find(t, &list, &rule.name, version).await?;
+    let cause = cause(t, &call, "rule.replay", "").await?;
+    let id = work::order_replay(t, &rule, &cause.actor, now).await?;
+    begun(&app, &call, write, id).await
 }
 
 /// Turns a rule on or off.

@@ -10,9 +10,11 @@ use repute_registry::changes::Cause;
 use repute_registry::evidence as rules;
 use repute_registry::permission::{self, Action, Relation};
 use repute_registry::rule::touched::touched;
+use repute_registry::work;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::api::work::{OneWork, begun};
 use crate::api::{Call, Endpoint};
 use crate::app::App;
 use crate::error::AppError;
@@ -57,6 +59,15 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .by(WRITE)
             .takes::<Why>()
             .answers::<OneSource>(),
+        Endpoint::post("/api/v1/evidence/sources/{name}/purge", GROUP, purge)
+            .says(
+                "Remove all that a source brought until now",
+                "It is done as work, in parts; what of it is under way already is that work. Entries that stood on it \
+                 alone leave their lists within seconds.",
+            )
+            .by(WRITE)
+            .takes::<Why>()
+            .begins::<OneWork>(),
     ]
 }
 
@@ -236,6 +247,21 @@ async fn open(
     call: Call,
 ) -> Result<Response, AppError> {
     set_closed(&app, &call, &name, false).await
+}
+
+/// `POST /api/v1/evidence/sources/{name}/purge`.
+async fn purge(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let Why { reason } = call.read()?;
+    may_purge(&call)?;
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    let cause = cause(t, &call, "evidence.purge", &reason).await?;
+    let id = work::order_purge(t, &name, &cause, now).await?;
+    begun(&app, &call, write, id).await
 }
 
 /// Closes a source, or opens it again.

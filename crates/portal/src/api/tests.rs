@@ -2,6 +2,7 @@
 
 mod desk;
 mod settings;
+mod work;
 
 use axum::http::{Method, StatusCode};
 use repute_database::accounts::{self, AccountId, Role};

@@ -6,19 +6,18 @@ use axum::response::Response;
 use repute_database::evidence::{self, Source};
 use repute_database::{Key, Timestamp, audit};
 use repute_registry::changes::Cause;
-use repute_registry::evidence as rules;
 use repute_registry::permission::{self, Action, Relation};
 use repute_registry::rule::touched::{Touched, touched};
+use repute_registry::work;
 use serde::Deserialize;
 
 use crate::app::App;
 use crate::error::{AppError, sentence};
 use crate::evidence::{Seen, seen};
-use crate::flash::Flash;
 use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
-use crate::pages::sign_in::back;
+use crate::pages::work::begun;
 use crate::visitor::Member;
 
 /// The page of all sources, and of what was seen of something.
@@ -119,7 +118,8 @@ pub(crate) async fn purge(
         action: "evidence.purge".to_owned(),
         reason: why.trim().to_owned(),
     };
-    rules::purge(&mut transaction, &name, &cause, Timestamp::now()).await?;
+    let now = Timestamp::now();
+    let id = work::order_purge(&mut transaction, &name, &cause, now).await?;
     transaction.commit().await?;
-    Ok(back("/evidence", Flash::SourcePurged))
+    Ok(begun(&app, id))
 }

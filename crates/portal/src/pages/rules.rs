@@ -3,23 +3,24 @@
 use std::time::Duration;
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use repute_database::lists::{self, Stored};
 use repute_database::rules::{self, Outcome, Rule};
 use repute_database::{Timestamp, Transaction, audit, entries, evidence};
 use repute_registry::changes::Cause;
 use repute_registry::permission::{self, Action, Relation};
-use repute_registry::rule;
-use repute_registry::rule::replay::{Found, Report, replay};
+use repute_registry::{rule, work};
 use serde::Deserialize;
 
 use crate::app::App;
 use crate::error::AppError;
 use crate::flash::Flash;
+use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
 use crate::pages::sign_in::back;
+use crate::pages::work::begun;
 use crate::visitor::Member;
 
 /// The page of all.
@@ -49,15 +50,12 @@ pub(crate) struct OneRule {
     /// Its versions, the last first.
     versions: Vec<Rule>,
     entries: u64,
-    /// What a version would change, if that is asked.
-    replayed: Option<(i64, Report)>,
 }
 
 /// Which version is replayed.
 #[derive(Deserialize)]
 pub(crate) struct Replay {
-    #[serde(default)]
-    replay: Option<i64>,
+    version: i64,
 }
 
 /// `GET /rules`.
@@ -74,29 +72,35 @@ pub(crate) async fn show(State(app): State<App>, frame: Frame) -> Result<Page<Ru
     Ok(Page(Rules { frame, rows, waiting }))
 }
 
-/// `GET /rules/{id}`, with `?replay=VERSION` and what that would change.
+/// `GET /rules/{id}`.
 pub(crate) async fn one(
     State(app): State<App>,
     frame: Frame,
     Path(id): Path<i64>,
-    Query(Replay { replay: wanted }): Query<Replay>,
 ) -> Result<Page<OneRule>, AppError> {
     let mut look = app.database.look().await?;
     let (list, rule) = find(&mut look, id).await?;
     let mut versions = rules::versions(look.session(), list.id, &rule.name).await?;
     versions.reverse();
     let entries = entries_of(&mut look, &rule).await?;
-    let replayed = match wanted {
-        None => None,
-        Some(wanted) => {
-            let version = versions.iter().find(|rule| rule.version == wanted);
-            let version = version.ok_or(AppError::NotFound)?;
-            let now = Timestamp::now();
-            let since = rule::horizon(&version.terms, now);
-            Some((wanted, replay(&mut look, &list, version, since, now, &mut |_| ()).await?))
-        }
-    };
-    Ok(Page(OneRule { frame, list, versions, entries, replayed }))
+    Ok(Page(OneRule { frame, list, versions, entries }))
+}
+
+/// `POST /rules/{id}/replay`.
+pub(crate) async fn replay(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+    Form(Replay { version }): Form<Replay>,
+) -> Result<Response, AppError> {
+    let mut transaction = app.database.begin().await?;
+    let (list, rule) = find(&mut transaction, id).await?;
+    let rule = rule::find(&mut transaction, &list, &rule.name, Some(version)).await?;
+    let actor = audit::actor(transaction.session(), member.account.id.0).await?;
+    let now = Timestamp::now();
+    let id = work::order_replay(&mut transaction, &rule, &actor, now).await?;
+    transaction.commit().await?;
+    Ok(begun(&app, id))
 }
 
 /// `POST /rules/{id}/enable`.
@@ -164,26 +168,6 @@ impl OneRule {
     /// The version that holds.
     fn rule(&self) -> Option<&Rule> {
         self.versions.first()
-    }
-
-    /// What a replay found, with the words for it, where it found something.
-    fn findings<'r>(&self, version: &i64, report: &'r Report) -> Vec<(&'r Found, &'static str)> {
-        let Report { added, renewed, dropped, asked, held, .. } = report;
-        let version = self.versions.iter().find(|rule| rule.version == *version);
-        let added_words = match version.map(|rule| rule.terms.outcome) {
-            Some(Outcome::Propose) => "would be proposed",
-            Some(Outcome::List) | None => "would be listed",
-        };
-        [
-            (added, added_words),
-            (renewed, "would be listed longer"),
-            (dropped, "are listed by it and would not be"),
-            (asked, "are an organisation’s on an allow list: an editor would be asked"),
-            (held, "are reserved or excluded, and never listed"),
-        ]
-        .into_iter()
-        .filter(|(found, _)| found.count > 0)
-        .collect()
     }
 }
 

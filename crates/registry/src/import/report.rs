@@ -2,7 +2,8 @@
 
 use repute_database::bulk::{Place, Row};
 use repute_database::{DatabaseError, Key};
-use repute_dnsxl::Network;
+use repute_dnsxl::{Name, Network};
+use serde_json::{Value, json};
 
 use crate::import::compare::Difference;
 use crate::import::content::Content;
@@ -44,6 +45,26 @@ pub struct Examples {
 }
 
 impl Report {
+    /// What it says, as JSON.
+    pub fn told(&self, apex: &Name, content: Option<&Content>, is_dry: bool) -> Value {
+        let widest: Vec<String> = self.widest.iter().map(ToString::to_string).collect();
+        json!({
+            "list": apex.to_string(),
+            "dry_run": is_dry,
+            "serial": self.serial,
+            "added": self.added,
+            "changed": self.changed,
+            "renewed": self.renewed,
+            "removed": self.removed,
+            "unchanged": self.unchanged,
+            "kept": self.kept,
+            "kept_out": self.kept_out,
+            "faults": content.map_or(0, |content| content.faults.errors()),
+            "sha256": content.map(|content| &content.sha256),
+            "widest": widest,
+        })
+    }
+
     /// Tells of a difference.
     pub(super) fn new(
         difference: &Difference,

@@ -1,0 +1,161 @@
+//! `POST /api/v1/lists/{apex}/imports`: a file is taken into a list, or it is told what that would change.
+
+use std::time::Duration;
+
+use axum::extract::{Path, Query, Request, State};
+use axum::response::Response;
+use repute_database::work::{self, Kind};
+use repute_database::{Timestamp, audit};
+use repute_dnsxl::ReturnCode;
+use repute_registry::import::{Import, Mode};
+use repute_registry::permission::{self, Action, Relation};
+use repute_registry::work::{self as rules, Layout, Wanted};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::api::settings::find;
+use crate::api::work::{OneWork, begun};
+use crate::api::{Call, Caller, Endpoint};
+use crate::app::App;
+use crate::error::AppError;
+use crate::token::Scope;
+
+/// What there is.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::post("/api/v1/lists/{apex}/imports", "Entries", take)
+            .says(
+                "Take a file into a list",
+                "The body is the file as it is, of 512 MiB at most, packed by gzip or zstd if you like: rbldnsd's, CSV \
+                 with headings, dnswl.org's, or addresses and names a line. It is done as work, all of it as one version \
+                 or nothing. With `dry_run` nothing changes, and the result says what would. The list's guards look at \
+                 it as at each version; `held` in the result says if they keep it back.",
+            )
+            .by(SCOPES)
+            .query::<Asked>()
+            .reads("application/octet-stream")
+            .within(LONG)
+            .begins::<OneWork>(),
+    ]
+}
+
+/// What is to become of the file.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    /// Where its entries come from: a name under which they are replaced and purged.
+    source: String,
+    /// What becomes of entries that are not in the file: `add` leaves them, `replace-source`, which it is without it,
+    /// removes those of the same source, `replace-list` all.
+    mode: Option<String>,
+    /// Whether nothing is to be changed.
+    #[serde(default)]
+    dry_run: bool,
+    /// How it is laid out: `rbldnsd`, `plain` or `dnswl`; as its first lines look without it.
+    layout: Option<String>,
+    /// The code of entries of a plain file, or of CSV without a column of codes; 127.0.0.2 without it.
+    code: Option<String>,
+    /// Pass over lines with a smaller number in the second column.
+    minimum: Option<u32>,
+    /// List everything below the names of a plain or CSV file, too.
+    #[serde(default)]
+    subdomains: bool,
+    /// List the entries for so many days; for ever without it.
+    days: Option<u32>,
+    /// Why, for people and the audit log.
+    #[serde(default)]
+    reason: String,
+    /// What the file is called in messages and the audit log.
+    name: Option<String>,
+}
+
+/// `POST /api/v1/lists/{apex}/imports`.
+async fn take(
+    State(app): State<App>,
+    Path(apex): Path<String>,
+    Query(asked): Query<Asked>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, AppError> {
+    // What can be said without the file is said before it is sent.
+    permission::check(caller.person(), Relation::Stranger, Action::ChangeLists)
+        .map_err(|denied| AppError::Refused(denied.to_string()))?;
+    let wanted = asked.wanted(Timestamp::now())?;
+    let mut connection = app.database.read().await?;
+    find(connection.session(), &apex).await?;
+    let open = work::open(connection.session()).await?;
+    drop(connection);
+    if open.iter().filter(|work| work.new.kind == Kind::Import).count() >= MOST_OPEN {
+        let why =
+            format!("{MOST_OPEN} imports wait already: wait until one is done, or cancel one");
+        return Err(AppError::Conflict(why));
+    }
+    let (call, file) = Call::spooled(request, &app, MOST).await?;
+    // A disk takes its time.
+    let synced =
+        tokio::task::spawn_blocking(move || file.sync().map(str::to_owned).map(|n| (file, n)));
+    let synced = synced.await.map_err(|error| AppError::Disk(std::io::Error::other(error)))?;
+    let (file, name) = synced.map_err(AppError::Disk)?;
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    let list = find(t.session(), &apex).await?;
+    let actor = audit::actor(t.session(), call.caller.account.id.0).await?;
+    let place = (&app.means.spool, &*name);
+    let id = rules::order_import(t, list.id, &wanted, place, &actor, now).await?;
+    let response = begun(&app, &call, write, id).await?;
+    file.keep();
+    Ok(response)
+}
+
+impl Asked {
+    /// What is meant.
+    fn wanted(self, now: Timestamp) -> Result<Wanted, AppError> {
+        let wrong = |what: &str| Err(AppError::Wrong(what.to_owned()));
+        let modes = [Mode::Add, Mode::ReplaceSource, Mode::ReplaceList];
+        let mode = self.mode.as_deref().unwrap_or(Mode::ReplaceSource.word());
+        let layout = self.layout.as_deref().map(|word| {
+            Layout::ALL.into_iter().find(|known| known.word() == word).ok_or(AppError::Choice)
+        });
+        let code = self.code.as_deref().map(|code| {
+            let code = code.trim().parse::<ReturnCode>();
+            code.map_err(|error| AppError::Wrong(format!("the code: {error}")))
+        });
+        let source = self.source.trim();
+        if source.is_empty() || source.len() > MOST_SOURCE || source.contains(char::is_control) {
+            return wrong("name a source of 100 characters or less");
+        }
+        if self.reason.len() > MOST_REASON {
+            return wrong("the reason has more than 1000 characters");
+        }
+        let name = self.name.as_deref().unwrap_or("the file sent").trim();
+        let name: String = name.chars().filter(|c| !c.is_control()).take(MOST_SOURCE).collect();
+        let span = |days: u32| now.after(Duration::from_secs(u64::from(days) * 86_400));
+        Ok(Wanted {
+            import: Import {
+                source: source.to_owned(),
+                mode: modes.into_iter().find(|m| m.word() == mode).ok_or(AppError::Choice)?,
+                reason: self.reason.trim().to_owned(),
+                expires: self.days.map(span),
+            },
+            is_dry: self.dry_run,
+            layout: layout.transpose()?,
+            code: code.transpose()?,
+            minimum: self.minimum,
+            subdomains: self.subdomains,
+            name: if name.is_empty() { "the file sent".to_owned() } else { name },
+        })
+    }
+}
+
+/// Who may.
+const SCOPES: &[Scope] = &[Scope::EntriesImport];
+/// Most bytes of a file.
+const MOST: u64 = 512 << 20;
+/// So many wait at most.
+const MOST_OPEN: usize = 8;
+/// How long it may take to come.
+const LONG: Duration = Duration::from_secs(900);
+/// So long is the name of a source, or of a file.
+const MOST_SOURCE: usize = 100;
+/// So long is a reason.
+const MOST_REASON: usize = 1_000;
