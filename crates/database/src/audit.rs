@@ -223,6 +223,48 @@ pub async fn end(session: Session<'_>) -> Result<u64, DatabaseError> {
     u64::try_from(number).map_err(|_| DatabaseError::Content("the number of an audit row"))
 }
 
+/// What was done to a subject from one row up to another, in its order, at most so many rows: each with its number.
+///
+/// # Errors
+/// If the database fails.
+pub async fn of_subject_between(
+    session: Session<'_>,
+    subject: &str,
+    rows: RangeInclusive<u64>,
+    limit: u32,
+) -> Result<Vec<(u64, By)>, DatabaseError> {
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let rows: Vec<RowOf> = on!(session, |c| {
+        sqlx::query_as(OF_SUBJECT_BETWEEN)
+            .bind(subject)
+            .bind(number(*rows.start()))
+            .bind(number(*rows.end()))
+            .bind(i64::from(limit))
+            .fetch_all(c)
+            .await?
+    });
+    let by = |(number, time, actor, action, subject, detail, account, name): RowOf| {
+        let deed = Deed { time: Timestamp(time), actor, action, subject, detail };
+        let user = account.and_then(|account| u32::try_from(-1 - account).ok());
+        (number.unsigned_abs(), By { deed, name, user })
+    };
+    Ok(rows.into_iter().map(by).collect())
+}
+
+/// A row with the number, and with who its pseudonym is.
+type RowOf = (i64, i64, String, String, String, String, Option<i64>, Option<String>);
+
+/// What was done, and who the pseudonym in it is, as long as that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct By {
+    /// What was done.
+    pub deed: Deed,
+    /// The name of the account.
+    pub name: Option<String>,
+    /// The number of the user of the system.
+    pub user: Option<u32>,
+}
+
 /// Who did something to a subject from one row up to another, but for deeds of one kind.
 ///
 /// # Errors
@@ -384,6 +426,10 @@ statements! {
     /// Who did something to a subject.
     ACTORS_OF = "SELECT DISTINCT actor FROM audit
         WHERE subject = $1 AND number >= $2 AND number <= $3 AND action <> $4 ORDER BY actor";
+    /// What was done to a subject, and by whom.
+    OF_SUBJECT_BETWEEN = "SELECT a.number, a.time, a.actor, a.action, a.subject, a.detail, w.account, p.name
+        FROM audit a LEFT JOIN actors w ON w.pseudonym = a.actor LEFT JOIN accounts p ON p.id = w.account
+        WHERE a.subject = $1 AND a.number >= $2 AND a.number <= $3 ORDER BY a.number LIMIT $4";
     /// What somebody did last.
     OF_ACTOR = "SELECT time, subject, action, detail FROM audit
         WHERE actor = $1 ORDER BY number DESC LIMIT $2";

@@ -100,6 +100,30 @@ pub async fn since(
     Ok(Since::Keys(keys.collect::<Result<_, DatabaseError>>()?))
 }
 
+/// Which keys changed behind a serial and up to another one, in their order, at most so many; those of very large changes
+/// are not named.
+///
+/// # Errors
+/// If the database fails.
+pub async fn keys_between(
+    session: Session<'_>,
+    list: ListId,
+    (after, last): (u32, u32),
+    limit: u32,
+) -> Result<Vec<Key>, DatabaseError> {
+    let rows: Vec<(Vec<u8>,)> = on!(session, |c| {
+        sqlx::query_as(KEYS_BETWEEN)
+            .bind(list.0)
+            .bind(i64::from(after))
+            .bind(i64::from(last))
+            .bind(i64::from(limit))
+            .fetch_all(c)
+            .await?
+    });
+    let keys = rows.iter().map(|(key,)| Key::from_bytes(key));
+    Ok(keys.collect::<Result<_, _>>()?)
+}
+
 /// How many keys changed behind a serial, counted up to a limit; one that changed twice counts twice.
 ///
 /// # Errors
@@ -174,6 +198,9 @@ statements! {
     /// What changed.
     SINCE = "SELECT MAX(serial), key FROM changes WHERE list = $1 AND serial > $2
         GROUP BY key ORDER BY MAX(serial), key";
+    /// Which keys changed.
+    KEYS_BETWEEN = "SELECT DISTINCT key FROM changes WHERE list = $1 AND serial > $2 AND serial <= $3
+        ORDER BY key LIMIT $4";
     /// How much changed at once.
     LARGEST_SINCE = "SELECT COALESCE(MAX(keys), 0) FROM
         (SELECT COUNT(*) AS keys FROM changes WHERE list = $1 AND serial > $2 GROUP BY serial

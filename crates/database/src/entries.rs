@@ -12,6 +12,8 @@ use crate::session::{Session, on};
 use crate::statement::statements;
 use crate::time::Timestamp;
 
+pub mod find;
+
 /// Where entries come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SourceId(pub i64);
@@ -149,6 +151,47 @@ pub async fn at(
     rows.into_iter().map(entry).collect()
 }
 
+/// All entries of some keys, in no order.
+///
+/// # Errors
+/// If the database fails.
+pub async fn at_each(
+    mut session: Session<'_>,
+    list: ListId,
+    keys: &[Key],
+) -> Result<Vec<Entry>, DatabaseError> {
+    let mut entries = Vec::new();
+    for part in keys.chunks(KEYS) {
+        let rows: Vec<Row> = on!(session.again(), |c| {
+            let mut query = QueryBuilder::new(OVER);
+            query.push_values(part, |mut row, key| {
+                row.push_bind(key.to_bytes());
+            });
+            query.push(OVER_JOIN).push_bind(list.0).push(OVER_END);
+            query.build_query_as().fetch_all(c).await?
+        });
+        for row in rows {
+            entries.push(entry(row)?);
+        }
+    }
+    Ok(entries)
+}
+
+/// All entries that cover all of a key and are not of it, the most specific first.
+///
+/// # Errors
+/// If the database fails.
+pub async fn above(
+    session: Session<'_>,
+    list: ListId,
+    key: &Key,
+) -> Result<Vec<Entry>, DatabaseError> {
+    let keys = key.above();
+    let mut entries = at_each(session, list, &keys).await?;
+    entries.sort_by_key(|entry| (keys.iter().position(|key| *key == entry.key), entry.code));
+    Ok(entries)
+}
+
 /// All entries that cover a target, the most specific first: the first one, and others of its key, decide.
 ///
 /// # Errors
@@ -282,7 +325,7 @@ pub async fn listings_at(
     Ok(listings)
 }
 
-/// Removes entries whose time is over, at most so many; the keys they had, each once.
+/// Removes entries whose time is over, at most so many; these entries.
 ///
 /// # Errors
 /// If the database fails.
@@ -291,13 +334,11 @@ pub async fn expire(
     list: ListId,
     now: Timestamp,
     limit: u32,
-) -> Result<Vec<Key>, DatabaseError> {
-    let mut rows: Vec<(Vec<u8>,)> = on!(session, |c| {
+) -> Result<Vec<Entry>, DatabaseError> {
+    let rows: Vec<Row> = on!(session, |c| {
         sqlx::query_as(EXPIRE).bind(list.0).bind(now.0).bind(i64::from(limit)).fetch_all(c).await?
     });
-    rows.sort_unstable();
-    rows.dedup();
-    keys(rows)
+    rows.into_iter().map(entry).collect()
 }
 
 /// Whether there is an entry whose time is over.
@@ -452,7 +493,7 @@ statements! {
     /// What is over.
     EXPIRE = "DELETE FROM entries WHERE id IN
         (SELECT id FROM entries WHERE list = $1 AND expires <= $2 ORDER BY expires, id LIMIT $3)
-        RETURNING key";
+        RETURNING key, code, text, reason, criterion, source, organisation, since, expires, review";
     /// Whether there is one.
     HAS_EXPIRED = "SELECT id FROM entries WHERE list = $1 AND expires <= $2 LIMIT 1";
     /// Removes what a source brought.
@@ -607,9 +648,9 @@ mod tests {
             assert_eq!(some.len(), 3, "as many as are wanted");
             let rest = expire(transaction.session(), list, Timestamp(5004), 100).await;
             let mut over = [some, rest.expect("keys")].concat();
-            over.sort_by_key(Key::to_bytes);
+            over.sort_by_key(|entry| entry.key.to_bytes());
+            assert_eq!(over, many[..5]);
             let first = many[..5].iter().map(|entry| entry.key.clone()).collect::<Vec<_>>();
-            assert_eq!(over, first);
             let is_there = has_expired(transaction.session(), list, Timestamp(5004)).await;
             assert!(!is_there.expect("a look"));
             for key in first {

@@ -149,6 +149,28 @@ impl Key {
         }
     }
 
+    /// The keys of entries that cover all of this one, the most specific first; this one is none of them.
+    pub fn above(&self) -> Vec<Key> {
+        let target = match self {
+            Key::Network(Network::V4(network)) => Target::Ipv4(network.first().into()),
+            Key::Network(Network::V6(network)) => Target::Ipv6(network.first().into()),
+            Key::Name(name, _) => Target::Name(name.clone()),
+        };
+        let covers = |other: &Key| match (other, self) {
+            (Key::Network(Network::V4(other)), Key::Network(Network::V4(network))) => {
+                other.prefix_len() < network.prefix_len()
+            }
+            (Key::Network(Network::V6(other)), Key::Network(Network::V6(network))) => {
+                other.prefix_len() < network.prefix_len()
+            }
+            (Key::Name(other, extent), Key::Name(name, of)) if other == name => {
+                *extent == Extent::Both && *of != Extent::Both
+            }
+            (Key::Network(_) | Key::Name(..), _) => true,
+        };
+        Key::over(&target).into_iter().filter(covers).collect()
+    }
+
     /// The bytes between which all keys lie that are within this one, itself included.
     pub fn within(&self) -> RangeInclusive<Vec<u8>> {
         match self {
@@ -257,6 +279,23 @@ mod tests {
             ("([a-z0-9]{1,3}\\.){1,4}[a-z]{2,3}", extent)
                 .prop_map(|(text, extent)| Key::Name(text.parse().expect("a name"), extent)),
         ]
+    }
+
+    #[test]
+    fn what_covers_all_of_a_key_is_above_it() {
+        for (key, first, last, count) in [
+            ("192.0.2.7", "192.0.2.6/31", "0.0.0.0/0", 32),
+            ("192.0.2.0/24", "192.0.2.0/23", "0.0.0.0/0", 24),
+            ("2001:db8::/32", "2001:db8::/31", "::/0", 32),
+            ("a.b.example", ".a.b.example", ".example", 5),
+            ("*.a.b.example", ".a.b.example", ".example", 5),
+            (".a.b.example", "*.b.example", ".example", 4),
+        ] {
+            let above = key.parse::<Key>().expect("a key").above();
+            let ends = [&above[0], &above[above.len() - 1]].map(Key::to_string);
+            assert_eq!((ends, above.len()), ([first, last].map(str::to_owned), count), "{key}");
+        }
+        assert_eq!("0.0.0.0/0".parse::<Key>().expect("a key").above(), []);
     }
 
     proptest! {

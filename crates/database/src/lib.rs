@@ -27,6 +27,7 @@ pub mod consistency;
 pub mod digests;
 pub mod dns;
 pub mod entries;
+pub mod entry_history;
 pub mod evidence;
 pub mod factors;
 pub mod invitations;

@@ -31,6 +31,8 @@ mod tests {
             crate::digests::ALL,
             crate::dns::ALL,
             crate::entries::ALL,
+            crate::entries::find::ALL,
+            crate::entry_history::ALL,
             crate::evidence::ALL,
             crate::evidence::sources::ALL,
             crate::factors::ALL,

@@ -8,7 +8,7 @@ use repute_database::{Timestamp, Transaction, requests};
 use repute_registry::claim::Tell;
 use repute_registry::notice::Notice;
 use repute_registry::{
-    bounce, claim, consistency, history, link, publish, removal, request, review,
+    bounce, changes, claim, consistency, history, link, publish, removal, request, review,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +37,7 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
             ("news cannot be sent", letters::send_digests(&app, Timestamp::now()).await),
             ("DNS of organisations cannot be looked at", watch(&app, Timestamp::now()).await),
             ("old failures of letters cannot be forgotten", forget_failures(&app).await),
+            ("the history of entries cannot be shortened", forget_history(&app).await),
             ("refused versions cannot be told of", tell_refused(&app).await),
         ] {
             if let Err(error) = done {
@@ -98,6 +99,18 @@ async fn fill_keys(app: &App) -> Result<(), AppError> {
         let filled = requests::queue::fill_keys(transaction.session(), AT_ONCE).await?;
         transaction.commit().await?;
         if filled < AT_ONCE as usize {
+            return Ok(());
+        }
+    }
+}
+
+/// Forgets what became of entries long ago.
+async fn forget_history(app: &App) -> Result<(), AppError> {
+    loop {
+        let mut transaction = app.database.begin().await?;
+        let forgotten = changes::forget_history(&mut transaction, Timestamp::now()).await?;
+        transaction.commit().await?;
+        if forgotten < u64::from(changes::FORGOTTEN_AT_ONCE) {
             return Ok(());
         }
     }

@@ -3,9 +3,12 @@
 //! A change is written with its serial, its row in the audit log and the order to publish it, all in the
 //! caller's transaction: after a commit all of it holds, after a crash before it none.
 
+use std::time::Duration;
+
 use repute_database::audit::{self, Deed};
 use repute_database::bulk::{self, Place};
 use repute_database::entries::{self, Entry};
+use repute_database::entry_history::{self, Kind, Turn};
 use repute_database::jobs::{self, Order};
 use repute_database::lists::Stored;
 use repute_database::{DatabaseError, Key, Timestamp, Transaction, changes};
@@ -14,6 +17,11 @@ use serde_json::{Value, json};
 
 use crate::weight::Weight;
 use crate::{kept_out, reserved};
+
+mod turns;
+
+pub use turns::MOST_EACH;
+pub(crate) use turns::{of_places, sample};
 
 /// A key and what it is from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +100,7 @@ pub async fn apply(
         check(list, change)?;
     }
     let serial = changes::next_serial(transaction.session(), list.id).await?;
+    let turns = turns::of_changes(transaction, list.id, changes).await?;
     for Change { key, entries } in changes {
         entries::remove(transaction.session(), list.id, key).await?;
         entries::put(transaction.session(), list.id, entries).await?;
@@ -99,7 +108,9 @@ pub async fn apply(
     kept_out::give_way(transaction, list.id, changes).await?;
     let keys: Vec<Key> = changes.iter().map(|change| change.key.clone()).collect();
     changes::note(transaction.session(), list.id, serial, &keys).await?;
-    record(transaction, list, cause, detail(serial, changes, &cause.reason), now).await?;
+    let detail = detail(serial, changes, &cause.reason);
+    let row = record(transaction, list, cause, detail, now).await?;
+    entry_history::note(transaction.session(), list.id, row, Kind::Change, &turns).await?;
     Ok(serial)
 }
 
@@ -118,12 +129,17 @@ pub async fn renew(
     for change in changes {
         check(list, change)?;
     }
+    let turns = turns::of_changes(transaction, list.id, changes).await?;
     for Change { key, entries } in changes {
         entries::remove(transaction.session(), list.id, key).await?;
         entries::put(transaction.session(), list.id, entries).await?;
     }
+    let keys: Vec<Key> = changes.iter().map(|change| change.key.clone()).collect();
+    entry_history::drop_renewals(transaction.session(), list.id, &keys).await?;
     let deed = deed(list, cause, detail(list.serial, changes, &cause.reason), now);
-    Ok(audit::append(transaction.session(), &deed).await.map(|_| ())?)
+    let row = (audit::append(transaction.session(), &deed).await?, now);
+    entry_history::note(transaction.session(), list.id, row, Kind::Renewal, &turns).await?;
+    Ok(())
 }
 
 /// Removes entries whose time is over, at most so many; how many keys that were. Without any nothing is written.
@@ -138,10 +154,11 @@ pub async fn expire(
     now: Timestamp,
 ) -> Result<usize, ChangeError> {
     let serial = changes::next_serial(transaction.session(), list.id).await?;
-    let keys = entries::expire(transaction.session(), list.id, now, most).await?;
-    if keys.is_empty() {
+    let gone = entries::expire(transaction.session(), list.id, now, most).await?;
+    if gone.is_empty() {
         return Ok(0);
     }
+    let (keys, kind, turns) = turns::of_gone(transaction, list.id, gone).await?;
     changes::note(transaction.session(), list.id, serial, &keys).await?;
     let mut shown = Vec::new();
     for key in keys.iter().take(SHOWN) {
@@ -154,7 +171,8 @@ pub async fn expire(
         "changes": named(&shown),
         "reason": cause.reason,
     });
-    record(transaction, list, cause, detail.to_string(), now).await?;
+    let row = record(transaction, list, cause, detail.to_string(), now).await?;
+    entry_history::note(transaction.session(), list.id, row, kind, &turns).await?;
     Ok(keys.len())
 }
 
@@ -167,6 +185,8 @@ pub struct Bulk<'b> {
     pub places: Vec<&'b Place>,
     /// What the audit log says of it.
     pub detail: serde_json::Value,
+    /// What the history of entries says of it.
+    pub history: (Kind, Vec<Turn>),
 }
 
 /// Begins a change of very many entries: gives its serial, and has whoever else changes the list wait until the
@@ -197,18 +217,36 @@ pub async fn end_bulk(
         let keys = bulk.places.iter().map(|place| place.key()).collect::<Result<Vec<_>, _>>()?;
         changes::note(transaction.session(), list.id, bulk.serial, &keys).await?;
     }
-    record(transaction, list, cause, bulk.detail.to_string(), now).await
+    let row = record(transaction, list, cause, bulk.detail.to_string(), now).await?;
+    let (kind, turns) = &bulk.history;
+    Ok(entry_history::note(transaction.session(), list.id, row, *kind, turns).await?)
 }
 
-/// Writes a change into the audit log and orders it to be published.
+/// Forgets what became of entries long ago, some at a time; how many steps that were. The audit log stays.
+///
+/// # Errors
+/// If the database fails.
+pub async fn forget_history(
+    transaction: &mut Transaction,
+    now: Timestamp,
+) -> Result<u64, DatabaseError> {
+    entry_history::forget(transaction.session(), now.before(KEPT), FORGOTTEN_AT_ONCE).await
+}
+
+/// For so long it is known what became of an entry: two years.
+pub const KEPT: Duration = Duration::from_secs(730 * 86_400);
+/// So many steps are forgotten at once.
+pub const FORGOTTEN_AT_ONCE: u32 = 10_000;
+
+/// Writes a change into the audit log and orders it to be published; the number and the time of its row.
 async fn record(
     transaction: &mut Transaction,
     list: &Stored,
     cause: &Cause,
     detail: String,
     now: Timestamp,
-) -> Result<(), ChangeError> {
-    audit::append(transaction.session(), &deed(list, cause, detail, now)).await?;
+) -> Result<(u64, Timestamp), ChangeError> {
+    let row = audit::append(transaction.session(), &deed(list, cause, detail, now)).await?;
     let apex = list.list.apex.to_string();
     let order = Order {
         kind: PUBLISH.to_owned(),
@@ -217,7 +255,7 @@ async fn record(
         due: now,
     };
     jobs::order(transaction.session(), &order).await?;
-    Ok(())
+    Ok((row, now))
 }
 
 /// A row of the audit log.
@@ -339,7 +377,7 @@ mod tests {
     use super::*;
 
     /// Adds a list of addresses.
-    async fn add(database: &Database) -> Stored {
+    pub(super) async fn add(database: &Database) -> Stored {
         let mut transaction = database.begin().await.expect("a transaction");
         let list = List {
             apex: "bl.example".parse().expect("a name"),

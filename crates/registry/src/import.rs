@@ -13,8 +13,9 @@ pub mod compare;
 pub mod content;
 mod report;
 
-use repute_database::bulk::{self, Common};
+use repute_database::bulk::{self, Common, Place};
 use repute_database::entries::{self, SourceId};
+use repute_database::entry_history::{Kind, Turn};
 use repute_database::lists::Stored;
 use repute_database::{Session, Timestamp, Transaction, kept_out};
 use serde_json::json;
@@ -123,6 +124,17 @@ pub async fn run(
         .chain(&difference.renewed)
         .map(|at| content.rows[*at as usize].clone())
         .collect();
+    let touched: Vec<&Place> = rows
+        .iter()
+        .map(|row| &row.place)
+        .chain(difference.removed.iter().map(|(_, place)| place))
+        .collect();
+    // Of few entries each has its history; for many the one row of the import stands.
+    let is_each = touched.len() <= changes::MOST_EACH;
+    let before = match is_each {
+        true => changes::of_places(transaction, list.id, &touched).await?,
+        false => Vec::new(),
+    };
     let (mut done, of) = (0, rows.len() as u64);
     for part in rows.chunks(PART) {
         bulk::put(transaction.session(), list.id, &common, part).await?;
@@ -131,6 +143,23 @@ pub async fn run(
     }
     let gone: Vec<i64> = difference.removed.iter().map(|(id, _)| *id).collect();
     bulk::remove(transaction.session(), &gone).await?;
+    let history = match is_each {
+        true => {
+            let mut after = changes::of_places(transaction, list.id, &touched).await?.into_iter();
+            let turn = |(key, before)| {
+                Turn::new(key, before, after.next().map(|(_, after)| after).unwrap_or_default())
+            };
+            (Kind::Change, before.into_iter().map(turn).collect())
+        }
+        false => {
+            let listed = difference.added.iter().chain(&difference.changed);
+            let came: Vec<&Place> = listed.map(|at| &content.rows[*at as usize].place).collect();
+            let gone: Vec<&Place> = difference.removed.iter().map(|(_, place)| place).collect();
+            let (before, after) =
+                (changes::sample(&gone, &common)?, changes::sample(&came, &common)?);
+            (Kind::Many, vec![Turn { key: None, before, after }])
+        }
+    };
     let listed = difference.added.iter().chain(&difference.changed);
     let places = listed
         .map(|at| &content.rows[*at as usize].place)
@@ -155,6 +184,7 @@ pub async fn run(
             "faults": content.faults.errors(),
             "reason": cause.reason,
         }),
+        history,
     };
     changes::end_bulk(transaction, list, &bulk, cause, now).await?;
     Ok(report)

@@ -78,7 +78,7 @@ impl Weight {
 }
 
 /// Whether a network is one address of IPv4, or a /64 of IPv6 at most.
-fn is_single(network: Network) -> bool {
+pub(crate) fn is_single(network: Network) -> bool {
     match network {
         Network::V4(network) => network.prefix_len() == 32,
         Network::V6(network) => network.prefix_len() >= 64,

@@ -337,6 +337,11 @@ const WRITTEN: &[(i64, &str)] = &[
     ),
     (17, "UPDATE publications SET told = 80 WHERE serial = 7;"),
     (
+        21,
+        "INSERT INTO entry_history (list, key, audit, time, kind, before, after)
+            VALUES (1, x'04c0000201', 1, 81, 'change', '[]', '[]');",
+    ),
+    (
         22,
         "INSERT INTO work (kind, list, source, rule, particulars, actor, state, done, total, created, begun, ended,
             folder, claimed, until, attempts, result, fault) VALUES

@@ -3,7 +3,9 @@
 use repute_database::audit::{self, Verified};
 use repute_database::lists::{self, List};
 use repute_database::testing::on_each;
-use repute_database::{Database, Key, changes as serials, kept_out as database_kept_out};
+use repute_database::{
+    Database, Key, changes as serials, entry_history, kept_out as database_kept_out,
+};
 use repute_dnsxl::{KeyKind, Polarity, ReturnCode};
 
 use super::content::{Reading, read};
@@ -294,6 +296,50 @@ async fn a_list_says_for_how_long_decisions_hold_against_imports() {
             assert_eq!((report.added, report.kept_out), (added, 1 - added), "{days} {end:?}");
             import(&database, &list, "feed", Mode::ReplaceSource, "192.0.2.9 :2:x\n").await;
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn few_entries_have_their_history_and_for_many_the_one_row_stands() {
+    on_each(async |database| {
+        let list = add(&database).await;
+        let few = "9.9.9.1 :2:x\n9.9.9.1 :10:y\n9.9.9.2 :2:x\n";
+        import(&database, &list, "feed", Mode::ReplaceSource, few).await;
+        import(&database, &list, "feed", Mode::ReplaceSource, "9.9.9.1 :2:z\n").await;
+        let steps = async |key: &str| {
+            let key: Key = key.parse().expect("a key");
+            let mut look = database.look().await.expect("a look");
+            let found = entry_history::of_key(look.session(), list.id, &key, None, 9).await;
+            let found = found.expect("they are read");
+            let said = |entry: &entries::Entry| {
+                format!(
+                    "{} {}",
+                    entry.code.map_or_else(String::new, |code| code.to_string()),
+                    entry.text
+                )
+            };
+            let said = |all: &[entries::Entry]| all.iter().map(said).collect::<Vec<_>>().join(", ");
+            found
+                .iter()
+                .map(|step| format!("{} > {}", said(&step.turn.before), said(&step.turn.after)))
+                .collect::<Vec<_>>()
+        };
+        let (two, ten) = ("127.0.0.2 x", "127.0.0.10 y");
+        let expect = [format!("{two}, {ten} > 127.0.0.2 z"), format!(" > {two}, {ten}")];
+        assert_eq!(steps("9.9.9.1").await, expect);
+        assert_eq!(steps("9.9.9.2").await, [format!("{two} > "), format!(" > {two}")]);
+        let many: String =
+            (0..=changes::MOST_EACH).map(|at| format!("9.9.8.{at} :2:x\n")).collect();
+        import(&database, &list, "feed", Mode::Add, &format!("45.0.0.0/8 :2:x\n{many}")).await;
+        assert_eq!(steps("9.9.8.7").await, [""; 0]);
+        let mut look = database.look().await.expect("a look");
+        let found = entry_history::of_many(look.session(), list.id, None, 9).await.expect("read");
+        let detail: serde_json::Value = serde_json::from_str(&found[0].detail).expect("JSON");
+        assert_eq!((found.len(), &detail["added"]), (1, &json!(102)));
+        assert!(detail["sha256"].as_str().is_some_and(|digest| digest.len() == 64));
+        let widest: Key = "45.0.0.0/8".parse().expect("a key");
+        assert!(found[0].turn.after.iter().any(|entry| entry.key == widest));
     })
     .await;
 }
