@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use repute_database::lists::{self, ListId, State};
-use repute_database::{Database, DatabaseError, entries};
-use repute_dnsxl::{KeyKind, Polarity, ReturnCode};
+use repute_database::{Database, DatabaseError, Session, entries};
+use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode};
 use repute_registry::publish;
 use tokio::sync::Mutex;
 
+use crate::app::App;
+use crate::error::AppError;
 use crate::zones::Zones;
 
 /// A list as people see it.
@@ -110,6 +112,25 @@ impl Overview {
         *known = Some((Instant::now(), Arc::clone(&lists)));
         Ok(lists)
     }
+}
+
+/// A list as people see it, of the name in an address.
+///
+/// # Errors
+/// [`AppError::NotFound`] if there is none, or the database fails.
+pub(crate) async fn card(app: &App, apex: &str) -> Result<ListCard, AppError> {
+    let apex: Name = apex.parse().map_err(|_| AppError::NotFound)?;
+    let cards = app.overview.get(&app.database, &*app.zones).await?;
+    cards.iter().find(|card| card.list.apex == apex).cloned().ok_or(AppError::NotFound)
+}
+
+/// A list that is there, of the name in an address, as the database has it.
+///
+/// # Errors
+/// [`AppError::NotFound`] if there is none, or the database fails.
+pub(crate) async fn stored(session: Session<'_>, apex: &str) -> Result<lists::Stored, AppError> {
+    let apex: Name = apex.parse().map_err(|_| AppError::NotFound)?;
+    lists::by_apex(session, &apex).await?.ok_or(AppError::NotFound)
 }
 
 /// Reads the lists.

@@ -86,7 +86,7 @@ pub enum Service {
 pub fn service(submitted: Timestamp, now: Timestamp) -> Service {
     match now.0 - submitted.0 {
         waited if waited >= 7 * DAY => Service::Overdue,
-        waited if waited >= 2 * DAY => Service::Late,
+        waited if waited >= LATE => Service::Late,
         _ => Service::InTime,
     }
 }
@@ -489,6 +489,8 @@ impl fmt::Display for Reason {
 const SOURCE: &str = "requests";
 /// A day, in microseconds.
 const DAY: i64 = 86_400_000_000;
+/// After so long a request is late, in microseconds: two days (RFC 6471).
+pub const LATE: i64 = 2 * DAY;
 /// When somebody looks at an entry again that was asked for.
 const REVIEW: i64 = 365 * DAY;
 

@@ -18,12 +18,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::organisations::{DONE, Done};
-use crate::api::settings::find;
 use crate::api::{Call, Endpoint};
 use crate::app::App;
 use crate::error::AppError;
 use crate::moment::Moment;
 use crate::notice;
+use crate::overview::stored;
 use crate::token::Scope;
 
 /// What there is.
@@ -372,7 +372,7 @@ async fn proposals(
     };
     let mut look = app.database.look().await?;
     let of = match &wanted.list {
-        Some(apex) => vec![find(look.session(), apex).await?],
+        Some(apex) => vec![stored(look.session(), apex).await?],
         None => lists::all(look.session()).await?,
     };
     let mut all = Vec::new();

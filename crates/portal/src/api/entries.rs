@@ -12,13 +12,13 @@ use repute_registry::publish::{self, Prospect};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::api::lists::card;
 use crate::api::organisations::{DONE, Done};
 use crate::api::{Call, Endpoint};
 use crate::app::App;
 use crate::error::AppError;
 use crate::lookup::parse;
 use crate::moment::Moment;
+use crate::overview::card;
 use crate::token::Scope;
 
 /// What there is.

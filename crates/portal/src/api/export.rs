@@ -17,10 +17,10 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use crate::api::Endpoint;
-use crate::api::settings::find;
 use crate::app::App;
 use crate::error::{AppError, whole};
 use crate::moment::Moment;
+use crate::overview::stored;
 use crate::token::Scope;
 
 /// What there is.
@@ -57,7 +57,7 @@ async fn show(
         Some(_) => return Err(AppError::Choice),
     };
     let mut connection = app.database.read().await?;
-    let list = find(connection.session(), &apex).await?;
+    let list = stored(connection.session(), &apex).await?;
     drop(connection);
     let (send, parts) = mpsc::channel(PARTS);
     tokio::spawn(async move {

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use repute_database::lists::{self, Criterion};
-use repute_dnsxl::{KeyKind, Name, ReturnCode};
+use repute_dnsxl::{KeyKind, ReturnCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::error::AppError;
 use crate::lookup::{Finding, Reason, look_up, parse};
 use crate::moment::Moment;
-use crate::overview::ListCard;
+use crate::overview::{ListCard, card};
 use crate::pages::lookup::limit;
 use crate::visitor::Visitor;
 
@@ -197,13 +197,6 @@ async fn show(State(app): State<App>, Path(apex): Path<String>) -> Result<Json<W
     let rule = |Criterion { slug, title, text, .. }| Rule { slug, title, text };
     let criteria = criteria.into_iter().map(rule).collect();
     Ok(Json(Whole { card: Card::from(&card), policy, criteria }))
-}
-
-/// A list by its apex, as somebody writes it.
-pub(super) async fn card(app: &App, apex: &str) -> Result<ListCard, AppError> {
-    let apex: Name = apex.parse().map_err(|_| AppError::NotFound)?;
-    let cards = app.overview.get(&app.database, &*app.zones).await?;
-    cards.iter().find(|card| card.list.apex == apex).cloned().ok_or(AppError::NotFound)
 }
 
 /// The word of a list's polarity.

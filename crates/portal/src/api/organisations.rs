@@ -18,11 +18,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::claims::Claimed;
 use crate::api::entries::Listed;
-use crate::api::lists::card;
 use crate::api::{Call, Caller, Endpoint};
 use crate::app::App;
 use crate::error::AppError;
 use crate::moment::Moment;
+use crate::overview::card;
 use crate::token::Scope;
 
 /// What there is.

@@ -17,12 +17,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::entries::Listed;
-use crate::api::lists::card;
 use crate::api::requests::{Card, Requests, Shown};
 use crate::api::{Call, Endpoint};
 use crate::app::App;
 use crate::error::AppError;
 use crate::moment::Moment;
+use crate::overview::card;
 use crate::token::Scope;
 
 /// What there is.
@@ -269,7 +269,7 @@ async fn show(
         state: state.map(|state| state.word().to_owned()),
         list,
         organisation: wanted.organisation.map(OrganisationId),
-        before: wanted.late.then(|| Timestamp(Timestamp::now().0 - LATE)),
+        before: wanted.late.then(|| Timestamp(Timestamp::now().0 - decision::LATE)),
         sought,
     };
     let mut look = app.database.look().await?;
@@ -437,5 +437,3 @@ const WRITE: &[Scope] = &[Scope::QueueWrite];
 const GROUP: &str = "Editors";
 /// What is shown at once.
 const MOST: u32 = 200;
-/// After so long a request is late, in microseconds.
-const LATE: i64 = 2 * 86_400_000_000;

@@ -12,13 +12,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::Endpoint;
-use crate::api::lists::card;
 use crate::app::App;
 use crate::error::AppError;
 use crate::form::json_holds_nul;
 use crate::limits::{Deed, Doer};
 use crate::lookup::parse;
 use crate::notice;
+use crate::overview::card;
 use crate::pages::removal::domain_of;
 use crate::visitor::Visitor;
 

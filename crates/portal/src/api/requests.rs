@@ -18,13 +18,13 @@ use repute_registry::{decision, organisation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::api::lists::card;
 use crate::api::organisations::{DONE, Done, READ_OR_QUEUE, visible};
 use crate::api::{Call, Caller, Endpoint};
 use crate::app::App;
 use crate::error::AppError;
 use crate::limits::{Deed, Doer};
 use crate::moment::Moment;
+use crate::overview::card;
 use crate::token::Scope;
 
 /// What there is.

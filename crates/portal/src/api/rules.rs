@@ -13,13 +13,13 @@ use repute_registry::{rule, work};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::api::settings::find as find_list;
 use crate::api::sources::cause;
 use crate::api::work::{OneWork, begun};
 use crate::api::{Call, Endpoint};
 use crate::app::App;
 use crate::error::AppError;
 use crate::moment::Moment;
+use crate::overview::stored;
 use crate::pages::rules::find;
 use crate::token::Scope;
 
@@ -212,7 +212,7 @@ async fn put(
     may_change(&call)?;
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);
-    let list = find_list(t.session(), &apex).await?;
+    let list = stored(t.session(), &apex).await?;
     let terms = written.terms(t, &list).await?;
     let cause = cause(t, &call, "rule.put", &written.why).await?;
     rule::put(t, &list, &name, &terms, &cause, now).await?;

@@ -25,6 +25,7 @@ use crate::api::{Call, Endpoint};
 use crate::app::App;
 use crate::error::AppError;
 use crate::moment::Moment;
+use crate::overview::stored;
 use crate::token::Scope;
 
 /// What there is.
@@ -426,7 +427,7 @@ async fn add(State(app): State<App>, call: Call) -> Result<Response, AppError> {
 /// `GET /api/v1/lists/{apex}/settings`.
 async fn show(State(app): State<App>, Path(apex): Path<String>) -> Result<Response, AppError> {
     let mut look = app.database.look().await?;
-    let list = find(look.session(), &apex).await?;
+    let list = stored(look.session(), &apex).await?;
     let settings = Settings::of(look.session(), &list).await?;
     let mark = settings.mark()?;
     let mut response = Json(settings).into_response();
@@ -450,7 +451,7 @@ async fn policies(
     Path(apex): Path<String>,
 ) -> Result<Json<Policies>, AppError> {
     let mut look = app.database.look().await?;
-    let list = find(look.session(), &apex).await?;
+    let list = stored(look.session(), &apex).await?;
     let found = lists::policies(look.session(), list.id).await?;
     let policy = |policy: lists::Policy| Policy {
         version: policy.version,
@@ -510,7 +511,7 @@ async fn carry_out(
 ) -> Result<Response, AppError> {
     let mut write = call.begin(app).await?;
     let (t, now) = (&mut write.transaction, write.now);
-    let list = find(t.session(), apex).await?;
+    let list = stored(t.session(), apex).await?;
     // Nobody else changes it from here on.
     lists::lock(t.session(), list.id).await?;
     let list = lists::by_id(t.session(), list.id).await?.ok_or(AppError::NotFound)?;
@@ -678,12 +679,6 @@ impl Settings {
             digest.as_ref().iter().take(MARK).map(|byte| format!("{byte:02x}")).collect();
         Ok(HeaderValue::from_str(&format!("\"{words}\"")).expect("digits are fine in a header"))
     }
-}
-
-/// The list of an apex, as the database has it.
-pub(super) async fn find(session: Session<'_>, apex: &str) -> Result<Stored, AppError> {
-    let apex: Name = apex.parse().map_err(|_| AppError::NotFound)?;
-    lists::by_apex(session, &apex).await?.ok_or(AppError::NotFound)
 }
 
 /// Reads a word.

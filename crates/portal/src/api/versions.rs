@@ -10,11 +10,11 @@ use repute_registry::{history, publish};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::api::settings::find;
 use crate::api::{Call, Endpoint};
 use crate::app::App;
 use crate::error::AppError;
 use crate::moment::Moment;
+use crate::overview::stored;
 use crate::token::Scope;
 
 /// What there is.
@@ -121,7 +121,7 @@ async fn of_list(
     Path(apex): Path<String>,
 ) -> Result<Json<Versions>, AppError> {
     let mut look = app.database.look().await?;
-    let list = find(look.session(), &apex).await?;
+    let list = stored(look.session(), &apex).await?;
     let found = publications::last(look.session(), list.id, MOST).await?;
     Ok(Json(Versions { versions: found.into_iter().map(Version::from).collect() }))
 }
@@ -135,7 +135,7 @@ async fn approve(
     let person = call.caller.person();
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);
-    let list = find(t.session(), &apex).await?;
+    let list = stored(t.session(), &apex).await?;
     publish::approve_by(t, person, &list, serial, now).await?;
     let approved = publications::at(t.session(), list.id, serial).await?;
     let approved = Version::from(approved.ok_or(AppError::NotFound)?);
@@ -145,7 +145,7 @@ async fn approve(
 /// `GET /api/v1/lists/{apex}/history`.
 async fn past(State(app): State<App>, Path(apex): Path<String>) -> Result<Json<Days>, AppError> {
     let mut look = app.database.look().await?;
-    let list = find(look.session(), &apex).await?;
+    let list = stored(look.session(), &apex).await?;
     let now = repute_database::Timestamp::now();
     let days = history::of(look.session(), list.id, now).await?;
     let day = |day: repute_database::list_days::Day| {

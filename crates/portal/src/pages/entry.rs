@@ -30,12 +30,10 @@ use crate::frame::{Frame, Page};
 use crate::limits::{Deed, Doer};
 use crate::lookup::{Reason, explained};
 use crate::moment::Moment;
-use crate::notice;
 use crate::overview::ListCard;
-use crate::pages::join::Mailed;
 use crate::pages::lookup::limit;
 use crate::pages::names::{self, title};
-use crate::pages::removal::domain_of;
+use crate::pages::removal::{domain_of, hand_in};
 use crate::pages::request::outcome_mark;
 use crate::spans::Spans;
 use crate::visitor::Visitor;
@@ -157,7 +155,7 @@ pub(crate) async fn ask(
     }
     let wanted = Ask {
         target: signed.target.clone(),
-        mail: mail.clone(),
+        mail,
         domain: domain_of(&app, &signed.target).await,
         client: visitor.address,
         reason: typed.reason.trim().to_owned(),
@@ -165,25 +163,14 @@ pub(crate) async fn ask(
         control,
     };
     let now = Timestamp::now();
-    let mut transaction = app.database.begin().await?;
-    let stored = lists::by_id(transaction.session(), signed.card.id).await?;
-    let stored = stored.ok_or(AppError::NotFound)?;
-    match removal::ask(&mut transaction, &stored, &wanted, &app.means.key, now).await {
-        Ok((_, notices)) => {
-            notice::put(&app, &mut transaction, &notices, now).await?;
-            transaction.commit().await?;
-            app.mail_waits.notify_one();
-            let folder = app.config.mail.is_folder();
-            Ok(Page(Mailed { frame, mail, folder, lasts: "two days" }).into_response())
-        }
+    match hand_in(&app, &frame, signed.card.id, &wanted, now).await? {
+        Ok(response) => Ok(response),
         Err(error @ (RemovalError::Mail(_) | RemovalError::TooMany)) => {
-            drop(transaction);
             let fault = Some(sentence(&error.to_string()));
             page(&app, frame, &visitor, signed, typed, fault).await
         }
         // Somebody was faster, and the page says so.
         Err(RemovalError::NotListed(_)) => {
-            drop(transaction);
             let signed = Signed { entry: None, ..signed };
             page(&app, frame, &visitor, signed, typed, None).await
         }

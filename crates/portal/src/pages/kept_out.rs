@@ -4,8 +4,8 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use repute_database::kept_out::{self, KeptOut};
-use repute_database::lists::{self, Stored};
-use repute_database::{Key, NoKey, Session, Timestamp};
+use repute_database::lists::Stored;
+use repute_database::{Key, NoKey, Timestamp};
 use repute_dnsxl::Name;
 use repute_registry::kept_out as rules;
 use serde::Deserialize;
@@ -17,6 +17,7 @@ use crate::flash::Flash;
 use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
+use crate::overview::stored;
 use crate::pages::sign_in::back;
 use crate::visitor::Member;
 
@@ -65,7 +66,7 @@ pub(crate) async fn show(
 ) -> Result<Page<KeptOutPage>, AppError> {
     let now = Timestamp::now();
     let mut look = app.database.look().await?;
-    let list = by_apex(look.session(), &apex).await?;
+    let list = stored(look.session(), &apex).await?;
     let wrong = |error: NoKey| AppError::Wrong(error.to_string());
     let find = find.trim().to_owned();
     let (found, is_more) = match find.is_empty() {
@@ -102,17 +103,11 @@ pub(crate) async fn let_back(
 ) -> Result<Response, AppError> {
     let key: Key = key.trim().parse().map_err(|error: NoKey| AppError::Wrong(error.to_string()))?;
     let mut transaction = app.database.begin().await?;
-    let list = by_apex(transaction.session(), &apex).await?;
+    let list = stored(transaction.session(), &apex).await?;
     let (person, now) = (member.person(), Timestamp::now());
     rules::let_back(&mut transaction, person, &list, &key, why.trim(), now).await?;
     transaction.commit().await?;
     Ok(back(&path(&list.list.apex), Flash::LetBack))
-}
-
-/// A list that is there.
-async fn by_apex(session: Session<'_>, apex: &str) -> Result<Stored, AppError> {
-    let apex: Name = apex.parse().map_err(|_| AppError::NotFound)?;
-    lists::by_apex(session, &apex).await?.ok_or(AppError::NotFound)
 }
 
 /// Where the page of a list is.

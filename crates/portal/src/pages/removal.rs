@@ -7,11 +7,12 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use repute_database::Timestamp;
 use repute_database::entries::{self, Entry};
 use repute_database::kept_out::{self, KeptOut};
+use repute_database::lists::{self, ListId};
 use repute_database::removals::{self, Removal, RemovalId};
-use repute_database::{Timestamp, lists};
-use repute_dnsxl::{Name, Target};
+use repute_dnsxl::Target;
 use repute_registry::kept_out::End;
 use repute_registry::removal::{
     self, Answer, Ask, Control, Decided, RemovalError, Verdict, Way, wave,
@@ -29,7 +30,7 @@ use crate::limits::{Deed, Doer};
 use crate::lookup::parse;
 use crate::moment::Moment;
 use crate::notice;
-use crate::overview::ListCard;
+use crate::overview::{ListCard, card};
 use crate::pages::bulk::with_canned;
 use crate::pages::join::Mailed;
 use crate::pages::queue::is_held;
@@ -120,20 +121,9 @@ pub(crate) async fn ask(
             let (client, way) = (visitor.address, Way::Typed);
             let control = removal::control(&target, client, &mail, &[]);
             let domain = domain_of(&app, &target).await;
-            let wanted = Ask { target, mail: mail.clone(), domain, client, reason, way, control };
-            let mut transaction = app.database.begin().await?;
-            let stored = lists::by_id(transaction.session(), card.id).await?;
-            let stored = stored.ok_or(AppError::NotFound)?;
-            match removal::ask(&mut transaction, &stored, &wanted, &app.means.key, now).await {
-                Ok((_, notices)) => {
-                    notice::put(&app, &mut transaction, &notices, now).await?;
-                    transaction.commit().await?;
-                    app.mail_waits.notify_one();
-                    let folder = app.config.mail.is_folder();
-                    return Ok(
-                        Page(Mailed { frame, mail, folder, lasts: "two days" }).into_response()
-                    );
-                }
+            let wanted = Ask { target, mail, domain, client, reason, way, control };
+            match hand_in(&app, &frame, card.id, &wanted, now).await? {
+                Ok(response) => return Ok(response),
                 Err(
                     error @ (RemovalError::NoBlockList(_)
                     | RemovalError::NotListed(_)
@@ -146,6 +136,29 @@ pub(crate) async fn ask(
     };
     let page = NewRemoval { frame, card, typed, fault: Some(fault) };
     Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response())
+}
+
+/// Asks for a removal, and shows that a letter with a link is on its way; or tells why not.
+pub(super) async fn hand_in(
+    app: &App,
+    frame: &Frame,
+    list: ListId,
+    wanted: &Ask,
+    now: Timestamp,
+) -> Result<Result<Response, RemovalError>, AppError> {
+    let mut transaction = app.database.begin().await?;
+    let stored = lists::by_id(transaction.session(), list).await?.ok_or(AppError::NotFound)?;
+    match removal::ask(&mut transaction, &stored, wanted, &app.means.key, now).await {
+        Ok((_, notices)) => {
+            notice::put(app, &mut transaction, &notices, now).await?;
+            transaction.commit().await?;
+            app.mail_waits.notify_one();
+            let (frame, mail) = (frame.clone(), wanted.mail.clone());
+            let folder = app.config.mail.is_folder();
+            Ok(Ok(Page(Mailed { frame, mail, folder, lasts: "two days" }).into_response()))
+        }
+        Err(error) => Ok(Err(error)),
+    }
 }
 
 /// `GET /removals/{id}/{token}`. Looking removes nothing: scanners of mail look.
@@ -285,13 +298,6 @@ pub(crate) async fn domain_of(app: &App, target: &Target) -> String {
     let gathered = evidence::of_addresses(addresses, &look.resolvers, look.timeout).await;
     // Without sockets nobody is kept from asking.
     wave::domain(target, &gathered.unwrap_or_default())
-}
-
-/// A list by its apex.
-async fn card(app: &App, apex: &str) -> Result<ListCard, AppError> {
-    let apex: Name = apex.parse().map_err(|_| AppError::NotFound)?;
-    let cards = app.overview.get(&app.database, &*app.zones).await?;
-    cards.iter().find(|card| card.list.apex == apex).cloned().ok_or(AppError::NotFound)
 }
 
 /// Thirty days, in microseconds.

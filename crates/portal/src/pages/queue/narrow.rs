@@ -5,6 +5,7 @@ use repute_database::removals::RemovalId;
 use repute_database::requests::Request;
 use repute_database::requests::queue::{Filter, Order, Place};
 use repute_database::{Sought, Timestamp};
+use repute_registry::decision;
 use repute_registry::request::state::State as Stage;
 use serde::Deserialize;
 
@@ -57,7 +58,7 @@ impl Narrowed {
             state: self.stage().map(|stage| stage.word().to_owned()),
             list: self.list(),
             organisation: None,
-            before: self.is_late().then_some(Timestamp(now.0 - LATE)),
+            before: self.is_late().then_some(Timestamp(now.0 - decision::LATE)),
             sought: self.sought(),
         }
     }
@@ -134,8 +135,6 @@ impl Narrowed {
 
 /// The word for every state.
 pub(super) const ALL: &str = "all";
-/// After so long a request is late, in microseconds.
-const LATE: i64 = 2 * 86_400_000_000;
 
 #[cfg(test)]
 mod tests {
