@@ -9,7 +9,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use repute_database::DatabaseError;
 use repute_registry::claim::ClaimError;
-use repute_registry::edit::EditError;
+use repute_registry::edit::{EditError, UndoError};
 use repute_registry::evidence::EvidenceError;
 use repute_registry::kept_out::KeptOutError;
 use repute_registry::link::LinkError;
@@ -251,6 +251,18 @@ impl From<KeptOutError> for AppError {
     }
 }
 
+impl From<UndoError> for AppError {
+    fn from(error: UndoError) -> AppError {
+        match error {
+            UndoError::Edit(error) => error.into(),
+            UndoError::Since(_) => AppError::Conflict(error.to_string()),
+            UndoError::Missing(_) | UndoError::Kind(_) | UndoError::Over => {
+                AppError::Wrong(error.to_string())
+            }
+        }
+    }
+}
+
 impl From<EditError> for AppError {
     fn from(error: EditError) -> AppError {
         match error {
@@ -259,6 +271,7 @@ impl From<EditError> for AppError {
             EditError::Two(_)
             | EditError::Reserved { .. }
             | EditError::Days(_)
+            | EditError::End
             | EditError::Many(_)
             | EditError::Nothing
             | EditError::Code { .. }

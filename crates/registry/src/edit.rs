@@ -12,13 +12,17 @@ use repute_dnsxl::ReturnCode;
 use serde_json::Value;
 
 use crate::changes::{self, Cause, Change, ChangeError};
-use crate::kept_out::{self, End};
+use crate::kept_out;
 use crate::organisation;
 use crate::permission::{self, Action, Denied, Person};
 use crate::request::item::{Item, TwoPersons, too_heavy, two_persons};
 use crate::reserved::reserved_for;
-use crate::rule::holders;
+use crate::rule::{holders, settle};
 use crate::weight::Weight;
+
+mod undo;
+
+pub use undo::{UndoError, can_be_undone, undo, undo_at_shell};
 
 /// A change of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,14 +55,42 @@ pub enum What {
 pub struct Listing {
     /// With which code.
     pub code: ReturnCode,
+    /// With which code it was listed until now, if that becomes another one: the entry goes on under this code.
+    pub before: Option<ReturnCode>,
     /// The text that DNS answers; empty for the list's.
     pub text: String,
     /// Why.
     pub reason: String,
     /// Which criterion of the policy it meets, by its short name.
     pub criterion: Option<String>,
-    /// After how many days it ends; without them it stays.
-    pub days: Option<u32>,
+    /// When it ends by itself.
+    pub end: End,
+    /// When somebody should look at it again.
+    pub review: Review,
+}
+
+/// When an entry ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Never.
+    Never,
+    /// After so many days.
+    After(u32),
+    /// At this moment.
+    At(Timestamp),
+    /// As it was said before; never, for a new one.
+    AsBefore,
+}
+
+/// When somebody should look at an entry again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Review {
+    /// Nobody needs to.
+    Never,
+    /// At this moment.
+    At(Timestamp),
+    /// As it was said before.
+    AsBefore,
 }
 
 /// Why an edit is refused.
@@ -105,7 +137,10 @@ pub enum EditError {
     /// No time that an entry could last.
     #[error("an entry lasts from 1 to {MOST_DAYS} days, not {0}; without a number it stays")]
     Days(u32),
-    /// There is nothing to remove.
+    /// The same as a moment.
+    #[error("an entry ends in the future, and within {MOST_DAYS} days; without a date it stays")]
+    End,
+    /// There is nothing to remove or to change.
     #[error("{apex} has no such entry for {key}")]
     Missing {
         /// The list.
@@ -145,7 +180,7 @@ pub async fn edit(
         return Err(EditError::Two(why));
     }
     for Edit { key, what } in edits {
-        check_listing(key, what)?;
+        check_listing(key, what, now)?;
     }
     // Nobody else changes the list meanwhile, and what is read stays so.
     lists::lock(transaction.session(), list.id).await?;
@@ -186,15 +221,34 @@ pub async fn edit(
                     found.map(|found| found.id).ok_or_else(missing)
                 };
                 let criterion = listing.criterion.as_ref().map(of_slug).transpose()?;
-                let end = |days| now.after(Duration::from_secs(u64::from(days) * 24 * 3600));
-                let expires = listing.days.map(end);
                 let code = Some(listing.code);
-                Some((code, listing.text.clone(), &listing.reason, criterion, expires))
+                Some((code, listing.text.clone(), &listing.reason, criterion, Some(listing)))
             }
         };
-        if let Some((code, text, reason, criterion, expires)) = new {
+        if let Some((code, text, reason, criterion, listing)) = new {
+            // What is listed under another code goes on under this one, in place of what was there.
+            let old = listing.and_then(|listing| listing.before).filter(|old| Some(*old) != code);
+            let moved = left.iter().position(|entry| old.is_some() && entry.code == old);
+            let moved = moved.map(|at| left.remove(at));
+            if old.is_some() && moved.is_none() {
+                return Err(EditError::Missing { apex: apex(), key: key.to_string() });
+            }
             let known = left.iter().position(|entry| entry.code == code);
             let known = known.map(|at| left.remove(at));
+            let known = moved.or(known);
+            let expires = match listing.map(|listing| listing.end) {
+                None | Some(End::Never) => None,
+                Some(End::After(days)) => {
+                    Some(now.after(Duration::from_secs(u64::from(days) * 86_400)))
+                }
+                Some(End::At(end)) => Some(end),
+                Some(End::AsBefore) => known.as_ref().and_then(|entry| entry.expires),
+            };
+            let review = match listing.map_or(Review::AsBefore, |listing| listing.review) {
+                Review::Never => None,
+                Review::At(time) => Some(time),
+                Review::AsBefore => known.as_ref().and_then(|entry| entry.review),
+            };
             left.push(Entry {
                 key: key.clone(),
                 code,
@@ -205,40 +259,76 @@ pub async fn edit(
                 organisation: known.as_ref().and_then(|entry| entry.organisation),
                 since: known.as_ref().map_or(now, |entry| entry.since),
                 expires,
-                review: known.and_then(|entry| entry.review),
+                review,
             });
         }
         all.push(Change { key: key.clone(), entries: left });
     }
+    carry_out(transaction, person, list, &all, (EDIT, reason), now).await
+}
+
+/// Writes what one person changes by himself, unless it is too much together with what he changed lately; the serial
+/// with which that is published.
+async fn carry_out(
+    transaction: &mut Transaction,
+    person: Person,
+    list: &Stored,
+    all: &[Change],
+    (action, reason): (&str, &str),
+    now: Timestamp,
+) -> Result<u32, EditError> {
     let actor = audit::actor(transaction.session(), person.account).await?;
     // One after the other it is as much as at once.
     let past = recently(transaction, &actor, list, now).await?;
-    if let Some(why) = too_heavy(past.and(Weight::of_changes(&all))) {
+    if let Some(why) = too_heavy(past.and(Weight::of_changes(all))) {
         return Err(EditError::Two(why));
     }
-    let (action, reason) = (EDIT.to_owned(), reason.trim().to_owned());
+    let (action, reason) = (action.to_owned(), reason.trim().to_owned());
     let cause = Cause { actor, action, reason };
-    let serial = changes::apply(transaction, list, &all, &cause, now).await?;
-    // What an editor took off whole no import brings back.
+    write(transaction, list, all, &cause, now).await
+}
+
+/// Writes it; the serial with which it is published.
+async fn write(
+    transaction: &mut Transaction,
+    list: &Stored,
+    all: &[Change],
+    cause: &Cause,
+    now: Timestamp,
+) -> Result<u32, EditError> {
+    // What an editor took off whole no rule lists again for what was seen before, and no import brings back.
+    for change in all.iter().filter(|change| change.entries.is_empty()) {
+        settle(transaction, list.id, &change.key, now).await?;
+    }
+    let serial = changes::apply(transaction, list, all, cause, now).await?;
     let by = (&*cause.actor, &*cause.reason);
     for change in all.iter().filter(|change| change.entries.is_empty()) {
-        kept_out::keep(transaction, list.id, &change.key, by, End::AsTheListSays, now).await?;
+        let end = kept_out::End::AsTheListSays;
+        kept_out::keep(transaction, list.id, &change.key, by, end, now).await?;
     }
     Ok(serial)
 }
 
 /// Makes sure that something is worth being listed, and for a time that there is.
-fn check_listing(key: &Key, what: &What) -> Result<(), EditError> {
+fn check_listing(key: &Key, what: &What, now: Timestamp) -> Result<(), EditError> {
     let What::List(listing) = what else { return Ok(()) };
+    check_reserved(key)?;
+    let latest = now.after(Duration::from_secs(u64::from(MOST_DAYS) * 86_400));
+    match listing.end {
+        End::After(days) if !(1..=MOST_DAYS).contains(&days) => Err(EditError::Days(days)),
+        End::At(end) if end <= now || end > latest => Err(EditError::End),
+        End::After(_) | End::At(_) | End::Never | End::AsBefore => Ok(()),
+    }
+}
+
+/// Makes sure that something comes from there that a list could tell of.
+fn check_reserved(key: &Key) -> Result<(), EditError> {
     if let Key::Network(network) = key
         && let Some(what) = reserved_for(*network)
     {
         return Err(EditError::Reserved { key: key.to_string(), what });
     }
-    match listing.days {
-        Some(days) if !(1..=MOST_DAYS).contains(&days) => Err(EditError::Days(days)),
-        Some(_) | None => Ok(()),
-    }
+    Ok(())
 }
 
 /// How much somebody changed of a list within [`SPAN`].
@@ -249,7 +339,11 @@ async fn recently(
     now: Timestamp,
 ) -> Result<Weight, DatabaseError> {
     let (subject, since) = (format!("list/{}", list.list.apex), now.before(SPAN));
-    let all = audit::details_since(transaction.session(), actor, &subject, EDIT, since).await?;
+    let mut all = Vec::new();
+    for action in [EDIT, UNDO] {
+        let some = audit::details_since(transaction.session(), actor, &subject, action, since);
+        all.extend(some.await?);
+    }
     let details = all.iter().filter_map(|detail| serde_json::from_str::<Value>(detail).ok());
     Ok(details.fold(Weight::default(), |sum, detail| sum.and(Weight::of_json(&detail["weight"]))))
 }
@@ -308,6 +402,8 @@ fn items(edits: &[Edit]) -> Vec<Item> {
 
 /// What the audit log calls it.
 const EDIT: &str = "entries.edit";
+/// What the audit log calls an edit that takes back a change.
+pub const UNDO: &str = "entries.undo";
 /// What one editor changes within this time counts together.
 const SPAN: Duration = Duration::from_secs(3_600);
 /// The longest time of an entry, in days.
@@ -327,7 +423,7 @@ mod tests {
     use crate::permission::Role;
 
     /// A block list with a code and a criterion.
-    async fn list(database: &Database) -> Stored {
+    pub(super) async fn list(database: &Database) -> Stored {
         let list = lists::List {
             apex: "bl.example".parse().expect("a name"),
             title: String::new(),
@@ -351,7 +447,7 @@ mod tests {
     }
 
     /// An edit in words: `+ key code`, `! key` or `- key`.
-    fn said(words: &str) -> Edit {
+    pub(super) fn said(words: &str) -> Edit {
         let (sign, rest) = words.split_at(1);
         let (key, code) = rest.trim().split_once(' ').unwrap_or((rest.trim(), ""));
         let reason = "seen".to_owned();
@@ -361,7 +457,9 @@ mod tests {
                 text: String::new(),
                 reason,
                 criterion: Some("trap".to_owned()),
-                days: Some(1),
+                before: None,
+                end: End::After(1),
+                review: Review::AsBefore,
             }),
             "!" => What::Exclude { reason },
             _ => What::Remove { code: code.parse().ok() },
@@ -418,6 +516,49 @@ mod tests {
             assert!(done < 2 && error.contains("as much in pieces"), "{done} {error}");
             let many = vec!["!9.9.9.1"; MOST + 1];
             assert!(run(editor, &many).await.expect_err("too much").contains("1001 changes"));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn an_entry_goes_on_under_another_code_with_what_is_not_said_anew() {
+        on_each(async |database| {
+            let list = list(&database).await;
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let (two, three) = (ReturnCode::LISTED, "127.0.0.3".parse().expect("a code"));
+            lists::set_code(t.session(), list.id, three, "more").await.expect("it is set");
+            let editor = Person { account: 7, role: Role::Editor };
+            let key: Key = "9.9.9.1".parse().expect("a key");
+            let listed = |code, before, end, review| {
+                let What::List(listing) = said("+9.9.9.1 127.0.0.2").what else { unreachable!() };
+                let what = What::List(Listing { code, before, end, review, ..listing });
+                [Edit { key: key.clone(), what }]
+            };
+            let review = Review::At(Timestamp(777));
+            let edits = listed(two, None, End::At(Timestamp(500)), review);
+            edit(t, editor, &list, &edits, "hand", "", Timestamp(10)).await.expect("it is listed");
+            let edits = listed(three, Some(two), End::AsBefore, Review::AsBefore);
+            edit(t, editor, &list, &edits, "hand", "", Timestamp(20)).await.expect("it moves");
+            let found = entries::at(t.session(), list.id, &key).await.expect("they are read");
+            let shown: Vec<_> =
+                found.iter().map(|e| (e.code, e.since.0, e.expires, e.review)).collect();
+            let (end, time) = (Some(Timestamp(500)), Some(Timestamp(777)));
+            assert_eq!(shown, [(Some(three), 10, end, time)]);
+            let edits = listed(three, None, End::Never, Review::Never);
+            edit(t, editor, &list, &edits, "hand", "", Timestamp(30)).await.expect("it stays");
+            let found = entries::at(t.session(), list.id, &key).await.expect("they are read");
+            assert_eq!((found[0].expires, found[0].review), (None, None));
+            for (edits, why) in [
+                (listed(three, Some(two), End::Never, Review::Never), "no such entry"),
+                (listed(three, None, End::At(Timestamp(40)), Review::Never), "in the future"),
+                (listed(three, None, End::At(Timestamp(i64::MAX)), Review::Never), "in the future"),
+                (listed(three, None, End::After(0), Review::Never), "from 1 to"),
+            ] {
+                let refused = edit(t, editor, &list, &edits, "hand", "", Timestamp(40)).await;
+                let refused = refused.expect_err("it is refused").to_string();
+                assert!(refused.contains(why), "{refused}");
+            }
         })
         .await;
     }

@@ -7,7 +7,7 @@ use axum::response::Response;
 use repute_database::entries::{self, Entry, SourceId};
 use repute_database::kept_out as stored;
 use repute_database::{Key, Timestamp, lists};
-use repute_registry::edit::{self, Edit, Listing, What};
+use repute_registry::edit::{self, Edit, End, Listing, Review, What};
 use repute_registry::publish::{self, Prospect};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -154,11 +154,11 @@ enum Typed {
 
 /// It is changed.
 #[derive(Serialize, JsonSchema)]
-struct Changed {
+pub(super) struct Changed {
     /// The serial that has it.
-    serial: u32,
+    pub(super) serial: u32,
     /// Why it is not published before a second person has looked at it; nothing if it is in DNS in a moment.
-    held: Option<String>,
+    pub(super) held: Option<String>,
 }
 
 /// Where to go on.
@@ -302,7 +302,9 @@ fn edit(typed: Typed) -> Result<Edit, AppError> {
     };
     Ok(match typed {
         Typed::List { key: name, code: with, reason, text, criterion, days } => {
-            let listing = Listing { code: code(&with)?, text, reason, criterion, days };
+            let end = days.map_or(End::Never, End::After);
+            let (code, review) = (code(&with)?, Review::AsBefore);
+            let listing = Listing { code, before: None, text, reason, criterion, end, review };
             Edit { key: key(&name)?, what: What::List(listing) }
         }
         Typed::Exclude { key: name, reason } => {
@@ -316,7 +318,7 @@ fn edit(typed: Typed) -> Result<Edit, AppError> {
 }
 
 /// Reads a key.
-fn key(text: &str) -> Result<Key, AppError> {
+pub(super) fn key(text: &str) -> Result<Key, AppError> {
     text.trim().parse().map_err(|error: repute_database::NoKey| AppError::Wrong(error.to_string()))
 }
 

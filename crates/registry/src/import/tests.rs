@@ -257,7 +257,9 @@ async fn what_was_taken_off_by_a_decision_no_import_brings_back() {
             text: String::new(),
             reason: "it sends".to_owned(),
             criterion: None,
-            days: None,
+            before: None,
+            end: edit::End::Never,
+            review: edit::Review::AsBefore,
         };
         let edit = Edit { key: keys[1].clone(), what: What::List(listing) };
         let listed = edit::edit(t, editor, &list, &[edit], "portal", "again", Timestamp(4)).await;
