@@ -263,6 +263,37 @@ pub(crate) enum EntryCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Show what became of exactly this network or name, the latest first
+    ///
+    /// Each step has a number, by which `undo` takes it back. A change of very many entries, such as the import of a
+    /// large file, names none of them: the audit log has it (`repute registry log`).
+    ///
+    /// Exit code: 0 there are some steps, 1 there are none, 2 could not tell.
+    History {
+        /// The list
+        list: Name,
+        /// The network or name
+        #[arg(value_name = "NETWORK|NAME")]
+        key: String,
+        /// So many steps
+        #[arg(long, short = 'n', value_name = "STEPS", default_value_t = 20)]
+        limit: u32,
+        /// Write JSON, an object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a step back, by a new change: what was there before is there again
+    ///
+    /// Refused if it has changed since.
+    Undo {
+        /// The list
+        list: Name,
+        /// The number of the step, as `history` shows it
+        step: i64,
+        /// Why, for the audit log
+        #[arg(long)]
+        reason: String,
+    },
     /// Show what lists an address or name, the most specific first
     ///
     /// Exit code: 0 listed, 1 not listed, 2 could not tell.

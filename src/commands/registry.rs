@@ -6,6 +6,7 @@ mod distribution;
 mod entries;
 mod evidence;
 mod export;
+mod history;
 mod import;
 mod lists;
 mod log;

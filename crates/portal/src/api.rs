@@ -12,6 +12,7 @@ mod desk;
 mod document;
 mod endpoint;
 mod entries;
+mod entry_history;
 mod evidence;
 mod export;
 mod imports;
@@ -52,6 +53,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         desk::endpoints(),
         versions::endpoints(),
         entries::endpoints(),
+        entry_history::endpoints(),
         export::endpoints(),
         evidence::endpoints(),
         sources::endpoints(),

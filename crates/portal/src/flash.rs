@@ -99,6 +99,12 @@ pub(crate) enum Flash {
     SettingsChanged,
     /// Imports may list something again.
     LetBack,
+    /// An entry was changed.
+    EntryChanged,
+    /// A change of an entry was taken back.
+    ChangeUndone,
+    /// A change is made, but waits for a second person before it is published.
+    ChangeHeld,
     /// A version that waited is approved.
     VersionApproved,
     /// What was decided waits until an editor has looked at something else.
@@ -158,6 +164,9 @@ impl Flash {
         Flash::ListAdded,
         Flash::SettingsChanged,
         Flash::LetBack,
+        Flash::EntryChanged,
+        Flash::ChangeUndone,
+        Flash::ChangeHeld,
         Flash::VersionApproved,
         Flash::RequestHeld,
         Flash::Again,
@@ -214,6 +223,9 @@ impl Flash {
             Flash::ListAdded => "list-added",
             Flash::SettingsChanged => "settings-changed",
             Flash::LetBack => "let-back",
+            Flash::EntryChanged => "entry-changed",
+            Flash::ChangeUndone => "change-undone",
+            Flash::ChangeHeld => "change-held",
             Flash::VersionApproved => "version-approved",
             Flash::RequestHeld => "request-held",
             Flash::Again => "again",
@@ -290,6 +302,13 @@ impl Flash {
             }
             Flash::SettingsChanged => "It is changed, and written down in the log.",
             Flash::LetBack => "The next import lists it again, if its file still has it.",
+            Flash::EntryChanged => "It is changed: name servers have it within a second.",
+            Flash::ChangeUndone => {
+                "It is taken back, by a new change: name servers have it within a second."
+            }
+            Flash::ChangeHeld => {
+                "It is changed, but not published: the guards of the list want a second person to look at the queue."
+            }
             Flash::VersionApproved => "It is approved: name servers have it within a second.",
             Flash::RequestHeld => {
                 "It is decided, but not in DNS yet: an editor has to look at a version of the list first that was refused."

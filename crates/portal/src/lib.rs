@@ -17,6 +17,7 @@ mod chores;
 mod client;
 mod config;
 mod distribution;
+mod entry_history;
 mod error;
 mod evidence;
 mod factor;

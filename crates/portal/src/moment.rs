@@ -18,6 +18,27 @@ impl Moment {
     }
 }
 
+impl Moment {
+    /// Its day in UTC, as `2026-03-01`.
+    pub(crate) fn day(self) -> String {
+        let text = self.rfc3339();
+        text.split('T').next().unwrap_or_default().to_owned()
+    }
+
+    /// The beginning of a day that is written so.
+    pub(crate) fn of_day(text: &str) -> Option<Moment> {
+        let mut parts = text.splitn(3, '-').map(|part| part.parse::<u16>().ok().map(i64::from));
+        let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+        // Years from March on, as in `date`, which tells whether there is such a day at all.
+        let year = year - i64::from(month <= 2);
+        let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+        let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+        let of_era = of_era * 365 + of_era / 4 - of_era / 100 + of_year;
+        let moment = Moment(Timestamp((era * 146_097 + of_era - 719_468) * DAY));
+        (moment.day() == text).then_some(moment)
+    }
+}
+
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.rfc3339();
@@ -55,6 +76,22 @@ mod tests {
             (-1, "1969-12-31T23:59:59Z"),
         ] {
             assert_eq!(Moment(Timestamp(seconds * 1_000_000)).rfc3339(), text);
+        }
+        for text in ["1970-01-01", "2000-02-29", "2026-03-01", "2026-12-31", "2100-02-28"] {
+            assert_eq!(Moment::of_day(text).map(Moment::day).as_deref(), Some(text));
+        }
+        assert_eq!(Moment::of_day("2026-03-01"), Some(Moment(Timestamp(1_772_323_200_000_000))));
+        for text in [
+            "",
+            "2026",
+            "2026-02-30",
+            "2026-13-01",
+            "2026-1-1",
+            "2026-00-01",
+            "x-01-01",
+            "65535-99-99",
+        ] {
+            assert_eq!(Moment::of_day(text), None, "{text}");
         }
         let moment = Moment(Timestamp(1_772_373_906_000_000));
         assert_eq!(moment.to_string(), "2026-03-01 14:05");

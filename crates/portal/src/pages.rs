@@ -7,6 +7,7 @@ pub(crate) mod claim;
 pub(crate) mod confirm;
 pub(crate) mod docs;
 pub(crate) mod elsewhere;
+pub(crate) mod entries;
 pub(crate) mod entry;
 pub(crate) mod evidence;
 pub(crate) mod hints;

@@ -271,6 +271,14 @@ pub(crate) fn all() -> Vec<Route> {
             post(pages::settings::change),
         )
         .fresh(),
+        Route::get("/lists/{apex}/entries", Least::Role(Editor), get(pages::entries::show)),
+        Route::get("/lists/{apex}/entry", Least::Role(Editor), get(pages::entries::one::show)),
+        Route::post("/lists/{apex}/entry", Least::Role(Editor), post(pages::entries::one::change)),
+        Route::post(
+            "/lists/{apex}/entry/undo",
+            Least::Role(Editor),
+            post(pages::entries::one::undo),
+        ),
         Route::get("/lists/{apex}/kept-out", Least::Role(Editor), get(pages::kept_out::show)),
         Route::post("/lists/{apex}/kept-out", Least::Role(Editor), post(pages::kept_out::let_back)),
         Route::post("/queue/versions/{id}", Least::Role(Editor), post(pages::queue::approve))

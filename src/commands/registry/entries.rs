@@ -2,6 +2,7 @@
 
 use anyhow::bail;
 use repute_database::entries::{self, Entry};
+use repute_database::entry_history::StepId;
 use repute_database::{Database, Key, Timestamp, lists};
 use repute_dnsxl::{Name, ReturnCode};
 use repute_registry::changes::{self, Change};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use super::log::time;
 use super::prospect::foretell;
 use super::settings::criterion_of;
-use super::{cause, list, plain};
+use super::{cause, history, list, plain};
 use crate::cli::registry::{EntryArgs, EntryCommand};
 use crate::exit::{Verdict, say};
 
@@ -29,6 +30,12 @@ pub(super) async fn run(database: &Database, command: EntryCommand) -> anyhow::R
             let found = entries::at(connection.session(), stored.id, &key.parse()?).await?;
             show(database, &found, json).await?;
             Ok(if found.is_empty() { Verdict::No } else { Verdict::Yes })
+        }
+        EntryCommand::History { list, key, limit, json } => {
+            history::show(database, &list, &key.parse()?, limit, json).await
+        }
+        EntryCommand::Undo { list, step, reason } => {
+            history::undo(database, &list, StepId(step), &reason).await
         }
         EntryCommand::At { list: apex, target, json } => {
             let mut connection = database.read().await?;

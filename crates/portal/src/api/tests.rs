@@ -1,6 +1,7 @@
 //! The API as programs use it: tokens, scopes, changes that are done once; a walk from a claim to an entry.
 
 mod desk;
+mod history;
 mod settings;
 mod work;
 

@@ -1,0 +1,224 @@
+//! The editors' pages of a list.
+
+use axum::http::StatusCode;
+use repute_database::accounts::Role;
+use repute_database::entry_history;
+use repute_database::testing::on_each_narrow;
+use repute_database::{Timestamp, Transaction, organisations};
+
+use super::*;
+use crate::testing::{Answer, Site};
+
+/// Where a key's forms are sent.
+const ENTRY: &str = "/lists/bl.example/entry";
+
+/// Lists something by the form of its page, with its code until now if it has one.
+async fn list_it(site: &mut Site, key: &str, code: &str, fields: &[(&str, &str)]) -> Answer {
+    let page = site.get(&format!("{ENTRY}?key={}", encode(key))).await;
+    let seen = seen(&page);
+    let own = [("act", "list"), ("key", key), ("seen", &*seen), ("code", code)];
+    site.post(ENTRY, &[&own, fields].concat()).await
+}
+
+/// What a form was made of.
+fn seen(page: &Answer) -> String {
+    let (_, rest) = page.text.split_once("name=\"seen\" value=\"").expect("it says so");
+    rest.split('"').next().expect("its end").to_owned()
+}
+
+/// The step that the page's first button takes back.
+fn first_step(page: &Answer) -> String {
+    let (_, rest) = page.text.split_once("name=\"step\" value=\"").expect("there is a button");
+    rest.split('"').next().expect("its end").to_owned()
+}
+
+/// The entries of a key.
+async fn at(site: &Site, key: &str) -> Vec<Entry> {
+    let mut look = site.app.database.look().await.expect("a look");
+    let list = stored(look.session(), "bl.example").await.expect("it is there");
+    let key = key.parse().expect("a key");
+    entries::at(look.session(), list.id, &key).await.expect("they are read")
+}
+
+#[tokio::test]
+async fn an_editor_lists_changes_takes_off_and_takes_back() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let id = site.add_list("bl.example").await;
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        for (code, meaning) in [("127.0.0.2", "spam"), ("127.0.0.3", "<worse>")] {
+            let code = code.parse().expect("a code");
+            lists::set_code(t.session(), id, code, meaning).await.expect("it is set");
+        }
+        transaction.commit().await.expect("it is committed");
+        site.join("ada@x.example", Role::Editor).await;
+        site.get("/lists/bl.example").await.says(&["/lists/bl.example/entries"]);
+        site.get("/lists/bl.example/entries").await.says(&["Nothing is on the list"]);
+        let page = site.get(&format!("{ENTRY}?key=9.9.9.0/24")).await;
+        page.says(&["not listed", "List it", "&#60;worse&#62;"]);
+        let fields = [("reason", "It <sends>"), ("end", "2999-01-01"), ("why", "a trap")];
+        let answer = list_it(&mut site, "9.9.9.0/24", "127.0.0.2", &fields).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "an entry lasts ten years");
+        let fields = [("reason", "It <sends>"), ("why", "a trap")];
+        let answer = list_it(&mut site, "9.9.9.0/24", "127.0.0.2", &fields).await;
+        assert_eq!(answer.location(), format!("{ENTRY}?key=9.9.9.0/24"), "{answer:?}");
+        let page = site.get(answer.location()).await;
+        page.says(&["It &#60;sends&#62;", "Ada", "edited by hand", "a trap", "Take one out of it"]);
+        // Another code, a day and a review; since when it is listed stays.
+        let since = at(&site, "9.9.9.0/24").await[0].since;
+        let soon =
+            Moment(Timestamp::now().after(std::time::Duration::from_secs(40 * 86_400))).day();
+        let fields = [
+            ("before", "127.0.0.2"),
+            ("reason", "It sends more"),
+            ("end", &*soon),
+            ("review", &*soon),
+        ];
+        let answer = list_it(&mut site, "9.9.9.0/24", "127.0.0.3", &fields).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{answer:?}");
+        let found = at(&site, "9.9.9.0/24").await;
+        let shown: Vec<_> =
+            found.iter().map(|e| (e.code.map(|c| c.to_string()), e.since)).collect();
+        assert_eq!(shown, [(Some("127.0.0.3".to_owned()), since)]);
+        assert!(found[0].expires.is_some_and(|end| Moment(end).day() == soon));
+        // A form that was shown before somebody else changed it changes nothing.
+        let old = [("act", "remove"), ("key", "9.9.9.0/24"), ("seen", "00"), ("why", "x")];
+        assert_eq!(site.post(ENTRY, &old).await.status, StatusCode::PRECONDITION_FAILED);
+        // One is taken out of it, and what is not in it is not.
+        for (address, status) in
+            [("9.9.8.1", StatusCode::UNPROCESSABLE_ENTITY), ("9.9.9.7", StatusCode::SEE_OTHER)]
+        {
+            let fields = [
+                ("act", "exclude"),
+                ("key", "9.9.9.0/24"),
+                ("address", address),
+                ("reason", "ours"),
+            ];
+            assert_eq!(site.post(ENTRY, &fields).await.status, status, "{address}");
+        }
+        assert!(at(&site, "9.9.9.7").await[0].code.is_none());
+        site.get(&format!("{ENTRY}?key=9.9.9.7")).await.says(&["never listed", "What covers it"]);
+        // It is taken off, and that is taken back by a button that names what it takes back.
+        let page = site.get(&format!("{ENTRY}?key=9.9.9.0/24")).await;
+        let before = at(&site, "9.9.9.0/24").await;
+        let seen = seen(&page);
+        let fields = [
+            ("act", "remove"),
+            ("key", "9.9.9.0/24"),
+            ("seen", &*seen),
+            ("before", "127.0.0.3"),
+            ("why", "mended"),
+        ];
+        assert_eq!(site.post(ENTRY, &fields).await.status, StatusCode::SEE_OTHER);
+        assert!(at(&site, "9.9.9.0/24").await.is_empty());
+        let page = site.get(&format!("{ENTRY}?key=9.9.9.0/24")).await;
+        page.says(&["No import brings it back", "no longer listed with 127.0.0.3"]);
+        page.says(&["has changed since"]);
+        let (undo, step) = (format!("{ENTRY}/undo"), first_step(&page));
+        let fields = [("step", &*step), ("why", "a mistake")];
+        let answer = site.post(&undo, &fields).await;
+        assert_eq!(answer.location(), format!("{ENTRY}?key=9.9.9.0/24"), "{answer:?}");
+        site.get(answer.location())
+            .await
+            .says(&["It is taken back, by a new change", ": a mistake"]);
+        assert_eq!(at(&site, "9.9.9.0/24").await, before);
+        let again = site.post(&undo, &fields).await;
+        assert_eq!(again.status, StatusCode::CONFLICT);
+        again.says(&["has changed since"]);
+        // Rules of edits hold here as well.
+        let answer = list_it(&mut site, "11.0.0.0/8", "127.0.0.2", &[("reason", "x")]).await;
+        answer.says(&["for two editors"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_somebody_looks_for_is_found_with_what_is_around_it() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let id = site.add_list("bl.example").await;
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let ours = fill(&mut transaction, id).await;
+        transaction.commit().await.expect("it is committed");
+        site.become_role(Some(Role::Editor)).await;
+        let place = "/lists/bl.example/entries";
+        let first = site.get(place).await;
+        first.says(&["<code>9.9.0.0/16</code>", "?after=9.9.9.99\"", "The next entries"]);
+        let (_, rest) =
+            first.text.split_once("class=\"button quiet\" href=\"").expect("a next page");
+        let next = rest.split('"').next().expect("its end");
+        let second = site.get(next).await;
+        second.says(&["<code>9.9.9.100</code>", "<code>9.9.9.120</code>"]);
+        assert!(!second.text.contains("<code>9.9.9.99</code></a>"));
+        assert!(!second.text.contains("The next entries"));
+        let found = site.get(&format!("{place}?find=9.9.9.7")).await;
+        found.says(&["What covers it", "<code>9.9.0.0/16</code>", "<code>9.9.9.7</code>"]);
+        assert!(!found.text.contains("<code>9.9.9.8</code>"));
+        let below = site.get(&format!("{place}?find=9.9.9.0/28")).await;
+        below.says(&["is no entry of its own", "<code>9.9.9.15</code>", "<code>9.9.0.0/16</code>"]);
+        assert!(!below.text.contains("<code>9.9.9.16</code>"));
+        for (query, has, has_not) in [
+            (format!("organisation={}", ours.0), "9.9.0.0/16", "9.9.9.7"),
+            ("source=feed".to_owned(), "9.9.9.7", "9.9.0.0/16"),
+            ("code=never".to_owned(), "9.9.9.3", "9.9.9.7"),
+            ("code=127.0.0.2&source=feed&find=9.9.9.0/30".to_owned(), "9.9.9.2", "9.9.9.3"),
+        ] {
+            let page = site.get(&format!("{place}?{query}")).await;
+            page.says(&[&format!("<code>{has}</code>")]);
+            let rows = page.text.split("below").last().unwrap_or_default();
+            assert!(!rows.contains(&format!("<code>{has_not}</code>")), "{query}\n{}", page.text);
+        }
+        for (query, words) in [
+            ("find=1.2.3", "neither a network"),
+            ("source=nobody", "No entry came from a source `nobody`"),
+            ("organisation=x", "no Id of an organisation"),
+            ("code=x", "`x`"),
+            ("after=x%20y", "neither a network"),
+        ] {
+            site.get(&format!("{place}?{query}")).await.says(&[words]);
+        }
+        // An import of very many is told of below, as it may have brought the entry.
+        let page = site.get("/lists/bl.example/entry?key=9.9.9.7").await;
+        page.says(&["it came with this", "120 added", "SHA-256 abc", "Nothing changed it alone"]);
+        assert_eq!(site.get("/lists/no.example/entries").await.status, StatusCode::NOT_FOUND);
+    })
+    .await;
+}
+
+/// Writes a network of an organisation, and as many addresses as an import of a large file brings.
+async fn fill(t: &mut Transaction, list: lists::ListId) -> OrganisationId {
+    let ours = organisations::add(t.session(), "Ours", Timestamp(1)).await.expect("an Id");
+    let hand = entries::source(t.session(), "hand").await.expect("a source");
+    let feed = entries::source(t.session(), "feed").await.expect("a source");
+    let code: ReturnCode = "127.0.0.2".parse().expect("a code");
+    let entry = |key: &str, source| Entry {
+        key: key.parse().expect("a key"),
+        code: Some(code),
+        text: String::new(),
+        reason: "why".to_owned(),
+        criterion: None,
+        source,
+        organisation: None,
+        since: Timestamp(777),
+        expires: None,
+        review: None,
+    };
+    let mut all = vec![Entry { organisation: Some(ours), ..entry("9.9.0.0/16", hand) }];
+    all.extend((1..=120).map(|at| entry(&format!("9.9.9.{at}"), feed)));
+    all[3].code = None;
+    entries::put(t.session(), list, &all).await.expect("they are written");
+    let deed = repute_database::audit::Deed {
+        time: Timestamp(777),
+        actor: repute_database::audit::SYSTEM.to_owned(),
+        action: "list.import".to_owned(),
+        subject: "list/bl.example".to_owned(),
+        detail: r#"{"added":120,"source":"feed","file":"x.txt","sha256":"abc","reason":"r"}"#
+            .to_owned(),
+    };
+    let row = repute_database::audit::append(t.session(), &deed).await.expect("it is written");
+    let turn = entry_history::Turn { key: None, before: Vec::new(), after: all[5..9].to_vec() };
+    let (row, kind) = ((row, Timestamp(777)), entry_history::Kind::Many);
+    entry_history::note(t.session(), list, row, kind, &[turn]).await.expect("it is written");
+    ours
+}
