@@ -21,6 +21,9 @@ pub(crate) enum ListCommand {
         list: Name,
         /// The serial that was refused
         serial: u32,
+        /// Show what it brings, and approve nothing
+        #[arg(long)]
+        show: bool,
     },
     /// Shut a list down, step by step, without harm to who still asks it (RFC 6471 section 3.4)
     ///
@@ -56,7 +59,8 @@ const STATUS_HELP: &str = "Examples:
   repute list status bl.example    one list, with its last serials";
 
 /// Below the options of `repute list approve`.
-const APPROVE_HELP: &str = "Example:
+const APPROVE_HELP: &str = "Examples:
+  repute list approve bl.example 1207 --show    what it brings
   repute list approve bl.example 1207";
 
 /// Below the options of `repute list retire`.

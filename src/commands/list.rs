@@ -1,5 +1,6 @@
 //! `repute list`: what the lists of the registry publish, what was refused, and how one ends.
 
+mod brought;
 mod retire;
 mod status;
 
@@ -28,7 +29,12 @@ pub(super) fn run(config: Option<&Path>, command: ListCommand) -> anyhow::Result
         let database = Database::open(&place).await?;
         let verdict = match command {
             ListCommand::Status(args) => status::run(&database, &args).await,
-            ListCommand::Approve { list, serial } => approve(&database, &list, serial).await,
+            ListCommand::Approve { list, serial, show: true } => {
+                brought::show(&database, &list, serial).await
+            }
+            ListCommand::Approve { list, serial, show: false } => {
+                approve(&database, &list, serial).await
+            }
             ListCommand::Retire { list, empty, end } => {
                 retire::run(&database, &list, retire::Step::of(empty, end)).await
             }

@@ -86,6 +86,6 @@ async fn cause(
 }
 
 /// A text of others on a terminal: what could move the cursor is replaced.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

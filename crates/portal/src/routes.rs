@@ -281,8 +281,13 @@ pub(crate) fn all() -> Vec<Route> {
         ),
         Route::get("/lists/{apex}/kept-out", Least::Role(Editor), get(pages::kept_out::show)),
         Route::post("/lists/{apex}/kept-out", Least::Role(Editor), post(pages::kept_out::let_back)),
-        Route::post("/queue/versions/{id}", Least::Role(Editor), post(pages::queue::approve))
-            .fresh_from("/queue"),
+        Route::get("/queue/versions/{id}", Least::Role(Editor), get(pages::queue::version::show)),
+        Route::post(
+            "/queue/versions/{id}",
+            Least::Role(Editor),
+            post(pages::queue::version::approve),
+        )
+        .fresh_from("/queue"),
         Route::get("/status", Anonymous, get(pages::status::show)),
         Route::get(
             "/api/v1/distribution/manifests",

@@ -16,6 +16,7 @@
 //! [`publications`]: repute_database::publications
 
 mod approval;
+mod brought;
 mod check;
 mod follower;
 mod prospect;
@@ -35,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 pub use approval::{ApprovalError, approve, approve_by, is_author};
+pub use brought::{Brought, Counts, Fate, Row, brought};
 use follower::Follower;
 pub use prospect::{Prospect, prospect, tell, waiting};
 

@@ -10,7 +10,7 @@ use repute_database::Timestamp;
 use repute_database::entries::OrganisationId;
 use repute_database::lists::{self, ListId};
 use repute_database::organisations;
-use repute_database::publications::{self, Outcome, Publication};
+use repute_database::publications;
 use repute_database::removals::{self, Removal};
 use repute_database::requests::{self, Request, RequestId, queue};
 use repute_registry::decision::{self, Decided, Reason, Service, Verdict};
@@ -20,7 +20,7 @@ use repute_registry::request::state::State as Stage;
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::error::{AppError, sentence};
+use crate::error::AppError;
 use crate::flash::Flash;
 use crate::form::Form;
 use crate::frame::{Frame, Page};
@@ -34,8 +34,10 @@ use crate::pages::sign_in::back;
 use crate::visitor::Member;
 
 mod narrow;
+pub(crate) mod version;
 
 use narrow::{ALL, Narrowed};
+use version::Version;
 
 /// The page.
 #[derive(Template)]
@@ -56,16 +58,6 @@ pub(crate) struct Queue {
     now: Timestamp,
     /// Texts to choose from.
     canned: Vec<String>,
-}
-
-/// A version that was refused.
-struct Version {
-    card: ListCard,
-    publication: Publication,
-    /// The serial that is answered meanwhile.
-    good: Option<u32>,
-    /// Whether whoever looks made the change.
-    is_own: bool,
 }
 
 /// A request that waits.
@@ -154,27 +146,6 @@ pub(crate) async fn show(
         now,
         canned,
     }))
-}
-
-/// What is sent to approve a version.
-#[derive(Deserialize)]
-pub(crate) struct Approved {
-    serial: u32,
-}
-
-/// `POST /queue/versions/{id}`: somebody else than who changed a list means what its guards refused.
-pub(crate) async fn approve(
-    State(app): State<App>,
-    member: Member,
-    Path(id): Path<i64>,
-    Form(Approved { serial }): Form<Approved>,
-) -> Result<Response, AppError> {
-    let mut transaction = app.database.begin().await?;
-    let list = lists::by_id(transaction.session(), ListId(id)).await?.ok_or(AppError::NotFound)?;
-    let (person, now) = (member.person(), Timestamp::now());
-    publish::approve_by(&mut transaction, person, &list, serial, now).await?;
-    transaction.commit().await?;
-    Ok(back("/queue", Flash::VersionApproved))
 }
 
 /// `POST /requests/{id}/review`: an editor takes a request.
@@ -305,25 +276,6 @@ impl Queue {
             1 => "an hour".to_owned(),
             hours @ 2..48 => format!("{hours} hours"),
             hours => format!("{} days", hours / 24),
-        }
-    }
-}
-
-impl Version {
-    /// Why it was refused, as a sentence begins.
-    fn why(&self) -> String {
-        let why = match &self.publication.outcome {
-            Outcome::Refused { why } => why,
-            Outcome::Published | Outcome::Approved { .. } => return String::new(),
-        };
-        sentence(why).trim_end_matches('.').to_owned()
-    }
-
-    /// What is answered meanwhile.
-    fn before(&self) -> String {
-        match self.good {
-            Some(serial) => format!("Serial {serial} is answered."),
-            None => "Nothing of the list is answered yet.".to_owned(),
         }
     }
 }

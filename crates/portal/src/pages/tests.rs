@@ -815,14 +815,33 @@ async fn a_list_that_stands_still_says_so_and_another_editor_has_it_go_on() {
         let refused = site.post(&path, &serial).await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN);
         refused.says(&["is your own change"]);
+        page.says(&[&path]);
+        let brings = site.get(&path).await;
+        brings.says(&["another editor has to approve it"]);
+        assert!(!brings.text.contains("Publish it all the same"));
         site.cookies = other;
-        site.get("/queue").await.says(&["Publish it all the same", "Serial 2 is answered."]);
+        site.get("/queue").await.says(&["See what it brings", "Serial 2 is answered."]);
+        let brings = site.get(&path).await;
+        brings.says(&[
+            "Publish it all the same",
+            "All of 11.0.0.0/8 would be listed.",
+            "<code>11.0.0.0/8</code>",
+            "newly listed",
+            "edited by hand",
+            "Some &#60;One&#62;",
+        ]);
+        assert!(!brings.text.contains("192.0.2.7"), "that is published");
+        site.get(&format!("{path}?show=removed")).await.says(&["None."]);
+        let none = site.get(&format!("{path}?show=added&after=11.0.0.0/8")).await;
+        none.says(&["None."]);
         let late = site.post(&path, &[("serial", "2")]).await;
         assert_eq!(late.status, StatusCode::CONFLICT);
         assert_eq!(site.post(&path, &serial).await.location(), "/queue");
         let mut connection = site.app.database.read().await.expect("a connection");
         let approved = publications::last_approved(connection.session(), list).await;
         assert_eq!(approved.expect("it is read"), Some(held));
+        drop(connection);
+        assert_eq!(site.get(&path).await.status, StatusCode::NOT_FOUND, "none waits any more");
     })
     .await;
 }

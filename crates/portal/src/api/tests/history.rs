@@ -59,3 +59,55 @@ async fn what_became_of_an_entry_is_read_and_taken_back_once() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_a_version_brings_is_read_before_it_is_approved() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let id = site.add_list("bl.example").await;
+        let scopes: Vec<_> = Scope::of_role(Role::Editor).collect();
+        let editor = Program::new(&mut site, Role::Editor, &scopes).await;
+        let brings = "/lists/bl.example/versions/waiting";
+        let none = editor.ask(&mut site, Method::GET, brings, None, &Value::Null).await;
+        assert_eq!(none.status, StatusCode::NOT_FOUND);
+        let listed =
+            |key: &str| json!({ "action": "list", "key": key, "code": "127.0.0.2", "reason": "x" });
+        let changes =
+            json!({ "reason": "why", "changes": [listed("9.9.9.7"), listed("9.9.8.0/24")] });
+        editor.post(&mut site, "/lists/bl.example/entries", &changes).await;
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let audit = audit::end(t.session()).await.expect("it is read");
+        let outcome = Outcome::Refused { why: "too wide".to_owned() };
+        let refused = Publication { serial: 2, time: Timestamp(9), entries: 2, audit, outcome };
+        publications::note(t.session(), id, &refused).await.expect("it is noted");
+        transaction.commit().await.expect("it is committed");
+        let found = json(&editor.ask(&mut site, Method::GET, brings, None, &Value::Null).await);
+        for (name, value) in [
+            ("serial", json!(2)),
+            ("why", json!("too wide")),
+            ("answered", Value::Null),
+            ("added", json!(2)),
+            ("removed", json!(0)),
+            ("widest", json!(["9.9.8.0/24"])),
+            ("next", Value::Null),
+        ] {
+            assert_eq!(found[name], value, "{name}: {found}");
+        }
+        assert_eq!(found["keys"][0]["key"], "9.9.8.0/24");
+        assert_eq!(found["keys"][0]["after"][0]["reason"], "x");
+        let first = format!("{brings}?limit=1&only=added");
+        let first = json(&editor.ask(&mut site, Method::GET, &first, None, &Value::Null).await);
+        assert_eq!(
+            (first["keys"].as_array().map(Vec::len), &first["next"]),
+            (Some(1), &json!("9.9.8.0/24"))
+        );
+        let next = format!("{brings}?after=9.9.8.0/24");
+        let next = json(&editor.ask(&mut site, Method::GET, &next, None, &Value::Null).await);
+        assert_eq!(next["keys"][0]["key"], "9.9.9.7");
+        let wrong = format!("{brings}?only=x");
+        let wrong = editor.ask(&mut site, Method::GET, &wrong, None, &Value::Null).await;
+        assert!(wrong.status.is_client_error(), "{wrong:?}");
+    })
+    .await;
+}
