@@ -47,13 +47,13 @@ pub(super) async fn show(database: &Database, apex: &Name, serial: u32) -> anyho
         say!("row {number} of the log: {} by {}", plain(&by.deed.action), plain(who));
     }
     for fate in Fate::ALL {
-        some(&brought, fate);
+        some(&brought, fate)?;
     }
     Ok(Verdict::Yes)
 }
 
 /// Shows some of the keys of a fate.
-fn some(brought: &Brought, fate: Fate) {
+fn some(brought: &Brought, fate: Fate) -> anyhow::Result<()> {
     let found = brought.page(Some(fate), &[], SHOWN + 1);
     for row in found.iter().take(SHOWN) {
         say!("  {} {}", fate.word(), row.key);
@@ -72,6 +72,7 @@ fn some(brought: &Brought, fate: Fate) {
             say!("  {} {} (of an import of many)", fate.word(), entry.key);
         }
     }
+    Ok(())
 }
 
 /// So many keys of each fate are shown.

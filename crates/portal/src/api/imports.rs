@@ -13,11 +13,11 @@ use repute_registry::work::{self as rules, Layout, Wanted};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::api::settings::find;
 use crate::api::work::{OneWork, begun};
 use crate::api::{Call, Caller, Endpoint};
 use crate::app::App;
 use crate::error::AppError;
+use crate::overview::stored;
 use crate::token::Scope;
 
 /// What there is.
@@ -82,7 +82,7 @@ async fn take(
         .map_err(|denied| AppError::Refused(denied.to_string()))?;
     let wanted = asked.wanted(Timestamp::now())?;
     let mut connection = app.database.read().await?;
-    find(connection.session(), &apex).await?;
+    stored(connection.session(), &apex).await?;
     let open = work::open(connection.session()).await?;
     drop(connection);
     if open.iter().filter(|work| work.new.kind == Kind::Import).count() >= MOST_OPEN {
@@ -98,7 +98,7 @@ async fn take(
     let (file, name) = synced.map_err(AppError::Disk)?;
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);
-    let list = find(t.session(), &apex).await?;
+    let list = stored(t.session(), &apex).await?;
     let actor = audit::actor(t.session(), call.caller.account.id.0).await?;
     let place = (&app.means.spool, &*name);
     let id = rules::order_import(t, list.id, &wanted, place, &actor, now).await?;

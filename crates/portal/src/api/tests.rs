@@ -417,7 +417,10 @@ async fn what_traps_saw_is_taken_once_and_no_trap_is_kept() {
         let headers = [("authorization", &*bearer), ("content-type", "message/rfc822")];
         let path = "/api/v1/evidence/arf?source=traps";
         let answer = site.send(Method::POST, path, &headers, REPORT.to_owned()).await;
-        assert_eq!((answer.status, json(&answer)), (StatusCode::CREATED, json!({ "taken": 1, "known": 0 })));
+        assert_eq!(
+            (answer.status, json(&answer)),
+            (StatusCode::CREATED, json!({ "taken": 1, "known": 0 }))
+        );
         let again = site.send(Method::POST, path, &headers, REPORT.to_owned()).await;
         assert_eq!(json(&again), json!({ "taken": 0, "known": 1 }), "it is the same report");
         let other = site.send(Method::POST, path, &headers, "Subject: x\n\nhello".to_owned()).await;

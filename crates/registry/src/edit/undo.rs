@@ -54,7 +54,8 @@ pub async fn undo(
     // Who may not edit learns nothing of what there is.
     check_owners(transaction, person, &[]).await?;
     let (step, key, there, back) = prepare(transaction, list, step, now).await?;
-    if let Some(why) = two_persons(&items(&key, &there, &back), list.list.polarity) {
+    let for_two = lists::codes_for_two(transaction.session(), list.id).await?;
+    if let Some(why) = two_persons(&items(&key, &there, &back), &for_two) {
         return Err(EditError::Two(why).into());
     }
     check_codes(transaction, list, &key, &there, &back).await?;
