@@ -268,7 +268,13 @@ mod tests {
             expires: later,
         };
         passkeys::ask(t.session(), mail.as_bytes(), &ceremony, now).await.expect("it is asked");
-        let new = tokens::New { name: "key", digest: mail.as_bytes(), scopes: "", expires: None };
+        let new = tokens::New {
+            name: "key",
+            digest: mail.as_bytes(),
+            scopes: "",
+            expires: None,
+            sources: &[],
+        };
         tokens::add(t.session(), id, &new, now).await.expect("it is added");
         answers::take(t.session(), id, mail, b"asked", now).await.expect("it is taken");
         answers::keep(t.session(), id, mail, 200, mail).await.expect("it is kept");

@@ -3,6 +3,7 @@
 
 use crate::accounts::{self, Account, AccountId};
 use crate::database::DatabaseError;
+use crate::evidence::EvidenceSourceId;
 use crate::session::{Session, on};
 use crate::statement::statements;
 use crate::time::Timestamp;
@@ -39,6 +40,8 @@ pub struct New<'a> {
     pub scopes: &'a str,
     /// When it ends by itself.
     pub expires: Option<Timestamp>,
+    /// As which sources of evidence it may speak.
+    pub sources: &'a [EvidenceSourceId],
 }
 
 /// Adds a token to an account.
@@ -46,12 +49,12 @@ pub struct New<'a> {
 /// # Errors
 /// If the database fails.
 pub async fn add(
-    session: Session<'_>,
+    mut session: Session<'_>,
     account: AccountId,
     new: &New<'_>,
     now: Timestamp,
 ) -> Result<TokenId, DatabaseError> {
-    let (id,): (i64,) = on!(session, |c| {
+    let (id,): (i64,) = on!(session.again(), |c| {
         sqlx::query_as(ADD)
             .bind(account.0)
             .bind(new.name)
@@ -62,7 +65,25 @@ pub async fn add(
             .fetch_one(c)
             .await?
     });
+    for source in new.sources {
+        on!(session.again(), |c| {
+            sqlx::query(ADD_SOURCE).bind(id).bind(source.0).execute(c).await?;
+        });
+    }
     Ok(TokenId(id))
+}
+
+/// As which sources of evidence a token may speak.
+///
+/// # Errors
+/// If the database fails.
+pub async fn sources(
+    session: Session<'_>,
+    id: TokenId,
+) -> Result<Vec<EvidenceSourceId>, DatabaseError> {
+    let rows: Vec<(i64,)> =
+        on!(session, |c| sqlx::query_as(SOURCES).bind(id.0).fetch_all(c).await?);
+    Ok(rows.into_iter().map(|(source,)| EvidenceSourceId(source)).collect())
 }
 
 /// A token that has not ended, and whose it is; none if that account is locked.
@@ -145,6 +166,10 @@ statements! {
     /// Adds one.
     ADD = "INSERT INTO tokens (account, name, digest, scopes, created, expires)
         VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
+    /// A source as which it may speak.
+    ADD_SOURCE = "INSERT INTO token_sources (token, source) VALUES ($1, $2)";
+    /// All of these.
+    SOURCES = "SELECT source FROM token_sources WHERE token = $1 ORDER BY source";
     /// A token that has not ended, and its account.
     FIND = "SELECT id, account FROM tokens WHERE digest = $1 AND (expires IS NULL OR expires > $2)";
     /// One token.
@@ -176,9 +201,15 @@ mod tests {
                 let id = accounts::add(t.session(), mail, "", "", Role::Editor, Timestamp(1)).await;
                 accounts.push(id.expect("it is added").expect("it is new"));
             }
+            let kind = crate::evidence::Kind::Trap;
+            let source =
+                crate::evidence::add_source(t.session(), "traps", kind, Timestamp(1)).await;
+            let source = source.expect("it is added");
             let mut ids = Vec::new();
             for (name, expires) in [("one", Some(Timestamp(9))), ("two", None)] {
-                let new = New { name, digest: name.as_bytes(), scopes: "queue:read", expires };
+                let sources = if name == "one" { vec![source] } else { Vec::new() };
+                let digest = name.as_bytes();
+                let new = New { name, digest, scopes: "queue:read", expires, sources: &sources };
                 let id = add(t.session(), accounts[0], &new, Timestamp(2)).await;
                 ids.push(id.expect("it is added"));
             }
@@ -190,6 +221,9 @@ mod tests {
             );
             assert_eq!(find(t.session(), b"one", Timestamp(9)).await.expect("read"), None, "over");
             assert_eq!(find(t.session(), b"not", Timestamp(8)).await.expect("read"), None);
+            for (id, expect) in [(ids[0], vec![source]), (ids[1], Vec::new())] {
+                assert_eq!(sources(t.session(), id).await.expect("they are read"), expect);
+            }
             see(t.session(), ids[1], Timestamp(7)).await.expect("it is noted");
             let all = of(t.session(), accounts[0]).await.expect("they are read");
             assert_eq!(all.iter().map(|t| t.id).collect::<Vec<_>>(), [ids[1], ids[0]]);

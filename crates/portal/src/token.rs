@@ -4,9 +4,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use repute_database::Timestamp;
 use repute_database::accounts::{Account, Role};
+use repute_database::evidence::{self, EvidenceSourceId};
 use repute_database::tokens::{self, New, TokenId};
+use repute_database::{Session, Timestamp};
 
 use crate::account::note;
 use crate::app::App;
@@ -192,6 +193,8 @@ pub(crate) struct Wish {
     pub(crate) scopes: Vec<Scope>,
     /// After how many days it ends; without them never.
     pub(crate) days: Option<u32>,
+    /// As which sources of evidence it may speak.
+    pub(crate) sources: Vec<EvidenceSourceId>,
 }
 
 /// Makes a token and tells its owner by a letter; the token, which is stored nowhere.
@@ -210,11 +213,24 @@ pub(crate) async fn make(app: &App, account: &Account, wish: &Wish) -> Result<St
     if wish.scopes.iter().any(|scope| scope.least() > account.role) {
         return wrong("a token may not do more than you");
     }
+    let tells = wish.scopes.contains(&Scope::EvidenceWrite);
+    if !tells && !wish.sources.is_empty() {
+        return wrong("only a token that tells what was seen has sources");
+    }
+    if tells && wish.sources.is_empty() && account.role != Role::Administrator {
+        return wrong("say as which sources it tells what was seen");
+    }
     let text = format!("{PREFIX}{}", Secret::new()?.text());
     let now = Timestamp::now();
     let scopes = wish.scopes.iter().map(|scope| scope.word()).collect::<Vec<_>>().join(" ");
     let end = |days: u32| now.after(Duration::from_secs(u64::from(days) * 24 * 3600));
-    let new = New { name, digest: &digest_of(&text), scopes: &scopes, expires: wish.days.map(end) };
+    let new = New {
+        name,
+        digest: &digest_of(&text),
+        scopes: &scopes,
+        expires: wish.days.map(end),
+        sources: &wish.sources,
+    };
     let mut transaction = app.database.begin().await?;
     let t = &mut transaction;
     // First this, which has others wait: what is counted stays so.
@@ -222,12 +238,39 @@ pub(crate) async fn make(app: &App, account: &Account, wish: &Wish) -> Result<St
     if tokens::of(t.session(), account.id).await?.len() >= MOST {
         return wrong("you have very many tokens: end those that are not used");
     }
+    let known = evidence::names(t.session()).await?;
+    if wish.sources.iter().any(|source| !known.iter().any(|(id, _)| id == source)) {
+        return wrong("there is no such source of evidence");
+    }
     tokens::add(t.session(), account.id, &new, now).await?;
     let letter = letter::told(&app.config, &account.mail, Event::TokenMade)?;
     letters::tell(t, &letter, now).await?;
     transaction.commit().await?;
     app.mail_waits.notify_one();
     Ok(text)
+}
+
+/// Fails if a token may not tell what a source saw: one that has sources for others than these, one without any unless
+/// its owner is an administrator.
+///
+/// # Errors
+/// [`AppError::Refused`], or if the database fails.
+pub(crate) async fn may_tell(
+    mut session: Session<'_>,
+    (token, account): (TokenId, &Account),
+    source: &str,
+) -> Result<(), AppError> {
+    let sources = tokens::sources(session.again(), token).await?;
+    if sources.is_empty() && account.role == Role::Administrator {
+        return Ok(());
+    }
+    let found = evidence::source(session, source).await?;
+    match found.is_some_and(|found| sources.contains(&found.id)) {
+        true => Ok(()),
+        false => Err(AppError::Refused(format!(
+            "this token may not tell what `{source}` saw: make one for this source"
+        ))),
+    }
 }
 
 /// Ends a token. Whether the account had it.

@@ -13,7 +13,7 @@ use crate::api::{Call, Endpoint};
 use crate::app::App;
 use crate::error::AppError;
 use crate::lookup::parse;
-use crate::token::Scope;
+use crate::token::{Scope, may_tell};
 
 /// What there is.
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -130,6 +130,8 @@ async fn write(
     sightings: &[Sighting],
 ) -> Result<Response, AppError> {
     let mut write = call.begin(app).await?;
+    let (token, account) = (call.caller.token.id, &call.caller.account);
+    may_tell(write.transaction.session(), (token, account), source).await?;
     let (t, now, key) = (&mut write.transaction, write.now, Some(&app.means.key));
     let cause = Cause {
         actor: audit::actor(t.session(), call.caller.account.id.0).await?,

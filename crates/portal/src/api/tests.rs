@@ -7,7 +7,7 @@ mod work;
 
 use axum::http::{Method, StatusCode};
 use repute_database::accounts::{self, AccountId, Role};
-use repute_database::evidence::Kind;
+use repute_database::evidence::{self as database_evidence, Kind};
 use repute_database::organisations::{self, MemberRole};
 use repute_database::testing::on_each_narrow;
 use repute_database::{Timestamp, audit, backup, dns, lists};
@@ -35,7 +35,14 @@ impl Program {
         let account = accounts::by_mail(connection.session(), &mail).await.expect("it is read");
         let account = account.expect("it is there");
         drop(connection);
-        let wish = Wish { name: "a program".to_owned(), scopes: scopes.to_vec(), days: None };
+        let mut connection = site.app.database.read().await.expect("a connection");
+        let known = database_evidence::names(connection.session()).await.expect("they are read");
+        drop(connection);
+        // Who tells something does so for the sources there are.
+        let tells = scopes.contains(&Scope::EvidenceWrite) && role != Role::Administrator;
+        let sources = known.into_iter().map(|(id, _)| id).filter(|_| tells).collect();
+        let (name, scopes) = ("a program".to_owned(), scopes.to_vec());
+        let wish = Wish { name, scopes, days: None, sources };
         let token = token::make(&site.app, &account, &wish).await;
         Program { account: account.id, token: token.expect("it is made") }
     }
@@ -403,7 +410,7 @@ async fn what_traps_saw_is_taken_once_and_no_trap_is_kept() {
             assert_eq!(answer.header("idempotency-replayed") == "true", is_again);
         }
         for (change, status, why) in [
-            ("/source", StatusCode::NOT_FOUND, "Nothing here"),
+            ("/source", StatusCode::FORBIDDEN, "may not tell what"),
             ("/observations/0/target", StatusCode::UNPROCESSABLE_ENTITY, "bservation 1"),
             ("/observations/1/class", StatusCode::UNPROCESSABLE_ENTITY, "bservation 2"),
         ] {
@@ -429,6 +436,79 @@ async fn what_traps_saw_is_taken_once_and_no_trap_is_kept() {
         backup::write(&mut look, &mut bytes).await.expect("it is written");
         let all = String::from_utf8_lossy(&bytes);
         assert!(all.contains("traps") && !all.contains("bait@example.org"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_tells_what_its_sources_saw_and_no_other() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let site = &mut site;
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let cause = Cause {
+            actor: audit::machine(t.session(), "test").await.expect("a name"),
+            action: "evidence.source".to_owned(),
+            reason: "a test".to_owned(),
+        };
+        let mut ids = Vec::new();
+        for name in ["traps", "loop"] {
+            let added = evidence::add_source(t, name, Kind::Trap, &cause, Timestamp(1)).await;
+            ids.push(added.expect("it is added"));
+        }
+        transaction.commit().await.expect("it is committed");
+        let editor = Program::new(site, Role::Editor, &[Scope::Account]).await;
+        let admin = Program::new(site, Role::Administrator, &[Scope::EvidenceWrite]).await;
+        let make = async |site: &Site, by: &Program, scope: Scope, sources: Vec<_>| {
+            let mut connection = site.app.database.read().await.expect("a connection");
+            let account = accounts::by_id(connection.session(), by.account).await.expect("read");
+            drop(connection);
+            let (name, scopes) = ("traps".to_owned(), vec![scope]);
+            let wish = Wish { name, scopes, days: None, sources };
+            let made = token::make(&site.app, &account.expect("it is there"), &wish).await;
+            made.map(|token| Program { account: by.account, token })
+        };
+        // Only an administrator's token speaks for all.
+        assert!(make(site, &editor, Scope::EvidenceWrite, Vec::new()).await.is_err());
+        assert!(make(site, &editor, Scope::QueueRead, vec![ids[0]]).await.is_err());
+        let unknown = vec![database_evidence::EvidenceSourceId(99)];
+        assert!(make(site, &editor, Scope::EvidenceWrite, unknown).await.is_err());
+        let one = make(site, &editor, Scope::EvidenceWrite, vec![ids[0]]).await.expect("made");
+        let bound = make(site, &admin, Scope::EvidenceWrite, vec![ids[1]]).await.expect("made");
+        for (program, source, may) in [
+            (&one, "traps", true),
+            (&one, "loop", false),
+            (&one, "none", false),
+            (&admin, "traps", true),
+            (&admin, "loop", true),
+            (&bound, "traps", false),
+            (&bound, "loop", true),
+        ] {
+            let told = json!({ "source": source, "observations": [
+                { "target": "9.9.2.25", "class": "spam" },
+            ]});
+            let answer = program.post(site, "/evidence", &told).await;
+            let expect = if may { StatusCode::CREATED } else { StatusCode::FORBIDDEN };
+            assert_eq!(answer.status, expect, "{source}: {answer:?}");
+            let bearer = format!("Bearer {}", program.token);
+            let headers = [("authorization", &*bearer), ("content-type", "message/rfc822")];
+            let path = format!("/api/v1/evidence/arf?source={source}");
+            let answer = site.send(Method::POST, &path, &headers, REPORT.to_owned()).await;
+            assert_eq!(answer.status, expect, "{source}: {answer:?}");
+        }
+        // On the page they are chosen and shown.
+        site.become_role(Some(Role::Editor)).await;
+        site.get("/account/tokens").await.says(&["As which sources", "name=\"source-1\"", "loop"]);
+        let fields = [("name", "mx2"), ("days", "30"), ("evidence:write", "yes")];
+        let refused = site.post("/account/tokens", &fields).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        refused.says(&["Say as which sources"]);
+        let fields = [&fields[..], &[("source-2", "yes")]].concat();
+        assert_eq!(site.post("/account/tokens", &fields).await.status, StatusCode::OK);
+        site.get("/account/tokens").await.says(&["as <code>loop</code>"]);
+        site.become_role(Some(Role::Member)).await;
+        assert!(!site.get("/account/tokens").await.text.contains("As which sources"));
     })
     .await;
 }

@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use repute_database::Timestamp;
+use repute_database::evidence::{self, EvidenceSourceId};
 use repute_database::tokens::{self, Token, TokenId};
 
 use crate::app::App;
@@ -22,7 +23,10 @@ use crate::visitor::Member;
 #[template(path = "tokens.html")]
 pub(crate) struct TokensPage {
     frame: Frame,
-    tokens: Vec<Token>,
+    /// Each with the sources of evidence as which it speaks.
+    tokens: Vec<(Token, Vec<String>)>,
+    /// The sources there are.
+    sources: Vec<(EvidenceSourceId, String)>,
     /// What somebody with this role can choose.
     scopes: Vec<Scope>,
     typed: Typed,
@@ -47,6 +51,7 @@ pub(crate) struct Typed {
     name: String,
     days: String,
     scopes: Vec<Scope>,
+    sources: Vec<EvidenceSourceId>,
 }
 
 /// `GET /account/tokens`.
@@ -71,14 +76,18 @@ pub(crate) async fn make(
         found.map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
     };
     let scopes = Scope::ALL.into_iter().filter(|scope| !field(scope.word()).is_empty()).collect();
-    let typed = Typed { name: field("name"), days: field("days"), scopes };
+    let chosen = |name: &str| name.strip_prefix("source-")?.parse().ok().map(EvidenceSourceId);
+    let sources = fields.iter().filter(|(_, value)| !value.trim().is_empty());
+    let sources = sources.filter_map(|(name, _)| chosen(name)).collect();
+    let typed = Typed { name: field("name"), days: field("days"), scopes, sources };
     let days = match &*typed.days {
         "" | "0" => None,
         days => {
             Some(days.parse::<u32>().ok().filter(|days| *days <= 3_650).ok_or(AppError::Choice)?)
         }
     };
-    let wish = Wish { name: typed.name.clone(), scopes: typed.scopes.clone(), days };
+    let (name, scopes) = (typed.name.clone(), typed.scopes.clone());
+    let wish = Wish { name, scopes, days, sources: typed.sources.clone() };
     match token::make(&app, &member.account, &wish).await {
         Ok(token) => {
             let origin = app.config.public_url.to_string();
@@ -113,15 +122,29 @@ async fn page(
     fault: Option<String>,
 ) -> Result<TokensPage, AppError> {
     let mut connection = app.database.read().await?;
-    let tokens = tokens::of(connection.session(), member.account.id).await?;
-    let scopes = Scope::of_role(member.account.role).collect();
-    Ok(TokensPage { frame, tokens, scopes, typed, fault, now: Timestamp::now() })
+    let sources = evidence::names(connection.session()).await?;
+    let mut tokens = Vec::new();
+    for token in tokens::of(connection.session(), member.account.id).await? {
+        let own = tokens::sources(connection.session(), token.id).await?;
+        let own = sources.iter().filter(|(id, _)| own.contains(id));
+        let own = own.map(|(_, name)| name.clone()).collect();
+        tokens.push((token, own));
+    }
+    let scopes: Vec<Scope> = Scope::of_role(member.account.role).collect();
+    // Who cannot tell anything needs none of them.
+    let sources = if scopes.contains(&Scope::EvidenceWrite) { sources } else { Vec::new() };
+    Ok(TokensPage { frame, tokens, sources, scopes, typed, fault, now: Timestamp::now() })
 }
 
 impl TokensPage {
     /// Whether a scope is chosen.
     fn has(&self, scope: &Scope) -> bool {
         self.typed.scopes.contains(scope)
+    }
+
+    /// Whether a source is chosen.
+    fn tells(&self, source: &EvidenceSourceId) -> bool {
+        self.typed.sources.contains(source)
     }
 
     /// Whether a token is over.
