@@ -217,7 +217,8 @@ pub async fn queued(
     rows.into_iter().map(removal).collect()
 }
 
-/// Moves a removal on, if it still stands where the caller believes. Whether it did.
+/// Moves a removal on, if it still stands where the caller believes. Whether it did. Who decided is a pseudonym of the
+/// audit log; none where nobody had to.
 ///
 /// # Errors
 /// If the database fails.
@@ -225,7 +226,7 @@ pub async fn move_on(
     session: Session<'_>,
     before: &Removal,
     state: State,
-    answer: &str,
+    (answer, decided_by): (&str, Option<&str>),
     now: Timestamp,
 ) -> Result<bool, DatabaseError> {
     let decided = matches!(state, State::Granted | State::Refused).then_some(now.0);
@@ -236,6 +237,7 @@ pub async fn move_on(
             .bind(state.word())
             .bind(decided)
             .bind(answer)
+            .bind(decided_by)
             .execute(c)
             .await?
             .rows_affected()
@@ -476,7 +478,8 @@ statements! {
     BY_ID = "SELECT id, list, key, target, mail, network, reason, nonce, state, created, expires,
         decided, answer, agreed, way, control FROM removals WHERE id = $1";
     /// Moves one on.
-    MOVE_ON = "UPDATE removals SET state = $3, decided = $4, answer = $5 WHERE id = $1 AND state = $2";
+    MOVE_ON = "UPDATE removals SET state = $3, decided = $4, answer = $5, decided_by = $6
+        WHERE id = $1 AND state = $2";
     /// Notes who agrees.
     AGREE = "UPDATE removals SET agreed = $2 WHERE id = $1 AND state = 'queued'";
     /// Counts removals of an entry; a link that found nothing to remove is none.
@@ -550,7 +553,8 @@ mod tests {
             for (removal, state, answer) in moves {
                 for is_first in [true, false] {
                     let now = Timestamp(50);
-                    let moved = move_on(session.session(), removal, state, answer, now).await;
+                    let said = (answer, None);
+                    let moved = move_on(session.session(), removal, state, said, now).await;
                     assert_eq!(moved.expect("an answer"), is_first, "it moves on once");
                 }
             }

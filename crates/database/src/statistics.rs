@@ -48,7 +48,7 @@ pub async fn of_requests(
     Ok(rows.into_iter().map(read).collect())
 }
 
-/// The decisions about removals from a moment on, at most so many: those that a link made by itself too.
+/// The decisions about removals from a moment on, at most so many; what a link did by itself is `auto-granted`.
 ///
 /// # Errors
 /// If the database fails.
@@ -57,14 +57,14 @@ pub async fn of_removals(
     from: Timestamp,
     limit: u32,
 ) -> Result<Vec<Decision>, DatabaseError> {
-    let rows: Vec<(String, i64, i64)> = on!(session, |c| {
+    let rows: Vec<(String, i64, i64, Option<i64>)> = on!(session, |c| {
         sqlx::query_as(OF_REMOVALS).bind(from.0).bind(i64::from(limit)).fetch_all(c).await?
     });
-    let read = |(outcome, time, asked)| Decision {
+    let read = |(outcome, time, asked, account)| Decision {
         outcome,
         time: Timestamp(time),
         asked: Timestamp(asked),
-        account: None,
+        account,
     };
     Ok(rows.into_iter().map(read).collect())
 }
@@ -92,8 +92,10 @@ statements! {
             'needs-info', 'withdrawn', 'expired')
         ORDER BY h.time DESC LIMIT $2";
     /// What was decided about removals.
-    OF_REMOVALS = "SELECT state, decided, created FROM removals
-        WHERE decided >= $1 AND state IN ('granted', 'refused') ORDER BY decided DESC LIMIT $2";
+    OF_REMOVALS = "SELECT CASE WHEN r.state = 'granted' AND r.decided_by IS NULL THEN 'auto-granted'
+            ELSE r.state END, r.decided, r.created, a.account
+        FROM removals AS r LEFT JOIN actors AS a ON a.pseudonym = r.decided_by
+        WHERE r.decided >= $1 AND r.state IN ('granted', 'refused') ORDER BY r.decided DESC LIMIT $2";
     /// What waits.
     WAITING = "SELECT state, since FROM (
             SELECT state, COALESCE(submitted, created) AS since FROM requests

@@ -27,6 +27,7 @@ mod requests;
 mod rules;
 mod settings;
 mod sources;
+mod statistics;
 mod subscribers;
 #[cfg(test)]
 mod tests;
@@ -64,6 +65,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         log::endpoints(),
         imports::endpoints(),
         work::endpoints(),
+        statistics::endpoints(),
     ] {
         all.extend(part);
     }

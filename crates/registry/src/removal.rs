@@ -205,7 +205,8 @@ pub async fn confirm(
     let new = &removal.new;
     let entries = entries::at(transaction.session(), new.list, &new.key).await?;
     let Some(entry) = entries.iter().find(|entry| entry.code.is_some()) else {
-        move_on(transaction, &removal, State::Granted, "it was not listed any more", now).await?;
+        let answer = "it was not listed any more";
+        move_on(transaction, &removal, State::Granted, (answer, None), now).await?;
         return Ok(Answer::Gone);
     };
     let list = lists::by_id(transaction.session(), new.list).await?;
@@ -220,11 +221,10 @@ pub async fn confirm(
         Outlook::Free => wave::of(transaction, id, waves, now).await?,
     };
     if let Some(why) = why {
-        move_on(transaction, &removal, State::Queued, &why.to_string(), now).await?;
+        move_on(transaction, &removal, State::Queued, (&why.to_string(), None), now).await?;
         return Ok(Answer::ToEditors(why));
     }
-    let actor = audit::actor(transaction.session(), NOBODY).await?;
-    let serial = remove(transaction, &removal, entries, actor, End::default(), now).await?;
+    let serial = remove(transaction, &removal, entries, None, End::default(), now).await?;
     Ok(Answer::Removed { serial })
 }
 
@@ -341,12 +341,13 @@ pub async fn decide(
         }
         Verdict::Grant(end) => {
             let actor = audit::actor(transaction.session(), person.account).await?;
-            let serial = remove(transaction, &removal, entries, actor, *end, now).await?;
+            let serial = remove(transaction, &removal, entries, Some(actor), *end, now).await?;
             Decided::Granted { serial }
         }
         Verdict::Refuse(why) if why.trim().is_empty() => return Err(RemovalError::NoReason),
         Verdict::Refuse(why) => {
-            move_on(transaction, &removal, State::Refused, why, now).await?;
+            let actor = audit::actor(transaction.session(), person.account).await?;
+            move_on(transaction, &removal, State::Refused, (why, Some(&actor)), now).await?;
             Decided::Refused
         }
     };
@@ -407,12 +408,12 @@ pub fn is_mass(by_mail: u32, by_network: u32) -> bool {
     by_mail > MASS_BY_MAIL || by_network > MASS_BY_NETWORK
 }
 
-/// Takes what is listed at a key off the list; what is excluded there stays so.
+/// Takes what is listed at a key off the list, by an editor or nobody; what is excluded there stays so.
 async fn remove(
     transaction: &mut Transaction,
     removal: &Removal,
     entries: Vec<Entry>,
-    actor: String,
+    by: Option<String>,
     end: End,
     now: Timestamp,
 ) -> Result<u32, RemovalError> {
@@ -421,13 +422,17 @@ async fn remove(
     let entries = entries.into_iter().filter(|entry| entry.code.is_none()).collect();
     let change = Change { key: removal.new.key.clone(), entries };
     let reason = format!("removal {}", removal.id.0);
+    let actor = match &by {
+        Some(actor) => actor.clone(),
+        None => audit::actor(transaction.session(), NOBODY).await?,
+    };
     let cause = Cause { actor, action: "removal.grant".to_owned(), reason };
     // What was seen before is repaired: rules do not list it again for that.
     rule::settle(transaction, list.id, &removal.new.key, now).await?;
     let serial = changes::apply(transaction, &list, &[change], &cause, now).await?;
-    let by = (&*cause.actor, &*cause.reason);
-    kept_out::keep(transaction, list.id, &removal.new.key, by, end, now).await?;
-    move_on(transaction, removal, State::Granted, "", now).await?;
+    let keeper = (&*cause.actor, &*cause.reason);
+    kept_out::keep(transaction, list.id, &removal.new.key, keeper, end, now).await?;
+    move_on(transaction, removal, State::Granted, ("", by.as_deref()), now).await?;
     Ok(serial)
 }
 
@@ -436,10 +441,10 @@ async fn move_on(
     transaction: &mut Transaction,
     removal: &Removal,
     state: State,
-    answer: &str,
+    said: (&str, Option<&str>),
     now: Timestamp,
 ) -> Result<(), RemovalError> {
-    match removals::move_on(transaction.session(), removal, state, answer, now).await? {
+    match removals::move_on(transaction.session(), removal, state, said, now).await? {
         true => Ok(()),
         false => Err(RemovalError::Link),
     }

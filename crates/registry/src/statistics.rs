@@ -13,8 +13,10 @@ use repute_database::statistics::{Decision, Waiting};
 pub struct Week {
     /// When it begins: a Monday, at midnight in UTC.
     pub begins: Timestamp,
-    /// Approved, or granted.
+    /// Approved, or granted, by somebody.
     pub approved: usize,
+    /// Approved, or granted, as nobody had to decide.
+    pub automatic: usize,
     /// Approved in part.
     pub partly: usize,
     /// Rejected, or refused.
@@ -49,7 +51,8 @@ pub fn weeks(decisions: &[Decision], count: i64, now: Timestamp) -> Vec<Week> {
     for decision in decisions {
         let Some(week) = weeks.get_mut(&week_of(decision.time)) else { continue };
         match &*decision.outcome {
-            "approved" | "auto-approved" | "granted" => week.approved += 1,
+            "approved" | "granted" => week.approved += 1,
+            "auto-approved" | "auto-granted" => week.automatic += 1,
             "partly-approved" => week.partly += 1,
             "rejected" | "refused" => week.rejected += 1,
             "needs-info" => week.asked += 1,
@@ -105,7 +108,7 @@ pub fn by_age(waiting: &[Waiting], now: Timestamp) -> [(&'static str, usize); 5]
 impl Week {
     /// One in which nothing was decided.
     fn empty(begins: Timestamp) -> Week {
-        Week { begins, approved: 0, partly: 0, rejected: 0, asked: 0, given_up: 0 }
+        Week { begins, approved: 0, automatic: 0, partly: 0, rejected: 0, asked: 0, given_up: 0 }
     }
 }
 
@@ -141,6 +144,8 @@ mod tests {
         let all = [
             decision(3, 1, "approved", Some(1)),
             decision(4, 1, "auto-approved", None),
+            decision(5, 1, "auto-granted", None),
+            decision(5, 1, "granted", Some(1)),
             decision(10, 1, "rejected", Some(1)),
             decision(11, 1, "withdrawn", None),
             decision(12, 1, "partly-approved", Some(1)),
@@ -148,7 +153,7 @@ mod tests {
         ];
         let weeks = weeks(&all, 2, Timestamp(12 * DAY));
         let empty = |day: i64| Week::empty(Timestamp(day * DAY));
-        let first = Week { approved: 1, rejected: 1, ..empty(4) };
+        let first = Week { approved: 1, automatic: 2, rejected: 1, ..empty(4) };
         let last = Week { partly: 1, asked: 1, given_up: 1, ..empty(11) };
         assert_eq!(weeks, [first, last]);
     }
@@ -161,9 +166,13 @@ mod tests {
         let days = (found.median / DAY, found.p90 / DAY, found.in_time, found.overdue);
         assert_eq!(days, (5, 9, 1, 4));
         assert_eq!(service(&[decision(9, 3, "needs-info", Some(1))]), None);
+        assert_eq!(service(&[decision(9, 3, "auto-granted", None)]), None);
         let one = service(&[decision(9, 3, "rejected", Some(1))]).expect("there is one");
         assert_eq!((one.median / DAY, one.p90 / DAY), (3, 3));
-        let editors = by_editor(&[all, vec![decision(1, 1, "approved", None)]].concat());
+        let editors = by_editor(
+            &[all, vec![decision(1, 1, "approved", None), decision(1, 1, "auto-granted", None)]]
+                .concat(),
+        );
         let counts: Vec<_> = editors.iter().map(|(who, service)| (*who, service.count)).collect();
         assert_eq!(counts, [(0, 5), (1, 5)]);
     }

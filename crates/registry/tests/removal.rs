@@ -3,7 +3,9 @@
 use repute_database::entries::{self, Entry};
 use repute_database::lists::{self, List, Stored};
 use repute_database::testing::on_each;
-use repute_database::{Database, Key, Timestamp, Transaction, audit, kept_out, removals};
+use repute_database::{
+    Database, Key, Timestamp, Transaction, audit, kept_out, removals, statistics,
+};
 use repute_dnsxl::{KeyKind, Polarity};
 use repute_registry::changes::{self, Cause, Change};
 use repute_registry::kept_out::End;
@@ -233,6 +235,13 @@ async fn two_editors_take_off_what_lists_very_much() {
         let over =
             removal::decide(t, EDITOR, id, &Verdict::Grant(End::AsTheListSays), day(1)).await;
         assert!(matches!(over, Err(RemovalError::Over("granted"))));
+        let known = statistics::of_removals(t.session(), day(0), 9).await.expect("they are read");
+        let known: Vec<_> = known.iter().map(|one| (&*one.outcome, one.account)).collect();
+        assert_eq!(known, [("granted", Some(9))], "who decided is known");
+        audit::erase(t.session(), 9).await.expect("he is erased");
+        let known = statistics::of_removals(t.session(), day(0), 9).await.expect("they are read");
+        let known: Vec<_> = known.iter().map(|one| (&*one.outcome, one.account)).collect();
+        assert_eq!(known, [("granted", None)], "that somebody did stays known");
     })
     .await;
 }
@@ -338,6 +347,9 @@ async fn a_wave_of_removals_waits_for_an_editor() {
         let now = Timestamp(day(1).0 + 20 * 3_600_000_000);
         let answer = remove_as(t, &list, (10, "one.example"), &off, now).await;
         assert!(matches!(answer, Answer::Removed { .. }), "{answer:?}");
+        let known = statistics::of_removals(t.session(), day(0), 99).await.expect("they are read");
+        assert_eq!(known.len(), 8);
+        assert!(known.iter().all(|one| one.outcome == "auto-granted" && one.account.is_none()));
     })
     .await;
 }

@@ -75,6 +75,13 @@ pub(crate) async fn show(
     Ok(Page(Statistics { frame, parts, waiting, open, editors }))
 }
 
+impl Part {
+    /// How much nobody had to decide.
+    fn automatic(&self) -> usize {
+        self.weeks.iter().map(|(_, week)| week.automatic).sum()
+    }
+}
+
 impl Statistics {
     /// How much waits, of any age.
     fn waits(&self) -> usize {
@@ -87,14 +94,15 @@ fn chart(title: &str, has_more: bool, weeks: &[Week]) -> Chart {
     let points = |count: fn(&Week) -> usize| -> Vec<(i64, f64)> {
         weeks.iter().map(|week| (week.begins.0 / 1_000_000, count(week) as f64)).collect()
     };
-    let all: [(&str, Vec<(i64, f64)>); 5] = [
+    let all: [(&str, Vec<(i64, f64)>); 6] = [
         ("approved", points(|week| week.approved)),
         ("rejected", points(|week| week.rejected)),
+        ("without an editor", points(|week| week.automatic)),
         ("approved in part", points(|week| week.partly)),
         ("asked", points(|week| week.asked)),
         ("given up", points(|week| week.given_up)),
     ];
-    let shown = if has_more { &all[..] } else { &all[..2] };
+    let shown = if has_more { &all[..] } else { &all[..3] };
     let series: Vec<Series<'_>> =
         shown.iter().map(|(label, points)| Series { label, points }).collect();
     Chart::lines(&format!("{title} decided a week"), &series)
