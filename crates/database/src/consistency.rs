@@ -119,6 +119,27 @@ pub async fn go_through(
     Ok(due.len() as u64)
 }
 
+/// Has what a clock that was ahead put off be due now: nothing is gone through later than after `again`, looked at later
+/// than after `longest`, or was told after now.
+///
+/// # Errors
+/// If the database fails.
+pub async fn mend(
+    mut session: Session<'_>,
+    now: Timestamp,
+    again: Duration,
+    longest: Duration,
+) -> Result<(), DatabaseError> {
+    for (statement, bound) in
+        [(MEND_GONE_THROUGH, now.after(again)), (MEND_DUE, now.after(longest)), (MEND_TOLD, now)]
+    {
+        on!(session.again(), |c| {
+            sqlx::query(statement).bind(now.0).bind(bound.0).execute(c).await?;
+        });
+    }
+    Ok(())
+}
+
 /// Takes networks that are due, at most so many; nobody else gets them for so long.
 ///
 /// # Errors
@@ -308,6 +329,13 @@ statements! {
     GO_THROUGH = "UPDATE organisations SET gone_through = $2 WHERE gone_through <= $1 AND id IN
         (SELECT id FROM organisations WHERE gone_through <= $1 ORDER BY gone_through, id LIMIT $3)
         RETURNING id";
+    /// Organisations that are due when nobody means it.
+    MEND_GONE_THROUGH = "UPDATE organisations SET gone_through = $1 WHERE gone_through > $2";
+    /// Networks that are.
+    MEND_DUE = "UPDATE consistency SET due = $1 WHERE due > $2";
+    /// Organisations that were told in the future.
+    MEND_TOLD = "UPDATE organisations SET told = $1 WHERE told > $2 AND id IN
+        (SELECT organisation FROM consistency WHERE news IS NOT NULL)";
     /// What is on no list any more.
     FORGET = "DELETE FROM consistency WHERE organisation = $1 AND key NOT IN
         (SELECT e.key FROM entries e JOIN lists l ON l.id = e.list
@@ -394,6 +422,39 @@ mod tests {
 
     /// A span.
     const DAY: Duration = Duration::from_secs(86_400);
+
+    #[tokio::test]
+    async fn a_clock_that_was_ahead_keeps_nothing_from_being_looked_at() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let allow = list(t, "wl.example", Polarity::Allow).await;
+            entries::source(t.session(), "hand").await.expect("a source");
+            let own = organisations::add(t.session(), "Own", Timestamp(1)).await.expect("an Id");
+            enlist(t, allow, own, "192.0.2.1").await;
+            let (now, ahead) = (Timestamp(1_000), Timestamp(1_000).after(DAY * 400));
+            assert_eq!(go_through(t.session(), ahead, DAY, 9).await.expect("a number"), 1);
+            let taken = take(t.session(), ahead.after(DAY), DAY, 9).await.expect("they are taken");
+            let bad = Standing { news: Some(now), due: ahead, ..taken[0].standing.clone() };
+            put(t.session(), &taken[0], &bad).await.expect("an answer");
+            let told = take_news(t.session(), own, ahead, ahead).await.expect("taken");
+            assert_eq!(told.len(), 1);
+            put(t.session(), &told[0], &bad).await.expect("an answer");
+            // Now the clock is right again.
+            assert_eq!(go_through(t.session(), now, DAY, 9).await.expect("a number"), 0);
+            assert!(take(t.session(), now, DAY, 9).await.expect("taken").is_empty());
+            mend(t.session(), now, DAY, DAY).await.expect("it is mended");
+            assert_eq!(go_through(t.session(), now, DAY, 9).await.expect("a number"), 1);
+            assert_eq!(take(t.session(), now, DAY, 9).await.expect("taken").len(), 1);
+            let due = with_news(t.session(), now, now, 9).await.expect("they are read");
+            assert_eq!(due, [own], "it was told now, at the latest");
+            // What is put off as far as it may be stays so.
+            mend(t.session(), now, DAY, DAY).await.expect("it is mended");
+            assert_eq!(go_through(t.session(), now, DAY, 9).await.expect("a number"), 0);
+            assert!(take(t.session(), now, DAY, 9).await.expect("taken").is_empty());
+        })
+        .await;
+    }
 
     #[tokio::test]
     async fn what_is_listed_is_watched_once_and_taken_by_one() {

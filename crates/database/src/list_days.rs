@@ -21,13 +21,17 @@ pub struct Day {
     pub published: Timestamp,
 }
 
-/// The last day that is known of a list.
+/// The last day until one that is known of a list.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn last(session: Session<'_>, list: ListId) -> Result<Option<Day>, DatabaseError> {
+pub async fn last(
+    session: Session<'_>,
+    list: ListId,
+    until: i64,
+) -> Result<Option<Day>, DatabaseError> {
     let row: Option<Row> =
-        on!(session, |c| sqlx::query_as(LAST).bind(list.0).fetch_optional(c).await?);
+        on!(session, |c| sqlx::query_as(LAST).bind(list.0).bind(until).fetch_optional(c).await?);
     row.map(day).transpose()
 }
 
@@ -99,6 +103,15 @@ pub async fn forget(session: Session<'_>, before: i64) -> Result<(), DatabaseErr
     Ok(())
 }
 
+/// Forgets the days of all lists behind one: a clock that was ahead made them.
+///
+/// # Errors
+/// If the database fails.
+pub async fn forget_behind(session: Session<'_>, last: i64) -> Result<(), DatabaseError> {
+    on!(session, |c| sqlx::query(FORGET_BEHIND).bind(last).execute(c).await?.rows_affected());
+    Ok(())
+}
+
 /// A row.
 type Row = (i64, i64, i64, i64, i64);
 
@@ -117,7 +130,7 @@ fn day((day, entries, changed, serial, published): Row) -> Result<Day, DatabaseE
 statements! {
     /// The last day.
     LAST = "SELECT day, entries, changed, serial, published FROM list_days
-        WHERE list = $1 ORDER BY day DESC LIMIT 1";
+        WHERE list = $1 AND day <= $2 ORDER BY day DESC LIMIT 1";
     /// The days from one on.
     SINCE = "SELECT day, entries, changed, serial, published FROM list_days
         WHERE list = $1 AND day >= $2 ORDER BY day";
@@ -129,6 +142,8 @@ statements! {
         WHERE list = $1 AND day = $2 AND serial = $7";
     /// Forgets old ones.
     FORGET = "DELETE FROM list_days WHERE day < $1";
+    /// Forgets those that are to come.
+    FORGET_BEHIND = "DELETE FROM list_days WHERE day > $1";
 }
 
 #[cfg(test)]
@@ -159,7 +174,12 @@ mod tests {
             assert_eq!(all, [of(5, 3, 4), of(6, 0, 4)]);
             forget(t.session(), 6).await.expect("they are forgotten");
             assert_eq!(since(t.session(), list, 0).await.expect("they are read"), [of(6, 0, 4)]);
-            assert_eq!(last(t.session(), list).await.expect("it is read"), Some(of(6, 0, 4)));
+            assert_eq!(last(t.session(), list, 6).await.expect("it is read"), Some(of(6, 0, 4)));
+            begin(t.session(), list, &of(9, 0, 4)).await.expect("it begins");
+            let known = last(t.session(), list, 8).await.expect("it is read");
+            assert_eq!(known, Some(of(6, 0, 4)), "the ninth day is to come");
+            forget_behind(t.session(), 8).await.expect("it is forgotten");
+            assert_eq!(since(t.session(), list, 0).await.expect("they are read"), [of(6, 0, 4)]);
         })
         .await;
     }

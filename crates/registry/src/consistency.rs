@@ -142,6 +142,7 @@ pub async fn turn(
     now: Timestamp,
 ) -> Result<(), DatabaseError> {
     let mut transaction = database.begin().await?;
+    consistency::mend(transaction.session(), now, DAY, DAY).await?;
     consistency::go_through(transaction.session(), now, DAY, ORGANISATIONS).await?;
     let taken = consistency::take(transaction.session(), now, LEASE, AT_ONCE).await?;
     transaction.commit().await?;

@@ -15,6 +15,10 @@ pub async fn keep(database: &Database, now: Timestamp) -> Result<(), DatabaseErr
     let mut connection = database.read().await?;
     let all = lists::all(connection.session()).await?;
     drop(connection);
+    let mut transaction = database.begin().await?;
+    // The clock of another process may be past midnight already.
+    list_days::forget_behind(transaction.session(), day_of(now) + 1).await?;
+    transaction.commit().await?;
     for list in all {
         let mut transaction = database.begin().await?;
         keep_one(&mut transaction, list.id, now).await?;
@@ -43,8 +47,9 @@ async fn keep_one(
     list: ListId,
     now: Timestamp,
 ) -> Result<(), DatabaseError> {
-    let mut last = list_days::last(transaction.session(), list).await?;
     let today = day_of(now);
+    // A day that is to come was written by a clock that was ahead: what it says is not counted on.
+    let mut last = list_days::last(transaction.session(), list, today).await?;
     let recent = publications::last(transaction.session(), list, MOST).await?;
     // Those that may be seen and are not counted yet, in the order in which they were published.
     let is_new = |one: &&Publication| {

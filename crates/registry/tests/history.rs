@@ -52,6 +52,9 @@ async fn each_day_has_the_size_and_the_changes_of_what_was_published() {
         publish(4, 3, Outcome::Published).await;
         publish(5, 5, Outcome::Published).await;
         assert_eq!(keep(6).await, [(0, 40, 8)]);
+        // A clock is ten days ahead for a while.
+        assert_eq!(keep(240).await, [(0, 40, 8), (10, 40, 0)]);
+        assert_eq!(keep(7).await, [(0, 40, 8)], "that day is to come");
         // What is refused is not seen; what then holds it holds its changes too.
         publish(25, 2, refused()).await;
         assert_eq!(keep(26).await, [(0, 40, 8), (1, 40, 0)]);
