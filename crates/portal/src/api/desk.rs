@@ -13,17 +13,18 @@ use repute_database::{Timestamp, consistency, reviews};
 use repute_registry::bulk::{self, Impact, Outcome, Pick, Ruling};
 use repute_registry::consistency::reasons;
 use repute_registry::decision::Reason;
+use repute_registry::publish;
 use repute_registry::rule::proposal::{self, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::organisations::{DONE, Done};
+use crate::overview::stored;
 use crate::api::{Call, Endpoint};
 use crate::app::App;
 use crate::error::AppError;
 use crate::moment::Moment;
 use crate::notice;
-use crate::overview::stored;
 use crate::token::Scope;
 
 /// What there is.
@@ -61,8 +62,17 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             )
             .by(WRITE)
             .takes::<OfProposals>()
-            .answers::<Done>(),
+            .answers::<DoneOfProposals>(),
     ]
+}
+
+/// It is decided.
+#[derive(Serialize, JsonSchema)]
+struct DoneOfProposals {
+    /// Always true.
+    done: bool,
+    /// Why it is not in DNS before a second person has looked at a version of the list; none if it is.
+    held: Option<String>,
 }
 
 /// What is decided about many.
@@ -410,10 +420,16 @@ async fn decide_proposals(State(app): State<App>, call: Call) -> Result<Response
     let person = call.caller.person();
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);
+    let mut made = Vec::new();
     for id in proposals {
-        proposal::decide(t, person, ProposalId(id), verdict, why.trim(), now).await?;
+        let done = proposal::decide(t, person, ProposalId(id), verdict, why.trim(), now).await?;
+        made.extend(done);
     }
-    write.done(StatusCode::OK, &DONE).await
+    let mut held = None;
+    for (list, serial) in &made {
+        held = held.or(publish::prospect(t.session(), list, *serial).await?.held());
+    }
+    write.done(StatusCode::OK, &DoneOfProposals { done: true, held }).await
 }
 
 /// To see what waits.

@@ -8,7 +8,7 @@ use repute_database::entries::{self, Entry, SourceId};
 use repute_database::kept_out as stored;
 use repute_database::{Key, Timestamp, lists};
 use repute_registry::edit::{self, Edit, End, Listing, Review, What};
-use repute_registry::publish::{self, Prospect};
+use repute_registry::publish;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -288,10 +288,7 @@ async fn change(
     let (t, now) = (&mut write.transaction, write.now);
     let list = lists::by_id(t.session(), id).await?.ok_or(AppError::NotFound)?;
     let serial = edit::edit(t, person, &list, &edits, source, &reason, now).await?;
-    let held = match publish::prospect(t.session(), &list, serial).await? {
-        Prospect::Soon => None,
-        Prospect::Held { why, .. } | Prospect::Behind { why, .. } => Some(why),
-    };
+    let held = publish::prospect(t.session(), &list, serial).await?.held();
     write.done(StatusCode::OK, &Changed { serial, held }).await
 }
 

@@ -5,14 +5,15 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use repute_database::entries::{self, OrganisationId};
+use repute_database::lists::{self, ListId};
 use repute_database::removals::{self, Removal, RemovalId};
-use repute_database::requests::RequestId;
 use repute_database::requests::queue::{self, Filter, Order, Place};
-use repute_database::{Session, Sought, Timestamp, lists};
+use repute_database::requests::{self, RequestId};
+use repute_database::{Session, Sought, Timestamp};
 use repute_registry::decision::{self, Decided, Reason, Verdict};
 use repute_registry::kept_out::End;
-use repute_registry::removal;
 use repute_registry::request::state::State as Stage;
+use repute_registry::{publish, removal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -160,6 +161,8 @@ struct Outcome {
     outcome: &'static str,
     /// Why a second editor has to agree.
     because: Option<String>,
+    /// Why it is not in DNS before a second person has looked at a version of the list; none if it is.
+    held: Option<String>,
     /// The request now.
     request: Shown,
 }
@@ -238,6 +241,8 @@ enum KeptOff {
 struct RemovalOutcome {
     /// `granted`, `refused`, or `waits` for a second editor.
     outcome: &'static str,
+    /// Why it is not in DNS before a second person has looked at a version of the list; none if it is.
+    held: Option<String>,
     /// The removal now.
     removal: ShownRemoval,
 }
@@ -323,13 +328,32 @@ async fn decide(
     let (t, now) = (&mut write.transaction, write.now);
     let (decided, notices) = decision::decide(t, person, id, version, &verdict, now).await?;
     write.tell(&notices).await?;
+    let decided_serial = match &decided {
+        Decided::Published(serial) => *serial,
+        Decided::Waits(_) | Decided::Moved(_) => None,
+    };
     let (outcome, because) = match decided {
         Decided::Published(_) => ("published", None),
         Decided::Waits(why) => ("waits", Some(why.to_string())),
         Decided::Moved(_) => ("moved", None),
     };
-    let request = Shown::of(write.transaction.session(), id).await?;
-    write.done(StatusCode::OK, &Outcome { outcome, because, request }).await
+    let t = &mut write.transaction;
+    let held = match (decided_serial, requests::by_id(t.session(), id).await?) {
+        (Some(serial), Some(request)) => held(t.session(), request.new.list, serial).await?,
+        (Some(_) | None, _) => None,
+    };
+    let request = Shown::of(t.session(), id).await?;
+    write.done(StatusCode::OK, &Outcome { outcome, because, held, request }).await
+}
+
+/// Why a serial of a list is not published soon, if it is not.
+async fn held(
+    mut session: Session<'_>,
+    list: ListId,
+    serial: u32,
+) -> Result<Option<String>, AppError> {
+    let list = lists::by_id(session.again(), list).await?.ok_or(AppError::NotFound)?;
+    Ok(publish::prospect(session, &list, serial).await?.held())
 }
 
 /// `POST /api/v1/requests/{id}/undo`.
@@ -408,8 +432,12 @@ async fn decide_removal(
     };
     let t = &mut write.transaction;
     let removal = removals::by_id(t.session(), id).await?.ok_or(AppError::NotFound)?;
+    let held = match decided {
+        removal::Decided::Granted { serial } => held(t.session(), removal.new.list, serial).await?,
+        removal::Decided::Waits | removal::Decided::Refused => None,
+    };
     let removal = ShownRemoval::of(t.session(), &removal).await?;
-    write.done(StatusCode::OK, &RemovalOutcome { outcome, removal }).await
+    write.done(StatusCode::OK, &RemovalOutcome { outcome, held, removal }).await
 }
 
 impl ShownRemoval {

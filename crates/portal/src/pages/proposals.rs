@@ -9,6 +9,7 @@ use axum::response::Response;
 use repute_database::Timestamp;
 use repute_database::lists::ListId;
 use repute_database::rules::{self, Proposal, ProposalId, ProposalState};
+use repute_registry::publish;
 use repute_registry::rule::proposal::{self, Verdict};
 use serde::Deserialize;
 
@@ -101,12 +102,20 @@ pub(crate) async fn decide(
     let why = fields.get("why").map(|why| why.trim()).unwrap_or_default();
     let now = Timestamp::now();
     let mut transaction = app.database.begin().await?;
+    let mut made = Vec::new();
     for id in ids {
         let id = ProposalId(id);
-        proposal::decide(&mut transaction, member.person(), id, verdict, why, now).await?;
+        let done = proposal::decide(&mut transaction, member.person(), id, verdict, why, now);
+        made.extend(done.await?);
+    }
+    let mut is_held = false;
+    for (list, serial) in &made {
+        let prospect = publish::prospect(transaction.session(), list, *serial).await?;
+        is_held |= prospect.held().is_some();
     }
     transaction.commit().await?;
     let flash = match verdict {
+        Verdict::Accept if is_held => Flash::RequestHeld,
         Verdict::Accept => Flash::ProposalsAccepted,
         Verdict::Refuse => Flash::ProposalsRefused,
     };
@@ -136,7 +145,9 @@ mod tests {
     use repute_database::lists::{self, List, Stored};
     use repute_database::organisations::{self, MemberRole};
     use repute_database::rules::Terms;
-    use repute_database::{Key, Transaction, audit, entries, removals, requests, sessions};
+    use repute_database::{
+        Key, Transaction, audit, dns, entries, removals, requests, sessions,
+    };
     use repute_dnsxl::{KeyKind, Polarity};
     use repute_registry::changes::{self, Cause, Change};
     use repute_registry::evidence::{Sighting, Told, add_source, take};
@@ -232,6 +243,26 @@ mod tests {
         assert_eq!(site.post("/proposals", &refused).await.location(), "/proposals");
         site.get("/proposals?list=1").await.says(&["3 open", "9.0.0.4"]);
         site.get("/queue").await.says(&["/proposals"]);
+    }
+
+    #[tokio::test]
+    async fn what_the_guards_hold_is_told_to_who_decides() {
+        let mut site = Site::new().await;
+        let list = house(&site).await;
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let canaries = vec!["9.0.0.1".parse().expect("a target")];
+        let settings = dns::Settings { canaries, ..dns::Settings::default() };
+        dns::set(transaction.session(), list.id, &settings).await.expect("it is set");
+        transaction.commit().await.expect("it is committed");
+        site.become_role(Some(Role::Editor)).await;
+        for (proposal, says) in [
+            ("proposal-1", "It is decided, but not in DNS yet"),
+            ("proposal-2", "Listed: name servers have it within a second."),
+        ] {
+            let fields = [(proposal, "yes"), ("verdict", "accept")];
+            assert_eq!(site.post("/proposals", &fields).await.location(), "/proposals");
+            site.get("/proposals").await.says(&[says]);
+        }
     }
 
     #[tokio::test]

@@ -259,9 +259,16 @@ pub(crate) async fn decide(
         removal::decide(&mut transaction, member.person(), RemovalId(id), &verdict, now).await?;
     let (decided, notices) = decided;
     notice::put(&app, &mut transaction, &notices, now).await?;
+    let removal = removals::by_id(transaction.session(), RemovalId(id)).await?;
+    let list = removal.ok_or(AppError::NotFound)?.new.list;
     transaction.commit().await?;
     app.mail_waits.notify_one();
+    let is_held = match decided {
+        Decided::Granted { serial } => is_held(&app, list, Some(serial)).await?,
+        Decided::Waits | Decided::Refused => false,
+    };
     Ok(match decided {
+        Decided::Granted { .. } if is_held => back("/queue", Flash::RequestHeld),
         Decided::Waits => back(&format!("/queue/removals/{id}"), Flash::RequestWaitsForSecond),
         Decided::Granted { .. } | Decided::Refused => back("/queue", Flash::RequestDecided),
     })

@@ -35,6 +35,16 @@ pub enum Prospect {
     },
 }
 
+impl Prospect {
+    /// Why it is not published soon, if it is not.
+    pub fn held(self) -> Option<String> {
+        match self {
+            Prospect::Soon => None,
+            Prospect::Held { why, .. } | Prospect::Behind { why, .. } => Some(why),
+        }
+    }
+}
+
 /// What becomes of a serial of a list, of which changes were just committed.
 ///
 /// # Errors

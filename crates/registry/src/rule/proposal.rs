@@ -51,7 +51,7 @@ pub enum Verdict {
     Refuse,
 }
 
-/// Decides a proposal for whichever list it is.
+/// Decides a proposal for whichever list it is; which that is, and the serial that has it, if it is accepted.
 ///
 /// # Errors
 /// If the person may not, or it cannot be decided so: the transaction is to be dropped.
@@ -62,7 +62,7 @@ pub async fn decide(
     verdict: Verdict,
     reason: &str,
     now: Timestamp,
-) -> Result<(), ProposalError> {
+) -> Result<Option<(Stored, u32)>, ProposalError> {
     let proposal = rules::proposal_by_id(transaction.session(), id).await?;
     let proposal = proposal.ok_or(ProposalError::Unknown(id.0))?;
     let list = lists::by_id(transaction.session(), proposal.list).await?;
@@ -87,8 +87,14 @@ pub async fn decide(
         reason: reason.to_owned(),
     };
     match verdict {
-        Verdict::Accept => accept(transaction, &list, id, &cause, now).await.map(drop),
-        Verdict::Refuse => refuse(transaction, &list, id, &cause, now).await,
+        Verdict::Accept => {
+            let serial = accept(transaction, &list, id, &cause, now).await?;
+            Ok(Some((list, serial)))
+        }
+        Verdict::Refuse => {
+            refuse(transaction, &list, id, &cause, now).await?;
+            Ok(None)
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use super::worker::{Beat, Claim, Undone, Worker};
 use crate::changes::{Cause, ChangeError};
 use crate::import::content::{self, Content, Reading};
 use crate::import::{self, Import, Mode, Report, Step};
-use crate::publish::{self, Prospect};
+use crate::publish;
 
 /// How a file is laid out, if that is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,10 +186,7 @@ pub(super) async fn carry_out(
     }
     let held = match report.serial {
         None => None,
-        Some(serial) => match publish::prospect(transaction.session(), &list, serial).await? {
-            Prospect::Soon => None,
-            Prospect::Held { why, .. } | Prospect::Behind { why, .. } => Some(why),
-        },
+        Some(serial) => publish::prospect(transaction.session(), &list, serial).await?.held(),
     };
     let told = told(&list, &report, &content, &strange, &wanted, held.as_deref());
     let now = Timestamp::now();
