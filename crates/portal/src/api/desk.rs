@@ -18,13 +18,12 @@ use repute_registry::rule::proposal::{self, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::api::organisations::{DONE, Done};
-use crate::overview::stored;
 use crate::api::{Call, Endpoint};
 use crate::app::App;
 use crate::error::AppError;
 use crate::moment::Moment;
 use crate::notice;
+use crate::overview::stored;
 use crate::token::Scope;
 
 /// What there is.

@@ -145,9 +145,7 @@ mod tests {
     use repute_database::lists::{self, List, Stored};
     use repute_database::organisations::{self, MemberRole};
     use repute_database::rules::Terms;
-    use repute_database::{
-        Key, Transaction, audit, dns, entries, removals, requests, sessions,
-    };
+    use repute_database::{Key, Transaction, audit, dns, entries, removals, requests, sessions};
     use repute_dnsxl::{KeyKind, Polarity};
     use repute_registry::changes::{self, Cause, Change};
     use repute_registry::evidence::{Sighting, Told, add_source, take};
