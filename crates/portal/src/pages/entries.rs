@@ -2,10 +2,10 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use repute_database::Key;
 use repute_database::entries::find::{Coded, Found, Sought, find};
 use repute_database::entries::{self, Entry, OrganisationId};
 use repute_database::lists::{self, Stored};
+use repute_database::{Key, NoKey};
 use repute_dnsxl::{Name, ReturnCode};
 use serde::Deserialize;
 
@@ -91,9 +91,11 @@ pub(crate) async fn show(
 
 /// Reads what somebody looks for: as lists write it, or as he found it in a log.
 pub(super) fn key_of(text: &str) -> Result<Key, String> {
-    text.trim().parse().or_else(|error: repute_database::NoKey| match parse(text) {
-        Ok(target) => Key::over(&target).into_iter().next().ok_or_else(|| error.to_string()),
-        Err(_) => Err(error.to_string()),
+    text.trim().parse().or_else(|error: NoKey| {
+        let key = parse(text).ok().and_then(|target| Key::over(&target).into_iter().next());
+        // Digits that are no address are no name either.
+        let key = key.and_then(|key| key.to_string().parse().ok());
+        key.ok_or_else(|| error.to_string())
     })
 }
 
@@ -124,7 +126,7 @@ impl Narrowed {
             });
         }
         let after = said(&self.after).then(|| self.after.trim().parse());
-        let after = after.transpose().map_err(|error: repute_database::NoKey| error.to_string())?;
+        let after = after.transpose().map_err(|error: NoKey| error.to_string())?;
         Ok((sought, after))
     }
 

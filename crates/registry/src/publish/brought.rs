@@ -385,7 +385,7 @@ mod tests {
                 .map(|(canary, by)| (canary.to_string(), by.as_ref().map(ToString::to_string)))
                 .collect();
             let listed = ("9.9.9.9".to_owned(), Some("9.9.9.0/24".to_owned()));
-            assert_eq!(canaries, [listed, ("8.8.8.8".to_owned(), None)]);
+            assert_eq!(canaries, [("8.8.8.8".to_owned(), None), listed]);
             assert_eq!(found.good, Some(good));
             assert_eq!(found.by.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [2, 3]);
             let page = found.page(Some(Fate::Added), &found.rows[2].key.to_bytes(), 1);

@@ -169,12 +169,15 @@ async fn what_somebody_looks_for_is_found_with_what_is_around_it() {
             let rows = page.text.split("below").last().unwrap_or_default();
             assert!(!rows.contains(&format!("<code>{has_not}</code>")), "{query}\n{}", page.text);
         }
+        // Whatever somebody has in a log is understood.
+        site.get(&format!("{place}?find=http://9.9.9.7:80/")).await.says(&["<code>9.9.9.7</code>"]);
         for (query, words) in [
+            ("find=1.2.3/40", "neither a network"),
             ("find=1.2.3", "neither a network"),
             ("source=nobody", "No entry came from a source `nobody`"),
             ("organisation=x", "no Id of an organisation"),
             ("code=x", "`x`"),
-            ("after=x%20y", "neither a network"),
+            ("after=1.2.3", "neither a network"),
         ] {
             site.get(&format!("{place}?{query}")).await.says(&[words]);
         }
