@@ -16,6 +16,7 @@ use crate::chores;
 use crate::testing::{Answer, Site};
 
 mod asking;
+mod others;
 mod versions;
 
 /// Adds an allow list with the codes of dnswl.org.
