@@ -256,7 +256,8 @@ pub async fn agree(session: Session<'_>, id: RemovalId, account: i64) -> Result<
     Ok(())
 }
 
-/// How often an entry was removed since a moment.
+/// How often an entry was removed since a moment; and others of the whole to which it belongs, if to any, before it was
+/// listed.
 ///
 /// # Errors
 /// If the database fails.
@@ -264,11 +265,25 @@ pub async fn granted_since(
     session: Session<'_>,
     list: ListId,
     key: &Key,
+    whole: Option<&Key>,
     since: Timestamp,
+    listed: Timestamp,
 ) -> Result<u32, DatabaseError> {
     let key = key.to_bytes();
+    let (first, last) = match whole {
+        Some(whole) => whole.within().into_inner(),
+        None => (key.clone(), key.clone()),
+    };
     let (count,): (i64,) = on!(session, |c| {
-        sqlx::query_as(GRANTED_SINCE).bind(list.0).bind(key).bind(since.0).fetch_one(c).await?
+        sqlx::query_as(GRANTED_SINCE)
+            .bind(list.0)
+            .bind(first)
+            .bind(last)
+            .bind(since.0)
+            .bind(key)
+            .bind(listed.0)
+            .fetch_one(c)
+            .await?
     });
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
@@ -482,9 +497,10 @@ statements! {
         WHERE id = $1 AND state = $2";
     /// Notes who agrees.
     AGREE = "UPDATE removals SET agreed = $2 WHERE id = $1 AND state = 'queued'";
-    /// Counts removals of an entry; a link that found nothing to remove is none.
+    /// Counts removals of an entry, and of others beside it; a link that found nothing to remove is none.
     GRANTED_SINCE = "SELECT COUNT(*) FROM removals
-        WHERE list = $1 AND key = $2 AND decided >= $3 AND state = 'granted' AND answer = ''";
+        WHERE list = $1 AND key >= $2 AND key <= $3 AND decided >= $4 AND state = 'granted' AND answer = ''
+        AND (key = $5 OR decided <= $6)";
     /// When an entry was last removed.
     LAST_GRANTED = "SELECT MAX(decided) FROM removals
         WHERE list = $1 AND key = $2 AND state = 'granted' AND answer = ''";
@@ -582,10 +598,20 @@ mod tests {
                 let found = queued(session.session(), &narrowed, 9).await.expect("they are read");
                 assert_eq!(found.len(), count, "{sought} {list:?} {after:?}");
             }
-            for (since, count) in [(50, 1), (51, 0)] {
-                let key = &first.new.key;
-                let counted = granted_since(session.session(), list, key, Timestamp(since)).await;
-                assert_eq!(counted.expect("a number"), count);
+            for (key, whole, since, listed, count) in [
+                ("192.0.2.1", None, 50, 0, 1),
+                ("192.0.2.1", Some("192.0.2.0/24"), 50, 0, 1),
+                ("192.0.2.1", None, 51, 99, 0),
+                ("192.0.2.2", Some("192.0.2.0/24"), 50, 50, 1),
+                ("192.0.2.2", Some("192.0.2.0/24"), 50, 49, 0),
+                ("192.0.2.0/24", None, 50, 50, 0),
+            ] {
+                let at = key.parse().expect("a key");
+                let within = whole.map(|whole| whole.parse().expect("a key"));
+                let (since, listed) = (Timestamp(since), Timestamp(listed));
+                let counted =
+                    granted_since(session.session(), list, &at, within.as_ref(), since, listed);
+                assert_eq!(counted.await.expect("a number"), count, "{key} {whole:?} {since:?}");
             }
             assert_eq!(expire(session.session(), Timestamp(100)).await.expect("a number"), 1);
             assert_eq!(forget(session.session(), Timestamp(100)).await.expect("a number"), 2);

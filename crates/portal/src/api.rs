@@ -30,7 +30,7 @@ mod sources;
 mod statistics;
 mod subscribers;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod versions;
 mod work;
 

@@ -7,6 +7,7 @@ use repute_database::reviews::Due;
 use repute_database::{Timestamp, Transaction, outbox};
 use repute_registry::consistency::News;
 use repute_registry::notice::{Notice, Reader};
+use repute_registry::removal::Still;
 use repute_registry::request::state::State;
 
 use crate::app::App;
@@ -14,6 +15,7 @@ use crate::error::AppError;
 use crate::letter::{self, Words};
 use crate::letters;
 use crate::moment::Moment;
+use crate::pages::removal::next_step;
 
 /// Writes the letters for what happened. After the commit the post should be told (`App::mail_waits`).
 pub(crate) async fn put(
@@ -206,19 +208,26 @@ fn words<'a>(app: &'a App, notice: &Notice) -> Words<'a> {
             format!("/removals/{}/{token}", removal.0),
             "The link is good for two days. If it was not you, do nothing.",
         ),
-        Notice::RemovalDecided { target, refused, .. } => words(
-            match refused {
-                None => format!("{target} is off our list"),
-                Some(_) => format!("{target} stays on our list"),
-            },
-            match refused {
-                None => format!("An editor took {target} off our list, as you asked."),
-                Some(why) => format!("An editor did not take {target} off our list: {why}"),
-            },
-            "See what our lists say of it now",
-            format!("/lookup?target={target}"),
-            "If it is still listed, the page says why, and whom to write to.",
-        ),
+        Notice::RemovalDecided { target, refused, still, .. } => Words {
+            lines: still.iter().flat_map(still_lines).collect(),
+            ..words(
+                match (refused, still) {
+                    (None, None) => format!("{target} is off our list"),
+                    (None, Some(_)) => format!("Another entry lists {target}"),
+                    (Some(_), _) => format!("{target} stays on our list"),
+                },
+                match (refused, still) {
+                    (None, None) => format!("An editor took {target} off our list, as you asked."),
+                    (None, Some(_)) => format!(
+                        "An editor took the entry off our list that you asked about. But another one lists {target}:"
+                    ),
+                    (Some(why), _) => format!("An editor did not take {target} off our list: {why}"),
+                },
+                "See what our lists say of it now",
+                format!("/lookup?target={target}"),
+                "If it is still listed, the page says why, and whom to write to.",
+            )
+        },
         Notice::Consistency { organisation, news, more, .. } => {
             let worst = news.iter().map(|one| one.state).max().unwrap_or(Standing::Ok);
             Words {
@@ -267,6 +276,16 @@ fn words<'a>(app: &'a App, notice: &Notice) -> Words<'a> {
             )
         },
     }
+}
+
+/// What a letter says of the entry that lists a target after another one went.
+fn still_lines(still: &Still) -> Vec<String> {
+    let mut lines = vec![still.key.to_string()];
+    if !still.reason.is_empty() {
+        lines.push(format!("  {}", still.reason));
+    }
+    lines.push(next_step(&still.outlook));
+    lines
 }
 
 /// What a letter says of what is to be looked at.

@@ -9,6 +9,7 @@ use repute_database::reviews::Due;
 use repute_dnsxl::{Name, Target};
 
 use crate::consistency::News;
+use crate::removal::Still;
 use crate::request::state::State;
 
 /// Who reads for an organisation.
@@ -118,6 +119,8 @@ pub enum Notice {
         target: String,
         /// Why it stays, if it does.
         refused: Option<String>,
+        /// What lists it all the same, if the entry went.
+        still: Option<Still>,
     },
     /// How networks of an organisation stand with DNS has changed.
     Consistency {

@@ -2,7 +2,8 @@
 //!
 //! A link that is mailed to him is all he needs. What comes back onto the list again and again is locked for longer
 //! each time, and who removes very much at once waits for an editor, as does what belongs to a wave of them ([`wave`]). An entry wider than what was asked about is never
-//! removed without one: it says something about others, too.
+//! removed without one: it says something about others, too. But a /64 is one subscriber's, who shows that it is his
+//! ([`control`]).
 
 use std::net::IpAddr;
 
@@ -14,19 +15,22 @@ pub use repute_database::removals::{Control, Way};
 use repute_database::{
     DatabaseError, Key, Session, Timestamp, Transaction, audit, kept_out as database_kept_out,
 };
-use repute_dnsxl::{Extent, Ipv4Network, Ipv6Network, Name, Network, Polarity, Target};
+use repute_dnsxl::{Extent, Name, Polarity, Target};
 
 use crate::changes::{self, Cause, Change, ChangeError};
 use crate::kept_out::{self, End};
 use crate::notice::Notice;
 use crate::organisation::is_mail;
 use crate::permission::{self, Action, Denied, Person, Relation};
+use crate::request::check::Evidence;
 use crate::request::item;
 use crate::rule;
 use crate::token::{self, NoRandom, TokenKey, Use};
 
+pub mod control;
 pub mod wave;
 
+use control::Reach;
 use wave::Waves;
 
 /// Who asks for what.
@@ -36,25 +40,25 @@ pub struct Ask {
     pub target: Target,
     /// Where the link goes.
     pub mail: String,
-    /// The domain by which the target is counted, from [`wave::domain`]; empty if none is known.
-    pub domain: String,
     /// From where he asks.
     pub client: IpAddr,
     /// What he says.
     pub reason: String,
     /// By which way he comes.
     pub way: Way,
-    /// What shows that it is his.
-    pub control: Control,
+    /// What DNS says of the target, if it is an address.
+    pub seen: Vec<Evidence>,
 }
 
 /// What came of a link that was followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It is off the list since this serial.
+    /// The entry is off the list since this serial.
     Removed {
         /// The serial.
         serial: u32,
+        /// What lists the target all the same.
+        still: Option<Still>,
     },
     /// It came back too often: it can be removed from that moment on, with the same link if it is still good then.
     Locked {
@@ -63,8 +67,22 @@ pub enum Answer {
     },
     /// An editor decides, and why.
     ToEditors(Why),
-    /// It was not on the list any more.
-    Gone,
+    /// The entry was not on the list any more.
+    Gone {
+        /// What lists the target all the same.
+        still: Option<Still>,
+    },
+}
+
+/// An entry that lists a target after another one went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Still {
+    /// What it names.
+    pub key: Key,
+    /// Why it is there, as it is published.
+    pub reason: String,
+    /// What a removal of it would meet.
+    pub outlook: Outlook,
 }
 
 /// Why an editor decides.
@@ -73,6 +91,9 @@ pub enum Why {
     /// The entry lists more than what was asked about.
     #[error("the entry covers more than what you asked about")]
     Wider,
+    /// The entry lists what one subscriber of IPv6 has, who has not shown that he is it.
+    #[error("the entry covers a whole IPv6 network, and nothing shows that it is yours")]
+    Unproven,
     /// The list does not block.
     #[error("this list does not block, and people do not take themselves off it")]
     Kind,
@@ -150,13 +171,14 @@ pub async fn ask(
     }
     let entry = entry(transaction.session(), list.id, &ask.target, ask.way).await?;
     let entry = entry.ok_or_else(|| RemovalError::NotListed(ask.target.clone()))?;
-    let network = network(ask.client).to_string();
+    let network = control::network(ask.client).to_string();
     let since = Timestamp(now.0 - DAY);
     let (by_mail, by_network) =
         removals::asked_since(transaction.session(), &mail, &network, since).await?;
     if by_mail >= MOST_BY_MAIL || by_network >= MOST_BY_NETWORK {
         return Err(RemovalError::TooMany);
     }
+    let names: Vec<Name> = control::confirmed(&ask.seen).cloned().collect();
     let new = New {
         list: list.id,
         key: entry.key.clone(),
@@ -165,13 +187,13 @@ pub async fn ask(
         network,
         reason: ask.reason.chars().take(MOST_TEXT).collect(),
         way: ask.way,
-        control: ask.control,
+        control: control::control(&ask.target, &entry.key, ask.client, &mail, &names),
         nonce: token::nonce()?,
         created: now,
         expires: Timestamp(now.0 + LINK),
     };
     let id = removals::add(transaction.session(), &new).await?;
-    let (domain, source) = (ask.domain.clone(), Some(entry.source));
+    let (domain, source) = (wave::domain(&ask.target, &ask.seen), Some(entry.source));
     let likeness = Likeness { domain, source, criterion: entry.criterion };
     removals::liken(transaction.session(), id, &likeness).await?;
     let token = key.token(Use::Removal(id.0), &new.nonce);
@@ -203,18 +225,20 @@ pub async fn confirm(
     }
     lists::lock(transaction.session(), removal.new.list).await?;
     let new = &removal.new;
+    let list = lists::by_id(transaction.session(), new.list).await?;
+    let list = list.ok_or(DatabaseError::Missing("list"))?;
     let entries = entries::at(transaction.session(), new.list, &new.key).await?;
     let Some(entry) = entries.iter().find(|entry| entry.code.is_some()) else {
         let answer = "it was not listed any more";
         move_on(transaction, &removal, State::Granted, (answer, None), now).await?;
-        return Ok(Answer::Gone);
+        let still = still(transaction.session(), &list, new, now).await?;
+        return Ok(Answer::Gone { still });
     };
-    let list = lists::by_id(transaction.session(), new.list).await?;
-    let list = list.ok_or(DatabaseError::Missing("list"))?;
     let since = Timestamp(now.0 - DAY);
     let (by_mail, by_network) =
         removals::asked_since(transaction.session(), &new.mail, &new.network, since).await?;
-    let why = match outlook(transaction.session(), &list, entry, &new.target, now).await? {
+    let outlook = outlook(transaction.session(), &list, entry, (&new.target, new.control), now);
+    let why = match outlook.await? {
         Outlook::Locked(until) => return Ok(Answer::Locked { until }),
         Outlook::Editor(why) => Some(why),
         Outlook::Free if is_mass(by_mail, by_network) => Some(Why::Mass),
@@ -225,7 +249,8 @@ pub async fn confirm(
         return Ok(Answer::ToEditors(why));
     }
     let serial = remove(transaction, &removal, entries, None, End::default(), now).await?;
-    Ok(Answer::Removed { serial })
+    let still = still(transaction.session(), &list, new, now).await?;
+    Ok(Answer::Removed { serial, still })
 }
 
 /// What a removal of an entry would meet, as far as that does not depend on who asks.
@@ -239,7 +264,7 @@ pub enum Outlook {
     Editor(Why),
 }
 
-/// What a removal of an entry would meet, for somebody who asks about a target.
+/// What a removal of an entry would meet, for somebody who asks about a target, and what shows that it is his.
 ///
 /// # Errors
 /// If the database fails.
@@ -247,17 +272,55 @@ pub async fn outlook(
     session: Session<'_>,
     list: &Stored,
     entry: &Entry,
-    target: &str,
+    (target, control): (&str, Control),
     now: Timestamp,
 ) -> Result<Outlook, DatabaseError> {
-    let month = Timestamp(now.0 - 30 * DAY);
-    let before = removals::granted_since(session, list.id, &entry.key, month).await?;
+    let before = before(session, list.id, entry, now).await?;
+    let reach = Reach::of(&entry.key, target);
     Ok(match locked_until(entry.since, before) {
         Some(until) if now < until => Outlook::Locked(until),
         Some(_) | None if list.list.polarity != Polarity::Block => Outlook::Editor(Why::Kind),
-        Some(_) | None if !is_exact(&entry.key, target) => Outlook::Editor(Why::Wider),
-        Some(_) | None => Outlook::Free,
+        Some(_) | None => match (reach, control) {
+            (Reach::Exact, _) | (Reach::Subscriber, Control::Address | Control::Domain) => {
+                Outlook::Free
+            }
+            (Reach::Subscriber, Control::None) => Outlook::Editor(Why::Unproven),
+            (Reach::Wider, _) => Outlook::Editor(Why::Wider),
+        },
     })
+}
+
+/// How often an entry was removed within the last 30 days, or another of the same subscriber before it was listed.
+///
+/// # Errors
+/// If the database fails.
+pub async fn before(
+    session: Session<'_>,
+    list: ListId,
+    entry: &Entry,
+    now: Timestamp,
+) -> Result<u32, DatabaseError> {
+    let month = Timestamp(now.0 - 30 * DAY);
+    let whole = control::whole(&entry.key);
+    removals::granted_since(session, list, &entry.key, whole.as_ref(), month, entry.since).await
+}
+
+/// What lists a target all the same, after an entry went.
+async fn still(
+    mut session: Session<'_>,
+    list: &Stored,
+    new: &New,
+    now: Timestamp,
+) -> Result<Option<Still>, DatabaseError> {
+    let target: Result<Target, _> = new.target.parse();
+    let target = target.map_err(|_| DatabaseError::Content("the target of a removal"))?;
+    let entry = entry(session.again(), list.id, &target, new.way).await?;
+    let Some(entry) = entry.filter(|entry| entry.expires.is_none_or(|expires| expires > now))
+    else {
+        return Ok(None);
+    };
+    let outlook = outlook(session, list, &entry, (&new.target, new.control), now).await?;
+    Ok(Some(Still { key: entry.key, reason: entry.reason, outlook }))
 }
 
 /// The entry that lists a target. The link of a text may name what only lies above what is listed.
@@ -280,29 +343,6 @@ pub async fn entry(
     let first = over.first().map(|first| first.key.clone());
     let is_excluded = over.iter().any(|e| Some(&e.key) == first.as_ref() && e.code.is_none());
     Ok(over.into_iter().next().filter(|_| !is_excluded))
-}
-
-/// What shows that somebody has to do with a target: he asks from it, or his mail is taken at a domain of it. `names` are
-/// those of an address that lead back to it. That the mail is his he shows by the link in it.
-pub fn control(target: &Target, client: IpAddr, mail: &str, names: &[Name]) -> Control {
-    let is_his = match target {
-        Target::Ipv4(address) => client.to_canonical() == IpAddr::V4(*address),
-        Target::Ipv6(address) => client.to_canonical() == IpAddr::V6(*address),
-        Target::Name(_) => false,
-    };
-    if is_his {
-        return Control::Address;
-    }
-    let domain = mail.trim().rsplit_once('@').and_then(|(_, domain)| domain.parse::<Name>().ok());
-    // A whole top-level domain is nobody's.
-    let Some(domain) = domain.filter(|domain| domain.label_count() > 1) else {
-        return Control::None;
-    };
-    let own = if let Target::Name(name) = target { Some(name) } else { None };
-    match own.into_iter().chain(names).any(|name| name.is_within(&domain)) {
-        true => Control::Domain,
-        false => Control::None,
-    }
 }
 
 /// Decides a removal that waits for an editor. An entry that lists very much goes when two agree.
@@ -342,7 +382,10 @@ pub async fn decide(
         Verdict::Grant(end) => {
             let actor = audit::actor(transaction.session(), person.account).await?;
             let serial = remove(transaction, &removal, entries, Some(actor), *end, now).await?;
-            Decided::Granted { serial }
+            let list = lists::by_id(transaction.session(), new.list).await?;
+            let list = list.ok_or(DatabaseError::Missing("list"))?;
+            let still = still(transaction.session(), &list, new, now).await?;
+            Decided::Granted { serial, still }
         }
         Verdict::Refuse(why) if why.trim().is_empty() => return Err(RemovalError::NoReason),
         Verdict::Refuse(why) => {
@@ -355,17 +398,23 @@ pub async fn decide(
         Verdict::Grant(_) => None,
         Verdict::Refuse(why) => Some(why.trim().to_owned()),
     };
+    let still = match &decided {
+        Decided::Granted { still, .. } => still.clone(),
+        Decided::Refused | Decided::Waits => None,
+    };
     let (mail, target) = (new.mail.clone(), new.target.clone());
-    Ok((decided, vec![Notice::RemovalDecided { removal: id, mail, target, refused }]))
+    Ok((decided, vec![Notice::RemovalDecided { removal: id, mail, target, refused, still }]))
 }
 
 /// What a decision led to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decided {
     /// The entry is off the list since this serial.
     Granted {
         /// The serial.
         serial: u32,
+        /// What lists the target all the same.
+        still: Option<Still>,
     },
     /// It stays.
     Refused,
@@ -450,26 +499,6 @@ async fn move_on(
     }
 }
 
-/// Whether an entry lists nothing but what was asked about.
-fn is_exact(key: &Key, target: &str) -> bool {
-    match key {
-        Key::Network(network) => network.to_string() == target,
-        Key::Name(name, Extent::Exact | Extent::Both) => name.to_string() == target,
-        Key::Name(_, Extent::Below) => false,
-    }
-}
-
-/// The network that somebody asks from: what one operator has at least.
-fn network(client: IpAddr) -> Network {
-    match client {
-        IpAddr::V4(address) => Network::V4(Ipv4Network::around(address, 24)),
-        IpAddr::V6(address) => match address.to_ipv4_mapped() {
-            Some(address) => Network::V4(Ipv4Network::around(address, 24)),
-            None => Network::V6(Ipv6Network::around(address, 48)),
-        },
-    }
-}
-
 /// Who has no account, for the audit log: accounts are numbered from 1 on.
 const NOBODY: i64 = 0;
 /// A day, in microseconds.
@@ -503,43 +532,11 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_from_an_address_or_has_mail_at_its_domain_has_to_do_with_it() {
-        let names = ["mail.example.org".parse().expect("a name")];
-        for (target, client, mail, expect) in [
-            ("192.0.2.1", "192.0.2.1", "a@x.example", Control::Address),
-            ("192.0.2.1", "::ffff:192.0.2.1", "", Control::Address),
-            ("2001:db8::1", "2001:db8::1", "", Control::Address),
-            ("2001:db8::1", "2001:db8::2", "", Control::None),
-            ("192.0.2.1", "192.0.2.2", "a@x.example", Control::None),
-            ("192.0.2.1", "192.0.2.2", "postmaster@Example.ORG ", Control::Domain),
-            ("192.0.2.1", "192.0.2.2", "a@mail.example.org", Control::Domain),
-            ("192.0.2.1", "192.0.2.2", "a@other.mail.example.org", Control::None),
-            ("192.0.2.1", "192.0.2.2", "a@org", Control::None),
-            ("www.spam.example", "192.0.2.2", "a@spam.example", Control::Domain),
-            ("www.spam.example", "192.0.2.2", "a@ham.example", Control::None),
-        ] {
-            let (target, client) = (target.parse().expect(target), client.parse().expect(client));
-            assert_eq!(control(&target, client, mail, &names), expect, "{target} {client} {mail}");
-        }
-    }
-
-    #[test]
     fn a_mass_is_more_than_a_repair() {
         for (by_mail, by_network, expected) in
             [(1, 1, false), (5, 10, false), (6, 6, true), (1, 11, true)]
         {
             assert_eq!(is_mass(by_mail, by_network), expected, "{by_mail} {by_network}");
-        }
-    }
-
-    #[test]
-    fn who_asks_is_known_by_his_network() {
-        for (client, expected) in [
-            ("192.0.2.77", "192.0.2.0/24"),
-            ("::ffff:192.0.2.77", "192.0.2.0/24"),
-            ("2001:db8:1:2::3", "2001:db8:1::/48"),
-        ] {
-            assert_eq!(network(client.parse().expect("an address")).to_string(), expected);
         }
     }
 }

@@ -13,8 +13,9 @@ use repute_registry::notice::Notice;
 use repute_registry::permission::{Person, Role};
 use repute_registry::removal::wave::Waves;
 use repute_registry::removal::{
-    self, Answer, Ask, Control, Decided, Outlook, RemovalError, Verdict, Way, Why,
+    self, Answer, Ask, Control, Decided, Outlook, RemovalError, Still, Verdict, Way, Why,
 };
+use repute_registry::request::check::{Evidence, Pointers};
 use repute_registry::token::TokenKey;
 
 /// Who decides.
@@ -85,6 +86,12 @@ async fn remove(
     remove_by(transaction, list, target, mail, Way::Typed, now).await
 }
 
+/// What DNS says of an address that has this name; nothing without one, or of what is no address.
+fn seen(target: &str, name: &str) -> Vec<Evidence> {
+    let (Ok(address), Ok(name)) = (target.parse(), name.parse()) else { return Vec::new() };
+    vec![Evidence { address, pointers: Pointers::Names(vec![(name, Some(vec![address]))]) }]
+}
+
 /// Asks for a removal by a way and follows the link.
 async fn remove_by(
     transaction: &mut Transaction,
@@ -98,11 +105,10 @@ async fn remove_by(
     let ask = Ask {
         target: target.parse().expect("a target"),
         mail: mail.to_owned(),
-        domain: String::new(),
         client: "198.51.100.7".parse().expect("an address"),
         reason: "it is repaired".to_owned(),
         way,
-        control: Control::Domain,
+        seen: seen(target, "mail.x.example"),
     };
     let (id, notices) = removal::ask(transaction, list, &ask, &key, now).await?;
     let [Notice::RemovalLink { token, .. }] = &notices[..] else { panic!("{notices:?}") };
@@ -272,7 +278,8 @@ async fn an_editor_hears_whom_the_list_itself_sent() {
             let asked = target.parse().expect("a target");
             let entry = removal::entry(t.session(), list.id, &asked, Way::Link).await;
             let entry = entry.expect("it is read").expect("it is listed");
-            let outlook = removal::outlook(t.session(), list, &entry, target, day(2)).await;
+            let shown = (target, Control::Domain);
+            let outlook = removal::outlook(t.session(), list, &entry, shown, day(2)).await;
             assert_eq!(outlook.expect("an outlook"), Outlook::Editor(Why::Kind));
             let linked = remove_by(t, list, target, mail, Way::Link, day(2)).await;
             assert_eq!(linked.expect("an answer"), Answer::ToEditors(Why::Kind));
@@ -282,6 +289,7 @@ async fn an_editor_hears_whom_the_list_itself_sent() {
             .expect("they are read");
         assert_eq!(queued.len(), 2);
         assert_eq!((queued[0].new.way, queued[0].new.control), (Way::Link, Control::Domain));
+        assert_eq!(queued[1].new.control, Control::None, "its name is another");
     })
     .await;
 }
@@ -298,11 +306,10 @@ async fn remove_as(
     let ask = Ask {
         target: format!("9.9.9.{number}").parse().expect("a target"),
         mail: format!("a{number}@x.example"),
-        domain: domain.to_owned(),
         client: format!("198.51.{number}.7").parse().expect("an address"),
         reason: String::new(),
         way: Way::Typed,
-        control: Control::None,
+        seen: seen(&format!("9.9.9.{number}"), domain),
     };
     let asked = removal::ask(transaction, list, &ask, &key, now).await;
     let (id, notices) = asked.expect("it is asked");
@@ -381,6 +388,131 @@ async fn what_was_removed_is_kept_off_the_list_until_it_is_listed_anew() {
         let shown: Vec<_> = kept.iter().map(|one| (one.key.to_string(), one.until)).collect();
         assert_eq!(shown, [("8.8.9.0/24".to_owned(), None)]);
         removal::tidy(t, day(9_999)).await.expect("it is tidied");
+    })
+    .await;
+}
+
+/// Asks for a removal of what rules list of IPv6, and follows the link: from an address, with a mail address, where the
+/// address has a name.
+async fn remove_v6(
+    transaction: &mut Transaction,
+    list: &Stored,
+    (target, client, mail, name): (&str, &str, &str, &str),
+    now: Timestamp,
+) -> Answer {
+    let key = TokenKey::new(&[7; 32]);
+    let ask = Ask {
+        target: target.parse().expect("a target"),
+        mail: mail.to_owned(),
+        client: client.parse().expect("an address"),
+        reason: String::new(),
+        way: Way::Link,
+        seen: seen(target, name),
+    };
+    let asked = removal::ask(transaction, list, &ask, &key, now).await;
+    let (id, notices) = asked.expect("it is asked");
+    let [Notice::RemovalLink { token, .. }] = &notices[..] else { panic!("{notices:?}") };
+    removal::confirm(transaction, id, token, &key, &Waves::default(), now).await.expect("an answer")
+}
+
+#[tokio::test]
+async fn who_has_a_64_gets_it_off_and_is_counted_by_it() {
+    on_each(async |database| {
+        let list = world(&database, Polarity::Block).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let own = "2620:fe:0:7::1";
+        let unproven = Answer::ToEditors(Why::Unproven);
+        list_key(t, &list, "2620:fe:0:7::/64", day(1)).await;
+        for nothing in [
+            (own, "2620:fe:0:8::1", "a@x.example", ""),
+            (own, "198.51.100.7", "a@x.example", "mail.other.example"),
+        ] {
+            let answer = remove_v6(t, &list, nothing, day(1)).await;
+            assert_eq!(answer, unproven, "{nothing:?}");
+        }
+        assert_eq!(listed(t, &list).await, 1);
+        let by_address = (own, "2620:fe:0:7:f::2", "a@x.example", "");
+        let answer = remove_v6(t, &list, by_address, day(1)).await;
+        assert!(matches!(answer, Answer::Removed { still: None, .. }), "{answer:?}");
+        assert_eq!(listed(t, &list).await, 0);
+        // Another address of the same network comes onto the list: it is the same subscriber who comes back.
+        list_key(t, &list, "2620:fe:0:7::5", day(2)).await;
+        let by_domain = ("2620:fe:0:7::5", "198.51.100.7", "root@x.example", "mail.x.example");
+        let answer = remove_v6(t, &list, by_domain, day(2)).await;
+        assert_eq!(answer, Answer::Locked { until: day(3) });
+        let answer = remove_v6(t, &list, by_domain, day(3)).await;
+        assert!(matches!(answer, Answer::Removed { .. }), "{answer:?}");
+        list_key(t, &list, "2620:fe:0:7::/64", day(4)).await;
+        let answer = remove_v6(t, &list, by_domain, day(5)).await;
+        assert_eq!(answer, Answer::Locked { until: day(6) });
+        let answer = remove_v6(t, &list, by_domain, day(6)).await;
+        assert!(matches!(answer, Answer::Removed { .. }), "{answer:?}");
+        // What was on the list before its neighbour went has not come back, and more than a /64 is an editor's.
+        list_key(t, &list, "2620:fe:0:8::1", day(40)).await;
+        list_key(t, &list, "2620:fe:0:8::2", day(40)).await;
+        for target in ["2620:fe:0:8::1", "2620:fe:0:8::2"] {
+            let answer = remove_v6(t, &list, (target, target, "b@x.example", ""), day(41)).await;
+            assert!(matches!(answer, Answer::Removed { .. }), "{target}: {answer:?}");
+        }
+        list_key(t, &list, "2620:fe:0:8::/63", day(42)).await;
+        let wide = ("2620:fe:0:9::1", "2620:fe:0:9::1", "c@x.example", "");
+        let answer = remove_v6(t, &list, wide, day(42)).await;
+        assert_eq!(answer, Answer::ToEditors(Why::Wider));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_lists_it_all_the_same_is_told() {
+    on_each(async |database| {
+        let list = world(&database, Polarity::Block).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        for key in ["8.8.8.8", "8.8.8.0/24", "8.8.0.0/16"] {
+            list_key(t, &list, key, day(1)).await;
+        }
+        let still = |key: &str| {
+            let (key, outlook) = (key.parse().expect("a key"), Outlook::Editor(Why::Wider));
+            Some(Still { key, reason: "a trap".to_owned(), outlook })
+        };
+        let answer = remove(t, &list, "8.8.8.8", "a@x.example", day(2)).await.expect("an answer");
+        let Answer::Removed { still: found, .. } = answer else { panic!("{answer:?}") };
+        assert_eq!(found, still("8.8.8.0/24"));
+        let answer = remove(t, &list, "8.8.8.8", "a@x.example", day(2)).await.expect("an answer");
+        assert_eq!(answer, Answer::ToEditors(Why::Wider));
+        let waiting = removals::queued(t.session(), &removals::Narrowed::default(), 9).await;
+        let id = waiting.expect("read")[0].id;
+        let granted = removal::decide(t, EDITOR, id, &Verdict::Grant(End::AtOnce), day(2)).await;
+        let (decided, told) = granted.expect("it is decided");
+        let Decided::Granted { still: found, .. } = decided else { panic!("{decided:?}") };
+        assert_eq!(found, still("8.8.0.0/16"));
+        let [Notice::RemovalDecided { still: letter, .. }] = &told[..] else { panic!("{told:?}") };
+        assert_eq!(*letter, found);
+        // Who was slower than somebody else learns the same.
+        let key = TokenKey::new(&[7; 32]);
+        list_key(t, &list, "8.8.9.9", day(3)).await;
+        let ask = Ask {
+            target: "8.8.9.9".parse().expect("a target"),
+            mail: "a@x.example".to_owned(),
+            client: "8.8.9.9".parse().expect("an address"),
+            reason: String::new(),
+            way: Way::Typed,
+            seen: Vec::new(),
+        };
+        let (id, notices) = removal::ask(t, &list, &ask, &key, day(3)).await.expect("asked");
+        let [Notice::RemovalLink { token, .. }] = &notices[..] else { panic!("{notices:?}") };
+        for key in ["8.8.9.9", "8.8.0.0/16"] {
+            let cause = Cause {
+                actor: audit::actor(t.session(), 8).await.expect("a pseudonym"),
+                action: "entries.change".to_owned(),
+                reason: "gone".to_owned(),
+            };
+            let change = Change { key: key.parse().expect("a key"), entries: Vec::new() };
+            changes::apply(t, &list, &[change], &cause, day(3)).await.expect("it goes");
+        }
+        let gone = removal::confirm(t, id, token, &key, &Waves::default(), day(3)).await;
+        assert_eq!(gone.expect("an answer"), Answer::Gone { still: None });
     })
     .await;
 }

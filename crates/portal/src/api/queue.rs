@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::error::AppError;
 use crate::moment::Moment;
 use crate::overview::card;
+use crate::pages::removal::next_step;
 use crate::token::Scope;
 
 /// What there is.
@@ -243,8 +244,21 @@ struct RemovalOutcome {
     outcome: &'static str,
     /// Why it is not in DNS before a second person has looked at a version of the list; none if it is.
     held: Option<String>,
+    /// What lists the target all the same, if the entry went.
+    still: Option<ShownStill>,
     /// The removal now.
     removal: ShownRemoval,
+}
+
+/// An entry that lists a target after another one went.
+#[derive(Serialize, JsonSchema)]
+struct ShownStill {
+    /// What it names.
+    key: String,
+    /// Why it is there; it may be empty.
+    reason: String,
+    /// What to do about it.
+    next: String,
 }
 
 /// `GET /api/v1/queue`.
@@ -425,19 +439,24 @@ async fn decide_removal(
     let (t, now) = (&mut write.transaction, write.now);
     let (decided, notices) = removal::decide(t, person, id, &verdict, now).await?;
     write.tell(&notices).await?;
-    let outcome = match decided {
-        removal::Decided::Waits => "waits",
-        removal::Decided::Granted { .. } => "granted",
-        removal::Decided::Refused => "refused",
+    let (outcome, serial, still) = match decided {
+        removal::Decided::Waits => ("waits", None, None),
+        removal::Decided::Granted { serial, still } => ("granted", Some(serial), still),
+        removal::Decided::Refused => ("refused", None, None),
     };
+    let still = still.map(|still| ShownStill {
+        key: still.key.to_string(),
+        next: next_step(&still.outlook),
+        reason: still.reason,
+    });
     let t = &mut write.transaction;
     let removal = removals::by_id(t.session(), id).await?.ok_or(AppError::NotFound)?;
-    let held = match decided {
-        removal::Decided::Granted { serial } => held(t.session(), removal.new.list, serial).await?,
-        removal::Decided::Waits | removal::Decided::Refused => None,
+    let held = match serial {
+        Some(serial) => held(t.session(), removal.new.list, serial).await?,
+        None => None,
     };
     let removal = ShownRemoval::of(t.session(), &removal).await?;
-    write.done(StatusCode::OK, &RemovalOutcome { outcome, held, removal }).await
+    write.done(StatusCode::OK, &RemovalOutcome { outcome, held, still, removal }).await
 }
 
 impl ShownRemoval {

@@ -19,7 +19,7 @@ use crate::limits::{Deed, Doer};
 use crate::lookup::parse;
 use crate::notice;
 use crate::overview::card;
-use crate::pages::removal::domain_of;
+use crate::pages::removal::seen_of;
 use crate::visitor::Visitor;
 
 /// What there is.
@@ -76,9 +76,8 @@ async fn ask(
     let (now, mail) = (Timestamp::now(), wanted.mail.trim().to_lowercase());
     let reason = wanted.reason.trim().to_owned();
     let (client, way) = (visitor.address, Way::Typed);
-    let control = removal::control(&target, client, &mail, &[]);
-    let domain = domain_of(&app, &target).await;
-    let ask = Ask { target, mail: mail.clone(), domain, client, reason, way, control };
+    let seen = seen_of(&app, &target).await;
+    let ask = Ask { target, mail: mail.clone(), client, reason, way, seen };
     let mut transaction = app.database.begin().await?;
     let stored = lists::by_id(transaction.session(), card.id).await?.ok_or(AppError::NotFound)?;
     let asked = removal::ask(&mut transaction, &stored, &ask, &app.means.key, now).await?;

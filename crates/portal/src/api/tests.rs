@@ -20,14 +20,14 @@ use crate::testing::{Answer, Site};
 use crate::token::{self, Scope, Wish};
 
 /// A program with a token.
-struct Program {
+pub(crate) struct Program {
     account: AccountId,
     token: String,
 }
 
 impl Program {
     /// Of somebody new with a role, with these scopes.
-    async fn new(site: &mut Site, role: Role, scopes: &[Scope]) -> Program {
+    pub(crate) async fn new(site: &mut Site, role: Role, scopes: &[Scope]) -> Program {
         site.become_role(Some(role)).await;
         let mail = site.cookies["session"].clone();
         site.cookies.clear();
@@ -48,17 +48,17 @@ impl Program {
     }
 
     /// Asks for something.
-    async fn get(&self, site: &mut Site, path: &str) -> Answer {
+    pub(crate) async fn get(&self, site: &mut Site, path: &str) -> Answer {
         self.ask(site, Method::GET, path, None, &Value::Null).await
     }
 
     /// Changes something.
-    async fn post(&self, site: &mut Site, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, site: &mut Site, path: &str, body: &Value) -> Answer {
         self.ask(site, Method::POST, path, None, body).await
     }
 
     /// Asks, perhaps under a key.
-    async fn ask(
+    pub(crate) async fn ask(
         &self,
         site: &mut Site,
         method: Method,
@@ -72,7 +72,7 @@ impl Program {
     }
 
     /// Asks, with more headers.
-    async fn send(
+    pub(crate) async fn send(
         &self,
         site: &mut Site,
         method: Method,

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use askama::Template;
 use axum::extract::{Query, State};
-use repute_dnsxl::{Name, Target};
-use repute_registry::request::check::{self, Check, Finding, Pointers};
+use repute_dnsxl::Target;
+use repute_registry::request::check::{self, Check, Finding};
 use repute_registry::request::evidence;
 use serde::Deserialize;
 
@@ -50,29 +50,18 @@ pub(crate) async fn show(
     };
     let doer = Doer::at(visitor.address);
     app.limits.take(Deed::Ask, doer, Instant::now()).map_err(AppError::TooMany)?;
-    let (findings, _) = look(&app, address).await?;
+    let findings = look(&app, address).await?;
     Ok(Page(Names { frame, address, findings }))
 }
 
-/// Asks DNS about the names of an address: how they look, and those that lead back to it.
-pub(crate) async fn look(
-    app: &App,
-    address: IpAddr,
-) -> Result<(Vec<Finding>, Vec<Name>), AppError> {
+/// Asks DNS how the names of an address look.
+pub(crate) async fn look(app: &App, address: IpAddr) -> Result<Vec<Finding>, AppError> {
     let look = &app.means.look;
     let found = evidence::of_addresses(vec![address], &look.resolvers, look.timeout).await;
     let found = found.map_err(AppError::Sockets)?;
     let findings = found.iter().flat_map(|evidence| check::names(evidence, &[]));
     // Whose domain it is nobody asked.
-    let findings = findings.filter(|finding| finding.check != Check::Domain).collect();
-    let pointers = found.into_iter().flat_map(|evidence| match evidence.pointers {
-        Pointers::Names(names) => names,
-        Pointers::Unknown => Vec::new(),
-    });
-    let leads_back =
-        |addresses: Option<Vec<IpAddr>>| addresses.is_some_and(|a| a.contains(&address));
-    let own = pointers.filter_map(|(name, addresses)| leads_back(addresses).then_some(name));
-    Ok((findings, own.collect()))
+    Ok(findings.filter(|finding| finding.check != Check::Domain).collect())
 }
 
 /// What a check is about, for people.

@@ -15,8 +15,9 @@ use repute_database::removals::{self, Removal, RemovalId};
 use repute_dnsxl::Target;
 use repute_registry::kept_out::End;
 use repute_registry::removal::{
-    self, Answer, Ask, Control, Decided, RemovalError, Verdict, Way, wave,
+    self, Answer, Ask, Control, Decided, Outlook, RemovalError, Still, Verdict, Way,
 };
+use repute_registry::request::check::Evidence;
 use repute_registry::request::evidence;
 use serde::Deserialize;
 
@@ -119,9 +120,8 @@ pub(crate) async fn ask(
             let (now, mail) = (Timestamp::now(), typed.mail.trim().to_lowercase());
             let reason = typed.reason.trim().to_owned();
             let (client, way) = (visitor.address, Way::Typed);
-            let control = removal::control(&target, client, &mail, &[]);
-            let domain = domain_of(&app, &target).await;
-            let wanted = Ask { target, mail, domain, client, reason, way, control };
+            let seen = seen_of(&app, &target).await;
+            let wanted = Ask { target, mail, client, reason, way, seen };
             match hand_in(&app, &frame, card.id, &wanted, now).await? {
                 Ok(response) => return Ok(response),
                 Err(
@@ -195,8 +195,8 @@ pub(crate) async fn confirm(
     let apex = list.ok_or(AppError::NotFound)?.list.apex.to_string();
     transaction.commit().await?;
     let is_held = match answer {
-        Answer::Removed { serial } => is_held(&app, removal.new.list, Some(serial)).await?,
-        Answer::Gone | Answer::Locked { .. } | Answer::ToEditors(_) => false,
+        Answer::Removed { serial, .. } => is_held(&app, removal.new.list, Some(serial)).await?,
+        Answer::Gone { .. } | Answer::Locked { .. } | Answer::ToEditors(_) => false,
     };
     let target = removal.new.target;
     Ok(Page(RemovalPage { frame, target, apex, answer: Some(answer), is_held }))
@@ -214,12 +214,14 @@ pub(crate) async fn review(
     let removal = removal.ok_or(AppError::NotFound)?;
     let card = cards.iter().find(|card| card.id == removal.new.list).cloned();
     let entries = entries::at(look.session(), removal.new.list, &removal.new.key).await?;
-    let month = Timestamp(Timestamp::now().0 - MONTH);
-    let (list, key) = (removal.new.list, &removal.new.key);
-    let before = removals::granted_since(look.session(), list, key, month).await?;
+    let (list, key, now) = (removal.new.list, &removal.new.key, Timestamp::now());
+    let before = match entries.iter().find(|entry| entry.code.is_some()) {
+        Some(entry) => removal::before(look.session(), list, entry, now).await?,
+        None => 0,
+    };
     let canned = app.config.canned_reasons.clone();
     let seen = seen(look.session(), key).await?;
-    let kept_off = kept_out::at(look.session(), list, key, Timestamp::now()).await?;
+    let kept_off = kept_out::at(look.session(), list, key, now).await?;
     let days = kept_out::days(look.session(), list).await?;
     Ok(Page(Review { frame, removal, card, entries, before, canned, seen, kept_off, days }))
 }
@@ -264,7 +266,7 @@ pub(crate) async fn decide(
     transaction.commit().await?;
     app.mail_waits.notify_one();
     let is_held = match decided {
-        Decided::Granted { serial } => is_held(&app, list, Some(serial)).await?,
+        Decided::Granted { serial, .. } => is_held(&app, list, Some(serial)).await?,
         Decided::Waits | Decided::Refused => false,
     };
     Ok(match decided {
@@ -274,10 +276,23 @@ pub(crate) async fn decide(
     })
 }
 
+impl RemovalPage {
+    /// What lists the target although an entry went, if anything does.
+    fn still(&self) -> Option<&Still> {
+        match &self.answer {
+            Some(Answer::Removed { still, .. } | Answer::Gone { still }) => still.as_ref(),
+            Some(Answer::Locked { .. } | Answer::ToEditors(_)) | None => None,
+        }
+    }
+}
+
 impl Review {
     /// What shows that who asks has to do with the target.
     fn control(&self) -> &'static str {
         match self.removal.new.control {
+            Control::Address if self.removal.new.key.to_string() != self.removal.new.target => {
+                "it was asked from an address in the network"
+            }
             Control::Address => "it was asked from the address itself",
             Control::Domain => "the mail is taken at a domain of it",
             Control::None => "nothing",
@@ -293,9 +308,9 @@ impl Review {
     }
 }
 
-/// The domain by which removals of a target are counted. DNS is asked once for each letter, so what limits letters limits
-/// this.
-pub(crate) async fn domain_of(app: &App, target: &Target) -> String {
+/// What DNS says of a target, by which removals are counted and which shows whose it is. It is asked once for each letter,
+/// so what limits letters limits this.
+pub(crate) async fn seen_of(app: &App, target: &Target) -> Vec<Evidence> {
     let addresses = match target {
         Target::Ipv4(address) => vec![(*address).into()],
         Target::Ipv6(address) => vec![(*address).into()],
@@ -304,8 +319,19 @@ pub(crate) async fn domain_of(app: &App, target: &Target) -> String {
     let look = &app.means.look;
     let gathered = evidence::of_addresses(addresses, &look.resolvers, look.timeout).await;
     // Without sockets nobody is kept from asking.
-    wave::domain(target, &gathered.unwrap_or_default())
+    gathered.unwrap_or_default()
 }
 
-/// Thirty days, in microseconds.
-const MONTH: i64 = 30 * 86_400_000_000;
+/// What to do about an entry that lists a target all the same, for people.
+pub(crate) fn next_step(outlook: &Outlook) -> String {
+    match outlook {
+        Outlook::Free => "Ask once more: the next link takes that entry off, too.".to_owned(),
+        Outlook::Locked(until) => {
+            let until = Moment(*until);
+            format!("It came back onto the list too often: ask once more from {until} UTC on.")
+        }
+        Outlook::Editor(why) => format!(
+            "An editor decides about that one, since {why}: ask once more, and say what you mended."
+        ),
+    }
+}

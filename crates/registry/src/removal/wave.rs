@@ -10,7 +10,8 @@ use repute_database::{DatabaseError, Timestamp, Transaction};
 use repute_dnsxl::{Name, Target};
 
 use super::Why;
-use crate::request::check::{Evidence, Pointers};
+use super::control::confirmed;
+use crate::request::check::Evidence;
 
 /// How many removals are no wave yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,18 +51,9 @@ pub(super) async fn of(
 pub fn domain(target: &Target, evidence: &[Evidence]) -> String {
     let name = match target {
         Target::Name(name) => Some(name),
-        Target::Ipv4(_) | Target::Ipv6(_) => evidence.iter().find_map(confirmed),
+        Target::Ipv4(_) | Target::Ipv6(_) => confirmed(evidence).next(),
     };
     name.map(registered).unwrap_or_default()
-}
-
-/// A name that leads back to its address.
-fn confirmed(evidence: &Evidence) -> Option<&Name> {
-    let Pointers::Names(names) = &evidence.pointers else { return None };
-    let leads_back = |(_, addresses): &&(Name, Option<Vec<_>>)| {
-        addresses.as_ref().is_some_and(|addresses| addresses.contains(&evidence.address))
-    };
-    names.iter().find(leads_back).map(|(name, _)| name)
 }
 
 /// The domain that somebody registered, as well as can be told without a list of all registries: two labels, or three
@@ -85,6 +77,7 @@ const HOUR: i64 = 3_600_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::check::Pointers;
 
     #[test]
     fn a_target_is_counted_by_its_domain() {

@@ -386,11 +386,10 @@ async fn who_got_off_the_list_is_not_listed_again_for_what_was_seen_before() {
         let ask = Ask {
             target: "9.0.0.1".parse().expect("a target"),
             mail: "postmaster@x.example".to_owned(),
-            domain: String::new(),
             client: "9.0.0.1".parse().expect("an address"),
             reason: "it is repaired".to_owned(),
             way: crate::removal::Way::Typed,
-            control: crate::removal::Control::Address,
+            seen: Vec::new(),
         };
         let now = Timestamp(40 * S);
         let asked = removal::ask(&mut transaction, &list, &ask, &key, now).await;
