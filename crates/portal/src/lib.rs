@@ -13,6 +13,7 @@ mod app;
 mod asset;
 mod certificate;
 mod chart;
+mod check;
 mod chores;
 mod client;
 mod config;

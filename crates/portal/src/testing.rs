@@ -13,7 +13,9 @@ use repute_database::testing::open_narrow;
 use repute_database::{Database, Place, Timestamp, sessions};
 use repute_distribution::Shelf;
 use repute_dnsxl::{KeyKind, Name, Polarity, Target};
+use repute_lookup::inquiry::ListAt;
 use repute_registry::claim::challenge::{Look, Reach};
+use repute_registry::elsewhere::Elsewhere;
 use repute_registry::removal::wave::Waves;
 use repute_registry::request::limit::Limits;
 use repute_registry::token::TokenKey;
@@ -147,6 +149,18 @@ impl Site {
     /// The same over the database of another, which is kept for it.
     pub(crate) fn keeping(self, other: Site) -> Site {
         Site { _folder: other._folder, ..self }
+    }
+
+    /// One that asks one list of others, at a server that is not there.
+    pub(crate) async fn asking_another_list() -> Site {
+        let plain = Site::new().await;
+        let zone = "bl.example".parse().expect("a name");
+        let servers = vec![([127, 0, 0, 1], 9).into()];
+        let lists = vec![ListAt { list: repute_lookup::list::List::new(zone), servers }];
+        let elsewhere = Some(Elsewhere::new(lists, Vec::new()));
+        let means = Means { elsewhere, ..plain.app.means.clone() };
+        let database = plain.app.database.clone();
+        Site::by(database, plain.app.config.clone(), means).keeping(plain)
     }
 
     /// Adds a list of addresses that blocks.

@@ -1,7 +1,5 @@
 //! `/api/v1/requests`: an organisation asks for a change of a list, and sees what the checks see.
 
-use std::time::Instant;
-
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -11,9 +9,9 @@ use repute_database::requests::{self, Request, RequestId};
 use repute_database::{Session, Timestamp, lists};
 use repute_dnsxl::Network;
 use repute_registry::permission::{self, Action};
-use repute_registry::request::check::{Evidence, Finding};
+use repute_registry::request::check::Finding;
 use repute_registry::request::item::Item;
-use repute_registry::request::{self, Draft, evidence};
+use repute_registry::request::{self, Draft};
 use repute_registry::{decision, organisation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,8 +19,8 @@ use serde::{Deserialize, Serialize};
 use crate::api::organisations::{DONE, Done, READ_OR_QUEUE, visible};
 use crate::api::{Call, Caller, Endpoint};
 use crate::app::App;
+use crate::check;
 use crate::error::AppError;
-use crate::limits::{Deed, Doer};
 use crate::moment::Moment;
 use crate::overview::card;
 use crate::token::Scope;
@@ -41,7 +39,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::post("/api/v1/organisations/{id}/checks", GROUP, check)
             .says(
                 "What the checks say of a request",
-                "Nothing is handed in. DNS is asked about the addresses, so this takes a moment.",
+                "Nothing is handed in. DNS and lists of others are asked about the addresses, so this takes a moment, 20 seconds at \
+                 the most; what was not looked at by then is said to be so.",
             )
             .by(WRITE)
             .takes::<Wanted>()
@@ -274,10 +273,12 @@ async fn check(
     let wanted: Wanted = call.read()?;
     let of = own(&app, &call.caller, id).await?;
     let (card, items) = (card(&app, &wanted.list).await?, items(&wanted.items)?);
-    let evidence = gather(&app, &call.caller, &items).await?;
+    let gathered = check::gather(&app, call.caller.account.id, &items).await?;
     let mut look = app.database.look().await?;
     let stored = lists::by_id(look.session(), card.id).await?.ok_or(AppError::NotFound)?;
-    let findings = request::findings(look.session(), of, &stored, &items, &evidence).await?;
+    let evidence = &gathered.evidence;
+    let mut findings = request::findings(look.session(), of, &stored, &items, evidence).await?;
+    findings.extend(gathered.others);
     Ok(Json(Checked { findings: findings.into_iter().map(Found::from).collect() }))
 }
 
@@ -291,13 +292,13 @@ async fn submit(
     let wanted: Wanted = call.read()?;
     let organisation = own(&app, &call.caller, id).await?;
     let (list, items) = (card(&app, &wanted.list).await?.id, items(&wanted.items)?);
-    let evidence = gather(&app, &call.caller, &items).await?;
+    let gathered = check::gather(&app, call.caller.account.id, &items).await?;
     let draft = Draft { organisation, list, reason: wanted.reason.trim().to_owned(), items };
     let person = call.caller.person();
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);
     let id = request::begin(t, person, &draft, &app.config.requests, now).await?;
-    request::submit(t, person, id, "", &evidence, now).await?;
+    check::hand_in(t, person, id, "", &gathered, now).await?;
     let shown = Shown::of(t.session(), id).await?;
     write.done(StatusCode::CREATED, &shown).await
 }
@@ -333,14 +334,14 @@ async fn answer(
     if kept.is_empty() {
         return Err(AppError::Wrong("nothing is left: take the request back instead".to_owned()));
     }
-    let evidence = gather(&app, &call.caller, &kept).await?;
+    let gathered = check::gather(&app, call.caller.account.id, &kept).await?;
     let person = call.caller.person();
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);
     if !dropped.is_empty() {
         request::revise(t, person, id, &kept).await?;
     }
-    request::submit(t, person, id, &words, &evidence, now).await?;
+    check::hand_in(t, person, id, &words, &gathered, now).await?;
     let shown = Shown::of(t.session(), id).await?;
     write.done(StatusCode::OK, &shown).await
 }
@@ -396,17 +397,6 @@ fn items(typed: &[Typed]) -> Result<Vec<Item>, AppError> {
         })
     };
     typed.iter().map(item).collect()
-}
-
-/// Asks DNS about the addresses of items, as often as that is fair.
-async fn gather(app: &App, caller: &Caller, items: &[Item]) -> Result<Vec<Evidence>, AppError> {
-    if items.iter().all(|item| item.code().is_none()) {
-        return Ok(Vec::new());
-    }
-    let doer = Doer::Account(caller.account.id.0);
-    app.limits.take(Deed::Ask, doer, Instant::now()).map_err(AppError::TooMany)?;
-    let look = &app.means.look;
-    evidence::gather(items, &look.resolvers, look.timeout).await.map_err(AppError::Sockets)
 }
 
 impl Card {

@@ -1,5 +1,6 @@
 //! The API as programs use it: tokens, scopes, changes that are done once; a walk from a claim to an entry.
 
+mod asking;
 mod desk;
 mod history;
 mod settings;

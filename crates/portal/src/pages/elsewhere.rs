@@ -123,28 +123,12 @@ const BUSY: Duration = Duration::from_secs(60);
 #[cfg(test)]
 mod tests {
     use axum::http::StatusCode;
-    use repute_database::Database;
-    use repute_lookup::inquiry::ListAt;
-    use repute_lookup::list::List;
-    use repute_registry::elsewhere::Elsewhere;
 
     use crate::testing::Site;
 
-    /// A portal that asks one list, at a server that is not there.
-    async fn site() -> Site {
-        let plain = Site::new().await;
-        let database: Database = plain.app.database.clone();
-        let zone = "bl.example".parse().expect("a name");
-        let servers = vec![([127, 0, 0, 1], 9).into()];
-        let lists = vec![ListAt { list: List::new(zone), servers }];
-        let elsewhere = Some(Elsewhere::new(lists, Vec::new()));
-        let means = crate::Means { elsewhere, ..plain.app.means.clone() };
-        Site::by(database, plain.app.config.clone(), means).keeping(plain)
-    }
-
     #[tokio::test]
     async fn other_lists_are_asked_on_request_and_silence_is_no_answer() {
-        let mut site = site().await;
+        let mut site = Site::asking_another_list().await;
         let offer = "action=\"/lookup/elsewhere\"";
         site.get("/lookup?target=8.8.8.8").await.says(&[offer, "Ask other lists too"]);
         let page = site.get("/lookup/elsewhere?q=8.8.8.8").await;
@@ -162,7 +146,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_asks_for_others_too_often_is_told_to_wait_but_not_for_what_is_known() {
-        let mut site = site().await;
+        let mut site = Site::asking_another_list().await;
         for last in 0..6 {
             let answer = site.get(&format!("/lookup/elsewhere?q=8.8.8.{last}")).await;
             assert_eq!(answer.status, StatusCode::OK);

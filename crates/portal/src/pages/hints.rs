@@ -2,7 +2,6 @@
 //! that mends it. DNS and lists of others are asked while somebody waits, so it is a page of its own.
 
 use std::net::IpAddr;
-use std::time::Instant;
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -13,13 +12,12 @@ use repute_database::organisations::{self, Organisation};
 use repute_registry::hint::{self, Hint, Step, Weight};
 use repute_registry::organisation;
 use repute_registry::request::check;
+use repute_registry::request::evidence;
 use repute_registry::request::item::Item;
-use repute_registry::request::{elsewhere, evidence};
 
 use crate::app::App;
 use crate::error::{AppError, sentence};
 use crate::frame::{Frame, Page};
-use crate::limits::{Deed, Doer};
 use crate::overview::ListCard;
 use crate::visitor::Member;
 
@@ -85,20 +83,9 @@ pub(crate) async fn show(
     let addresses = evidence::sample(&items);
     let mut findings = Vec::new();
     if !items.is_empty() {
-        let doer = Doer::Account(member.account.id.0);
-        app.limits.take(Deed::Ask, doer, Instant::now()).map_err(AppError::TooMany)?;
-        let look = &app.means.look;
-        let names = evidence::gather(&items, &look.resolvers, look.timeout);
-        let others = async {
-            match &app.means.elsewhere {
-                Some(lists) => elsewhere::gather(lists, &items).await,
-                None => Vec::new(),
-            }
-        };
-        let (names, others) = tokio::join!(names, others);
-        let names = names.map_err(AppError::Sockets)?;
-        findings.extend(names.iter().flat_map(|one| check::names(one, &domains)));
-        findings.extend(others);
+        let gathered = crate::check::gather(&app, member.account.id, &items).await?;
+        findings.extend(gathered.evidence.iter().flat_map(|one| check::names(one, &domains)));
+        findings.extend(gathered.others);
         // Several entries of one address would say it twice.
         findings.dedup();
     }

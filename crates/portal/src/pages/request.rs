@@ -1,8 +1,5 @@
 //! `/requests`: an organisation asks for a change of a list, sees what the checks see, and what an editor says.
 
-use std::net::SocketAddr;
-use std::time::Instant;
-
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -17,20 +14,20 @@ use repute_dnsxl::{Network, ReturnCode};
 use repute_registry::decision::{self, Reason};
 use repute_registry::organisation;
 use repute_registry::permission::{self, Action, Relation};
-use repute_registry::request::check::{Evidence, Finding, Neighbour, Outcome, Whose};
+use repute_registry::request::check::{Finding, Neighbour, Outcome, Whose};
 use repute_registry::request::item::{Item, TwoPersons, two_persons};
 use repute_registry::request::paste::paste;
 use repute_registry::request::state::State as Stage;
-use repute_registry::request::{self, Draft, RequestError, elsewhere, evidence, limit};
+use repute_registry::request::{self, Draft, RequestError, limit};
 use serde::Deserialize;
 
 use crate::app::App;
+use crate::check;
 use crate::error::{AppError, sentence};
 use crate::evidence::{Seen, seen};
 use crate::flash::Flash;
 use crate::form::Form;
 use crate::frame::{Frame, Page};
-use crate::limits::{Deed, Doer};
 use crate::moment::Moment;
 use crate::overview::ListCard;
 use crate::pages::organisation::mark;
@@ -195,15 +192,15 @@ pub(crate) async fn submit(
     let Some(card) = card.filter(|_| page.faults.is_empty()) else {
         return Ok((unprocessable, Page(page)).into_response());
     };
-    let (evidence, others) = gather(&app, &member, &items).await?;
+    let gathered = check::gather(&app, member.account.id, &items).await?;
     if page.typed.submit.is_empty() {
         let mut look = app.database.look().await?;
         let stored = repute_database::lists::by_id(look.session(), card.id).await?;
         let stored = stored.ok_or(AppError::NotFound)?;
         let of = OrganisationId(id);
         let mut findings =
-            request::findings(look.session(), of, &stored, &items, &evidence).await?;
-        findings.extend(others);
+            request::findings(look.session(), of, &stored, &items, &gathered.evidence).await?;
+        findings.extend(gathered.others);
         page.checked = Some(Checked { items, findings });
         return Ok(Page(page).into_response());
     }
@@ -219,8 +216,7 @@ pub(crate) async fn submit(
     match begun {
         Ok(request) => {
             let stage =
-                request::submit(&mut transaction, person, request, "", &evidence, now).await?;
-            elsewhere::add(&mut transaction, request, &others).await?;
+                check::hand_in(&mut transaction, person, request, "", &gathered, now).await?;
             transaction.commit().await?;
             Ok(back(&path(request), handed_in(&app, card.id, stage).await?))
         }
@@ -309,14 +305,13 @@ pub(crate) async fn answer(
     if kept.is_empty() {
         return Err(AppError::Wrong("nothing is left: take the request back instead".to_owned()));
     }
-    let (evidence, others) = gather(&app, &member, &kept).await?;
+    let gathered = check::gather(&app, member.account.id, &kept).await?;
     let now = Timestamp::now();
     let mut transaction = app.database.begin().await?;
     if !dropped.is_empty() {
         request::revise(&mut transaction, person, id, &kept).await?;
     }
-    let stage = request::submit(&mut transaction, person, id, words, &evidence, now).await?;
-    elsewhere::add(&mut transaction, id, &others).await?;
+    let stage = check::hand_in(&mut transaction, person, id, words, &gathered, now).await?;
     transaction.commit().await?;
     Ok(back(&path(id), handed_in(&app, request.new.list, stage).await?))
 }
@@ -383,29 +378,6 @@ fn items(typed: &Typed) -> (Vec<Item>, Vec<String>) {
         items.push(Item::Website(website.to_owned()));
     }
     (items, faults)
-}
-
-/// Asks DNS about the addresses of items, and lists of others, as often as that is fair.
-async fn gather(
-    app: &App,
-    member: &Member,
-    items: &[Item],
-) -> Result<(Vec<Evidence>, Vec<Finding>), AppError> {
-    if items.iter().all(|item| item.code().is_none()) {
-        return Ok((Vec::new(), Vec::new()));
-    }
-    let doer = Doer::Account(member.account.id.0);
-    app.limits.take(Deed::Ask, doer, Instant::now()).map_err(AppError::TooMany)?;
-    let resolvers: &[SocketAddr] = &app.means.look.resolvers;
-    let evidence = evidence::gather(items, resolvers, app.means.look.timeout);
-    let others = async {
-        match &app.means.elsewhere {
-            Some(lists) => elsewhere::gather(lists, items).await,
-            None => Vec::new(),
-        }
-    };
-    let (evidence, others) = tokio::join!(evidence, others);
-    Ok((evidence.map_err(AppError::Sockets)?, others))
 }
 
 /// The items of a request, with what is on the list now.

@@ -70,7 +70,7 @@ pub fn confirmed(evidence: &[Evidence]) -> impl Iterator<Item = &Name> {
     evidence.iter().flat_map(|evidence| {
         let names = match &evidence.pointers {
             Pointers::Names(names) => &names[..],
-            Pointers::Unknown => &[],
+            Pointers::Unknown | Pointers::NotAsked => &[],
         };
         let leads_back = |(_, addresses): &&(Name, Option<Vec<IpAddr>>)| {
             addresses.as_ref().is_some_and(|addresses| addresses.contains(&evidence.address))

@@ -23,6 +23,8 @@ pub struct Evidence {
 pub enum Pointers {
     /// No resolver says.
     Unknown,
+    /// Nobody was asked: the time was over.
+    NotAsked,
     /// These, each with the addresses that it has; none if that is not known.
     Names(Vec<(Name, Option<Vec<IpAddr>>)>),
 }
@@ -178,6 +180,10 @@ pub fn names(evidence: &Evidence, domains: &[Name]) -> Vec<Finding> {
         Pointers::Unknown => {
             let seen = "no resolver says whether it has a PTR record".to_owned();
             return vec![finding(Check::Fcrdns, Outcome::Unclear, seen, format!("`{ask}`"))];
+        }
+        Pointers::NotAsked => {
+            let seen = "not looked at: the resolvers took too long for the others";
+            return vec![finding(Check::Fcrdns, Outcome::Unclear, seen.to_owned(), ask)];
         }
         Pointers::Names(names) if names.is_empty() => {
             let mend = format!("`{ask}` must print the name of the server");

@@ -13,15 +13,16 @@ use super::item::Item;
 use super::stored_finding;
 use crate::elsewhere::{Elsewhere, Opinion, Report, Says, reserved, target};
 
-/// Asks lists of others about the addresses that items would list, a few of them: one finding for each.
+/// Asks lists of others about the addresses that items would list, a few of them: one finding for each, and one for those
+/// that others are not asked about.
 pub async fn gather(elsewhere: &Elsewhere, items: &[Item]) -> Vec<Finding> {
     let mut targets: Vec<Target> = sample(items).into_iter().map(target).collect();
     targets.retain(|target| reserved(target).is_none());
-    targets.truncate(MOST);
     if targets.is_empty() || elsewhere.count() == 0 {
         return Vec::new();
     }
-    match elsewhere.ask_all(&targets).await {
+    let left = targets.split_off(targets.len().min(MOST));
+    let mut findings: Vec<Finding> = match elsewhere.ask_all(&targets).await {
         Ok(reports) => targets
             .iter()
             .zip(reports)
@@ -29,7 +30,26 @@ pub async fn gather(elsewhere: &Elsewhere, items: &[Item]) -> Vec<Finding> {
             .collect(),
         // Whoever asks for a change need not wait until others have looked something up.
         Err(_) => targets.iter().map(|target| finding(target, None)).collect(),
-    }
+    };
+    findings.extend(not_asked(&left));
+    findings
+}
+
+/// What is said of addresses that others are not asked about.
+fn not_asked(left: &[Target]) -> Option<Finding> {
+    let about = match left {
+        [] => return None,
+        [one] => one.to_string(),
+        [first, .., last] => format!("{} addresses from {first} to {last}", left.len()),
+    };
+    let seen = format!("not asked: of a request lists of others are asked about {MOST} addresses");
+    Some(Finding {
+        check: Check::Elsewhere,
+        outcome: Outcome::Unclear,
+        about,
+        seen,
+        mend: String::new(),
+    })
 }
 
 /// Adds what lists of others say to the findings of a request.
@@ -118,6 +138,16 @@ mod tests {
         let report = Report { target: target.clone(), asked: 0, opinions };
         let found = finding(&target, Some(&report));
         format!("{}: {} [{}]", found.outcome.word(), found.seen, found.mend)
+    }
+
+    #[test]
+    fn of_whom_others_are_not_asked_is_told() {
+        let target = |text: &str| text.parse::<Target>().expect("a target");
+        let about = |left: &[Target]| not_asked(left).map(|finding| finding.about);
+        assert_eq!(about(&[]), None);
+        assert_eq!(about(&[target("9.9.9.9")]).as_deref(), Some("9.9.9.9"));
+        let two = [target("9.9.9.9"), target("8.8.8.8")];
+        assert_eq!(about(&two).as_deref(), Some("2 addresses from 9.9.9.9 to 8.8.8.8"));
     }
 
     #[test]
