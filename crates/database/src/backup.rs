@@ -350,8 +350,9 @@ const PART: usize = 5_000;
 const MOST_VALUES: usize = 30_000;
 
 /// What is not restored, as what has ended since must not come back: whoever was signed in signs in again, programs get
-/// new tokens, people new links and invitations, and letters that waited, or news for one, may have been sent.
-const ENDED: [&str; 9] = [
+/// new tokens, people new links and invitations, letters that waited, or news for one, may have been sent, and how often
+/// somebody did something is of no use.
+const ENDED: [&str; 10] = [
     "sessions",
     "links",
     "sign_ins",
@@ -361,6 +362,7 @@ const ENDED: [&str; 9] = [
     "outbox",
     "digests",
     "invitations",
+    "limits",
 ];
 
 statements! {

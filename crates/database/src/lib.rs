@@ -33,6 +33,7 @@ pub mod factors;
 pub mod invitations;
 pub mod jobs;
 pub mod kept_out;
+pub mod limits;
 pub mod links;
 pub mod list_days;
 pub mod lists;

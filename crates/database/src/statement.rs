@@ -39,6 +39,7 @@ mod tests {
             crate::invitations::ALL,
             crate::jobs::ALL,
             crate::kept_out::ALL,
+            crate::limits::ALL,
             crate::links::ALL,
             crate::list_days::ALL,
             crate::lists::ALL,

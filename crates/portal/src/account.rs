@@ -6,7 +6,7 @@
 //! What is *not* here: HTTP and pages (`pages`), what may be done with a role (`routes`).
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use repute_database::accounts::{self, Account, AccountId, Role};
 use repute_database::audit::{self, Deed};
@@ -28,7 +28,7 @@ use crate::visitor::Member;
 
 /// Sends a link by which somebody makes an account; who has one is told so in the same mail's place.
 pub(crate) async fn ask_to_join(app: &App, mail: &MailAddress) -> Result<(), AppError> {
-    if app.limits.take(limits::Deed::Mail, Doer::by_mail(mail.as_str()), Instant::now()).is_err() {
+    if is_too_much(app, mail).await? {
         return Ok(());
     }
     let (secret, now) = (Secret::new()?, Timestamp::now());
@@ -54,9 +54,18 @@ pub(crate) async fn ask_to_join(app: &App, mail: &MailAddress) -> Result<(), App
     Ok(())
 }
 
+/// Whether somebody has had as many letters as he may; whoever asked learns nothing of it.
+async fn is_too_much(app: &App, mail: &MailAddress) -> Result<bool, AppError> {
+    match limits::take(app, limits::Deed::Mail, Doer::by_mail(mail.as_str())).await {
+        Ok(()) => Ok(false),
+        Err(AppError::TooMany(_)) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
 /// Sends a link by which somebody chooses another password, if there is such an account.
 pub(crate) async fn ask_to_reset(app: &App, mail: &MailAddress) -> Result<(), AppError> {
-    if app.limits.take(limits::Deed::Mail, Doer::by_mail(mail.as_str()), Instant::now()).is_err() {
+    if is_too_much(app, mail).await? {
         return Ok(());
     }
     let (secret, now) = (Secret::new()?, Timestamp::now());
@@ -163,7 +172,7 @@ pub(crate) async fn sign_in(
 ) -> Result<Entry, AppError> {
     let mail = mail.parse::<MailAddress>().map_or_else(|_| String::new(), |mail| mail.to_string());
     for doer in [Doer::by_mail_at(&mail, address), Doer::by_mail(&mail)] {
-        app.limits.take(limits::Deed::Try, doer, Instant::now()).map_err(AppError::TooMany)?;
+        limits::take(app, limits::Deed::Try, doer).await?;
     }
     let mut connection = app.database.read().await?;
     let account = accounts::by_mail(connection.session(), &mail).await?;
@@ -224,9 +233,7 @@ pub(crate) async fn prove_by_password(
     member: &Member,
     password: String,
 ) -> Result<bool, AppError> {
-    app.limits
-        .take(limits::Deed::Try, Doer::Account(member.account.id.0), Instant::now())
-        .map_err(AppError::TooMany)?;
+    limits::take(app, limits::Deed::Try, Doer::Account(member.account.id.0)).await?;
     let mut connection = app.database.read().await?;
     let is_enough = !factors::of(connection.session(), member.account.id).await?.are_asked();
     drop(connection);

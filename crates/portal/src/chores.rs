@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::error::{AppError, whole};
 use crate::letters;
+use crate::limits;
 use crate::notice;
 
 /// Does what is due until it is told to stop.
@@ -39,6 +40,7 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
             ("old failures of letters cannot be forgotten", forget_failures(&app).await),
             ("the history of entries cannot be shortened", forget_history(&app).await),
             ("refused versions cannot be told of", tell_refused(&app).await),
+            ("limits that are over cannot be forgotten", limits::tidy(&app).await),
         ] {
             if let Err(error) = done {
                 tracing::error!("{what}: {}", whole(&error));

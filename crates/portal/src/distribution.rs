@@ -27,7 +27,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use crate::api::bearer;
 use crate::app::App;
 use crate::error::AppError;
-use crate::limits::{Deed, Doer};
+use crate::limits::{self, Deed, Doer};
 use crate::secret::digest_of;
 use crate::visitor::Visitor;
 
@@ -60,7 +60,7 @@ async fn subscriber(
     let (now, moment) = (Timestamp::now(), Instant::now());
     let Some(subscriber) = found else {
         let doer = Doer::at(visitor.address);
-        app.limits.take(Deed::Try, doer, moment).map_err(AppError::TooMany)?;
+        limits::take(app, Deed::Try, doer).await?;
         return Err(AppError::Token);
     };
     let doer = Doer::Subscriber(subscriber.id);

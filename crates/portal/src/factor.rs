@@ -2,8 +2,6 @@
 //!
 //! Whoever has one is asked for it whenever he gives his password, and when he comes by a link from his mail.
 
-use std::time::Instant;
-
 use repute_database::accounts::{Account, AccountId};
 use repute_database::{Timestamp, Transaction, factors, sessions, sign_ins};
 
@@ -11,7 +9,7 @@ use crate::account::{begin, note, tell};
 use crate::app::App;
 use crate::error::AppError;
 use crate::letter::Event;
-use crate::limits::{Deed, Doer};
+use crate::limits::{self, Deed, Doer};
 use crate::recovery;
 use crate::secret::{Secret, digest_of};
 use crate::totp::Key;
@@ -41,7 +39,7 @@ pub(crate) async fn finish(
     client: &str,
 ) -> Result<Second, AppError> {
     let Some(account) = half(app, secret).await? else { return Ok(Second::Over) };
-    limit(app, &account)?;
+    limit(app, &account).await?;
     let (digest, now) = (digest_of(secret), Timestamp::now());
     let mut transaction = app.database.begin().await?;
     if take(&mut transaction, app, &account, typed, now).await? {
@@ -67,7 +65,7 @@ pub(crate) async fn finish(
 
 /// Notes that somebody signed in proved who he is, if a code is right.
 pub(crate) async fn prove(app: &App, member: &Member, typed: &str) -> Result<bool, AppError> {
-    limit(app, &member.account)?;
+    limit(app, &member.account).await?;
     let now = Timestamp::now();
     let mut transaction = app.database.begin().await?;
     if !take(&mut transaction, app, &member.account, typed, now).await? {
@@ -201,9 +199,8 @@ async fn take(
 }
 
 /// Counts a try of a code for an account, from wherever it comes.
-fn limit(app: &App, account: &Account) -> Result<(), AppError> {
-    let doer = Doer::by_mail(&account.mail);
-    app.limits.take(Deed::Code, doer, Instant::now()).map_err(AppError::TooMany)
+async fn limit(app: &App, account: &Account) -> Result<(), AppError> {
+    limits::take(app, Deed::Code, Doer::by_mail(&account.mail)).await
 }
 
 /// So many wrong codes end a sign-in.

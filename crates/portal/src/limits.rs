@@ -1,20 +1,69 @@
-//! How often somebody may do something: a bucket for each network and each account, in memory.
+//! How often somebody may do something: a bucket for each network and each account.
 //!
-//! IPv4 addresses stand for themselves, IPv6 addresses for their /64, which is what one person has. Several processes
-//! count each for itself. Does not read the clock: `now` is an argument.
+//! IPv4 addresses stand for themselves, IPv6 addresses for their /64, which is what one person has. What only costs time
+//! is counted in memory, by each process for itself. What guards secrets or sends letters is counted in the database
+//! besides, so that several processes allow no more than one, and a start forgets nothing; what is too much for this
+//! process alone does not get that far.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use repute_database::limits::{self, Rate};
 use repute_database::subscribers::SubscriberId;
+use repute_database::{Timestamp, Transaction};
 use repute_dnsxl::Ipv6Network;
 
+use crate::app::App;
+use crate::error::AppError;
 use crate::secret::digest_of;
 
+/// Does something, or fails because it was done too often.
+pub(crate) async fn take(app: &App, deed: Deed, doer: Doer) -> Result<(), AppError> {
+    if deed.word().is_none() {
+        return app.limits.take(deed, doer, Instant::now()).map_err(AppError::TooMany);
+    }
+    // Whoever floods us meets what is in memory, and not the database.
+    app.limits.take(deed, doer.clone(), Instant::now()).map_err(AppError::TooMany)?;
+    let mut transaction = app.database.begin().await?;
+    take_of_all(app, &mut transaction, deed, &doer).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// The same with a transaction in hand: what does not happen then is not counted for others.
+pub(crate) async fn take_within(
+    app: &App,
+    transaction: &mut Transaction,
+    deed: Deed,
+    doer: Doer,
+) -> Result<(), AppError> {
+    app.limits.take(deed, doer.clone(), Instant::now()).map_err(AppError::TooMany)?;
+    take_of_all(app, transaction, deed, &doer).await
+}
+
+/// Counts what is counted for all processes.
+async fn take_of_all(
+    app: &App,
+    transaction: &mut Transaction,
+    deed: Deed,
+    doer: &Doer,
+) -> Result<(), AppError> {
+    let Some(word) = deed.word() else { return Ok(()) };
+    let (session, now) = (transaction.session(), Timestamp::now());
+    let taken = limits::take(session, word, &doer.digest(app), doer.rate(deed), now).await?;
+    taken.map_err(AppError::TooMany)
+}
+
+/// Forgets what was counted in the database and is over.
+pub(crate) async fn tidy(app: &App) -> Result<(), AppError> {
+    let mut transaction = app.database.begin().await?;
+    limits::tidy(transaction.session(), Timestamp::now(), MOST_STORED).await?;
+    Ok(transaction.commit().await?)
+}
+
 /// What is limited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Deed {
     /// To try a password or another secret.
     Try,
@@ -36,8 +85,22 @@ pub(crate) enum Deed {
     Call,
 }
 
+impl Deed {
+    /// Its word in the database, if it is counted there.
+    fn word(self) -> Option<&'static str> {
+        match self {
+            Deed::Try => Some("try"),
+            Deed::Code => Some("code"),
+            Deed::Mail => Some("mail"),
+            Deed::LookUp | Deed::Link | Deed::Ask | Deed::Elsewhere | Deed::Fetch | Deed::Call => {
+                None
+            }
+        }
+    }
+}
+
 /// Who does it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Doer {
     /// A network.
     Network(IpAddr),
@@ -73,9 +136,27 @@ impl Doer {
         }
     }
 
-    /// How much he may at once, and how long one more takes.
-    fn rate(&self, deed: Deed) -> (u32, Duration) {
-        match (deed, self) {
+    /// Under which digest he is known in the database: without the key nobody learns who it is.
+    pub(crate) fn digest(&self, app: &App) -> Vec<u8> {
+        app.means.key.digest_of_doer(&self.said())
+    }
+
+    /// Who he is, in bytes that are nobody else's.
+    fn said(&self) -> Vec<u8> {
+        match self {
+            Doer::Network(address) => format!("network {address}").into_bytes(),
+            Doer::Account(account) => format!("account {account}").into_bytes(),
+            Doer::Mail(digest) => [b"mail ", &digest[..]].concat(),
+            Doer::MailAt(digest, address) => {
+                [format!("mail at {address} ").as_bytes(), digest].concat()
+            }
+            Doer::Subscriber(SubscriberId(id)) => format!("subscriber {id}").into_bytes(),
+        }
+    }
+
+    /// How much he may.
+    fn rate(&self, deed: Deed) -> Rate {
+        let (burst, each) = match (deed, self) {
             (Deed::Ask, _) => (20, Duration::from_secs(15)),
             (Deed::Elsewhere, _) => (6, Duration::from_secs(60)),
             // Two for each change, as quickly as changes come.
@@ -92,45 +173,88 @@ impl Doer {
             (Deed::Call, _) => (300, Duration::from_millis(100)),
             (Deed::Link, _) => (60, Duration::from_secs(1)),
             (Deed::LookUp, _) => (120, Duration::from_millis(250)),
-        }
+        };
+        Rate { burst, each }
     }
 }
 
-/// All buckets.
+/// The buckets of this process.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    /// So many at the most.
+    most: usize,
+    /// What they hold.
+    buckets: Mutex<Buckets>,
+}
+
+/// Buckets, each as the moment at which it will be full again.
 #[derive(Debug, Default)]
-pub(crate) struct Limits(Mutex<HashMap<(Deed, Doer), Instant>>);
+struct Buckets {
+    /// When each is full.
+    full: HashMap<(Deed, Doer), Instant>,
+    /// The same, the first first.
+    order: BTreeSet<(Instant, Deed, Doer)>,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { most: MOST, buckets: Mutex::default() }
+    }
+}
 
 impl Limits {
-    /// Does something, or says after how long it may be done.
-    ///
-    /// A bucket is one moment: that at which it will be full again. Each deed moves it on.
+    /// Does something, or says after how long it may be done. Each deed moves its bucket on.
     pub(crate) fn take(&self, deed: Deed, doer: Doer, now: Instant) -> Result<(), Duration> {
-        let (burst, each) = doer.rate(deed);
-        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() >= MOST {
-            buckets.retain(|_, full| *full > now);
-            // Whoever fills it with so many addresses at once gains one deed for each of them.
-            if buckets.len() >= MOST {
-                buckets.clear();
-            }
-        }
-        let full = buckets.entry((deed, doer)).or_insert(now);
-        let then = (*full).max(now) + each;
+        let Rate { burst, each } = doer.rate(deed);
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.forget(now);
+        let known = buckets.full.get(&(deed, doer.clone())).copied();
+        let then = known.unwrap_or(now) + each;
         let latest = now + each * burst;
         if then > latest {
             return Err(then - latest);
         }
-        *full = then;
+        match known {
+            Some(full) => {
+                buckets.order.remove(&(full, deed, doer.clone()));
+            }
+            // Whoever comes with so many addresses at once has others forgotten that have least to lose by it.
+            None if buckets.full.len() >= self.most => buckets.evict(),
+            None => {}
+        }
+        buckets.order.insert((then, deed, doer.clone()));
+        buckets.full.insert((deed, doer), then);
         Ok(())
+    }
+}
+
+impl Buckets {
+    /// Forgets those that are full.
+    fn forget(&mut self, now: Instant) {
+        while self.order.first().is_some_and(|(full, ..)| *full <= now) {
+            self.evict();
+        }
+    }
+
+    /// Forgets the one that is full first.
+    fn evict(&mut self) {
+        if let Some((_, deed, doer)) = self.order.pop_first() {
+            self.full.remove(&(deed, doer));
+        }
     }
 }
 
 /// Most buckets at a time.
 const MOST: usize = 100_000;
+/// Most of them in the database.
+const MOST_STORED: u32 = 200_000;
 
 #[cfg(test)]
 mod tests {
+    use repute_database::testing::on_each_narrow;
+
     use super::*;
+    use crate::testing::Site;
 
     #[test]
     fn a_burst_is_free_and_then_each_takes_its_time() {
@@ -158,6 +282,74 @@ mod tests {
         let everywhere = || Doer::by_mail("a@x.example");
         let tries = (0..1_000).take_while(|_| limits.take(Deed::Try, everywhere(), start).is_ok());
         assert_eq!(tries.count(), 200, "but it ends");
+    }
+
+    #[test]
+    fn who_is_over_his_limit_stays_so_however_many_others_come() {
+        let limits = Limits { most: 3, ..Limits::default() };
+        let start = Instant::now();
+        let guesser = || Doer::by_mail("a@x.example");
+        while limits.take(Deed::Mail, guesser(), start).is_ok() {}
+        for other in 0..1_000 {
+            let other = Doer::by_mail(&format!("{other}@x.example"));
+            assert_eq!(limits.take(Deed::Mail, other, start), Ok(()));
+        }
+        assert!(limits.take(Deed::Mail, guesser(), start).is_err());
+        let buckets = limits.buckets.lock().expect("nobody panicked");
+        assert_eq!((buckets.full.len(), buckets.order.len()), (3, 3));
+        drop(buckets);
+        let later = start + Duration::from_secs(3_600);
+        assert_eq!(limits.take(Deed::Mail, guesser(), later), Ok(()));
+        assert_eq!(limits.buckets.lock().expect("nobody panicked").full.len(), 1, "all is over");
+    }
+
+    #[tokio::test]
+    async fn two_portals_allow_no_more_than_one_and_a_third_that_starts_knows_of_it() {
+        on_each_narrow(async |database| {
+            let site = || Site::over(database.clone());
+            let (one, other) = (site(), site());
+            let at = || Doer::by_mail_at("a@x.example", "192.0.2.1".parse().expect("one"));
+            let is_refused = |taken: Result<(), AppError>| match taken {
+                Ok(()) => false,
+                Err(AppError::TooMany(_)) => true,
+                Err(error) => panic!("{error:?}"),
+            };
+            for turn in 0..10 {
+                let app = if turn % 2 == 0 { &one.app } else { &other.app };
+                assert!(!is_refused(take(app, Deed::Try, at()).await), "{turn}");
+            }
+            for app in [&one.app, &other.app, &site().app] {
+                assert!(is_refused(take(app, Deed::Try, at()).await));
+                assert!(!is_refused(take(app, Deed::Ask, at()).await), "that costs only time");
+            }
+            let mut transaction = database.begin().await.expect("a transaction");
+            let third = site();
+            for (doer, expected) in [(at(), true), (Doer::Account(1), false)] {
+                let taken = take_within(&third.app, &mut transaction, Deed::Try, doer).await;
+                assert_eq!(is_refused(taken), expected);
+            }
+            // What is taken back was not done.
+            drop(transaction);
+            let mut transaction = database.begin().await.expect("a transaction");
+            let left = limits::tidy(transaction.session(), Timestamp(i64::MAX), 0).await;
+            assert_eq!(left.expect("a number"), 1);
+        })
+        .await;
+    }
+
+    #[test]
+    fn nobody_is_taken_for_another() {
+        let address = || "192.0.2.1".parse().expect("an address");
+        let all = [
+            Doer::at(address()),
+            Doer::Account(1),
+            Doer::Subscriber(SubscriberId(1)),
+            Doer::by_mail("a@x.example"),
+            Doer::by_mail("b@x.example"),
+            Doer::by_mail_at("a@x.example", address()),
+        ];
+        let said: BTreeSet<Vec<u8>> = all.iter().map(Doer::said).collect();
+        assert_eq!(said.len(), all.len());
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! itself to sign in; with a password it is a second factor.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use repute_database::accounts::{self, Account, AccountId};
 use repute_database::passkeys::{self, Ceremony, PasskeyId, Purpose};
@@ -26,7 +26,7 @@ use crate::config::Config;
 use crate::error::AppError;
 use crate::factor::{self, Second};
 use crate::letter::Event;
-use crate::limits::{Deed, Doer};
+use crate::limits::{self, Deed, Doer};
 use crate::secret::{Secret, digest_of};
 use crate::visitor::Member;
 
@@ -288,8 +288,8 @@ async fn take(
 }
 
 /// Counts a try of a passkey from a network.
-pub(crate) fn limit(app: &App, address: IpAddr) -> Result<(), AppError> {
-    app.limits.take(Deed::Try, Doer::at(address), Instant::now()).map_err(AppError::TooMany)
+pub(crate) async fn limit(app: &App, address: IpAddr) -> Result<(), AppError> {
+    limits::take(app, Deed::Try, Doer::at(address)).await
 }
 
 /// The keys of what is stored. One that cannot be read is none.

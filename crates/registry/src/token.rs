@@ -53,8 +53,18 @@ impl TokenKey {
     /// The digest under which a trap is kept: the same for the same trap, in whatever letter case, and nobody without
     /// the key learns which it is.
     pub fn digest_of_trap(&self, trap: &str) -> Vec<u8> {
-        let said = [b"trap---", trap.trim().to_ascii_lowercase().as_bytes()].concat();
-        hmac::sign(&self.0, &said).as_ref().iter().take(16).copied().collect()
+        self.digest(b"trap---", trap.trim().to_ascii_lowercase().as_bytes())
+    }
+
+    /// The digest under which it is counted what somebody does: nobody without the key learns who it is.
+    pub fn digest_of_doer(&self, doer: &[u8]) -> Vec<u8> {
+        self.digest(b"doer---", doer)
+    }
+
+    /// 128 bits of a keyed digest of something of a kind.
+    fn digest(&self, kind: &[u8; 7], said: &[u8]) -> Vec<u8> {
+        let digest = hmac::sign(&self.0, &[kind, said].concat());
+        digest.as_ref().iter().take(16).copied().collect()
     }
 
     /// Whether a token is that of a use and its nonce; takes as long for a wrong one as for the right one.

@@ -15,7 +15,7 @@ use repute_registry::permission::Person;
 
 use crate::app::App;
 use crate::error::AppError;
-use crate::limits::{Deed, Doer};
+use crate::limits::{self, Deed, Doer};
 use crate::secret::digest_of;
 use crate::token::Scope;
 use crate::visitor::{Visitor, person};
@@ -81,7 +81,7 @@ async fn caller(app: &App, visitor: &Visitor, headers: &HeaderMap) -> Result<Cal
     drop(connection);
     let Some((token, account)) = found else {
         let doer = Doer::at(visitor.address);
-        app.limits.take(Deed::Try, doer, now.1).map_err(AppError::TooMany)?;
+        limits::take(app, Deed::Try, doer).await?;
         return Err(AppError::NoToken);
     };
     let doer = Doer::Account(account.id.0);

@@ -157,7 +157,7 @@ async fn open(State(app): State<App>, visitor: Visitor, call: Call) -> Result<Re
         By::Hostmaster => Proof::Mail(Mailbox::Hostmaster),
         By::Abuse => Proof::Mail(Mailbox::Abuse),
     };
-    limit(&app, visitor.address, call.caller.account.id, proof)?;
+    limit(&app, visitor.address, call.caller.account.id, proof).await?;
     let (person, key) = (call.caller.person(), &app.means.key);
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);

@@ -1,8 +1,6 @@
 //! `/api/v1/organisations/{id}/invitations`, and what else belongs to an organisation from time to time: joining it,
 //! and saying that what it has is still right.
 
-use std::time::Instant;
-
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -147,8 +145,7 @@ async fn invite(
     // Nobody is to be bombed with them, whoever asks for it; and nobody learns here who else has had letters.
     let invited = Doer::by_mail(&format!("invited {}", made.mail));
     for doer in [Doer::Account(person.account), invited] {
-        let taken = app.limits.take(limits::Deed::Mail, doer, Instant::now());
-        taken.map_err(AppError::TooMany)?;
+        limits::take_within(&app, t, limits::Deed::Mail, doer).await?;
     }
     let name = organisations::by_id(t.session(), id).await?.ok_or(AppError::NotFound)?.name;
     let letter = letter::invitation(&app.config, &made.mail, &name, &secret)?;

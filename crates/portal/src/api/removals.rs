@@ -1,7 +1,5 @@
 //! `/api/v1/removals`: who is on a block list asks to get off it, without an account.
 
-use std::time::Instant;
-
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -15,7 +13,7 @@ use crate::api::Endpoint;
 use crate::app::App;
 use crate::error::AppError;
 use crate::form::json_holds_nul;
-use crate::limits::{Deed, Doer};
+use crate::limits::{self, Deed, Doer};
 use crate::lookup::parse;
 use crate::notice;
 use crate::overview::card;
@@ -69,8 +67,7 @@ async fn ask(
     }
     let wanted: Wanted =
         serde_json::from_slice(&body).map_err(|error| AppError::Body(error.to_string()))?;
-    let at = Doer::at(visitor.address);
-    app.limits.take(Deed::Mail, at, Instant::now()).map_err(AppError::TooMany)?;
+    limits::take(&app, Deed::Mail, Doer::at(visitor.address)).await?;
     let card = card(&app, &wanted.list).await?;
     let target = parse(&wanted.target).map_err(|error| AppError::Target(error.to_string()))?;
     let (now, mail) = (Timestamp::now(), wanted.mail.trim().to_lowercase());

@@ -18,7 +18,7 @@ use crate::flash::Flash;
 use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::letter;
-use crate::limits::{Deed, Doer};
+use crate::limits::{self, Deed, Doer};
 use crate::pages::account::done;
 use crate::pages::sign_in::back;
 use crate::secret::digest_of;
@@ -100,7 +100,7 @@ pub(crate) async fn confirm(
 async fn write(app: &App, visitor: &Visitor, member: &Member, mail: &str) -> Result<(), AppError> {
     let own = [Doer::at(visitor.address), Doer::Account(member.account.id.0), Doer::by_mail(mail)];
     for doer in own {
-        app.limits.take(Deed::Mail, doer, std::time::Instant::now()).map_err(AppError::TooMany)?;
+        limits::take(app, Deed::Mail, doer).await?;
     }
     let now = Timestamp::now();
     let mut transaction = app.database.begin().await?;

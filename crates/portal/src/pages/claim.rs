@@ -22,7 +22,7 @@ use crate::error::{AppError, sentence};
 use crate::flash::Flash;
 use crate::form::Form;
 use crate::frame::{Frame, Page};
-use crate::limits::{Deed, Doer};
+use crate::limits::{self, Deed, Doer};
 use crate::moment::Moment;
 use crate::notice;
 use crate::pages::sign_in::back;
@@ -101,7 +101,7 @@ pub(crate) async fn open(
     let fault = match wanted(&typed) {
         Err(fault) => fault,
         Ok((domain, whom, proof)) => {
-            limit(&app, visitor.address, member.account.id, proof)?;
+            limit(&app, visitor.address, member.account.id, proof).await?;
             let (now, key) = (Timestamp::now(), &app.means.key);
             let mut transaction = app.database.begin().await?;
             let opened =
@@ -214,7 +214,7 @@ pub(crate) async fn prove(
 }
 
 /// Lets somebody have a letter sent to a domain, if that is not too much.
-pub(crate) fn limit(
+pub(crate) async fn limit(
     app: &App,
     address: IpAddr,
     account: AccountId,
@@ -224,7 +224,7 @@ pub(crate) fn limit(
         return Ok(());
     }
     for doer in [Doer::at(address), Doer::Account(account.0)] {
-        app.limits.take(Deed::Mail, doer, Instant::now()).map_err(AppError::TooMany)?;
+        limits::take(app, Deed::Mail, doer).await?;
     }
     Ok(())
 }

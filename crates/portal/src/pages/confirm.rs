@@ -1,7 +1,5 @@
 //! `/confirm`: who is signed in shows once more who he is, before something that cannot be taken back.
 
-use std::time::Instant;
-
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -15,7 +13,7 @@ use crate::error::AppError;
 use crate::factor;
 use crate::form::Form;
 use crate::frame::{Frame, Page};
-use crate::limits::{Deed, Doer};
+use crate::limits::{self, Deed, Doer};
 use crate::pages::sign_in::{Next, own, to};
 use crate::visitor::{Member, Visitor};
 
@@ -64,8 +62,7 @@ pub(crate) async fn by_password(
     member: Member,
     Form(Typed { password, next }): Form<Typed>,
 ) -> Result<Response, AppError> {
-    let now = Instant::now();
-    app.limits.take(Deed::Try, Doer::at(visitor.address), now).map_err(AppError::TooMany)?;
+    limits::take(&app, Deed::Try, Doer::at(visitor.address)).await?;
     if account::prove_by_password(&app, &member, password).await? {
         return Ok(to(&own(&next)));
     }
@@ -81,8 +78,7 @@ pub(crate) async fn by_code(
     member: Member,
     Form(TypedCode { code, next }): Form<TypedCode>,
 ) -> Result<Response, AppError> {
-    let now = Instant::now();
-    app.limits.take(Deed::Try, Doer::at(visitor.address), now).map_err(AppError::TooMany)?;
+    limits::take(&app, Deed::Try, Doer::at(visitor.address)).await?;
     if factor::prove(&app, &member, &code).await? {
         return Ok(to(&own(&next)));
     }

@@ -27,7 +27,7 @@ use crate::app::App;
 use crate::error::{AppError, sentence};
 use crate::form::Form;
 use crate::frame::{Frame, Page};
-use crate::limits::{Deed, Doer};
+use crate::limits::{self, Deed, Doer};
 use crate::lookup::{Reason, explained};
 use crate::moment::Moment;
 use crate::overview::ListCard;
@@ -143,8 +143,7 @@ pub(crate) async fn ask(
         Ok(signed) => signed,
         Err(target) => return Ok(damaged(frame, target)),
     };
-    let at = Doer::at(visitor.address);
-    app.limits.take(Deed::Mail, at, Instant::now()).map_err(AppError::TooMany)?;
+    limits::take(&app, Deed::Mail, Doer::at(visitor.address)).await?;
     let mail = typed.mail.trim().to_lowercase();
     let wanted = Ask {
         target: signed.target.clone(),

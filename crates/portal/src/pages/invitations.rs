@@ -1,5 +1,16 @@
 //! `/invitations/...`: somebody is asked to belong to an organisation, and does.
 
+use crate::app::App;
+use crate::error::AppError;
+use crate::flash::Flash;
+use crate::form::Form;
+use crate::frame::{Frame, Page};
+use crate::letter;
+use crate::limits::{self, Deed, Doer};
+use crate::pages::organisation::path;
+use crate::pages::sign_in::back;
+use crate::secret::{Secret, digest_of};
+use crate::visitor::{Member, Visitor};
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -9,19 +20,6 @@ use repute_database::organisations::{self, MemberRole};
 use repute_database::{Timestamp, Transaction, outbox};
 use repute_registry::invitation;
 use serde::Deserialize;
-use std::time::Instant;
-
-use crate::app::App;
-use crate::error::AppError;
-use crate::flash::Flash;
-use crate::form::Form;
-use crate::frame::{Frame, Page};
-use crate::letter;
-use crate::limits::{Deed, Doer};
-use crate::pages::organisation::path;
-use crate::pages::sign_in::back;
-use crate::secret::{Secret, digest_of};
-use crate::visitor::{Member, Visitor};
 
 /// The page behind the link of a letter.
 #[derive(Template)]
@@ -60,7 +58,7 @@ pub(crate) async fn invite(
     // Nobody is to be bombed with them, whoever asks for it; and nobody learns here who else has had letters.
     let invited = Doer::by_mail(&format!("invited {}", made.mail));
     for doer in [Doer::Account(person.account), invited] {
-        app.limits.take(Deed::Mail, doer, Instant::now()).map_err(AppError::TooMany)?;
+        limits::take_within(&app, t, Deed::Mail, doer).await?;
     }
     let name = name_of(&mut transaction, &made).await?;
     let letter = letter::invitation(&app.config, &made.mail, &name, &secret)?;

@@ -1,7 +1,5 @@
 //! `/sign-up` and `/join/{secret}`: from an address to an account.
 
-use std::time::Instant;
-
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -15,7 +13,7 @@ use crate::error::AppError;
 use crate::flash::Flash;
 use crate::form::Form;
 use crate::frame::{Frame, Page};
-use crate::limits::{Deed, Doer};
+use crate::limits::{self, Deed, Doer};
 use crate::mail_address::MailAddress;
 use crate::pages::sign_in::{client, signed_in};
 use crate::password::{self, About};
@@ -87,8 +85,7 @@ pub(crate) async fn submit(
     visitor: Visitor,
     Form(Address { mail }): Form<Address>,
 ) -> Result<Response, AppError> {
-    let now = Instant::now();
-    app.limits.take(Deed::Mail, Doer::at(visitor.address), now).map_err(AppError::TooMany)?;
+    limits::take(&app, Deed::Mail, Doer::at(visitor.address)).await?;
     let Ok(address) = mail.parse::<MailAddress>() else {
         let page = AddressPage { frame, is_reset: false, mail, is_wrong: true };
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response());

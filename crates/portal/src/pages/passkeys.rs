@@ -111,7 +111,7 @@ pub(crate) async fn ask_sign_in(
     State(app): State<App>,
     visitor: Visitor,
 ) -> Result<Json<Value>, AppError> {
-    passkey::limit(&app, visitor.address)?;
+    passkey::limit(&app, visitor.address).await?;
     passkey::ask_sign_in(&app).await.map(Json)
 }
 
@@ -122,7 +122,7 @@ pub(crate) async fn sign_in(
     headers: HeaderMap,
     Form(shown): Form<Shown>,
 ) -> Result<Response, AppError> {
-    passkey::limit(&app, visitor.address)?;
+    passkey::limit(&app, visitor.address).await?;
     let next = own(&shown.next);
     match passkey::sign_in(&app, &shown.answer(), &client(&visitor, &headers)).await? {
         Entry::In(secret) => Ok(signed_in(&app.config.public_url, &secret, &next, Flash::SignedIn)),
@@ -148,7 +148,7 @@ pub(crate) async fn second(
     headers: HeaderMap,
     Form(shown): Form<Shown>,
 ) -> Result<Response, AppError> {
-    passkey::limit(&app, visitor.address)?;
+    passkey::limit(&app, visitor.address).await?;
     let url = &app.config.public_url;
     let Some(secret) = cookie(&headers, second_cookie(url)) else { return Ok(begin_again()) };
     let (next, client) = (own(&shown.next), client(&visitor, &headers));
@@ -173,7 +173,7 @@ pub(crate) async fn confirm(
     member: Member,
     Form(shown): Form<Shown>,
 ) -> Result<Response, AppError> {
-    passkey::limit(&app, visitor.address)?;
+    passkey::limit(&app, visitor.address).await?;
     let next = own(&shown.next);
     passkey::prove(&app, &member, &shown.answer()).await?;
     Ok(to(&next))

@@ -1,8 +1,6 @@
 //! `/removals`: who is on a block list gets off it, by a link in a letter and without an account; and what an editor
 //! says where that is not enough.
 
-use std::time::Instant;
-
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -27,7 +25,7 @@ use crate::evidence::{Seen, seen};
 use crate::flash::Flash;
 use crate::form::Form;
 use crate::frame::{Frame, Page};
-use crate::limits::{Deed, Doer};
+use crate::limits::{self, Deed, Doer};
 use crate::lookup::parse;
 use crate::moment::Moment;
 use crate::notice;
@@ -111,8 +109,7 @@ pub(crate) async fn ask(
     visitor: Visitor,
     Form(typed): Form<Typed>,
 ) -> Result<Response, AppError> {
-    let at = Doer::at(visitor.address);
-    app.limits.take(Deed::Mail, at, Instant::now()).map_err(AppError::TooMany)?;
+    limits::take(&app, Deed::Mail, Doer::at(visitor.address)).await?;
     let card = card(&app, &typed.list).await?;
     let fault = match parse(&typed.target) {
         Err(error) => sentence(&format!("this is {error}")),
@@ -183,8 +180,7 @@ pub(crate) async fn confirm(
     visitor: Visitor,
     Path((id, token)): Path<(i64, String)>,
 ) -> Result<Page<RemovalPage>, AppError> {
-    let at = Doer::at(visitor.address);
-    app.limits.take(Deed::Try, at, Instant::now()).map_err(AppError::TooMany)?;
+    limits::take(&app, Deed::Try, Doer::at(visitor.address)).await?;
     let mut transaction = app.database.begin().await?;
     let (id, now) = (RemovalId(id), Timestamp::now());
     let answer =

@@ -1,7 +1,5 @@
 //! `/forgot` and `/reset/{secret}`: another password for whoever has the mail address still.
 
-use std::time::Instant;
-
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -15,7 +13,7 @@ use crate::error::AppError;
 use crate::flash::Flash;
 use crate::form::Form;
 use crate::frame::{Frame, Page};
-use crate::limits::{Deed, Doer};
+use crate::limits::{self, Deed, Doer};
 use crate::mail_address::MailAddress;
 use crate::pages::join::{Address, AddressPage, Choose, Mailed};
 use crate::pages::second::to_second;
@@ -41,8 +39,7 @@ pub(crate) async fn submit(
     visitor: Visitor,
     Form(Address { mail }): Form<Address>,
 ) -> Result<Response, AppError> {
-    let now = Instant::now();
-    app.limits.take(Deed::Mail, Doer::at(visitor.address), now).map_err(AppError::TooMany)?;
+    limits::take(&app, Deed::Mail, Doer::at(visitor.address)).await?;
     let Ok(address) = mail.parse::<MailAddress>() else {
         let page = AddressPage { frame, is_reset: true, mail, is_wrong: true };
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response());

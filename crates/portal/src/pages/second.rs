@@ -1,7 +1,5 @@
 //! `/sign-in/second`: the second step of a sign-in. Whoever is here has shown a password, and may nothing yet.
 
-use std::time::Instant;
-
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::header::SET_COOKIE;
@@ -18,7 +16,7 @@ use crate::factor::{self, Second};
 use crate::flash::Flash;
 use crate::form::Form;
 use crate::frame::{Frame, Page};
-use crate::limits::{Deed, Doer};
+use crate::limits::{self, Deed, Doer};
 use crate::pages::account::done_at;
 use crate::pages::sign_in::{Next, client, own, signed_in, to};
 use crate::secret::Secret;
@@ -62,8 +60,7 @@ pub(crate) async fn submit(
     headers: HeaderMap,
     Form(Typed { code, next }): Form<Typed>,
 ) -> Result<Response, AppError> {
-    let now = Instant::now();
-    app.limits.take(Deed::Try, Doer::at(visitor.address), now).map_err(AppError::TooMany)?;
+    limits::take(&app, Deed::Try, Doer::at(visitor.address)).await?;
     let url = &app.config.public_url;
     let Some(secret) = cookie(&headers, second_cookie(url)) else { return Ok(begin_again()) };
     match factor::finish(&app, secret, &code, &client(&visitor, &headers)).await? {

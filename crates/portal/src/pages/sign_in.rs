@@ -1,13 +1,5 @@
 //! `/sign-in` and `/sign-out`.
 
-use askama::Template;
-use axum::extract::{Query, State};
-use axum::http::header::{LOCATION, SET_COOKIE, USER_AGENT};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use std::time::Instant;
-
 use crate::account::{self, Entry};
 use crate::app::App;
 use crate::config::PublicUrl;
@@ -15,10 +7,16 @@ use crate::error::AppError;
 use crate::flash::Flash;
 use crate::form::Form;
 use crate::frame::{Frame, Page, flash_cookie};
-use crate::limits::{Deed, Doer};
+use crate::limits::{self, Deed, Doer};
 use crate::pages::second::to_second;
 use crate::secret::Secret;
 use crate::visitor::{Member, Visitor, session_cookie};
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::http::header::{LOCATION, SET_COOKIE, USER_AGENT};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 
 /// The page.
 #[derive(Template)]
@@ -70,8 +68,7 @@ pub(crate) async fn submit(
     headers: HeaderMap,
     Form(typed): Form<Typed>,
 ) -> Result<Response, AppError> {
-    let now = Instant::now();
-    app.limits.take(Deed::Try, Doer::at(visitor.address), now).map_err(AppError::TooMany)?;
+    limits::take(&app, Deed::Try, Doer::at(visitor.address)).await?;
     let client = client(&visitor, &headers);
     match account::sign_in(&app, &typed.mail, typed.password, visitor.address, &client).await? {
         Entry::In(secret) => {
