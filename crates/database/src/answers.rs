@@ -9,6 +9,15 @@ use crate::session::{Session, on};
 use crate::statement::statements;
 use crate::time::Timestamp;
 
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Whose account this is.
+    Account(AccountId),
+    /// Somebody without one, by a digest.
+    Somebody(Vec<u8>),
+}
+
 /// What was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -27,21 +36,28 @@ pub struct Answer {
 /// If the database fails.
 pub async fn take(
     mut session: Session<'_>,
-    account: AccountId,
+    whose: &Whose,
     key: &str,
     digest: &[u8],
     now: Timestamp,
 ) -> Result<Option<Answer>, DatabaseError> {
     let before = Timestamp(now.0.saturating_sub(KEPT.as_micros() as i64));
-    on!(session.again(), |c| sqlx::query(FORGET).bind(before.0).execute(c).await?.rows_affected());
+    let (forget, take) = match whose {
+        Whose::Account(_) => (FORGET, TAKE),
+        Whose::Somebody(_) => (FORGET_OPEN, TAKE_OPEN),
+    };
+    on!(session.again(), |c| sqlx::query(forget).bind(before.0).execute(c).await?.rows_affected());
     let rows = on!(session.again(), |c| {
-        let query = sqlx::query(TAKE).bind(account.0).bind(key).bind(digest).bind(now.0);
-        query.execute(c).await?.rows_affected()
+        let query = match whose {
+            Whose::Account(account) => sqlx::query(take).bind(account.0),
+            Whose::Somebody(doer) => sqlx::query(take).bind(doer),
+        };
+        query.bind(key).bind(digest).bind(now.0).execute(c).await?.rows_affected()
     });
     if rows > 0 {
         return Ok(None);
     }
-    find(session, account, key, now).await
+    find(session, whose, key, now).await
 }
 
 /// What was answered under a key.
@@ -50,13 +66,17 @@ pub async fn take(
 /// If the database fails.
 pub async fn find(
     session: Session<'_>,
-    account: AccountId,
+    whose: &Whose,
     key: &str,
     now: Timestamp,
 ) -> Result<Option<Answer>, DatabaseError> {
     let before = Timestamp(now.0.saturating_sub(KEPT.as_micros() as i64));
     let row: Option<(Vec<u8>, i64, String)> = on!(session, |c| {
-        sqlx::query_as(FIND).bind(account.0).bind(key).bind(before.0).fetch_optional(c).await?
+        let query = match whose {
+            Whose::Account(account) => sqlx::query_as(FIND).bind(account.0),
+            Whose::Somebody(doer) => sqlx::query_as(FIND_OPEN).bind(doer),
+        };
+        query.bind(key).bind(before.0).fetch_optional(c).await?
     });
     let Some((digest, status, body)) = row else { return Ok(None) };
     let status = u16::try_from(status).map_err(|_| DatabaseError::Content("a status of HTTP"))?;
@@ -69,14 +89,17 @@ pub async fn find(
 /// If the database fails.
 pub async fn keep(
     session: Session<'_>,
-    account: AccountId,
+    whose: &Whose,
     key: &str,
     status: u16,
     body: &str,
 ) -> Result<(), DatabaseError> {
     on!(session, |c| {
-        let query = sqlx::query(KEEP).bind(account.0).bind(key).bind(i64::from(status)).bind(body);
-        query.execute(c).await?.rows_affected()
+        let query = match whose {
+            Whose::Account(account) => sqlx::query(KEEP).bind(account.0),
+            Whose::Somebody(doer) => sqlx::query(KEEP_OPEN).bind(doer),
+        };
+        query.bind(key).bind(i64::from(status)).bind(body).execute(c).await?.rows_affected()
     });
     Ok(())
 }
@@ -95,6 +118,16 @@ statements! {
     KEEP = "UPDATE answers SET status = $3, body = $4 WHERE account = $1 AND key = $2";
     /// Forgets what is old.
     FORGET = "DELETE FROM answers WHERE created < $1";
+    /// As `TAKE`, of whoever has no account.
+    TAKE_OPEN = "INSERT INTO open_answers (doer, key, digest, status, body, created)
+        VALUES ($1, $2, $3, 0, '', $4) ON CONFLICT (doer, key) DO NOTHING";
+    /// As `FIND`, of whoever has no account.
+    FIND_OPEN = "SELECT digest, status, body FROM open_answers
+        WHERE doer = $1 AND key = $2 AND created >= $3";
+    /// As `KEEP`, of whoever has no account.
+    KEEP_OPEN = "UPDATE open_answers SET status = $3, body = $4 WHERE doer = $1 AND key = $2";
+    /// As `FORGET`, of whoever has no account.
+    FORGET_OPEN = "DELETE FROM open_answers WHERE created < $1";
 }
 
 #[cfg(test)]
@@ -108,25 +141,39 @@ mod tests {
         on_each(async |database| {
             let mut transaction = database.begin().await.expect("a transaction");
             let t = &mut transaction;
-            let mut ids = Vec::new();
+            let mut both = Vec::new();
             for mail in ["a@x.example", "b@x.example"] {
                 let id = accounts::add(t.session(), mail, "", "", Role::Member, Timestamp(1)).await;
-                ids.push(id.expect("it is added").expect("it is new"));
+                both.push(Whose::Account(id.expect("it is added").expect("it is new")));
             }
-            let day = KEPT.as_micros() as i64;
-            let now = Timestamp(day);
-            assert_eq!(take(t.session(), ids[0], "k", b"1", now).await.expect("taken"), None);
-            keep(t.session(), ids[0], "k", 201, "{}").await.expect("it is kept");
             transaction.commit().await.expect("it is committed");
+            let others = vec![Whose::Somebody(b"a".to_vec()), Whose::Somebody(b"b".to_vec())];
+            for whose in [both, others] {
+                let mut transaction = database.begin().await.expect("a transaction");
+                let t = &mut transaction;
+                let day = KEPT.as_micros() as i64;
+                let now = Timestamp(day);
+                assert_eq!(
+                    take(t.session(), &whose[0], "k", b"1", now).await.expect("taken"),
+                    None
+                );
+                keep(t.session(), &whose[0], "k", 201, "{}").await.expect("it is kept");
+                transaction.commit().await.expect("it is committed");
 
-            let mut transaction = database.begin().await.expect("a transaction");
-            let t = &mut transaction;
-            let again = take(t.session(), ids[0], "k", b"2", Timestamp(2 * day)).await;
-            let answer = Answer { digest: b"1".to_vec(), status: 201, body: "{}".to_owned() };
-            assert_eq!(again.expect("it is read"), Some(answer));
-            assert_eq!(take(t.session(), ids[1], "k", b"2", now).await.expect("taken"), None);
-            let later = Timestamp(2 * day + 1);
-            assert_eq!(take(t.session(), ids[0], "k", b"2", later).await.expect("taken"), None);
+                let mut transaction = database.begin().await.expect("a transaction");
+                let t = &mut transaction;
+                let again = take(t.session(), &whose[0], "k", b"2", Timestamp(2 * day)).await;
+                let answer = Answer { digest: b"1".to_vec(), status: 201, body: "{}".to_owned() };
+                assert_eq!(again.expect("it is read"), Some(answer));
+                assert_eq!(
+                    take(t.session(), &whose[1], "k", b"2", now).await.expect("taken"),
+                    None
+                );
+                let later = Timestamp(2 * day + 1);
+                let taken = take(t.session(), &whose[0], "k", b"2", later).await;
+                assert_eq!(taken.expect("taken"), None);
+                transaction.commit().await.expect("it is committed");
+            }
         })
         .await;
     }
@@ -137,19 +184,19 @@ mod tests {
             let mut first = database.begin().await.expect("a transaction");
             let added =
                 accounts::add(first.session(), "a@x.example", "", "", Role::Member, Timestamp(1));
-            let id = added.await.expect("it is added").expect("it is new");
+            let id = Whose::Account(added.await.expect("it is added").expect("it is new"));
             first.commit().await.expect("it is committed");
             let mut first = database.begin().await.expect("a transaction");
-            let taken = take(first.session(), id, "k", b"1", Timestamp(9)).await;
+            let taken = take(first.session(), &id, "k", b"1", Timestamp(9)).await;
             assert_eq!(taken.expect("it is taken"), None);
-            let other = database.clone();
+            let (other, same) = (database.clone(), id.clone());
             let second = tokio::spawn(async move {
                 let mut second = other.begin().await.expect("a transaction");
-                let taken = take(second.session(), id, "k", b"1", Timestamp(9)).await;
+                let taken = take(second.session(), &same, "k", b"1", Timestamp(9)).await;
                 taken.expect("it is read").map(|answer| answer.status)
             });
             tokio::task::yield_now().await;
-            keep(first.session(), id, "k", 200, "").await.expect("it is kept");
+            keep(first.session(), &id, "k", 200, "").await.expect("it is kept");
             first.commit().await.expect("it is committed");
             assert_eq!(second.await.expect("it ends"), Some(200));
         })

@@ -352,7 +352,7 @@ const MOST_VALUES: usize = 30_000;
 /// What is not restored, as what has ended since must not come back: whoever was signed in signs in again, programs get
 /// new tokens, people new links and invitations, letters that waited, or news for one, may have been sent, and how often
 /// somebody did something is of no use.
-const ENDED: [&str; 10] = [
+const ENDED: [&str; 11] = [
     "sessions",
     "links",
     "sign_ins",
@@ -363,6 +363,7 @@ const ENDED: [&str; 10] = [
     "digests",
     "invitations",
     "limits",
+    "open_answers",
 ];
 
 statements! {

@@ -164,9 +164,15 @@ pub async fn erase(mut session: Session<'_>, account: &Account) -> Result<(), Da
             sqlx::query(statement).bind(account.id.0).execute(c).await?.rows_affected()
         });
     }
-    for statement in
-        [CUT_REMOVALS, DROP_LINKS, DROP_LETTERS, DROP_SENT, DROP_FAILURES, DROP_INVITATIONS]
-    {
+    for statement in [
+        CUT_REMOVALS,
+        DROP_LINKS,
+        DROP_LETTERS,
+        DROP_SENT,
+        DROP_FAILURES,
+        DROP_INVITATIONS,
+        DROP_ANSWERS,
+    ] {
         on!(session.again(), |c| {
             sqlx::query(statement).bind(&account.mail).execute(c).await?.rows_affected()
         });
@@ -236,6 +242,8 @@ statements! {
     DROP_SENT = "DELETE FROM sent_letters WHERE recipient = $1";
     /// Nor fail to come.
     DROP_FAILURES = "DELETE FROM undelivered WHERE mail = $1";
+    /// Nor is it known what was answered when somebody asked for him; what looks the same goes too.
+    DROP_ANSWERS = "DELETE FROM open_answers WHERE body LIKE '%\"' || $1 || '\"%'";
     /// He is gone.
     DROP_ACCOUNT = "DELETE FROM accounts WHERE id = $1";
 }
@@ -246,6 +254,7 @@ mod tests {
 
     use super::*;
     use crate::accounts::{self, Role};
+    use crate::answers::Whose;
     use crate::organisations::{self, MemberRole};
     use crate::testing::on_each;
     use crate::{Transaction, answers, backup, links, lists, outbox, removals, requests, sign_ins};
@@ -276,8 +285,11 @@ mod tests {
             sources: &[],
         };
         tokens::add(t.session(), id, &new, now).await.expect("it is added");
-        answers::take(t.session(), id, mail, b"asked", now).await.expect("it is taken");
-        answers::keep(t.session(), id, mail, 200, mail).await.expect("it is kept");
+        for whose in [Whose::Account(id), Whose::Somebody(b"somebody".to_vec())] {
+            answers::take(t.session(), &whose, "key", b"asked", now).await.expect("it is taken");
+            let body = format!("{{\"sent\":\"{mail}\"}}");
+            answers::keep(t.session(), &whose, "key", 200, &body).await.expect("it is kept");
+        }
         let link = links::Link {
             purpose: links::Purpose::Reset,
             mail: Some(mail.to_owned()),

@@ -10,3 +10,16 @@ CREATE TABLE limits (
     PRIMARY KEY (deed, doer)
 );
 CREATE INDEX limits_by_end ON limits (until);
+
+-- What was answered to changes that somebody without an account asked for, each under his key: kept for a day.
+CREATE TABLE open_answers (
+    -- A keyed digest of who asked.
+    doer BLOB NOT NULL,
+    key TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    status BIGINT NOT NULL,
+    body TEXT NOT NULL,
+    created BIGINT NOT NULL,
+    PRIMARY KEY (doer, key)
+);
+CREATE INDEX open_answers_by_time ON open_answers (created);

@@ -170,7 +170,7 @@ async fn what_only_sqlite_keeps_is_no_hindrance() {
 }
 
 /// A row for each table that is not restored, and the account and organisation they are about.
-const ROWS: [&str; 12] = [
+const ROWS: [&str; 13] = [
     "INSERT INTO accounts (id, mail, name, password, role, created) VALUES (7, 'a@x.example', 'A', 'x', 'editor', 1)",
     "INSERT INTO organisations (id, name, created) VALUES (7, 'O', 1)",
     "INSERT INTO sessions (digest, account, client, created, seen, proven, expires) \
@@ -186,6 +186,7 @@ const ROWS: [&str; 12] = [
     "INSERT INTO invitations (organisation, mail, role, digest, account, created, expires) \
      VALUES (7, 'b@x.example', 'owner', $1, 7, 1, 9)",
     "INSERT INTO limits (deed, doer, until) VALUES ('try', $1, 9)",
+    "INSERT INTO open_answers (doer, key, digest, status, body, created) VALUES ($1, 'k', $1, 200, '', 1)",
 ];
 
 #[tokio::test]

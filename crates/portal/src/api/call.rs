@@ -8,12 +8,12 @@ use std::future::poll_fn;
 use std::pin::Pin;
 
 use axum::body::{Bytes, HttpBody as _};
-use axum::extract::{FromRequest, FromRequestParts as _, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::{CONTENT_TYPE, IF_MATCH, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
-use repute_database::accounts::AccountId;
-use repute_database::{Timestamp, Transaction, answers};
+use repute_database::answers::{self, Whose};
+use repute_database::{Timestamp, Transaction};
 use repute_registry::notice::Notice;
 use repute_registry::work::Spooled;
 use ring::digest::{Context, SHA256};
@@ -24,12 +24,32 @@ use crate::api::Caller;
 use crate::app::App;
 use crate::error::AppError;
 use crate::form::json_holds_nul;
+use crate::limits::Doer;
 use crate::notice;
+use crate::visitor::Visitor;
+
+/// Whoever asks for a change.
+pub(crate) trait Asker: FromRequestParts<App, Rejection = AppError> + Send + Sync {
+    /// Under whose keys his changes are done once.
+    fn whose(&self, app: &App) -> Whose;
+}
+
+impl Asker for Caller {
+    fn whose(&self, _: &App) -> Whose {
+        Whose::Account(self.account.id)
+    }
+}
+
+impl Asker for Visitor {
+    fn whose(&self, app: &App) -> Whose {
+        Whose::Somebody(Doer::at(self.address).digest(app))
+    }
+}
 
 /// What is asked, and by whom.
-pub(crate) struct Call {
+pub(crate) struct Call<A = Caller> {
     /// Who asks.
-    pub(crate) caller: Caller,
+    pub(crate) caller: A,
     /// The key under which it is done once.
     key: Option<String>,
     /// The digest of what is asked.
@@ -51,7 +71,7 @@ pub(crate) struct Write {
     /// The moment of it.
     pub(crate) now: Timestamp,
     /// Who asks.
-    account: AccountId,
+    whose: Whose,
     /// The key under which it is done once.
     key: Option<String>,
     /// What is shared.
@@ -60,10 +80,10 @@ pub(crate) struct Write {
     has_letters: bool,
 }
 
-impl FromRequest<App> for Call {
+impl<A: Asker> FromRequest<App> for Call<A> {
     type Rejection = AppError;
 
-    async fn from_request(request: Request, app: &App) -> Result<Call, AppError> {
+    async fn from_request(request: Request, app: &App) -> Result<Call<A>, AppError> {
         let (mut call, mut context, request) = Call::begun(request, app).await?;
         call.body = Bytes::from_request(request, app).await.map_err(|_| AppError::TooLarge)?;
         context.update(&call.body);
@@ -72,11 +92,11 @@ impl FromRequest<App> for Call {
     }
 }
 
-impl Call {
+impl<A: Asker> Call<A> {
     /// A call without its body yet, the digest of what is asked so far, and the rest.
-    async fn begun(request: Request, app: &App) -> Result<(Call, Context, Request), AppError> {
+    async fn begun(request: Request, app: &App) -> Result<(Call<A>, Context, Request), AppError> {
         let (mut parts, body) = request.into_parts();
-        let caller = Caller::from_request_parts(&mut parts, app).await?;
+        let caller = A::from_request_parts(&mut parts, app).await?;
         let key = key(&parts.headers)?;
         let known = parts.headers.get(IF_MATCH).map(|known| known.to_str().unwrap_or_default());
         let known = known.map(str::to_owned);
@@ -100,7 +120,7 @@ impl Call {
         request: Request,
         app: &App,
         most: u64,
-    ) -> Result<(Call, Spooled), AppError> {
+    ) -> Result<(Call<A>, Spooled), AppError> {
         let (mut call, mut context, request) = Call::begun(request, app).await?;
         let mut body = request.into_body();
         let mut file = app.means.spool.create().map_err(AppError::Disk)?;
@@ -169,8 +189,8 @@ impl Call {
     pub(crate) async fn known(&self, app: &App) -> Result<(), AppError> {
         let Some(key) = &self.key else { return Ok(()) };
         let mut connection = app.database.read().await?;
-        let account = self.caller.account.id;
-        match answers::find(connection.session(), account, key, Timestamp::now()).await? {
+        let whose = self.caller.whose(app);
+        match answers::find(connection.session(), &whose, key, Timestamp::now()).await? {
             Some(answer) => Err(self.again(answer)),
             None => Ok(()),
         }
@@ -191,16 +211,16 @@ impl Call {
     pub(crate) async fn begin(&self, app: &App) -> Result<Write, AppError> {
         let now = Timestamp::now();
         let mut transaction = app.database.begin().await?;
-        let account = self.caller.account.id;
+        let whose = self.caller.whose(app);
         if let Some(key) = &self.key {
             let taken =
-                answers::take(transaction.session(), account, key, &self.digest, now).await?;
+                answers::take(transaction.session(), &whose, key, &self.digest, now).await?;
             if let Some(answer) = taken {
                 return Err(self.again(answer));
             }
         }
         let (key, app) = (self.key.clone(), app.clone());
-        Ok(Write { transaction, now, account, key, app, has_letters: false })
+        Ok(Write { transaction, now, whose, key, app, has_letters: false })
     }
 }
 
@@ -239,7 +259,7 @@ impl Write {
         let text = |value| serde_json::to_string(value).map_err(AppError::Answer);
         if let Some(key) = &self.key {
             let session = self.transaction.session();
-            answers::keep(session, self.account, key, status.as_u16(), &text(kept)?).await?;
+            answers::keep(session, &self.whose, key, status.as_u16(), &text(kept)?).await?;
         }
         let body = text(answer)?;
         self.transaction.commit().await?;

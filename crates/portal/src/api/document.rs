@@ -164,7 +164,7 @@ impl Parts {
             }
         }
         let is_change = endpoint.method != axum::http::Method::GET;
-        if is_change && !endpoint.only_asks && endpoint.access != Access::Open {
+        if is_change && !endpoint.only_asks {
             parameters.push(json!({
                 "name": "Idempotency-Key",
                 "in": "header",

@@ -90,7 +90,7 @@ async fn take(
             format!("{MOST_OPEN} imports wait already: wait until one is done, or cancel one");
         return Err(AppError::Conflict(why));
     }
-    let (call, file) = Call::spooled(request, &app, MOST).await?;
+    let (call, file): (Call, _) = Call::spooled(request, &app, MOST).await?;
     // A disk takes its time.
     let synced =
         tokio::task::spawn_blocking(move || file.sync().map(str::to_owned).map(|n| (file, n)));

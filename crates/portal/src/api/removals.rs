@@ -1,21 +1,18 @@
 //! `/api/v1/removals`: who is on a block list asks to get off it, without an account.
 
-use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
-use repute_database::{Timestamp, lists};
+use axum::response::Response;
+use repute_database::lists;
 use repute_registry::removal::{self, Ask, Way};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::api::Endpoint;
+use crate::api::{Call, Endpoint};
 use crate::app::App;
 use crate::error::AppError;
-use crate::form::json_holds_nul;
 use crate::limits::{self, Deed, Doer};
 use crate::lookup::parse;
-use crate::notice;
 use crate::overview::card;
 use crate::pages::removal::seen_of;
 use crate::visitor::Visitor;
@@ -57,31 +54,24 @@ struct Sent {
 }
 
 /// `POST /api/v1/removals`.
-async fn ask(
-    State(app): State<App>,
-    visitor: Visitor,
-    body: Bytes,
-) -> Result<(StatusCode, Json<Sent>), AppError> {
-    if json_holds_nul(&body) {
-        return Err(AppError::Nul);
-    }
-    let wanted: Wanted =
-        serde_json::from_slice(&body).map_err(|error| AppError::Body(error.to_string()))?;
-    limits::take(&app, Deed::Mail, Doer::at(visitor.address)).await?;
+async fn ask(State(app): State<App>, call: Call<Visitor>) -> Result<Response, AppError> {
+    // Whoever asks again under his key has no other letter sent, and needs no room for one.
+    call.known(&app).await?;
+    let wanted: Wanted = call.read()?;
+    let client = call.caller.address;
+    limits::take(&app, Deed::Mail, Doer::at(client)).await?;
     let card = card(&app, &wanted.list).await?;
     let target = parse(&wanted.target).map_err(|error| AppError::Target(error.to_string()))?;
-    let (now, mail) = (Timestamp::now(), wanted.mail.trim().to_lowercase());
-    let reason = wanted.reason.trim().to_owned();
-    let (client, way) = (visitor.address, Way::Typed);
+    let mail = wanted.mail.trim().to_lowercase();
+    let (reason, way) = (wanted.reason.trim().to_owned(), Way::Typed);
     let seen = seen_of(&app, &target).await;
     let ask = Ask { target, mail: mail.clone(), client, reason, way, seen };
-    let mut transaction = app.database.begin().await?;
-    let stored = lists::by_id(transaction.session(), card.id).await?.ok_or(AppError::NotFound)?;
-    let asked = removal::ask(&mut transaction, &stored, &ask, &app.means.key, now).await?;
-    notice::put(&app, &mut transaction, &asked.1, now).await?;
-    transaction.commit().await?;
-    app.mail_waits.notify_one();
-    Ok((StatusCode::CREATED, Json(Sent { sent: mail })))
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    let stored = lists::by_id(t.session(), card.id).await?.ok_or(AppError::NotFound)?;
+    let (_, notices) = removal::ask(t, &stored, &ask, &app.means.key, now).await?;
+    write.tell(&notices).await?;
+    write.done(StatusCode::CREATED, &Sent { sent: mail }).await
 }
 
 /// The heading.
