@@ -1,5 +1,7 @@
 //! What is done regularly, whether or not anybody visits: proofs are looked for again, and what nobody goes on with
 //! ends. Each is safe to do twice, in several processes at once.
+//!
+//! What asks DNS goes its own way ([`look`]): resolvers that say nothing hold up nothing else.
 
 use std::error::Error;
 use std::time::Duration;
@@ -29,14 +31,12 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
             }
         }
         for (what, done) in [
-            ("proofs of domains cannot be looked for", look_again(&app).await),
             ("requests cannot be ended", end_requests(&app).await),
             ("older requests cannot be made findable", fill_keys(&app).await),
             ("removals cannot be ended", end_removals(&app).await),
             ("the past of lists cannot be kept", keep_history(&app).await),
             ("nobody can be reminded of review dates", remind(&app, Timestamp::now()).await),
             ("news cannot be sent", letters::send_digests(&app, Timestamp::now()).await),
-            ("DNS of organisations cannot be looked at", watch(&app, Timestamp::now()).await),
             ("old failures of letters cannot be forgotten", forget_failures(&app).await),
             ("the history of entries cannot be shortened", forget_history(&app).await),
             ("refused versions cannot be told of", tell_refused(&app).await),
@@ -50,6 +50,28 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
         }
+    }
+}
+
+/// Asks DNS about what is due until it is told to stop. Then it does not wait for answers: what is under way is looked at
+/// again by whoever comes next.
+pub(crate) async fn look(app: App, stop: CancellationToken) {
+    let looks = async {
+        loop {
+            for (what, done) in [
+                ("proofs of domains cannot be looked for", look_again(&app).await),
+                ("DNS of organisations cannot be looked at", watch(&app, Timestamp::now()).await),
+            ] {
+                if let Err(error) = done {
+                    tracing::error!("{what}: {}", whole(&error));
+                }
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = looks => {}
     }
 }
 
@@ -183,3 +205,114 @@ pub(crate) async fn tell_refused(app: &App) -> Result<(), AppError> {
 const AT_ONCE: u32 = 1_000;
 /// How often: what is due is due to the day, and this is soon enough for it.
 const EVERY: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use repute_database::entries::{self, Entry};
+    use repute_database::lists::{self, List};
+    use repute_database::removals::{self, RemovalId, State};
+    use repute_database::testing::on_each_narrow;
+    use repute_database::{Database, consistency, organisations};
+    use repute_dnsxl::{KeyKind, Polarity};
+    use repute_registry::claim::challenge::Look;
+    use repute_registry::removal::{Control, Way};
+
+    use super::*;
+    use crate::means::Means;
+    use crate::testing::Site;
+
+    /// Has a look at DNS be due, and a removal be over; which one.
+    async fn set_up(site: &Site) -> RemovalId {
+        let long_ago = Timestamp::now().before(3 * DAY);
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let list = List {
+            apex: "wl.example".parse().expect("a name"),
+            title: "Ours".to_owned(),
+            description: String::new(),
+            polarity: Polarity::Allow,
+            keys: KeyKind::Ip,
+            ttl: 300,
+            contact: String::new(),
+        };
+        let list = lists::add(t.session(), &list, long_ago).await.expect("it is added");
+        let id = organisations::add(t.session(), "Ours", long_ago).await.expect("an Id");
+        let source = entries::source(t.session(), "test").await.expect("a source");
+        let entry = Entry {
+            key: "8.8.8.8".parse().expect("a key"),
+            code: Some("127.0.5.1".parse().expect("a code")),
+            text: String::new(),
+            reason: String::new(),
+            criterion: None,
+            source,
+            organisation: Some(id),
+            since: long_ago,
+            expires: None,
+            review: None,
+        };
+        entries::put(t.session(), list, std::slice::from_ref(&entry)).await.expect("written");
+        consistency::go_through(t.session(), long_ago, DAY, 9).await.expect("it is found");
+        let new = removals::New {
+            list,
+            key: entry.key,
+            target: "8.8.8.8".to_owned(),
+            mail: "a@x.example".to_owned(),
+            network: "192.0.2.0/24".to_owned(),
+            reason: String::new(),
+            way: Way::Typed,
+            control: Control::None,
+            nonce: [7; 16],
+            created: long_ago,
+            expires: long_ago.after(DAY),
+        };
+        let removal = removals::add(t.session(), &new).await.expect("it is written");
+        transaction.commit().await.expect("it is committed");
+        removal
+    }
+
+    /// How a removal stands.
+    async fn state(database: &Database, id: RemovalId) -> State {
+        let mut connection = database.read().await.expect("a connection");
+        let found = removals::by_id(connection.session(), id).await.expect("it is read");
+        found.expect("it is there").state
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn resolvers_that_say_nothing_hold_up_no_other_chore_and_no_end() {
+        on_each_narrow(async |database| {
+            let plain = Site::over(database.clone());
+            let resolver = UdpSocket::bind(("127.0.0.1", 0)).expect("a port");
+            let resolvers = vec![resolver.local_addr().expect("an address")];
+            let known = plain.app.means.clone();
+            let timeout = Duration::from_secs(30);
+            let means = Means { look: Look { resolvers, timeout, ..known.look.clone() }, ..known };
+            let site = Site::by(database.clone(), plain.app.config.clone(), means);
+            let removal = set_up(&site).await;
+            let stop = CancellationToken::new();
+            let looks = tokio::spawn(look(site.app.clone(), stop.clone()));
+            // Somebody is asked, and says nothing.
+            let asked = tokio::task::spawn_blocking(move || {
+                let mut packet = [0; 512];
+                let (len, from) = resolver.recv_from(&mut packet).expect("a query");
+                (packet[..len].to_vec(), from, resolver)
+            });
+            let (mut packet, from, resolver) = asked.await.expect("it is asked");
+            let others = tokio::spawn(run(site.app.clone(), stop.clone()));
+            while state(&database, removal).await != State::Expired {
+                tokio::task::yield_now().await;
+            }
+            stop.cancel();
+            others.await.expect("they end");
+            looks.await.expect("they end, though nothing was said");
+            // The thread that asked ends when it hears that there is no such name.
+            (packet[2], packet[3]) = (0x81, 0x83);
+            resolver.send_to(&packet, from).expect("it is sent");
+        })
+        .await;
+    }
+
+    /// A day.
+    const DAY: Duration = Duration::from_secs(86_400);
+}

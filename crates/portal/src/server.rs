@@ -88,6 +88,7 @@ pub fn start(
     tasks.spawn_on(post::run(app.clone(), stop.clone()), runtime);
     tasks.spawn_on(chores::run(app.clone(), stop.clone()), runtime);
     tasks.spawn_on(work::run(app.clone(), stop.clone()), runtime);
+    tasks.spawn_on(chores::look(app.clone(), stop.clone()), runtime);
     if let Some(certificate) = certificate.clone() {
         tasks.spawn_on(certificate.watch(stop.clone()), runtime);
     }
