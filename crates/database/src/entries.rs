@@ -253,7 +253,7 @@ pub async fn page(
     Ok(entries)
 }
 
-/// The entries of an organisation on a list, in the order of their keys, at most so many.
+/// The entries of an organisation on a list, in the order of their keys, from behind one on, at most so many.
 ///
 /// # Errors
 /// If the database fails.
@@ -261,12 +261,16 @@ pub async fn of_organisation(
     session: Session<'_>,
     list: ListId,
     organisation: OrganisationId,
+    after: Option<&Key>,
     limit: u32,
 ) -> Result<Vec<Entry>, DatabaseError> {
+    // No key is empty, so this is before all of them.
+    let after = after.map(Key::to_bytes).unwrap_or_default();
     let rows: Vec<Row> = on!(session, |c| {
         sqlx::query_as(OF_ORGANISATION)
             .bind(organisation.0)
             .bind(list.0)
+            .bind(after)
             .bind(i64::from(limit))
             .fetch_all(c)
             .await?
@@ -486,7 +490,7 @@ statements! {
         FROM entries WHERE list = $1 AND key >= $2 AND key <= $3 AND key > $4 ORDER BY key, code LIMIT $5";
     /// An organisation's, in order.
     OF_ORGANISATION = "SELECT key, code, text, reason, criterion, source, organisation, since, expires, review
-        FROM entries WHERE organisation = $1 AND list = $2 ORDER BY key, code LIMIT $3";
+        FROM entries WHERE organisation = $1 AND list = $2 AND key > $3 ORDER BY key, code LIMIT $4";
     /// Some of what a list answers, in order.
     LISTINGS = "SELECT key, code, text FROM entries WHERE list = $1 AND (key, code) > ($2, $3)
         ORDER BY key, code LIMIT $4";
@@ -560,12 +564,14 @@ mod tests {
                 [of(Some(own), "192.0.2.9"), of(Some(own), "192.0.2.0/28"), of(None, "192.0.2.7")];
             put(transaction.session(), list, &entries).await.expect("they are written");
             put(transaction.session(), other, &entries[..1]).await.expect("they are written");
-            let mut found = async |limit| {
-                let found = of_organisation(transaction.session(), list, own, limit).await;
+            let mut found = async |after: Option<&Key>, limit| {
+                let found = of_organisation(transaction.session(), list, own, after, limit).await;
                 words(&found.expect("they are read"))
             };
-            assert_eq!(found(10).await, ["192.0.2.0/28 127.0.0.2", "192.0.2.9 127.0.0.2"]);
-            assert_eq!(found(1).await, ["192.0.2.0/28 127.0.0.2"]);
+            assert_eq!(found(None, 10).await, ["192.0.2.0/28 127.0.0.2", "192.0.2.9 127.0.0.2"]);
+            assert_eq!(found(None, 1).await, ["192.0.2.0/28 127.0.0.2"]);
+            let first = "192.0.2.0/28".parse().expect("a key");
+            assert_eq!(found(Some(&first), 10).await, ["192.0.2.9 127.0.0.2"]);
         })
         .await;
     }

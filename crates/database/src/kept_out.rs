@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use sqlx::QueryBuilder;
+
 use crate::database::DatabaseError;
 use crate::key::Key;
 use crate::lists::ListId;
@@ -73,6 +75,33 @@ pub async fn at(
         sqlx::query_as(AT).bind(list.0).bind(key).bind(now.0).fetch_optional(c).await?
     });
     row.map(kept_out).transpose()
+}
+
+/// What is said of some keys at a moment, in the order of the keys.
+///
+/// # Errors
+/// If the database fails.
+pub async fn among(
+    session: Session<'_>,
+    list: ListId,
+    keys: &[Key],
+    now: Timestamp,
+) -> Result<Vec<KeptOut>, DatabaseError> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<Row> = on!(session, |c| {
+        let mut query = QueryBuilder::new(AMONG);
+        query.push_bind(list.0).push(" AND (until IS NULL OR until > ").push_bind(now.0);
+        query.push(") AND key IN (");
+        let mut some = query.separated(", ");
+        for key in keys {
+            some.push_bind(key.to_bytes());
+        }
+        query.push(") ORDER BY key");
+        query.build_query_as().fetch_all(c).await?
+    });
+    rows.into_iter().map(kept_out).collect()
 }
 
 /// What is kept off a list at a moment, in the order of the keys, from behind one on, at most so many.
@@ -162,6 +191,9 @@ fn kept_out((key, since, until, actor, reason): Row) -> Result<KeptOut, Database
     Ok(KeptOut { key, since: Timestamp(since), until: until.map(Timestamp), actor, reason })
 }
 
+/// What is said of some keys, before what names them.
+const AMONG: &str = "SELECT key, since, until, actor, reason FROM kept_out WHERE list = ";
+
 statements! {
     /// Keeps a key off.
     PUT = "INSERT INTO kept_out (list, key, since, until, actor, reason) VALUES ($1, $2, $3, $4, $5, $6)
@@ -231,6 +263,13 @@ mod tests {
                 assert!(expected.iter().all(|one| keys.contains(&one.key.to_bytes())));
                 let first = at(t.session(), list, &all[0].key, now).await.expect("it is read");
                 assert_eq!(first.as_ref(), expected.iter().find(|one| **one == all[0]));
+            }
+            let keys = all.each_ref().map(|one| one.key.clone());
+            for (keys, now, expected) in
+                [(&keys[..], 9, &all[..]), (&keys[..1], 10, &[]), (&[], 9, &[])]
+            {
+                let found = among(t.session(), list, keys, Timestamp(now)).await;
+                assert_eq!(found.expect("they are read"), expected);
             }
             let rest = page(t.session(), list, Some(&all[0].key), Timestamp(9), 1).await;
             assert_eq!(rest.expect("they are read"), &all[1..2]);

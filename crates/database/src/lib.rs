@@ -24,6 +24,7 @@ pub mod categories;
 pub mod changes;
 pub mod claims;
 pub mod consistency;
+pub mod contact_mails;
 pub mod digests;
 pub mod dns;
 pub mod entries;

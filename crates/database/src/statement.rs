@@ -28,6 +28,7 @@ mod tests {
             crate::changes::ALL,
             crate::claims::ALL,
             crate::consistency::ALL,
+            crate::contact_mails::ALL,
             crate::digests::ALL,
             crate::dns::ALL,
             crate::entries::ALL,

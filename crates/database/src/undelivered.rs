@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use sqlx::QueryBuilder;
+
 use crate::database::DatabaseError;
 use crate::entries::OrganisationId;
 use crate::session::{Session, on};
@@ -87,6 +89,29 @@ pub async fn dead(session: Session<'_>, mail: &str) -> Result<Option<Undelivered
     Ok(row.map(undelivered))
 }
 
+/// Those of some addresses to which nothing goes.
+///
+/// # Errors
+/// If the database fails.
+pub async fn among(
+    session: Session<'_>,
+    mails: &[&str],
+) -> Result<Vec<Undelivered>, DatabaseError> {
+    if mails.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<Row> = on!(session, |c| {
+        let mut query = QueryBuilder::new(AMONG);
+        let mut list = query.separated(", ");
+        for mail in mails {
+            list.push_bind(mail.to_lowercase());
+        }
+        query.push(")");
+        query.build_query_as().fetch_all(c).await?
+    });
+    Ok(rows.into_iter().map(undelivered).collect())
+}
+
 /// The same by its number.
 ///
 /// # Errors
@@ -160,6 +185,10 @@ fn undelivered((id, mail, failures, failed, dead, words): Row) -> Undelivered {
     Undelivered { id, mail, failures, failed: Timestamp(failed), dead: dead.map(Timestamp), words }
 }
 
+/// Those of some addresses, before what names them.
+const AMONG: &str = "SELECT id, mail, failures, failed, dead, words FROM undelivered
+    WHERE dead IS NOT NULL AND mail IN (";
+
 statements! {
     /// An address is known, and held.
     HOLD = "INSERT INTO undelivered (mail, failures, failed, dead, words) VALUES ($1, 0, $2, NULL, '')
@@ -222,6 +251,12 @@ mod tests {
             assert_eq!(found.as_ref(), Some(&is_dead));
             let found = by_id(t.session(), is_dead.id).await.expect("it is read");
             assert_eq!(found.as_ref(), Some(&is_dead));
+            for (mails, count) in
+                [(&["b@x.example", "A@x.example"][..], 1), (&["b@x.example"], 0), (&[], 0)]
+            {
+                let found = among(t.session(), mails).await.expect("they are read");
+                assert_eq!(found.len(), count, "{mails:?}");
+            }
 
             // It is missed by whoever has it as a contact, or as a person's.
             let mut missed_by = Vec::new();

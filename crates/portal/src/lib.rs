@@ -17,6 +17,7 @@ mod check;
 mod chores;
 mod client;
 mod config;
+mod contact;
 mod distribution;
 mod entry_history;
 mod error;

@@ -11,6 +11,7 @@ use repute_registry::removal::Still;
 use repute_registry::request::state::State;
 
 use crate::app::App;
+use crate::contact::stop_link;
 use crate::error::AppError;
 use crate::letter::{self, Words};
 use crate::letters;
@@ -38,13 +39,25 @@ pub(crate) async fn put(
                 account.mail
             }
         };
-        let letter = letter::write(&to, &words(app, notice))?;
+        let words = Words { stop: stop(app, notice), ..words(app, notice) };
+        let letter = letter::write(&to, &words)?;
         match is_asked_for(notice) {
             true => outbox::put(transaction.session(), &letter, now).await?,
             false => letters::tell(transaction, &letter, now).await?,
         }
     }
     Ok(())
+}
+
+/// Where a contact says that no such letters shall come.
+fn stop(app: &App, notice: &Notice) -> Option<String> {
+    match notice {
+        Notice::Consistency { reader: Reader::Contact(mail), organisation, .. }
+        | Notice::Review { reader: Reader::Contact(mail), organisation, .. } => {
+            Some(stop_link(app, *organisation, mail))
+        }
+        _ => None,
+    }
 }
 
 /// Whether somebody asked for this letter, so that it goes to an address from which others came back, too.

@@ -12,7 +12,7 @@ use std::io;
 use repute_database::claims::{self, Claim, ClaimId, New, Proof, State};
 use repute_database::entries::OrganisationId;
 use repute_database::organisations::{self, MemberRole};
-use repute_database::{Database, DatabaseError, Timestamp, Transaction};
+use repute_database::{Database, DatabaseError, Timestamp, Transaction, undelivered};
 use repute_dnsxl::Name;
 use serde_json::json;
 
@@ -199,6 +199,10 @@ pub async fn follow_link(
     let is_mail = matches!(claim.new.proof, Proof::Mail(_));
     if !is_mail || !key.is(token, Use::Claim(id.0), &claim.new.nonce) {
         return Err(ClaimError::Link);
+    }
+    if let Proof::Mail(mailbox) = claim.new.proof {
+        let mail = format!("{}@{}", mailbox.local_part(), claim.new.domain);
+        undelivered::revive(transaction.session(), &mail).await?;
     }
     prove(transaction, person, &claim, "the link was followed", now).await
 }

@@ -16,7 +16,9 @@ use std::time::Duration;
 use repute_database::consistency::{self, Standing, State, Watched};
 use repute_database::entries::OrganisationId;
 use repute_database::organisations::{self, MemberRole, Purpose};
-use repute_database::{Database, DatabaseError, Key, Session, Timestamp, Transaction, undelivered};
+use repute_database::{
+    Database, DatabaseError, Key, Session, Timestamp, Transaction, contact_mails, undelivered,
+};
 use repute_dnsxl::{Name, Network};
 use serde_json::{Value, json};
 use tracing::warn;
@@ -190,7 +192,7 @@ pub async fn tell(
 }
 
 /// Who reads what concerns an organisation's servers: its technical contacts, else those for all else, else those for
-/// abuse, else its owners. A contact from which letters came back is none.
+/// abuse, else its owners. A contact that has not said that letters may go there, or from which they came back, is none.
 ///
 /// # Errors
 /// If the database fails.
@@ -200,7 +202,11 @@ pub async fn readers(
 ) -> Result<Vec<Reader>, DatabaseError> {
     let contacts = organisations::contacts(session.again(), id).await?;
     let dead = undelivered::of_organisation(session.again(), id).await?;
-    let is_dead = |mail: &str| dead.iter().any(|one| one.mail == mail.to_lowercase());
+    let said = contact_mails::of(session.again(), id).await?;
+    let is_dead = |mail: &str| {
+        dead.iter().any(|one| one.mail == mail.to_lowercase())
+            || !said.iter().any(|one| one.mail == mail && one.is_written_to())
+    };
     for purpose in [Purpose::Technical, Purpose::General, Purpose::Abuse] {
         let of = contacts.iter().filter(|one| one.purpose == purpose && !is_dead(&one.mail));
         let found: Vec<Reader> =

@@ -3,10 +3,11 @@
 //! What an organisation is called and what it lists changes by requests, which an editor decides; who belongs to it
 //! is its owners' business. An organisation that somebody owned is never without an owner.
 
+use repute_database::accounts::{self, AccountId};
 use repute_database::audit::{self, Deed};
 use repute_database::entries::OrganisationId;
 use repute_database::organisations::{self, Contact, MemberRole, Note, Organisation, State};
-use repute_database::{DatabaseError, Session, Timestamp, Transaction};
+use repute_database::{DatabaseError, Session, Timestamp, Transaction, contact_mails};
 use repute_dnsxl::Name;
 use serde_json::json;
 
@@ -132,7 +133,7 @@ pub async fn remove_member(
     log(transaction, person, "organisation.member.remove", id, &detail, now).await
 }
 
-/// Adds a contact.
+/// Adds a contact, to which no letters go before whoever reads there says so by a link.
 ///
 /// # Errors
 /// If the person may not, it is no mail address, or the database fails.
@@ -148,6 +149,11 @@ pub async fn add_contact(
         return Err(OrganisationError::Mail(contact.mail.chars().take(80).collect()));
     }
     organisations::add_contact(transaction.session(), id, contact).await?;
+    // His own he has confirmed with his account.
+    let own = accounts::by_id(transaction.session(), AccountId(person.account)).await?;
+    if own.is_some_and(|own| own.mail == contact.mail) {
+        contact_mails::confirm(transaction.session(), id, &contact.mail, now).await?;
+    }
     // Without the address, which may be a person's: the log is for ever.
     log(transaction, person, "organisation.contact.add", id, &json!({}), now).await
 }
@@ -165,6 +171,7 @@ pub async fn remove_contact(
 ) -> Result<(), OrganisationError> {
     allow(transaction, person, id, Action::ChangeContacts).await?;
     organisations::remove_contact(transaction.session(), id, contact).await?;
+    contact_mails::forget(transaction.session(), id, &contact.mail).await?;
     log(transaction, person, "organisation.contact.remove", id, &json!({}), now).await
 }
 

@@ -14,6 +14,7 @@ use repute_database::removals::{self, Likeness, New, Removal, RemovalId, State};
 pub use repute_database::removals::{Control, Way};
 use repute_database::{
     DatabaseError, Key, Session, Timestamp, Transaction, audit, kept_out as database_kept_out,
+    undelivered,
 };
 use repute_dnsxl::{Extent, Name, Polarity, Target};
 
@@ -223,6 +224,8 @@ pub async fn confirm(
     if !is_open || !key.is(token, Use::Removal(id.0), &removal.new.nonce) {
         return Err(RemovalError::Link);
     }
+    // The letter arrived.
+    undelivered::revive(transaction.session(), &removal.new.mail).await?;
     lists::lock(transaction.session(), removal.new.list).await?;
     let new = &removal.new;
     let list = lists::by_id(transaction.session(), new.list).await?;

@@ -24,6 +24,10 @@ pub enum Use {
     Report(i64),
     /// To say that letters arrive, by the number of the address at which they failed.
     Arrive(i64),
+    /// To say that letters may go to a contact, by the number of its organisation.
+    Contact(i64),
+    /// To say that none shall, by the same.
+    NoContact(i64),
 }
 
 /// No random numbers are to be had.
@@ -110,6 +114,8 @@ fn said(purpose: Use, nonce: &[u8; 16]) -> Vec<u8> {
         Use::Letters(number) => (b"letters", number),
         Use::Report(number) => (b"report-", number),
         Use::Arrive(number) => (b"arrive-", number),
+        Use::Contact(number) => (b"contact", number),
+        Use::NoContact(number) => (b"no-cont", number),
     };
     [&word[..], &number.to_be_bytes(), nonce].concat()
 }

@@ -11,7 +11,7 @@ use repute_database::entries::{self, Entry, OrganisationId};
 use repute_database::lists::{self, List};
 use repute_database::organisations::{self, Contact, Purpose};
 use repute_database::testing::on_each;
-use repute_database::{Database, Timestamp};
+use repute_database::{Database, Timestamp, contact_mails};
 use repute_dnsxl::{KeyKind, Name, Polarity};
 use repute_registry::consistency::{tell, turn};
 use repute_registry::notice::{Notice, Reader};
@@ -150,7 +150,12 @@ async fn a_name_that_does_not_lead_back_is_suspect_then_told_then_bad_and_well_a
             let contact = Contact { mail: mail.to_owned(), purpose };
             let added = organisations::add_contact(transaction.session(), bank, &contact).await;
             added.expect("it is added");
+            let said = contact_mails::confirm(transaction.session(), bank, mail, hour(0)).await;
+            said.expect("it is confirmed");
         }
+        // Nobody has said that letters may go there.
+        let silent = Contact { mail: "other@bank.example".to_owned(), purpose: Purpose::Technical };
+        organisations::add_contact(transaction.session(), bank, &silent).await.expect("added");
         transaction.commit().await.expect("it is committed");
 
         assert_eq!(look(&database, resolver, hour(1)).await, []);

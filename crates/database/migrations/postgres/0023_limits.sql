@@ -23,3 +23,15 @@ CREATE TABLE open_answers (
     PRIMARY KEY (doer, key)
 );
 CREATE INDEX open_answers_by_time ON open_answers (created);
+
+-- What whoever reads the mail of an organisation's contact said by a link. Those that are known already go on.
+CREATE TABLE contact_mails (
+    organisation BIGINT NOT NULL REFERENCES organisations (id) ON DELETE CASCADE,
+    mail TEXT NOT NULL,
+    -- Since when letters may go there; none until somebody said so.
+    confirmed BIGINT,
+    -- Since when none shall.
+    stopped BIGINT,
+    PRIMARY KEY (organisation, mail)
+);
+INSERT INTO contact_mails (organisation, mail, confirmed) SELECT DISTINCT organisation, mail, 0 FROM contacts;

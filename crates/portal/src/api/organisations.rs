@@ -6,10 +6,11 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use repute_database::categories;
 use repute_database::claims;
-use repute_database::entries::{self, OrganisationId};
+use repute_database::entries::{self, Entry, OrganisationId};
 use repute_database::organisations::{
     self, Contact, MemberRole, Organisation, Purpose, State as Standing,
 };
+use repute_database::{Key, contact_mails, undelivered};
 use repute_dnsxl::Name;
 use repute_registry::organisation;
 use repute_registry::permission::Relation;
@@ -17,9 +18,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::claims::Claimed;
-use crate::api::entries::Listed;
+use crate::api::entries::{Listed, key};
 use crate::api::{Call, Caller, Endpoint};
 use crate::app::App;
+use crate::contact;
 use crate::error::AppError;
 use crate::moment::Moment;
 use crate::overview::card;
@@ -37,7 +39,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .by(READ_OR_QUEUE)
             .answers::<Whole>(),
         Endpoint::get("/api/v1/organisations/{id}/entries", GROUP, entries)
-            .says("What an organisation has on a list", "The first thousand entries.")
+            .says(
+                "What an organisation has on a list",
+                "A thousand entries at a time, by their keys; `next` says where the others begin.",
+            )
             .by(READ_OR_QUEUE)
             .query::<OfList>()
             .answers::<Entries>(),
@@ -146,6 +151,10 @@ struct ShownContact {
     mail: String,
     /// `abuse`, `technical` or `general`.
     purpose: &'static str,
+    /// Whether letters go there: whoever reads there said so by a link, and not that none shall; and they arrive.
+    written_to: bool,
+    /// Since when letters do not arrive there (RFC 3339).
+    undelivered: Option<String>,
 }
 
 /// Which list.
@@ -153,6 +162,8 @@ struct ShownContact {
 struct OfList {
     /// Its apex.
     list: String,
+    /// The key after which to go on.
+    after: Option<String>,
 }
 
 /// Entries of an organisation.
@@ -164,6 +175,8 @@ struct Entries {
     published: bool,
     /// The entries.
     entries: Vec<Listed>,
+    /// The key after which to go on, if there are more.
+    next: Option<String>,
 }
 
 /// A contact.
@@ -251,13 +264,19 @@ async fn show(
     let domains = organisations::domains(look.session(), id).await?;
     let members = organisations::members(look.session(), id).await?;
     let contacts = organisations::contacts(look.session(), id).await?;
+    let said = contact_mails::of(look.session(), id).await?;
+    let dead = undelivered::of_organisation(look.session(), id).await?;
     let claims = claims::of_organisation(look.session(), id).await?;
     let belonging = |one: organisations::Member| Belonging {
         account: one.account,
         role: if one.role == MemberRole::Owner { "owner" } else { "member" },
         since: Moment(one.since).rfc3339(),
     };
+    let since = |mail: &str| dead.iter().find(|one| one.mail == mail).and_then(|one| one.dead);
+    let is_wanted = |mail: &str| said.iter().any(|one| one.mail == mail && one.is_written_to());
     let shown = |Contact { mail, purpose }| ShownContact {
+        written_to: is_wanted(&mail) && since(&mail).is_none(),
+        undelivered: since(&mail).map(|since| Moment(since).rfc3339()),
         mail,
         purpose: match purpose {
             Purpose::Abuse => "abuse",
@@ -279,19 +298,32 @@ async fn entries(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<i64>,
-    Query(OfList { list }): Query<OfList>,
+    Query(OfList { list, after }): Query<OfList>,
 ) -> Result<Json<Entries>, AppError> {
     let id = visible(&app, &caller, id).await?.id;
     let card = card(&app, &list).await?;
     let mut look = app.database.look().await?;
     let category = categories::of(look.session(), id, card.id).await?;
-    let found = entries::of_organisation(look.session(), card.id, id, MOST).await?;
+    let after = after.as_deref().map(key).transpose()?;
+    let after = after.as_ref();
+    let mut found = entries::of_organisation(look.session(), card.id, id, after, MOST + 1).await?;
+    let next = cut(&mut found, MOST as usize);
     let sources = entries::sources(look.session()).await?;
     Ok(Json(Entries {
         category: category.map(|category| category.name),
-        published: !found.is_empty(),
+        published: !found.is_empty() || after.is_some(),
         entries: found.iter().map(|entry| Listed::of(entry, &sources)).collect(),
+        next: next.map(|key| key.to_string()),
     }))
+}
+
+/// Leaves so many entries at the most, all of each key; the key after which to go on if there are more.
+fn cut(found: &mut Vec<Entry>, most: usize) -> Option<Key> {
+    let over = found.get(most)?.key.clone();
+    let whole = found.iter().position(|entry| entry.key == over).unwrap_or_default();
+    // A key that fills a page alone has the rest of it left out: it has at most a few codes.
+    found.truncate(if whole == 0 { most } else { whole });
+    found.last().map(|last| last.key.clone())
 }
 
 /// `PUT /api/v1/organisations/{id}/contacts`.
@@ -304,6 +336,8 @@ async fn add_contact(
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);
     organisation::add_contact(t, person, OrganisationId(id), &contact, now).await?;
+    contact::ask(&app, t, OrganisationId(id), &contact.mail, call.caller.account.id, now).await?;
+    write.has_written();
     write.done(StatusCode::OK, &DONE).await
 }
 
@@ -462,3 +496,37 @@ const DECIDE: &[Scope] = &[Scope::QueueWrite];
 const GROUP: &str = "Organisations";
 /// Entries that are shown.
 const MOST: u32 = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use repute_database::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_page_ends_between_keys() {
+        let entry = |text: &str| Entry {
+            key: text.parse().expect("a key"),
+            code: None,
+            text: String::new(),
+            reason: String::new(),
+            criterion: None,
+            source: entries::SourceId(1),
+            organisation: None,
+            since: Timestamp(1),
+            expires: None,
+            review: None,
+        };
+        for (keys, most, left, next) in [
+            (&["9.9.9.1", "9.9.9.2"][..], 2, 2, None),
+            (&["9.9.9.1", "9.9.9.2", "9.9.9.3"], 2, 2, Some("9.9.9.2")),
+            (&["9.9.9.1", "9.9.9.2", "9.9.9.2"], 2, 1, Some("9.9.9.1")),
+            (&["9.9.9.1", "9.9.9.1", "9.9.9.1"], 2, 2, Some("9.9.9.1")),
+            (&[], 2, 0, None),
+        ] {
+            let mut found: Vec<Entry> = keys.iter().map(|key| entry(key)).collect();
+            let after = cut(&mut found, most).map(|key| key.to_string());
+            assert_eq!((found.len(), after.as_deref()), (left, next), "{keys:?}");
+        }
+    }
+}

@@ -5,6 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use repute_database::accounts::{self, Account, AccountId, Role};
+use repute_database::undelivered::{self, Undelivered};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +78,8 @@ struct Somebody {
     created: String,
     /// Since when it is locked.
     locked: Option<String>,
+    /// Since when letters do not arrive there, so that none is sent (RFC 3339).
+    undelivered: Option<String>,
 }
 
 /// A role.
@@ -98,7 +101,10 @@ async fn search(
     let is_more = people.len() > AT_ONCE as usize;
     people.truncate(AT_ONCE as usize);
     let next = people.last().filter(|_| is_more).map(|last| last.mail.clone());
-    Ok(Json(People { people: people.into_iter().map(Somebody::from).collect(), next }))
+    let mails: Vec<&str> = people.iter().map(|one| &*one.mail).collect();
+    let dead = undelivered::among(connection.session(), &mails).await?;
+    let people = people.into_iter().map(|one| Somebody::of(one, &dead)).collect();
+    Ok(Json(People { people, next }))
 }
 
 /// `PUT /api/v1/people/{id}/role`.
@@ -140,13 +146,17 @@ async fn measure(app: &App, call: &Call, id: i64, measure: Measure) -> Result<Re
     let account = accounts::by_id(t.session(), AccountId(id)).await?.ok_or(AppError::NotFound)?;
     take(t, &app.config, by, &account, measure, now).await?;
     let account = accounts::by_id(t.session(), AccountId(id)).await?.ok_or(AppError::NotFound)?;
+    let dead = undelivered::among(t.session(), &[&account.mail]).await?;
     write.has_written();
-    write.done(StatusCode::OK, &Somebody::from(account)).await
+    write.done(StatusCode::OK, &Somebody::of(account, &dead)).await
 }
 
-impl From<Account> for Somebody {
-    fn from(account: Account) -> Somebody {
+impl Somebody {
+    /// Of an account, of which addresses are known to which nothing goes.
+    fn of(account: Account, dead: &[Undelivered]) -> Somebody {
+        let missed = dead.iter().find(|one| one.mail == account.mail).and_then(|one| one.dead);
         Somebody {
+            undelivered: missed.map(|since| Moment(since).rfc3339()),
             id: account.id.0,
             mail: account.mail,
             name: account.name,

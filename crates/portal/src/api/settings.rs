@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use repute_database::categories::{self, Category};
 use repute_database::dns;
 use repute_database::lists::{self, List, Stored};
-use repute_database::{Session, audit};
+use repute_database::{Session, audit, kept_out};
 use repute_dnsxl::{KeyKind, Name, Polarity};
 use repute_registry::changes::Cause;
 use repute_registry::permission::{self, Action, Relation};
@@ -113,6 +113,8 @@ struct Settings {
     codes: Vec<Code>,
     /// Its categories.
     categories: Vec<Numbered>,
+    /// For how many days imports do not bring back what was taken off it by a decision; 0 for not at all.
+    keep_out: u32,
     /// How it is published.
     dns: Dns,
     /// What is possible and not wise in it: a sentence each.
@@ -194,6 +196,8 @@ struct Changes {
     contact: Option<String>,
     /// For how many seconds its answers may be kept.
     ttl: Option<u32>,
+    /// For how many days imports do not bring back what was taken off it by a decision; 0 for not at all.
+    keep_out: Option<u32>,
     /// How it is published.
     dns: Option<DnsChanges>,
 }
@@ -576,7 +580,10 @@ async fn set(
         let new = changes.over(before)?;
         settings::configure(transaction, hand, list, &new).await?;
     }
-    match is_said || changes.dns.is_some() {
+    if let Some(days) = changes.keep_out {
+        settings::keep_out(transaction, hand, list, days).await?;
+    }
+    match is_said || changes.dns.is_some() || changes.keep_out.is_some() {
         true => Ok(()),
         false => Err(AppError::Wrong("say what is to be changed".to_owned())),
     }
@@ -624,6 +631,7 @@ impl Settings {
         let criteria = lists::criteria(session.again(), id).await?;
         let categories = categories::all(session.again(), id).await?;
         let policy = lists::policy_version(session.again(), id).await?;
+        let keep_out = kept_out::days(session.again(), id).await?;
         let dns = dns::of(session, id).await?;
         let doubts = settings::doubts(list, &dns);
         let code = |(code, meaning): (repute_dnsxl::ReturnCode, String)| Code {
@@ -653,6 +661,7 @@ impl Settings {
                 .into_iter()
                 .map(|Category { number, name }| Numbered { number, name })
                 .collect(),
+            keep_out,
             dns: Dns {
                 name_servers: dns.name_servers.iter().map(ToString::to_string).collect(),
                 hostmaster: dns.hostmaster.as_ref().map(ToString::to_string),

@@ -6,13 +6,14 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use repute_database::entries::OrganisationId;
 use repute_database::undelivered::{self, Undelivered};
-use repute_database::{Timestamp, outbox};
+use repute_database::{Timestamp, contact_mails, outbox};
 use repute_registry::organisation;
 use repute_registry::permission::{self, Action};
 use repute_registry::token::Use;
 use serde::Deserialize;
 
 use crate::app::App;
+use crate::contact;
 use crate::error::AppError;
 use crate::flash::Flash;
 use crate::form::Form;
@@ -65,8 +66,18 @@ pub(crate) async fn try_contact(
         return Err(AppError::NotFound);
     }
     let theirs = undelivered::of_organisation(look.session(), organisation).await?;
+    let said = contact_mails::of(look.session(), organisation).await?;
     drop(look);
-    if !theirs.iter().any(|one| one.mail == mail.to_lowercase()) {
+    let mail = mail.to_lowercase();
+    if said.iter().any(|one| one.mail == mail && one.confirmed.is_none()) {
+        let (now, mut transaction) = (Timestamp::now(), app.database.begin().await?);
+        let by = member.account.id;
+        contact::ask(&app, &mut transaction, organisation, &mail, by, now).await?;
+        transaction.commit().await?;
+        app.mail_waits.notify_one();
+        return Ok(back(&format!("/organisations/{id}#contacts"), Flash::LetterTried));
+    }
+    if !theirs.iter().any(|one| one.mail == mail) {
         return Err(AppError::NotFound);
     }
     write(&app, &visitor, &member, &mail).await?;
@@ -235,6 +246,7 @@ mod tests {
             {
                 let contact = Contact { mail: mail.to_owned(), purpose };
                 organisations::add_contact(t.session(), id, &contact).await.expect("added");
+                contact_mails::confirm(t.session(), id, mail, now).await.expect("confirmed");
             }
             transaction.commit().await.expect("it is committed");
             let read_by = async |site: &Site| {

@@ -68,7 +68,8 @@ pub(crate) async fn show(
     let (mut found, mut is_cut) = (Vec::new(), false);
     for card in cards.iter().filter(|card| card.is_of_addresses()) {
         let category = categories::of(look.session(), id, card.id).await?;
-        let mut entries = entries::of_organisation(look.session(), card.id, id, MOST + 1).await?;
+        let mut entries =
+            entries::of_organisation(look.session(), card.id, id, None, MOST + 1).await?;
         is_cut |= entries.len() > MOST as usize;
         entries.truncate(MOST as usize);
         let for_two = repute_database::lists::codes_for_two(look.session(), card.id).await?;

@@ -6,6 +6,10 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use repute_database::accounts::Role;
+use repute_database::kept_out::{self, KeptOut};
+use repute_database::{Key, Timestamp};
+use repute_dnsxl::{Name, Target};
 use repute_registry::elsewhere::{self, Elsewhere};
 use serde::Deserialize;
 
@@ -26,6 +30,8 @@ pub(crate) struct LookUp {
     fault: Option<String>,
     target: String,
     findings: Vec<Finding>,
+    /// What imports do not bring back of it, for editors: the list and what is said.
+    kept_out: Vec<(Name, KeptOut)>,
     /// How many lists of others can be asked.
     others: usize,
 }
@@ -47,7 +53,8 @@ pub(crate) async fn show(
     limit(&app, &visitor)?;
     let others = app.means.elsewhere.as_ref().map_or(0, Elsewhere::count);
     let (fault, target) = (None, String::new());
-    let mut page = LookUp { frame, typed, fault, target, findings: Vec::new(), others };
+    let (findings, kept_out) = (Vec::new(), Vec::new());
+    let mut page = LookUp { frame, typed, fault, target, findings, kept_out, others };
     if page.typed.trim().is_empty() {
         return Ok(Page(page).into_response());
     }
@@ -55,6 +62,9 @@ pub(crate) async fn show(
         Ok(target) => {
             page.findings = look_up(&app, &target).await?;
             page.target = target.to_string();
+            if visitor.role() >= Some(Role::Editor) {
+                page.kept_out = kept_out_of(&app, &target, &page.findings).await?;
+            }
             if elsewhere::reserved(&target).is_some() {
                 page.others = 0;
             }
@@ -65,6 +75,22 @@ pub(crate) async fn show(
             Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response())
         }
     }
+}
+
+/// What imports do not bring back of a target, on the lists that take it.
+async fn kept_out_of(
+    app: &App,
+    target: &Target,
+    findings: &[Finding],
+) -> Result<Vec<(Name, KeptOut)>, AppError> {
+    let (keys, now) = (Key::over(target), Timestamp::now());
+    let mut look = app.database.look().await?;
+    let mut all = Vec::new();
+    for card in findings.iter().map(|finding| &finding.card) {
+        let found = kept_out::among(look.session(), card.id, &keys, now).await?;
+        all.extend(found.into_iter().map(|one| (card.list.apex.clone(), one)));
+    }
+    Ok(all)
 }
 
 /// Lets somebody look something up, if that is not too much.
@@ -96,11 +122,11 @@ impl LookUp {
 
 #[cfg(test)]
 mod tests {
-    use repute_database::Timestamp;
     use repute_database::entries::{self, Entry};
-    use repute_database::lists;
     use repute_database::testing::on_each_narrow;
+    use repute_database::{audit, lists};
 
+    use super::*;
     use crate::testing::Site;
     use crate::zones::Standing;
 
@@ -154,6 +180,33 @@ mod tests {
                 let page = site.get(&format!("/lookup?target={other}")).await;
                 page.says(&["is on none of our lists", "not listed"]);
             }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn editors_see_what_imports_do_not_bring_back() {
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            let id = site.add_list("bl.example").await;
+            let mut transaction = site.app.database.begin().await.expect("a transaction");
+            let actor = audit::actor(transaction.session(), 5).await.expect("a pseudonym");
+            let kept = KeptOut {
+                key: "9.9.9.0/24".parse().expect("a key"),
+                since: Timestamp(1),
+                until: None,
+                actor,
+                reason: "removal <7>".to_owned(),
+            };
+            kept_out::put(transaction.session(), id, &kept).await.expect("it is written");
+            transaction.commit().await.expect("it is committed");
+            let words = ["Kept out by a decision", "9.9.9.0/24", "removal &#60;7&#62;"];
+            let page = site.get("/lookup?target=9.9.9.9").await;
+            assert!(!page.text.contains(words[0]), "that is for editors");
+            site.become_role(Some(Role::Editor)).await;
+            site.get("/lookup?target=9.9.9.9").await.says(&words);
+            let page = site.get("/lookup?target=9.9.8.9").await;
+            assert!(!page.text.contains(words[0]), "another network");
         })
         .await;
     }

@@ -7,6 +7,7 @@ use repute_database::accounts::{self, AccountId};
 use repute_database::categories::{self, Category};
 use repute_database::claims::{self, Claim};
 use repute_database::consistency::{self, Counts, State as Dns, Watched};
+use repute_database::contact_mails::{self, ContactMail};
 use repute_database::entries::{self, Entry, OrganisationId};
 use repute_database::invitations::{self, Invitation};
 use repute_database::organisations::{
@@ -23,6 +24,7 @@ use repute_registry::{organisation, review};
 use serde::Deserialize;
 
 use crate::app::App;
+use crate::contact;
 use crate::error::AppError;
 use crate::flash::Flash;
 use crate::form::Form;
@@ -56,6 +58,8 @@ pub(crate) struct OrganisationPage {
     /// Who is invited; nobody, unless an owner looks.
     invited: Vec<Invitation>,
     contacts: Vec<Contact>,
+    /// What whoever reads there said.
+    said: Vec<ContactMail>,
     /// Addresses of its contacts and people to which nothing goes.
     undelivered: Vec<Undelivered>,
     claims: Vec<Claim>,
@@ -155,6 +159,7 @@ pub(crate) async fn show(
         Relation::Member | Relation::Stranger => Vec::new(),
     };
     let contacts = organisations::contacts(look.session(), id).await?;
+    let said = contact_mails::of(look.session(), id).await?;
     let undelivered = undelivered::of_organisation(look.session(), id).await?;
     let claims = claims::of_organisation(look.session(), id).await?;
     let found = requests::of_organisation(look.session(), id, None, MOST_REQUESTS).await?;
@@ -188,6 +193,7 @@ pub(crate) async fn show(
         people,
         invited,
         contacts,
+        said,
         undelivered,
         claims,
         requests,
@@ -213,8 +219,11 @@ pub(crate) async fn add_contact(
     let contact = contact(&typed);
     let mut transaction = app.database.begin().await?;
     let (person, now) = (member.person(), Timestamp::now());
-    organisation::add_contact(&mut transaction, person, OrganisationId(id), &contact, now).await?;
+    let (t, id_of) = (&mut transaction, OrganisationId(id));
+    organisation::add_contact(t, person, id_of, &contact, now).await?;
+    contact::ask(&app, t, id_of, &contact.mail, member.account.id, now).await?;
     transaction.commit().await?;
+    app.mail_waits.notify_one();
     Ok(back(&path(id), Flash::ContactsChanged))
 }
 
@@ -338,7 +347,8 @@ async fn part(
     id: OrganisationId,
 ) -> Result<Part, AppError> {
     let category = categories::of(session.again(), id, card.id).await?;
-    let mut entries = entries::of_organisation(session, card.id, id, MOST_ENTRIES + 1).await?;
+    let mut entries =
+        entries::of_organisation(session, card.id, id, None, MOST_ENTRIES + 1).await?;
     let is_cut = entries.len() > MOST_ENTRIES as usize;
     entries.truncate(MOST_ENTRIES as usize);
     Ok(Part { card: card.clone(), category, entries, is_cut })
@@ -394,6 +404,16 @@ impl OrganisationPage {
             MemberRole::Owner => "owner",
             MemberRole::Member => "member",
         }
+    }
+
+    /// Whether a contact has not said yet that letters may go there.
+    fn is_unconfirmed(&self, mail: &str) -> bool {
+        self.said.iter().any(|one| one.mail == mail && one.confirmed.is_none())
+    }
+
+    /// Since when a contact wants no letters, if so.
+    fn stopped(&self, mail: &str) -> Option<Timestamp> {
+        self.said.iter().find(|one| one.mail == mail).and_then(|one| one.stopped)
     }
 
     /// Whether whoever looks belongs to it.

@@ -6,6 +6,7 @@ use axum::response::Response;
 use repute_database::Timestamp;
 use repute_database::accounts::{self, Account, AccountId, Role};
 use repute_database::factors::{self, Factors};
+use repute_database::undelivered::{self, Undelivered};
 use serde::Deserialize;
 
 use crate::access::encode;
@@ -37,6 +38,8 @@ pub(crate) struct Somebody {
     frame: Frame,
     account: Account,
     factors: Factors,
+    /// Since when letters to him do not arrive, if so.
+    missed: Option<Undelivered>,
     is_self: bool,
 }
 
@@ -85,8 +88,9 @@ pub(crate) async fn one(
     let account = accounts::by_id(connection.session(), AccountId(id)).await?;
     let account = account.ok_or(AppError::NotFound)?;
     let factors = factors::of(connection.session(), account.id).await?;
+    let missed = undelivered::dead(connection.session(), &account.mail).await?;
     let is_self = account.id == member.account.id;
-    Ok(Page(Somebody { frame, account, factors, is_self }))
+    Ok(Page(Somebody { frame, account, factors, missed, is_self }))
 }
 
 /// `POST /people/{id}/role`.

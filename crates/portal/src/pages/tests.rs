@@ -489,6 +489,8 @@ async fn what_fails_its_daily_look_is_shown_told_and_seen_by_editors() {
         enlist(&site, list, 1, "8.8.8.8", None).await;
         let contact = [("mail", "noc@example.org"), ("purpose", "technical")];
         site.post("/organisations/1/contacts", &contact).await;
+        let (_, text) = letter(&site).await.expect("a letter");
+        site.post(&link(&text), &[]).await.says(&["from now on"]);
         let page = site.get("/organisations/1").await;
         page.says(&["Names and addresses", "0 ok, 0 suspect, 0 bad"]);
         crate::chores::watch(&site.app, Timestamp::now()).await.expect("it is found");
@@ -525,6 +527,8 @@ async fn what_fails_its_daily_look_is_shown_told_and_seen_by_editors() {
         let lines = "8.8.8.8 is bad\n  its name is <b>\n  `dig +short x A` must print 8.8.8.8\n";
         assert!(text.contains(lines), "{text}");
         assert_eq!(link(&text), "/organisations/1");
+        let stop = crate::contact::stop_link(&site.app, entries::OrganisationId(1), &to);
+        assert!(text.contains(&stop), "{text}");
         crate::chores::watch(&site.app, Timestamp::now()).await.expect("nothing is told");
         assert_eq!(letter(&site).await, None);
         site.become_role(Some(Role::Editor)).await;
