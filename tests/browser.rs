@@ -256,6 +256,34 @@ fn from_a_reject_to_the_removal() {
     does(&["registry", "verify"]);
 }
 
+/// An editor goes through a list, changes an entry, takes that back, and approves what guards refused.
+#[test]
+fn an_editor_goes_through_a_list() {
+    if std::env::var_os("REPUTE_NO_PEERS").is_some() {
+        return;
+    }
+    let place = Place::new();
+    let dns = free_address();
+    let (server, url) = portal(&place, dns, "");
+    let does = |line: &[&str]| {
+        let (status, told) = server.run(line);
+        assert_eq!(status, 0, "{told}");
+        told
+    };
+    let list = ["registry", "list", "add", "bl.example", "--template", "blocklist"];
+    does(&[&list[..], &["--title", "Spam sources"]].concat());
+    for (key, reason) in [("8.8.8.8", "traps hit"), ("9.9.9.0/24", "a network of snowshoe senders")]
+    {
+        does(&["registry", "entry", "add", "bl.example", key, "--reason", reason]);
+    }
+    does(&["registry", "list", "dns", "set", "bl.example", "--canaries", "1.1.1.1"]);
+    let join = does(&["admin", "add", "edith@example.org", "--role", "editor"]);
+    let config = place.path("repute.toml").display().to_string();
+    let program = [env!("CARGO_BIN_EXE_repute"), "--config", &config];
+    walk("desk.mjs", &[&[&*url, &dns.port().to_string(), join.trim()], &program[..]].concat());
+    does(&["registry", "verify"]);
+}
+
 /// What traps saw is proposed by a rule, listed by an editor, answered by DNS, and gone with its source.
 #[test]
 fn from_what_traps_saw_to_a_listing_and_the_end_of_a_source() {

@@ -349,6 +349,13 @@ const WRITTEN: &[(i64, &str)] = &[
             ('import', 1, NULL, NULL, '{}', 'p1', 'failed', 0, 0, 81, 82, 84, 'here', NULL, NULL, 5, '', 'it is empty');
         INSERT INTO token_sources (token, source) VALUES (1, 1);",
     ),
+    (
+        23,
+        "INSERT INTO limits (deed, doer, until) VALUES ('letter', x'd1', 91);
+        INSERT INTO open_answers (doer, key, digest, status, body, created) VALUES (x'd1', 'k', x'd2', 202, '{}', 92);
+        INSERT INTO contact_mails (organisation, mail, confirmed) VALUES (1, 'new@x.example', NULL);",
+    ),
+    (24, "UPDATE codes SET two_editors = 1;"),
 ];
 
 #[cfg(test)]
