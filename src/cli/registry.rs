@@ -51,6 +51,9 @@ pub(crate) enum RegistryCommand {
     Import(Box<ImportArgs>),
     /// Remove all entries that a source brought
     Purge(PurgeArgs),
+    /// What a decision took off a list, so that no import brings it back: show it, and let it back
+    #[command(subcommand)]
+    KeptOut(KeptOutCommand),
     /// Look through the whole audit log: each row's digest covers the row before
     ///
     /// It shows the head, the digest of the last row. Kept where nobody who may write the database reaches it, it tells
@@ -228,6 +231,41 @@ pub(crate) struct AddArgs {
     /// Why, for the audit log
     #[arg(long, default_value = "")]
     pub(crate) reason: String,
+}
+
+/// What to do with what is kept off a list.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeptOutCommand {
+    /// Show it, in the order of addresses and names
+    ///
+    /// Exit code: 0 there is some, 1 there is none, 2 could not tell.
+    Show {
+        /// The list
+        list: Name,
+        /// Only this network or name
+        #[arg(value_name = "NETWORK|NAME")]
+        key: Option<String>,
+        /// At most so many
+        #[arg(long, short = 'n', value_name = "ROWS", default_value_t = 100)]
+        limit: u32,
+        /// Go on behind this one
+        #[arg(long, value_name = "NETWORK|NAME", conflicts_with = "key")]
+        after: Option<String>,
+        /// Write JSON, an object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let imports list it again
+    LetBack {
+        /// The list
+        list: Name,
+        /// The network or name, as it was listed
+        #[arg(value_name = "NETWORK|NAME")]
+        key: String,
+        /// Why, for the audit log
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 /// What to do with entries.

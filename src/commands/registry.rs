@@ -8,6 +8,7 @@ mod evidence;
 mod export;
 mod history;
 mod import;
+mod kept_out;
 mod lists;
 mod log;
 mod proposal;
@@ -45,6 +46,7 @@ pub(super) fn run(config: Option<&Path>, args: RegistryArgs) -> anyhow::Result<V
             RegistryCommand::Entry(command) => entries::run(&database, command).await,
             RegistryCommand::Import(args) => import::run(&database, &args).await,
             RegistryCommand::Purge(args) => import::purge(&database, &args).await,
+            RegistryCommand::KeptOut(command) => kept_out::run(&database, command).await,
             RegistryCommand::Verify { expect } => log::verify(&database, expect.as_ref()).await,
             RegistryCommand::Log { list, limit, json } => {
                 log::run(&database, list.as_ref(), limit, json).await

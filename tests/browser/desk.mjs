@@ -39,6 +39,7 @@ await walk(async (editor) => {
   await page.getByLabel("Reason").first().fill("It sends newsletters that nobody ordered.");
   await editor.presses("Change it");
   await answers("8.8.8.8.bl.example", "127.0.0.3");
+  assert.deepEqual(await ask("8.8.8.8.bl.example", "TXT"), [["It sends newsletters that nobody ordered."]]);
   await editor.looks("entry-editor");
   await page.getByLabel("Why the change of").first().fill("a slip");
   await editor.presses("Take it back");
@@ -53,7 +54,7 @@ await walk(async (editor) => {
   await page.getByLabel("Reason", { exact: true }).last().fill("A resolver that many use.");
   await editor.presses("Take it out");
   await answers("9.9.9.9.bl.example", "");
-  await answers("9.9.9.8.bl.example", "127.0.0.2");
+  await answers("8.9.9.9.bl.example", "127.0.0.2");
   await page.goto(at("/work"));
   await editor.looks("work");
 

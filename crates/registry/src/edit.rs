@@ -156,6 +156,12 @@ pub enum EditError {
     Database(#[from] DatabaseError),
 }
 
+/// The text that DNS answers where nobody wrote another: mail servers put it into what a sender reads. Amounts of dollars
+/// are no places for a target.
+pub fn text_of(reason: &str) -> String {
+    reason.trim().replace('$', "$$")
+}
+
 /// Changes entries of a list; the serial with which that is published.
 ///
 /// # Errors
@@ -297,14 +303,20 @@ async fn write(
     now: Timestamp,
 ) -> Result<u32, EditError> {
     // What an editor took off whole no rule lists again for what was seen before, and no import brings back.
-    for change in all.iter().filter(|change| change.entries.is_empty()) {
-        settle(transaction, list.id, &change.key, now).await?;
+    let mut off = Vec::new();
+    for Change { key, .. } in all.iter().filter(|change| change.entries.is_empty()) {
+        settle(transaction, list.id, key, now).await?;
+        let before = entries::at(transaction.session(), list.id, key).await?;
+        // What was never to be listed is not on the list by that, and may be now.
+        if before.iter().any(|entry| entry.code.is_some()) {
+            off.push(key);
+        }
     }
     let serial = changes::apply(transaction, list, all, cause, now).await?;
     let by = (&*cause.actor, &*cause.reason);
-    for change in all.iter().filter(|change| change.entries.is_empty()) {
+    for key in off {
         let end = kept_out::End::AsTheListSays;
-        kept_out::keep(transaction, list.id, &change.key, by, end, now).await?;
+        kept_out::keep(transaction, list.id, key, by, end, now).await?;
     }
     Ok(serial)
 }

@@ -79,12 +79,28 @@ pub async fn let_back(
     now: Timestamp,
 ) -> Result<(), KeptOutError> {
     permission::check(person, Relation::Stranger, Action::EditEntries)?;
+    let actor = audit::actor(transaction.session(), person.account).await?;
+    let_back_at_shell(transaction, actor, list, key, reason, now).await
+}
+
+/// The same on behalf of whoever has the shell, and so the database.
+///
+/// # Errors
+/// If it is not kept off.
+pub async fn let_back_at_shell(
+    transaction: &mut Transaction,
+    actor: String,
+    list: &Stored,
+    key: &Key,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), KeptOutError> {
     if !kept_out::remove(transaction.session(), list.id, key).await? {
         return Err(KeptOutError::Missing(key.clone()));
     }
     let deed = Deed {
         time: now,
-        actor: audit::actor(transaction.session(), person.account).await?,
+        actor,
         action: "kept-out.end".to_owned(),
         subject: format!("list/{}", list.list.apex),
         detail: json!({ "key": key.to_string(), "reason": reason }).to_string(),

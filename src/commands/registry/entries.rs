@@ -6,6 +6,7 @@ use repute_database::entry_history::StepId;
 use repute_database::{Database, Key, Timestamp, lists};
 use repute_dnsxl::{Name, ReturnCode};
 use repute_registry::changes::{self, Change};
+use repute_registry::edit;
 use repute_registry::kept_out::{self, End};
 use repute_registry::rule;
 use serde_json::{Value, json};
@@ -87,8 +88,7 @@ async fn add(database: &Database, args: &EntryArgs) -> anyhow::Result<Verdict> {
         Some(text) => text.clone(),
         // What is never listed answers nothing.
         None if args.exclude => String::new(),
-        // Mail servers put the TXT into what a sender reads. Amounts of dollars are no places for a target.
-        None => reason.replace('$', "$$"),
+        None => edit::text_of(&reason),
     };
     let (criterion, organisation, review) =
         known.map_or((None, None, None), |e| (e.criterion, e.organisation, e.review));
@@ -130,7 +130,7 @@ async fn remove(
     let mut transaction = database.begin().await?;
     let stored = list(transaction.session(), apex).await?;
     let mut left = entries::at(transaction.session(), stored.id, key).await?;
-    let before = left.len();
+    let (before, was_listed) = (left.len(), left.iter().any(|entry| entry.code.is_some()));
     left.retain(|entry| code.is_some() && entry.code != code);
     if left.len() == before {
         bail!("{apex} has no such entry for {key}: `repute registry entry show {apex} {key}`");
@@ -141,7 +141,7 @@ async fn remove(
     let now = Timestamp::now();
     rule::settle(&mut transaction, stored.id, key, now).await?;
     let serial = changes::apply(&mut transaction, &stored, &changes, &cause, now).await?;
-    if changes[0].entries.is_empty() {
+    if was_listed && changes[0].entries.is_empty() {
         let (by, end) = ((&*cause.actor, reason), End::AsTheListSays);
         kept_out::keep(&mut transaction, stored.id, key, by, end, now).await?;
     }

@@ -81,6 +81,9 @@ pub(crate) struct Typed {
     before: String,
     #[serde(default)]
     text: String,
+    /// Whether the list's own text is meant where none is typed.
+    #[serde(default)]
+    of_list: String,
     #[serde(default)]
     reason: String,
     #[serde(default)]
@@ -235,7 +238,11 @@ impl Typed {
                 let listing = Listing {
                     code: code(&self.code)?,
                     before: given(&self.before).map(|text| code(&text)).transpose()?,
-                    text: self.text.trim().to_owned(),
+                    text: match (self.text.trim(), &*self.of_list) {
+                        ("", "yes") => String::new(),
+                        ("", _) => edit::text_of(&self.reason),
+                        (text, _) => text.to_owned(),
+                    },
                     reason: self.reason.clone(),
                     criterion: given(&self.criterion),
                     end: match end {
@@ -294,6 +301,11 @@ impl One {
     /// The key in the address of a page.
     fn encoded(&self) -> String {
         encode(&self.key.to_string())
+    }
+
+    /// The text of an entry that is neither its reason nor the list's.
+    fn own_text<'e>(&self, entry: &'e Entry) -> &'e str {
+        if entry.text == edit::text_of(&entry.reason) { "" } else { &entry.text }
     }
 
     /// How it stands on the list, as a mark and a word.
