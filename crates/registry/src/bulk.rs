@@ -4,7 +4,7 @@
 //! out and says why. A dry run does the same and then drops the transaction, so that it cannot say anything else than
 //! what will happen.
 
-use repute_database::lists;
+use repute_database::lists::{self, ListId};
 use repute_database::removals::{self, RemovalId};
 use repute_database::requests::{self, RequestId};
 use repute_database::{DatabaseError, Key, Timestamp, Transaction, entries};
@@ -14,6 +14,7 @@ use crate::decision::{self, Decided, Reason, Verdict};
 use crate::kept_out::End;
 use crate::notice::Notice;
 use crate::permission::Person;
+use crate::publish;
 use crate::removal::{self, RemovalError};
 use crate::request::item::Item;
 use crate::request::state::State;
@@ -59,6 +60,8 @@ pub struct Impact {
     pub removed: Vec<Network>,
     /// Names and websites of organisations that change, and names that leave a list.
     pub other: usize,
+    /// Why the guards of the list keep it back until a second person has looked, if they do.
+    pub held: Option<String>,
 }
 
 /// Decides about one, in this transaction; the caller commits it, or drops it if nothing should have happened. What is
@@ -109,7 +112,7 @@ async fn of_request(
         }
         _ => {}
     }
-    let impact = match ruling {
+    let mut impact = match ruling {
         Ruling::Approve => impact(transaction, &request).await?,
         Ruling::Reject(..) => Impact::default(),
     };
@@ -124,7 +127,11 @@ async fn of_request(
     let (decided, notices) =
         decision::decide(transaction, person, id, version, &verdict, now).await?;
     let outcome = match decided {
-        Decided::Published(_) | Decided::Moved(_) => Outcome::Done(impact),
+        Decided::Published(serial) => {
+            impact.held = held(transaction, request.new.list, serial).await?;
+            Outcome::Done(impact)
+        }
+        Decided::Moved(_) => Outcome::Done(impact),
         Decided::Waits(two) => Outcome::Second(two.to_string()),
     };
     Ok((outcome, notices))
@@ -148,12 +155,29 @@ async fn of_removal(
     let outcome = match decided {
         removal::Decided::Refused => Outcome::Done(Impact::default()),
         removal::Decided::Waits => Outcome::Second("a wide range".to_owned()),
-        removal::Decided::Granted { .. } => Outcome::Done(match removal.new.key {
-            Key::Network(network) => Impact { removed: vec![network], ..Impact::default() },
-            Key::Name(..) => Impact { other: 1, ..Impact::default() },
-        }),
+        removal::Decided::Granted { serial, .. } => {
+            let held = held(transaction, removal.new.list, Some(serial)).await?;
+            Outcome::Done(match removal.new.key {
+                Key::Network(network) => {
+                    Impact { removed: vec![network], held, ..Impact::default() }
+                }
+                Key::Name(..) => Impact { other: 1, held, ..Impact::default() },
+            })
+        }
     };
     Ok((outcome, notices))
+}
+
+/// Why the guards of a list keep a serial back, if there is one and they do.
+async fn held(
+    transaction: &mut Transaction,
+    list: ListId,
+    serial: Option<u32>,
+) -> Result<Option<String>, DatabaseError> {
+    let Some(serial) = serial else { return Ok(None) };
+    let stored = lists::by_id(transaction.session(), list).await?;
+    let stored = stored.ok_or(DatabaseError::Missing("list"))?;
+    Ok(publish::prospect(transaction.session(), &stored, serial).await?.held())
 }
 
 /// What a request would change, held against what is on the list.
@@ -194,5 +218,6 @@ impl Impact {
         self.removed.extend(&other.removed);
         self.changed += other.changed;
         self.other += other.other;
+        self.held = self.held.take().or_else(|| other.held.clone());
     }
 }

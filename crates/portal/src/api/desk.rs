@@ -144,6 +144,8 @@ struct OfOne {
     changed: usize,
     /// How many other things change.
     other: usize,
+    /// Why the list's guards keep it back until another editor approves it; none if they do not.
+    held: Option<String>,
 }
 
 /// Reasons to reject.
@@ -328,6 +330,7 @@ impl OfOne {
             removed: impact.removed.iter().map(ToString::to_string).collect(),
             changed: impact.changed,
             other: impact.other,
+            held: impact.held,
         }
     }
 }

@@ -158,7 +158,7 @@ impl Line {
         match &self.outcome {
             Outcome::Done(impact) => {
                 let verb = if is_done { "decided" } else { "would be decided" };
-                let Impact { added, changed, removed, other } = impact;
+                let Impact { added, changed, removed, other, held } = impact;
                 let parts = [
                     (added.len(), "newly listed"),
                     (*changed, "with another code"),
@@ -173,7 +173,14 @@ impl Line {
                 } else {
                     format!(": {}", parts.join(", "))
                 };
-                ("good", format!("{verb}{rest}"))
+                match held {
+                    Some(why) => {
+                        let words =
+                            "the list’s guards keep it back until another editor approves it";
+                        ("warn", format!("{verb}{rest}; {words}: {why}"))
+                    }
+                    None => ("good", format!("{verb}{rest}")),
+                }
             }
             Outcome::Second(why) => ("warn", format!("another editor has to agree, for {why}")),
             Outcome::LeftOut(why) => ("bad", format!("left out. {}", sentence(why))),
