@@ -67,7 +67,10 @@ await walk(async (host) => {
   await host.isAt(pathOf(name), "spam.example.net", "was advertised");
   await host.looks("link-name");
 
-  // A link that somebody changed says nothing of the list.
+  // A link without its tag, or with another one, says nothing of the list.
+  await page.goto(address.slice(0, address.lastIndexOf("/")));
+  await host.looks("link-unsigned");
+  assert.ok(!(await page.locator("body").innerText()).includes("traps hit"));
   await page.goto(`${address.slice(0, -1)}${address.endsWith("0") ? "1" : "0"}`);
   await host.looks("link-damaged");
   assert.ok(!(await page.locator("body").innerText()).includes("traps hit"));

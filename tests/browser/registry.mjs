@@ -21,6 +21,7 @@ await walk(async (member) => {
   await member.looks("sign-up");
   await page.getByLabel("Mail address", { exact: true }).fill("grace@example.org");
   await member.presses("Send me the link");
+  await member.looks("mailed");
   await page.goto(at(await link("grace@example.org")));
   await page.getByLabel("Your name").fill("Grace");
   await page.getByLabel("Password").fill(password);
@@ -51,6 +52,18 @@ await walk(async (member) => {
   await page.getByLabel("Mail address", { exact: true }).fill("abuse@example.org");
   await member.presses("Add");
   await member.looks("organisation");
+
+  // Whoever reads there says that letters may come; a colleague is invited.
+  const reads = new Visit(member.browser);
+  const inbox = await reads.begin();
+  await inbox.goto(at(await link("abuse@example.org")));
+  await reads.looks("contact");
+  await reads.presses("Yes, letters may come");
+  await page.getByLabel("Invite a mail address").fill("hedy@example.org");
+  await member.presses("Invite");
+  await inbox.goto(at(await link("hedy@example.org")));
+  await reads.looks("invitation");
+  await reads.end();
 
   // A request: checked first, then handed in.
   await page.getByRole("link", { name: "Ask for a change" }).click();
