@@ -108,7 +108,7 @@ await walk(async (member) => {
   await editor.looks("request-published");
   assert.equal(await link("grace@example.org"), "/requests/1");
   await page.goto(at("/lookup?target=8.8.8.8"));
-  await member.isAt("/lookup?target=8.8.8.8", "8.8.8.8 is on 1 of 2 of our lists", "127.0.5.2");
+  await member.isAt("/lookup?target=8.8.8.8", "8.8.8.8 is on 1 of 2 of our lists", "127.0.5.2", "Example Mail asked for it");
   await member.looks("lookup-listed");
   await page.goto(at("/organisations/1"));
   await page.getByRole("link", { name: "How the lists see each address" }).click();

@@ -296,7 +296,8 @@ pub(crate) async fn publish(
     for (place, item) in chosen {
         match item {
             Item::Add { .. } | Item::Remove { .. } | Item::Rescore { .. } => {
-                let (change, was) = change(transaction, request, list, item, now).await?;
+                let by = (&*request, &*organisation.name);
+                let (change, was) = change(transaction, by, list, item, now).await?;
                 before.insert(place, was);
                 changes.extend(change);
             }
@@ -337,10 +338,10 @@ pub(crate) async fn publish(
     Ok(serial)
 }
 
-/// What an item makes of the entries at its key, and which code the organisation had there before.
+/// What an item makes of the entries at its key, and which code the organisation, which is called so, had there before.
 async fn change(
     transaction: &mut Transaction,
-    request: &Request,
+    (request, called): (&Request, &str),
     list: &Stored,
     item: &Item,
     now: Timestamp,
@@ -369,7 +370,8 @@ async fn change(
             key: key.clone(),
             code: Some(code),
             text: String::new(),
-            reason: format!("request {}", request.id.0),
+            // Whoever looks it up reads this.
+            reason: format!("{called} asked for it (request {})", request.id.0),
             criterion: None,
             source: entries::source(transaction.session(), SOURCE).await?,
             organisation: own,
