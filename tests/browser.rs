@@ -34,6 +34,13 @@ fn portal<'p>(place: &'p Place, dns: SocketAddr, more: &str) -> (Served<'p>, Str
     (server, url)
 }
 
+/// Runs a command at the shell of a server, which must go well; what it said.
+fn done(server: &Served<'_>, line: &[&str]) -> String {
+    let (status, told) = server.run(line);
+    assert_eq!(status, 0, "{told}");
+    told
+}
+
 /// A process that ends with the test.
 struct Child(std::process::Child);
 
@@ -184,11 +191,7 @@ fn from_a_claim_to_a_listing_and_back() {
         dns.port()
     );
     let (server, url) = portal(&place, dns, &more);
-    let does = |line: &[&str]| {
-        let (status, told) = server.run(line);
-        assert_eq!(status, 0, "{told}");
-        told
-    };
+    let does = |line: &[&str]| done(&server, line);
     for (apex, template, title) in
         [("wl.example", "dnswl", "Good senders"), ("bl.example", "blocklist", "Spam sources")]
     {
@@ -222,11 +225,7 @@ fn from_a_reject_to_the_removal() {
         "test-entries = false\nname-servers = [\"ns.example.org\"]\n[[zone.source]]",
     );
     let (server, url) = portal(&place, dns, &format!("resolvers = [\"{at}\"]\n{own}"));
-    let does = |line: &[&str]| {
-        let (status, told) = server.run(line);
-        assert_eq!(status, 0, "{told}");
-        told
-    };
+    let does = |line: &[&str]| done(&server, line);
     let add = ["registry", "list", "add"];
     does(
         &[&add[..], &["bl.example", "--template", "blocklist", "--title", "Spam sources"]].concat(),
@@ -265,11 +264,7 @@ fn an_editor_goes_through_a_list() {
     let place = Place::new();
     let dns = free_address();
     let (server, url) = portal(&place, dns, "");
-    let does = |line: &[&str]| {
-        let (status, told) = server.run(line);
-        assert_eq!(status, 0, "{told}");
-        told
-    };
+    let does = |line: &[&str]| done(&server, line);
     let list = ["registry", "list", "add", "bl.example", "--template", "blocklist"];
     does(&[&list[..], &["--title", "Spam sources"]].concat());
     for (key, reason) in [("8.8.8.8", "traps hit"), ("9.9.9.0/24", "a network of snowshoe senders")]
@@ -293,11 +288,7 @@ fn from_what_traps_saw_to_a_listing_and_the_end_of_a_source() {
     let place = Place::new();
     let dns = free_address();
     let (server, url) = portal(&place, dns, "");
-    let does = |line: &[&str]| {
-        let (status, told) = server.run(line);
-        assert_eq!(status, 0, "{told}");
-        told
-    };
+    let does = |line: &[&str]| done(&server, line);
     let list = ["registry", "list", "add", "bl.example", "--template", "blocklist"];
     does(&[&list[..], &["--title", "Spam sources"]].concat());
     does(&["registry", "evidence", "sources", "add", "traps", "--kind", "trap"]);

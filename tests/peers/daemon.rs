@@ -63,6 +63,18 @@ impl Drop for Daemon {
     }
 }
 
+/// Waits until there is something, by looking again and again: other programs do not say when.
+pub(crate) fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{what}: it never came");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// Sends each line of a stream until it ends or nobody listens.
 fn forward(stream: impl Read + Send + 'static, lines: Sender<String>) {
     thread::spawn(move || {

@@ -7,9 +7,8 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, until};
 use crate::list_server::REPUTE;
 use crate::network::{on_private_network, run};
 use crate::postfix::start_postfix_with;
@@ -100,18 +99,6 @@ fn ask(method: &str, path: &str, head: &str, body: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("it answers");
     answer
-}
-
-/// Waits until there is something.
-fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "{what}: it never came");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 /// Where the portal is.

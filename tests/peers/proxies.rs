@@ -8,7 +8,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::CertificateDer;
@@ -16,7 +15,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use socket2::{Domain, Socket, Type};
 
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, until};
 use crate::list_server::{REPUTE, serve};
 use crate::network::{add_address, cover, on_private_network, run};
 
@@ -224,18 +223,6 @@ fn write_certificate() -> CertificateDer<'static> {
         fs::write(folder.join(file), text).expect("the folder is ours");
     }
     authority.der().clone()
-}
-
-/// Waits until there is something.
-fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "{what}: it never came");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 /// Where the visitor comes from.
