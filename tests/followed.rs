@@ -184,3 +184,30 @@ fn a_follower_that_is_killed_again_and_again_has_what_was_published() {
     publisher.stop();
     server.stop();
 }
+
+#[test]
+fn a_backup_that_is_restored_under_a_server_is_answered_by_it_and_where_it_is_followed() {
+    let (portal, place) = (Portal::new(), Place::new());
+    let config = portal.follower(&place, "ns2.example");
+    let publisher = portal.start();
+    let server = Served::start(&place, &config);
+    until("the list is followed", || listed(server.dns, "1.2.0.192.bl.example"));
+    portal.run(&["backup", "lists.backup"]);
+    portal.changes("add", "198.51.100.7");
+    portal.changes("remove", "192.0.2.0/24");
+    until("what went is gone", || rcode(server.dns, "1.2.0.192.bl.example") == 3);
+    portal.run(&["restore", "--force", "lists.backup"]);
+    for dns in [publisher.dns, server.dns] {
+        until("what was there is there again", || listed(dns, "1.2.0.192.bl.example"));
+        until("what came is gone", || rcode(dns, "7.100.51.198.bl.example") == 3);
+    }
+    portal.changes("add", "203.0.113.9");
+    for dns in [publisher.dns, server.dns] {
+        until("it goes on", || listed(dns, "9.113.0.203.bl.example"));
+    }
+    assert_eq!(server.serial("bl.example"), publisher.serial("bl.example"));
+    let (code, status) = server.run(&["status"]);
+    assert!(code == 0 && !status.contains("stale"), "{status}");
+    publisher.stop();
+    server.stop();
+}

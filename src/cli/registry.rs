@@ -1,13 +1,13 @@
 //! `repute registry` as it is typed.
 
 pub(crate) mod evidence;
-pub(crate) mod head;
 pub(crate) mod list;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use list::{CategoryCommand, CriterionCommand, DnsCommand, PolicyCommand, SetArgs};
+use repute_database::audit::Head;
 use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode, Target};
 use repute_zone::DatasetKind;
 
@@ -63,7 +63,7 @@ pub(crate) enum RegistryCommand {
     Verify {
         /// A head that was shown before, as NUMBER:DIGEST: since then rows may only have been added
         #[arg(long, value_name = "HEAD")]
-        expect: Option<head::Head>,
+        expect: Option<Head>,
     },
     /// Show the audit log, the latest first
     ///

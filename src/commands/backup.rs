@@ -6,10 +6,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::Context;
-use repute_database::Database;
 use repute_database::backup::{self, Extent, Into};
+use repute_database::{Database, Timestamp};
+use repute_registry::restore::{self, Restored};
 
 use super::registry::database::{open, place};
+use super::shell_user;
 use crate::cli::backup::{BackupArgs, RestoreArgs};
 use crate::exit::Verdict;
 
@@ -45,13 +47,18 @@ pub(super) fn restore(config: Option<&Path>, args: &RestoreArgs) -> anyhow::Resu
     runtime.block_on(async {
         let database = open(&place).await?;
         let mut transaction = database.begin().await?;
-        let extent = backup::restore(&mut transaction, &mut *input, into).await?;
+        let (by, now) = (shell_user::number(), Timestamp::now());
+        let Restored { extent, lists } =
+            restore::restore(&mut transaction, &mut *input, into, by, now).await?;
         transaction.commit().await?;
         database.close().await;
         eprintln!(
             "{place}: {} rows of {} tables restored, the audit log is whole",
             extent.rows, extent.tables
         );
+        for (list, serial) in lists {
+            eprintln!("{list}: goes on with serial {serial}, and whoever follows it reads it anew");
+        }
         eprintln!(
             "what was revoked, removed or used since the backup is as it was then: look through servers that may have lists \
              (`repute registry subscriber list`), roles and locks, passkeys, codes and recovery codes, and revoke again what \

@@ -9,8 +9,13 @@ use repute_database::{DatabaseError, Session, audit};
 
 /// The pseudonym of the user who runs this.
 pub(super) async fn actor(session: Session<'_>) -> Result<String, DatabaseError> {
+    audit::user(session, number()).await
+}
+
+/// The number of the user who runs this.
+pub(super) fn number() -> u32 {
     let sudo = std::env::var("SUDO_UID").ok();
-    audit::user(session, behind(nix::unistd::getuid().as_raw(), sudo.as_deref())).await
+    behind(nix::unistd::getuid().as_raw(), sudo.as_deref())
 }
 
 /// What the audit log shows of each user that it knows: the name he has on this machine, or else his number.

@@ -3,6 +3,8 @@
 //!
 //! People stand in it as pseudonyms. Erasing a person cuts the pseudonym from the account, and the log stays whole.
 
+mod head;
+
 use std::ops::RangeInclusive;
 
 use ring::digest::{Context, SHA256};
@@ -12,6 +14,8 @@ use crate::database::DatabaseError;
 use crate::session::{Session, on};
 use crate::statement::statements;
 use crate::time::Timestamp;
+
+pub use head::{Head, HeadError};
 
 /// What is done, to be written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,15 +137,6 @@ pub async fn rows(
     Ok(rows.into_iter().map(deed).collect())
 }
 
-/// The number of the last row.
-///
-/// # Errors
-/// If the database fails.
-pub async fn last(session: Session<'_>) -> Result<u64, DatabaseError> {
-    let (number, _): (i64, Vec<u8>) = on!(session, |c| sqlx::query_as(LAST).fetch_one(c).await?);
-    Ok(number.unsigned_abs())
-}
-
 /// Cuts an account from its pseudonym, for good. Whether it had one.
 ///
 /// # Errors
@@ -212,15 +207,6 @@ pub async fn of_account(session: Session<'_>, account: i64) -> Result<Vec<Deed>,
         detail,
     };
     Ok(rows.into_iter().map(deed).collect())
-}
-
-/// The number of the last row.
-///
-/// # Errors
-/// If the database fails.
-pub async fn end(session: Session<'_>) -> Result<u64, DatabaseError> {
-    let (number, _): (i64, Vec<u8>) = on!(session, |c| sqlx::query_as(LAST).fetch_one(c).await?);
-    u64::try_from(number).map_err(|_| DatabaseError::Content("the number of an audit row"))
 }
 
 /// What was done to a subject from one row up to another, in its order, at most so many rows: each with its number.
@@ -352,12 +338,31 @@ pub async fn verify(mut session: Session<'_>) -> Result<Verified, DatabaseError>
         }
     }
     // The end is kept apart: without it the last rows could be dropped unseen.
-    let (number, digest): (i64, Vec<u8>) =
-        on!(session, |c| sqlx::query_as(LAST).fetch_one(c).await?);
-    match (number, digest) == (last, before) {
+    let end = Head { rows: last.unsigned_abs(), digest: before };
+    match head(session).await? == end {
         true => Ok(Verified::Whole(last.unsigned_abs())),
         false => Ok(Verified::BrokenAt(last.unsigned_abs() + 1)),
     }
+}
+
+/// How many rows the log has, and the digest of the last of them.
+///
+/// # Errors
+/// If the database fails.
+pub async fn head(session: Session<'_>) -> Result<Head, DatabaseError> {
+    let (rows, digest): (i64, Vec<u8>) =
+        on!(session, |c| sqlx::query_as(LAST).fetch_one(c).await?);
+    let rows =
+        u64::try_from(rows).map_err(|_| DatabaseError::Content("the number of an audit row"))?;
+    Ok(Head { rows, digest })
+}
+
+/// Whether the log was only added to since it had this head: otherwise it is another one, or an older copy.
+///
+/// # Errors
+/// If the database fails.
+pub async fn goes_on_from(session: Session<'_>, head: &Head) -> Result<bool, DatabaseError> {
+    Ok(digest_at(session, head.rows).await?.is_some_and(|digest| digest == head.digest))
 }
 
 /// The digest of a row, which covers all rows up to it; none if there is no such row. Before the first row it is zeros.
@@ -464,9 +469,28 @@ mod tests {
         }
     }
 
-    /// What a look through the log finds after a statement has been at it.
+    /// Takes off what keeps rows of the log from being changed, as somebody does who has the database.
+    async fn unguard(transaction: &mut Transaction) {
+        let statements = match transaction.session() {
+            Session::Sqlite(_) => {
+                ["DROP TRIGGER audit_is_never_changed", "DROP TRIGGER audit_is_never_shortened"]
+            }
+            Session::Postgres(_) => [
+                "DROP TRIGGER audit_is_never_changed ON audit",
+                "DROP TRIGGER audit_is_never_emptied ON audit",
+            ],
+        };
+        for sql in statements {
+            on!(transaction.session(), |c| {
+                sqlx::query(sql).execute(c).await.expect("it runs");
+            });
+        }
+    }
+
+    /// What a look through the log finds after somebody was at it with a statement.
     async fn after(database: &Database, sql: &'static str) -> Verified {
         let mut transaction = database.begin().await.expect("a transaction");
+        unguard(&mut transaction).await;
         on!(transaction.session(), |c| {
             sqlx::query(sql).execute(c).await.expect("it runs");
         });
@@ -493,6 +517,32 @@ mod tests {
             assert_eq!(after(&database, "DELETE FROM audit WHERE number = 7").await, BrokenAt(7));
             let end = "DELETE FROM audit WHERE number > 2099";
             assert_eq!(after(&database, end).await, BrokenAt(2_100));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn rows_of_the_log_are_only_ever_added() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            write(&mut transaction, 3).await;
+            transaction.commit().await.expect("it is committed");
+            let change = "UPDATE audit SET detail = '' WHERE number = 2";
+            for (sql, word) in [(change, "changed"), ("DELETE FROM audit", "removed")] {
+                let mut transaction = database.begin().await.expect("a transaction");
+                let refused: Result<_, sqlx::Error> = match transaction.session() {
+                    Session::Sqlite(c) => sqlx::query(sql).execute(c).await.map(drop),
+                    Session::Postgres(c) => sqlx::query(sql).execute(c).await.map(drop),
+                };
+                let told = refused.expect_err(sql).to_string();
+                assert!(
+                    told.contains(&format!("rows of the audit log are never {word}")),
+                    "{told}"
+                );
+            }
+            let mut connection = database.read().await.expect("a connection");
+            let found = verify(connection.session()).await.expect("it is read");
+            assert_eq!(found, Verified::Whole(3));
         })
         .await;
     }
@@ -534,7 +584,22 @@ mod tests {
                 assert_eq!(digest.is_some(), number < 10);
                 digests.push(digest);
             }
+            let (head, older) = (
+                head(transaction.session()).await.expect("it is read"),
+                Head { rows: 4, digest: digests[4].clone().expect("a digest") },
+            );
+            let goes_on = async |transaction: &mut Transaction, from: &Head| {
+                goes_on_from(transaction.session(), from).await.expect("it is read")
+            };
+            let longer = Head { rows: 10, ..head.clone() };
+            for (from, is_so) in [(&head, true), (&older, true), (&longer, false)] {
+                assert_eq!(goes_on(&mut transaction, from).await, is_so, "{from}");
+            }
+            unguard(&mut transaction).await;
             rewrite(&mut transaction, 5).await;
+            for (from, is_so) in [(&head, false), (&older, true)] {
+                assert_eq!(goes_on(&mut transaction, from).await, is_so, "{from}");
+            }
             let found = verify(transaction.session()).await.expect("it is read");
             assert_eq!(found, Verified::Whole(9), "it does not show in the log itself");
             for number in 0..=10_u32 {
@@ -579,7 +644,7 @@ mod tests {
             );
             let deeds =
                 of_subject(transaction.session(), "list/1", 10).await.expect("they are read");
-            assert_eq!(end(transaction.session()).await.expect("it is read"), 4);
+            assert_eq!(head(transaction.session()).await.expect("it is read").rows, 4);
             let mut who = async |rows, but| {
                 let found = actors_of(transaction.session(), "list/1", rows, but).await;
                 found.expect("they are read")

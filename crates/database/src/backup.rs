@@ -187,6 +187,7 @@ pub async fn restore(
         });
     }
     let tables = tables(session.again()).await?;
+    shut_out(session.again(), &tables).await?;
     clear(session.again(), &tables, into).await?;
     let mut extent = Extent::default();
     let mut left = tables.iter();
@@ -235,8 +236,37 @@ pub async fn restore(
     }
 }
 
+/// Has everybody else wait until the transaction is over, and waits for who is at work: nobody may decide by what was
+/// there before, and write it into what is there behind it. SQLite has one writer at a time anyway, and fails one that
+/// has read what is not there any more.
+async fn shut_out(session: Session<'_>, tables: &[Table]) -> Result<(), DatabaseError> {
+    let Session::Postgres(c) = session else { return Ok(()) };
+    let names: Vec<String> = tables.iter().map(|table| format!("\"{}\"", table.name)).collect();
+    let lock = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", names.join(", "));
+    let mut tries = 0;
+    sqlx::query("SAVEPOINT unlocked").execute(&mut *c).await?;
+    loop {
+        match sqlx::query(AssertSqlSafe(lock.clone())).execute(&mut *c).await {
+            Ok(_) => break,
+            Err(error) => {
+                tries += 1;
+                let error = DatabaseError::from(error);
+                // Others take locks in orders of their own, and of two that wait for each other one gives way.
+                if !error.is_contended() || tries == MOST_TRIES {
+                    return Err(error);
+                }
+                sqlx::query("ROLLBACK TO SAVEPOINT unlocked").execute(&mut *c).await?;
+            }
+        }
+    }
+    sqlx::query("RELEASE SAVEPOINT unlocked").execute(&mut *c).await?;
+    Ok(())
+}
+
 /// Makes sure that nothing is in the tables.
 async fn clear(mut session: Session<'_>, tables: &[Table], into: Into) -> Result<(), BackupError> {
+    // A log that has no end may be thrown away; otherwise its rows stay.
+    on!(session.again(), |c| sqlx::query(END_LOG).execute(c).await?.rows_affected());
     // Those that name others go before them.
     for table in tables.iter().rev() {
         let name = &table.name;
@@ -346,6 +376,8 @@ async fn versions(session: Session<'_>) -> Result<Vec<i64>, DatabaseError> {
 
 /// Rows that are in memory at once.
 const PART: usize = 5_000;
+/// So often it is tried to be alone.
+const MOST_TRIES: u32 = 20;
 /// Values in a statement of SQLite.
 const MOST_VALUES: usize = 30_000;
 
@@ -369,6 +401,8 @@ const ENDED: [&str; 11] = [
 statements! {
     /// Which migrations were applied.
     VERSIONS = "SELECT version FROM _sqlx_migrations ORDER BY version";
+    /// Takes the end off the audit log.
+    END_LOG = "DELETE FROM audit_end";
 }
 
 #[cfg(test)]

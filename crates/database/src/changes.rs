@@ -21,6 +21,18 @@ pub async fn next_serial(session: Session<'_>, list: ListId) -> Result<u32, Data
     u32::try_from(serial).map_err(|_| DatabaseError::Content("the serial of a list"))
 }
 
+/// Gives a list a serial that is ahead of it, when what it holds is not what led to the last one. Whoever else changes
+/// the list waits until this transaction is over.
+///
+/// # Errors
+/// If there is no such list, or the database fails.
+pub async fn go_to(session: Session<'_>, list: ListId, serial: u32) -> Result<(), DatabaseError> {
+    let rows = on!(session, |c| {
+        sqlx::query(GO_TO).bind(list.0).bind(i64::from(serial)).execute(c).await?.rows_affected()
+    });
+    if rows == 0 { Err(DatabaseError::Missing("list")) } else { Ok(()) }
+}
+
 /// What changed behind a serial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Since {
@@ -195,6 +207,8 @@ statements! {
     /// The next serial.
     NEXT = "UPDATE lists SET serial = CASE WHEN serial = 4294967295 THEN 1 ELSE serial + 1 END
         WHERE id = $1 RETURNING serial";
+    /// Another serial.
+    GO_TO = "UPDATE lists SET serial = $2 WHERE id = $1";
     /// What changed.
     SINCE = "SELECT MAX(serial), key FROM changes WHERE list = $1 AND serial > $2
         GROUP BY key ORDER BY MAX(serial), key";

@@ -561,7 +561,7 @@ enum FollowError {
     Clock(u64),
     /// The serial goes back.
     #[error(
-        "the serial goes back from {known} to {serial}: an old manifest was handed out again, or the portal's database was restored; if it was, remove the list from `followed` in the data folder and start anew"
+        "the serial goes back from {known} to {serial}: an old manifest was handed out again, or the portal's database was put back by something else than `repute restore`; if it was, remove the list from `followed` in the data folder and start anew"
     )]
     Back {
         /// The one that is served.

@@ -251,7 +251,7 @@ mod tests {
             for (role, news) in [(Role::Member, 0), (Role::Editor, 1), (Role::Editor, 0)] {
                 let end = async || {
                     let mut connection = database.read().await.expect("a connection");
-                    audit::end(connection.session()).await.expect("it is read")
+                    audit::head(connection.session()).await.expect("it is read").rows
                 };
                 let before = end().await;
                 set_role(database, &site.app.config, &ada, role).await.expect("it is set");

@@ -37,6 +37,7 @@ pub mod publish;
 pub mod removal;
 pub mod request;
 pub mod reserved;
+pub mod restore;
 pub mod retirement;
 pub mod review;
 pub mod rule;

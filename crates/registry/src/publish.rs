@@ -157,6 +157,19 @@ impl Lookout {
     async fn look(&mut self) -> Result<(), DatabaseError> {
         let all = lists::all(self.database.read().await?.session()).await?;
         let names: Vec<Name> = all.iter().map(|stored| stored.list.apex.clone()).collect();
+        // Lists are never removed, and keep their names: where that is not so, others came with a restore.
+        let is_there = |id: &ListId, followed: &mut Followed| {
+            let list = all.iter().find(|stored| stored.id == *id);
+            list.is_some_and(|stored| stored.list.apex == followed.told.borrow().list.apex)
+        };
+        let gone = self.lists.extract_if(|id, followed| !is_there(id, followed));
+        for (_, Followed { told, task }) in gone.collect::<Vec<_>>() {
+            // Its name may be another list's now, so it is to be over before that has a follower.
+            drop(told);
+            if let Err(error) = task.await {
+                warn!("a list was not published any more: {error}");
+            }
+        }
         self.outlet.seen(&names);
         for stored in all {
             // A follower ends before it is told to by a fault of ours only; then it is tried again.

@@ -1,12 +1,11 @@
 //! `repute registry log` and `repute registry verify`.
 
-use repute_database::audit::{self, Deed, Verified};
+use repute_database::audit::{self, Deed, Head, Verified};
 use repute_database::{Database, Timestamp};
 use repute_dnsxl::Name;
 use serde_json::{Value, json};
 
 use super::plain;
-use crate::cli::registry::head::Head;
 use crate::commands::shell_user;
 use crate::exit::{Verdict, say};
 
@@ -20,9 +19,8 @@ pub(super) async fn verify(database: &Database, expect: Option<&Head>) -> anyhow
             return Ok(Verdict::No);
         }
     };
-    let digest = audit::digest_at(look.session(), rows).await?.unwrap_or_default();
     say!("the audit log is whole: {rows} rows");
-    say!("{rows} entries, head {}", Head { rows, digest });
+    say!("{rows} entries, head {}", audit::head(look.session()).await?);
     let Some(expect) = expect else { return Ok(Verdict::Yes) };
     let then = expect.rows;
     match audit::digest_at(look.session(), then).await? {
@@ -57,8 +55,8 @@ pub(super) async fn run(
             audit::of_subject(connection.session(), &format!("list/{list}"), limit).await?
         }
         None => {
-            let last = audit::last(connection.session()).await?;
-            let after = last.saturating_sub(limit.into());
+            let head = audit::head(connection.session()).await?;
+            let after = head.rows.saturating_sub(limit.into());
             let rows = audit::rows(connection.session(), after, limit).await?;
             rows.into_iter().rev().map(|(_, deed)| deed).collect()
         }

@@ -1,5 +1,8 @@
 //! Backups of each database, restored into each.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use repute_dnsxl::ReturnCode;
 
 use super::*;
@@ -146,6 +149,128 @@ async fn what_is_no_whole_backup_changes_nothing() {
             assert!(refused.starts_with(words), "{refused}");
         }
         assert_eq!(lines(&backup(&database).await), lines(&file), "nothing was changed");
+    })
+    .await;
+}
+
+/// Writes pairs until it is told to stop: a row of the audit log and a job, in one transaction. How many pairs that
+/// were, and how many did not come to be because something else had its turn.
+async fn write_pairs(database: Database, is_over: Arc<AtomicBool>) -> (u32, u32) {
+    let (mut done, mut given_up) = (0, 0);
+    while !is_over.load(Ordering::Relaxed) {
+        match write_pair(&database).await {
+            Ok(()) => done += 1,
+            Err(error) if error.is_contended() => given_up += 1,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    (done, given_up)
+}
+
+/// Writes one pair.
+async fn write_pair(database: &Database) -> Result<(), DatabaseError> {
+    let mut transaction = database.begin().await?;
+    let order = jobs::Order {
+        kind: "pair".to_owned(),
+        key: None,
+        payload: "{}".to_owned(),
+        due: Timestamp(4),
+    };
+    jobs::order(transaction.session(), &order).await?;
+    let actor = audit::machine(transaction.session(), "writer").await?;
+    let deed = Deed {
+        time: Timestamp(1),
+        actor,
+        action: "pair.add".to_owned(),
+        subject: "pair".to_owned(),
+        detail: "{}".to_owned(),
+    };
+    audit::append(transaction.session(), &deed).await?;
+    transaction.commit().await
+}
+
+/// How many jobs of pairs there are, and how many rows of the log, which is whole.
+async fn pairs(database: &Database) -> (u64, u64) {
+    let mut look = database.look().await.expect("a look");
+    let sql = "SELECT COUNT(*) FROM jobs WHERE kind = 'pair'";
+    let (jobs,): (i64,) =
+        on!(look.session(), |c| sqlx::query_as(sql).fetch_one(c).await.expect("they are counted"));
+    match audit::verify(look.session()).await.expect("it is read") {
+        Verified::Whole(rows) => (jobs.unsigned_abs(), rows),
+        Verified::BrokenAt(row) => panic!("the log is broken at {row}"),
+    }
+}
+
+/// Two tasks that write pairs.
+struct Writers {
+    /// Ends them.
+    is_over: Arc<AtomicBool>,
+    /// The tasks.
+    tasks: Vec<tokio::task::JoinHandle<(u32, u32)>>,
+}
+
+impl Writers {
+    /// Starts them, and waits until there is something.
+    async fn start(database: &Database) -> Writers {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let start = |_| tokio::spawn(write_pairs(database.clone(), Arc::clone(&is_over)));
+        let tasks = (0..2).map(start).collect();
+        while pairs(database).await.0 == 0 {}
+        Writers { is_over, tasks }
+    }
+
+    /// Stops them; how many pairs they wrote.
+    async fn stop(self) -> u32 {
+        self.is_over.store(true, Ordering::Relaxed);
+        let mut all = 0;
+        for task in self.tasks {
+            all += task.await.expect("it ends").0;
+        }
+        all
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_holds_one_moment_while_others_write() {
+    on_each(async |from| {
+        let writers = Writers::start(&from).await;
+        let mut files = Vec::new();
+        for _ in 0..5 {
+            files.push(backup(&from).await);
+        }
+        let written = writers.stop().await;
+        assert_eq!(pairs(&from).await, (written.into(), written.into()));
+        on_each(async |to| {
+            let mut last = 0;
+            for file in &files {
+                restored(&to, file, Into::Instead).await.expect("it is restored");
+                let (jobs, rows) = pairs(&to).await;
+                assert!(jobs == rows && rows >= last, "{jobs} jobs, {rows} rows, {last} before");
+                last = rows;
+            }
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_writes_while_a_backup_is_restored_writes_before_it_or_behind_it() {
+    on_each(async |database| {
+        for _ in 0..10 {
+            write_pair(&database).await.expect("it is written");
+        }
+        let file = backup(&database).await;
+        let writers = Writers::start(&database).await;
+        for _ in 0..5 {
+            restored(&database, &file, Into::Instead).await.expect("it is restored");
+            // Half a pair would be what somebody began before the restore and ended behind it.
+            let (jobs, rows) = pairs(&database).await;
+            assert!(jobs == rows && rows >= 10, "{jobs} jobs, {rows} rows");
+        }
+        writers.stop().await;
+        let (jobs, rows) = pairs(&database).await;
+        assert!(jobs == rows && rows >= 10, "{jobs} jobs, {rows} rows");
     })
     .await;
 }

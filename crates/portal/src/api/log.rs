@@ -75,7 +75,7 @@ async fn show(State(app): State<App>, Query(wanted): Query<Wanted>) -> Result<Js
     }
     let end = match wanted.before {
         Some(before) => before.saturating_sub(1),
-        None => audit::last(look.session()).await?,
+        None => audit::head(look.session()).await?.rows,
     };
     let after = end.saturating_sub(limit.into());
     let count = u32::try_from(end - after).unwrap_or(limit);

@@ -341,7 +341,7 @@ mod tests {
         serial: u32,
         (outcome, now): (Outcome, i64),
     ) -> Publication {
-        let audit = audit::end(t.session()).await.expect("it is read");
+        let audit = audit::head(t.session()).await.expect("it is read").rows;
         let publication = Publication { serial, time: Timestamp(now), entries: 3, audit, outcome };
         publications::note(t.session(), list.id, &publication).await.expect("it is noted");
         publication

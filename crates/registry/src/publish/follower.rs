@@ -6,12 +6,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use repute_database::audit::{self, Head};
 use repute_database::changes::{self, Since};
 use repute_database::entries::{self, Listing};
 use repute_database::jobs;
 use repute_database::lists::{self, ListId, Stored};
 use repute_database::publications::{self, Outcome, Publication};
-use repute_database::{Database, DatabaseError, Key, Timestamp, Transaction, audit};
+use repute_database::{Database, DatabaseError, Key, Timestamp, Transaction};
 use repute_dnsxl::Name;
 use repute_zone::journal::{self, Change, Editor, Record};
 use repute_zone::{TooMany, Zone};
@@ -66,8 +67,9 @@ struct Book {
     editor: Editor,
     /// What is around them.
     shape: Arc<Shape>,
-    /// The last row of the audit log that it holds.
-    audit: u64,
+    /// The head of the audit log then: a database of which the log does not go on from it has another history, in
+    /// which the same serials stand for something else.
+    head: Head,
 }
 
 /// A version that was refused.
@@ -209,7 +211,7 @@ impl Follower {
     async fn follow(&mut self) -> Result<(), FollowError> {
         let mut look = self.database.look().await?;
         let Some(stored) = lists::by_id(look.session(), self.id).await? else { return Ok(()) };
-        let audit = audit::end(look.session()).await?;
+        let head = audit::head(look.session()).await?;
         let shape = Arc::new(Shape::read(look.session(), &stored).await?);
         let before = self.served.clone().or_else(|| self.outlet.last(&self.apex));
         let since = before.as_ref().map_or(0, |zone| zone.serial());
@@ -228,10 +230,11 @@ impl Follower {
             )
             .await?,
         };
-        self.read(&mut look, &stored, &shape).await?;
+        self.read(&mut look, &stored, &shape, &head).await?;
         drop(look);
         let Some(book) = &mut self.book else { return Ok(()) };
-        (book.shape, book.audit) = (Arc::clone(&shape), audit);
+        let audit = head.rows;
+        (book.shape, book.head) = (Arc::clone(&shape), head);
         let zone = Arc::clone(book.editor.zone());
         if !self.is_decided(&zone, &sayings) {
             match self.decide(&zone, before, &shape, &sayings).await? {
@@ -263,11 +266,23 @@ impl Follower {
         look: &mut Transaction,
         stored: &Stored,
         shape: &Arc<Shape>,
+        head: &Head,
     ) -> Result<(), FollowError> {
         let known = self.book.as_ref().filter(|book| {
             book.shape.has_entries() == shape.has_entries() && book.editor.serial() <= stored.serial
         });
-        if let Some(book) = known {
+        let is_same = match &self.book {
+            Some(book) => audit::goes_on_from(look.session(), &book.head).await?,
+            None => true,
+        };
+        if !is_same {
+            warn!(
+                zone = %self.apex,
+                "`{}` is read anew: the database has another history than before, as after a restore", self.apex
+            );
+            // What was decided before was decided about something else.
+            (self.held, self.unnoted) = (None, None);
+        } else if let Some(book) = known {
             let (from, to) = (book.editor.serial(), stored.serial);
             if from == to {
                 return Ok(());
@@ -285,7 +300,7 @@ impl Follower {
                     .await;
             }
         }
-        self.build(look, stored, shape).await
+        self.build(look, stored, shape, head).await
     }
 
     /// Applies what changed.
@@ -314,6 +329,7 @@ impl Follower {
         look: &mut Transaction,
         stored: &Stored,
         shape: &Arc<Shape>,
+        head: &Head,
     ) -> Result<(), FollowError> {
         let started = Instant::now();
         (self.book, self.news) = (None, None);
@@ -352,7 +368,7 @@ impl Follower {
             let (entries, millis) = (editor.zone().entries(), started.elapsed().as_millis());
             info!(zone = %self.apex, "read {entries} entries of `{}` in {millis} ms", self.apex);
         }
-        self.book = Some(Book { editor, shape: Arc::clone(shape), audit: 0 });
+        self.book = Some(Book { editor, shape: Arc::clone(shape), head: head.clone() });
         Ok(())
     }
 

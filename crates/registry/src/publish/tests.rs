@@ -20,6 +20,8 @@ use crate::changes::{Cause, Change, apply};
 use crate::evidence::{Sighting, Told, add_source, take};
 use crate::settings::{Hand, Who, configure};
 
+mod restored;
+
 /// What is served, and what is said of it.
 struct Shelf {
     /// Zones by their names.
@@ -149,7 +151,9 @@ impl Outlet for Shelf {
         self.tell();
     }
 
-    fn seen(&self, _: &[Name]) {}
+    fn seen(&self, lists: &[Name]) {
+        self.zones.lock().expect("whole").retain(|apex, _| lists.contains(apex));
+    }
 
     fn lost(&self, why: &str) {
         panic!("{why}");

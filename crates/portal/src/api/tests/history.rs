@@ -77,7 +77,7 @@ async fn what_a_version_brings_is_read_before_it_is_approved() {
         editor.post(&mut site, "/lists/bl.example/entries", &changes).await;
         let mut transaction = site.app.database.begin().await.expect("a transaction");
         let t = &mut transaction;
-        let audit = audit::end(t.session()).await.expect("it is read");
+        let audit = audit::head(t.session()).await.expect("it is read").rows;
         let outcome = Outcome::Refused { why: "too wide".to_owned() };
         let refused = Publication { serial: 2, time: Timestamp(9), entries: 2, audit, outcome };
         publications::note(t.session(), id, &refused).await.expect("it is noted");

@@ -123,7 +123,7 @@ async fn a_refused_version_is_approved_by_a_second_persons_program() {
     let done = json(&first.post(&mut site, "/lists/bl.example/entries", &body).await);
     let serial = done["serial"].as_u64().expect("a number");
     let mut transaction = site.app.database.begin().await.expect("a transaction");
-    let audit = audit::last(transaction.session()).await.expect("the log");
+    let audit = audit::head(transaction.session()).await.expect("the log").rows;
     let publication = Publication {
         serial: u32::try_from(serial).expect("a serial"),
         time: Timestamp(5),

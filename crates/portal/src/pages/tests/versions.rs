@@ -46,7 +46,7 @@ pub(super) async fn publish(
     let (change, now) = ([Change { key, entries: vec![entry] }], Timestamp::now());
     let serial = changes::apply(&mut transaction, &stored, &change, &cause, now).await;
     let serial = serial.expect("it is applied");
-    let audit = audit::end(transaction.session()).await.expect("it is read");
+    let audit = audit::head(transaction.session()).await.expect("it is read").rows;
     let publication = Publication { serial, time: now, entries: 1, audit, outcome };
     publications::note(transaction.session(), list, &publication).await.expect("it is noted");
     transaction.commit().await.expect("it is committed");

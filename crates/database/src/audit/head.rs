@@ -5,11 +5,11 @@ use std::str::FromStr;
 
 /// The head of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Head {
+pub struct Head {
     /// So many rows.
-    pub(crate) rows: u64,
+    pub rows: u64,
     /// The digest of the last of them.
-    pub(crate) digest: Vec<u8>,
+    pub digest: Vec<u8>,
 }
 
 /// A text that is no head.
@@ -17,7 +17,7 @@ pub(crate) struct Head {
 #[error(
     "expected a head as `repute registry verify` shows it: a number, `:` and 64 hexadecimal digits"
 )]
-pub(crate) struct HeadError;
+pub struct HeadError;
 
 impl fmt::Display for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
