@@ -168,7 +168,11 @@ pub(crate) enum Command {
     /// Addresses looked up in many lists, beside check_rbl, rblcheck and dnsbl_exporter.
     Check,
     /// Imports, how soon DNS has them, and look-ups in the portal, on each database.
-    Registry,
+    Registry {
+        /// Put the report into this page of the manual.
+        #[arg(long, value_name = "FILE")]
+        update: Option<PathBuf>,
+    },
     /// Answer as lists far away do: after a while, or never below `deadN.test`.
     Slow {
         /// Where to listen.

@@ -10,6 +10,7 @@ use crate::check;
 use crate::journal;
 use crate::list::List;
 use crate::load;
+use crate::registry;
 use crate::reload;
 use crate::report::number;
 use crate::respond::{BATCHED, Case, SCALING, SCALING_CASE};
@@ -47,7 +48,23 @@ enum Limit {
     AtLeast(f64),
 }
 
+/// The floors that were measured and not reached.
+pub(crate) fn missed(results: &Results) -> Vec<String> {
+    let missed = floors().into_iter().filter_map(|floor| {
+        let value = floor.value(results).filter(|value| !floor.reached(*value))?;
+        Some(format!("{}: {} {}", floor.what, number(value), floor.unit))
+    });
+    missed.collect()
+}
+
 impl Floor {
+    /// Whether it is about something of which anything was measured.
+    fn concerns(&self, results: &Results) -> bool {
+        let (Measure::Median(part, ..) | Measure::Ratio(part, ..) | Measure::Over(part, ..)) =
+            &self.measure;
+        !results.of(*part).is_empty()
+    }
+
     /// The measured value, if all it needs was measured.
     fn value(&self, results: &Results) -> Option<f64> {
         match &self.measure {
@@ -79,7 +96,7 @@ pub(crate) fn markdown(results: &Results) -> String {
     let mut text = String::from(
         "### What must be reached\n\n| figure | must | measured | reached |\n|---|--:|--:|---|\n",
     );
-    for floor in floors() {
+    for floor in floors().into_iter().filter(|floor| floor.concerns(results)) {
         let limit = match floor.limit {
             Limit::AtMost(limit) => format!("≤ {}", number(limit)),
             Limit::AtLeast(limit) => format!("≥ {}", number(limit)),
@@ -97,7 +114,7 @@ pub(crate) fn markdown(results: &Results) -> String {
 
 /// The table of floors, for machines.
 pub(crate) fn to_json(results: &Results) -> Value {
-    let rows = floors().into_iter().map(|floor| {
+    let rows = floors().into_iter().filter(|floor| floor.concerns(results)).map(|floor| {
         let value = floor.value(results);
         let (at_most, at_least) = match floor.limit {
             Limit::AtMost(limit) => (Some(limit), None),
@@ -123,6 +140,7 @@ fn floors() -> Vec<Floor> {
     memory_and_load(&mut floors);
     reloading(&mut floors);
     checking(&mut floors);
+    registry(&mut floors);
     floors
 }
 
@@ -140,6 +158,28 @@ fn checking(floors: &mut Vec<Floor>) {
     add(many, check::THOUSAND, check::REPUTE, Limit::AtLeast(200_000.0), "look-ups/s");
     let memory = "memory of 1,000,000 look-ups";
     add(memory, check::MEMORY, check::REPUTE, Limit::AtMost(64.0), "MiB");
+}
+
+/// Floors of the registry, of which there is no peer.
+fn registry(floors: &mut Vec<Floor>) {
+    use registry::{
+        DOORS, POSTGRES, SQLITE, changes_case, import_case, latency_case, publishing_case,
+        rate_case,
+    };
+    const COUNT: u32 = 1_000_000;
+    for (subject, import) in [(SQLITE, 15.0), (POSTGRES, 30.0)] {
+        let mut add = |case: String, limit, unit| {
+            let measure = Measure::Median(Part::Registry, case.clone(), subject.into());
+            floors.push(Floor { what: format!("{case}, {subject}"), measure, limit, unit });
+        };
+        add(import_case(COUNT), Limit::AtMost(import), "s");
+        add(changes_case(COUNT), Limit::AtMost(1.0), "s");
+        add(publishing_case(COUNT), Limit::AtMost(5.0), "s");
+        for door in DOORS {
+            add(rate_case(door, COUNT), Limit::AtLeast(2_000.0), "/s");
+            add(latency_case(door, COUNT), Limit::AtMost(20.0), "ms");
+        }
+    }
 }
 
 /// Floors of real servers.

@@ -41,6 +41,7 @@ use crate::blast::{Load, Pace};
 use crate::cli::{Cli, Command};
 use crate::list::List;
 use crate::queries::{Edns, Mix, Queries};
+use crate::report::Section;
 use crate::results::Results;
 use crate::settings::Settings;
 
@@ -84,7 +85,8 @@ fn main() -> anyhow::Result<()> {
             settings.hold_product()?;
             check::run(&settings, &mut results)?;
         }
-        Command::Registry => {
+        Command::Registry { update } => {
+            page = update.clone().map(|page| (page, Section::Registry));
             settings.hold_product()?;
             registry::run(&settings, &mut results)?;
         }
@@ -96,7 +98,7 @@ fn main() -> anyhow::Result<()> {
         Command::Journal => journal::run(&settings, &mut results)?,
         Command::All { .. } if !check::is_inside() => return check::run_inside(),
         Command::All { update } => {
-            page.clone_from(update);
+            page = update.clone().map(|page| (page, Section::All));
             settings.hold_product()?;
             respond::run(&settings, &mut results)?;
             load::run(&settings, &mut results)?;
@@ -115,7 +117,12 @@ fn main() -> anyhow::Result<()> {
         fs::write(file, format!("{json:#}\n"))
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    page.map_or(Ok(()), |page| report::update(&page, &markdown))
+    if let Some((page, section)) = page {
+        report::update(&page, section, &markdown)?;
+    }
+    let missed = floors::missed(&results);
+    anyhow::ensure!(missed.is_empty(), "not reached: {}", missed.join("; "));
+    Ok(())
 }
 
 /// Writes all lists.

@@ -58,7 +58,7 @@ fn measure(
     place.does(&["list", "add", "new.example", "--template", "blocklist"])?;
     eprintln!("registry on {subject}: import");
     let took = place.import("bl.example", &rows, "first")?;
-    results.add(Part::Registry, &format!("import of {count} rows"), subject, "s", took);
+    results.add(Part::Registry, &import_case(count), subject, "s", took);
 
     let server = place.serve(settings)?;
     // From before the command to the answer: the time of the command is in it.
@@ -71,16 +71,14 @@ fn measure(
         let last = base + 2 * (CHANGES - 1);
         place.until_listed(last, "bl.example")?;
         let all = begin.elapsed().as_secs_f64();
-        let case = format!("{CHANGES} changes at {count} entries, from the command's end to DNS");
-        results.add(Part::Registry, &case, subject, "s", all - took);
+        results.add(Part::Registry, &changes_case(count), subject, "s", all - took);
     }
     eprintln!("registry on {subject}: an import while it is served");
     let begin = Instant::now();
     let took = place.import("new.example", &rows, "first")?;
     place.until_listed(FIRST + 2 * (count - 1), "new.example")?;
     let after = begin.elapsed().as_secs_f64() - took;
-    let case = format!("import of {count} rows, from the command's end to DNS");
-    results.add(Part::Registry, &case, subject, "s", after);
+    results.add(Part::Registry, &publishing_case(count), subject, "s", after);
     look_ups(settings, results, &place, subject, count)?;
     drop(server);
     Ok(())
@@ -98,18 +96,71 @@ fn look_ups(
         results.miss("look-ups in the portal: wrk is not installed".into());
         return Ok(());
     };
-    for (what, path) in [("page", "/lookup"), ("API", "/api/v1/lookup")] {
-        eprintln!("registry on {subject}: look-ups, {what}");
-        let full = place.wrk(settings, &wrk, path, count, None)?;
-        ensure!(full.failed == 0, "{} of wrk's look-ups failed", full.failed);
-        let case = format!("look-ups, {what}, one core");
-        results.add(Part::Registry, &case, subject, "/s", full.rate);
-        let half = place.wrk(settings, &wrk, path, count, Some(full.rate / 2.0))?;
-        let case = format!("look-ups, {what}, p99 at half that rate");
-        results.add(Part::Registry, &case, subject, "ms", half.p99);
+    for door in DOORS {
+        eprintln!("registry on {subject}: look-ups, {}", door.name);
+        let full = place.wrk(settings, &wrk, door, count, None)?;
+        full.check(door)?;
+        results.add(Part::Registry, &rate_case(door, count), subject, "/s", full.rate);
+        let half = place.wrk(settings, &wrk, door, count, Some(full.rate / 2.0))?;
+        half.check(door)?;
+        results.add(Part::Registry, &latency_case(door, count), subject, "ms", half.p99);
     }
     Ok(())
 }
+
+/// What is measured of an import.
+pub(crate) fn import_case(count: u32) -> String {
+    format!("import of {count} rows")
+}
+
+/// What is measured of some changes.
+pub(crate) fn changes_case(count: u32) -> String {
+    format!("{CHANGES} changes at {count} entries, from the command's end to DNS")
+}
+
+/// What is measured of an import into a list that is served.
+pub(crate) fn publishing_case(count: u32) -> String {
+    format!("import of {count} rows, from the command's end to DNS")
+}
+
+/// What is measured of look-ups as fast as they go.
+pub(crate) fn rate_case(door: Door, count: u32) -> String {
+    format!("look-ups at {count} entries, {}, one core", door.name)
+}
+
+/// What is measured of look-ups at half the rate.
+pub(crate) fn latency_case(door: Door, count: u32) -> String {
+    format!("look-ups at {count} entries, {}, p99 at half that rate", door.name)
+}
+
+/// A way to look an address up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Door {
+    /// What it is called.
+    pub(crate) name: &'static str,
+    /// Where it is asked.
+    path: &'static str,
+    /// What it says of an address that no list has, and of no other.
+    absent: &'static str,
+    /// What it says of an address that a list has, and of no other.
+    listed: &'static str,
+}
+
+/// The ways to look an address up.
+pub(crate) const DOORS: [Door; 2] = [
+    Door {
+        name: "page",
+        path: "/lookup",
+        absent: "is on none of our lists",
+        listed: "How to get out",
+    },
+    Door {
+        name: "API",
+        path: "/api/v1/lookup",
+        absent: "\"listed\":false",
+        listed: "\"listed\":true",
+    },
+];
 
 /// A server's folder and what is run in it.
 struct Place {
@@ -127,6 +178,28 @@ struct Seen {
     p99: f64,
     /// Answers that were errors, or none.
     failed: u64,
+    /// Answers that say that the address is listed.
+    listed: u64,
+    /// Answers that say that it is not.
+    absent: u64,
+}
+
+impl Seen {
+    /// Makes sure that every answer says what is so, and half of them that the address is listed: what is asked
+    /// alternates.
+    fn check(&self, door: Door) -> anyhow::Result<()> {
+        let Seen { failed, listed, absent, .. } = self;
+        let name = door.name;
+        ensure!(*failed == 0, "{failed} of wrk's look-ups by the {name} failed, or said neither");
+        let (less, more) = (*listed.min(absent), *listed.max(absent));
+        // What is under way at the end is not counted; connections share the numbers.
+        let slack = 4 * CONNECTIONS as u64;
+        ensure!(
+            less > 0 && more - less <= slack + more / 100,
+            "of wrk's look-ups by the {name} {listed} found an entry and {absent} found none: half of them should"
+        );
+        Ok(())
+    }
 }
 
 impl Place {
@@ -211,7 +284,7 @@ impl Place {
         &self,
         settings: &Settings,
         wrk: &Path,
-        path: &str,
+        door: Door,
         count: u32,
         rate: Option<f64>,
     ) -> anyhow::Result<Seen> {
@@ -219,7 +292,9 @@ impl Place {
         let script = SCRIPT
             .replace("FIRST", &FIRST.to_string())
             .replace("SPAN", &(2 * count).to_string())
-            .replace("PATH", path)
+            .replace("PATH", door.path)
+            .replace("ABSENT", door.absent)
+            .replace("LISTED", door.listed)
             .replace("DELAY", &format!("{delay:.3}"));
         let file = self.folder.join("wrk.lua");
         fs::write(&file, script)?;
@@ -239,7 +314,9 @@ impl Place {
         let line = line.with_context(|| format!("wrk says something else: {text}"))?;
         let mut words = line.split(' ').map(str::parse::<f64>);
         let mut next = || words.next().context("a figure")?.context("a number");
-        Ok(Seen { rate: next()?, p99: next()?, failed: next()? as u64 })
+        let (rate, p99) = (next()?, next()?);
+        let mut count = || next().map(|figure| figure as u64);
+        Ok(Seen { rate, p99, failed: count()?, listed: count()?, absent: count()? })
     }
 }
 
@@ -252,9 +329,17 @@ fn probe(address: u32, apex: &str) -> Queries {
     queries
 }
 
-/// What wrk asks: each second address is listed. It reports in one line.
+/// What wrk asks: each second address is listed. It looks at every answer, and reports in one line.
 const SCRIPT: &str = r#"
 local number = 0
+local threads = {}
+function setup(thread) table.insert(threads, thread) end
+function init() listed, absent, neither = 0, 0, 0 end
+function response(status, headers, body)
+  if string.find(body, 'LISTED', 1, true) then listed = listed + 1
+  elseif string.find(body, 'ABSENT', 1, true) then absent = absent + 1
+  else neither = neither + 1 end
+end
 function request()
   -- A step that has no part in common with the span comes to each address once.
   number = (number + 1000003) % SPAN
@@ -267,8 +352,12 @@ function delay() return DELAY end
 function done(summary, latency, requests)
   local errors = summary.errors
   local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
-  print(string.format("figures %.1f %.3f %d", summary.requests / summary.duration * 1e6,
-    latency:percentile(99) / 1e3, failed))
+  local seen, unseen = 0, 0
+  for _, thread in ipairs(threads) do
+    seen, unseen, failed = seen + thread:get("listed"), unseen + thread:get("absent"), failed + thread:get("neither")
+  end
+  print(string.format("figures %.1f %.3f %d %d %d", summary.requests / summary.duration * 1e6,
+    latency:percentile(99) / 1e3, failed, seen, unseen))
 end
 "#;
 /// The first listed address: 16.0.0.0.
@@ -288,6 +377,6 @@ const WRK_SECONDS: u64 = 5;
 /// How long something is waited for.
 const LONGEST: Duration = Duration::from_secs(180);
 /// The embedded database.
-const SQLITE: &str = "Repute on SQLite";
+pub(crate) const SQLITE: &str = "Repute on SQLite";
 /// The server.
-const POSTGRES: &str = "Repute on PostgreSQL";
+pub(crate) const POSTGRES: &str = "Repute on PostgreSQL";

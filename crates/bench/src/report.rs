@@ -42,22 +42,45 @@ pub(crate) fn json(results: &Results, how: &str) -> Value {
     value
 }
 
+/// A report in the manual.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Section {
+    /// That of all parts.
+    All,
+    /// That of the registry.
+    Registry,
+}
+
+impl Section {
+    /// The lines before and behind it.
+    fn marks(self) -> [&'static str; 2] {
+        match self {
+            Section::All => ["<!-- repute-bench: begin -->", "<!-- repute-bench: end -->"],
+            Section::Registry => {
+                ["<!-- repute-bench registry: begin -->", "<!-- repute-bench registry: end -->"]
+            }
+        }
+    }
+}
+
 /// Puts a report between the two marks of a page.
 ///
 /// # Errors
 /// If the page cannot be read or written, or has no marks.
-pub(crate) fn update(page: &Path, report: &str) -> anyhow::Result<()> {
+pub(crate) fn update(page: &Path, section: Section, report: &str) -> anyhow::Result<()> {
     let name = page.display();
     let text = fs::read_to_string(page).with_context(|| format!("cannot read {name}"))?;
-    let text = between_marks(&text, report)
-        .with_context(|| format!("{name} has no lines `{BEGIN}` and `{END}` for the report"))?;
+    let [begin, end] = section.marks();
+    let text = between_marks(&text, section, report)
+        .with_context(|| format!("{name} has no lines `{begin}` and `{end}` for the report"))?;
     fs::write(page, text).with_context(|| format!("cannot write {name}"))
 }
 
 /// Replaces what stands between the marks.
-fn between_marks(page: &str, report: &str) -> Option<String> {
-    let start = page.find(BEGIN)? + BEGIN.len();
-    let end = start + page[start..].find(END)?;
+fn between_marks(page: &str, section: Section, report: &str) -> Option<String> {
+    let [begin, end] = section.marks();
+    let start = page.find(begin)? + begin.len();
+    let end = start + page[start..].find(end)?;
     Some(format!("{}\n\n{}\n\n{}", &page[..start], report.trim(), &page[end..]))
 }
 
@@ -103,11 +126,6 @@ pub(crate) fn number(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// The line before the report in the manual.
-const BEGIN: &str = "<!-- repute-bench: begin -->";
-/// The line after it.
-const END: &str = "<!-- repute-bench: end -->";
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,9 +141,12 @@ mod tests {
 
     #[test]
     fn a_report_replaces_the_last_one() {
-        let page = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
-        let page = between_marks(&page, "new").unwrap();
-        assert_eq!(page, format!("before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"));
-        assert_eq!(between_marks("no marks", "new"), None);
+        for section in [Section::All, Section::Registry] {
+            let [begin, end] = section.marks();
+            let page = format!("before\n{begin}\nold\n{end}\nafter\n");
+            let page = between_marks(&page, section, "new").unwrap();
+            assert_eq!(page, format!("before\n{begin}\n\nnew\n\n{end}\nafter\n"));
+            assert_eq!(between_marks("no marks", section, "new"), None);
+        }
     }
 }
