@@ -257,7 +257,7 @@ impl<'v> Lines<'v> {
     fn answer(&self, pair: Pair) -> Vec<u8> {
         let [a, b, c, d] = pair.code;
         let mut answer = format!(":{a}.{b}.{c}.{d}:").into_bytes();
-        let mut text = self.values.template_of(pair);
+        let mut text = self.values.template(pair);
         if let Some(before) = self.link {
             text.truncate(fitting(&text, LONGEST_TEXT - before.len() - 1 - LONGEST_TARGET));
             text.extend_from_slice(if text.is_empty() { b"" } else { b" " });

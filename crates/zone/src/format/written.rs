@@ -95,7 +95,10 @@ impl Part {
             return Some(Says::Excluded);
         }
         let pair = self.values.only_pair(value)?;
-        Some(Says::Listed(ReturnCode(pair.code.into()), self.values.template(pair).into()))
+        Some(Says::Listed(
+            ReturnCode(pair.code.into()),
+            String::from_utf8_lossy(&self.values.template(pair)).into(),
+        ))
     }
 }
 
