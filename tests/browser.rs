@@ -17,7 +17,9 @@ use std::process::Command;
 
 use free::free_address;
 use process::{Place, Served, zone};
+use repute_database::entries::{self, Entry};
 use repute_database::list_days::{self, Day};
+use repute_database::{Timestamp, Transaction, lists, organisations};
 
 /// A portal with its server, for a walk; `dns` is where it answers DNS, `more` what stands below `[portal]` besides.
 fn portal<'p>(place: &'p Place, dns: SocketAddr, more: &str) -> (Served<'p>, String) {
@@ -140,32 +142,65 @@ fn letters_that_come_back_and_arrive_again() {
     walk("letters.mjs", &[&[link.trim(), &dns.port().to_string(), &mail], &bounce[..]].concat());
 }
 
-/// Gives a list the days of a season.
-fn give_past(database: &Path, apex: &str) {
+/// Changes a database beside its server, as no command and no page does.
+fn change(place: &repute_database::Place, change: impl AsyncFnOnce(&mut Transaction)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let place = repute_database::Place::File(database.to_owned());
-        let database = repute_database::Database::open(&place).await.unwrap();
+        let database = repute_database::Database::open(place).await.unwrap();
         let mut transaction = database.begin().await.unwrap();
-        let apex = apex.parse().unwrap();
-        let found = repute_database::lists::by_apex(transaction.session(), &apex).await.unwrap();
-        let list = found.expect("the list is there").id;
-        let now = repute_database::Timestamp::now();
+        change(&mut transaction).await;
+        transaction.commit().await.unwrap();
+    });
+}
+
+/// The number of a list.
+async fn list_of(transaction: &mut Transaction, apex: &str) -> lists::ListId {
+    let apex = apex.parse().unwrap();
+    let found = lists::by_apex(transaction.session(), &apex).await.unwrap();
+    found.expect("the list is there").id
+}
+
+/// Gives a list the days of a season.
+fn give_past(place: &repute_database::Place, apex: &str) {
+    change(place, async |transaction| {
+        let list = list_of(transaction, apex).await;
+        let now = Timestamp::now();
         let today = now.0 / 86_400_000_000;
         for day in today - 80..=today {
             let age = (day - today + 80).unsigned_abs();
             let (entries, changed) = (900 + 20 * age + age % 7 * 30, age * 7 % 90);
-            let day = Day {
-                day,
-                entries,
-                changed,
-                serial: 1,
-                published: repute_database::Timestamp(now.0 - 1),
-            };
+            let published = Timestamp(now.0 - 1);
+            let day = Day { day, entries, changed, serial: 1, published };
             list_days::begin(transaction.session(), list, &day).await.unwrap();
         }
-        transaction.commit().await.unwrap();
     });
+}
+
+/// Gives an organisation an address on a list, without the road that leads there.
+fn give_entry(place: &repute_database::Place, apex: &str, key: &str) {
+    change(place, async |transaction| {
+        let (t, now) = (transaction, Timestamp::now());
+        let list = list_of(t, apex).await;
+        let organisation = organisations::add(t.session(), "Example Mail", now).await.unwrap();
+        let entry = Entry {
+            key: key.parse().unwrap(),
+            code: Some("127.0.5.2".parse().unwrap()),
+            text: String::new(),
+            reason: String::new(),
+            criterion: None,
+            source: entries::source(t.session(), "hand").await.unwrap(),
+            organisation: Some(organisation),
+            since: now,
+            expires: None,
+            review: None,
+        };
+        entries::put(t.session(), list, &[entry]).await.unwrap();
+    });
+}
+
+/// A database in a file of a walk.
+fn file(place: &Place) -> repute_database::Place {
+    repute_database::Place::File(place.path("data/registry.db"))
 }
 
 /// Sign-up, claim by a TXT record that our own server serves, request, editor, DNS, look-up, removal.
@@ -200,7 +235,7 @@ fn from_a_claim_to_a_listing_and_back() {
     for key in ["192.0.2.7", "198.51.100.0/24"] {
         does(&["registry", "entry", "add", "bl.example", key, "--reason", "traps hit"]);
     }
-    give_past(&place.path("data/registry.db"), "bl.example");
+    give_past(&file(&place), "bl.example");
     let editor = does(&["admin", "add", "edith@example.org", "--role", "editor"]);
     let (mail, zone_file) = (place.path("data").join("mail"), place.path("example.org"));
     let (mail, zone_file) = (mail.display().to_string(), zone_file.display().to_string());
@@ -253,6 +288,37 @@ fn from_a_reject_to_the_removal() {
     let join = does(&["admin", "add", "edith@example.org", "--role", "administrator"]);
     walk("link.mjs", &[&url, &dns.port().to_string(), &mail, &zone_file, join.trim()]);
     does(&["registry", "verify"]);
+}
+
+/// Resolvers that take every question and answer none keep no page from being shown.
+#[test]
+fn what_no_resolver_answers_comes_later_and_is_unknown() {
+    if std::env::var_os("REPUTE_NO_PEERS").is_some() {
+        return;
+    }
+    let place = Place::new();
+    let dns = free_address();
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let at = silent.local_addr().unwrap();
+    let more = format!("resolvers = [\"{at}\"]\nask-other-lists = false\n");
+    let (server, url) = portal(&place, dns, &more);
+    let does = |line: &[&str]| done(&server, line);
+    for (apex, template) in [("bl.example", "blocklist"), ("wl.example", "dnswl")] {
+        does(&["registry", "list", "add", apex, "--template", template, "--title", apex]);
+    }
+    does(&["registry", "entry", "add", "bl.example", "8.8.8.8", "--reason", "traps hit"]);
+    does(&["registry", "list", "dns", "set", "bl.example", "--links", "on"]);
+    give_entry(&file(&place), "wl.example", "8.8.8.8");
+    let mut link = String::new();
+    dns::until("the link", || {
+        let text = dns::ask_txt(dns, "8.8.8.8.bl.example").answers.into_iter().next();
+        link = text.unwrap_or_default();
+        link.contains("/r/")
+    });
+    let path = &link[link.find("/r/").unwrap()..];
+    let path = path.trim_end_matches('"');
+    let join = does(&["admin", "add", "ada@example.org", "--role", "editor"]);
+    walk("silence.mjs", &[&url, path, join.trim()]);
 }
 
 /// An editor goes through a list, changes an entry, takes that back, and approves what guards refused.

@@ -95,6 +95,11 @@ export class Visit {
     for (const word of words) assert.ok(text.includes(word), `"${word}" is not in\n${text}`);
   }
 
+  /** Waits until the page says this, as a part of it comes later. */
+  async sees(word) {
+    await this.page.getByText(word).first().waitFor();
+  }
+
   /** Looks at the page: axe finds nothing serious, it fits each width, and it is kept as pictures if they are wanted. */
   async looks(name) {
     await this.page.evaluate(AXE);

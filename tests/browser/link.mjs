@@ -26,9 +26,10 @@ await walk(async (host) => {
   const at = (path) => `${portal}${path}`;
   const pathOf = (url) => new URL(url).pathname;
 
-  // Why, since when, and what is wrong with its name.
+  // Why, since when, and what is wrong with its name, once DNS has said so.
   const address = await linkIn("8.8.8.8.bl.example");
   await page.goto(address);
+  await host.sees("which has no addresses");
   await host.isAt(pathOf(address), "8.8.8.8", "listed", "traps hit", "further notice", "which has no addresses", "dig +short");
   await host.looks("link");
 
@@ -36,7 +37,7 @@ await walk(async (host) => {
   appendFileSync(zoneFile, "mail A 8.8.8.8\n");
   await until("the record", async () => (await ask("mail.example.org", "A")).length > 0);
   await page.reload();
-  await host.isAt(pathOf(address), "its name mail.example.org leads back to it");
+  await host.sees("its name mail.example.org leads back to it");
   await host.looks("link-mended");
 
   // A letter, a button, and DNS has it no more.
@@ -54,6 +55,7 @@ await walk(async (host) => {
   const wide = await linkIn("9.9.9.9.bl.example");
   await page.goto(wide);
   await host.isAt(pathOf(wide), "9.9.9.0/24", "An editor decides this", "covers more");
+  await host.sees("no resolver says whether it has a PTR record");
   await host.looks("link-wide");
   await page.getByLabel("Your mail address").fill("postmaster@example.org");
   await host.presses("Send me the link that asks an editor");

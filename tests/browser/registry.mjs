@@ -112,6 +112,7 @@ await walk(async (member) => {
   await member.looks("lookup-listed");
   await page.goto(at("/organisations/1"));
   await page.getByRole("link", { name: "How the lists see each address" }).click();
+  await member.sees("DNS and lists of others were asked just now.");
   await member.isAt("/organisations/1/hints", "A higher score is possible.", "bl.others.example", "no website");
   await member.looks("hints");
   await page.goto(at("/lists/bl.example"));
@@ -140,7 +141,8 @@ await walk(async (member) => {
   await visit.goto(at("/lookup/elsewhere?q=8.8.8.8"));
   await stranger.looks("elsewhere");
   await visit.goto(at("/lookup?target=8.8.8.8"));
-  await visit.getByRole("link", { name: "Does its name lead back to it?" }).click();
+  await stranger.sees("its name mail.example.org leads back to it");
+  await visit.goto(at("/lookup/names?target=8.8.8.8"));
   await stranger.isAt("/lookup/names?target=8.8.8.8", "its name mail.example.org leads back to it");
   await stranger.looks("names");
   await visit.goto(at("/lookup?target=192.0.2.7"));

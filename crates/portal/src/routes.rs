@@ -8,6 +8,7 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 use repute_database::accounts::Role;
+use repute_registry::request::evidence;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
@@ -141,6 +142,11 @@ pub(crate) fn all() -> Vec<Route> {
             post(pages::organisation::note),
         ),
         Route::get("/organisations/{id}/hints", Least::Role(Member), get(pages::hints::show)),
+        Route::get(
+            "/organisations/{id}/hints/checks",
+            Least::Role(Member),
+            get(pages::hints::checks),
+        ),
         Route::get("/organisations/{id}/request", Least::Role(Member), get(pages::request::form)),
         Route::post(
             "/organisations/{id}/request",
@@ -364,8 +370,9 @@ pub(crate) fn router(app: App) -> Router {
 
 /// Most bytes of a form.
 const BODY: usize = 256 * 1024;
-/// How long an answer may take, where nothing else is said.
-const TIME: Duration = Duration::from_secs(20);
+/// How long an answer may take, where nothing else is said: longer than whoever waits for DNS has patience, so that he is
+/// told what was not answered.
+const TIME: Duration = Duration::from_secs(evidence::PATIENCE.as_secs() + 10);
 
 #[cfg(test)]
 mod tests {

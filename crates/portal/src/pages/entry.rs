@@ -1,10 +1,10 @@
 //! `/r/{list}/{target}/{tag}`: where the text of a listing leads. Whoever follows its link is told why, what to mend,
-//! how it looks now, and gets off, or is heard by an editor, without typing what the link says already.
+//! and gets off, or is heard by an editor, without typing what the link says already. How its names look now is asked of
+//! DNS once the page is there (`names`): nobody waits for a resolver to learn why he is listed.
 //!
 //! The tag says that the list made the link. It is told to whoever asks the list, so it proves nothing of who follows
 //! it: what a removal needs is the same by every way.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
 use askama::Template;
@@ -20,7 +20,6 @@ use repute_dnsxl::{
 };
 use repute_registry::link;
 use repute_registry::removal::{self, Ask, Control, Outlook, RemovalError, Way, Why, control};
-use repute_registry::request::check::Finding;
 use serde::Deserialize;
 
 use crate::app::App;
@@ -32,10 +31,7 @@ use crate::lookup::{Reason, explained};
 use crate::moment::Moment;
 use crate::overview::ListCard;
 use crate::pages::lookup::limit;
-use crate::pages::names::{self, title};
 use crate::pages::removal::{hand_in, seen_of};
-use crate::pages::request::outcome_mark;
-use crate::spans::Spans;
 use crate::visitor::Visitor;
 use crate::zones::Standing;
 
@@ -51,8 +47,6 @@ pub(crate) struct EntryPage {
     /// The codes it answers with, with their meanings.
     codes: Vec<(ReturnCode, Option<String>)>,
     reasons: Vec<Reason>,
-    /// How its names look now; none if that was not asked.
-    names: Option<Vec<Finding>>,
     outlook: Outlook,
     /// From where the visitor asks, if that shows that it is his.
     own: Option<String>,
@@ -222,7 +216,6 @@ async fn page(
         let is_still = matches!(standing, Some(Standing::Listed(_)));
         return Ok(Page(GonePage { frame, card, target, since, is_still }).into_response());
     };
-    let names = look(app, visitor, &target).await?;
     let mut look = app.database.look().await?;
     let stored = lists::by_id(look.session(), card.id).await?.ok_or(AppError::NotFound)?;
     let (now, text) = (Timestamp::now(), target.to_string());
@@ -239,27 +232,8 @@ async fn page(
     });
     let key = entry.key.to_string();
     let status = if fault.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let page =
-        EntryPage { frame, card, target, key, codes, reasons, names, outlook, own, typed, fault };
+    let page = EntryPage { frame, card, target, key, codes, reasons, outlook, own, typed, fault };
     Ok((status, Page(page)).into_response())
-}
-
-/// How the names of an address look; none of what has no names, or if too much was asked for today.
-async fn look(
-    app: &App,
-    visitor: &Visitor,
-    target: &Target,
-) -> Result<Option<Vec<Finding>>, AppError> {
-    let address = match target {
-        Target::Ipv4(address) => IpAddr::V4(*address),
-        Target::Ipv6(address) => IpAddr::V6(*address),
-        Target::Name(_) => return Ok(None),
-    };
-    let doer = Doer::at(visitor.address);
-    if app.limits.take(Deed::Ask, doer, Instant::now()).is_err() {
-        return Ok(None);
-    }
-    names::look(app, address).await.map(Some)
 }
 
 /// The keys of entries that list nothing but a target, its subscriber, or it and what is below.

@@ -1,5 +1,6 @@
 //! `/organisations/{id}/hints`: how our lists see each address of an organisation, what would raise it, and the step
-//! that mends it. DNS and lists of others are asked while somebody waits, so it is a page of its own.
+//! that mends it. What is known is there at once; what DNS and lists of others say is on `/hints/checks`, which asks them
+//! and is put into the page when it comes.
 
 use std::net::IpAddr;
 
@@ -11,7 +12,7 @@ use repute_database::entries::{self, OrganisationId};
 use repute_database::organisations::{self, Organisation};
 use repute_registry::hint::{self, Hint, Step, Weight};
 use repute_registry::organisation;
-use repute_registry::request::check;
+use repute_registry::request::check::{self, Outcome};
 use repute_registry::request::evidence;
 use repute_registry::request::item::Item;
 
@@ -32,6 +33,10 @@ pub(crate) struct Hints {
     parts: Vec<Part>,
     /// Whether there are more entries than are looked at.
     is_cut: bool,
+    /// Whether DNS was asked.
+    live: Live,
+    /// Whether lists of others are asked, too.
+    asks_others: bool,
 }
 
 /// What it has on a list.
@@ -48,6 +53,19 @@ struct Row {
     /// What the list says, in words.
     says: String,
     hints: Vec<Hint>,
+    /// What was asked and not answered.
+    unclear: Vec<String>,
+}
+
+/// Whether DNS is asked for a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Live {
+    /// Not yet: nobody waits for it.
+    Later,
+    /// While somebody waits.
+    Now,
+    /// There is nothing to ask about.
+    Needless,
 }
 
 /// `GET /organisations/{id}/hints`.
@@ -56,6 +74,27 @@ pub(crate) async fn show(
     frame: Frame,
     member: Member,
     Path(id): Path<i64>,
+) -> Result<Page<Hints>, AppError> {
+    page(&app, frame, &member, id, Live::Later).await
+}
+
+/// `GET /organisations/{id}/hints/checks`.
+pub(crate) async fn checks(
+    State(app): State<App>,
+    frame: Frame,
+    member: Member,
+    Path(id): Path<i64>,
+) -> Result<Page<Hints>, AppError> {
+    page(&app, frame, &member, id, Live::Now).await
+}
+
+/// The page, with what DNS says or without.
+async fn page(
+    app: &App,
+    frame: Frame,
+    member: &Member,
+    id: i64,
+    live: Live,
 ) -> Result<Page<Hints>, AppError> {
     let (id, now) = (OrganisationId(id), Timestamp::now());
     let cards = app.overview.get(&app.database, &*app.zones).await?;
@@ -83,8 +122,9 @@ pub(crate) async fn show(
         .collect();
     let addresses = evidence::sample(&items);
     let mut findings = Vec::new();
-    if !items.is_empty() {
-        let gathered = crate::check::gather(&app, member.account.id, &items).await?;
+    let live = if items.is_empty() { Live::Needless } else { live };
+    if live == Live::Now {
+        let gathered = crate::check::gather(app, member.account.id, &items).await?;
         findings.extend(gathered.evidence.iter().flat_map(|one| check::names(one, &domains)));
         findings.extend(gathered.others);
         // Several entries of one address would say it twice.
@@ -113,13 +153,22 @@ pub(crate) async fn show(
                 None => "never listed".to_owned(),
             };
             let address = addresses.iter().find(within).map_or_else(String::new, IpAddr::to_string);
-            rows.push(Row { key: entry.key.to_string(), address, says, hints });
+            let of_it = |about: &str| {
+                about.parse().is_ok_and(|about| addresses.contains(&about) && within(&&about))
+            };
+            let unclear = findings
+                .iter()
+                .filter(|one| one.outcome == Outcome::Unclear && of_it(&one.about))
+                .map(|one| format!("{}: {}", one.about, one.seen))
+                .collect();
+            rows.push(Row { key: entry.key.to_string(), address, says, hints, unclear });
         }
         if !rows.is_empty() {
             parts.push(Part { card: card.clone(), rows });
         }
     }
-    Ok(Page(Hints { frame, organisation, own, parts, is_cut }))
+    let asks_others = app.means.elsewhere.is_some();
+    Ok(Page(Hints { frame, organisation, own, parts, is_cut, live, asks_others }))
 }
 
 impl Hints {
@@ -150,6 +199,16 @@ impl Hints {
     fn musts(&self) -> usize {
         let rows = self.parts.iter().flat_map(|part| &part.rows).flat_map(|row| &row.hints);
         rows.chain(&self.own).filter(|hint| hint.weight == Weight::Must).count()
+    }
+
+    /// Of how many entries not all is known.
+    fn unclear(&self) -> usize {
+        self.parts.iter().flat_map(|part| &part.rows).filter(|row| !row.unclear.is_empty()).count()
+    }
+
+    /// Whether all is known, and nothing of it matters much.
+    fn is_good(&self) -> bool {
+        self.musts() == 0 && self.unclear() == 0 && self.live != Live::Later
     }
 }
 

@@ -1,4 +1,5 @@
-//! `/lookup/names`: whether the names of an address lead back to it, asked of DNS while somebody waits.
+//! `/lookup/names`: whether the names of an address lead back to it, asked of DNS while somebody waits. Pages about an
+//! address load the answer from here once they are there.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -55,7 +56,7 @@ pub(crate) async fn show(
 }
 
 /// Asks DNS how the names of an address look.
-pub(crate) async fn look(app: &App, address: IpAddr) -> Result<Vec<Finding>, AppError> {
+async fn look(app: &App, address: IpAddr) -> Result<Vec<Finding>, AppError> {
     let look = &app.means.look;
     let found = evidence::of_addresses(vec![address], &look.resolvers, look.timeout).await;
     let found = found.map_err(AppError::Sockets)?;
@@ -65,7 +66,7 @@ pub(crate) async fn look(app: &App, address: IpAddr) -> Result<Vec<Finding>, App
 }
 
 /// What a check is about, for people.
-pub(crate) fn title(finding: &Finding) -> &'static str {
+fn title(finding: &Finding) -> &'static str {
     match finding.check {
         Check::Fcrdns => "Its name leads back to it",
         Check::Naming => "The name is that of a server",

@@ -18,6 +18,7 @@ use crate::testing::{Answer, Site};
 mod asking;
 mod bulk;
 mod others;
+mod silent;
 mod versions;
 
 /// Adds an allow list with the codes of dnswl.org.

@@ -1,5 +1,7 @@
 //! The page of a listing, as people see it who follow its link.
 
+use std::net::IpAddr;
+
 use repute_database::accounts::Role;
 use repute_database::dns::{Links, Settings};
 use repute_database::removals::RemovalId;
@@ -89,7 +91,7 @@ async fn who_follows_the_link_of_his_listing_gets_off_without_typing_it() {
             "2026-03-01 14:05",
             "A &#60;trap&#62; was hit",
             "Close the relay.",
-            "dig +short -x 192.0.2.7",
+            "action=\"/lookup/names\"",
             "dig +short 7.2.0.192.bl.example",
             "keep the old answer for 300 seconds",
             "Send me the link that takes it off",

@@ -130,6 +130,7 @@ async fn what_is_there_is_shown_to_whom_it_is_meant() {
         for (path, how) in [
             ("/organisations/1", theirs),
             ("/organisations/1/hints", theirs),
+            ("/organisations/1/hints/checks", theirs),
             ("/organisations/1/request", own),
             ("/claims/1", alone),
             ("/requests/1", theirs),
