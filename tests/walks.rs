@@ -5,11 +5,17 @@
 #[path = "serve/dns.rs"]
 #[expect(dead_code, reason = "a walk has a client of its own, which shows packets")]
 mod dns;
+#[path = "serve/free.rs"]
+mod free;
 #[path = "walks/packet.rs"]
 mod packet;
+#[path = "serve/pages.rs"]
+mod pages;
 #[path = "serve/process.rs"]
 #[expect(dead_code, reason = "a walk needs a part of what tests of the command need")]
 mod process;
+#[path = "walks/request.rs"]
+mod request;
 
 use std::fs;
 

@@ -11,6 +11,8 @@ use crate::journal;
 use crate::list::List;
 use crate::load;
 use crate::registry;
+use crate::registry::follower::FOLLOWED;
+use crate::registry::{POSTGRES, SQLITE};
 use crate::reload;
 use crate::report::number;
 use crate::respond::{BATCHED, Case, SCALING, SCALING_CASE};
@@ -141,7 +143,20 @@ fn floors() -> Vec<Floor> {
     reloading(&mut floors);
     checking(&mut floors);
     registry(&mut floors);
+    following(&mut floors);
     floors
+}
+
+/// Floors of servers that follow a portal.
+fn following(floors: &mut Vec<Floor>) {
+    for subject in [SQLITE, POSTGRES] {
+        floors.push(Floor {
+            what: format!("1,000 changes, to DNS of a server that follows: {subject}"),
+            measure: Measure::Median(Part::Registry, FOLLOWED.into(), subject.into()),
+            limit: Limit::AtMost(1.0),
+            unit: "s",
+        });
+    }
 }
 
 /// Floors of the checker.

@@ -3,6 +3,7 @@
 //! The product runs as people run it: `repute registry` beside `repute serve`, on SQLite and on a PostgreSQL with its
 //! usual settings. Nothing else measures the same, so there is no peer: the floors are absolute.
 
+pub(crate) mod follower;
 mod postgres;
 
 use std::fmt::Write as _;
@@ -73,6 +74,7 @@ fn measure(
         let all = begin.elapsed().as_secs_f64();
         results.add(Part::Registry, &changes_case(count), subject, "s", all - took);
     }
+    follower::measure(settings, results, &place, subject)?;
     eprintln!("registry on {subject}: an import while it is served");
     let begin = Instant::now();
     let took = place.import("new.example", &rows, "first")?;
