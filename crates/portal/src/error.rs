@@ -194,12 +194,13 @@ impl From<OrganisationError> for AppError {
     fn from(error: OrganisationError) -> AppError {
         match error {
             OrganisationError::Database(error) => AppError::Database(error),
-            OrganisationError::Unknown(_) => AppError::NotFound,
+            OrganisationError::Unknown(_) | OrganisationError::NoList => AppError::NotFound,
             OrganisationError::Denied(denied) => refused(denied),
             OrganisationError::NotInvited => AppError::StaleLink,
             OrganisationError::LastOwner
             | OrganisationError::Invitations
             | OrganisationError::Text(_)
+            | OrganisationError::Category(..)
             | OrganisationError::Mail(_) => AppError::Wrong(error.to_string()),
         }
     }
@@ -276,6 +277,7 @@ impl From<EditError> for AppError {
             | EditError::Nothing
             | EditError::Code { .. }
             | EditError::Criterion { .. }
+            | EditError::Category(_)
             | EditError::Missing { .. }
             | EditError::Change(_) => AppError::Wrong(error.to_string()),
         }

@@ -43,6 +43,8 @@ pub(crate) enum Flash {
     Resumed,
     /// An organisation is known by one more domain.
     DomainNamed,
+    /// An organisation is in another category.
+    Categorised,
     /// A note was written.
     Noted,
     /// What was asked for is on the list.
@@ -136,6 +138,7 @@ impl Flash {
         Flash::Suspended,
         Flash::Resumed,
         Flash::DomainNamed,
+        Flash::Categorised,
         Flash::Noted,
         Flash::RequestPublished,
         Flash::RequestQueued,
@@ -195,6 +198,7 @@ impl Flash {
             Flash::Suspended => "suspended",
             Flash::Resumed => "resumed",
             Flash::DomainNamed => "domain-named",
+            Flash::Categorised => "categorised",
             Flash::Noted => "noted",
             Flash::RequestPublished => "request-published",
             Flash::RequestQueued => "request-queued",
@@ -268,6 +272,9 @@ impl Flash {
             Flash::Suspended => "The organisation is suspended.",
             Flash::Resumed => "The suspension is over.",
             Flash::DomainNamed => "Whoever proves this domain speaks for the organisation.",
+            Flash::Categorised => {
+                "The category is set. What is listed keeps its codes: change those that carry another one."
+            }
             Flash::Noted => "The note is written down.",
             Flash::RequestPublished => "It is on the list: name servers have it within a second.",
             Flash::RequestQueued => {

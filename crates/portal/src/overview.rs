@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use repute_database::categories::{self, Category};
 use repute_database::lists::{self, ListId, State};
 use repute_database::{Database, DatabaseError, Session, entries};
 use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode};
@@ -24,6 +25,8 @@ pub(crate) struct ListCard {
     pub(crate) state: State,
     /// Its codes with their meanings.
     pub(crate) codes: Vec<(ReturnCode, String)>,
+    /// What it calls those who are on it.
+    pub(crate) categories: Vec<Category>,
     /// How many entries it has.
     pub(crate) entries: u64,
     /// Its serial: in DNS if it is served here, else of its last change.
@@ -143,6 +146,7 @@ async fn read(database: &Database, zones: &dyn Zones) -> Result<Vec<ListCard>, D
             continue;
         }
         let codes = lists::codes(connection.session(), stored.id).await?;
+        let categories = categories::all(connection.session(), stored.id).await?;
         let facts = zones.facts(&stored.list.apex);
         let entries = match facts {
             Some(facts) => facts.entries,
@@ -152,6 +156,7 @@ async fn read(database: &Database, zones: &dyn Zones) -> Result<Vec<ListCard>, D
             id: stored.id,
             state: stored.state,
             codes,
+            categories,
             entries,
             serial: facts.map_or(stored.serial, |facts| facts.serial),
             is_served: facts.is_some(),

@@ -137,6 +137,11 @@ pub(crate) fn all() -> Vec<Route> {
             post(pages::organisation::name_domain),
         ),
         Route::post(
+            "/organisations/{id}/category",
+            Least::Role(Editor),
+            post(pages::organisation::categorise),
+        ),
+        Route::post(
             "/organisations/{id}/notes",
             Least::Role(Editor),
             post(pages::organisation::note),

@@ -119,7 +119,9 @@ impl Scope {
             }
             Scope::RequestsWrite => "Ask for changes of lists in the name of your organisations",
             Scope::QueueRead => "See the queue, all requests, removals and organisations",
-            Scope::QueueWrite => "Decide requests and removals, write notes, suspend organisations",
+            Scope::QueueWrite => {
+                "Decide requests and removals, write notes, set categories, suspend organisations"
+            }
             Scope::EntriesRead => "Read all entries of lists with their sources and reasons",
             Scope::EntriesWrite => "Add, change and remove entries without a request",
             Scope::EvidenceWrite => "Tell what spam traps, filters and people saw",

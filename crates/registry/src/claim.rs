@@ -11,11 +11,13 @@ use std::io;
 
 use repute_database::claims::{self, Claim, ClaimId, New, Proof, State};
 use repute_database::entries::OrganisationId;
+use repute_database::lists::ListId;
 use repute_database::organisations::{self, MemberRole};
 use repute_database::{Database, DatabaseError, Timestamp, Transaction, undelivered};
 use repute_dnsxl::Name;
 use serde_json::json;
 
+use crate::category;
 use crate::notice::Notice;
 use crate::organisation::{self, OrganisationError};
 use crate::permission::{self, Action, Denied, Person, Relation, Role};
@@ -30,8 +32,13 @@ use standing::Found;
 /// For whom a domain is claimed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum For {
-    /// A new organisation of this name.
-    New(String),
+    /// A new organisation.
+    New {
+        /// What it is called.
+        name: String,
+        /// The categories that it chooses, of lists that have some.
+        categories: Vec<(ListId, u8)>,
+    },
     /// One that is there.
     Existing(OrganisationId),
 }
@@ -140,7 +147,11 @@ pub async fn open(
         }
     }
     let id = match whom {
-        For::New(name) => organisation::found(transaction, person, name, now).await?,
+        For::New { name, categories } => {
+            let id = organisation::found(transaction, person, name, now).await?;
+            category::choose(transaction, person, id, categories, now).await?;
+            id
+        }
         For::Existing(id) => {
             let found = organisations::by_id(transaction.session(), *id).await?;
             found.ok_or(OrganisationError::Unknown(id.0))?;

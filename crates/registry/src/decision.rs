@@ -15,6 +15,7 @@ use repute_database::requests::{
 use repute_database::{DatabaseError, Key, Session, Timestamp, Transaction, audit, categories};
 use repute_database::{claims, organisations};
 
+use crate::category;
 use crate::changes::{self, Cause, Change};
 use crate::kept_out::{self, End};
 use crate::notice::Notice;
@@ -244,6 +245,8 @@ async fn approve(
     if is_partial && why.trim().is_empty() {
         return Err(RequestError::Items("say why the other items are not approved".to_owned()));
     }
+    // The first of two editors learns of it, too.
+    category_of(transaction, request, list, &chosen).await?;
     let for_two = lists::codes_for_two(transaction.session(), list.id).await?;
     if let Some(two) = two_persons(chosen.iter().copied(), &for_two) {
         let first = requests::approval(transaction.session(), request.id).await?;
@@ -288,6 +291,12 @@ pub(crate) async fn publish(
     {
         return Err(RequestError::Suspended(reason.clone()));
     }
+    let all: Vec<&Item> = chosen.iter().map(|(_, item)| *item).collect();
+    let was = categories::of(transaction.session(), id, list.id).await?;
+    if let Some(number) = category_of(transaction, request, list, &all).await? {
+        let why = format!("request {}", request.id.0);
+        category::assign(transaction, person, id, list, number, &why, now).await?;
+    }
     // What is at a key now decides what it is afterwards, so nobody else writes meanwhile.
     lists::lock(transaction.session(), list.id).await?;
     let mut before = BTreeMap::new();
@@ -307,11 +316,9 @@ pub(crate) async fn publish(
             Item::Website(new) => {
                 before.insert(place, std::mem::replace(&mut website, new.clone()));
             }
-            Item::Category(number) => {
-                let was = categories::of(transaction.session(), id, list.id).await?;
-                let was = was.map_or_else(String::new, |category| category.number.to_string());
-                before.insert(place, was);
-                categories::assign(transaction.session(), id, list.id, *number).await?;
+            Item::Category(_) => {
+                let was = was.as_ref().map(|category| category.number.to_string());
+                before.insert(place, was.unwrap_or_default());
             }
         }
     }
@@ -336,6 +343,32 @@ pub(crate) async fn publish(
     let standing = Standing { state, serial, policy, ..request.standing.clone() };
     write(transaction, request, person, standing, "", "", now).await?;
     Ok(serial)
+}
+
+/// The category in which an organisation is by what is approved. What takes something back brings what was there, whatever
+/// it carried.
+async fn category_of(
+    transaction: &mut Transaction,
+    request: &Request,
+    list: &Stored,
+    items: &[&Item],
+) -> Result<Option<u8>, RequestError> {
+    let all = categories::all(transaction.session(), list.id).await?;
+    let organisation = request.new.organisation;
+    let own = categories::of(transaction.session(), organisation, list.id).await?;
+    let fit = category::fit(&all, own.as_ref(), items);
+    if let (Some((item, carried)), Some(category), Some(code), None) = (
+        fit.strays.first(),
+        fit.category,
+        fit.strays.first().and_then(|(item, _)| item.code()),
+        request.new.undoes,
+    ) {
+        let what = item.network().map_or_else(String::new, |network| network.to_string());
+        let conflict = category::conflict(code, carried, category);
+        let mend = "leave it out, or give the organisation another category first";
+        return Err(RequestError::Items(format!("{what}: {conflict}: {mend}")));
+    }
+    Ok(fit.category.map(|category| category.number))
 }
 
 /// What an item makes of the entries at its key, and which code the organisation, which is called so, had there before.

@@ -11,6 +11,7 @@ use repute_database::{DatabaseError, Key, Timestamp, Transaction, audit, organis
 use repute_dnsxl::ReturnCode;
 use serde_json::Value;
 
+use crate::category;
 use crate::changes::{self, Cause, Change, ChangeError};
 use crate::kept_out;
 use crate::organisation;
@@ -134,6 +135,9 @@ pub enum EditError {
         /// For what it is reserved.
         what: &'static str,
     },
+    /// It does not go with the category of the organisation whose entry it is.
+    #[error("{0}")]
+    Category(String),
     /// No time that an entry could last.
     #[error("an entry lasts from 1 to {MOST_DAYS} days, not {0}; without a number it stays")]
     Days(u32),
@@ -241,7 +245,15 @@ pub async fn edit(
             }
             let known = left.iter().position(|entry| entry.code == code);
             let known = known.map(|at| left.remove(at));
+            let is_recoded = moved.is_some();
             let known = moved.or(known);
+            // What it carried before may stay.
+            if let (Some(code), Some(entry), true) = (code, &known, is_recoded)
+                && let Some(id) = entry.organisation
+                && let Some(why) = category::against(transaction, id, list, code).await?
+            {
+                return Err(EditError::Category(why));
+            }
             let expires = match listing.map(|listing| listing.end) {
                 None | Some(End::Never) => None,
                 Some(End::After(days)) => {

@@ -141,8 +141,7 @@ fn of_score(
         let wanted = ReturnCode([127, 0, category.number, score].into());
         let seen = format!("its code is not one of the organisation's category, {}", category.name);
         if let Some((wanted, words)) = meaning(wanted) {
-            let mend =
-                format!("ask for {wanted} ({words}), or write to the editors about the category");
+            let mend = format!("ask for {wanted} ({words}), or for another category");
             hints.push(hint(Weight::Should, seen, &mend, Step::Request));
         }
     }
@@ -177,7 +176,7 @@ pub fn of_findings(findings: &[Finding], address: IpAddr) -> Vec<Hint> {
         };
         let step = match finding.check {
             Check::Domain => Step::Claim,
-            Check::Range | Check::Conflict => Step::Request,
+            Check::Range | Check::Conflict | Check::Category => Step::Request,
             Check::Fcrdns | Check::Naming | Check::Elsewhere => Step::Outside,
         };
         let seen = format!("{about}: {}", finding.seen);

@@ -14,6 +14,7 @@
 
 pub mod bounce;
 pub mod bulk;
+pub mod category;
 pub mod changes;
 pub mod claim;
 pub mod consistency;

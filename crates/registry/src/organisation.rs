@@ -35,6 +35,12 @@ pub enum OrganisationError {
     /// An invitation that was followed, was taken back, is too old, or never was.
     #[error("this invitation does not hold any more")]
     NotInvited,
+    /// No list that anything is known of.
+    #[error("there is no such list")]
+    NoList,
+    /// No category of the list.
+    #[error("{0} has no category {1}: choose one that it has")]
+    Category(Name, u8),
     /// Not a mail address.
     #[error("`{0}` is not a mail address")]
     Mail(String),
@@ -309,7 +315,7 @@ pub(crate) async fn log(
 }
 
 /// A text that is one, without the space around it.
-fn text<'t>(of: &'static str, words: &'t str) -> Result<&'t str, OrganisationError> {
+pub(crate) fn text<'t>(of: &'static str, words: &'t str) -> Result<&'t str, OrganisationError> {
     let words = words.trim();
     match words.is_empty() || words.chars().count() > MOST_TEXT {
         true => Err(OrganisationError::Text(of)),

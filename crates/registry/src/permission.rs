@@ -65,6 +65,8 @@ pub enum Action {
     Suspend,
     /// Say by which domains an organisation is known, so that who proves one speaks for it.
     NameDomains,
+    /// Say which category of a list an organisation is in.
+    Categorise,
     /// Change entries without a request.
     EditEntries,
     /// Remove all that a source of evidence brought.
@@ -95,6 +97,7 @@ pub fn may(role: Role, relation: Relation, action: Action) -> bool {
         | Action::Suspend
         | Action::WriteNote
         | Action::NameDomains
+        | Action::Categorise
         | Action::EditEntries => is_editor && is_stranger,
         Action::ChangeLists | Action::ChangeRules => role == Role::Administrator,
     }
@@ -113,7 +116,7 @@ pub fn check(person: Person, relation: Relation, action: Action) -> Result<(), D
 
 impl Action {
     /// All actions.
-    pub const ALL: [Action; 15] = [
+    pub const ALL: [Action; 16] = [
         Action::Claim,
         Action::ReadOrganisation,
         Action::ChangeContacts,
@@ -125,6 +128,7 @@ impl Action {
         Action::WriteNote,
         Action::Suspend,
         Action::NameDomains,
+        Action::Categorise,
         Action::EditEntries,
         Action::PurgeSource,
         Action::ChangeRules,
@@ -146,6 +150,7 @@ impl fmt::Display for Action {
             Action::WriteNote => "write notes about it",
             Action::Suspend => "suspend it",
             Action::NameDomains => "say which domains it is known by",
+            Action::Categorise => "say which category it is in",
             Action::EditEntries => "change these entries",
             Action::PurgeSource => "purge a source",
             Action::ChangeRules => "turn rules on and off",
@@ -164,6 +169,7 @@ impl Denied {
                 | Action::Suspend
                 | Action::WriteNote
                 | Action::NameDomains
+                | Action::Categorise
                 | Action::EditEntries,
                 Relation::Member | Relation::Owner,
             ) => ": you belong to the organisation, so another editor does that",
@@ -180,6 +186,7 @@ impl Denied {
                 | Action::Suspend
                 | Action::WriteNote
                 | Action::NameDomains
+                | Action::Categorise
                 | Action::EditEntries,
                 _,
             ) => ": only editors do that",
@@ -203,7 +210,7 @@ mod tests {
     use super::*;
 
     /// Who may do what: for each role the relations stranger, member, owner.
-    const TABLE: [(Action, [&str; 3]); 15] = [
+    const TABLE: [(Action, [&str; 3]); 16] = [
         //                           member editor administrator
         (Action::Claim, ["smo", "smo", "smo"]),
         (Action::ReadOrganisation, ["-mo", "smo", "smo"]),
@@ -216,6 +223,7 @@ mod tests {
         (Action::WriteNote, ["---", "s--", "s--"]),
         (Action::Suspend, ["---", "s--", "s--"]),
         (Action::NameDomains, ["---", "s--", "s--"]),
+        (Action::Categorise, ["---", "s--", "s--"]),
         (Action::EditEntries, ["---", "s--", "s--"]),
         (Action::PurgeSource, ["---", "smo", "smo"]),
         (Action::ChangeRules, ["---", "---", "smo"]),

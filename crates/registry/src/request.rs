@@ -5,7 +5,7 @@
 //!
 //! Not here: what editors decide ([`crate::decision`]).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use repute_database::entries::{self, OrganisationId};
 use repute_database::lists::{self, Stored};
@@ -16,6 +16,7 @@ use repute_database::requests::{
 use repute_database::{DatabaseError, Key, Session, Timestamp, Transaction, audit, categories};
 use repute_dnsxl::{KeyKind, Polarity, Target};
 
+use crate::category;
 use crate::changes::ChangeError;
 use crate::decision;
 use crate::organisation::{self, OrganisationError};
@@ -154,7 +155,38 @@ pub async fn findings(
         findings.extend(check::conflicts(item, &neighbours));
     }
     findings.extend(evidence.iter().flat_map(|one| check::names(one, &domains)));
+    findings.extend(of_categories(session, organisation, list, items).await?);
     Ok(findings)
+}
+
+/// What the checks find of the categories that items carry.
+async fn of_categories(
+    mut session: Session<'_>,
+    organisation: OrganisationId,
+    list: &Stored,
+    items: &[Item],
+) -> Result<Vec<Finding>, DatabaseError> {
+    let all = categories::all(session.again(), list.id).await?;
+    if all.is_empty() {
+        return Ok(Vec::new());
+    }
+    let own = categories::of(session.again(), organisation, list.id).await?;
+    let left = match category::asked(items.iter()) {
+        Some(number) => {
+            let about: HashSet<Key> =
+                items.iter().filter_map(|item| Some(Key::Network(item.network()?))).collect();
+            let entries =
+                entries::of_organisation(session, list.id, organisation, None, MOST_OWN).await?;
+            let is_left = |entry: &&entries::Entry| {
+                let carried = entry.code.and_then(|code| category::carried(&all, code));
+                carried.is_some_and(|carried| carried.number != number)
+                    && !about.contains(&entry.key)
+            };
+            entries.iter().filter(is_left).count()
+        }
+        None => 0,
+    };
+    Ok(category::findings(&all, own.as_ref(), items, left))
 }
 
 /// The entries around and within what an item is about.
@@ -306,7 +338,10 @@ pub async fn expire(transaction: &mut Transaction, now: Timestamp) -> Result<usi
 pub fn route(items: &[Item], findings: &[Finding], polarity: Polarity) -> State {
     let failed = |finding: &&Finding| finding.outcome == Outcome::Fail;
     let of = |check: Check| findings.iter().filter(move |finding| finding.check == check);
-    let cannot_be = of(Check::Range).chain(of(Check::Conflict)).any(|one| failed(&one));
+    let cannot_be = of(Check::Range)
+        .chain(of(Check::Conflict))
+        .chain(of(Check::Category))
+        .any(|one| failed(&one));
     let no_names = of(Check::Fcrdns).count() > 0 && of(Check::Fcrdns).all(|one| failed(&one));
     // An allow list says who is good; a block list does not forget because it is asked to.
     let is_own_business = polarity == Polarity::Allow
@@ -500,6 +535,8 @@ const MOST_TEXT: usize = 4_000;
 const MOST_NAME: usize = 200;
 /// Entries within a network that are looked at.
 const MOST_NEIGHBOURS: u32 = 200;
+/// Entries of an organisation that are looked at for their category.
+const MOST_OWN: u32 = 10_000;
 /// Requests that expire in one run.
 const AT_ONCE: u32 = 500;
 /// A day, in microseconds.

@@ -208,7 +208,7 @@ async fn a_domain_is_proven_at_all_of_its_own_servers_and_lapses_when_the_proof_
     on_each(async |database| {
         world.texts.lock().expect("whole").clear();
         let anna = member(1);
-        let whom = For::New("Example".to_owned());
+        let whom = For::New { name: "Example".to_owned(), categories: Vec::new() };
         let opened = open(&database, anna, whom, Proof::Dns, day(0)).await.expect("it is open");
         let claim = opened.claim;
         let text = format!("token={}", claim::token(&claim, &key()));
@@ -271,7 +271,7 @@ async fn a_proof_by_dns_takes_a_domain_from_one_by_mail_after_a_week() {
     on_each(async |database| {
         let (anna, bert) = (member(1), member(2));
         let mail = Proof::Mail(Mailbox::Postmaster);
-        let whom = For::New("Example".to_owned());
+        let whom = For::New { name: "Example".to_owned(), categories: Vec::new() };
         let hers = open(&database, anna, whom, mail, day(0)).await.expect("it is open");
         let [Notice::ClaimLink { token, mailbox: Mailbox::Postmaster, .. }] = &hers.notices[..]
         else {
@@ -355,7 +355,10 @@ async fn colleagues_who_prove_the_same_speak_for_the_organisation_side_by_side()
         let mail = Proof::Mail(Mailbox::Postmaster);
         let mut organisation = None;
         for (account, at) in [(1, 0), (2, 3)] {
-            let whom = organisation.map_or_else(|| For::New("Example".to_owned()), For::Existing);
+            let whom = organisation.map_or_else(
+                || For::New { name: "Example".to_owned(), categories: Vec::new() },
+                For::Existing,
+            );
             let opened = open(&database, member(account), whom, mail, day(at)).await;
             let Opened { claim, notices } = opened.expect("it is open");
             organisation = Some(claim.new.organisation);
@@ -386,7 +389,10 @@ async fn nobody_sends_letters_to_very_many_domains() {
             let mut transaction = database.begin().await.expect("a transaction");
             let name = format!("x{number}.example").parse().expect("a name");
             let (t, who, key) = (&mut transaction, member(1), key());
-            let (whom, mail) = (For::New("x".to_owned()), Proof::Mail(Mailbox::Abuse));
+            let (whom, mail) = (
+                For::New { name: "x".to_owned(), categories: Vec::new() },
+                Proof::Mail(Mailbox::Abuse),
+            );
             match claim::open(t, who, &whom, &name, mail, &key, day(9)).await {
                 Ok(opened) => {
                     claim::withdraw(t, who, opened.claim.id, day(9)).await.expect("withdrawn");
@@ -408,14 +414,15 @@ async fn nobody_is_bombed_with_mail_and_what_is_no_domain_is_not_claimed() {
         for (account, at, is_sent) in
             [(1, 0, true), (2, 0, true), (3, 0, true), (4, 0, false), (4, 1, true)]
         {
-            let whom = For::New("x".to_owned());
+            let whom = For::New { name: "x".to_owned(), categories: Vec::new() };
             let opened = open(&database, member(account), whom, mail, day(at)).await;
             assert_eq!(opened.is_ok(), is_sent, "{account}");
         }
         let mut transaction = database.begin().await.expect("a transaction");
         for name in ["example", "_dmarc.example.org", "a b.example"] {
             let name = name.replace(' ', "\\032").parse().expect("a name");
-            let (who, whom, key) = (member(1), For::New("x".to_owned()), key());
+            let (who, whom, key) =
+                (member(1), For::New { name: "x".to_owned(), categories: Vec::new() }, key());
             let refused =
                 claim::open(&mut transaction, who, &whom, &name, Proof::Dns, &key, day(0)).await;
             assert!(matches!(refused, Err(ClaimError::Domain(_))), "{name}");

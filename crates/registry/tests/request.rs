@@ -465,3 +465,51 @@ async fn so_much_is_open_at_once_and_the_same_only_once() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_organisation_has_one_category_on_a_list_and_its_addresses_carry_it() {
+    on_each(async |database| {
+        let (list, bank) = world(&database, Polarity::Allow).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let shops = categories::Category { number: 6, name: "Shops".to_owned() };
+        categories::add(t.session(), list.id, &shops).await.expect("it is added");
+        let code = "127.0.6.1".parse().expect("a code");
+        lists::set_code(t.session(), list.id, code, "x").await.expect("it is set");
+        let of = async |t: &mut Transaction| {
+            let of = categories::of(t.session(), bank, list.id).await.expect("read");
+            of.map(|category| category.number)
+        };
+        // With its first address it is in a category; two at once are none.
+        let (_, state) =
+            ask(t, (&list, bank), "add 8.8.8.8 127.0.5.1\nadd 8.8.4.4 127.0.6.1", None).await;
+        assert_eq!(state, State::NeedsInfo);
+        let (id, state) = ask(t, (&list, bank), "add 9.9.9.9 127.0.5.1", None).await;
+        assert_eq!((state, of(t).await), (State::Queued, None));
+        approve(t, EDITORS[0], id, &[0]).await.expect("it is decided");
+        assert_eq!(of(t).await, Some(5));
+        // The whole of it goes over together, or nothing; an undo brings back what was there.
+        let (id, state) =
+            ask(t, (&list, bank), "rescore 9.9.9.9 127.0.6.1\ncategory 6", None).await;
+        assert_eq!(state, State::Queued);
+        let half = approve(t, EDITORS[0], id, &[0]).await.expect_err("without the category");
+        let words = "9.9.9.9: 127.0.6.1 is of category 6 (Shops), and the organisation is in 5 (Banks): \
+                     leave it out, or give the organisation another category first";
+        assert_eq!(half.to_string(), words);
+        approve(t, EDITORS[0], id, &[0, 1]).await.expect("it is decided");
+        assert_eq!((of(t).await, &*listed(t, &list).await), (Some(6), &["9.9.9.9 127.0.6.1".to_owned()][..]));
+        let undone = decision::undo(t, EDITORS[1], id, "by mistake", day(3)).await.expect("begun");
+        approve(t, EDITORS[1], undone, &[0, 1]).await.expect("it is decided");
+        assert_eq!((of(t).await, &*listed(t, &list).await), (Some(5), &["9.9.9.9 127.0.5.1".to_owned()][..]));
+        // Each change of it is on record.
+        let subject = format!("organisation/{}", bank.0);
+        let mut logged = Vec::new();
+        for editor in EDITORS {
+            let actor = audit::actor(t.session(), editor.account).await.expect("a pseudonym");
+            let some = audit::details_since(t.session(), &actor, &subject, "organisation.category", day(0));
+            logged.extend(some.await.expect("read"));
+        }
+        assert_eq!(logged.len(), 3, "{logged:?}");
+    })
+    .await;
+}

@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::error::AppError;
 use crate::limits::{Deed, Doer};
 use crate::moment::Moment;
+use crate::overview::card;
 use crate::pages::claim::limit;
 use crate::token::Scope;
 use crate::visitor::Visitor;
@@ -105,8 +106,21 @@ struct Wanted {
     /// What a new organisation is called.
     #[serde(default)]
     name: String,
+    /// The categories of a new organisation, of lists that have some.
+    #[serde(default)]
+    categories: Vec<Chosen>,
     /// How it shall be proven.
     proof: By,
+}
+
+/// A category that is chosen.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Chosen {
+    /// The apex of the list.
+    list: String,
+    /// The category's number.
+    category: u8,
 }
 
 /// How something is proven.
@@ -148,8 +162,18 @@ async fn open(State(app): State<App>, visitor: Visitor, call: Call) -> Result<Re
     let wrong = |_| AppError::Wrong("name a domain, as example.org".to_owned());
     let domain: Name = wanted.domain.trim().parse().map_err(wrong)?;
     let whom = match wanted.organisation {
+        Some(_) if !wanted.categories.is_empty() => {
+            let words = "a new organisation chooses its categories: ask for a change of this one's";
+            return Err(AppError::Wrong(words.to_owned()));
+        }
         Some(id) => For::Existing(OrganisationId(id)),
-        None => For::New(wanted.name.trim().to_owned()),
+        None => {
+            let mut categories = Vec::new();
+            for one in &wanted.categories {
+                categories.push((card(&app, &one.list).await?.id, one.category));
+            }
+            For::New { name: wanted.name.trim().to_owned(), categories }
+        }
     };
     let proof = match wanted.proof {
         By::Dns => Proof::Dns,

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use repute_database::categories;
+use repute_database::categories::{self, Category};
 use repute_database::claims;
 use repute_database::entries::{self, Entry, OrganisationId};
 use repute_database::organisations::{
@@ -12,8 +12,8 @@ use repute_database::organisations::{
 };
 use repute_database::{Key, contact_mails, undelivered};
 use repute_dnsxl::Name;
-use repute_registry::organisation;
 use repute_registry::permission::Relation;
+use repute_registry::{category, organisation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ use crate::app::App;
 use crate::contact;
 use crate::error::AppError;
 use crate::moment::Moment;
-use crate::overview::card;
+use crate::overview::{card, stored};
 use crate::token::Scope;
 
 /// What there is.
@@ -88,6 +88,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .by(DECIDE)
             .takes::<TypedDomain>()
             .answers::<Done>(),
+        Endpoint::put("/api/v1/organisations/{id}/categories/{apex}", GROUP, categorise)
+            .says(
+                "Say in which category of a list an organisation is",
+                "With the reason, which the audit log keeps. What is listed keeps its codes.",
+            )
+            .by(DECIDE)
+            .takes::<TypedCategory>()
+            .answers::<Done>(),
         Endpoint::post("/api/v1/organisations/{id}/notes", GROUP, note)
             .says("Write a note for other editors", "")
             .by(DECIDE)
@@ -125,12 +133,25 @@ struct Whole {
     card: Card,
     /// The domains by which it is known.
     domains: Vec<String>,
+    /// In which categories it is.
+    categories: Vec<InCategory>,
     /// Who belongs to it.
     members: Vec<Belonging>,
     /// Where it is written to.
     contacts: Vec<ShownContact>,
     /// What was claimed for it.
     claims: Vec<Claimed>,
+}
+
+/// The category of a list in which an organisation is.
+#[derive(Serialize, JsonSchema)]
+struct InCategory {
+    /// The apex of the list.
+    list: String,
+    /// The category's number, which return codes hold.
+    number: u8,
+    /// What it is called.
+    name: String,
 }
 
 /// Somebody who belongs to an organisation.
@@ -227,6 +248,16 @@ struct TypedDomain {
     domain: String,
 }
 
+/// A category.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct TypedCategory {
+    /// Its number.
+    category: u8,
+    /// Why.
+    reason: String,
+}
+
 /// A text.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -260,6 +291,7 @@ async fn show(
 ) -> Result<Json<Whole>, AppError> {
     let organisation = visible(&app, &caller, id).await?;
     let id = organisation.id;
+    let cards = app.overview.get(&app.database, &*app.zones).await?;
     let mut look = app.database.look().await?;
     let domains = organisations::domains(look.session(), id).await?;
     let members = organisations::members(look.session(), id).await?;
@@ -267,6 +299,12 @@ async fn show(
     let said = contact_mails::of(look.session(), id).await?;
     let dead = undelivered::of_organisation(look.session(), id).await?;
     let claims = claims::of_organisation(look.session(), id).await?;
+    let mut categories = Vec::new();
+    for card in cards.iter().filter(|card| !card.categories.is_empty()) {
+        let found = categories::of(look.session(), id, card.id).await?;
+        let list = card.list.apex.to_string();
+        categories.extend(found.map(|Category { number, name }| InCategory { list, number, name }));
+    }
     let belonging = |one: organisations::Member| Belonging {
         account: one.account,
         role: if one.role == MemberRole::Owner { "owner" } else { "member" },
@@ -287,6 +325,7 @@ async fn show(
     Ok(Json(Whole {
         card: Card::from(organisation),
         domains: domains.iter().map(ToString::to_string).collect(),
+        categories,
         members: members.into_iter().map(belonging).collect(),
         contacts: contacts.into_iter().map(shown).collect(),
         claims: claims.iter().map(Claimed::from).collect(),
@@ -429,6 +468,21 @@ async fn name_domain(
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);
     organisation::name_domain(t, person, OrganisationId(id), &domain, now).await?;
+    write.done(StatusCode::OK, &DONE).await
+}
+
+/// `PUT /api/v1/organisations/{id}/categories/{apex}`.
+async fn categorise(
+    State(app): State<App>,
+    Path((id, apex)): Path<(i64, String)>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let (person, id) = (call.caller.person(), OrganisationId(id));
+    let TypedCategory { category: number, reason } = call.read()?;
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    let list = stored(t.session(), &apex).await?;
+    category::set(t, person, id, &list, number, &reason, now).await?;
     write.done(StatusCode::OK, &DONE).await
 }
 

@@ -23,6 +23,7 @@ use crate::check;
 use crate::error::AppError;
 use crate::moment::Moment;
 use crate::overview::card;
+use crate::pages::request::with_category;
 use crate::token::Scope;
 
 /// What there is.
@@ -142,6 +143,8 @@ struct Answer {
     /// The places of items that are dropped, from 0 on.
     #[serde(default)]
     drop: Vec<usize>,
+    /// The number of a category that is asked for, too.
+    category: Option<u8>,
 }
 
 /// What the checks say.
@@ -323,7 +326,8 @@ async fn answer(
     call: Call,
 ) -> Result<Response, AppError> {
     call.known(&app).await?;
-    let (id, Answer { words, drop: dropped }) = (RequestId(id), call.read()?);
+    let (id, Answer { words, drop: dropped, category }) = (RequestId(id), call.read()?);
+    let category = category.map(Item::Category);
     let mut connection = app.database.read().await?;
     let found = requests::by_id(connection.session(), id).await?.ok_or(AppError::NotFound)?;
     let all = request::items(connection.session(), id).await?;
@@ -331,6 +335,8 @@ async fn answer(
     own(&app, &call.caller, found.new.organisation.0).await?;
     let kept = all.into_iter().enumerate().filter(|(place, _)| !dropped.contains(place));
     let kept: Vec<Item> = kept.map(|(_, item)| item).collect();
+    let is_other = category.as_ref().is_some_and(|asked| !kept.contains(asked));
+    let kept = with_category(kept, category);
     if kept.is_empty() {
         return Err(AppError::Wrong("nothing is left: take the request back instead".to_owned()));
     }
@@ -338,7 +344,7 @@ async fn answer(
     let person = call.caller.person();
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);
-    if !dropped.is_empty() {
+    if !dropped.is_empty() || is_other {
         request::revise(t, person, id, &kept).await?;
     }
     check::hand_in(t, person, id, &words, &gathered, now).await?;

@@ -1,5 +1,6 @@
 //! `/claims`: somebody shows that a domain is his, and so that he may speak for an organisation.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -9,8 +10,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use repute_database::Timestamp;
 use repute_database::accounts::AccountId;
+use repute_database::categories::Category;
 use repute_database::claims::{self, Claim, ClaimId, Mailbox, Proof};
 use repute_database::entries::OrganisationId;
+use repute_database::lists::ListId;
 use repute_database::organisations::{self, Organisation};
 use repute_dnsxl::Name;
 use repute_registry::claim::{self, ClaimError, For, challenge};
@@ -25,6 +28,7 @@ use crate::frame::{Frame, Page};
 use crate::limits::{self, Deed, Doer};
 use crate::moment::Moment;
 use crate::notice;
+use crate::overview::ListCard;
 use crate::pages::sign_in::back;
 use crate::visitor::{Member, Visitor};
 
@@ -35,6 +39,8 @@ pub(crate) struct NewClaim {
     frame: Frame,
     /// The organisations of who claims.
     own: Vec<Organisation>,
+    /// The lists that have categories.
+    cards: Vec<ListCard>,
     typed: Typed,
     fault: Option<String>,
 }
@@ -77,6 +83,9 @@ pub(crate) struct Typed {
     /// `dns`, or the mailbox that a link goes to.
     #[serde(default)]
     proof: String,
+    /// The categories of a new organisation, as `category-1=5` for the list with the number 1.
+    #[serde(flatten)]
+    more: HashMap<String, String>,
 }
 
 /// `GET /claims/new`.
@@ -86,8 +95,8 @@ pub(crate) async fn form(
     member: Member,
     Query(typed): Query<Typed>,
 ) -> Result<Page<NewClaim>, AppError> {
-    let own = own(&app, &member).await?;
-    Ok(Page(NewClaim { frame, own, typed, fault: None }))
+    let (own, cards) = (own(&app, &member).await?, categorised(&app).await?);
+    Ok(Page(NewClaim { frame, own, cards, typed, fault: None }))
 }
 
 /// `POST /claims`.
@@ -121,14 +130,18 @@ pub(crate) async fn open(
                     | ClaimError::Open
                     | ClaimError::Stranger { .. }
                     | ClaimError::Organisation(
-                        OrganisationError::Text(_) | OrganisationError::Unknown(_),
+                        OrganisationError::Text(_)
+                        | OrganisationError::Unknown(_)
+                        | OrganisationError::NoList
+                        | OrganisationError::Category(..),
                     )),
                 ) => sentence(&error.to_string()),
                 Err(error) => return Err(error.into()),
             }
         }
     };
-    let page = NewClaim { frame, own: own(&app, &member).await?, typed, fault: Some(fault) };
+    let (own, cards) = (own(&app, &member).await?, categorised(&app).await?);
+    let page = NewClaim { frame, own, cards, typed, fault: Some(fault) };
     Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response())
 }
 
@@ -236,7 +249,7 @@ fn wanted(typed: &Typed) -> Result<(Name, For, Proof), String> {
     let domain: Option<Name> = ascii.ok().and_then(|ascii| ascii.parse().ok());
     let domain = domain.ok_or("Name a domain, as example.org.")?;
     let whom = match typed.organisation.trim() {
-        "" => For::New(typed.name.trim().to_owned()),
+        "" => For::New { name: typed.name.trim().to_owned(), categories: typed.categories()? },
         id => {
             let id: Result<i64, _> = id.trim_start_matches('#').parse();
             For::Existing(OrganisationId(id.map_err(|_| "An Id is a number.")?))
@@ -249,6 +262,13 @@ fn wanted(typed: &Typed) -> Result<(Name, For, Proof), String> {
         _ => Proof::Dns,
     };
     Ok((domain, whom, proof))
+}
+
+/// The lists that have categories.
+async fn categorised(app: &App) -> Result<Vec<ListCard>, AppError> {
+    let cards = app.overview.get(&app.database, &*app.zones).await?;
+    let has_some = |card: &&ListCard| !card.categories.is_empty() && !card.is_retiring();
+    Ok(cards.iter().filter(has_some).cloned().collect())
 }
 
 /// A claim of whoever asks, and what its organisation is called.
@@ -290,6 +310,33 @@ pub(crate) fn standing(claim: &Claim) -> (&'static str, String) {
         State::Lapsed => ("idle", "over: its proof is gone".to_owned()),
         State::Expired => ("idle", "over: it was not proven in time".to_owned()),
         State::Withdrawn => ("idle", "taken back".to_owned()),
+    }
+}
+
+impl Typed {
+    /// The categories that are chosen.
+    fn categories(&self) -> Result<Vec<(ListId, u8)>, String> {
+        let chosen = self.more.iter().filter_map(|(name, value)| {
+            let list = name.strip_prefix("category-")?;
+            (!value.trim().is_empty()).then_some((list, value.trim()))
+        });
+        let read = |(list, number): (&str, &str)| {
+            let (list, number) = (list.parse().ok()?, number.parse().ok()?);
+            Some((ListId(list), number))
+        };
+        let mut chosen = chosen
+            .map(|one| read(one).ok_or_else(|| "Choose a category of the list.".to_owned()))
+            .collect::<Result<Vec<_>, _>>()?;
+        chosen.sort_by_key(|(list, _)| list.0);
+        Ok(chosen)
+    }
+}
+
+impl NewClaim {
+    /// Whether a category is the one that is chosen.
+    fn is_chosen(&self, card: &ListCard, category: &Category) -> bool {
+        let chosen = self.typed.more.get(&format!("category-{}", card.id.0));
+        chosen.is_some_and(|chosen| *chosen == category.number.to_string())
     }
 }
 

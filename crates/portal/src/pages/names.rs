@@ -70,7 +70,7 @@ fn title(finding: &Finding) -> &'static str {
     match finding.check {
         Check::Fcrdns => "Its name leads back to it",
         Check::Naming => "The name is that of a server",
-        Check::Range | Check::Domain | Check::Conflict | Check::Elsewhere => "",
+        Check::Range | Check::Domain | Check::Conflict | Check::Category | Check::Elsewhere => "",
     }
 }
 

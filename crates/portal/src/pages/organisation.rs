@@ -10,6 +10,7 @@ use repute_database::consistency::{self, Counts, State as Dns, Watched};
 use repute_database::contact_mails::{self, ContactMail};
 use repute_database::entries::{self, Entry, OrganisationId};
 use repute_database::invitations::{self, Invitation};
+use repute_database::lists::{self, ListId};
 use repute_database::organisations::{
     self, Contact, Member as Belonging, MemberRole, Note, Organisation, Purpose, State as Standing,
 };
@@ -20,7 +21,7 @@ use repute_database::{Session, Timestamp};
 use repute_registry::consistency::{Reason, reasons};
 use repute_registry::permission::Relation;
 use repute_registry::request::state::State as Stage;
-use repute_registry::{organisation, review};
+use repute_registry::{category, organisation, review};
 use serde::Deserialize;
 
 use crate::app::App;
@@ -109,6 +110,17 @@ pub(crate) struct TypedMember {
     /// `owner`, `member`, or nothing to take him out.
     #[serde(default)]
     role: String,
+}
+
+/// A category that is chosen.
+#[derive(Deserialize)]
+pub(crate) struct TypedCategory {
+    /// The number of the list.
+    list: i64,
+    /// The category's number.
+    category: u8,
+    /// Why.
+    reason: String,
 }
 
 /// A text that is typed.
@@ -326,6 +338,22 @@ pub(crate) async fn name_domain(
     Ok(back(&path(id), Flash::DomainNamed))
 }
 
+/// `POST /organisations/{id}/category`: an editor says in which category of a list it is.
+pub(crate) async fn categorise(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+    Form(typed): Form<TypedCategory>,
+) -> Result<Response, AppError> {
+    let (person, now, of) = (member.person(), Timestamp::now(), OrganisationId(id));
+    let mut transaction = app.database.begin().await?;
+    let t = &mut transaction;
+    let list = lists::by_id(t.session(), ListId(typed.list)).await?.ok_or(AppError::NotFound)?;
+    category::set(t, person, of, &list, typed.category, &typed.reason, now).await?;
+    transaction.commit().await?;
+    Ok(back(&path(id), Flash::Categorised))
+}
+
 /// `POST /organisations/{id}/notes`.
 pub(crate) async fn note(
     State(app): State<App>,
@@ -426,12 +454,24 @@ impl OrganisationPage {
         self.relation == Relation::Owner
     }
 
+    /// The lists that have categories, with what it has there.
+    fn categorised(&self) -> impl Iterator<Item = &Part> {
+        self.lists.iter().filter(|part| !part.card.categories.is_empty())
+    }
+
     /// Why it is suspended, if it is.
     fn suspension(&self) -> Option<&str> {
         match &self.organisation.state {
             Standing::Active => None,
             Standing::Suspended { reason } => Some(reason),
         }
+    }
+}
+
+impl Part {
+    /// Whether a category is that of the organisation.
+    fn is_in(&self, category: &Category) -> bool {
+        self.category.as_ref() == Some(category)
     }
 }
 

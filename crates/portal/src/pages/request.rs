@@ -5,6 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use repute_database::accounts::{self, AccountId};
+use repute_database::categories::{self, Category};
 use repute_database::entries::{self, OrganisationId};
 use repute_database::lists::ListId;
 use repute_database::organisations::{self, Note, Organisation};
@@ -46,6 +47,8 @@ pub(crate) struct NewRequest {
     cards: Vec<ListCard>,
     typed: Typed,
     faults: Vec<String>,
+    /// The categories in which the organisation is.
+    own: Vec<(ListId, Category)>,
     /// Whether addresses may be asked for: a domain is proven.
     is_proven: bool,
     /// The request that asks for the same, and is open.
@@ -126,6 +129,9 @@ pub(crate) struct Typed {
     name: String,
     #[serde(default)]
     website: String,
+    /// The number of a category; empty to keep it.
+    #[serde(default)]
+    category: String,
     #[serde(default)]
     reason: String,
     /// Whether to hand it in, and not only to look what the checks say.
@@ -141,6 +147,9 @@ pub(crate) struct Answer {
     /// The places of items that are dropped, with commas.
     #[serde(default)]
     drop: String,
+    /// The number of a category that is asked for, too; empty for none.
+    #[serde(default)]
+    category: String,
 }
 
 /// `GET /organisations/{id}/request`.
@@ -154,10 +163,12 @@ pub(crate) async fn form(
     let organisation = own(&app, &member, id).await?;
     let cards = cards(&app).await?;
     let is_proven = is_proven(&app, id).await?;
+    let own = own_categories(&app, id, &cards).await?;
     Ok(Page(NewRequest {
         frame,
         organisation,
         cards,
+        own,
         typed,
         faults: Vec::new(),
         is_proven,
@@ -182,12 +193,15 @@ pub(crate) async fn submit(
         faults.push("Choose a list.".to_owned());
     }
     if items.is_empty() && faults.is_empty() {
-        faults.push("Say what is to change: addresses, the name or the website.".to_owned());
+        faults.push(
+            "Say what is to change: addresses, the name, the website or the category.".to_owned(),
+        );
     }
     let is_proven = is_proven(&app, id).await?;
+    let own = own_categories(&app, id, &cards).await?;
     let (same, checked) = (None, None);
     let mut page =
-        NewRequest { frame, organisation, cards, typed, faults, is_proven, same, checked };
+        NewRequest { frame, organisation, cards, own, typed, faults, is_proven, same, checked };
     let unprocessable = StatusCode::UNPROCESSABLE_ENTITY;
     let Some(card) = card.filter(|_| page.faults.is_empty()) else {
         return Ok((unprocessable, Page(page)).into_response());
@@ -302,13 +316,16 @@ pub(crate) async fn answer(
         .filter(|(place, _)| !dropped.contains(&(place + 1)))
         .map(|(_, item)| item)
         .collect();
+    let category = category(&typed.category).map_err(AppError::Wrong)?;
+    let is_other = category.as_ref().is_some_and(|asked| !kept.contains(asked));
+    let kept = with_category(kept, category);
     if kept.is_empty() {
         return Err(AppError::Wrong("nothing is left: take the request back instead".to_owned()));
     }
     let gathered = check::gather(&app, member.account.id, &kept).await?;
     let now = Timestamp::now();
     let mut transaction = app.database.begin().await?;
-    if !dropped.is_empty() {
+    if !dropped.is_empty() || is_other {
         request::revise(&mut transaction, person, id, &kept).await?;
     }
     let stage = check::hand_in(&mut transaction, person, id, words, &gathered, now).await?;
@@ -346,11 +363,35 @@ async fn is_proven(app: &App, id: i64) -> Result<bool, AppError> {
     Ok(limit::is_proven(connection.session(), OrganisationId(id)).await?)
 }
 
+/// The categories in which an organisation is, of lists that have some.
+async fn own_categories(
+    app: &App,
+    id: i64,
+    cards: &[ListCard],
+) -> Result<Vec<(ListId, Category)>, AppError> {
+    let mut connection = app.database.read().await?;
+    let mut own = Vec::new();
+    for card in cards.iter().filter(|card| !card.categories.is_empty()) {
+        let found = categories::of(connection.session(), OrganisationId(id), card.id).await?;
+        own.extend(found.map(|category| (card.id, category)));
+    }
+    Ok(own)
+}
+
 /// The lists that take requests.
 async fn cards(app: &App) -> Result<Vec<ListCard>, AppError> {
     let cards = app.overview.get(&app.database, &*app.zones).await?;
     let takes = |card: &&ListCard| card.is_of_addresses() && !card.is_retiring();
     Ok(cards.iter().filter(takes).cloned().collect())
+}
+
+/// Items with another category in place of the one that they ask for, if one is chosen.
+pub(crate) fn with_category(mut items: Vec<Item>, category: Option<Item>) -> Vec<Item> {
+    if let Some(category) = category {
+        items.retain(|item| !matches!(item, Item::Category(_)));
+        items.push(category);
+    }
+    items
 }
 
 /// What is asked for, and what is wrong with what was typed.
@@ -377,7 +418,22 @@ fn items(typed: &Typed) -> (Vec<Item>, Vec<String>) {
     if !website.is_empty() {
         items.push(Item::Website(website.to_owned()));
     }
+    match category(&typed.category) {
+        Ok(category) => items.extend(category),
+        Err(fault) => faults.push(fault),
+    }
     (items, faults)
+}
+
+/// The category that is asked for, if one is.
+fn category(typed: &str) -> Result<Option<Item>, String> {
+    match typed.trim() {
+        "" => Ok(None),
+        number => match number.parse() {
+            Ok(number) => Ok(Some(Item::Category(number))),
+            Err(_) => Err("Choose a category of the list.".to_owned()),
+        },
+    }
 }
 
 /// The items of a request, with what is on the list now.
@@ -499,6 +555,22 @@ pub(crate) fn outcome_mark(word: &str) -> &'static str {
     }
 }
 
+impl NewRequest {
+    /// The lists that have categories, with the one that the organisation is in.
+    fn categorised(&self) -> impl Iterator<Item = (&ListCard, Option<&Category>)> {
+        let of = |card: &ListCard| self.own.iter().find(|(id, _)| *id == card.id).map(|(_, c)| c);
+        self.cards
+            .iter()
+            .filter(|card| !card.categories.is_empty())
+            .map(move |card| (card, of(card)))
+    }
+
+    /// Whether a category is the one that is chosen.
+    fn is_chosen(&self, card: &ListCard, category: &Category) -> bool {
+        card.id.0 == self.typed.list && category.number.to_string() == self.typed.category.trim()
+    }
+}
+
 impl RequestPage {
     /// Whether whoever looks asked for it, or may go on with it.
     fn is_own(&self) -> bool {
@@ -513,6 +585,11 @@ impl RequestPage {
     /// Whether its author has to add something.
     fn waits_for_author(&self) -> bool {
         self.is_own() && matches!(self.stage, Stage::NeedsInfo | Stage::Draft)
+    }
+
+    /// The categories that its list has.
+    fn categories(&self) -> &[Category] {
+        self.card.as_ref().map_or(&[], |card| &card.categories)
     }
 
     /// Whether it can still be taken back.

@@ -17,6 +17,7 @@ use crate::testing::{Answer, Site};
 
 mod asking;
 mod bulk;
+mod categories;
 mod others;
 mod silent;
 mod versions;

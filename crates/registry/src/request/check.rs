@@ -62,6 +62,8 @@ pub enum Check {
     Domain,
     /// Whether somebody else has an entry there.
     Conflict,
+    /// Whether a code carries the organisation's category.
+    Category,
     /// What lists of others say.
     Elsewhere,
 }
@@ -103,6 +105,7 @@ impl Check {
             Check::Naming => "naming",
             Check::Domain => "domain",
             Check::Conflict => "conflict",
+            Check::Category => "category",
             Check::Elsewhere => "listed elsewhere",
         }
     }
@@ -115,6 +118,7 @@ impl Check {
             Check::Naming,
             Check::Domain,
             Check::Conflict,
+            Check::Category,
             Check::Elsewhere,
         ];
         all.into_iter().find(|check| check.word() == word)

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use repute_database::categories::{self, Category};
 use repute_database::entries::{self, Entry};
 use repute_database::{Timestamp, outbox};
+use repute_dnsxl::ReturnCode;
 
 use super::*;
 
@@ -88,4 +90,65 @@ async fn a_request_by_a_program_is_looked_at_whole_and_as_one_by_a_page() {
         assert_eq!(others.len(), 17, "{path}: {others:?}");
         assert!(others.contains("384 addresses from 5.9.0.16 to 5.9.1.199"), "{others:?}");
     }
+}
+
+#[tokio::test]
+async fn a_program_chooses_a_category_asks_for_another_and_decides_it() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let list = site.add_list("wl.example").await;
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        for (number, name) in [(2, "financial"), (5, "provider")] {
+            let category = Category { number, name: name.to_owned() };
+            categories::add(t.session(), list, &category).await.expect("it is added");
+            let code = ReturnCode([127, 0, number, 1].into());
+            lists::set_code(t.session(), list, code, name).await.expect("it is set");
+        }
+        transaction.commit().await.expect("it is committed");
+        let scopes = [Scope::OrganisationsRead, Scope::OrganisationsWrite, Scope::RequestsWrite];
+        let member = Program::new(&mut site, Role::Member, &scopes).await;
+        let claim = |number: u8| {
+            let categories = json!([{ "list": "wl.example", "category": number }]);
+            json!({ "domain": "x.example", "name": "X", "proof": "dns", "categories": categories })
+        };
+        let answer = member.post(&mut site, "/claims", &claim(7)).await;
+        assert_eq!(answer.status, 422, "{answer:?}");
+        let claimed = json(&member.post(&mut site, "/claims", &claim(2)).await);
+        let id = claimed["organisation"].as_i64().expect("an Id");
+        let mut of_another = claim(5);
+        of_another["organisation"] = json!(id);
+        let answer = member.post(&mut site, "/claims", &of_another).await;
+        assert_eq!(answer.status, 422, "only a new one chooses: {answer:?}");
+        let shown = async |site: &mut Site| {
+            let answer = member.get(site, &format!("/organisations/{id}")).await;
+            json(&answer)["categories"].clone()
+        };
+        let financial = json!([{ "list": "wl.example", "number": 2, "name": "financial" }]);
+        assert_eq!(shown(&mut site).await, financial);
+        let wanted = json!({
+            "list": "wl.example",
+            "items": [{ "action": "add", "network": "8.8.8.8", "code": "127.0.5.1" }]
+        });
+        let found =
+            json(&member.post(&mut site, &format!("/organisations/{id}/checks"), &wanted).await);
+        let found = found["findings"].as_array().expect("findings");
+        let of = found.iter().find(|one| one["check"] == "category").expect("one of the category");
+        assert_eq!((&of["outcome"], &of["about"]), (&json!("fail"), &json!("8.8.8.8")));
+
+        let editor = Program::new(&mut site, Role::Editor, &[Scope::QueueWrite]).await;
+        let path = format!("/organisations/{id}/categories/wl.example");
+        for (program, body, status) in [
+            (&member, json!({ "category": 5, "reason": "x" }), 403),
+            (&editor, json!({ "category": 7, "reason": "x" }), 422),
+            (&editor, json!({ "category": 5 }), 400),
+            (&editor, json!({ "category": 5, "reason": "it runs networks" }), 200),
+        ] {
+            let answer = program.ask(&mut site, Method::PUT, &path, None, &body).await;
+            assert_eq!(answer.status, status, "{body}: {answer:?}");
+        }
+        let provider = json!([{ "list": "wl.example", "number": 5, "name": "provider" }]);
+        assert_eq!(shown(&mut site).await, provider);
+    })
+    .await;
 }

@@ -190,6 +190,7 @@ async fn what_is_there_is_changed_by_whom_it_is_meant() {
             [("act", "exclude"), ("key", "9.9.9.0/24"), ("address", "9.9.9.9"), ("reason", "x")];
         let why: [(&str, &str); 1] = [("why", "a test")];
         let text = [("text", "a test")];
+        let category = [("list", "1"), ("category", "3"), ("reason", "x")];
         let mut things = Things::new(database).await;
         let mut wrong: Vec<String> = Vec::new();
         for (path, fields, how) in [
@@ -198,6 +199,7 @@ async fn what_is_there_is_changed_by_whom_it_is_meant() {
             ("/organisations/1/invitations", &[("mail", "c@b.example"), ("role", "member")], own),
             ("/organisations/1/still-right", &[], own),
             ("/organisations/1/notes", &text, desk),
+            ("/organisations/1/category", &category, desk),
             ("/organisations/1/suspend", &text, desk),
             ("/organisations/1/resume", &[], desk),
             ("/requests/1/review", &[], desk),
