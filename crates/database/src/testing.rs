@@ -3,11 +3,15 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 use crate::{Database, Place};
 
@@ -25,10 +29,105 @@ pub async fn on_each_narrow(test: impl AsyncFn(Database)) {
 
 /// Runs a test on a fresh place of each kind.
 async fn on_each_place(test: impl AsyncFn(Place)) {
-    let folder = tempfile::tempdir().expect("a folder");
-    test(Place::File(folder.path().join("registry.db"))).await;
-    if let Some(server) = Server::start() {
-        test(server.place()).await;
+    let folder = folder();
+    test(fresh_file(&folder).await).await;
+    let Some(shared) = shared().await else { return };
+    let (name, place) = shared.copy().await;
+    test(place).await;
+    shared.say(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
+}
+
+/// A folder for a database: in memory, where that has room, as each commit and each copy waits for a disk.
+pub fn folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    match has_room(memory) {
+        true => tempfile::tempdir_in(memory),
+        false => tempfile::tempdir(),
+    }
+    .expect("a folder")
+}
+
+/// Whether a place has room for the databases of some tests at once: in containers it is often a small one.
+fn has_room(place: &Path) -> bool {
+    let asked = Command::new("df").args(["--block-size=1M", "--output=avail"]).arg(place).output();
+    let told = asked.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let free = told.ok().and_then(|told| told.lines().nth(1)?.trim().parse::<u64>().ok());
+    free.is_some_and(|free| free > 2048)
+}
+
+/// A new database of SQLite in a folder, with the schema of this version and nothing in it.
+///
+/// # Panics
+/// If it cannot be made.
+pub async fn fresh_file(folder: &TempDir) -> Place {
+    static BYTES: OnceCell<Vec<u8>> = OnceCell::const_new();
+    let make = async || {
+        let folder = self::folder();
+        let path = folder.path().join("registry.db");
+        let database = open_narrow(&Place::File(path.clone())).await;
+        // The last who closes it takes what stands beside the file into it.
+        database.close().await;
+        fs::read(path).expect("it is there")
+    };
+    let path = folder.path().join("registry.db");
+    fs::write(&path, BYTES.get_or_init(make).await).expect("it is written");
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("it is ours");
+    Place::File(path)
+}
+
+/// The server that all tests of this process share; none where tests run without peers.
+async fn shared() -> Option<&'static Shared> {
+    static SHARED: OnceCell<Option<Shared>> = OnceCell::const_new();
+    SHARED.get_or_init(Shared::start).await.as_ref()
+}
+
+/// A server for many tests. Each has a database of its own, a copy of one with the schema: that takes a moment where a
+/// server for each would take a second.
+#[derive(Debug)]
+struct Shared {
+    /// Where it is, and its first database.
+    place: PgConnectOptions,
+    /// Nothing is written there. It ends with this process, however that does, and the server with it.
+    _alive: ChildStdin,
+}
+
+impl Shared {
+    /// Starts one and makes what is copied.
+    async fn start() -> Option<Shared> {
+        let mut server = Server::start_by(|programs, folder| {
+            // A value that lasts as long as the process is never dropped, so somebody else has to end the server.
+            let server = Server::command(programs, folder);
+            let mut guard = Command::new("sh");
+            guard.args(["-c", "\"$@\" & read -r _; kill -QUIT $!; wait; rm -r \"$0\""]).arg(folder);
+            guard.arg(server.get_program()).args(server.get_args()).current_dir("/");
+            guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+            guard
+        })?;
+        let alive = server.process.stdin.take().expect("it is a pipe");
+        let place = server.url().parse().expect("it is a place");
+        // The guard ends it and removes its folder, so it must not end with this value.
+        std::mem::forget(server);
+        let shared = Shared { place, _alive: alive };
+        shared.say("CREATE DATABASE empty").await;
+        let empty = Place::Server(Box::new(shared.place.clone().database("empty")));
+        open_narrow(&empty).await.close().await;
+        Some(shared)
+    }
+
+    /// A database of a test's own: what it is called and where it is.
+    async fn copy(&self) -> (String, Place) {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        self.say(&format!("CREATE DATABASE {name} TEMPLATE empty")).await;
+        let place = Place::Server(Box::new(self.place.clone().database(&name)));
+        (name, place)
+    }
+
+    /// Has the server do something.
+    async fn say(&self, sql: &str) {
+        let mut connection = PgConnection::connect_with(&self.place).await.expect("it answers");
+        connection.execute(AssertSqlSafe(sql.to_owned())).await.expect("it is done");
+        connection.close().await.expect("it is closed");
     }
 }
 
@@ -53,11 +152,16 @@ pub struct Server {
 impl Server {
     /// Starts one that listens on a socket in its folder only; none where tests run without peers.
     pub fn start() -> Option<Server> {
+        Server::start_by(Server::command)
+    }
+
+    /// The same by a command that is made of where the programs are and of its folder.
+    fn start_by(command: impl FnOnce(&Path, &Path) -> Command) -> Option<Server> {
         if std::env::var_os("REPUTE_NO_PEERS").is_some() {
             return None;
         }
         let programs = programs();
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder();
         let data = folder.path().join("data");
         // The folder is nobody's if we are root.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("it is ours");
@@ -67,7 +171,7 @@ impl Server {
         let mut init = as_somebody(programs.join("initdb"));
         init.arg("--pgdata").arg(&data).args(["--auth=trust", "--username=repute", "--no-sync"]);
         run(init.args(["--encoding=UTF8", "--locale=C"]));
-        let process = Server::command(&programs, folder.path()).spawn();
+        let process = command(&programs, folder.path()).spawn();
         let server = Server { process: process.expect("PostgreSQL starts"), folder };
         server.wait(&programs);
         Some(server)
@@ -97,7 +201,9 @@ impl Server {
         let mut server = as_somebody(programs.join("postgres"));
         server.arg("-D").arg(folder.join("data")).arg("-k").arg(folder);
         // Whether it survives the loss of power is not what is tested.
-        server.args(["-c", "listen_addresses=", "-c", "fsync=off"]);
+        server.args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=400"]);
+        // Its folder may lie in memory.
+        server.args(["-c", "max_wal_size=128MB"]);
         server.stdout(Stdio::null()).stderr(Stdio::null());
         server
     }

@@ -9,8 +9,8 @@ use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use repute_database::accounts::{self, Role};
 use repute_database::lists::{self, List};
-use repute_database::testing::open_narrow;
-use repute_database::{Database, Place, Timestamp, sessions};
+use repute_database::testing::{folder, fresh_file, open_narrow};
+use repute_database::{Database, Timestamp, sessions};
 use repute_distribution::Shelf;
 use repute_dnsxl::{KeyKind, Name, Polarity, Target};
 use repute_lookup::inquiry::ListAt;
@@ -85,9 +85,8 @@ impl Zones for Table {
 impl Site {
     /// One over a fresh database.
     pub(crate) async fn new() -> Site {
-        let folder = tempfile::tempdir().expect("a folder");
-        let place = Place::File(folder.path().join("registry.db"));
-        let database = open_narrow(&place).await;
+        let folder = folder();
+        let database = open_narrow(&fresh_file(&folder).await).await;
         Site { _folder: Some(folder), ..Site::over(database) }
     }
 
