@@ -32,9 +32,66 @@ async fn on_each_place(test: impl AsyncFn(Place)) {
     let folder = folder();
     test(fresh_file(&folder).await).await;
     let Some(shared) = shared().await else { return };
-    let (name, place) = shared.copy().await;
+    let (name, place) = shared.copy("empty").await;
     test(place).await;
     shared.say(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
+}
+
+/// A database that somebody prepared, of which each part of a test gets a copy: what one changes no other sees.
+#[derive(Debug)]
+pub struct Prepared(Kept);
+
+/// What copies are made of.
+#[derive(Debug)]
+enum Kept {
+    /// The file.
+    File(Vec<u8>),
+    /// Another database of the server, by its name.
+    Server(&'static Shared, String),
+}
+
+/// Prepares a fresh database of each kind, and runs a test with what came of that.
+pub async fn on_each_prepared<T>(
+    prepare: impl AsyncFn(Database) -> T,
+    test: impl AsyncFn(&Prepared, T),
+) {
+    let filled = async |place: &Place| {
+        let database = open_narrow(place).await;
+        let made = prepare(database.clone()).await;
+        // Only what nobody has open is whole.
+        database.close().await;
+        made
+    };
+    let folder = folder();
+    let place = fresh_file(&folder).await;
+    let made = filled(&place).await;
+    let bytes = fs::read(folder.path().join("registry.db")).expect("it is there");
+    test(&Prepared(Kept::File(bytes)), made).await;
+    let Some(shared) = shared().await else { return };
+    let (name, place) = shared.copy("empty").await;
+    let made = filled(&place).await;
+    test(&Prepared(Kept::Server(shared, name.clone())), made).await;
+    shared.say(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
+}
+
+impl Prepared {
+    /// Runs a part of a test on a copy.
+    pub async fn with<T>(&self, test: impl AsyncFnOnce(Database) -> T) -> T {
+        match &self.0 {
+            Kept::File(bytes) => {
+                let folder = folder();
+                let path = folder.path().join("registry.db");
+                fs::write(&path, bytes).expect("it is written");
+                test(open_narrow(&Place::File(path)).await).await
+            }
+            Kept::Server(shared, name) => {
+                let (copy, place) = shared.copy(name).await;
+                let done = test(open_narrow(&place).await).await;
+                shared.say(&format!("DROP DATABASE {copy} WITH (FORCE)")).await;
+                done
+            }
+        }
+    }
 }
 
 /// A folder for a database: in memory, where that has room, as each commit and each copy waits for a disk.
@@ -114,11 +171,11 @@ impl Shared {
         Some(shared)
     }
 
-    /// A database of a test's own: what it is called and where it is.
-    async fn copy(&self) -> (String, Place) {
+    /// A copy of a database, for a test alone: what it is called and where it is.
+    async fn copy(&self, of: &str) -> (String, Place) {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        self.say(&format!("CREATE DATABASE {name} TEMPLATE empty")).await;
+        self.say(&format!("CREATE DATABASE {name} TEMPLATE {of}")).await;
         let place = Place::Server(Box::new(self.place.clone().database(&name)));
         (name, place)
     }

@@ -18,6 +18,9 @@ use crate::app::App;
 use crate::error::AppError;
 use crate::{asset, distribution, frame, pages};
 
+#[cfg(test)]
+mod promise;
+
 /// A route.
 pub(crate) struct Route {
     /// The one method it takes.

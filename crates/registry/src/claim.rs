@@ -20,7 +20,7 @@ use serde_json::json;
 use crate::category;
 use crate::notice::Notice;
 use crate::organisation::{self, OrganisationError};
-use crate::permission::{self, Action, Denied, Person, Relation, Role};
+use crate::permission::{self, Action, Denied, Person, Relation};
 use crate::token::{self, NoRandom, TokenKey, Use};
 
 pub mod challenge;
@@ -530,9 +530,7 @@ async fn theirs(
     id: ClaimId,
 ) -> Result<Claim, ClaimError> {
     let claim = claims::by_id(transaction.session(), id).await?;
-    let is_theirs =
-        |claim: &Claim| claim.new.account == person.account || person.role == Role::Administrator;
-    claim.filter(is_theirs).ok_or(ClaimError::Unknown)
+    claim.filter(|claim| claim.new.account == person.account).ok_or(ClaimError::Unknown)
 }
 
 /// Fails if a claim's challenge is over.

@@ -14,7 +14,7 @@ use repute_database::tokens::{self, Token};
 use repute_registry::permission::Person;
 
 use crate::app::App;
-use crate::error::AppError;
+use crate::error::{AppError, Hidden};
 use crate::limits::{self, Deed, Doer};
 use crate::secret::digest_of;
 use crate::token::Scope;
@@ -60,8 +60,14 @@ pub(crate) async fn admit(
 ) -> Response {
     let mut response = match caller(app, visitor, request.headers()).await {
         Ok(caller) if scopes.is_empty() || scopes.iter().any(|scope| caller.has(*scope)) => {
+            let reads_all = caller.has(Scope::QueueRead);
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            let mut response = next.run(request).await;
+            if reads_all {
+                // He sees all organisations anyway, so he is told why this one is not his to change.
+                response.extensions_mut().remove::<Hidden>();
+            }
+            response
         }
         Ok(_) => AppError::Scope(scopes[0]).into_response(),
         Err(error) => error.into_response(),

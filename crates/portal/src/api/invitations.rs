@@ -9,7 +9,7 @@ use repute_database::entries::OrganisationId;
 use repute_database::invitations::{self, Invitation};
 use repute_database::organisations::{self, MemberRole};
 use repute_database::{Timestamp, outbox};
-use repute_registry::organisation;
+use repute_registry::organisation::{self, OrganisationError};
 use repute_registry::permission::{self, Action};
 use repute_registry::{invitation, review};
 use schemars::JsonSchema;
@@ -120,9 +120,8 @@ async fn all(
     let (person, id) = (caller.person(), OrganisationId(id));
     let mut look = app.database.look().await?;
     let relation = organisation::relation(look.session(), person, id).await?;
-    if permission::check(person, relation, Action::ChangeMembers).is_err() {
-        return Err(AppError::NotFound);
-    }
+    permission::check(person, relation, Action::ChangeMembers)
+        .map_err(OrganisationError::Denied)?;
     let found = invitations::of_organisation(look.session(), id, Timestamp::now()).await?;
     Ok(Json(Invitations { invitations: found.iter().map(Invited::from).collect() }))
 }

@@ -7,7 +7,7 @@ use axum::response::Response;
 use repute_database::entries::OrganisationId;
 use repute_database::undelivered::{self, Undelivered};
 use repute_database::{Timestamp, contact_mails, outbox};
-use repute_registry::organisation;
+use repute_registry::organisation::{self, OrganisationError};
 use repute_registry::permission::{self, Action};
 use repute_registry::token::Use;
 use serde::Deserialize;
@@ -61,10 +61,8 @@ pub(crate) async fn try_contact(
     let organisation = OrganisationId(id);
     let mut look = app.database.look().await?;
     let relation = organisation::relation(look.session(), member.person(), organisation).await?;
-    if permission::check(member.person(), relation, Action::ChangeContacts).is_err() {
-        // That there is one is nobody else's business.
-        return Err(AppError::NotFound);
-    }
+    permission::check(member.person(), relation, Action::ChangeContacts)
+        .map_err(OrganisationError::Denied)?;
     let theirs = undelivered::of_organisation(look.session(), organisation).await?;
     let said = contact_mails::of(look.session(), organisation).await?;
     drop(look);

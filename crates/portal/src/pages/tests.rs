@@ -18,7 +18,6 @@ use crate::testing::{Answer, Site};
 mod asking;
 mod bulk;
 mod categories;
-mod others;
 mod silent;
 mod versions;
 

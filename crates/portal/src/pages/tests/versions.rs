@@ -18,13 +18,7 @@ async fn pseudonym(site: &Site) -> String {
 }
 
 /// Lists a network, and says what became of that version; the serial.
-pub(super) async fn publish(
-    site: &Site,
-    list: ListId,
-    actor: &str,
-    key: &str,
-    outcome: Outcome,
-) -> u32 {
+async fn publish(site: &Site, list: ListId, actor: &str, key: &str, outcome: Outcome) -> u32 {
     let mut transaction = site.app.database.begin().await.expect("a transaction");
     let stored = lists::by_id(transaction.session(), list).await.expect("it is read");
     let stored = stored.expect("it is there");
