@@ -552,69 +552,78 @@ mod tests {
 
     #[tokio::test]
     async fn a_forgotten_password_is_replaced_and_all_sessions_end() {
-        let mut site = Site::new().await;
-        let url = site.app.config.public_url.clone();
-        let mail: MailAddress = "a@example.org".parse().expect("an address");
-        let path = |link: String| link.replace("http://localhost:8080", "");
-        let link = first_link(&site.app.database, &url).await.expect("it is made").expect("nobody");
-        let later =
-            first_link(&site.app.database, &url).await.expect("it is made").expect("nobody");
-        assert_eq!(site.get(&path(link)).await.status, 404, "the one before stops working");
-        let fields = [("mail", "a@example.org"), ("name", "A"), ("password", "the first words")];
-        site.get(&path(later.clone())).await.says(&["<strong>administrator</strong>"]);
-        assert_eq!(site.post(&path(later), &fields).await.status, 303);
-        assert_eq!(first_link(&site.app.database, &url).await.expect("it is read"), None);
-        let old = site.cookies.clone();
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            let url = site.app.config.public_url.clone();
+            let mail: MailAddress = "a@example.org".parse().expect("an address");
+            let path = |link: String| link.replace("http://localhost:8080", "");
+            let link =
+                first_link(&site.app.database, &url).await.expect("it is made").expect("nobody");
+            let later =
+                first_link(&site.app.database, &url).await.expect("it is made").expect("nobody");
+            assert_eq!(site.get(&path(link)).await.status, 404, "the one before stops working");
+            let fields =
+                [("mail", "a@example.org"), ("name", "A"), ("password", "the first words")];
+            site.get(&path(later.clone())).await.says(&["<strong>administrator</strong>"]);
+            assert_eq!(site.post(&path(later), &fields).await.status, 303);
+            assert_eq!(first_link(&site.app.database, &url).await.expect("it is read"), None);
+            let old = site.cookies.clone();
 
-        site.cookies.clear();
-        site.post("/forgot", &[("mail", "a@example.org")]).await.says(&["Look into your mail"]);
-        let (_, link) = mailed(&site).await;
-        assert_eq!(site.post(&link, &[("password", "the second words")]).await.status, 303);
-        assert_eq!(site.get("/account").await.status, 200);
-        assert_eq!(site.post(&link, &[("password", "the third words")]).await.status, 404);
-        site.cookies = old;
-        assert_eq!(site.get("/account").await.status, 303, "the old session is over");
+            site.cookies.clear();
+            site.post("/forgot", &[("mail", "a@example.org")]).await.says(&["Look into your mail"]);
+            let (_, link) = mailed(&site).await;
+            assert_eq!(site.post(&link, &[("password", "the second words")]).await.status, 303);
+            assert_eq!(site.get("/account").await.status, 200);
+            assert_eq!(site.post(&link, &[("password", "the third words")]).await.status, 404);
+            site.cookies = old;
+            assert_eq!(site.get("/account").await.status, 303, "the old session is over");
 
-        // Whoever has no account, or has one, is told so by mail only.
-        for (form, address) in [("/forgot", "b@example.org"), ("/sign-up", "a@example.org")] {
-            site.post(form, &[("mail", address)]).await.says(&["Look into your mail"]);
-            let (to, link) = mailed(&site).await;
-            assert_eq!((&*to, link.matches('/').count()), (address, 1), "no secret: {link}");
-        }
-        let refused =
-            crate::set_role(&site.app.database, &site.app.config, &mail, Role::Member).await;
-        assert!(matches!(refused, Err(ShellError::LastAdministrator)));
-        let other: MailAddress = "c@example.org".parse().expect("an address");
-        let link = invite(&site.app.database, &url, Some(&other), Role::Editor).await.expect("one");
-        site.cookies.clear();
-        let fields = [("name", "C"), ("password", "some other words")];
-        assert_eq!(site.post(&path(link), &fields).await.status, 303);
-        crate::set_role(&site.app.database, &site.app.config, &other, Role::Administrator)
-            .await
-            .expect("it is set");
-        let all = all(&site.app.database).await.expect("they are read");
-        let roles: Vec<_> = all.iter().map(|a| (&*a.mail, a.role)).collect();
-        assert_eq!(
-            roles,
-            [("a@example.org", Role::Administrator), ("c@example.org", Role::Administrator)]
-        );
-        let known = invite(&site.app.database, &url, Some(&mail), Role::Member).await;
-        assert!(matches!(known, Err(ShellError::Known(_))));
+            // Whoever has no account, or has one, is told so by mail only.
+            for (form, address) in [("/forgot", "b@example.org"), ("/sign-up", "a@example.org")] {
+                site.post(form, &[("mail", address)]).await.says(&["Look into your mail"]);
+                let (to, link) = mailed(&site).await;
+                assert_eq!((&*to, link.matches('/').count()), (address, 1), "no secret: {link}");
+            }
+            let refused =
+                crate::set_role(&site.app.database, &site.app.config, &mail, Role::Member).await;
+            assert!(matches!(refused, Err(ShellError::LastAdministrator)));
+            let other: MailAddress = "c@example.org".parse().expect("an address");
+            let link =
+                invite(&site.app.database, &url, Some(&other), Role::Editor).await.expect("one");
+            site.cookies.clear();
+            let fields = [("name", "C"), ("password", "some other words")];
+            assert_eq!(site.post(&path(link), &fields).await.status, 303);
+            crate::set_role(&site.app.database, &site.app.config, &other, Role::Administrator)
+                .await
+                .expect("it is set");
+            let all = all(&site.app.database).await.expect("they are read");
+            let roles: Vec<_> = all.iter().map(|a| (&*a.mail, a.role)).collect();
+            assert_eq!(
+                roles,
+                [("a@example.org", Role::Administrator), ("c@example.org", Role::Administrator)]
+            );
+            let known = invite(&site.app.database, &url, Some(&mail), Role::Member).await;
+            assert!(matches!(known, Err(ShellError::Known(_))));
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn somebody_elses_session_cannot_be_ended_and_ones_own_can() {
-        let mut site = Site::new().await;
-        site.become_role(Some(Role::Member)).await;
-        let page = site.get("/account").await;
-        let cookies = site.cookies.clone();
-        site.become_role(Some(Role::Administrator)).await;
-        let foreign = site.post("/account/sessions/1/end", &[]).await;
-        assert_eq!(foreign.status, 404);
-        site.cookies = cookies;
-        assert_eq!(site.get("/account").await.status, 200, "{page:?}");
-        assert_eq!(site.post("/account/sessions/1/end", &[]).await.status, 303);
-        assert_eq!(site.get("/account").await.status, 303);
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            site.become_role(Some(Role::Member)).await;
+            let page = site.get("/account").await;
+            let cookies = site.cookies.clone();
+            site.become_role(Some(Role::Administrator)).await;
+            let foreign = site.post("/account/sessions/1/end", &[]).await;
+            assert_eq!(foreign.status, 404);
+            site.cookies = cookies;
+            assert_eq!(site.get("/account").await.status, 200, "{page:?}");
+            assert_eq!(site.post("/account/sessions/1/end", &[]).await.status, 303);
+            assert_eq!(site.get("/account").await.status, 303);
+        })
+        .await;
     }
 
     #[tokio::test]
@@ -660,26 +669,32 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_guesses_is_stopped() {
-        let mut site = Site::new().await;
-        let fields = [("mail", "a@example.org"), ("password", "wrong")];
-        let mut statuses = Vec::new();
-        for _ in 0..11 {
-            statuses.push(site.post("/sign-in", &fields).await.status.as_u16());
-        }
-        assert_eq!((statuses[9], statuses[10]), (422, 429));
-        for _ in 0..5 {
-            site.post("/forgot", &[("mail", "b@example.org")]).await.says(&["Look into your mail"]);
-        }
-        let mut transaction = site.app.database.begin().await.expect("a transaction");
-        let mut letters = 0;
-        let lease = Duration::from_secs(1000);
-        while let Some(taken) =
-            outbox::take(transaction.session(), Timestamp::now(), lease).await.expect("it is read")
-        {
-            letters += 1;
-            outbox::give_up(transaction.session(), taken.id).await.expect("it is gone");
-        }
-        assert_eq!(letters, 3, "no more for an address at a time");
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            let fields = [("mail", "a@example.org"), ("password", "wrong")];
+            let mut statuses = Vec::new();
+            for _ in 0..11 {
+                statuses.push(site.post("/sign-in", &fields).await.status.as_u16());
+            }
+            assert_eq!((statuses[9], statuses[10]), (422, 429));
+            for _ in 0..5 {
+                site.post("/forgot", &[("mail", "b@example.org")])
+                    .await
+                    .says(&["Look into your mail"]);
+            }
+            let mut transaction = site.app.database.begin().await.expect("a transaction");
+            let mut letters = 0;
+            let lease = Duration::from_secs(1000);
+            while let Some(taken) = outbox::take(transaction.session(), Timestamp::now(), lease)
+                .await
+                .expect("it is read")
+            {
+                letters += 1;
+                outbox::give_up(transaction.session(), taken.id).await.expect("it is gone");
+            }
+            assert_eq!(letters, 3, "no more for an address at a time");
+        })
+        .await;
     }
 
     #[tokio::test]

@@ -193,15 +193,17 @@ const SEEN_EVERY: i64 = 5 * 60 * 1_000_000;
 #[cfg(test)]
 mod tests {
     use axum::http::Method;
+    use repute_database::Database;
     use repute_database::lists::ListId;
+    use repute_database::testing::on_each_narrow;
     use repute_distribution::{Delivery, Origin};
 
     use super::*;
     use crate::testing::{Answer, Site};
 
     /// A portal with two lists, and subscribers: one of both, one of the first.
-    async fn site() -> Site {
-        let site = Site::new().await;
+    async fn site(database: Database) -> Site {
+        let site = Site::over(database);
         let lists = [site.add_list("a.example").await, site.add_list("b.example").await];
         publish(&site, "a.example", lists[0], 5, None);
         publish(&site, "b.example", lists[1], 9, None);
@@ -239,68 +241,79 @@ mod tests {
 
     #[tokio::test]
     async fn each_token_opens_its_lists_and_no_others() {
-        let mut site = site().await;
-        let both = ask(&mut site, "manifests", "both", &[]).await;
-        both.says(&["list a.example 1\nserial 5\n", "list b.example 2\nserial 9\n", "signature "]);
-        let one = ask(&mut site, "manifests", "one", &[]).await;
-        one.says(&["list a.example 1"]);
-        assert!(!one.text.contains("b.example"));
-        let part = ask(&mut site, "lists/a.example/0/5", "one", &[]).await;
-        assert_eq!((part.status, part.text.len()), (StatusCode::OK, 600_000));
-        for (path, token) in [
-            ("lists/b.example/0/9", "one"),
-            ("lists/a.example/0/4", "one"),
-            ("lists/c.example/0/4", "both"),
-            ("lists/%00..x/0/4", "both"),
-        ] {
-            let answer = ask(&mut site, path, token, &[]).await;
-            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
-        }
-        for token in ["", "other", "on"] {
-            let answer = ask(&mut site, "manifests", token, &[]).await;
-            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{token}");
-            assert_eq!(answer.header("www-authenticate"), "Bearer");
-            answer.says(&["repute registry subscriber add"]);
-        }
-        let mut transaction = site.app.database.begin().await.expect("a transaction");
-        let now = Timestamp::now();
-        subscribers::revoke(transaction.session(), "one", now).await.expect("it is revoked");
-        let seen = subscribers::all(transaction.session()).await.expect("they are read");
-        transaction.commit().await.expect("it is committed");
-        assert!(seen.iter().all(|one| one.seen.is_some()), "{seen:?}");
-        let answer = ask(&mut site, "manifests", "one", &[]).await;
-        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        on_each_narrow(async |database| {
+            let mut site = site(database).await;
+            let both = ask(&mut site, "manifests", "both", &[]).await;
+            both.says(&[
+                "list a.example 1\nserial 5\n",
+                "list b.example 2\nserial 9\n",
+                "signature ",
+            ]);
+            let one = ask(&mut site, "manifests", "one", &[]).await;
+            one.says(&["list a.example 1"]);
+            assert!(!one.text.contains("b.example"));
+            let part = ask(&mut site, "lists/a.example/0/5", "one", &[]).await;
+            assert_eq!((part.status, part.text.len()), (StatusCode::OK, 600_000));
+            for (path, token) in [
+                ("lists/b.example/0/9", "one"),
+                ("lists/a.example/0/4", "one"),
+                ("lists/c.example/0/4", "both"),
+                ("lists/%00..x/0/4", "both"),
+            ] {
+                let answer = ask(&mut site, path, token, &[]).await;
+                assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+            }
+            for token in ["", "other", "on"] {
+                let answer = ask(&mut site, "manifests", token, &[]).await;
+                assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{token}");
+                assert_eq!(answer.header("www-authenticate"), "Bearer");
+                answer.says(&["repute registry subscriber add"]);
+            }
+            let mut transaction = site.app.database.begin().await.expect("a transaction");
+            let now = Timestamp::now();
+            subscribers::revoke(transaction.session(), "one", now).await.expect("it is revoked");
+            let seen = subscribers::all(transaction.session()).await.expect("they are read");
+            transaction.commit().await.expect("it is committed");
+            assert!(seen.iter().all(|one| one.seen.is_some()), "{seen:?}");
+            let answer = ask(&mut site, "manifests", "one", &[]).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn whoever_has_all_waits_for_what_comes() {
-        let mut site = site().await;
-        let after = |answer: &Answer| {
-            format!("manifests?after={}", answer.header("etag").trim_matches('"'))
-        };
-        let path = after(&ask(&mut site, "manifests", "one", &[]).await);
-        let none = ask(&mut site, &path, "one", &[]).await;
-        assert_eq!((none.status, &*none.text), (StatusCode::NO_CONTENT, ""));
-        let none = ask(&mut site, &path, "one", &[("prefer", "handling=lenient, wait=1")]).await;
-        assert_eq!(none.status, StatusCode::NO_CONTENT, "nobody waits for ever");
-        let waiting = [("prefer", "wait=15")];
-        // What another may have is no news.
-        let app = site.app.clone();
-        let origin = |apex: &str, id| Origin { id, apex: apex.parse().expect("a name") };
-        let put = |origin: &Origin, from: u32, to: u32| {
-            let delivery = Delivery { origin, serial: to, approved: 0 };
-            app.shelf.put(delivery, Some((from, b"changes"))).expect("it is put");
-        };
-        let (news, ()) = tokio::join!(ask(&mut site, &path, "one", &waiting), async {
-            put(&origin("b.example", 2), 9, 10);
-            tokio::task::yield_now().await;
-            put(&origin("a.example", 1), 5, 6);
-        });
-        news.says(&["serial 6", "delta 5 6 7 "]);
-        assert_eq!(ask(&mut site, "lists/a.example/5/6", "one", &[]).await.text, "changes");
-        site.app.closing.cancel();
-        let none = ask(&mut site, &after(&news), "one", &waiting).await;
-        assert_eq!(none.status, StatusCode::NO_CONTENT);
+        on_each_narrow(async |database| {
+            let mut site = site(database).await;
+            let after = |answer: &Answer| {
+                format!("manifests?after={}", answer.header("etag").trim_matches('"'))
+            };
+            let path = after(&ask(&mut site, "manifests", "one", &[]).await);
+            let none = ask(&mut site, &path, "one", &[]).await;
+            assert_eq!((none.status, &*none.text), (StatusCode::NO_CONTENT, ""));
+            let none =
+                ask(&mut site, &path, "one", &[("prefer", "handling=lenient, wait=1")]).await;
+            assert_eq!(none.status, StatusCode::NO_CONTENT, "nobody waits for ever");
+            let waiting = [("prefer", "wait=15")];
+            // What another may have is no news.
+            let app = site.app.clone();
+            let origin = |apex: &str, id| Origin { id, apex: apex.parse().expect("a name") };
+            let put = |origin: &Origin, from: u32, to: u32| {
+                let delivery = Delivery { origin, serial: to, approved: 0 };
+                app.shelf.put(delivery, Some((from, b"changes"))).expect("it is put");
+            };
+            let (news, ()) = tokio::join!(ask(&mut site, &path, "one", &waiting), async {
+                put(&origin("b.example", 2), 9, 10);
+                tokio::task::yield_now().await;
+                put(&origin("a.example", 1), 5, 6);
+            });
+            news.says(&["serial 6", "delta 5 6 7 "]);
+            assert_eq!(ask(&mut site, "lists/a.example/5/6", "one", &[]).await.text, "changes");
+            site.app.closing.cancel();
+            let none = ask(&mut site, &after(&news), "one", &waiting).await;
+            assert_eq!(none.status, StatusCode::NO_CONTENT);
+        })
+        .await;
     }
 
     #[test]
@@ -318,15 +331,21 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_asks_all_the_time_is_told_to_wait() {
-        let mut site = site().await;
-        for _ in 0..600 {
-            let answer = ask(&mut site, "manifests", "both", &[]).await;
-            if answer.status == StatusCode::TOO_MANY_REQUESTS {
-                assert!(!answer.header("retry-after").is_empty());
-                assert_eq!(ask(&mut site, "manifests", "one", &[]).await.status, StatusCode::OK);
-                return;
+        on_each_narrow(async |database| {
+            let mut site = site(database).await;
+            for _ in 0..600 {
+                let answer = ask(&mut site, "manifests", "both", &[]).await;
+                if answer.status == StatusCode::TOO_MANY_REQUESTS {
+                    assert!(!answer.header("retry-after").is_empty());
+                    assert_eq!(
+                        ask(&mut site, "manifests", "one", &[]).await.status,
+                        StatusCode::OK
+                    );
+                    return;
+                }
             }
-        }
-        panic!("nobody was told to wait");
+            panic!("nobody was told to wait");
+        })
+        .await;
     }
 }

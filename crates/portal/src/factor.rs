@@ -370,46 +370,55 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_guesses_codes_begins_again_is_stopped_and_told_of() {
-        let mail = "a@example.org";
-        let mut site = Site::new().await;
-        site.join(mail, Role::Member).await;
-        set_up(&mut site, mail).await;
-        letters(&site).await;
-        first_step(&mut site, mail).await;
-        for _ in 0..3 {
-            assert_eq!(site.post("/sign-in/second", &[("code", "000000")]).await.status, 422);
-        }
-        let over = site.post("/sign-in/second", &[("code", "000000")]).await;
-        assert_eq!(over.location(), "/sign-in");
-        site.get("/sign-in").await.says(&["Please begin again"]);
-        assert_eq!(letters(&site).await, ["Somebody knows your password at Example lists"]);
-        first_step(&mut site, mail).await;
-        site.post("/sign-in/second", &[("code", "000000")]).await;
-        let right = code(&site, mail, 0).await;
-        let stopped = site.post("/sign-in/second", &[("code", &right)]).await;
-        assert_eq!(stopped.status, 429, "from wherever he comes");
+        on_each_narrow(async |database| {
+            let mail = "a@example.org";
+            let mut site = Site::over(database);
+            site.join(mail, Role::Member).await;
+            set_up(&mut site, mail).await;
+            letters(&site).await;
+            first_step(&mut site, mail).await;
+            for _ in 0..3 {
+                assert_eq!(site.post("/sign-in/second", &[("code", "000000")]).await.status, 422);
+            }
+            let over = site.post("/sign-in/second", &[("code", "000000")]).await;
+            assert_eq!(over.location(), "/sign-in");
+            site.get("/sign-in").await.says(&["Please begin again"]);
+            assert_eq!(letters(&site).await, ["Somebody knows your password at Example lists"]);
+            first_step(&mut site, mail).await;
+            site.post("/sign-in/second", &[("code", "000000")]).await;
+            let right = code(&site, mail, 0).await;
+            let stopped = site.post("/sign-in/second", &[("code", &right)]).await;
+            assert_eq!(stopped.status, 429, "from wherever he comes");
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn a_link_from_the_mail_leads_to_the_second_step_too() {
-        let mail = "a@example.org";
-        let mut site = Site::new().await;
-        site.join(mail, Role::Member).await;
-        set_up(&mut site, mail).await;
-        first_step(&mut site, mail).await;
-        let half = site.cookies.clone();
-        let (url, address) = (&site.app.config.public_url, mail.parse().expect("an address"));
-        let link = crate::reset_link(&site.app.database, url, &address).await.expect("a link");
-        let path = link.strip_prefix(url.origin()).expect("it is ours").to_owned();
-        let reset = site.post(&path, &[("password", "the second words")]).await;
-        assert_eq!(reset.location(), "/sign-in/second?next=/account");
-        assert!(!site.cookies.contains_key("session"));
-        let code = code(&site, mail, 0).await;
-        let reset = site.cookies.clone();
-        site.cookies = half;
-        let old = site.post("/sign-in/second", &[("code", &code)]).await;
-        assert_eq!(old.location(), "/sign-in", "what the old password began is over");
-        site.cookies = reset;
-        assert_eq!(site.post("/sign-in/second", &[("code", &code)]).await.location(), "/account");
+        on_each_narrow(async |database| {
+            let mail = "a@example.org";
+            let mut site = Site::over(database);
+            site.join(mail, Role::Member).await;
+            set_up(&mut site, mail).await;
+            first_step(&mut site, mail).await;
+            let half = site.cookies.clone();
+            let (url, address) = (&site.app.config.public_url, mail.parse().expect("an address"));
+            let link = crate::reset_link(&site.app.database, url, &address).await.expect("a link");
+            let path = link.strip_prefix(url.origin()).expect("it is ours").to_owned();
+            let reset = site.post(&path, &[("password", "the second words")]).await;
+            assert_eq!(reset.location(), "/sign-in/second?next=/account");
+            assert!(!site.cookies.contains_key("session"));
+            let code = code(&site, mail, 0).await;
+            let reset = site.cookies.clone();
+            site.cookies = half;
+            let old = site.post("/sign-in/second", &[("code", &code)]).await;
+            assert_eq!(old.location(), "/sign-in", "what the old password began is over");
+            site.cookies = reset;
+            assert_eq!(
+                site.post("/sign-in/second", &[("code", &code)]).await.location(),
+                "/account"
+            );
+        })
+        .await;
     }
 }

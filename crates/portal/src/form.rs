@@ -64,33 +64,43 @@ mod tests {
 
     use super::*;
     use crate::testing::Site;
+    use repute_database::testing::on_each_narrow;
 
     #[tokio::test]
     async fn no_text_holds_what_databases_do_not_take() {
-        let mut site = Site::new().await;
-        site.add_list("bl.example").await;
-        let headers = [
-            ("sec-fetch-site", "same-origin"),
-            ("content-type", "application/x-www-form-urlencoded"),
-        ];
-        for (path, body, is_told) in [
-            ("/removals", "list=bl.example&target=192.0.2.1&mail=a%40b.example&reason=x%00y", true),
-            (
-                "/removals",
-                "list=bl.example&target=192.0.2.1&mail=a%40b.example&reason=x%0Ay",
-                false,
-            ),
-        ] {
-            let answer = site.send(Method::POST, path, &headers, body.to_owned()).await;
-            assert_eq!(answer.text.contains("U+0000"), is_told, "{body}: {answer:?}");
-            assert_eq!(answer.status.as_u16() == 400, is_told, "{body}: {answer:?}");
-        }
-        let answer = site.send(Method::GET, "/lookup?target=%00", &[], String::new()).await;
-        assert_eq!(answer.status.as_u16(), 400, "{answer:?}");
-        for (body, holds) in
-            [(r#"{"a":["x\u0000"]}"#, true), (r#"{"a":"\\u0000"}"#, false), (r#"{"a":"x"}"#, false)]
-        {
-            assert_eq!(json_holds_nul(body.as_bytes()), holds, "{body}");
-        }
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            site.add_list("bl.example").await;
+            let headers = [
+                ("sec-fetch-site", "same-origin"),
+                ("content-type", "application/x-www-form-urlencoded"),
+            ];
+            for (path, body, is_told) in [
+                (
+                    "/removals",
+                    "list=bl.example&target=192.0.2.1&mail=a%40b.example&reason=x%00y",
+                    true,
+                ),
+                (
+                    "/removals",
+                    "list=bl.example&target=192.0.2.1&mail=a%40b.example&reason=x%0Ay",
+                    false,
+                ),
+            ] {
+                let answer = site.send(Method::POST, path, &headers, body.to_owned()).await;
+                assert_eq!(answer.text.contains("U+0000"), is_told, "{body}: {answer:?}");
+                assert_eq!(answer.status.as_u16() == 400, is_told, "{body}: {answer:?}");
+            }
+            let answer = site.send(Method::GET, "/lookup?target=%00", &[], String::new()).await;
+            assert_eq!(answer.status.as_u16(), 400, "{answer:?}");
+            for (body, holds) in [
+                (r#"{"a":["x\u0000"]}"#, true),
+                (r#"{"a":"\\u0000"}"#, false),
+                (r#"{"a":"x"}"#, false),
+            ] {
+                assert_eq!(json_holds_nul(body.as_bytes()), holds, "{body}");
+            }
+        })
+        .await;
     }
 }

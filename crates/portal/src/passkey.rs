@@ -327,6 +327,7 @@ mod tests {
 
     use super::*;
     use crate::testing::Site;
+    use repute_database::testing::on_each_narrow;
 
     #[tokio::test]
     async fn passkeys_are_where_browsers_have_them() {
@@ -345,52 +346,55 @@ mod tests {
 
     #[tokio::test]
     async fn a_browser_is_asked_for_what_is_stored_and_an_answer_of_another_kind_is_refused() {
-        let mut site = Site::new().await;
-        site.join("a@example.org", Role::Member).await;
-        let asked = site.post("/account/passkeys/ask", &[]).await;
-        let asked: Value = serde_json::from_str(&asked.text).expect("JSON");
-        let options = &asked["options"]["publicKey"];
-        assert_eq!(options["rp"], json!({ "id": "localhost", "name": "Example lists" }));
-        assert_eq!(options["user"]["name"], "a@example.org");
-        assert_eq!(options["attestation"], "none");
-        let selection = &options["authenticatorSelection"];
-        assert_eq!(
-            (&selection["residentKey"], &selection["userVerification"]),
-            (&json!("preferred"), &json!("required"))
-        );
-        let ceremony = asked["ceremony"].as_str().expect("a text");
-        let other = site.post("/sign-in/passkey/ask", &[]).await;
-        let other: Value = serde_json::from_str(&other.text).expect("JSON");
-        assert_eq!(other["options"].get("mediation"), None);
-        let other = other["ceremony"].as_str().expect("a text");
-        let credential = json!({
-            "id": "AA", "rawId": "AA", "type": "public-key", "extensions": {},
-            "response": { "attestationObject": "AA", "clientDataJSON": "AA" },
-        });
-        let credential = credential.to_string();
-        for (ceremony, credential, name, status) in [
-            (other, &*credential, "key", 422),
-            (ceremony, "{}", "key", 422),
-            (ceremony, &*credential, "", 422),
-            (ceremony, &*credential, "key", 422),
-            (ceremony, &*credential, "key", 422),
-        ] {
-            let fields = [("ceremony", ceremony), ("credential", credential), ("name", name)];
-            let answer = site.post("/account/passkeys", &fields).await;
-            assert_eq!(answer.status, status, "{answer:?}");
-        }
-        let mut transaction = site.app.database.begin().await.expect("a transaction");
-        for (ceremony, what) in
-            [(ceremony, "a wrong answer is one"), (other, "so is a foreign one")]
-        {
-            let digest = digest_of(ceremony);
-            let left = passkeys::take(transaction.session(), &digest, Timestamp::now()).await;
-            assert_eq!(left.expect("it is read"), None, "{what}");
-        }
-        drop(transaction);
-        let none = site.post("/confirm/passkey/ask", &[]).await;
-        assert_eq!(none.status, 422, "he has none");
-        site.cookies.clear();
-        assert_eq!(site.post("/sign-in/second/passkey/ask", &[]).await.status, 422);
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            site.join("a@example.org", Role::Member).await;
+            let asked = site.post("/account/passkeys/ask", &[]).await;
+            let asked: Value = serde_json::from_str(&asked.text).expect("JSON");
+            let options = &asked["options"]["publicKey"];
+            assert_eq!(options["rp"], json!({ "id": "localhost", "name": "Example lists" }));
+            assert_eq!(options["user"]["name"], "a@example.org");
+            assert_eq!(options["attestation"], "none");
+            let selection = &options["authenticatorSelection"];
+            assert_eq!(
+                (&selection["residentKey"], &selection["userVerification"]),
+                (&json!("preferred"), &json!("required"))
+            );
+            let ceremony = asked["ceremony"].as_str().expect("a text");
+            let other = site.post("/sign-in/passkey/ask", &[]).await;
+            let other: Value = serde_json::from_str(&other.text).expect("JSON");
+            assert_eq!(other["options"].get("mediation"), None);
+            let other = other["ceremony"].as_str().expect("a text");
+            let credential = json!({
+                "id": "AA", "rawId": "AA", "type": "public-key", "extensions": {},
+                "response": { "attestationObject": "AA", "clientDataJSON": "AA" },
+            });
+            let credential = credential.to_string();
+            for (ceremony, credential, name, status) in [
+                (other, &*credential, "key", 422),
+                (ceremony, "{}", "key", 422),
+                (ceremony, &*credential, "", 422),
+                (ceremony, &*credential, "key", 422),
+                (ceremony, &*credential, "key", 422),
+            ] {
+                let fields = [("ceremony", ceremony), ("credential", credential), ("name", name)];
+                let answer = site.post("/account/passkeys", &fields).await;
+                assert_eq!(answer.status, status, "{answer:?}");
+            }
+            let mut transaction = site.app.database.begin().await.expect("a transaction");
+            for (ceremony, what) in
+                [(ceremony, "a wrong answer is one"), (other, "so is a foreign one")]
+            {
+                let digest = digest_of(ceremony);
+                let left = passkeys::take(transaction.session(), &digest, Timestamp::now()).await;
+                assert_eq!(left.expect("it is read"), None, "{what}");
+            }
+            drop(transaction);
+            let none = site.post("/confirm/passkey/ask", &[]).await;
+            assert_eq!(none.status, 422, "he has none");
+            site.cookies.clear();
+            assert_eq!(site.post("/sign-in/second/passkey/ask", &[]).await.status, 422);
+        })
+        .await;
     }
 }

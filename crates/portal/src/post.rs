@@ -180,46 +180,58 @@ mod tests {
 
     use super::*;
     use crate::testing::Site;
+    use repute_database::testing::on_each_narrow;
 
     #[tokio::test]
     async fn a_letter_becomes_a_file_or_waits_with_its_error() {
-        let mut site = Site::new().await;
-        let folder = tempfile::tempdir().expect("a folder");
-        let letter = Stored {
-            recipient: "you@x.example".to_owned(),
-            subject: "Hello".to_owned(),
-            plain: "words".to_owned(),
-            html: "<p>words</p>".to_owned(),
-            unsubscribe: "http://localhost:8080/unsubscribe/1/x".to_owned(),
-        };
-        let file = folder.path().join("file");
-        fs::write(&file, "").expect("it is written");
-        for (mail, is_sent) in [(file.join("below"), false), (folder.path().join("mail"), true)] {
-            let mut config = site.app.config.clone();
-            config.mail = Mail::Folder(mail);
-            site = Site::with(site.app.database.clone(), config).keeping(site);
-            let mut transaction = site.app.database.begin().await.expect("a transaction");
-            outbox::put(transaction.session(), &letter, Timestamp(1)).await.expect("it is put in");
-            transaction.commit().await.expect("it is committed");
-            assert!(send_next(&site.app).await.expect("the database answers"));
-            assert!(!send_next(&site.app).await.expect("the database answers"), "nothing is due");
-            let files = fs::read_dir(folder.path().join("mail")).into_iter().flatten();
-            let files: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
-            assert_eq!(files.len(), usize::from(is_sent), "{files:?}");
-            if let Some(file) = files.first() {
-                let text = fs::read_to_string(file).expect("it is text");
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            let folder = tempfile::tempdir().expect("a folder");
+            let letter = Stored {
+                recipient: "you@x.example".to_owned(),
+                subject: "Hello".to_owned(),
+                plain: "words".to_owned(),
+                html: "<p>words</p>".to_owned(),
+                unsubscribe: "http://localhost:8080/unsubscribe/1/x".to_owned(),
+            };
+            let file = folder.path().join("file");
+            fs::write(&file, "").expect("it is written");
+            for (mail, is_sent) in [(file.join("below"), false), (folder.path().join("mail"), true)]
+            {
+                let mut config = site.app.config.clone();
+                config.mail = Mail::Folder(mail);
+                site = Site::with(site.app.database.clone(), config);
+                let mut transaction = site.app.database.begin().await.expect("a transaction");
+                outbox::put(transaction.session(), &letter, Timestamp(1))
+                    .await
+                    .expect("it is put in");
+                transaction.commit().await.expect("it is committed");
+                assert!(send_next(&site.app).await.expect("the database answers"));
                 assert!(
-                    text.contains("To: you@x.example")
-                        && text.contains("From: noreply@localhost")
-                        && text
-                            .contains("List-Unsubscribe: <http://localhost:8080/unsubscribe/1/x>")
+                    !send_next(&site.app).await.expect("the database answers"),
+                    "nothing is due"
                 );
+                let files = fs::read_dir(folder.path().join("mail")).into_iter().flatten();
+                let files: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
+                assert_eq!(files.len(), usize::from(is_sent), "{files:?}");
+                if let Some(file) = files.first() {
+                    let text = fs::read_to_string(file).expect("it is text");
+                    assert!(
+                        text.contains("To: you@x.example")
+                            && text.contains("From: noreply@localhost")
+                            && text.contains(
+                                "List-Unsubscribe: <http://localhost:8080/unsubscribe/1/x>"
+                            )
+                    );
+                }
             }
-        }
-        // The one that was not taken is tried again.
-        let mut transaction = site.app.database.begin().await.expect("a transaction");
-        let later = Timestamp::now().after(Duration::from_secs(60));
-        let taken = outbox::take(transaction.session(), later, LEASE).await.expect("it is read");
-        assert_eq!(taken.map(|taken| taken.attempts), Some(2));
+            // The one that was not taken is tried again.
+            let mut transaction = site.app.database.begin().await.expect("a transaction");
+            let later = Timestamp::now().after(Duration::from_secs(60));
+            let taken =
+                outbox::take(transaction.session(), later, LEASE).await.expect("it is read");
+            assert_eq!(taken.map(|taken| taken.attempts), Some(2));
+        })
+        .await;
     }
 }

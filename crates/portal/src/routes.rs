@@ -386,58 +386,66 @@ const TIME: Duration = Duration::from_secs(evidence::PATIENCE.as_secs() + 10);
 mod tests {
     use super::*;
     use crate::testing::Site;
+    use repute_database::testing::on_each_narrow;
 
     #[tokio::test]
     async fn every_route_admits_those_it_should_and_nobody_else() {
-        let mut site = Site::new().await;
-        site.add_list("bl.example").await;
-        let roles = [None, Some(Role::Member), Some(Role::Editor), Some(Role::Administrator)];
-        for route in all() {
-            let path: Vec<&str> = route
-                .path
-                .split('/')
-                .map(|part| if part.starts_with('{') { "1" } else { part })
-                .collect();
-            for role in roles {
-                site.become_role(role).await;
-                let headers = [("sec-fetch-site", "same-origin")];
-                let answer = site.ask(route.method.clone(), &path.join("/"), &headers, &[]).await;
-                let is_sent_off = answer.location().starts_with("/sign-in?next=");
-                let is_refused = answer.status == StatusCode::FORBIDDEN
-                    || answer.status == StatusCode::UNAUTHORIZED
-                    || is_sent_off;
-                let should = !route.least.admits(role);
-                let what = format!("{} {} as {role:?}: {answer:?}", route.method, route.path);
-                assert_eq!(is_refused, should, "{what}");
-                assert!(!answer.status.is_server_error(), "{what}");
-                // Whoever is signed in is told the truth: signing in again would not help.
-                assert!(!is_sent_off || role.is_none(), "{what}");
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            site.add_list("bl.example").await;
+            let roles = [None, Some(Role::Member), Some(Role::Editor), Some(Role::Administrator)];
+            for route in all() {
+                let path: Vec<&str> = route
+                    .path
+                    .split('/')
+                    .map(|part| if part.starts_with('{') { "1" } else { part })
+                    .collect();
+                for role in roles {
+                    site.become_role(role).await;
+                    let headers = [("sec-fetch-site", "same-origin")];
+                    let answer =
+                        site.ask(route.method.clone(), &path.join("/"), &headers, &[]).await;
+                    let is_sent_off = answer.location().starts_with("/sign-in?next=");
+                    let is_refused = answer.status == StatusCode::FORBIDDEN
+                        || answer.status == StatusCode::UNAUTHORIZED
+                        || is_sent_off;
+                    let should = !route.least.admits(role);
+                    let what = format!("{} {} as {role:?}: {answer:?}", route.method, route.path);
+                    assert_eq!(is_refused, should, "{what}");
+                    assert!(!answer.status.is_server_error(), "{what}");
+                    // Whoever is signed in is told the truth: signing in again would not help.
+                    assert!(!is_sent_off || role.is_none(), "{what}");
+                }
             }
-        }
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn dangerous_routes_ask_first_who_it_is_and_lead_back_to_a_page() {
-        let mut site = Site::new().await;
-        let mut dangerous = Vec::new();
-        for route in all() {
-            let Proof::Fresh { page } = route.proof else { continue };
-            site.become_role(Some(Role::Administrator)).await;
-            site.let_time_pass().await;
-            let path = route.path.replace("{id}", "1").replace("{apex}", "bl.example");
-            let headers = [("sec-fetch-site", "same-origin")];
-            let answer = site.ask(route.method.clone(), &path, &headers, &[]).await;
-            let next = page.unwrap_or(&path);
-            assert_eq!(answer.location(), format!("/confirm?next={next}"), "{path}");
-            // What is sent is not kept, so he has to come to a page.
-            let routes = all();
-            let mut pages = routes.iter().filter(|other| other.method == Method::GET);
-            assert!(pages.any(|other| other.path == page.unwrap_or(route.path)), "{path}");
-            dangerous.push(route.path);
-        }
-        for path in ["/account/password", "/account/sessions/end-others"] {
-            assert!(dangerous.contains(&path), "{path}");
-        }
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            let mut dangerous = Vec::new();
+            for route in all() {
+                let Proof::Fresh { page } = route.proof else { continue };
+                site.become_role(Some(Role::Administrator)).await;
+                site.let_time_pass().await;
+                let path = route.path.replace("{id}", "1").replace("{apex}", "bl.example");
+                let headers = [("sec-fetch-site", "same-origin")];
+                let answer = site.ask(route.method.clone(), &path, &headers, &[]).await;
+                let next = page.unwrap_or(&path);
+                assert_eq!(answer.location(), format!("/confirm?next={next}"), "{path}");
+                // What is sent is not kept, so he has to come to a page.
+                let routes = all();
+                let mut pages = routes.iter().filter(|other| other.method == Method::GET);
+                assert!(pages.any(|other| other.path == page.unwrap_or(route.path)), "{path}");
+                dangerous.push(route.path);
+            }
+            for path in ["/account/password", "/account/sessions/end-others"] {
+                assert!(dangerous.contains(&path), "{path}");
+            }
+        })
+        .await;
     }
 
     #[tokio::test]

@@ -145,21 +145,16 @@ impl Site {
         }
     }
 
-    /// The same over the database of another, which is kept for it.
-    pub(crate) fn keeping(self, other: Site) -> Site {
-        Site { _folder: other._folder, ..self }
-    }
-
     /// One that asks one list of others, at a server that is not there.
-    pub(crate) async fn asking_another_list() -> Site {
-        let plain = Site::new().await;
+    pub(crate) fn asking_another_list(database: Database) -> Site {
+        let plain = Site::over(database);
         let zone = "bl.example".parse().expect("a name");
         let servers = vec![([127, 0, 0, 1], 9).into()];
         let lists = vec![ListAt { list: repute_lookup::list::List::new(zone), servers }];
         let elsewhere = Some(Elsewhere::new(lists, Vec::new()));
         let means = Means { elsewhere, ..plain.app.means.clone() };
         let database = plain.app.database.clone();
-        Site::by(database, plain.app.config.clone(), means).keeping(plain)
+        Site { spool: plain.spool, ..Site::by(database, plain.app.config.clone(), means) }
     }
 
     /// Adds a list of addresses that blocks.

@@ -114,60 +114,66 @@ fn json(answer: &Answer) -> Value {
 
 #[tokio::test]
 async fn every_endpoint_opens_by_its_scopes_and_by_no_other() {
-    let mut site = Site::new().await;
-    site.add_list("bl.example").await;
-    let admin = Program::new(&mut site, Role::Administrator, &Scope::ALL).await;
-    let mut by_role = Vec::new();
-    for role in Role::ALL {
-        for scope in Scope::of_role(role) {
-            by_role.push((role, scope, Program::new(&mut site, role, &[scope]).await));
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        site.add_list("bl.example").await;
+        let admin = Program::new(&mut site, Role::Administrator, &Scope::ALL).await;
+        let mut by_role = Vec::new();
+        for role in Role::ALL {
+            for scope in Scope::of_role(role) {
+                by_role.push((role, scope, Program::new(&mut site, role, &[scope]).await));
+            }
         }
-    }
-    for endpoint in super::endpoints() {
-        // The first account is that of the program with all scopes, which nobody should lock, and the first token is its.
-        let id = if matches!(endpoint.group, "People" | "Your account") { "999" } else { "1" };
-        let parts: Vec<&str> = endpoint
-            .path
-            .trim_start_matches("/api/v1")
-            .split('/')
-            .map(|part| if part.starts_with('{') { id } else { part })
-            .collect();
-        let path = parts.join("/");
-        let what = format!("{} {}", endpoint.method, endpoint.path);
-        let is_refused = |answer: &Answer| {
-            matches!(answer.status, StatusCode::UNAUTHORIZED)
-                || answer.text.contains("needs the scope")
-        };
-        let (method, whole) = (endpoint.method.clone(), format!("/api/v1{path}"));
-        let bare = site.send(method, &whole, &[], String::new()).await;
-        let is_open = endpoint.access == super::Access::Open;
-        assert_eq!(is_refused(&bare), !is_open, "{what}: {bare:?}");
-        let all = admin.ask(&mut site, endpoint.method.clone(), &path, None, &json!({})).await;
-        assert!(!is_refused(&all) && !all.status.is_server_error(), "{what}: {all:?}");
-        let super::Access::Scopes(scopes) = endpoint.access else { continue };
-        for (role, scope, program) in &by_role {
-            let answer =
-                program.ask(&mut site, endpoint.method.clone(), &path, None, &json!({})).await;
-            let what = format!("{what} by {scope} as {role:?}: {answer:?}");
-            assert_eq!(is_refused(&answer), !scopes.contains(scope), "{what}");
-            assert!(!answer.status.is_server_error(), "{what}");
+        for endpoint in super::endpoints() {
+            // The first account is that of the program with all scopes, which nobody should lock, and the first token is its.
+            let id = if matches!(endpoint.group, "People" | "Your account") { "999" } else { "1" };
+            let parts: Vec<&str> = endpoint
+                .path
+                .trim_start_matches("/api/v1")
+                .split('/')
+                .map(|part| if part.starts_with('{') { id } else { part })
+                .collect();
+            let path = parts.join("/");
+            let what = format!("{} {}", endpoint.method, endpoint.path);
+            let is_refused = |answer: &Answer| {
+                matches!(answer.status, StatusCode::UNAUTHORIZED)
+                    || answer.text.contains("needs the scope")
+            };
+            let (method, whole) = (endpoint.method.clone(), format!("/api/v1{path}"));
+            let bare = site.send(method, &whole, &[], String::new()).await;
+            let is_open = endpoint.access == super::Access::Open;
+            assert_eq!(is_refused(&bare), !is_open, "{what}: {bare:?}");
+            let all = admin.ask(&mut site, endpoint.method.clone(), &path, None, &json!({})).await;
+            assert!(!is_refused(&all) && !all.status.is_server_error(), "{what}: {all:?}");
+            let super::Access::Scopes(scopes) = endpoint.access else { continue };
+            for (role, scope, program) in &by_role {
+                let answer =
+                    program.ask(&mut site, endpoint.method.clone(), &path, None, &json!({})).await;
+                let what = format!("{what} by {scope} as {role:?}: {answer:?}");
+                assert_eq!(is_refused(&answer), !scopes.contains(scope), "{what}");
+                assert!(!answer.status.is_server_error(), "{what}");
+            }
         }
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_session_is_no_token_and_a_token_is_no_session() {
-    let mut site = Site::new().await;
-    let program = Program::new(&mut site, Role::Administrator, &Scope::ALL).await;
-    let bearer = format!("Bearer {}", program.token);
-    let page = site.ask(Method::GET, "/people", &[("authorization", &bearer)], &[]).await;
-    assert!(page.location().starts_with("/sign-in"), "{page:?}");
-    site.become_role(Some(Role::Administrator)).await;
-    let answer = site.get("/api/v1/me").await;
-    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(answer.header("www-authenticate"), "Bearer");
-    assert_eq!(answer.header("content-type"), "application/problem+json");
-    assert_eq!(answer.header("cache-control"), "no-store");
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let program = Program::new(&mut site, Role::Administrator, &Scope::ALL).await;
+        let bearer = format!("Bearer {}", program.token);
+        let page = site.ask(Method::GET, "/people", &[("authorization", &bearer)], &[]).await;
+        assert!(page.location().starts_with("/sign-in"), "{page:?}");
+        site.become_role(Some(Role::Administrator)).await;
+        let answer = site.get("/api/v1/me").await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(answer.header("www-authenticate"), "Bearer");
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        assert_eq!(answer.header("cache-control"), "no-store");
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -246,44 +252,50 @@ async fn a_change_under_a_key_is_done_once() {
 
 #[tokio::test]
 async fn what_is_not_understood_is_told() {
-    let mut site = Site::new().await;
-    site.add_list("bl.example").await;
-    let program =
-        Program::new(&mut site, Role::Editor, &Scope::of_role(Role::Editor).collect::<Vec<_>>())
-            .await;
-    let path = "/lists/bl.example/entries";
-    for (body, why) in [
-        (json!({}), "field `reason`"),
-        (json!({ "reason": "", "changes": [], "more": 1 }), "field `more`"),
-        (json!({ "reason": "", "changes": [{ "action": "burn" }] }), "variant `burn`"),
-    ] {
-        let answer = program.post(&mut site, path, &body).await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{answer:?}");
-        answer.says(&[why]);
-    }
-    let bearer = format!("Bearer {}", program.token);
-    let headers = [("authorization", &*bearer), ("content-type", "text/plain")];
-    let answer = site
-        .send(Method::POST, "/api/v1/lists/bl.example/entries", &headers, "{}".to_owned())
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        site.add_list("bl.example").await;
+        let program = Program::new(
+            &mut site,
+            Role::Editor,
+            &Scope::of_role(Role::Editor).collect::<Vec<_>>(),
+        )
         .await;
-    assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    let long = "x".repeat(5 * 1024 * 1024);
-    let answer = program.post(&mut site, path, &json!({ "reason": long, "changes": [] })).await;
-    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
-    let key = "k".repeat(256);
-    let answer = program.ask(&mut site, Method::POST, path, Some(&key), &json!({})).await;
-    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-    // Also where no token is asked for.
-    let json = [("content-type", "application/json")];
-    let typed = r#"{"list":"bl.example"}"#.to_owned();
-    let answer = site.send(Method::POST, "/api/v1/removals", &json, typed).await;
-    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-    answer.says(&["issing field `target`", "about:blank"]);
-    let answer = site.get("/api/v1/lookup").await;
-    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-    answer.says(&["missing field `target`"]);
-    let gone = program.get(&mut site, "/lists/no.example/entries").await;
-    assert_eq!(gone.status, StatusCode::NOT_FOUND);
+        let path = "/lists/bl.example/entries";
+        for (body, why) in [
+            (json!({}), "field `reason`"),
+            (json!({ "reason": "", "changes": [], "more": 1 }), "field `more`"),
+            (json!({ "reason": "", "changes": [{ "action": "burn" }] }), "variant `burn`"),
+        ] {
+            let answer = program.post(&mut site, path, &body).await;
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{answer:?}");
+            answer.says(&[why]);
+        }
+        let bearer = format!("Bearer {}", program.token);
+        let headers = [("authorization", &*bearer), ("content-type", "text/plain")];
+        let answer = site
+            .send(Method::POST, "/api/v1/lists/bl.example/entries", &headers, "{}".to_owned())
+            .await;
+        assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        let long = "x".repeat(5 * 1024 * 1024);
+        let answer = program.post(&mut site, path, &json!({ "reason": long, "changes": [] })).await;
+        assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+        let key = "k".repeat(256);
+        let answer = program.ask(&mut site, Method::POST, path, Some(&key), &json!({})).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        // Also where no token is asked for.
+        let json = [("content-type", "application/json")];
+        let typed = r#"{"list":"bl.example"}"#.to_owned();
+        let answer = site.send(Method::POST, "/api/v1/removals", &json, typed).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        answer.says(&["issing field `target`", "about:blank"]);
+        let answer = site.get("/api/v1/lookup").await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        answer.says(&["missing field `target`"]);
+        let gone = program.get(&mut site, "/lists/no.example/entries").await;
+        assert_eq!(gone.status, StatusCode::NOT_FOUND);
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -360,33 +372,38 @@ async fn a_program_asks_an_editors_program_decides_and_it_is_on_the_list() {
 
 #[tokio::test]
 async fn as_much_as_is_promised_is_taken_at_once() {
-    let mut site = Site::new().await;
-    site.add_list("bl.example").await;
-    let scopes: Vec<_> = Scope::of_role(Role::Editor).collect();
-    let editor = Program::new(&mut site, Role::Editor, &scopes).await;
-    let change = |n: u32| {
-        let key = std::net::Ipv4Addr::from(0x0909_0000 + n).to_string();
-        json!({ "action": "list", "key": key, "code": "127.0.0.2", "reason": "x".repeat(900) })
-    };
-    let all: Vec<Value> = (0..1_000).map(change).collect();
-    let path = "/lists/bl.example/entries";
-    let taken = editor.post(&mut site, path, &json!({ "reason": "", "changes": all })).await;
-    assert_eq!(taken.status, StatusCode::OK, "{taken:?}");
-    assert_eq!(json(&taken)["held"], Value::Null);
-    let nul = json!({ "reason": "x\u{0}y", "changes": [change(0)] });
-    assert_eq!(editor.post(&mut site, path, &nul).await.status, StatusCode::BAD_REQUEST);
-    // A canary is not listed before somebody looks.
-    let mut transaction = site.app.database.begin().await.expect("a transaction");
-    let t = &mut transaction;
-    let id = lists::by_apex(t.session(), &"bl.example".parse().expect("a name")).await;
-    let id = id.expect("it is read").expect("it is there").id;
-    let canaries = vec!["8.8.8.8".parse().expect("a target")];
-    let settings = dns::Settings { canaries, ..dns::Settings::default() };
-    dns::set(t.session(), id, &settings).await.expect("it is set");
-    transaction.commit().await.expect("it is committed");
-    let listing = json!({ "action": "list", "key": "8.8.8.8", "code": "127.0.0.2", "reason": "" });
-    let held = editor.post(&mut site, path, &json!({ "reason": "", "changes": [listing] })).await;
-    assert!(json(&held)["held"].as_str().is_some_and(|why| why.contains("canary")), "{held:?}");
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        site.add_list("bl.example").await;
+        let scopes: Vec<_> = Scope::of_role(Role::Editor).collect();
+        let editor = Program::new(&mut site, Role::Editor, &scopes).await;
+        let change = |n: u32| {
+            let key = std::net::Ipv4Addr::from(0x0909_0000 + n).to_string();
+            json!({ "action": "list", "key": key, "code": "127.0.0.2", "reason": "x".repeat(900) })
+        };
+        let all: Vec<Value> = (0..1_000).map(change).collect();
+        let path = "/lists/bl.example/entries";
+        let taken = editor.post(&mut site, path, &json!({ "reason": "", "changes": all })).await;
+        assert_eq!(taken.status, StatusCode::OK, "{taken:?}");
+        assert_eq!(json(&taken)["held"], Value::Null);
+        let nul = json!({ "reason": "x\u{0}y", "changes": [change(0)] });
+        assert_eq!(editor.post(&mut site, path, &nul).await.status, StatusCode::BAD_REQUEST);
+        // A canary is not listed before somebody looks.
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let id = lists::by_apex(t.session(), &"bl.example".parse().expect("a name")).await;
+        let id = id.expect("it is read").expect("it is there").id;
+        let canaries = vec!["8.8.8.8".parse().expect("a target")];
+        let settings = dns::Settings { canaries, ..dns::Settings::default() };
+        dns::set(t.session(), id, &settings).await.expect("it is set");
+        transaction.commit().await.expect("it is committed");
+        let listing =
+            json!({ "action": "list", "key": "8.8.8.8", "code": "127.0.0.2", "reason": "" });
+        let held =
+            editor.post(&mut site, path, &json!({ "reason": "", "changes": [listing] })).await;
+        assert!(json(&held)["held"].as_str().is_some_and(|why| why.contains("canary")), "{held:?}");
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -529,66 +546,87 @@ Source-IP: 198.51.100.7\r\n\r\n\
 
 #[tokio::test]
 async fn a_domain_is_claimed_and_the_record_named() {
-    let mut site = Site::new().await;
-    let scopes = [Scope::OrganisationsRead, Scope::OrganisationsWrite];
-    let program = Program::new(&mut site, Role::Member, &scopes).await;
-    let wanted = json!({ "domain": "example.org", "name": "Ada's", "proof": "dns" });
-    let claim = json(&program.post(&mut site, "/claims", &wanted).await);
-    assert_eq!(claim["record"]["name"], "_repute-challenge.example.org", "{claim}");
-    let id = claim["id"].as_i64().expect("a number");
-    let looked = json(&program.post(&mut site, &format!("/claims/{id}/look"), &Value::Null).await);
-    assert_eq!((&looked["found"], &looked["state"]), (&json!(false), &json!("open")), "{looked}");
-    let other = Program::new(&mut site, Role::Administrator, &scopes).await;
-    assert_eq!(other.get(&mut site, &format!("/claims/{id}")).await.status, StatusCode::NOT_FOUND);
-    let done = program.post(&mut site, &format!("/claims/{id}/withdraw"), &Value::Null).await;
-    assert_eq!(json(&done), json!({ "done": true }));
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let scopes = [Scope::OrganisationsRead, Scope::OrganisationsWrite];
+        let program = Program::new(&mut site, Role::Member, &scopes).await;
+        let wanted = json!({ "domain": "example.org", "name": "Ada's", "proof": "dns" });
+        let claim = json(&program.post(&mut site, "/claims", &wanted).await);
+        assert_eq!(claim["record"]["name"], "_repute-challenge.example.org", "{claim}");
+        let id = claim["id"].as_i64().expect("a number");
+        let looked =
+            json(&program.post(&mut site, &format!("/claims/{id}/look"), &Value::Null).await);
+        assert_eq!(
+            (&looked["found"], &looked["state"]),
+            (&json!(false), &json!("open")),
+            "{looked}"
+        );
+        let other = Program::new(&mut site, Role::Administrator, &scopes).await;
+        assert_eq!(
+            other.get(&mut site, &format!("/claims/{id}")).await.status,
+            StatusCode::NOT_FOUND
+        );
+        let done = program.post(&mut site, &format!("/claims/{id}/withdraw"), &Value::Null).await;
+        assert_eq!(json(&done), json!({ "done": true }));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_subscribers_token_is_shown_once() {
-    let mut site = Site::new().await;
-    site.add_list("bl.example").await;
-    let program = Program::new(&mut site, Role::Administrator, &[Scope::Subscribers]).await;
-    let wanted = json!({ "name": "mirror", "lists": ["bl.example"] });
-    let ask = async |site: &mut Site| {
-        json(&program.ask(site, Method::POST, "/subscribers", Some("k"), &wanted).await)
-    };
-    let (first, again) = (ask(&mut site).await, ask(&mut site).await);
-    assert_eq!(first["token"].as_str().map(str::len), Some(64), "{first}");
-    assert_eq!(again["token"], Value::Null);
-    let all = json(&program.get(&mut site, "/subscribers").await);
-    assert_eq!(all["subscribers"][0]["lists"], json!(["bl.example"]));
-    let gone =
-        program.ask(&mut site, Method::DELETE, "/subscribers/mirror", None, &Value::Null).await;
-    assert_eq!(json(&gone), json!({ "done": true }));
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        site.add_list("bl.example").await;
+        let program = Program::new(&mut site, Role::Administrator, &[Scope::Subscribers]).await;
+        let wanted = json!({ "name": "mirror", "lists": ["bl.example"] });
+        let ask = async |site: &mut Site| {
+            json(&program.ask(site, Method::POST, "/subscribers", Some("k"), &wanted).await)
+        };
+        let (first, again) = (ask(&mut site).await, ask(&mut site).await);
+        assert_eq!(first["token"].as_str().map(str::len), Some(64), "{first}");
+        assert_eq!(again["token"], Value::Null);
+        let all = json(&program.get(&mut site, "/subscribers").await);
+        assert_eq!(all["subscribers"][0]["lists"], json!(["bl.example"]));
+        let gone =
+            program.ask(&mut site, Method::DELETE, "/subscribers/mirror", None, &Value::Null).await;
+        assert_eq!(json(&gone), json!({ "done": true }));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn tokens_are_made_and_ended_on_a_page() {
-    let mut site = Site::new().await;
-    site.join("ada@example.org", Role::Member).await;
-    site.get("/account/tokens").await.says(&["You have none yet", "organisations:read"]);
-    assert!(!site.get("/account/tokens").await.text.contains("people:write"));
-    let none = site.post("/account/tokens", &[("name", "x"), ("days", "30")]).await;
-    assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY);
-    none.says(&["Say what it may be used for"]);
-    let fields =
-        [("name", "<b>"), ("days", "30"), ("organisations:read", "yes"), ("people:write", "yes")];
-    let more = site.post("/account/tokens", &fields).await;
-    assert_eq!(more.status, StatusCode::UNPROCESSABLE_ENTITY);
-    more.says(&["may not do more than you"]);
-    let made = site.post("/account/tokens", &fields[..3]).await;
-    made.says(&["repute_", "shown now and never again", "&#60;b&#62;"]);
-    let token = made.text.split("<code>repute_").nth(1).and_then(|rest| rest.split('<').next());
-    let bearer = format!("Bearer repute_{}", token.expect("it is shown"));
-    let headers = [("authorization", &*bearer)];
-    let me = site.ask(Method::GET, "/api/v1/me", &headers, &[]).await;
-    me.says(&["ada@example.org", "organisations:read"]);
-    site.get("/account/tokens").await.says(&["last used", "ends 20"]);
-    assert_eq!(site.post("/account/tokens/99/end", &[]).await.status, StatusCode::NOT_FOUND);
-    assert_eq!(site.post("/account/tokens/1/end", &[]).await.location(), "/account/tokens");
-    let me = site.ask(Method::GET, "/api/v1/me", &headers, &[]).await;
-    assert_eq!(me.status, StatusCode::UNAUTHORIZED);
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        site.join("ada@example.org", Role::Member).await;
+        site.get("/account/tokens").await.says(&["You have none yet", "organisations:read"]);
+        assert!(!site.get("/account/tokens").await.text.contains("people:write"));
+        let none = site.post("/account/tokens", &[("name", "x"), ("days", "30")]).await;
+        assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY);
+        none.says(&["Say what it may be used for"]);
+        let fields = [
+            ("name", "<b>"),
+            ("days", "30"),
+            ("organisations:read", "yes"),
+            ("people:write", "yes"),
+        ];
+        let more = site.post("/account/tokens", &fields).await;
+        assert_eq!(more.status, StatusCode::UNPROCESSABLE_ENTITY);
+        more.says(&["may not do more than you"]);
+        let made = site.post("/account/tokens", &fields[..3]).await;
+        made.says(&["repute_", "shown now and never again", "&#60;b&#62;"]);
+        let token = made.text.split("<code>repute_").nth(1).and_then(|rest| rest.split('<').next());
+        let bearer = format!("Bearer repute_{}", token.expect("it is shown"));
+        let headers = [("authorization", &*bearer)];
+        let me = site.ask(Method::GET, "/api/v1/me", &headers, &[]).await;
+        me.says(&["ada@example.org", "organisations:read"]);
+        site.get("/account/tokens").await.says(&["last used", "ends 20"]);
+        assert_eq!(site.post("/account/tokens/99/end", &[]).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(site.post("/account/tokens/1/end", &[]).await.location(), "/account/tokens");
+        let me = site.ask(Method::GET, "/api/v1/me", &headers, &[]).await;
+        assert_eq!(me.status, StatusCode::UNAUTHORIZED);
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -609,38 +647,44 @@ async fn the_document_and_the_page_about_it_are_for_everybody() {
 
 #[tokio::test]
 async fn addresses_are_asked_for_once_a_domain_is_proven() {
-    let mut site = Site::new().await;
-    site.add_list("bl.example").await;
-    let scopes = [Scope::OrganisationsRead, Scope::OrganisationsWrite, Scope::RequestsWrite];
-    let program = Program::new(&mut site, Role::Member, &scopes).await;
-    let claim = json!({ "domain": "example.org", "name": "Ada's", "proof": "dns" });
-    program.post(&mut site, "/claims", &claim).await;
-    let wanted = |items: Value| json!({ "list": "bl.example", "items": items });
-    let networks = wanted(json!([{ "action": "remove", "network": "8.8.8.8" }]));
-    let path = "/organisations/1/requests";
-    let refused = program.post(&mut site, path, &networks).await;
-    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
-    refused.says(&["claim one first, then ask for addresses"]);
-    let mut numbers = Vec::new();
-    for number in 0..3 {
-        let named = wanted(json!([{ "action": "name", "name": format!("Ada {number}") }]));
-        let asked = json(&program.post(&mut site, path, &named).await);
-        numbers.push(asked["id"].as_i64().expect("a number"));
-        let again = program.post(&mut site, path, &named).await;
-        assert_eq!(again.status, StatusCode::CONFLICT);
-        again.says(&[&format!("/requests/{}", numbers[number])]);
-    }
-    let all = json(&program.get(&mut site, path).await);
-    assert_eq!((all["requests"].as_array().map(Vec::len), &all["next"]), (Some(3), &Value::Null));
-    let earlier = json(&program.get(&mut site, &format!("{path}?before={}", numbers[1])).await);
-    assert_eq!(earlier["requests"][0]["id"], numbers[0]);
-    let editor = Program::new(&mut site, Role::Editor, &[Scope::QueueRead]).await;
-    let found = json(&editor.get(&mut site, "/queue?find=Ada&state=queued").await);
-    assert_eq!(found["requests"][0]["id"], numbers[0], "{found}");
-    let none = json(&editor.get(&mut site, "/queue?organisation=99").await);
-    assert_eq!(none["requests"], json!([]));
-    let nowhere = editor.get(&mut site, "/queue?after=x").await;
-    assert_eq!(nowhere.status, StatusCode::UNPROCESSABLE_ENTITY);
-    let none = json(&editor.get(&mut site, "/removals?find=8.8.8.8&after=3").await);
-    assert_eq!((&none["removals"], &none["next"]), (&json!([]), &Value::Null));
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        site.add_list("bl.example").await;
+        let scopes = [Scope::OrganisationsRead, Scope::OrganisationsWrite, Scope::RequestsWrite];
+        let program = Program::new(&mut site, Role::Member, &scopes).await;
+        let claim = json!({ "domain": "example.org", "name": "Ada's", "proof": "dns" });
+        program.post(&mut site, "/claims", &claim).await;
+        let wanted = |items: Value| json!({ "list": "bl.example", "items": items });
+        let networks = wanted(json!([{ "action": "remove", "network": "8.8.8.8" }]));
+        let path = "/organisations/1/requests";
+        let refused = program.post(&mut site, path, &networks).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        refused.says(&["claim one first, then ask for addresses"]);
+        let mut numbers = Vec::new();
+        for number in 0..3 {
+            let named = wanted(json!([{ "action": "name", "name": format!("Ada {number}") }]));
+            let asked = json(&program.post(&mut site, path, &named).await);
+            numbers.push(asked["id"].as_i64().expect("a number"));
+            let again = program.post(&mut site, path, &named).await;
+            assert_eq!(again.status, StatusCode::CONFLICT);
+            again.says(&[&format!("/requests/{}", numbers[number])]);
+        }
+        let all = json(&program.get(&mut site, path).await);
+        assert_eq!(
+            (all["requests"].as_array().map(Vec::len), &all["next"]),
+            (Some(3), &Value::Null)
+        );
+        let earlier = json(&program.get(&mut site, &format!("{path}?before={}", numbers[1])).await);
+        assert_eq!(earlier["requests"][0]["id"], numbers[0]);
+        let editor = Program::new(&mut site, Role::Editor, &[Scope::QueueRead]).await;
+        let found = json(&editor.get(&mut site, "/queue?find=Ada&state=queued").await);
+        assert_eq!(found["requests"][0]["id"], numbers[0], "{found}");
+        let none = json(&editor.get(&mut site, "/queue?organisation=99").await);
+        assert_eq!(none["requests"], json!([]));
+        let nowhere = editor.get(&mut site, "/queue?after=x").await;
+        assert_eq!(nowhere.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let none = json(&editor.get(&mut site, "/removals?find=8.8.8.8&after=3").await);
+        assert_eq!((&none["removals"], &none["next"]), (&json!([]), &Value::Null));
+    })
+    .await;
 }

@@ -125,43 +125,57 @@ mod tests {
     use axum::http::StatusCode;
 
     use crate::testing::Site;
+    use repute_database::testing::on_each_narrow;
 
     #[tokio::test]
     async fn other_lists_are_asked_on_request_and_silence_is_no_answer() {
-        let mut site = Site::asking_another_list().await;
-        let offer = "action=\"/lookup/elsewhere\"";
-        site.get("/lookup?target=8.8.8.8").await.says(&[offer, "Ask other lists too"]);
-        let page = site.get("/lookup/elsewhere?q=8.8.8.8").await;
-        page.says(&["No block list of others said anything of 8.8.8.8", "bl.example", "unknown"]);
-        assert!(!page.text.contains("not listed"));
-        // Of what is private nobody is asked.
-        for target in ["10.0.0.1", "192.0.2.7", "fe80::1", "printer.local", "mail"] {
-            let page = site.get(&format!("/lookup?target={target}")).await;
-            assert!(!page.text.contains(offer), "{target}");
-            let answer = site.get(&format!("/lookup/elsewhere?q={target}")).await;
-            assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{target}");
-        }
-        assert_eq!(site.get("/lookup/elsewhere").await.status, StatusCode::BAD_REQUEST);
+        on_each_narrow(async |database| {
+            let mut site = Site::asking_another_list(database);
+            let offer = "action=\"/lookup/elsewhere\"";
+            site.get("/lookup?target=8.8.8.8").await.says(&[offer, "Ask other lists too"]);
+            let page = site.get("/lookup/elsewhere?q=8.8.8.8").await;
+            page.says(&[
+                "No block list of others said anything of 8.8.8.8",
+                "bl.example",
+                "unknown",
+            ]);
+            assert!(!page.text.contains("not listed"));
+            // Of what is private nobody is asked.
+            for target in ["10.0.0.1", "192.0.2.7", "fe80::1", "printer.local", "mail"] {
+                let page = site.get(&format!("/lookup?target={target}")).await;
+                assert!(!page.text.contains(offer), "{target}");
+                let answer = site.get(&format!("/lookup/elsewhere?q={target}")).await;
+                assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{target}");
+            }
+            assert_eq!(site.get("/lookup/elsewhere").await.status, StatusCode::BAD_REQUEST);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn who_asks_for_others_too_often_is_told_to_wait_but_not_for_what_is_known() {
-        let mut site = Site::asking_another_list().await;
-        for last in 0..6 {
-            let answer = site.get(&format!("/lookup/elsewhere?q=8.8.8.{last}")).await;
-            assert_eq!(answer.status, StatusCode::OK);
-        }
-        let answer = site.get("/lookup/elsewhere?q=8.8.8.9").await;
-        assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
-        assert_eq!(site.get("/lookup/elsewhere?q=8.8.8.5").await.status, StatusCode::OK);
+        on_each_narrow(async |database| {
+            let mut site = Site::asking_another_list(database);
+            for last in 0..6 {
+                let answer = site.get(&format!("/lookup/elsewhere?q=8.8.8.{last}")).await;
+                assert_eq!(answer.status, StatusCode::OK);
+            }
+            let answer = site.get("/lookup/elsewhere?q=8.8.8.9").await;
+            assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+            assert_eq!(site.get("/lookup/elsewhere?q=8.8.8.5").await.status, StatusCode::OK);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn a_portal_that_asks_nobody_else_offers_nothing() {
-        let mut site = Site::new().await;
-        let page = site.get("/lookup?target=8.8.8.8").await;
-        assert!(!page.text.contains("/lookup/elsewhere"));
-        let answer = site.get("/lookup/elsewhere?q=8.8.8.8").await;
-        assert_eq!(answer.status, StatusCode::NOT_FOUND);
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            let page = site.get("/lookup?target=8.8.8.8").await;
+            assert!(!page.text.contains("/lookup/elsewhere"));
+            let answer = site.get("/lookup/elsewhere?q=8.8.8.8").await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND);
+        })
+        .await;
     }
 }

@@ -103,28 +103,36 @@ mod tests {
     use repute_registry::history::DAY;
 
     use crate::testing::Site;
+    use repute_database::testing::on_each_narrow;
 
     #[tokio::test]
     async fn a_list_shows_its_past_as_charts_and_as_a_table() {
-        let mut site = Site::new().await;
-        let list = site.add_list("bl.example").await;
-        assert!(!site.get("/lists/bl.example").await.text.contains("<svg"), "there is no past");
-        let now = Timestamp::now();
-        let today = now.0 / DAY;
-        let mut transaction = site.app.database.begin().await.expect("a transaction");
-        for (day, entries, changed) in
-            [(today - 100, 9, 9), (today - 1, 1200, 7), (today, 1234, 56)]
-        {
-            let day = Day { day, entries, changed, serial: 2, published: now };
-            list_days::begin(transaction.session(), list, &day).await.expect("it begins");
-        }
-        transaction.commit().await.expect("it is committed");
-        let page = site.get("/lists/bl.example").await;
-        let says =
-            ["<svg ", "aria-label=\"Entries: ", "<td class=\"number\">1234</td>", "from 1,200"];
-        page.says(&says);
-        assert_eq!(page.text.matches("<svg ").count(), 4, "each for a wide page and for a phone");
-        assert!(!page.text.contains("<style"), "{}", page.text);
-        assert!(!page.text.contains("<td class=\"number\">9</td>"), "that is too long ago");
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            let list = site.add_list("bl.example").await;
+            assert!(!site.get("/lists/bl.example").await.text.contains("<svg"), "there is no past");
+            let now = Timestamp::now();
+            let today = now.0 / DAY;
+            let mut transaction = site.app.database.begin().await.expect("a transaction");
+            for (day, entries, changed) in
+                [(today - 100, 9, 9), (today - 1, 1200, 7), (today, 1234, 56)]
+            {
+                let day = Day { day, entries, changed, serial: 2, published: now };
+                list_days::begin(transaction.session(), list, &day).await.expect("it begins");
+            }
+            transaction.commit().await.expect("it is committed");
+            let page = site.get("/lists/bl.example").await;
+            let says =
+                ["<svg ", "aria-label=\"Entries: ", "<td class=\"number\">1234</td>", "from 1,200"];
+            page.says(&says);
+            assert_eq!(
+                page.text.matches("<svg ").count(),
+                4,
+                "each for a wide page and for a phone"
+            );
+            assert!(!page.text.contains("<style"), "{}", page.text);
+            assert!(!page.text.contains("<td class=\"number\">9</td>"), "that is too long ago");
+        })
+        .await;
     }
 }

@@ -153,36 +153,43 @@ mod tests {
 
     use super::*;
     use crate::testing::Site;
+    use repute_database::testing::on_each_narrow;
 
     #[tokio::test]
     async fn an_administrator_adds_a_list_and_comes_to_its_settings() {
-        let mut site = Site::new().await;
-        site.become_role(Some(Role::Administrator)).await;
-        site.get("/").await.says(&["/lists/new"]);
-        site.get("/lists/new").await.says(&["Allow list of mail servers"]);
-        let typed =
-            [("apex", "bl.example"), ("template", "blocklist"), ("title", "Spam <sources>")];
-        let made = site.post("/lists/new", &typed).await;
-        assert_eq!(made.location(), "/lists/bl.example/settings");
-        let page = site.get("/lists/bl.example/settings").await;
-        page.says(&["Spam &#60;sources&#62;", "127.0.0.2", "source of spam"]);
-        let mut transaction = site.app.database.begin().await.expect("a transaction");
-        let deeds = audit::of_subject(transaction.session(), "list/bl.example", 9).await;
-        let deeds = deeds.expect("they are read");
-        assert_eq!(deeds.first().expect("one").action, "list.add");
-        drop(transaction);
-        // Again, and what is none, is told on the page, with what was typed.
-        for (apex, why) in [
-            ("bl.example", "There is a list bl.example already"),
-            ("example", "whole top-level domain"),
-            ("a b", "is no name for a list"),
-        ] {
-            let typed = [("apex", apex), ("template", "dnswl"), ("title", "Kept")];
-            let refused = site.post("/lists/new", &typed).await;
-            assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{apex}");
-            refused.says(&[why, "value=\"Kept\"", "value=\"dnswl\" checked"]);
-        }
-        let typed = [("apex", "x.example"), ("template", "no such")];
-        assert_eq!(site.post("/lists/new", &typed).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            site.become_role(Some(Role::Administrator)).await;
+            site.get("/").await.says(&["/lists/new"]);
+            site.get("/lists/new").await.says(&["Allow list of mail servers"]);
+            let typed =
+                [("apex", "bl.example"), ("template", "blocklist"), ("title", "Spam <sources>")];
+            let made = site.post("/lists/new", &typed).await;
+            assert_eq!(made.location(), "/lists/bl.example/settings");
+            let page = site.get("/lists/bl.example/settings").await;
+            page.says(&["Spam &#60;sources&#62;", "127.0.0.2", "source of spam"]);
+            let mut transaction = site.app.database.begin().await.expect("a transaction");
+            let deeds = audit::of_subject(transaction.session(), "list/bl.example", 9).await;
+            let deeds = deeds.expect("they are read");
+            assert_eq!(deeds.first().expect("one").action, "list.add");
+            drop(transaction);
+            // Again, and what is none, is told on the page, with what was typed.
+            for (apex, why) in [
+                ("bl.example", "There is a list bl.example already"),
+                ("example", "whole top-level domain"),
+                ("a b", "is no name for a list"),
+            ] {
+                let typed = [("apex", apex), ("template", "dnswl"), ("title", "Kept")];
+                let refused = site.post("/lists/new", &typed).await;
+                assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{apex}");
+                refused.says(&[why, "value=\"Kept\"", "value=\"dnswl\" checked"]);
+            }
+            let typed = [("apex", "x.example"), ("template", "no such")];
+            assert_eq!(
+                site.post("/lists/new", &typed).await.status,
+                StatusCode::UNPROCESSABLE_ENTITY
+            );
+        })
+        .await;
     }
 }

@@ -213,48 +213,57 @@ mod tests {
 
     #[tokio::test]
     async fn what_dns_answers_counts_before_what_is_registered() {
-        let mut site = Site::new().await;
-        list(&site).await;
-        let name = "bl.example".parse().expect("a name");
-        let target = "198.51.100.1".parse().expect("a target");
-        let code = "127.0.0.9".parse().expect("a code");
-        let row = (name, target, Standing::Listed(vec![code]));
-        site.zones.0.lock().expect("nobody panicked").push(row);
-        site.get("/lookup?target=198.51.100.1").await.says(&["127.0.0.9", "is on 1 of 1"]);
-        site.get("/lookup?target=192.0.2.7").await.says(&["is on none of our lists"]);
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            list(&site).await;
+            let name = "bl.example".parse().expect("a name");
+            let target = "198.51.100.1".parse().expect("a target");
+            let code = "127.0.0.9".parse().expect("a code");
+            let row = (name, target, Standing::Listed(vec![code]));
+            site.zones.0.lock().expect("nobody panicked").push(row);
+            site.get("/lookup?target=198.51.100.1").await.says(&["127.0.0.9", "is on 1 of 1"]);
+            site.get("/lookup?target=192.0.2.7").await.says(&["is on none of our lists"]);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn programs_get_json_and_problems_as_json() {
-        let mut site = Site::new().await;
-        list(&site).await;
-        let answer = site.get("/api/v1/lookup?target=192.0.2.7").await;
-        let json: serde_json::Value = serde_json::from_str(&answer.text).expect("JSON");
-        let list = &json["lists"][0];
-        assert_eq!(json["target"], "192.0.2.7");
-        assert_eq!((&list["list"], &list["listed"]), (&"bl.example".into(), &true.into()));
-        assert_eq!(list["codes"][0]["meaning"], "sends spam");
-        assert_eq!(list["entries"][0]["criterion"], "trap");
-        assert_eq!(list["entries"][0]["since"], "2026-03-01T14:05:06Z");
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            list(&site).await;
+            let answer = site.get("/api/v1/lookup?target=192.0.2.7").await;
+            let json: serde_json::Value = serde_json::from_str(&answer.text).expect("JSON");
+            let list = &json["lists"][0];
+            assert_eq!(json["target"], "192.0.2.7");
+            assert_eq!((&list["list"], &list["listed"]), (&"bl.example".into(), &true.into()));
+            assert_eq!(list["codes"][0]["meaning"], "sends spam");
+            assert_eq!(list["entries"][0]["criterion"], "trap");
+            assert_eq!(list["entries"][0]["since"], "2026-03-01T14:05:06Z");
 
-        let wrong = site.get("/api/v1/lookup?target=192.0.2.0/24").await;
-        assert_eq!(wrong.status, 400);
-        assert_eq!(wrong.header("content-type"), "application/problem+json");
-        wrong.says(&["a network: look up one of its addresses"]);
-        let page = site.get("/lookup?target=%3Cb%3E").await;
-        assert_eq!(page.status, 422);
-        page.says(&["role=\"alert\"", "&#60;b&#62;"]);
+            let wrong = site.get("/api/v1/lookup?target=192.0.2.0/24").await;
+            assert_eq!(wrong.status, 400);
+            assert_eq!(wrong.header("content-type"), "application/problem+json");
+            wrong.says(&["a network: look up one of its addresses"]);
+            let page = site.get("/lookup?target=%3Cb%3E").await;
+            assert_eq!(page.status, 422);
+            page.says(&["role=\"alert\"", "&#60;b&#62;"]);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn whoever_asks_too_often_is_told_to_wait() {
-        let mut site = Site::new().await;
-        let mut last = site.get("/lookup").await;
-        for _ in 0..130 {
-            last = site.get("/lookup").await;
-        }
-        assert_eq!(last.status, 429);
-        assert_eq!(last.header("retry-after"), "1");
-        last.says(&["Too often"]);
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            let mut last = site.get("/lookup").await;
+            for _ in 0..130 {
+                last = site.get("/lookup").await;
+            }
+            assert_eq!(last.status, 429);
+            assert_eq!(last.header("retry-after"), "1");
+            last.says(&["Too often"]);
+        })
+        .await;
     }
 }

@@ -154,6 +154,7 @@ mod tests {
     use super::*;
     use crate::secret::digest_of;
     use crate::testing::Site;
+    use repute_database::testing::on_each_narrow;
 
     /// Somebody.
     async fn cause(transaction: &mut Transaction) -> Cause {
@@ -221,136 +222,156 @@ mod tests {
 
     #[tokio::test]
     async fn editors_decide_many_at_once_and_see_why_and_no_trap() {
-        let mut site = Site::new().await;
-        let list = house(&site).await;
-        site.become_role(Some(Role::Editor)).await;
-        let page = site.get("/proposals").await;
-        page.says(&["9.0.0.1", "9.0.0.6", "2 hits from 1 sources", "6 open", "spam", "traps"]);
-        assert!(!page.text.contains("secret"), "{}", page.text);
-        let none = site.post("/proposals", &[("verdict", "accept")]).await;
-        assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY);
-        let some = [("proposal-1", "yes"), ("proposal-3", "yes"), ("verdict", "accept")];
-        assert_eq!(site.post("/proposals", &some).await.location(), "/proposals");
-        assert_eq!(listed(&site, &list).await, ["9.0.0.1", "9.0.0.3"]);
-        let silent = [("proposal-2", "yes"), ("verdict", "refuse")];
-        site.post("/proposals", &silent).await.says(&["A refusal needs a reason"]);
-        let twice = [("proposal-2", "yes"), ("proposal-1", "yes"), ("verdict", "accept")];
-        assert_eq!(site.post("/proposals", &twice).await.status, StatusCode::CONFLICT);
-        assert_eq!(listed(&site, &list).await.len(), 2, "all of it or nothing");
-        let refused = [("proposal-2", "yes"), ("verdict", "refuse"), ("why", "a mistake")];
-        assert_eq!(site.post("/proposals", &refused).await.location(), "/proposals");
-        site.get("/proposals?list=1").await.says(&["3 open", "9.0.0.4"]);
-        site.get("/queue").await.says(&["/proposals"]);
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            let list = house(&site).await;
+            site.become_role(Some(Role::Editor)).await;
+            let page = site.get("/proposals").await;
+            page.says(&["9.0.0.1", "9.0.0.6", "2 hits from 1 sources", "6 open", "spam", "traps"]);
+            assert!(!page.text.contains("secret"), "{}", page.text);
+            let none = site.post("/proposals", &[("verdict", "accept")]).await;
+            assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY);
+            let some = [("proposal-1", "yes"), ("proposal-3", "yes"), ("verdict", "accept")];
+            assert_eq!(site.post("/proposals", &some).await.location(), "/proposals");
+            assert_eq!(listed(&site, &list).await, ["9.0.0.1", "9.0.0.3"]);
+            let silent = [("proposal-2", "yes"), ("verdict", "refuse")];
+            site.post("/proposals", &silent).await.says(&["A refusal needs a reason"]);
+            let twice = [("proposal-2", "yes"), ("proposal-1", "yes"), ("verdict", "accept")];
+            assert_eq!(site.post("/proposals", &twice).await.status, StatusCode::CONFLICT);
+            assert_eq!(listed(&site, &list).await.len(), 2, "all of it or nothing");
+            let refused = [("proposal-2", "yes"), ("verdict", "refuse"), ("why", "a mistake")];
+            assert_eq!(site.post("/proposals", &refused).await.location(), "/proposals");
+            site.get("/proposals?list=1").await.says(&["3 open", "9.0.0.4"]);
+            site.get("/queue").await.says(&["/proposals"]);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn what_the_guards_hold_is_told_to_who_decides() {
-        let mut site = Site::new().await;
-        let list = house(&site).await;
-        site.become_role(Some(Role::Editor)).await;
-        // Rules never propose what the guard for canaries keeps back, but a guard against width may be very strict.
-        for (proposal, ipv4_prefix, says) in [
-            ("proposal-1", 32, "It is decided, but not in DNS yet"),
-            ("proposal-2", 8, "Listed: name servers have it within a second."),
-        ] {
-            let mut transaction = site.app.database.begin().await.expect("a transaction");
-            let settings = dns::Settings { ipv4_prefix, ..dns::Settings::default() };
-            dns::set(transaction.session(), list.id, &settings).await.expect("it is set");
-            transaction.commit().await.expect("it is committed");
-            let fields = [(proposal, "yes"), ("verdict", "accept")];
-            assert_eq!(site.post("/proposals", &fields).await.location(), "/proposals");
-            site.get("/proposals").await.says(&[says]);
-        }
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            let list = house(&site).await;
+            site.become_role(Some(Role::Editor)).await;
+            // Rules never propose what the guard for canaries keeps back, but a guard against width may be very strict.
+            for (proposal, ipv4_prefix, says) in [
+                ("proposal-1", 32, "It is decided, but not in DNS yet"),
+                ("proposal-2", 8, "Listed: name servers have it within a second."),
+            ] {
+                let mut transaction = site.app.database.begin().await.expect("a transaction");
+                let settings = dns::Settings { ipv4_prefix, ..dns::Settings::default() };
+                dns::set(transaction.session(), list.id, &settings).await.expect("it is set");
+                transaction.commit().await.expect("it is committed");
+                let fields = [(proposal, "yes"), ("verdict", "accept")];
+                assert_eq!(site.post("/proposals", &fields).await.location(), "/proposals");
+                site.get("/proposals").await.says(&[says]);
+            }
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn who_belongs_to_the_organisation_does_not_decide() {
-        let mut site = Site::new().await;
-        let list = house(&site).await;
-        site.become_role(Some(Role::Editor)).await;
-        let mut transaction = site.app.database.begin().await.expect("a transaction");
-        let (now, cause) = (Timestamp::now(), cause(&mut transaction).await);
-        let allow = List {
-            apex: "wl.example".parse().expect("a name"),
-            title: "Good".to_owned(),
-            description: String::new(),
-            polarity: Polarity::Allow,
-            keys: KeyKind::Ip,
-            ttl: 300,
-            contact: String::new(),
-        };
-        let allow = lists::add(transaction.session(), &allow, now).await.expect("it is added");
-        let allow = lists::by_id(transaction.session(), allow).await.expect("read").expect("there");
-        let own = organisations::add(transaction.session(), "Own", now).await.expect("added");
-        let digest = digest_of(&site.cookies["session"]);
-        let found = sessions::find(transaction.session(), &digest, now).await.expect("it is read");
-        let (_, account) = found.expect("somebody is signed in");
-        let role = MemberRole::Member;
-        organisations::put_member(transaction.session(), own, account.id.0, role, now)
-            .await
-            .expect("he belongs to it");
-        let key: Key = "9.0.0.2".parse().expect("a key");
-        let entry = entries::Entry {
-            key: key.clone(),
-            code: Some("127.0.2.1".parse().expect("a code")),
-            text: String::new(),
-            reason: String::new(),
-            criterion: None,
-            source: entries::source(transaction.session(), "hand").await.expect("a source"),
-            organisation: Some(own),
-            since: now,
-            expires: None,
-            review: None,
-        };
-        let change = [Change { key, entries: vec![entry] }];
-        changes::apply(&mut transaction, &allow, &change, &cause, now).await.expect("applied");
-        transaction.commit().await.expect("it is committed");
-        let both = [("proposal-1", "yes"), ("proposal-2", "yes"), ("verdict", "accept")];
-        let answer = site.post("/proposals", &both).await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN);
-        answer.says(&["you belong to the organisation, so another editor does that"]);
-        assert!(listed(&site, &list).await.is_empty());
-        site.become_role(Some(Role::Editor)).await;
-        assert_eq!(site.post("/proposals", &both).await.location(), "/proposals");
-        assert_eq!(listed(&site, &list).await.len(), 2);
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            let list = house(&site).await;
+            site.become_role(Some(Role::Editor)).await;
+            let mut transaction = site.app.database.begin().await.expect("a transaction");
+            let (now, cause) = (Timestamp::now(), cause(&mut transaction).await);
+            let allow = List {
+                apex: "wl.example".parse().expect("a name"),
+                title: "Good".to_owned(),
+                description: String::new(),
+                polarity: Polarity::Allow,
+                keys: KeyKind::Ip,
+                ttl: 300,
+                contact: String::new(),
+            };
+            let allow = lists::add(transaction.session(), &allow, now).await.expect("it is added");
+            let allow =
+                lists::by_id(transaction.session(), allow).await.expect("read").expect("there");
+            let own = organisations::add(transaction.session(), "Own", now).await.expect("added");
+            let digest = digest_of(&site.cookies["session"]);
+            let found =
+                sessions::find(transaction.session(), &digest, now).await.expect("it is read");
+            let (_, account) = found.expect("somebody is signed in");
+            let role = MemberRole::Member;
+            organisations::put_member(transaction.session(), own, account.id.0, role, now)
+                .await
+                .expect("he belongs to it");
+            let key: Key = "9.0.0.2".parse().expect("a key");
+            let entry = entries::Entry {
+                key: key.clone(),
+                code: Some("127.0.2.1".parse().expect("a code")),
+                text: String::new(),
+                reason: String::new(),
+                criterion: None,
+                source: entries::source(transaction.session(), "hand").await.expect("a source"),
+                organisation: Some(own),
+                since: now,
+                expires: None,
+                review: None,
+            };
+            let change = [Change { key, entries: vec![entry] }];
+            changes::apply(&mut transaction, &allow, &change, &cause, now).await.expect("applied");
+            transaction.commit().await.expect("it is committed");
+            let both = [("proposal-1", "yes"), ("proposal-2", "yes"), ("verdict", "accept")];
+            let answer = site.post("/proposals", &both).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN);
+            answer.says(&["you belong to the organisation, so another editor does that"]);
+            assert!(listed(&site, &list).await.is_empty());
+            site.become_role(Some(Role::Editor)).await;
+            assert_eq!(site.post("/proposals", &both).await.location(), "/proposals");
+            assert_eq!(listed(&site, &list).await.len(), 2);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn a_source_is_purged_by_whoever_just_proved_who_he_is_and_sees_what_goes() {
-        let mut site = Site::new().await;
-        let list = house(&site).await;
-        site.become_role(Some(Role::Editor)).await;
-        let some = [("proposal-1", "yes"), ("verdict", "accept")];
-        assert_eq!(site.post("/proposals", &some).await.location(), "/proposals");
-        site.get("/evidence?key=9.0.0.0/24").await.says(&["spam", "of 6", "traps", "trap"]);
-        site.get("/evidence?key=nothing/7").await.says(&["neither a network"]);
-        let page = site.get("/evidence/sources/1").await;
-        page.says(&["All 12 observations", "1 entries leave their lists", "5 proposals"]);
-        assert_eq!(site.get("/evidence/sources/9").await.status, StatusCode::NOT_FOUND);
-        let why = [("why", "its traps are known")];
-        site.let_time_pass().await;
-        let again = site.post("/evidence/sources/1/purge", &why).await;
-        assert_eq!(again.location(), "/confirm?next=/evidence");
-        site.become_role(Some(Role::Editor)).await;
-        assert_eq!(site.post("/evidence/sources/1/purge", &why).await.location(), "/work/1");
-        let page = site.get("/work/1").await;
-        page.says(&["It is begun", "Purge of source traps", "by Some &#60;One&#62;", "Cancel it"]);
-        page.says(&["it waits its turn", "http-equiv=\"refresh\""]);
-        site.get("/work").await.says(&["Purge of source traps", "queued", "refresh"]);
-        assert_eq!(site.get("/work/9").await.status, StatusCode::NOT_FOUND);
-        site.work().await;
-        let page = site.get("/work/1").await;
-        page.says(&["12 observations are gone", ">done<"]);
-        assert!(!page.text.contains("http-equiv") && !page.text.contains("Cancel it"));
-        let turn = apply(&site.app.database, Timestamp::now()).await.expect("it is applied");
-        assert_eq!(turn.dropped, 1);
-        assert!(listed(&site, &list).await.is_empty());
-        site.get("/proposals").await.says(&["Nothing waits"]);
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            let list = house(&site).await;
+            site.become_role(Some(Role::Editor)).await;
+            let some = [("proposal-1", "yes"), ("verdict", "accept")];
+            assert_eq!(site.post("/proposals", &some).await.location(), "/proposals");
+            site.get("/evidence?key=9.0.0.0/24").await.says(&["spam", "of 6", "traps", "trap"]);
+            site.get("/evidence?key=nothing/7").await.says(&["neither a network"]);
+            let page = site.get("/evidence/sources/1").await;
+            page.says(&["All 12 observations", "1 entries leave their lists", "5 proposals"]);
+            assert_eq!(site.get("/evidence/sources/9").await.status, StatusCode::NOT_FOUND);
+            let why = [("why", "its traps are known")];
+            site.let_time_pass().await;
+            let again = site.post("/evidence/sources/1/purge", &why).await;
+            assert_eq!(again.location(), "/confirm?next=/evidence");
+            site.become_role(Some(Role::Editor)).await;
+            assert_eq!(site.post("/evidence/sources/1/purge", &why).await.location(), "/work/1");
+            let page = site.get("/work/1").await;
+            page.says(&[
+                "It is begun",
+                "Purge of source traps",
+                "by Some &#60;One&#62;",
+                "Cancel it",
+            ]);
+            page.says(&["it waits its turn", "http-equiv=\"refresh\""]);
+            site.get("/work").await.says(&["Purge of source traps", "queued", "refresh"]);
+            assert_eq!(site.get("/work/9").await.status, StatusCode::NOT_FOUND);
+            site.work().await;
+            let page = site.get("/work/1").await;
+            page.says(&["12 observations are gone", ">done<"]);
+            assert!(!page.text.contains("http-equiv") && !page.text.contains("Cancel it"));
+            let turn = apply(&site.app.database, Timestamp::now()).await.expect("it is applied");
+            assert_eq!(turn.dropped, 1);
+            assert!(listed(&site, &list).await.is_empty());
+            site.get("/proposals").await.says(&["Nothing waits"]);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn rules_are_shown_replayed_and_turned_off_by_administrators() {
-        let mut site = Site::new().await;
+        on_each_narrow(async |database| {
+        let mut site = Site::over(database);
         house(&site).await;
         site.become_role(Some(Role::Editor)).await;
         let says =
@@ -383,59 +404,69 @@ mod tests {
         site.get("/rules/1").await.says(&["Turn it on", ">off<"]);
         assert_eq!(site.post("/rules/1/enable", &[]).await.location(), "/rules/1");
         site.get("/rules/1").await.says(&["Turn it off", ">on<"]);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn what_was_seen_stands_beside_requests_and_removals_for_editors_alone() {
-        let mut site = Site::new().await;
-        let list = house(&site).await;
-        site.become_role(Some(Role::Member)).await;
-        let mut transaction = site.app.database.begin().await.expect("a transaction");
-        let now = Timestamp::now();
-        let digest = digest_of(&site.cookies["session"]);
-        let found = sessions::find(transaction.session(), &digest, now).await.expect("it is read");
-        let account = found.expect("somebody is signed in").1.id.0;
-        let own = organisations::add(transaction.session(), "Own", now).await.expect("added");
-        let role = MemberRole::Owner;
-        let put = organisations::put_member(transaction.session(), own, account, role, now).await;
-        put.expect("he belongs to it");
-        let new = requests::New {
-            organisation: own,
-            list: list.id,
-            account,
-            reason: String::new(),
-            undoes: None,
-        };
-        let id = requests::add(transaction.session(), &new, now).await.expect("it is added");
-        let item = requests::Item {
-            action: "remove".to_owned(),
-            subject: "9.0.0.0/24".to_owned(),
-            code: String::new(),
-            outcome: requests::Outcome::Open,
-            before: String::new(),
-        };
-        requests::set_items(transaction.session(), id, &[item]).await.expect("they are written");
-        let new = removals::New {
-            list: list.id,
-            key: "9.0.0.1".parse().expect("a key"),
-            target: "9.0.0.1".to_owned(),
-            mail: "postmaster@x.example".to_owned(),
-            network: "9.0.0.0/24".to_owned(),
-            reason: String::new(),
-            way: removals::Way::Typed,
-            control: removals::Control::None,
-            nonce: [7; 16],
-            created: now,
-            expires: Timestamp(now.0 + 9),
-        };
-        removals::add(transaction.session(), &new).await.expect("it is added");
-        transaction.commit().await.expect("it is committed");
-        let page = site.get("/requests/1").await;
-        assert!(page.status == StatusCode::OK && !page.text.contains("What was seen of it"));
-        site.become_role(Some(Role::Editor)).await;
-        let seen = ["What was seen of it", "spam", "of 6", "data-is=\"Hits\" class=\"number\">12<"];
-        site.get("/requests/1").await.says(&seen);
-        let seen = ["What was seen of it", "spam", "data-is=\"Hits\" class=\"number\">2<"];
-        site.get("/queue/removals/1").await.says(&seen);
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            let list = house(&site).await;
+            site.become_role(Some(Role::Member)).await;
+            let mut transaction = site.app.database.begin().await.expect("a transaction");
+            let now = Timestamp::now();
+            let digest = digest_of(&site.cookies["session"]);
+            let found =
+                sessions::find(transaction.session(), &digest, now).await.expect("it is read");
+            let account = found.expect("somebody is signed in").1.id.0;
+            let own = organisations::add(transaction.session(), "Own", now).await.expect("added");
+            let role = MemberRole::Owner;
+            let put =
+                organisations::put_member(transaction.session(), own, account, role, now).await;
+            put.expect("he belongs to it");
+            let new = requests::New {
+                organisation: own,
+                list: list.id,
+                account,
+                reason: String::new(),
+                undoes: None,
+            };
+            let id = requests::add(transaction.session(), &new, now).await.expect("it is added");
+            let item = requests::Item {
+                action: "remove".to_owned(),
+                subject: "9.0.0.0/24".to_owned(),
+                code: String::new(),
+                outcome: requests::Outcome::Open,
+                before: String::new(),
+            };
+            requests::set_items(transaction.session(), id, &[item])
+                .await
+                .expect("they are written");
+            let new = removals::New {
+                list: list.id,
+                key: "9.0.0.1".parse().expect("a key"),
+                target: "9.0.0.1".to_owned(),
+                mail: "postmaster@x.example".to_owned(),
+                network: "9.0.0.0/24".to_owned(),
+                reason: String::new(),
+                way: removals::Way::Typed,
+                control: removals::Control::None,
+                nonce: [7; 16],
+                created: now,
+                expires: Timestamp(now.0 + 9),
+            };
+            removals::add(transaction.session(), &new).await.expect("it is added");
+            transaction.commit().await.expect("it is committed");
+            let page = site.get("/requests/1").await;
+            assert!(page.status == StatusCode::OK && !page.text.contains("What was seen of it"));
+            site.become_role(Some(Role::Editor)).await;
+            let seen =
+                ["What was seen of it", "spam", "of 6", "data-is=\"Hits\" class=\"number\">12<"];
+            site.get("/requests/1").await.says(&seen);
+            let seen = ["What was seen of it", "spam", "data-is=\"Hits\" class=\"number\">2<"];
+            site.get("/queue/removals/1").await.says(&seen);
+        })
+        .await;
     }
 }

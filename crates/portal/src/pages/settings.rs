@@ -278,6 +278,7 @@ mod tests {
 
     use super::*;
     use crate::testing::{Answer, Site};
+    use repute_database::testing::on_each_narrow;
 
     /// What is typed into a form.
     type Fields<'f> = &'f [(&'f str, &'f str)];
@@ -298,29 +299,34 @@ mod tests {
 
     #[tokio::test]
     async fn of_two_administrators_the_later_takes_nothing_back_unseen() {
-        let mut site = Site::new().await;
-        site.add_list("bl.example").await;
-        site.become_role(Some(Role::Administrator)).await;
-        let both = seen(&mut site).await;
-        let (first, second) = (dns("9", "ns1.example.net"), dns("16", "ns2.example.net"));
-        let with = |fields: &[(&'static str, &'static str)], seen: &str| {
-            let fields: Vec<(String, String)> =
-                fields.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-            [fields, vec![("seen".to_owned(), seen.to_owned())]].concat()
-        };
-        for (fields, status) in [(first, StatusCode::SEE_OTHER), (second, StatusCode::CONFLICT)] {
-            let fields = with(&fields, &both);
-            let fields: Vec<(&str, &str)> =
-                fields.iter().map(|(name, value)| (&**name, &**value)).collect();
-            let answer = site.post("/lists/bl.example/settings", &fields).await;
-            assert_eq!(answer.status, status, "{answer:?}");
-            if status == StatusCode::CONFLICT {
-                answer.says(&["Somebody changed these settings", "ns1.example.net"]);
-                assert!(!answer.text.contains("ns2.example.net"), "{}", answer.text);
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            site.add_list("bl.example").await;
+            site.become_role(Some(Role::Administrator)).await;
+            let both = seen(&mut site).await;
+            let (first, second) = (dns("9", "ns1.example.net"), dns("16", "ns2.example.net"));
+            let with = |fields: &[(&'static str, &'static str)], seen: &str| {
+                let fields: Vec<(String, String)> =
+                    fields.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+                [fields, vec![("seen".to_owned(), seen.to_owned())]].concat()
+            };
+            for (fields, status) in [(first, StatusCode::SEE_OTHER), (second, StatusCode::CONFLICT)]
+            {
+                let fields = with(&fields, &both);
+                let fields: Vec<(&str, &str)> =
+                    fields.iter().map(|(name, value)| (&**name, &**value)).collect();
+                let answer = site.post("/lists/bl.example/settings", &fields).await;
+                assert_eq!(answer.status, status, "{answer:?}");
+                if status == StatusCode::CONFLICT {
+                    answer.says(&["Somebody changed these settings", "ns1.example.net"]);
+                    assert!(!answer.text.contains("ns2.example.net"), "{}", answer.text);
+                }
             }
-        }
-        let without = site.post("/lists/bl.example/settings", &dns("8", "ns3.example.net")).await;
-        assert_eq!(without.status, StatusCode::CONFLICT);
+            let without =
+                site.post("/lists/bl.example/settings", &dns("8", "ns3.example.net")).await;
+            assert_eq!(without.status, StatusCode::CONFLICT);
+        })
+        .await;
     }
 
     /// The fields of the part about publishing, with the IPv4 prefix and the name servers.
@@ -343,92 +349,106 @@ mod tests {
 
     #[tokio::test]
     async fn an_administrator_says_what_a_list_is_and_everybody_reads_it() {
-        let mut site = Site::new().await;
-        site.add_list("bl.example").await;
-        site.become_role(Some(Role::Administrator)).await;
-        let forms: &[Fields<'_>] = &[
-            &[
-                ("part", "description"),
-                ("title", "Hosts of <spam>"),
-                ("description", "For tests."),
-                ("contact", "lists@example.org"),
-                ("ttl", "60"),
-                ("reason", "a test"),
-            ],
-            &[("part", "policy"), ("text", "We list what hits traps.\r\n\r\nNothing else.")],
-            &[("part", "policy"), ("text", "We list what hits traps twice.")],
-            &[
-                ("part", "criterion"),
-                ("slug", "trap"),
-                ("title", "A trap was hit"),
-                ("text", "Mail came to nobody."),
-            ],
-            &[("part", "category"), ("number", "7"), ("name", "banks")],
-            &[("part", "category-name"), ("number", "7"), ("name", "money")],
-            &[("part", "code"), ("code", "127.0.0.4"), ("meaning", "infected")],
-            &dns("9", "ns1.example.net, ns2.example.net"),
-        ];
-        for form in forms {
-            let answer = send(&mut site, form).await;
-            let place = "/lists/bl.example/settings";
-            assert_eq!(answer.location(), place, "{form:?}: {answer:?}");
-        }
-        let page = site.get("/lists/bl.example/settings").await;
-        page.says(&[
-            "Hosts of &#60;spam&#62;",
-            "We list what hits traps.",
-            "Version 2",
-            "Version 1",
-        ]);
-        page.says(&["A trap was hit", "money", "infected", "ns2.example.net", "2001:db8::9"]);
-        page.says(&["name=\"ipv4-prefix\"", "value=\"9\"", "value=\"on\" selected"]);
-        let mut connection = site.app.database.read().await.expect("a connection");
-        let deeds = audit::of_subject(connection.session(), "list/bl.example", 99).await;
-        let deeds: Vec<String> =
-            deeds.expect("the log").into_iter().rev().map(|deed| deed.action).collect();
-        let expect = [
-            "list.set",
-            "policy.publish",
-            "policy.publish",
-            "criterion.add",
-            "category.add",
-            "category.rename",
-            "list.code",
-            "list.publish",
-        ];
-        assert_eq!(deeds, expect);
-        drop(connection);
-        site.become_role(None).await;
-        let public = site.get("/lists/bl.example").await;
-        public.says(&["We list what hits traps twice.", "A trap was hit", "infected"]);
-        assert!(!public.text.contains("/settings"), "it is for administrators");
-        site.become_role(Some(Role::Administrator)).await;
-        site.get("/lists/bl.example").await.says(&["/lists/bl.example/settings"]);
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            site.add_list("bl.example").await;
+            site.become_role(Some(Role::Administrator)).await;
+            let forms: &[Fields<'_>] = &[
+                &[
+                    ("part", "description"),
+                    ("title", "Hosts of <spam>"),
+                    ("description", "For tests."),
+                    ("contact", "lists@example.org"),
+                    ("ttl", "60"),
+                    ("reason", "a test"),
+                ],
+                &[("part", "policy"), ("text", "We list what hits traps.\r\n\r\nNothing else.")],
+                &[("part", "policy"), ("text", "We list what hits traps twice.")],
+                &[
+                    ("part", "criterion"),
+                    ("slug", "trap"),
+                    ("title", "A trap was hit"),
+                    ("text", "Mail came to nobody."),
+                ],
+                &[("part", "category"), ("number", "7"), ("name", "banks")],
+                &[("part", "category-name"), ("number", "7"), ("name", "money")],
+                &[("part", "code"), ("code", "127.0.0.4"), ("meaning", "infected")],
+                &dns("9", "ns1.example.net, ns2.example.net"),
+            ];
+            for form in forms {
+                let answer = send(&mut site, form).await;
+                let place = "/lists/bl.example/settings";
+                assert_eq!(answer.location(), place, "{form:?}: {answer:?}");
+            }
+            let page = site.get("/lists/bl.example/settings").await;
+            page.says(&[
+                "Hosts of &#60;spam&#62;",
+                "We list what hits traps.",
+                "Version 2",
+                "Version 1",
+            ]);
+            page.says(&["A trap was hit", "money", "infected", "ns2.example.net", "2001:db8::9"]);
+            page.says(&["name=\"ipv4-prefix\"", "value=\"9\"", "value=\"on\" selected"]);
+            let mut connection = site.app.database.read().await.expect("a connection");
+            let deeds = audit::of_subject(connection.session(), "list/bl.example", 99).await;
+            let deeds: Vec<String> =
+                deeds.expect("the log").into_iter().rev().map(|deed| deed.action).collect();
+            let expect = [
+                "list.set",
+                "policy.publish",
+                "policy.publish",
+                "criterion.add",
+                "category.add",
+                "category.rename",
+                "list.code",
+                "list.publish",
+            ];
+            assert_eq!(deeds, expect);
+            drop(connection);
+            site.become_role(None).await;
+            let public = site.get("/lists/bl.example").await;
+            public.says(&["We list what hits traps twice.", "A trap was hit", "infected"]);
+            assert!(!public.text.contains("/settings"), "it is for administrators");
+            site.become_role(Some(Role::Administrator)).await;
+            site.get("/lists/bl.example").await.says(&["/lists/bl.example/settings"]);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn what_makes_no_sense_is_said_beside_what_was_typed() {
-        let mut site = Site::new().await;
-        site.add_list("bl.example").await;
-        site.become_role(Some(Role::Administrator)).await;
-        site.get("/lists/bl.example/settings").await.says(&["has itself as its only name server"]);
-        let wrong: &[(Fields<'_>, &[&str])] = &[
-            (&[("part", "policy"), ("text", " ")], &["A policy needs from 1"]),
-            (
-                &[("part", "criterion"), ("slug", "trap"), ("title", "<b>"), ("text", "x")],
-                &["publish one first", "value=\"&#60;b&#62;\""],
-            ),
-            (&[("part", "code"), ("code", "10.0.0.1"), ("meaning", "x")], &["outside 127.0.0.0/8"]),
-            (&[("part", "category"), ("number", "300"), ("name", "x")], &["`300` is no number"]),
-            (&dns("33", ""), &["IPv4 prefixes go from 0 to 32", "value=\"33\""]),
-            (&dns("8", "ns_1..example"), &["`ns_1..example` is no name server"]),
-        ];
-        for (form, words) in wrong {
-            let answer = send(&mut site, form).await;
-            assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{form:?}");
-            answer.says(words);
-        }
-        let none = send(&mut site, &[("part", "x")]).await;
-        assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY);
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            site.add_list("bl.example").await;
+            site.become_role(Some(Role::Administrator)).await;
+            site.get("/lists/bl.example/settings")
+                .await
+                .says(&["has itself as its only name server"]);
+            let wrong: &[(Fields<'_>, &[&str])] = &[
+                (&[("part", "policy"), ("text", " ")], &["A policy needs from 1"]),
+                (
+                    &[("part", "criterion"), ("slug", "trap"), ("title", "<b>"), ("text", "x")],
+                    &["publish one first", "value=\"&#60;b&#62;\""],
+                ),
+                (
+                    &[("part", "code"), ("code", "10.0.0.1"), ("meaning", "x")],
+                    &["outside 127.0.0.0/8"],
+                ),
+                (
+                    &[("part", "category"), ("number", "300"), ("name", "x")],
+                    &["`300` is no number"],
+                ),
+                (&dns("33", ""), &["IPv4 prefixes go from 0 to 32", "value=\"33\""]),
+                (&dns("8", "ns_1..example"), &["`ns_1..example` is no name server"]),
+            ];
+            for (form, words) in wrong {
+                let answer = send(&mut site, form).await;
+                assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{form:?}");
+                answer.says(words);
+            }
+            let none = send(&mut site, &[("part", "x")]).await;
+            assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY);
+        })
+        .await;
     }
 }

@@ -190,61 +190,67 @@ async fn from_a_claim_to_a_listing_and_back() {
 
 #[tokio::test]
 async fn strangers_see_and_change_nothing_of_an_organisation() {
-    let mut site = Site::new().await;
-    allow_list(&site).await;
-    site.become_role(Some(Role::Member)).await;
-    let claim = [("domain", "example.org"), ("name", "Ours"), ("proof", "postmaster")];
-    site.post("/claims", &claim).await;
-    let (_, text) = letter(&site).await.expect("a letter");
-    site.post(&link(&text), &[]).await;
-    let wanted = [("list", "1"), ("name", "Others"), ("submit", "yes")];
-    assert_eq!(site.post("/organisations/1/request", &wanted).await.location(), "/requests/1");
-    site.become_role(Some(Role::Member)).await;
-    for path in ["/organisations/1", "/claims/1", "/requests/1", "/organisations/1/request"] {
-        assert_eq!(site.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
-    }
-    for (path, fields) in [
-        ("/organisations/1/contacts", &[("mail", "a@b.example"), ("purpose", "abuse")][..]),
-        ("/organisations/1/contacts/remove", &[("mail", "a@b.example"), ("purpose", "abuse")]),
-        ("/organisations/1/members", &[("account", "1"), ("role", "member")]),
-        ("/organisations/1/request", &wanted),
-        ("/claims/1/look", &[]),
-        ("/claims/1/withdraw", &[]),
-        ("/requests/1/answer", &[("words", "x")]),
-        ("/requests/1/withdraw", &[]),
-    ] {
-        let status = site.post(path, fields).await.status;
-        let is_refused = matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND);
-        assert!(is_refused, "{path}: {status}");
-    }
-    // An editor reads it, and does not speak for it.
-    site.become_role(Some(Role::Editor)).await;
-    site.get("/organisations/1").await.says(&["Ours", "A note for other editors"]);
-    let answer = site.post("/organisations/1/request", &wanted).await;
-    assert_eq!(answer.status, StatusCode::FORBIDDEN);
-    site.post("/organisations/1/notes", &[("text", "seems <fine>")]).await;
-    site.post("/organisations/1/suspend", &[("text", "it sold its domain")]).await;
-    site.get("/organisations/1").await.says(&["seems &#60;fine&#62;", "it sold its domain"]);
-    let answer = site.post("/organisations/1/suspend", &[("text", " ")]).await;
-    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-    site.post("/organisations/1/resume", &[]).await;
-    assert!(!site.get("/organisations/1").await.text.contains("it sold its domain"));
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        allow_list(&site).await;
+        site.become_role(Some(Role::Member)).await;
+        let claim = [("domain", "example.org"), ("name", "Ours"), ("proof", "postmaster")];
+        site.post("/claims", &claim).await;
+        let (_, text) = letter(&site).await.expect("a letter");
+        site.post(&link(&text), &[]).await;
+        let wanted = [("list", "1"), ("name", "Others"), ("submit", "yes")];
+        assert_eq!(site.post("/organisations/1/request", &wanted).await.location(), "/requests/1");
+        site.become_role(Some(Role::Member)).await;
+        for path in ["/organisations/1", "/claims/1", "/requests/1", "/organisations/1/request"] {
+            assert_eq!(site.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+        }
+        for (path, fields) in [
+            ("/organisations/1/contacts", &[("mail", "a@b.example"), ("purpose", "abuse")][..]),
+            ("/organisations/1/contacts/remove", &[("mail", "a@b.example"), ("purpose", "abuse")]),
+            ("/organisations/1/members", &[("account", "1"), ("role", "member")]),
+            ("/organisations/1/request", &wanted),
+            ("/claims/1/look", &[]),
+            ("/claims/1/withdraw", &[]),
+            ("/requests/1/answer", &[("words", "x")]),
+            ("/requests/1/withdraw", &[]),
+        ] {
+            let status = site.post(path, fields).await.status;
+            let is_refused = matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND);
+            assert!(is_refused, "{path}: {status}");
+        }
+        // An editor reads it, and does not speak for it.
+        site.become_role(Some(Role::Editor)).await;
+        site.get("/organisations/1").await.says(&["Ours", "A note for other editors"]);
+        let answer = site.post("/organisations/1/request", &wanted).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        site.post("/organisations/1/notes", &[("text", "seems <fine>")]).await;
+        site.post("/organisations/1/suspend", &[("text", "it sold its domain")]).await;
+        site.get("/organisations/1").await.says(&["seems &#60;fine&#62;", "it sold its domain"]);
+        let answer = site.post("/organisations/1/suspend", &[("text", " ")]).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        site.post("/organisations/1/resume", &[]).await;
+        assert!(!site.get("/organisations/1").await.text.contains("it sold its domain"));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn an_editor_decides_nothing_about_his_own_organisation() {
-    let mut site = Site::new().await;
-    allow_list(&site).await;
-    site.become_role(Some(Role::Editor)).await;
-    let claim = [("domain", "example.org"), ("name", "Ours"), ("proof", "postmaster")];
-    site.post("/claims", &claim).await;
-    let wanted = [("list", "1"), ("name", "Others"), ("submit", "yes")];
-    site.post("/organisations/1/request", &wanted).await;
-    let page = site.get("/requests/1").await;
-    page.says(&["Conflict of interest"]);
-    assert!(!page.text.contains("Take it</button>"));
-    assert_eq!(site.post("/requests/1/review", &[]).await.status, StatusCode::FORBIDDEN);
-    site.get("/organisations/1").await.says(&["another editor decides about it"]);
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        allow_list(&site).await;
+        site.become_role(Some(Role::Editor)).await;
+        let claim = [("domain", "example.org"), ("name", "Ours"), ("proof", "postmaster")];
+        site.post("/claims", &claim).await;
+        let wanted = [("list", "1"), ("name", "Others"), ("submit", "yes")];
+        site.post("/organisations/1/request", &wanted).await;
+        let page = site.get("/requests/1").await;
+        page.says(&["Conflict of interest"]);
+        assert!(!page.text.contains("Take it</button>"));
+        assert_eq!(site.post("/requests/1/review", &[]).await.status, StatusCode::FORBIDDEN);
+        site.get("/organisations/1").await.says(&["another editor decides about it"]);
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -338,29 +344,34 @@ async fn ask_for(site: &mut Site, domain: &str, networks: &str, code: &str) -> (
 
 #[tokio::test]
 async fn an_organisation_is_told_how_each_address_stands_and_what_would_raise_it() {
-    let mut site = Site::new().await;
-    allow_list(&site).await;
-    site.become_role(Some(Role::Member)).await;
-    let (organisation, request) = ask_for(&mut site, "x.example", "8.8.8.8", "127.0.5.1").await;
-    let hints = format!("{organisation}/hints");
-    let owner = site.cookies.clone();
-    site.get(&organisation).await.says(&[&hints]);
-    site.get(&hints).await.says(&["It has no address on any of our lists", "Nobody is written to"]);
-    site.become_role(Some(Role::Member)).await;
-    assert_eq!(site.get(&hints).await.status, StatusCode::NOT_FOUND);
-    site.become_role(Some(Role::Editor)).await;
-    site.post(&format!("{request}/review"), &[]).await;
-    decide(&mut site, &request, &[("verdict", "approve"), ("item-0", "yes")]).await;
-    site.cookies = owner;
-    let page = site.get(&hints).await;
-    page.says(&[
-        "<code>8.8.8.8</code>",
-        "service or network provider, score low",
-        "A higher score is possible.",
-        "127.0.5.2",
-        "href=\"/organisations/1/request\"",
-        "href=\"/organisations/1#contacts\"",
-    ]);
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        allow_list(&site).await;
+        site.become_role(Some(Role::Member)).await;
+        let (organisation, request) = ask_for(&mut site, "x.example", "8.8.8.8", "127.0.5.1").await;
+        let hints = format!("{organisation}/hints");
+        let owner = site.cookies.clone();
+        site.get(&organisation).await.says(&[&hints]);
+        site.get(&hints)
+            .await
+            .says(&["It has no address on any of our lists", "Nobody is written to"]);
+        site.become_role(Some(Role::Member)).await;
+        assert_eq!(site.get(&hints).await.status, StatusCode::NOT_FOUND);
+        site.become_role(Some(Role::Editor)).await;
+        site.post(&format!("{request}/review"), &[]).await;
+        decide(&mut site, &request, &[("verdict", "approve"), ("item-0", "yes")]).await;
+        site.cookies = owner;
+        let page = site.get(&hints).await;
+        page.says(&[
+            "<code>8.8.8.8</code>",
+            "service or network provider, score low",
+            "A higher score is possible.",
+            "127.0.5.2",
+            "href=\"/organisations/1/request\"",
+            "href=\"/organisations/1#contacts\"",
+        ]);
+    })
+    .await;
 }
 
 /// Puts an entry on a list for an organisation.

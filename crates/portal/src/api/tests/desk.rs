@@ -8,47 +8,51 @@ use super::*;
 
 #[tokio::test]
 async fn many_are_decided_at_once_and_first_it_is_told_what_would_happen() {
-    let mut site = Site::new().await;
-    let list = site.add_list("wl.example").await;
-    let mut transaction = site.app.database.begin().await.expect("a transaction");
-    let code = "127.0.5.1".parse().expect("a code");
-    lists::set_code(transaction.session(), list, code, "low").await.expect("it is set");
-    transaction.commit().await.expect("it is committed");
-    let member = Program::new(&mut site, Role::Member, &[Scope::RequestsWrite]).await;
-    let scopes = [Scope::QueueRead, Scope::QueueWrite];
-    let editor = Program::new(&mut site, Role::Editor, &scopes).await;
-    let id = member.organisation(&site).await;
-    let mut picked = Vec::new();
-    for address in ["5.9.0.7", "5.9.0.8"] {
-        let wanted = json!({ "list": "wl.example", "reason": "our mail", "items": [
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let list = site.add_list("wl.example").await;
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let code = "127.0.5.1".parse().expect("a code");
+        lists::set_code(transaction.session(), list, code, "low").await.expect("it is set");
+        transaction.commit().await.expect("it is committed");
+        let member = Program::new(&mut site, Role::Member, &[Scope::RequestsWrite]).await;
+        let scopes = [Scope::QueueRead, Scope::QueueWrite];
+        let editor = Program::new(&mut site, Role::Editor, &scopes).await;
+        let id = member.organisation(&site).await;
+        let mut picked = Vec::new();
+        for address in ["5.9.0.7", "5.9.0.8"] {
+            let wanted = json!({ "list": "wl.example", "reason": "our mail", "items": [
             { "action": "add", "network": address, "code": "127.0.5.1" }] });
-        let made =
-            json(&member.post(&mut site, &format!("/organisations/{id}/requests"), &wanted).await);
-        picked.push(json!({ "id": made["id"], "version": made["version"] }));
-    }
-    let reasons = json(&editor.get(&mut site, "/queue/reasons").await);
-    assert_eq!(reasons["reasons"][0]["reason"], "not-yours");
-    assert_eq!(reasons["texts"][0], "Write to <abuse@example.org> first.");
-    let mut body = json!({ "verdict": "approve", "requests": picked, "removals": [99],
-        "dry_run": true });
-    for is_dry in [true, false, false] {
-        body["dry_run"] = is_dry.into();
-        let answer = editor.ask(&mut site, Method::POST, "/queue/bulk", None, &body).await;
-        let done = json(&answer);
-        assert_eq!(done["results"][2]["outcome"], "left-out", "{done}");
-        if done["results"][0]["outcome"] == "left-out" {
-            break;
+            let made = json(
+                &member.post(&mut site, &format!("/organisations/{id}/requests"), &wanted).await,
+            );
+            picked.push(json!({ "id": made["id"], "version": made["version"] }));
         }
-        assert_eq!(done["results"][0]["added"], json!(["5.9.0.7"]), "{done}");
-        let waiting = json(&editor.get(&mut site, "/queue").await);
-        let left = if is_dry { 2 } else { 0 };
-        assert_eq!(waiting["requests"].as_array().map(Vec::len), Some(left), "{waiting}");
-    }
-    body["verdict"] = json!("reject");
-    let none = editor.post(&mut site, "/queue/bulk", &body).await;
-    assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY, "{none:?}");
-    let upkeep = json(&editor.get(&mut site, "/queue/upkeep").await);
-    assert_eq!(upkeep, json!({ "bad": [], "overdue": [] }));
+        let reasons = json(&editor.get(&mut site, "/queue/reasons").await);
+        assert_eq!(reasons["reasons"][0]["reason"], "not-yours");
+        assert_eq!(reasons["texts"][0], "Write to <abuse@example.org> first.");
+        let mut body = json!({ "verdict": "approve", "requests": picked, "removals": [99],
+        "dry_run": true });
+        for is_dry in [true, false, false] {
+            body["dry_run"] = is_dry.into();
+            let answer = editor.ask(&mut site, Method::POST, "/queue/bulk", None, &body).await;
+            let done = json(&answer);
+            assert_eq!(done["results"][2]["outcome"], "left-out", "{done}");
+            if done["results"][0]["outcome"] == "left-out" {
+                break;
+            }
+            assert_eq!(done["results"][0]["added"], json!(["5.9.0.7"]), "{done}");
+            let waiting = json(&editor.get(&mut site, "/queue").await);
+            let left = if is_dry { 2 } else { 0 };
+            assert_eq!(waiting["requests"].as_array().map(Vec::len), Some(left), "{waiting}");
+        }
+        body["verdict"] = json!("reject");
+        let none = editor.post(&mut site, "/queue/bulk", &body).await;
+        assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY, "{none:?}");
+        let upkeep = json(&editor.get(&mut site, "/queue/upkeep").await);
+        assert_eq!(upkeep, json!({ "bad": [], "overdue": [] }));
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -115,57 +119,66 @@ async fn a_program_writes_a_rule_tells_evidence_and_decides_what_is_proposed() {
 
 #[tokio::test]
 async fn a_member_looks_after_his_account_and_whom_he_invites() {
-    let mut site = Site::new().await;
-    let scopes = [Scope::Account, Scope::OrganisationsWrite];
-    let owner = Program::new(&mut site, Role::Member, &scopes).await;
-    let guest = Program::new(&mut site, Role::Member, &scopes).await;
-    let mail = json(&guest.get(&mut site, "/me").await)["mail"].clone();
-    let id = owner.organisation(&site).await;
-    let path = format!("/organisations/{id}/invitations");
-    let made = owner.post(&mut site, &path, &json!({ "mail": mail, "role": "owner" })).await;
-    assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
-    assert_eq!(guest.get(&mut site, &path).await.status, StatusCode::NOT_FOUND);
-    let all = json(&owner.get(&mut site, &path).await);
-    assert_eq!(
-        (&all["invitations"][0]["mail"], &all["invitations"][0]["role"]),
-        (&mail, &json!("owner"))
-    );
-    let other = json!({ "mail": "eve@example.org" });
-    assert_eq!(owner.post(&mut site, &path, &other).await.status, StatusCode::CREATED);
-    let gone = owner.ask(&mut site, Method::DELETE, &path, None, &other).await;
-    assert_eq!(json(&gone), json!({ "done": true }));
-    let join = format!("/organisations/{id}/join");
-    assert_eq!(json(&guest.post(&mut site, &join, &Value::Null).await), json!({ "done": true }));
-    assert_eq!(guest.post(&mut site, &join, &Value::Null).await.status, StatusCode::NOT_FOUND);
-    let right = format!("/organisations/{id}/still-right");
-    assert_eq!(json(&guest.post(&mut site, &right, &Value::Null).await), json!({ "entries": 0 }));
-    let put = Method::PUT;
-    let weekly = json!({ "letters": "weekly" });
-    let chosen = guest.ask(&mut site, put.clone(), "/me/letters", None, &weekly).await;
-    assert_eq!(
-        (json(&chosen), json(&guest.get(&mut site, "/me/letters").await)),
-        (weekly.clone(), weekly)
-    );
-    let odd = json!({ "letters": "hourly" });
-    let odd = guest.ask(&mut site, put, "/me/letters", None, &odd).await;
-    assert_eq!(odd.status, StatusCode::UNPROCESSABLE_ENTITY);
-    let sessions = json(&guest.get(&mut site, "/me/sessions").await);
-    let session = sessions["sessions"][0]["id"].as_i64().expect("he is signed in");
-    let delete = Method::DELETE;
-    let path = format!("/me/sessions/{session}");
-    let strange = owner.ask(&mut site, delete.clone(), &path, None, &Value::Null).await;
-    assert_eq!(strange.status, StatusCode::NOT_FOUND);
-    let ended = guest.ask(&mut site, delete.clone(), &path, None, &Value::Null).await;
-    assert_eq!(json(&ended), json!({ "done": true }));
-    let tokens = json(&guest.get(&mut site, "/me/tokens").await);
-    assert_eq!(
-        (&tokens["tokens"][0]["is_this"], tokens["tokens"].as_array().map(Vec::len)),
-        (&json!(true), Some(1))
-    );
-    let path = format!("/me/tokens/{}", tokens["tokens"][0]["id"]);
-    let strange = owner.ask(&mut site, delete.clone(), &path, None, &Value::Null).await;
-    assert_eq!(strange.status, StatusCode::NOT_FOUND);
-    let ended = guest.ask(&mut site, delete, &path, None, &Value::Null).await;
-    assert_eq!(json(&ended), json!({ "done": true }));
-    assert_eq!(guest.get(&mut site, "/me").await.status, StatusCode::UNAUTHORIZED);
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let scopes = [Scope::Account, Scope::OrganisationsWrite];
+        let owner = Program::new(&mut site, Role::Member, &scopes).await;
+        let guest = Program::new(&mut site, Role::Member, &scopes).await;
+        let mail = json(&guest.get(&mut site, "/me").await)["mail"].clone();
+        let id = owner.organisation(&site).await;
+        let path = format!("/organisations/{id}/invitations");
+        let made = owner.post(&mut site, &path, &json!({ "mail": mail, "role": "owner" })).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+        assert_eq!(guest.get(&mut site, &path).await.status, StatusCode::NOT_FOUND);
+        let all = json(&owner.get(&mut site, &path).await);
+        assert_eq!(
+            (&all["invitations"][0]["mail"], &all["invitations"][0]["role"]),
+            (&mail, &json!("owner"))
+        );
+        let other = json!({ "mail": "eve@example.org" });
+        assert_eq!(owner.post(&mut site, &path, &other).await.status, StatusCode::CREATED);
+        let gone = owner.ask(&mut site, Method::DELETE, &path, None, &other).await;
+        assert_eq!(json(&gone), json!({ "done": true }));
+        let join = format!("/organisations/{id}/join");
+        assert_eq!(
+            json(&guest.post(&mut site, &join, &Value::Null).await),
+            json!({ "done": true })
+        );
+        assert_eq!(guest.post(&mut site, &join, &Value::Null).await.status, StatusCode::NOT_FOUND);
+        let right = format!("/organisations/{id}/still-right");
+        assert_eq!(
+            json(&guest.post(&mut site, &right, &Value::Null).await),
+            json!({ "entries": 0 })
+        );
+        let put = Method::PUT;
+        let weekly = json!({ "letters": "weekly" });
+        let chosen = guest.ask(&mut site, put.clone(), "/me/letters", None, &weekly).await;
+        assert_eq!(
+            (json(&chosen), json(&guest.get(&mut site, "/me/letters").await)),
+            (weekly.clone(), weekly)
+        );
+        let odd = json!({ "letters": "hourly" });
+        let odd = guest.ask(&mut site, put, "/me/letters", None, &odd).await;
+        assert_eq!(odd.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let sessions = json(&guest.get(&mut site, "/me/sessions").await);
+        let session = sessions["sessions"][0]["id"].as_i64().expect("he is signed in");
+        let delete = Method::DELETE;
+        let path = format!("/me/sessions/{session}");
+        let strange = owner.ask(&mut site, delete.clone(), &path, None, &Value::Null).await;
+        assert_eq!(strange.status, StatusCode::NOT_FOUND);
+        let ended = guest.ask(&mut site, delete.clone(), &path, None, &Value::Null).await;
+        assert_eq!(json(&ended), json!({ "done": true }));
+        let tokens = json(&guest.get(&mut site, "/me/tokens").await);
+        assert_eq!(
+            (&tokens["tokens"][0]["is_this"], tokens["tokens"].as_array().map(Vec::len)),
+            (&json!(true), Some(1))
+        );
+        let path = format!("/me/tokens/{}", tokens["tokens"][0]["id"]);
+        let strange = owner.ask(&mut site, delete.clone(), &path, None, &Value::Null).await;
+        assert_eq!(strange.status, StatusCode::NOT_FOUND);
+        let ended = guest.ask(&mut site, delete, &path, None, &Value::Null).await;
+        assert_eq!(json(&ended), json!({ "done": true }));
+        assert_eq!(guest.get(&mut site, "/me").await.status, StatusCode::UNAUTHORIZED);
+    })
+    .await;
 }

@@ -113,63 +113,69 @@ async fn a_list_is_added_and_all_its_settings_are_read_and_changed() {
 
 #[tokio::test]
 async fn a_refused_version_is_approved_by_a_second_persons_program() {
-    let mut site = Site::new().await;
-    let list = site.add_list("bl.example").await;
-    let scopes = [Scope::QueueRead, Scope::QueueWrite, Scope::EntriesWrite];
-    let first = Program::new(&mut site, Role::Editor, &scopes).await;
-    let second = Program::new(&mut site, Role::Editor, &scopes).await;
-    let body = json!({ "reason": "seen", "changes": [
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let list = site.add_list("bl.example").await;
+        let scopes = [Scope::QueueRead, Scope::QueueWrite, Scope::EntriesWrite];
+        let first = Program::new(&mut site, Role::Editor, &scopes).await;
+        let second = Program::new(&mut site, Role::Editor, &scopes).await;
+        let body = json!({ "reason": "seen", "changes": [
         { "action": "list", "key": "9.9.9.1", "code": "127.0.0.2", "reason": "a trap" }] });
-    let done = json(&first.post(&mut site, "/lists/bl.example/entries", &body).await);
-    let serial = done["serial"].as_u64().expect("a number");
-    let mut transaction = site.app.database.begin().await.expect("a transaction");
-    let audit = audit::head(transaction.session()).await.expect("the log").rows;
-    let publication = Publication {
-        serial: u32::try_from(serial).expect("a serial"),
-        time: Timestamp(5),
-        entries: 1,
-        audit,
-        outcome: Outcome::Refused { why: "a canary is listed".to_owned() },
-    };
-    publications::note(transaction.session(), list, &publication).await.expect("it is noted");
-    transaction.commit().await.expect("it is committed");
-    let waiting = json(&second.get(&mut site, "/versions").await);
-    assert_eq!(waiting["versions"][0]["why"], "a canary is listed", "{waiting}");
-    let path = format!("/lists/bl.example/versions/{serial}/approve");
-    let own = first.post(&mut site, &path, &Value::Null).await;
-    assert_eq!(own.status, StatusCode::FORBIDDEN, "{own:?}");
-    let done = json(&second.post(&mut site, &path, &Value::Null).await);
-    assert_eq!(done["outcome"], "approved", "{done}");
-    let all = json(&second.get(&mut site, "/lists/bl.example/versions").await);
-    assert_eq!(all["versions"][0]["serial"], serial, "{all}");
-    let again = second.post(&mut site, &path, &Value::Null).await;
-    assert_eq!(again.status, StatusCode::CONFLICT, "{again:?}");
-    let past = json(&site.get("/api/v1/lists/bl.example/history").await);
-    assert_eq!(past, json!({ "days": [] }));
+        let done = json(&first.post(&mut site, "/lists/bl.example/entries", &body).await);
+        let serial = done["serial"].as_u64().expect("a number");
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let audit = audit::head(transaction.session()).await.expect("the log").rows;
+        let publication = Publication {
+            serial: u32::try_from(serial).expect("a serial"),
+            time: Timestamp(5),
+            entries: 1,
+            audit,
+            outcome: Outcome::Refused { why: "a canary is listed".to_owned() },
+        };
+        publications::note(transaction.session(), list, &publication).await.expect("it is noted");
+        transaction.commit().await.expect("it is committed");
+        let waiting = json(&second.get(&mut site, "/versions").await);
+        assert_eq!(waiting["versions"][0]["why"], "a canary is listed", "{waiting}");
+        let path = format!("/lists/bl.example/versions/{serial}/approve");
+        let own = first.post(&mut site, &path, &Value::Null).await;
+        assert_eq!(own.status, StatusCode::FORBIDDEN, "{own:?}");
+        let done = json(&second.post(&mut site, &path, &Value::Null).await);
+        assert_eq!(done["outcome"], "approved", "{done}");
+        let all = json(&second.get(&mut site, "/lists/bl.example/versions").await);
+        assert_eq!(all["versions"][0]["serial"], serial, "{all}");
+        let again = second.post(&mut site, &path, &Value::Null).await;
+        assert_eq!(again.status, StatusCode::CONFLICT, "{again:?}");
+        let past = json(&site.get("/api/v1/lists/bl.example/history").await);
+        assert_eq!(past, json!({ "days": [] }));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_list_is_exported_whole_and_in_both_forms() {
-    let mut site = Site::new().await;
-    site.add_list("bl.example").await;
-    let scopes = [Scope::EntriesWrite, Scope::EntriesRead];
-    let program = Program::new(&mut site, Role::Editor, &scopes).await;
-    let change = |n: u32| {
-        json!({ "action": "list", "key": format!("9.0.{}.{}", n / 250, n % 250),
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        site.add_list("bl.example").await;
+        let scopes = [Scope::EntriesWrite, Scope::EntriesRead];
+        let program = Program::new(&mut site, Role::Editor, &scopes).await;
+        let change = |n: u32| {
+            json!({ "action": "list", "key": format!("9.0.{}.{}", n / 250, n % 250),
         "code": "127.0.0.2", "reason": "=seen" })
-    };
-    for part in 0..6 {
-        let changes: Vec<Value> = (part * 1000..part * 1000 + 1000).map(change).collect();
-        let body = json!({ "reason": "", "changes": changes });
-        let done = program.post(&mut site, "/lists/bl.example/entries", &body).await;
-        assert_eq!(done.status, StatusCode::OK, "{done:?}");
-    }
-    let plain = program.get(&mut site, "/lists/bl.example/export").await;
-    assert_eq!(plain.text.lines().count(), 6001, "more than are read at once");
-    assert!(plain.text.contains("9.0.0.7 :127.0.0.2:\n"));
-    let table = program.get(&mut site, "/lists/bl.example/export?format=csv").await;
-    assert_eq!(table.header("content-type"), "text/csv; charset=utf-8");
-    table.says(&["9.0.0.7,127.0.0.2,,\"'=seen\",api,"]);
-    let wrong = program.get(&mut site, "/lists/bl.example/export?format=x").await;
-    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+        };
+        for part in 0..6 {
+            let changes: Vec<Value> = (part * 1000..part * 1000 + 1000).map(change).collect();
+            let body = json!({ "reason": "", "changes": changes });
+            let done = program.post(&mut site, "/lists/bl.example/entries", &body).await;
+            assert_eq!(done.status, StatusCode::OK, "{done:?}");
+        }
+        let plain = program.get(&mut site, "/lists/bl.example/export").await;
+        assert_eq!(plain.text.lines().count(), 6001, "more than are read at once");
+        assert!(plain.text.contains("9.0.0.7 :127.0.0.2:\n"));
+        let table = program.get(&mut site, "/lists/bl.example/export?format=csv").await;
+        assert_eq!(table.header("content-type"), "text/csv; charset=utf-8");
+        table.says(&["9.0.0.7,127.0.0.2,,\"'=seen\",api,"]);
+        let wrong = program.get(&mut site, "/lists/bl.example/export?format=x").await;
+        assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    })
+    .await;
 }

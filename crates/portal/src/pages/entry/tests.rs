@@ -144,157 +144,182 @@ async fn list_again(site: &Site, list: ListId) {
 
 #[tokio::test]
 async fn a_link_that_no_list_made_leads_to_the_look_up() {
-    let mut site = Site::new().await;
-    let bl = list(&site, "bl.example", &["192.0.2.7"]).await;
-    let other = list(&site, "other.example", &["192.0.2.7"]).await;
-    let path = path_of(&site.app.database, bl, "192.0.2.7").await;
-    let (start, tag) = path.rsplit_once('/').expect("a tag");
-    let wrong = [
-        format!("{start}/{}", &tag[..11]),
-        format!("{start}/{tag}a"),
-        format!("/r/{}/192.0.2.8/{tag}", bl.0),
-        format!("/r/{}/192.0.2.7/{tag}", other.0),
-        format!("/r/99/192.0.2.7/{tag}"),
-        format!("/r/x/192.0.2.7/{tag}"),
-        format!("/r/{}/%3Cb%3E/{tag}", bl.0),
-    ];
-    for path in &wrong {
-        for page in [site.get(path).await, site.post(path, &[("mail", "a@b.example")]).await] {
-            assert_eq!(page.status, StatusCode::NOT_FOUND, "{path}");
-            page.says(&["This link is damaged", "action=\"/lookup\""]);
-            assert!(!page.text.contains("alert(1)"), "{path} shows the entry");
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let bl = list(&site, "bl.example", &["192.0.2.7"]).await;
+        let other = list(&site, "other.example", &["192.0.2.7"]).await;
+        let path = path_of(&site.app.database, bl, "192.0.2.7").await;
+        let (start, tag) = path.rsplit_once('/').expect("a tag");
+        let wrong = [
+            format!("{start}/{}", &tag[..11]),
+            format!("{start}/{tag}a"),
+            format!("/r/{}/192.0.2.8/{tag}", bl.0),
+            format!("/r/{}/192.0.2.7/{tag}", other.0),
+            format!("/r/99/192.0.2.7/{tag}"),
+            format!("/r/x/192.0.2.7/{tag}"),
+            format!("/r/{}/%3Cb%3E/{tag}", bl.0),
+        ];
+        for path in &wrong {
+            for page in [site.get(path).await, site.post(path, &[("mail", "a@b.example")]).await] {
+                assert_eq!(page.status, StatusCode::NOT_FOUND, "{path}");
+                page.says(&["This link is damaged", "action=\"/lookup\""]);
+                assert!(!page.text.contains("alert(1)"), "{path} shows the entry");
+            }
         }
-    }
-    site.get(&wrong[2]).await.says(&["value=\"192.0.2.8\""]);
-    let page = site.get(start).await;
-    assert_eq!(page.status, StatusCode::OK);
-    page.says(&["This link is not signed", "value=\"192.0.2.7\""]);
-    // Mail programs write letters large, or put what they like behind.
-    assert_eq!(site.get(&path.to_uppercase().replace("/R/", "/r/")).await.status, 200);
+        site.get(&wrong[2]).await.says(&["value=\"192.0.2.8\""]);
+        let page = site.get(start).await;
+        assert_eq!(page.status, StatusCode::OK);
+        page.says(&["This link is not signed", "value=\"192.0.2.7\""]);
+        // Mail programs write letters large, or put what they like behind.
+        assert_eq!(site.get(&path.to_uppercase().replace("/R/", "/r/")).await.status, 200);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn an_editor_hears_whose_entry_lists_more_than_him() {
-    let mut site = Site::new().await;
-    let bl = list(&site, "bl.example", &["192.0.2.0/24", "*.below.example"]).await;
-    let why = "the entry covers more than what you asked about";
-    for target in ["192.0.2.7", "below.example"] {
-        let path = path_of(&site.app.database, bl, target).await;
-        site.get(&path).await.says(&["An editor decides this", why, "asks an editor"]);
-        let fields = [("mail", "postmaster@below.example"), ("reason", "fixed")];
-        site.post(&path, &fields).await.says(&["Look into your mail"]);
-        let confirm = letter(&site).await;
-        site.post(&confirm, &[]).await.says(&["An editor decides this"]);
-    }
-    assert_eq!(asked(&site, 1).await.control, Control::None);
-    assert_eq!(asked(&site, 2).await.control, Control::Domain, "a domain of the target");
-    site.become_role(Some(repute_database::accounts::Role::Editor)).await;
-    site.get("/queue/removals/2").await.says(&["taken at a domain of it", "by the link"]);
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let bl = list(&site, "bl.example", &["192.0.2.0/24", "*.below.example"]).await;
+        let why = "the entry covers more than what you asked about";
+        for target in ["192.0.2.7", "below.example"] {
+            let path = path_of(&site.app.database, bl, target).await;
+            site.get(&path).await.says(&["An editor decides this", why, "asks an editor"]);
+            let fields = [("mail", "postmaster@below.example"), ("reason", "fixed")];
+            site.post(&path, &fields).await.says(&["Look into your mail"]);
+            let confirm = letter(&site).await;
+            site.post(&confirm, &[]).await.says(&["An editor decides this"]);
+        }
+        assert_eq!(asked(&site, 1).await.control, Control::None);
+        assert_eq!(asked(&site, 2).await.control, Control::Domain, "a domain of the target");
+        site.become_role(Some(repute_database::accounts::Role::Editor)).await;
+        site.get("/queue/removals/2").await.says(&["taken at a domain of it", "by the link"]);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn who_asks_from_the_address_itself_has_shown_that_it_is_his() {
-    let mut site = Site::new().await;
-    let mut config = site.app.config.clone();
-    config.trusted_proxies = vec!["0.0.0.0/32".parse().expect("a network")];
-    let mut behind = Site::with(site.app.database.clone(), config);
-    let bl = list(&site, "bl.example", &["192.0.2.7"]).await;
-    let path = path_of(&site.app.database, bl, "192.0.2.7").await;
-    let own = "You ask from 192.0.2.7 itself";
-    let from = [("x-forwarded-for", "192.0.2.7")];
-    let get = axum::http::Method::GET;
-    behind.ask(get.clone(), &path, &from, &[]).await.says(&[own]);
-    let elses = [("x-forwarded-for", "192.0.2.8")];
-    let page = behind.ask(get.clone(), &path, &elses, &[]).await;
-    assert!(!page.text.contains(own));
-    // Whoever is no proxy may say what he likes.
-    assert!(!site.ask(get, &path, &from, &[]).await.text.contains(own));
-    let headers = [from[0], ("sec-fetch-site", "same-origin")];
-    let fields = [("mail", "a@b.example")];
-    let sent = behind.ask(axum::http::Method::POST, &path, &headers, &fields).await;
-    sent.says(&["Look into your mail"]);
-    assert_eq!(asked(&site, 1).await.control, Control::Address);
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let mut config = site.app.config.clone();
+        config.trusted_proxies = vec!["0.0.0.0/32".parse().expect("a network")];
+        let mut behind = Site::with(site.app.database.clone(), config);
+        let bl = list(&site, "bl.example", &["192.0.2.7"]).await;
+        let path = path_of(&site.app.database, bl, "192.0.2.7").await;
+        let own = "You ask from 192.0.2.7 itself";
+        let from = [("x-forwarded-for", "192.0.2.7")];
+        let get = axum::http::Method::GET;
+        behind.ask(get.clone(), &path, &from, &[]).await.says(&[own]);
+        let elses = [("x-forwarded-for", "192.0.2.8")];
+        let page = behind.ask(get.clone(), &path, &elses, &[]).await;
+        assert!(!page.text.contains(own));
+        // Whoever is no proxy may say what he likes.
+        assert!(!site.ask(get, &path, &from, &[]).await.text.contains(own));
+        let headers = [from[0], ("sec-fetch-site", "same-origin")];
+        let fields = [("mail", "a@b.example")];
+        let sent = behind.ask(axum::http::Method::POST, &path, &headers, &fields).await;
+        sent.says(&["Look into your mail"]);
+        assert_eq!(asked(&site, 1).await.control, Control::Address);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn who_has_searched_too_much_can_still_follow_his_link_but_makes_none_up() {
-    let mut site = Site::new().await;
-    let bl = list(&site, "bl.example", &["spam.example"]).await;
-    let path = path_of(&site.app.database, bl, "spam.example").await;
-    // Nothing is let in again while the test runs.
-    let later = Instant::now() + std::time::Duration::from_secs(3_600);
-    let me = || Doer::at(IpAddr::from([0, 0, 0, 0]));
-    while site.app.limits.take(Deed::LookUp, me(), later).is_ok() {}
-    assert_eq!(site.get("/lookup").await.status, StatusCode::TOO_MANY_REQUESTS);
-    let made_up = format!("/r/{}/spam.example/aaaaaaaaaaaa", bl.0);
-    assert_eq!(site.get(&made_up).await.status, StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(site.get(&path).await.status, StatusCode::OK);
-    while site.app.limits.take(Deed::Link, me(), later).is_ok() {}
-    let last = site.get(&path).await;
-    assert_eq!(last.status, StatusCode::TOO_MANY_REQUESTS, "but not for ever");
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let bl = list(&site, "bl.example", &["spam.example"]).await;
+        let path = path_of(&site.app.database, bl, "spam.example").await;
+        // Nothing is let in again while the test runs.
+        let later = Instant::now() + std::time::Duration::from_secs(3_600);
+        let me = || Doer::at(IpAddr::from([0, 0, 0, 0]));
+        while site.app.limits.take(Deed::LookUp, me(), later).is_ok() {}
+        assert_eq!(site.get("/lookup").await.status, StatusCode::TOO_MANY_REQUESTS);
+        let made_up = format!("/r/{}/spam.example/aaaaaaaaaaaa", bl.0);
+        assert_eq!(site.get(&made_up).await.status, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(site.get(&path).await.status, StatusCode::OK);
+        while site.app.limits.take(Deed::Link, me(), later).is_ok() {}
+        let last = site.get(&path).await;
+        assert_eq!(last.status, StatusCode::TOO_MANY_REQUESTS, "but not for ever");
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn who_asks_from_a_64_gets_it_off_and_others_are_told_how() {
-    let mut site = Site::new().await;
-    let mut config = site.app.config.clone();
-    config.trusted_proxies = vec!["0.0.0.0/32".parse().expect("a network")];
-    let mut behind = Site::with(site.app.database.clone(), config);
-    let bl = list(&site, "bl.example", &["2620:fe:0:7::/64"]).await;
-    let path = path_of(&site.app.database, bl, "2620:fe:0:7::1").await;
-    let page = site.get(&path).await;
-    page.says(&["The entry lists a whole IPv6 network", "2620:fe:0:7::/64", "Send me the link<"]);
-    let fields = [("mail", "a@b.example")];
-    site.post(&path, &fields).await.says(&["Look into your mail"]);
-    let confirm = letter(&site).await;
-    site.post(&confirm, &[]).await.says(&["nothing shows that it is yours"]);
-    let own = [("x-forwarded-for", "2620:fe:0:7:a::b")];
-    let page = behind.ask(axum::http::Method::GET, &path, &own, &[]).await;
-    page.says(&["You ask from its network", "takes the entry off the list, at once"]);
-    let headers = [own[0], ("sec-fetch-site", "same-origin")];
-    let sent = behind.ask(axum::http::Method::POST, &path, &headers, &fields).await;
-    sent.says(&["Look into your mail"]);
-    let confirm = letter(&site).await;
-    site.post(&confirm, &[]).await.says(&["It is off the list"]);
-    site.get(&path).await.says(&["not listed", "somebody got it off on 20"]);
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let mut config = site.app.config.clone();
+        config.trusted_proxies = vec!["0.0.0.0/32".parse().expect("a network")];
+        let mut behind = Site::with(site.app.database.clone(), config);
+        let bl = list(&site, "bl.example", &["2620:fe:0:7::/64"]).await;
+        let path = path_of(&site.app.database, bl, "2620:fe:0:7::1").await;
+        let page = site.get(&path).await;
+        page.says(&[
+            "The entry lists a whole IPv6 network",
+            "2620:fe:0:7::/64",
+            "Send me the link<",
+        ]);
+        let fields = [("mail", "a@b.example")];
+        site.post(&path, &fields).await.says(&["Look into your mail"]);
+        let confirm = letter(&site).await;
+        site.post(&confirm, &[]).await.says(&["nothing shows that it is yours"]);
+        let own = [("x-forwarded-for", "2620:fe:0:7:a::b")];
+        let page = behind.ask(axum::http::Method::GET, &path, &own, &[]).await;
+        page.says(&["You ask from its network", "takes the entry off the list, at once"]);
+        let headers = [own[0], ("sec-fetch-site", "same-origin")];
+        let sent = behind.ask(axum::http::Method::POST, &path, &headers, &fields).await;
+        sent.says(&["Look into your mail"]);
+        let confirm = letter(&site).await;
+        site.post(&confirm, &[]).await.says(&["It is off the list"]);
+        site.get(&path).await.says(&["not listed", "somebody got it off on 20"]);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_lists_it_all_the_same_stands_on_the_page_in_the_letter_and_in_the_api() {
-    let mut site = Site::new().await;
-    let keys = ["9.9.9.9", "9.9.9.0/24", "9.9.8.0/23"];
-    list(&site, "bl.example", &keys).await;
-    let fields = [("list", "bl.example"), ("target", "9.9.9.9"), ("mail", "a@b.example")];
-    site.post("/removals", &fields).await.says(&["Look into your mail"]);
-    let confirm = letter(&site).await;
-    let page = site.post(&confirm, &[]).await;
-    let again = "/removals/new?list=bl.example&amp;target=9.9.9.9";
-    page.says(&["But 9.9.9.9 is still listed", "9.9.9.0/24", "&#60;script&#62;", again]);
-    page.says(&["An editor decides about that one, since the entry covers more"]);
-    assert!(!page.text.contains("It is off the list"));
-    // What the page says leads on.
-    site.post("/removals", &fields).await.says(&["Look into your mail"]);
-    let confirm = letter(&site).await;
-    site.post(&confirm, &[]).await.says(&["An editor decides this"]);
-    let editor = Program::new(&mut site, Role::Editor, &[Scope::QueueWrite]).await;
-    let grant = serde_json::json!({ "verdict": "grant" });
-    let decided = editor.post(&mut site, "/removals/2/decide", &grant).await;
-    let decided: serde_json::Value = serde_json::from_str(&decided.text).expect("JSON");
-    let still = &decided["still"];
-    assert_eq!((&decided["outcome"], &still["key"]), (&"granted".into(), &"9.9.8.0/23".into()));
-    assert!(still["next"].as_str().is_some_and(|next| next.contains("ask once more")), "{still}");
-    let mut transaction = site.app.database.begin().await.expect("a transaction");
-    let lease = std::time::Duration::from_secs(60);
-    let letter = loop {
-        let taken = outbox::take(transaction.session(), Timestamp::now(), lease).await;
-        let letter = taken.expect("it is tried").expect("a letter").letter;
-        // The editor's own token is told by one, too.
-        if letter.recipient == "a@b.example" {
-            break letter;
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let keys = ["9.9.9.9", "9.9.9.0/24", "9.9.8.0/23"];
+        list(&site, "bl.example", &keys).await;
+        let fields = [("list", "bl.example"), ("target", "9.9.9.9"), ("mail", "a@b.example")];
+        site.post("/removals", &fields).await.says(&["Look into your mail"]);
+        let confirm = letter(&site).await;
+        let page = site.post(&confirm, &[]).await;
+        let again = "/removals/new?list=bl.example&amp;target=9.9.9.9";
+        page.says(&["But 9.9.9.9 is still listed", "9.9.9.0/24", "&#60;script&#62;", again]);
+        page.says(&["An editor decides about that one, since the entry covers more"]);
+        assert!(!page.text.contains("It is off the list"));
+        // What the page says leads on.
+        site.post("/removals", &fields).await.says(&["Look into your mail"]);
+        let confirm = letter(&site).await;
+        site.post(&confirm, &[]).await.says(&["An editor decides this"]);
+        let editor = Program::new(&mut site, Role::Editor, &[Scope::QueueWrite]).await;
+        let grant = serde_json::json!({ "verdict": "grant" });
+        let decided = editor.post(&mut site, "/removals/2/decide", &grant).await;
+        let decided: serde_json::Value = serde_json::from_str(&decided.text).expect("JSON");
+        let still = &decided["still"];
+        assert_eq!((&decided["outcome"], &still["key"]), (&"granted".into(), &"9.9.8.0/23".into()));
+        assert!(
+            still["next"].as_str().is_some_and(|next| next.contains("ask once more")),
+            "{still}"
+        );
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let lease = std::time::Duration::from_secs(60);
+        let letter = loop {
+            let taken = outbox::take(transaction.session(), Timestamp::now(), lease).await;
+            let letter = taken.expect("it is tried").expect("a letter").letter;
+            // The editor's own token is told by one, too.
+            if letter.recipient == "a@b.example" {
+                break letter;
+            }
+        };
+        assert_eq!(letter.subject, "Another entry lists 9.9.9.9");
+        for words in ["9.9.8.0/23", "An editor decides about that one"] {
+            assert!(letter.plain.contains(words), "{}", letter.plain);
         }
-    };
-    assert_eq!(letter.subject, "Another entry lists 9.9.9.9");
-    for words in ["9.9.8.0/23", "An editor decides about that one"] {
-        assert!(letter.plain.contains(words), "{}", letter.plain);
-    }
+    })
+    .await;
 }

@@ -97,23 +97,27 @@ async fn many_are_decided_at_once_after_a_look_at_what_that_does() {
 
 #[tokio::test]
 async fn what_the_guards_would_hold_is_told_before_and_after() {
-    let mut site = Site::new().await;
-    let list = allow_list(&site).await;
-    site.become_role(Some(Role::Member)).await;
-    ask_for(&mut site, "one.example", "8.8.8.8", "127.0.5.1").await;
-    let mut transaction = site.app.database.begin().await.expect("a transaction");
-    // No address is narrow enough for it.
-    let settings = dns::Settings { ipv4_prefix: 32, ..dns::Settings::default() };
-    dns::set(transaction.session(), list, &settings).await.expect("it is set");
-    transaction.commit().await.expect("it is committed");
-    site.become_role(Some(Role::Editor)).await;
-    let queue = site.get("/queue").await;
-    let (_, rest) = queue.text.split_once("name=\"request-1\" value=\"").expect("a box");
-    let (version, _) = rest.split_once('"').expect("its end");
-    let held = "1 newly listed; the list’s guards keep it back until another editor approves it";
-    let chosen = [("request-1", version), ("verdict", "approve")];
-    site.post("/queue/bulk", &chosen).await.says(&["would be decided", held]);
-    let confirmed = [&chosen[..], &[("confirm", "yes")]].concat();
-    site.post("/queue/bulk", &confirmed).await.says(&["Decided", held]);
-    assert_eq!(codes(&site.app.database, list, "8.8.8.8").await, ["127.0.5.1"]);
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let list = allow_list(&site).await;
+        site.become_role(Some(Role::Member)).await;
+        ask_for(&mut site, "one.example", "8.8.8.8", "127.0.5.1").await;
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        // No address is narrow enough for it.
+        let settings = dns::Settings { ipv4_prefix: 32, ..dns::Settings::default() };
+        dns::set(transaction.session(), list, &settings).await.expect("it is set");
+        transaction.commit().await.expect("it is committed");
+        site.become_role(Some(Role::Editor)).await;
+        let queue = site.get("/queue").await;
+        let (_, rest) = queue.text.split_once("name=\"request-1\" value=\"").expect("a box");
+        let (version, _) = rest.split_once('"').expect("its end");
+        let held =
+            "1 newly listed; the list’s guards keep it back until another editor approves it";
+        let chosen = [("request-1", version), ("verdict", "approve")];
+        site.post("/queue/bulk", &chosen).await.says(&["would be decided", held]);
+        let confirmed = [&chosen[..], &[("confirm", "yes")]].concat();
+        site.post("/queue/bulk", &confirmed).await.says(&["Decided", held]);
+        assert_eq!(codes(&site.app.database, list, "8.8.8.8").await, ["127.0.5.1"]);
+    })
+    .await;
 }
