@@ -8,6 +8,7 @@ mod account;
 mod call;
 mod caller;
 mod claims;
+mod consistency;
 mod desk;
 mod document;
 mod endpoint;
@@ -47,6 +48,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         removals::endpoints(),
         account::endpoints(),
         organisations::endpoints(),
+        consistency::endpoints(),
         invitations::endpoints(),
         claims::endpoints(),
         requests::endpoints(),

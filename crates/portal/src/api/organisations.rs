@@ -25,6 +25,7 @@ use crate::contact;
 use crate::error::AppError;
 use crate::moment::Moment;
 use crate::overview::{card, stored};
+use crate::pages::arrive;
 use crate::token::Scope;
 
 /// What there is.
@@ -55,6 +56,15 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .says("Write there no more", "Owners may.")
             .by(WRITE)
             .takes::<TypedContact>()
+            .answers::<Done>(),
+        Endpoint::post("/api/v1/organisations/{id}/contacts/try", GROUP, try_contact)
+            .says(
+                "Have one more letter with a link go to a contact",
+                "To one that did not say yet that letters may come, or at which none arrive. Whoever reads there follows \
+                 the link. Owners may; 404 if letters go there anyway.",
+            )
+            .by(WRITE)
+            .takes::<TypedMail>()
             .answers::<Done>(),
         Endpoint::put("/api/v1/organisations/{id}/members/{account}", GROUP, put_member)
             .says(
@@ -208,6 +218,14 @@ struct TypedContact {
     mail: String,
     /// What it is for.
     purpose: Aim,
+}
+
+/// A contact that is there.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct TypedMail {
+    /// Its mail address.
+    mail: String,
 }
 
 /// What a contact is for.
@@ -390,6 +408,20 @@ async fn remove_contact(
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);
     organisation::remove_contact(t, person, OrganisationId(id), &contact, now).await?;
+    write.done(StatusCode::OK, &DONE).await
+}
+
+/// `POST /api/v1/organisations/{id}/contacts/try`.
+async fn try_contact(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let (person, TypedMail { mail }) = (call.caller.person(), call.read()?);
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    arrive::try_again(&app, t, person, OrganisationId(id), mail.trim(), now).await?;
+    write.has_written();
     write.done(StatusCode::OK, &DONE).await
 }
 

@@ -11,12 +11,13 @@ use repute_database::accounts::{self, AccountId, Role};
 use repute_database::evidence::{self as database_evidence, Kind};
 use repute_database::organisations::{self, MemberRole};
 use repute_database::testing::on_each_narrow;
-use repute_database::{Timestamp, audit, backup, dns, lists};
+use repute_database::{Timestamp, audit, backup, dns, lists, sessions};
 use repute_registry::changes::Cause;
 use repute_registry::evidence;
 use serde_json::{Value, json};
 
 use crate::routes;
+use crate::secret::digest_of;
 use crate::testing::{Answer, Site};
 use crate::token::{self, Scope, Wish};
 
@@ -49,6 +50,19 @@ impl Program {
         let sources = known.into_iter().map(|(id, _)| id).filter(|_| tells).collect();
         let (name, scopes) = ("a program".to_owned(), scopes.to_vec());
         let wish = Wish { name, scopes, days: None, sources };
+        let token = token::make(&site.app, &account, &wish).await;
+        Program { account: account.id, token: token.expect("it is made") }
+    }
+
+    /// Of whoever is signed in, with these scopes.
+    pub(crate) async fn of(site: &Site, scopes: &[Scope]) -> Program {
+        let digest = digest_of(&site.cookies["session"]);
+        let mut connection = site.app.database.read().await.expect("a connection");
+        let found = sessions::find(connection.session(), &digest, Timestamp::now()).await;
+        let (_, account) = found.expect("it is read").expect("somebody is signed in");
+        drop(connection);
+        let (name, scopes) = ("a program".to_owned(), scopes.to_vec());
+        let wish = Wish { name, scopes, days: None, sources: Vec::new() };
         let token = token::make(&site.app, &account, &wish).await;
         Program { account: account.id, token: token.expect("it is made") }
     }

@@ -4,11 +4,12 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use repute_database::accounts::AccountId;
 use repute_database::entries::OrganisationId;
 use repute_database::undelivered::{self, Undelivered};
-use repute_database::{Timestamp, contact_mails, outbox};
+use repute_database::{Timestamp, Transaction, contact_mails, outbox};
 use repute_registry::organisation::{self, OrganisationError};
-use repute_registry::permission::{self, Action};
+use repute_registry::permission::{self, Action, Person};
 use repute_registry::token::Use;
 use serde::Deserialize;
 
@@ -46,7 +47,14 @@ pub(crate) async fn try_own(
     visitor: Visitor,
     member: Member,
 ) -> Result<Response, AppError> {
-    write(&app, &visitor, &member, &member.account.mail).await?;
+    let (mail, account) = (&member.account.mail, member.account.id);
+    for doer in [Doer::at(visitor.address), Doer::Account(account.0), Doer::by_mail(mail)] {
+        limits::take(&app, Deed::Mail, doer).await?;
+    }
+    let mut transaction = app.database.begin().await?;
+    put(&app, &mut transaction, mail, Timestamp::now()).await?;
+    transaction.commit().await?;
+    app.mail_waits.notify_one();
     Ok(done(Flash::LetterTried))
 }
 
@@ -58,28 +66,44 @@ pub(crate) async fn try_contact(
     Path(id): Path<i64>,
     Form(Typed { mail }): Form<Typed>,
 ) -> Result<Response, AppError> {
-    let organisation = OrganisationId(id);
-    let mut look = app.database.look().await?;
-    let relation = organisation::relation(look.session(), member.person(), organisation).await?;
-    permission::check(member.person(), relation, Action::ChangeContacts)
+    let (mut transaction, now) = (app.database.begin().await?, Timestamp::now());
+    let t = &mut transaction;
+    limits::take_within(&app, t, Deed::Mail, Doer::at(visitor.address)).await?;
+    try_again(&app, t, member.person(), OrganisationId(id), &mail, now).await?;
+    transaction.commit().await?;
+    app.mail_waits.notify_one();
+    Ok(back(&format!("/organisations/{id}#contacts"), Flash::LetterTried))
+}
+
+/// Has one more letter go to a contact that did not say yet that letters may come, or at which none arrive.
+///
+/// # Errors
+/// If it is not the person's to change, or letters go there anyway.
+pub(crate) async fn try_again(
+    app: &App,
+    transaction: &mut Transaction,
+    person: Person,
+    organisation: OrganisationId,
+    mail: &str,
+    now: Timestamp,
+) -> Result<(), AppError> {
+    let t = transaction;
+    let relation = organisation::relation(t.session(), person, organisation).await?;
+    permission::check(person, relation, Action::ChangeContacts)
         .map_err(OrganisationError::Denied)?;
-    let theirs = undelivered::of_organisation(look.session(), organisation).await?;
-    let said = contact_mails::of(look.session(), organisation).await?;
-    drop(look);
+    let theirs = undelivered::of_organisation(t.session(), organisation).await?;
+    let said = contact_mails::of(t.session(), organisation).await?;
     let mail = mail.to_lowercase();
     if said.iter().any(|one| one.mail == mail && one.confirmed.is_none()) {
-        let (now, mut transaction) = (Timestamp::now(), app.database.begin().await?);
-        let by = member.account.id;
-        contact::ask(&app, &mut transaction, organisation, &mail, by, now).await?;
-        transaction.commit().await?;
-        app.mail_waits.notify_one();
-        return Ok(back(&format!("/organisations/{id}#contacts"), Flash::LetterTried));
+        return contact::ask(app, t, organisation, &mail, AccountId(person.account), now).await;
     }
     if !theirs.iter().any(|one| one.mail == mail) {
         return Err(AppError::NotFound);
     }
-    write(&app, &visitor, &member, &mail).await?;
-    Ok(back(&format!("/organisations/{id}#contacts"), Flash::LetterTried))
+    for doer in [Doer::Account(person.account), Doer::by_mail(&mail)] {
+        limits::take_within(app, t, Deed::Mail, doer).await?;
+    }
+    put(app, t, &mail, now).await
 }
 
 /// `GET /letters/{id}/{token}`. Looking changes nothing: scanners of mail look.
@@ -105,22 +129,19 @@ pub(crate) async fn confirm(
     Ok(Page(Arrive { frame, mail: found.mail, is_done: true }))
 }
 
-/// Has a letter go to an address to which none does.
-async fn write(app: &App, visitor: &Visitor, member: &Member, mail: &str) -> Result<(), AppError> {
-    let own = [Doer::at(visitor.address), Doer::Account(member.account.id.0), Doer::by_mail(mail)];
-    for doer in own {
-        limits::take(app, Deed::Mail, doer).await?;
-    }
-    let now = Timestamp::now();
-    let mut transaction = app.database.begin().await?;
+/// Puts a letter for an address to which none goes.
+async fn put(
+    app: &App,
+    transaction: &mut Transaction,
+    mail: &str,
+    now: Timestamp,
+) -> Result<(), AppError> {
     // It may live again meanwhile; then there is nothing to prove.
     if let Some(one) = undelivered::dead(transaction.session(), mail).await? {
         let token = app.means.key.token(Use::Arrive(one.id), &nonce(&one));
         let letter = letter::arrive(&app.config, &one.mail, one.id, &token)?;
         outbox::put(transaction.session(), &letter, now).await?;
     }
-    transaction.commit().await?;
-    app.mail_waits.notify_one();
     Ok(())
 }
 
@@ -153,8 +174,12 @@ mod tests {
     use repute_registry::consistency::readers;
     use repute_registry::notice::Reader;
 
+    use axum::http::Method;
+
     use super::*;
+    use crate::api::tests::Program;
     use crate::testing::Site;
+    use crate::token::Scope;
 
     /// Whom letters wait for, and the path of the link in the last of them; they are sent by that.
     async fn letters(site: &Site) -> (Vec<String>, String) {
@@ -267,7 +292,21 @@ mod tests {
             assert_eq!(tried.status, 303);
             let (to, link) = letters(&site).await;
             assert_eq!(to, ["noc@example.org"]);
-            let ada = site.cookies.clone();
+            // The same by a program; under its key it is one letter.
+            let program = Program::of(&site, &[Scope::OrganisationsWrite]).await;
+            let path_of = format!("{path}/contacts/try");
+            let ada = std::mem::take(&mut site.cookies);
+            let wanted = serde_json::json!({ "mail": "NOC@example.org" });
+            for _ in 0..2 {
+                let tried =
+                    program.ask(&mut site, Method::POST, &path_of, Some("k"), &wanted).await;
+                assert_eq!(tried.status, 200, "{tried:?}");
+            }
+            // A new token is told of, too.
+            let (to, _) = letters(&site).await;
+            assert_eq!(to, ["ada@example.org", "noc@example.org"]);
+            let alive = serde_json::json!({ "mail": "ada@example.org" });
+            assert_eq!(program.post(&mut site, &path_of, &alive).await.status, 404);
             site.become_role(Some(Role::Member)).await;
             let stranger = site.post(&try_it, &[("mail", "noc@example.org")]).await;
             assert!(stranger.status.is_client_error(), "{stranger:?}");

@@ -12,8 +12,10 @@ use repute_dnsxl::{KeyKind, Polarity};
 use repute_registry::changes::Cause;
 use repute_registry::template::Template;
 
+use crate::api::tests::Program;
 use crate::chores;
 use crate::testing::{Answer, Site};
+use crate::token::Scope;
 
 mod asking;
 mod bulk;
@@ -453,6 +455,14 @@ async fn what_fails_its_daily_look_is_shown_told_and_seen_by_editors() {
         assert!(text.contains(&stop), "{text}");
         crate::chores::watch(&site.app, Timestamp::now()).await.expect("nothing is told");
         assert_eq!(letter(&site).await, None);
+        let program = Program::of(&site, &[Scope::OrganisationsRead]).await;
+        let answer = program.get(&mut site, "/organisations/1/consistency").await;
+        let shown: serde_json::Value = serde_json::from_str(&answer.text).expect("JSON");
+        assert_eq!((&shown["new"], &shown["bad"]), (&0.into(), &1.into()), "{shown}");
+        let unwell = &shown["unwell"][0];
+        assert_eq!((&unwell["key"], &unwell["state"]), (&"8.8.8.8".into(), &"bad".into()));
+        assert_eq!(unwell["reasons"][0]["mend"], "`dig +short x A` must print 8.8.8.8");
+        assert!(unwell["failing"].as_str().is_some_and(|time| time.starts_with("1970-01-01")));
         site.become_role(Some(Role::Editor)).await;
         site.get("/queue").await.says(&["/queue/upkeep"]);
         site.get("/queue/upkeep").await.says(&["8.8.8.8", "Example", "its name is &#60;b&#62;."]);

@@ -58,6 +58,20 @@ const PROMISES: &[Row] = &[
         "shfyff",
     ),
     (
+        "POST /organisations/{id}/contacts/try",
+        "/organisations/1/contacts/try",
+        r#"{"mail":"noc@ours.example"}"#,
+        "organisations:write",
+        "shfyff",
+    ),
+    (
+        "GET /organisations/{id}/consistency",
+        "/organisations/1/consistency",
+        "",
+        "organisations:read queue:read",
+        "shyyyy",
+    ),
+    (
         "PUT /organisations/{id}/members/{account}",
         "/organisations/1/members/$member",
         r#"{"role":"owner"}"#,
