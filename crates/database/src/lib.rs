@@ -23,6 +23,7 @@ pub mod bulk;
 pub mod categories;
 pub mod changes;
 pub mod claims;
+pub mod conflicts;
 pub mod consistency;
 pub mod contact_mails;
 pub mod digests;

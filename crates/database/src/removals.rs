@@ -256,6 +256,21 @@ pub async fn agree(session: Session<'_>, id: RemovalId, account: i64) -> Result<
     Ok(())
 }
 
+/// Takes back that an editor agrees to a removal, if it was he.
+///
+/// # Errors
+/// If the database fails.
+pub async fn take_back(
+    session: Session<'_>,
+    id: RemovalId,
+    account: i64,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        sqlx::query(TAKE_BACK).bind(id.0).bind(account).execute(c).await?.rows_affected()
+    });
+    Ok(())
+}
+
 /// How often an entry was removed since a moment; and others of the whole to which it belongs, if to any, before it was
 /// listed.
 ///
@@ -497,6 +512,8 @@ statements! {
         WHERE id = $1 AND state = $2";
     /// Notes who agrees.
     AGREE = "UPDATE removals SET agreed = $2 WHERE id = $1 AND state = 'queued'";
+    /// Notes that he does not.
+    TAKE_BACK = "UPDATE removals SET agreed = NULL WHERE id = $1 AND agreed = $2";
     /// Counts removals of an entry, and of others beside it; a link that found nothing to remove is none.
     GRANTED_SINCE = "SELECT COUNT(*) FROM removals
         WHERE list = $1 AND key >= $2 AND key <= $3 AND decided >= $4 AND state = 'granted' AND answer = ''

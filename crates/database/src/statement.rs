@@ -27,6 +27,7 @@ mod tests {
             crate::categories::ALL,
             crate::changes::ALL,
             crate::claims::ALL,
+            crate::conflicts::ALL,
             crate::consistency::ALL,
             crate::contact_mails::ALL,
             crate::digests::ALL,

@@ -8,6 +8,7 @@ mod account;
 mod call;
 mod caller;
 mod claims;
+mod conflicts;
 mod consistency;
 mod desk;
 mod document;
@@ -53,6 +54,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         claims::endpoints(),
         requests::endpoints(),
         queue::endpoints(),
+        conflicts::endpoints(),
         desk::endpoints(),
         versions::endpoints(),
         entries::endpoints(),

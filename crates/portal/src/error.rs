@@ -9,6 +9,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use repute_database::DatabaseError;
 use repute_registry::claim::ClaimError;
+use repute_registry::conflict::ConflictError;
 use repute_registry::edit::{EditError, UndoError};
 use repute_registry::evidence::EvidenceError;
 use repute_registry::kept_out::KeptOutError;
@@ -212,6 +213,7 @@ impl From<RequestError> for AppError {
             RequestError::Database(error) => AppError::Database(error),
             RequestError::Unknown(_) => AppError::NotFound,
             RequestError::Denied(denied) => refused(denied),
+            RequestError::Partial(_) => AppError::Refused(error.to_string()),
             RequestError::Conflict => AppError::Conflict(error.to_string()),
             RequestError::Same(id) => AppError::Asked(id.0),
             RequestError::Items(_)
@@ -231,6 +233,7 @@ impl From<RemovalError> for AppError {
             RemovalError::Random(_) => AppError::Random,
             RemovalError::Link => AppError::StaleLink,
             RemovalError::Denied(denied) => AppError::Refused(denied.to_string()),
+            RemovalError::Partial(_) => AppError::Refused(error.to_string()),
             RemovalError::NoBlockList(_)
             | RemovalError::NotListed(_)
             | RemovalError::Mail(_)
@@ -307,11 +310,25 @@ impl From<ProposalError> for AppError {
             ProposalError::Database(error) => AppError::Database(error),
             ProposalError::Unknown(_) => AppError::NotFound,
             ProposalError::Denied(denied) => AppError::Refused(denied.to_string()),
+            ProposalError::Partial(_) => AppError::Refused(error.to_string()),
             ProposalError::Decided(..) => AppError::Conflict(error.to_string()),
             ProposalError::Over(_)
             | ProposalError::Held(..)
             | ProposalError::Reason
             | ProposalError::Change(_) => AppError::Wrong(error.to_string()),
+        }
+    }
+}
+
+impl From<ConflictError> for AppError {
+    fn from(error: ConflictError) -> AppError {
+        match error {
+            ConflictError::Database(error) => AppError::Database(error),
+            ConflictError::Unknown(_) => AppError::NotFound,
+            ConflictError::Denied(denied) => AppError::Refused(denied.to_string()),
+            ConflictError::Request(error) => error.into(),
+            ConflictError::Over(_) | ConflictError::None => AppError::Conflict(error.to_string()),
+            ConflictError::Reason => AppError::Wrong(error.to_string()),
         }
     }
 }

@@ -63,6 +63,10 @@ pub(crate) enum Flash {
     RequestWaitsForSecond,
     /// A request takes back another one.
     UndoBegun,
+    /// An editor said that he is partial.
+    ConflictDeclared,
+    /// He took that back.
+    ConflictTakenBack,
     /// Codes are asked for from now on.
     TotpAdded,
     /// Codes are not asked for any more.
@@ -148,6 +152,8 @@ impl Flash {
         Flash::RequestDecided,
         Flash::RequestWaitsForSecond,
         Flash::UndoBegun,
+        Flash::ConflictDeclared,
+        Flash::ConflictTakenBack,
         Flash::TotpAdded,
         Flash::TotpRemoved,
         Flash::TokenEnded,
@@ -208,6 +214,8 @@ impl Flash {
             Flash::RequestDecided => "request-decided",
             Flash::RequestWaitsForSecond => "request-waits",
             Flash::UndoBegun => "undo-begun",
+            Flash::ConflictDeclared => "conflict-declared",
+            Flash::ConflictTakenBack => "conflict-taken-back",
             Flash::TotpAdded => "totp-added",
             Flash::TotpRemoved => "totp-removed",
             Flash::TokenEnded => "token-ended",
@@ -287,6 +295,8 @@ impl Flash {
             Flash::RequestTaken => "It is yours to decide.",
             Flash::RequestDecided => "It is decided, and who asked is told.",
             Flash::RequestWaitsForSecond => "You agreed. Another editor has to agree as well.",
+            Flash::ConflictDeclared => "It is on record: another editor decides this.",
+            Flash::ConflictTakenBack => "It is on record: you may decide this again.",
             Flash::UndoBegun => "This request takes the other one back. Decide it like any other.",
             Flash::TotpAdded => "From now on a code from your app is asked for when you sign in.",
             Flash::TotpRemoved => "No code from your app is asked for any more.",

@@ -5,6 +5,7 @@ pub(crate) mod arrive;
 pub(crate) mod bulk;
 pub(crate) mod claim;
 pub(crate) mod confirm;
+pub(crate) mod conflict;
 pub(crate) mod contact;
 pub(crate) mod docs;
 pub(crate) mod elsewhere;

@@ -177,6 +177,21 @@ pub(crate) fn all() -> Vec<Route> {
         Route::post("/requests/{id}/withdraw", Least::Role(Member), post(pages::request::withdraw)),
         Route::post("/requests/{id}/review", Least::Role(Editor), post(pages::queue::review)),
         Route::post("/requests/{id}/decide", Least::Role(Editor), post(pages::queue::decide)),
+        Route::post(
+            "/requests/{id}/conflict",
+            Least::Role(Editor),
+            post(pages::conflict::of_request),
+        ),
+        Route::post(
+            "/queue/removals/{id}/conflict",
+            Least::Role(Editor),
+            post(pages::conflict::of_removal),
+        ),
+        Route::post(
+            "/proposals/{id}/conflict",
+            Least::Role(Editor),
+            post(pages::conflict::of_proposal),
+        ),
         Route::post("/requests/{id}/undo", Least::Role(Editor), post(pages::queue::undo)),
         Route::get("/queue", Least::Role(Editor), get(pages::queue::show)),
         Route::post("/queue/bulk", Least::Role(Editor), post(pages::bulk::decide)),

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use repute_database::conflicts::About;
 use repute_database::entries::{self, Entry};
 use repute_database::lists::{self, Stored};
 use repute_database::requests::{
@@ -17,6 +18,7 @@ use repute_database::{claims, organisations};
 
 use crate::category;
 use crate::changes::{self, Cause, Change};
+use crate::conflict::{self, Partial};
 use crate::kept_out::{self, End};
 use crate::notice::Notice;
 use crate::permission::{Action, Denied, Person, Relation};
@@ -176,12 +178,18 @@ pub async fn is_free(
     Ok(claims.iter().all(|claim| claim.new.organisation != request.new.organisation))
 }
 
-/// Fails if an editor would decide about himself.
+/// Fails if an editor would decide about himself, or said that he is partial.
 async fn be_free(
-    session: Session<'_>,
+    mut session: Session<'_>,
     person: Person,
     request: &Request,
 ) -> Result<(), RequestError> {
+    // Whoever is partial in something is so in what takes it back.
+    for id in [Some(request.id), request.new.undoes].into_iter().flatten() {
+        if conflict::is_declared(session.again(), person, About::Request(id)).await? {
+            return Err(Partial.into());
+        }
+    }
     match is_free(session, person, request).await? {
         true => Ok(()),
         false => Err(RequestError::Denied(Denied(Action::Decide, Relation::Member))),
@@ -202,6 +210,9 @@ pub async fn undo(
 ) -> Result<RequestId, RequestError> {
     let done = load(transaction, id).await?;
     allow(transaction.session(), person, done.new.organisation, Action::Undo).await?;
+    if conflict::is_declared(transaction.session(), person, About::Request(id)).await? {
+        return Err(Partial.into());
+    }
     if state_of(&done)? != State::Published {
         return Err(RequestError::State(state_of(&done)?));
     }

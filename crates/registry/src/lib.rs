@@ -17,6 +17,7 @@ pub mod bulk;
 pub mod category;
 pub mod changes;
 pub mod claim;
+pub mod conflict;
 pub mod consistency;
 pub mod decision;
 pub mod edit;

@@ -7,6 +7,7 @@
 
 use std::net::IpAddr;
 
+use repute_database::conflicts::About;
 use repute_database::entries::{self, Entry};
 use repute_database::lists::{self, ListId, Stored};
 use repute_database::organisations::{self, MemberRole};
@@ -19,6 +20,7 @@ use repute_database::{
 use repute_dnsxl::{Extent, Name, Polarity, Target};
 
 use crate::changes::{self, Cause, Change, ChangeError};
+use crate::conflict::{self, Partial};
 use crate::kept_out::{self, End};
 use crate::notice::Notice;
 use crate::organisation::is_mail;
@@ -117,6 +119,9 @@ pub enum RemovalError {
     /// Who wants to decide may not.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// Who wants to decide said that he is partial.
+    #[error(transparent)]
+    Partial(#[from] Partial),
     /// Another kind of list.
     #[error("{0} is no block list: being on it does no harm")]
     NoBlockList(String),
@@ -365,13 +370,11 @@ pub async fn decide(
     let removal = removals::by_id(transaction.session(), id).await?.ok_or(RemovalError::Link)?;
     let new = &removal.new;
     let entries = entries::at(transaction.session(), new.list, &new.key).await?;
-    let mut relation = Relation::Stranger;
-    for owner in entries.iter().filter_map(|entry| entry.organisation) {
-        let role: Option<MemberRole> =
-            organisations::role_of(transaction.session(), owner, person.account).await?;
-        relation = relation.max(role.into());
-    }
+    let relation = relation(transaction.session(), person, new).await?;
     permission::check(person, relation, Action::Decide)?;
+    if conflict::is_declared(transaction.session(), person, About::Removal(id)).await? {
+        return Err(Partial.into());
+    }
     if removal.state != State::Queued {
         return Err(RemovalError::Over(removal.state.word()));
     }
@@ -407,6 +410,22 @@ pub async fn decide(
     };
     let (mail, target) = (new.mail.clone(), new.target.clone());
     Ok((decided, vec![Notice::RemovalDecided { removal: id, mail, target, refused, still }]))
+}
+
+/// What a person is to the organisations whose entries a removal is about.
+pub(crate) async fn relation(
+    mut session: Session<'_>,
+    person: Person,
+    new: &New,
+) -> Result<Relation, DatabaseError> {
+    let entries = entries::at(session.again(), new.list, &new.key).await?;
+    let mut relation = Relation::Stranger;
+    for owner in entries.iter().filter_map(|entry| entry.organisation) {
+        let role: Option<MemberRole> =
+            organisations::role_of(session.again(), owner, person.account).await?;
+        relation = relation.max(role.into());
+    }
+    Ok(relation)
 }
 
 /// What a decision led to.

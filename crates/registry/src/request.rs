@@ -18,6 +18,7 @@ use repute_dnsxl::{KeyKind, Polarity, Target};
 
 use crate::category;
 use crate::changes::ChangeError;
+use crate::conflict::Partial;
 use crate::decision;
 use crate::organisation::{self, OrganisationError};
 use crate::permission::{self, Action, Denied, Person};
@@ -56,6 +57,9 @@ pub enum RequestError {
     /// Who wants it may not.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// Who wants to decide said that he is partial.
+    #[error(transparent)]
+    Partial(#[from] Partial),
     /// There is no such request, list or organisation.
     #[error("there is no such {0}")]
     Unknown(&'static str),

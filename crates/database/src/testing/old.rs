@@ -18,12 +18,17 @@ pub fn versions() -> i64 {
     migrator(&Place::File("x".into())).iter().map(|one| one.version).max().expect("there are some")
 }
 
+/// The numbers of all migrations; one that was never released may be left out.
+fn steps(place: &Place) -> impl Iterator<Item = i64> + use<> {
+    migrator(place).iter().map(|one| one.version).collect::<Vec<_>>().into_iter()
+}
+
 /// Makes a database as the version left it whose last migration has this number.
 pub async fn make(place: &Place, version: i64) {
     if let Place::File(path) = place {
         std::fs::File::create_new(path).expect("it is a new file");
     }
-    for step in 1..=version {
+    for step in steps(place).filter(|step| *step <= version) {
         let written = WRITTEN.iter().filter(|(after, _)| *after == step).map(|(_, sql)| *sql);
         let written: String = written.collect();
         match place {
@@ -356,6 +361,10 @@ const WRITTEN: &[(i64, &str)] = &[
         INSERT INTO contact_mails (organisation, mail, confirmed) VALUES (1, 'new@x.example', NULL);",
     ),
     (24, "UPDATE codes SET two_editors = 1;"),
+    (
+        27,
+        "INSERT INTO conflicts (kind, subject, account, reason, since) VALUES ('request', 1, 1, 'a friend', 95);",
+    ),
 ];
 
 #[cfg(test)]
@@ -369,7 +378,7 @@ mod tests {
         let fresh = at(0).await;
         Database::open(&fresh).await.expect("it is made").close().await;
         let today = schema(&fresh).await;
-        for number in 1..=versions() {
+        for number in steps(&fresh) {
             let place = at(number).await;
             make(&place, number).await;
             let before = content(&place).await;

@@ -7,6 +7,7 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use repute_database::Timestamp;
+use repute_database::conflicts::About;
 use repute_database::lists::ListId;
 use repute_database::rules::{self, Proposal, ProposalId, ProposalState};
 use repute_registry::publish;
@@ -21,6 +22,7 @@ use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
 use crate::overview::ListCard;
+use crate::pages::conflict::{Interest, interest};
 use crate::pages::sign_in::back;
 use crate::visitor::Member;
 
@@ -42,6 +44,8 @@ struct Row {
     list: String,
     rule: String,
     seen: Vec<Seen>,
+    /// Whether whoever looks is partial, and who else is.
+    interest: Interest,
 }
 
 /// Which are shown.
@@ -56,6 +60,7 @@ pub(crate) struct Typed {
 pub(crate) async fn show(
     State(app): State<App>,
     frame: Frame,
+    member: Member,
     Query(Typed { list }): Query<Typed>,
 ) -> Result<Page<Proposals>, AppError> {
     let cards = app.overview.get(&app.database, &*app.zones).await?.to_vec();
@@ -75,7 +80,9 @@ pub(crate) async fn show(
             }
             let seen = seen(look.session(), &proposal.proposed.key).await?;
             let rule = names.get(&which).cloned().unwrap_or_default();
-            rows.push(Row { proposal, list: card.list.title.clone(), rule, seen });
+            let about = About::Proposal(proposal.id);
+            let interest = interest(look.session(), member.person(), about, true).await?;
+            rows.push(Row { proposal, list: card.list.title.clone(), rule, seen, interest });
         }
     }
     Ok(Page(Proposals { frame, cards, list, rows, open }))
@@ -315,6 +322,9 @@ mod tests {
             let change = [Change { key, entries: vec![entry] }];
             changes::apply(&mut transaction, &allow, &change, &cause, now).await.expect("applied");
             transaction.commit().await.expect("it is committed");
+            let page = site.get("/proposals").await;
+            page.says(&["Conflict of interest", "name=\"proposal-1\""]);
+            assert!(!page.text.contains("name=\"proposal-2\""), "he cannot mark what is not his");
             let both = [("proposal-1", "yes"), ("proposal-2", "yes"), ("verdict", "accept")];
             let answer = site.post("/proposals", &both).await;
             assert_eq!(answer.status, StatusCode::FORBIDDEN);
@@ -323,6 +333,57 @@ mod tests {
             site.become_role(Some(Role::Editor)).await;
             assert_eq!(site.post("/proposals", &both).await.location(), "/proposals");
             assert_eq!(listed(&site, &list).await.len(), 2);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn who_says_that_he_is_partial_leaves_it_to_others_and_that_is_on_record() {
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            let list = house(&site).await;
+            site.become_role(Some(Role::Editor)).await;
+            let own = site.cookies.clone();
+            let path = "/proposals/1/conflict";
+            let silent = site.post(path, &[("act", "declare"), ("why", " ")]).await;
+            assert_eq!(silent.status, StatusCode::UNPROCESSABLE_ENTITY);
+            let early = site.post(path, &[("act", "take-back")]).await;
+            assert_eq!(early.status, StatusCode::CONFLICT);
+            let say = [("act", "declare"), ("why", "my <brother>'s")];
+            assert_eq!(site.post(path, &say).await.location(), "/proposals");
+            let page = site.get("/proposals").await;
+            page.says(&["you said that you are partial", "another editor decides this"]);
+            assert!(!page.text.contains("name=\"proposal-1\""));
+            let accept = [("proposal-1", "yes"), ("verdict", "accept")];
+            let refused = site.post("/proposals", &accept).await;
+            assert_eq!(refused.status, StatusCode::FORBIDDEN);
+            refused.says(&["take that back first"]);
+            // Others see it, and decide.
+            site.become_role(Some(Role::Editor)).await;
+            site.get("/proposals")
+                .await
+                .says(&["is partial in this", "my &#60;brother&#62;&#39;s"]);
+            let other = site.cookies.clone();
+            site.cookies = own.clone();
+            assert_eq!(site.post(path, &[("act", "take-back")]).await.location(), "/proposals");
+            site.get("/proposals").await.says(&["name=\"proposal-1\""]);
+            site.post(path, &say).await;
+            site.cookies = other;
+            assert_eq!(site.post("/proposals", &accept).await.location(), "/proposals");
+            assert_eq!(listed(&site, &list).await, ["9.0.0.1"]);
+            site.cookies = own;
+            let late = site.post(path, &[("act", "take-back")]).await;
+            assert_eq!(late.status, StatusCode::CONFLICT);
+            late.says(&["decided already"]);
+            let mut connection = site.app.database.read().await.expect("a connection");
+            let log = audit::of_subject(connection.session(), "proposal/1", 99).await;
+            let log = log.expect("it is read");
+            let said: Vec<_> = log.iter().map(|row| (&*row.action, &*row.detail)).collect();
+            let declared = ("conflict.declare", r#"{"reason":"my <brother>'s"}"#);
+            let back = ("conflict.take-back", r#"{"reason":""}"#);
+            for one in [declared, back] {
+                assert!(said.contains(&one), "{said:?}");
+            }
         })
         .await;
     }

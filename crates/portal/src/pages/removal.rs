@@ -6,10 +6,11 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use repute_database::Timestamp;
+use repute_database::conflicts::About;
 use repute_database::entries::{self, Entry};
 use repute_database::kept_out::{self, KeptOut};
 use repute_database::lists::{self, ListId};
-use repute_database::removals::{self, Removal, RemovalId};
+use repute_database::removals::{self, Removal, RemovalId, State as Stage};
 use repute_dnsxl::Target;
 use repute_registry::kept_out::End;
 use repute_registry::removal::{
@@ -31,6 +32,7 @@ use crate::moment::Moment;
 use crate::notice;
 use crate::overview::{ListCard, card};
 use crate::pages::bulk::with_canned;
+use crate::pages::conflict::{Interest, interest};
 use crate::pages::join::Mailed;
 use crate::pages::queue::is_held;
 use crate::pages::sign_in::back;
@@ -72,6 +74,8 @@ pub(crate) struct Review {
     canned: Vec<String>,
     /// What was seen of it.
     seen: Vec<Seen>,
+    /// Whether whoever looks is partial, and who else is.
+    interest: Interest,
     /// Until when it is kept off the list, if it is.
     kept_off: Option<KeptOut>,
     /// For how many days the list keeps off what is taken off it.
@@ -202,6 +206,7 @@ pub(crate) async fn confirm(
 pub(crate) async fn review(
     State(app): State<App>,
     frame: Frame,
+    member: Member,
     Path(id): Path<i64>,
 ) -> Result<Page<Review>, AppError> {
     let cards = app.overview.get(&app.database, &*app.zones).await?;
@@ -219,7 +224,21 @@ pub(crate) async fn review(
     let seen = seen(look.session(), key).await?;
     let kept_off = kept_out::at(look.session(), list, key, now).await?;
     let days = kept_out::days(look.session(), list).await?;
-    Ok(Page(Review { frame, removal, card, entries, before, canned, seen, kept_off, days }))
+    let is_open = removal.state == Stage::Queued;
+    let about = About::Removal(removal.id);
+    let interest = interest(look.session(), member.person(), about, is_open).await?;
+    Ok(Page(Review {
+        frame,
+        removal,
+        card,
+        entries,
+        before,
+        canned,
+        seen,
+        interest,
+        kept_off,
+        days,
+    }))
 }
 
 /// What an editor decides.

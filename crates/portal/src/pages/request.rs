@@ -6,13 +6,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use repute_database::accounts::{self, AccountId};
 use repute_database::categories::{self, Category};
+use repute_database::conflicts::About;
 use repute_database::entries::{self, OrganisationId};
 use repute_database::lists::ListId;
 use repute_database::organisations::{self, Note, Organisation};
 use repute_database::requests::{self, Approval, Event, Request, RequestId};
 use repute_database::{Key, Session, Timestamp};
 use repute_dnsxl::{Network, ReturnCode};
-use repute_registry::decision::{self, Reason};
+use repute_registry::decision::Reason;
 use repute_registry::organisation;
 use repute_registry::permission::{self, Action, Relation};
 use repute_registry::request::check::{Finding, Neighbour, Outcome, Whose};
@@ -31,6 +32,7 @@ use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
 use crate::overview::ListCard;
+use crate::pages::conflict::{Interest, interest};
 use crate::pages::organisation::mark;
 use crate::pages::queue::is_held;
 use crate::pages::sign_in::back;
@@ -103,8 +105,8 @@ struct Desk {
     first: Option<(String, Approval)>,
     /// Why two editors have to agree, if they have to.
     two: Option<TwoPersons>,
-    /// Whether he may decide: who belongs to the organisation may not.
-    is_free: bool,
+    /// Whether he is partial, and who else is.
+    interest: Interest,
     /// Whether it is on his desk, and not on another's.
     has_it: bool,
     /// How many addresses it would newly list, and take off.
@@ -277,7 +279,7 @@ pub(crate) async fn show(
     // It lasts as long as the checks do, and nobody learns anything of it.
     history.retain(|event| event.state != Stage::Checking.word());
     let desk = match member.is_editor() {
-        true => Some(desk(&app, look.session(), &member, &request, relation, &rows).await?),
+        true => Some(desk(&app, look.session(), &member, &request, &rows).await?),
         false => None,
     };
     Ok(Page(RequestPage {
@@ -463,7 +465,6 @@ async fn desk(
     mut session: Session<'_>,
     member: &Member,
     request: &Request,
-    relation: Relation,
     rows: &[Row],
 ) -> Result<Desk, AppError> {
     let of = request.new.organisation;
@@ -501,12 +502,14 @@ async fn desk(
     };
     let adds = sum(|row| matches!(row.item, Item::Add { .. }) && row.now.is_empty());
     let removes = sum(|row| matches!(row.item, Item::Remove { .. }) && !row.now.is_empty());
-    let is_free = relation == Relation::Stranger
-        && decision::is_free(session, member.person(), request).await?;
+    let stage = request::state_of(request)?;
+    let is_open = !stage.is_over();
+    let about = About::Request(request.id);
+    let interest = interest(session, member.person(), about, is_open).await?;
     let has_it = request.standing.editor == Some(member.account.id.0);
     let canned = app.config.canned_reasons.clone();
     let impact = (adds, removes);
-    Ok(Desk { notes, neighbours, evidence, first, two, is_free, has_it, impact, canned })
+    Ok(Desk { notes, neighbours, evidence, first, two, interest, has_it, impact, canned })
 }
 
 /// How many addresses networks have, for people: of IPv6 a count of /64 says more.
@@ -579,7 +582,7 @@ impl RequestPage {
 
     /// Whether whoever looks decides about such requests, and belongs to nobody whom this one is about.
     fn is_free(&self) -> bool {
-        self.desk.as_ref().is_some_and(|desk| desk.is_free)
+        self.desk.as_ref().is_some_and(|desk| desk.interest.is_free())
     }
 
     /// Whether its author has to add something.

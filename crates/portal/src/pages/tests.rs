@@ -237,6 +237,117 @@ async fn strangers_see_and_change_nothing_of_an_organisation() {
 }
 
 #[tokio::test]
+async fn a_request_goes_back_into_the_queue_when_its_editor_is_partial_and_his_word_counts_no_more()
+{
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let list = allow_list(&site).await;
+        site.become_role(Some(Role::Member)).await;
+        ask_for(&mut site, "one.example", "8.8.8.8", "127.0.5.3").await;
+        let member = site.cookies.clone();
+        site.become_role(Some(Role::Editor)).await;
+        let first = site.cookies.clone();
+        site.post("/requests/1/review", &[]).await;
+        let all = [("verdict", "approve"), ("item-0", "yes")];
+        decide(&mut site, "/requests/1", &all).await;
+        site.get("/requests/1").await.says(&["agreed to 1 of 1 items"]);
+        site.post("/requests/1/review", &[]).await;
+        let say = [("act", "declare"), ("why", "a friend's")];
+        assert_eq!(site.post("/requests/1/conflict", &say).await.location(), "/requests/1");
+        let page = site.get("/requests/1").await;
+        page.says(&["in the queue", "you said that you are partial in this"]);
+        assert!(!page.text.contains("agreed to 1") && !page.text.contains("Take it</button>"));
+        assert_eq!(site.post("/requests/1/review", &[]).await.status, StatusCode::FORBIDDEN);
+        // It takes two others now.
+        for turn in 0..2 {
+            site.become_role(Some(Role::Editor)).await;
+            site.get("/requests/1").await.says(&["is partial in this", "a friend&#39;s"]);
+            site.post("/requests/1/review", &[]).await;
+            decide(&mut site, "/requests/1", &all).await;
+            let listed = codes(&site.app.database, list, "8.8.8.8").await;
+            assert_eq!(listed.len(), turn, "turn {turn}");
+        }
+        site.cookies = first;
+        let undo = site.post("/requests/1/undo", &[("why", "no")]).await;
+        assert_eq!(undo.status, StatusCode::FORBIDDEN);
+        site.cookies = member;
+        assert!(!site.get("/requests/1").await.text.contains("partial"), "that is the editors'");
+        let refused = site.post("/requests/1/conflict", &say).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_removal_shows_a_conflict_instead_of_buttons() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let list = site.add_list("bl.example").await;
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let source = entries::source(transaction.session(), "test").await.expect("a source");
+        let entry = Entry {
+            key: "8.8.0.0/16".parse().expect("a key"),
+            code: Some("127.0.0.2".parse().expect("a code")),
+            text: String::new(),
+            reason: "a trap was hit".to_owned(),
+            criterion: None,
+            source,
+            organisation: None,
+            since: Timestamp(1),
+            expires: None,
+            review: None,
+        };
+        entries::put(transaction.session(), list, &[entry]).await.expect("it is written");
+        transaction.commit().await.expect("it is committed");
+        let ask = [
+            ("list", "bl.example"),
+            ("target", "8.8.8.8"),
+            ("mail", "a@b.example"),
+            ("reason", "fixed"),
+        ];
+        site.post("/removals", &ask).await.says(&["Look into your mail"]);
+        let (_, text) = letter(&site).await.expect("a letter");
+        site.post(&link(&text), &[]).await.says(&["An editor decides this"]);
+        let path = "/queue/removals/1";
+        let grant = [("verdict", "grant")];
+        site.become_role(Some(Role::Editor)).await;
+        assert_eq!(site.post(path, &grant).await.location(), path, "it is wide: two decide");
+        site.get(path).await.says(&["One editor agreed"]);
+        let say = [("act", "declare"), ("why", "my network")];
+        assert_eq!(site.post(&format!("{path}/conflict"), &say).await.location(), path);
+        let page = site.get(path).await;
+        page.says(&["Conflict of interest", "I am not partial in this"]);
+        assert!(!page.text.contains("One editor agreed"), "his word counts no more");
+        assert!(!page.text.contains("value=\"grant\""), "there are no buttons");
+        assert_eq!(site.post(path, &grant).await.status, StatusCode::FORBIDDEN);
+        // Not by many at once either.
+        let many = [("removal-1", "yes"), ("verdict", "approve"), ("confirm", "yes")];
+        site.post("/queue/bulk", &many).await.says(&["left out. You said that you are partial"]);
+        let program = Program::new(&mut site, Role::Editor, &[Scope::QueueRead, Scope::QueueWrite]);
+        let program = program.await;
+        let of = "/queue/removal/1/conflicts";
+        let seen = program.get(&mut site, of).await;
+        seen.says(&["my network", "\"own\":null"]);
+        let why = serde_json::json!({ "reason": "a rival's" });
+        let put = program.ask(&mut site, axum::http::Method::PUT, of, None, &why).await;
+        assert_eq!(put.status, StatusCode::OK, "{put:?}");
+        program.get(&mut site, of).await.says(&["a rival's", "you said that you are partial"]);
+        let verdict = serde_json::json!({ "verdict": "grant" });
+        let refused = program.post(&mut site, "/removals/1/decide", &verdict).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN);
+        let none = serde_json::Value::Null;
+        let back = program.ask(&mut site, axum::http::Method::DELETE, of, None, &none).await;
+        assert_eq!(back.status, StatusCode::OK, "{back:?}");
+        for _ in 0..2 {
+            site.become_role(Some(Role::Editor)).await;
+            site.post(path, &grant).await;
+        }
+        assert_eq!(codes(&site.app.database, list, "8.8.0.0/16").await, [""; 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_editor_decides_nothing_about_his_own_organisation() {
     on_each_narrow(async |database| {
         let mut site = Site::over(database);

@@ -3,14 +3,18 @@
 //! A person goes through [`decide`], which asks whether he may: who belongs to an organisation that has what is proposed
 //! on an allow list does not decide about it. The command line may everything.
 
+use repute_database::conflicts::About;
 use repute_database::lists::{self, Stored};
 use repute_database::rules::{self, Proposal, ProposalId, ProposalState};
-use repute_database::{DatabaseError, Timestamp, Transaction, audit, entries, organisations};
+use repute_database::{
+    DatabaseError, Session, Timestamp, Transaction, audit, entries, organisations,
+};
 use serde_json::json;
 
 use super::standing::{Hold, hold, holders};
 use super::{source_name, turn};
 use crate::changes::{self, Cause, Change, ChangeError};
+use crate::conflict::{self, Partial};
 use crate::permission::{self, Action, Denied, Person, Relation};
 
 /// Why a proposal cannot be decided so.
@@ -19,6 +23,9 @@ pub enum ProposalError {
     /// Who wants to decide may not.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// Who wants to decide said that he is partial.
+    #[error(transparent)]
+    Partial(#[from] Partial),
     /// There is no such proposal.
     #[error("there is no proposal {0} for this list")]
     Unknown(i64),
@@ -69,14 +76,11 @@ pub async fn decide(
     let list = list.ok_or(ProposalError::Unknown(id.0))?;
     // Nobody else decides it meanwhile.
     lists::lock(transaction.session(), list.id).await?;
-    let all = lists::all(transaction.session()).await?;
-    let key = &proposal.proposed.key;
-    let mut relation = Relation::Stranger;
-    for holder in holders(transaction.session(), &all, &list, key, MOST_HOLDERS).await? {
-        let role = organisations::role_of(transaction.session(), holder, person.account).await?;
-        relation = relation.max(role.into());
-    }
+    let relation = relation(transaction.session(), person, &proposal).await?;
     permission::check(person, relation, Action::Decide)?;
+    if conflict::is_declared(transaction.session(), person, About::Proposal(id)).await? {
+        return Err(Partial.into());
+    }
     let action = match verdict {
         Verdict::Accept => "proposal.accept",
         Verdict::Refuse => "proposal.refuse",
@@ -96,6 +100,23 @@ pub async fn decide(
             Ok(None)
         }
     }
+}
+
+/// What a person is to those who have what is proposed on an allow list.
+pub(crate) async fn relation(
+    mut session: Session<'_>,
+    person: Person,
+    proposal: &Proposal,
+) -> Result<Relation, DatabaseError> {
+    let all = lists::all(session.again()).await?;
+    let mut relation = Relation::Stranger;
+    let Some(list) = all.iter().find(|list| list.id == proposal.list) else { return Ok(relation) };
+    let key = &proposal.proposed.key;
+    for holder in holders(session.again(), &all, list, key, MOST_HOLDERS).await? {
+        let role = organisations::role_of(session.again(), holder, person.account).await?;
+        relation = relation.max(role.into());
+    }
+    Ok(relation)
 }
 
 /// Accepts a proposal: it becomes an entry of its rule until the time it says; the list's serial.

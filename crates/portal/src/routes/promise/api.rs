@@ -206,6 +206,22 @@ const PROMISES: &[Row] = &[
         "queue:write",
         "sfffyy",
     ),
+    ("GET /queue/{kind}/{id}/conflicts", "/queue/request/1/conflicts", "", "queue:read", "sfffyy"),
+    (
+        "PUT /queue/{kind}/{id}/conflicts",
+        "/queue/removal/1/conflicts",
+        r#"{"reason":"x"}"#,
+        "queue:write",
+        "sfffyy",
+    ),
+    // He has not said so yet.
+    (
+        "DELETE /queue/{kind}/{id}/conflicts",
+        "/queue/proposal/1/conflicts",
+        "",
+        "queue:write",
+        "sfffww",
+    ),
     ("GET /queue/reasons", "/queue/reasons", "", "queue:read", "sfffyy"),
     ("GET /queue/upkeep", "/queue/upkeep", "", "queue:read", "sfffyy"),
     ("GET /statistics", "/statistics", "", "queue:read", "sfffyy"),

@@ -201,6 +201,14 @@ const PROMISES: &[Row] = &[
         "version=$version&verdict=reject&reason=policy&why=x",
         "sfffyy",
     ),
+    ("POST /requests/{id}/conflict", "/requests/1/conflict", "act=declare&why=x", "sfffyy"),
+    (
+        "POST /queue/removals/{id}/conflict",
+        "/queue/removals/1/conflict",
+        "act=declare&why=x",
+        "sfffyy",
+    ),
+    ("POST /proposals/{id}/conflict", "/proposals/1/conflict", "act=declare&why=x", "sfffyy"),
     ("POST /requests/{id}/undo", "/requests/3/undo", "why=x", "sfffyy"),
     // The editors' desk.
     ("GET /queue", "/queue", "", "sfffyy"),
