@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use list::{CategoryCommand, CriterionCommand, DnsCommand, PolicyCommand, SetArgs};
+use repute_database::Timestamp;
 use repute_database::audit::Head;
 use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode, Target};
 use repute_zone::DatasetKind;
@@ -418,6 +419,13 @@ pub(crate) struct ImportArgs {
     /// List the entries so long; an import that brings them again renews it [default: for ever]
     #[arg(long, value_name = "TIME")]
     pub(crate) expires: Option<Span>,
+    /// The criterion of the policy that the entries meet, by its short name [default: those that are there keep theirs]
+    #[arg(long, value_name = "SLUG")]
+    pub(crate) criterion: Option<String>,
+    /// Have somebody look at the entries again on this day, such as 2026-03-01 [default: those that are there keep
+    /// theirs]
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    pub(crate) review_on: Option<Timestamp>,
     /// Why, for people and the audit log
     #[arg(long, default_value = "")]
     pub(crate) reason: String,
@@ -558,6 +566,11 @@ Examples:
   repute registry subscriber add ns2.example
   repute registry subscriber add customer.example --list bl.example --list wl.example > token";
 
+/// The beginning of a day.
+fn day(text: &str) -> Result<Timestamp, String> {
+    Timestamp::of_day(text).ok_or_else(|| format!("`{text}` is no day, such as 2026-03-01"))
+}
+
 /// Below `repute registry distribution key --help`.
 const KEY_HELP: &str = "\
 Examples:
@@ -585,4 +598,5 @@ Examples:
   repute registry --database lists.db import bl.example spam.txt --source traps --dry-run
   repute registry --database lists.db import bl.example ipsum.txt --source ipsum --minimum 3 --expires 3d
   repute registry --database lists.db import bl.example list.csv --columns key,code,text --source partner
+  repute registry --database lists.db import bl.example traps.txt --source traps --criterion trap --review-on 2027-03-01
   zcat old.gz | repute registry --database lists.db import bl.example - --source old --mode add";

@@ -11,7 +11,7 @@ use repute_dnsxl::ReturnCode;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::database::DatabaseError;
-use crate::entries::SourceId;
+use crate::entries::{CriterionId, SourceId};
 use crate::key::Key;
 use crate::lists::{ListId, read_code};
 use crate::session::{Session, on};
@@ -82,6 +82,10 @@ pub struct Common {
     pub since: Timestamp,
     /// Until when all of them are.
     pub expires: Option<Timestamp>,
+    /// Which criterion of the policy they meet; without it those that are there keep theirs.
+    pub criterion: Option<CriterionId>,
+    /// When somebody looks at them again; without it those that are there keep their day.
+    pub review: Option<Timestamp>,
 }
 
 /// An entry as it is compared with one to be written.
@@ -99,6 +103,10 @@ pub struct Held {
     pub source: SourceId,
     /// Until when.
     pub expires: Option<Timestamp>,
+    /// Which criterion of the policy it meets.
+    pub criterion: Option<CriterionId>,
+    /// When somebody looks at it again.
+    pub review: Option<Timestamp>,
 }
 
 /// Entries of a list in the order of their keys, behind those of a place, about so many: those of one key stay
@@ -131,6 +139,8 @@ pub async fn slice(
                     reason: row.try_get(4)?,
                     source: SourceId(row.try_get(5)?),
                     expires: row.try_get::<Option<i64>, _>(6)?.map(Timestamp),
+                    criterion: row.try_get::<Option<i64>, _>(7)?.map(CriterionId),
+                    review: row.try_get::<Option<i64>, _>(8)?.map(Timestamp),
                 })
             });
             held.collect::<Result<_, DatabaseError>>()?
@@ -148,8 +158,8 @@ pub async fn slice(
     }
 }
 
-/// Writes entries, each place once; one that is there is replaced, but keeps since when it is listed, its criterion,
-/// its organisation and its review. Quickest in the order of places.
+/// Writes entries, each place once; one that is there is replaced, but keeps since when it is listed, its organisation
+/// and, unless others are said, its criterion and its review. Quickest in the order of places.
 ///
 /// # Errors
 /// If the database fails.
@@ -159,7 +169,8 @@ pub async fn put(
     common: &Common,
     rows: &[Row],
 ) -> Result<(), DatabaseError> {
-    let expires = common.expires.map(|time| time.0);
+    let (expires, review) = (common.expires.map(|time| time.0), common.review.map(|time| time.0));
+    let criterion = common.criterion.map(|id| id.0);
     match session.again() {
         Session::Sqlite(_) => {}
         Session::Postgres(c) => {
@@ -176,6 +187,8 @@ pub async fn put(
                     .bind(common.source.0)
                     .bind(common.since.0)
                     .bind(expires)
+                    .bind(criterion)
+                    .bind(review)
                     .execute(&mut *c)
                     .await?;
             }
@@ -191,7 +204,9 @@ pub async fn put(
             .bind(&common.reason)
             .bind(common.source.0)
             .bind(common.since.0)
-            .bind(expires);
+            .bind(expires)
+            .bind(criterion)
+            .bind(review);
         for row in part {
             query = query.bind(&*row.place.key).bind(row.place.code_text()).bind(&*row.text);
         }
@@ -253,19 +268,22 @@ const SQLITE_ROWS: usize = 1_000;
 const POSTGRES_ROWS: usize = 10_000;
 
 /// Before the rows of [`put_rows`].
-const PUT_FROM: &str = "INSERT INTO entries (list, reason, source, since, expires, key, code, text)
-    SELECT ?, ?, ?, ?, ?, column1, column2, column3 FROM (VALUES ";
+const PUT_FROM: &str =
+    "INSERT INTO entries (list, reason, source, since, expires, criterion, review, key, code, text)
+    SELECT ?, ?, ?, ?, ?, ?, ?, column1, column2, column3 FROM (VALUES ";
 /// Behind them. Without its `WHERE` the conflict would be read as that of a join.
 const PUT_OVER: &str =
     ") WHERE true ON CONFLICT (list, key, code) DO UPDATE SET text = excluded.text,
-    reason = excluded.reason, source = excluded.source, expires = excluded.expires";
+    reason = excluded.reason, source = excluded.source, expires = excluded.expires,
+    criterion = COALESCE(excluded.criterion, entries.criterion), review = COALESCE(excluded.review, entries.review)";
 /// The same for PostgreSQL, with arrays, which SQLite does not know.
 const PUT_ARRAYS: &str =
-    "INSERT INTO entries (list, key, code, text, reason, source, since, expires)
-    SELECT $1, r.key, r.code, r.text, $5, $6, $7, $8
+    "INSERT INTO entries (list, key, code, text, reason, source, since, expires, criterion, review)
+    SELECT $1, r.key, r.code, r.text, $5, $6, $7, $8, $9, $10
     FROM UNNEST($2::BYTEA[], $3::TEXT[], $4::TEXT[]) AS r (key, code, text)
     ON CONFLICT (list, key, code) DO UPDATE SET text = excluded.text,
-    reason = excluded.reason, source = excluded.source, expires = excluded.expires";
+    reason = excluded.reason, source = excluded.source, expires = excluded.expires,
+    criterion = COALESCE(excluded.criterion, entries.criterion), review = COALESCE(excluded.review, entries.review)";
 /// Removes entries of an array of PostgreSQL.
 const REMOVE_ARRAY: &str = "DELETE FROM entries WHERE id = ANY($1)";
 /// Removes entries of a JSON array, which SQLite reads as a table.
@@ -273,7 +291,7 @@ const REMOVE_JSON: &str = "DELETE FROM entries WHERE id IN (SELECT value FROM js
 
 statements! {
     /// Some entries, in the order of their keys.
-    SLICE = "SELECT id, key, code, text, reason, source, expires FROM entries
+    SLICE = "SELECT id, key, code, text, reason, source, expires, criterion, review FROM entries
         WHERE list = $1 AND key > $2 ORDER BY key LIMIT $3";
 }
 
@@ -310,8 +328,14 @@ mod tests {
             let mut transaction = database.begin().await.expect("a transaction");
             let list = lists::tests::add(&mut transaction.session(), "bl.example").await;
             let source = entries::source(transaction.session(), "feed").await.expect("a source");
-            let mut common =
-                Common { source, reason: "r".to_owned(), since: Timestamp(1), expires: None };
+            let mut common = Common {
+                source,
+                reason: "r".to_owned(),
+                since: Timestamp(1),
+                expires: None,
+                criterion: None,
+                review: None,
+            };
             let rows: Vec<Row> = (0..2_345_u32)
                 .map(|i| row(&std::net::Ipv4Addr::from(i << 8).to_string(), "127.0.0.2", "x"))
                 .collect();
@@ -333,6 +357,23 @@ mod tests {
             let ten = Some("127.0.0.10".to_owned());
             let two = Some("127.0.0.2".to_owned());
             assert_eq!(found, [(None, "", 9), (ten, "y", 9), (two, "y", 1)]);
+            // What is said of a criterion and a review holds; what is not said stays.
+            lists::publish_policy(session.again(), list, "x", Timestamp(1))
+                .await
+                .expect("published");
+            let trap = lists::add_criterion(session.again(), list, 1, "trap", "x", "x").await;
+            let (trap, review) = (trap.expect("it is added"), Some(Timestamp(77)));
+            let said = Common { criterion: Some(trap), review, ..common.clone() };
+            for common in [&said, &common] {
+                put(session.again(), list, common, &again[..1]).await.expect("it is written");
+                let at = entries::at(session.again(), list, &key).await.expect("they are read");
+                let of = at.iter().filter(|entry| entry.criterion.is_some());
+                let of: Vec<_> = of.map(|entry| (entry.criterion, entry.review)).collect();
+                assert_eq!(of, [(Some(trap), review)]);
+                let held = slice(session.again(), list, None, 5_000).await.expect("they are read");
+                let of = held.iter().filter(|held| held.criterion == Some(trap));
+                assert_eq!(of.map(|held| held.review).collect::<Vec<_>>(), [review]);
+            }
             let all = words(&mut session, list, 10_000).await;
             for limit in [1, 2, 3, 9] {
                 let mut parts = words(&mut session, list, limit).await;

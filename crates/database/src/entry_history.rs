@@ -53,6 +53,8 @@ pub struct Step {
     pub turn: Turn,
     /// The number of its row in the audit log.
     pub audit: u64,
+    /// Under which version of the list's policy it was done; none if none was in force, or it was not kept yet.
+    pub policy: Option<i64>,
     /// When.
     pub time: Timestamp,
     /// By whom: a pseudonym of the audit log.
@@ -67,6 +69,17 @@ pub struct Step {
     pub detail: String,
 }
 
+/// What the steps of one change have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Under {
+    /// The number of its row in the audit log.
+    pub audit: u64,
+    /// When.
+    pub time: Timestamp,
+    /// The version of the list's policy that is in force, if one is.
+    pub policy: Option<i64>,
+}
+
 /// Writes steps of one change, under its row of the audit log; those that change nothing are left out.
 ///
 /// # Errors
@@ -74,11 +87,11 @@ pub struct Step {
 pub async fn note(
     mut session: Session<'_>,
     list: ListId,
-    (audit, time): (u64, Timestamp),
+    under: Under,
     kind: Kind,
     turns: &[Turn],
 ) -> Result<(), DatabaseError> {
-    let audit = i64::try_from(audit).unwrap_or(i64::MAX);
+    let audit = i64::try_from(under.audit).unwrap_or(i64::MAX);
     let turns: Vec<&Turn> = turns.iter().filter(|turn| !turn.is_none()).collect();
     for part in turns.chunks(ROWS) {
         on!(session.again(), |c| {
@@ -87,10 +100,11 @@ pub async fn note(
                 row.push_bind(list.0)
                     .push_bind(turn.key.as_ref().map(Key::to_bytes).unwrap_or_default())
                     .push_bind(audit)
-                    .push_bind(time.0)
+                    .push_bind(under.time.0)
                     .push_bind(word(kind))
                     .push_bind(text_of(&turn.before))
-                    .push_bind(text_of(&turn.after));
+                    .push_bind(text_of(&turn.after))
+                    .push_bind(under.policy);
             });
             query.build().execute(c).await?;
         });
@@ -287,16 +301,19 @@ type Row = (
     Option<String>,
     String,
     String,
+    Option<i64>,
 );
 
 /// Reads a row.
 fn step(row: Row) -> Result<Step, DatabaseError> {
-    let (id, key, audit, time, kind, before, after, actor, account, name, action, detail) = row;
+    let (id, key, audit, time, kind, before, after, actor, account, name, action, detail, policy) =
+        row;
     Ok(Step {
         id: StepId(id),
         kind: kind_of(&kind)?,
         turn: turn((key, before, after))?,
         audit: audit.unsigned_abs(),
+        policy,
         time: Timestamp(time),
         actor,
         name,
@@ -378,10 +395,11 @@ fn kind_of(word: &str) -> Result<Kind, DatabaseError> {
     }
 }
 
-/// Rows in a statement: 7 values each, and SQLite takes 32,766.
+/// Rows in a statement: 8 values each, and SQLite takes 32,766.
 const ROWS: usize = 1_000;
 /// Before the rows of [`note`].
-const NOTE: &str = "INSERT INTO entry_history (list, key, audit, time, kind, before, after) ";
+const NOTE: &str =
+    "INSERT INTO entry_history (list, key, audit, time, kind, before, after, policy) ";
 /// Before the keys of [`first_behind`].
 const FIRST_OF: &str = "WITH wanted (key) AS (";
 /// Before its list.
@@ -397,17 +415,17 @@ const DROP_RENEWALS: &str = "DELETE FROM entry_history WHERE kind = 'renewal' AN
 
 statements! {
     /// Steps, the latest first.
-    OF_KEY = "SELECT h.id, h.key, h.audit, h.time, h.kind, h.before, h.after, a.actor, w.account, p.name, a.action, a.detail
+    OF_KEY = "SELECT h.id, h.key, h.audit, h.time, h.kind, h.before, h.after, a.actor, w.account, p.name, a.action, a.detail, h.policy
         FROM entry_history h JOIN audit a ON a.number = h.audit LEFT JOIN actors w ON w.pseudonym = a.actor
         LEFT JOIN accounts p ON p.id = w.account
         WHERE h.list = $1 AND h.key = $2 AND h.id < $3 ORDER BY h.id DESC LIMIT $4";
     /// Changes of many, in their order.
-    MANY_BETWEEN = "SELECT h.id, h.key, h.audit, h.time, h.kind, h.before, h.after, a.actor, w.account, p.name, a.action, a.detail
+    MANY_BETWEEN = "SELECT h.id, h.key, h.audit, h.time, h.kind, h.before, h.after, a.actor, w.account, p.name, a.action, a.detail, h.policy
         FROM entry_history h JOIN audit a ON a.number = h.audit LEFT JOIN actors w ON w.pseudonym = a.actor
         LEFT JOIN accounts p ON p.id = w.account
         WHERE h.list = $1 AND h.key = $2 AND h.audit > $3 AND h.audit <= $4 ORDER BY h.id LIMIT $5";
     /// One step.
-    BY_ID = "SELECT h.id, h.key, h.audit, h.time, h.kind, h.before, h.after, a.actor, w.account, p.name, a.action, a.detail
+    BY_ID = "SELECT h.id, h.key, h.audit, h.time, h.kind, h.before, h.after, a.actor, w.account, p.name, a.action, a.detail, h.policy
         FROM entry_history h JOIN audit a ON a.number = h.audit LEFT JOIN actors w ON w.pseudonym = a.actor
         LEFT JOIN accounts p ON p.id = w.account
         WHERE h.list = $1 AND h.id = $2";
@@ -439,7 +457,7 @@ mod tests {
     }
 
     /// A row of the audit log.
-    async fn done(transaction: &mut Transaction, actor: &str, time: i64) -> (u64, Timestamp) {
+    async fn done(transaction: &mut Transaction, actor: &str, time: i64) -> Under {
         let deed = audit::Deed {
             time: Timestamp(time),
             actor: actor.to_owned(),
@@ -447,8 +465,8 @@ mod tests {
             subject: "list/bl.example".to_owned(),
             detail: "{}".to_owned(),
         };
-        let number = audit::append(transaction.session(), &deed).await.expect("it is written");
-        (number, Timestamp(time))
+        let audit = audit::append(transaction.session(), &deed).await.expect("it is written");
+        Under { audit, time: Timestamp(time), policy: (time < 20).then_some(3) }
     }
 
     #[tokio::test]
@@ -478,7 +496,7 @@ mod tests {
                 let turns =
                     [turn.clone(), Turn::new("192.0.2.9".parse().expect("a key"), vec![], vec![])];
                 note(t.session(), list, row, Kind::Change, &turns).await.expect("it is written");
-                rows.push(row.0);
+                rows.push(row.audit);
             }
             let found = of_key(t.session(), list, &key, None, 2).await.expect("they are read");
             let shown: Vec<_> = found.iter().map(|step| (step.audit, step.turn.clone())).collect();
@@ -540,7 +558,9 @@ mod tests {
             assert_eq!(kinds, [(Kind::Renewal, 13), (Kind::Change, 10)]);
             let steps = of_many(t.session(), list, None, 9).await.expect("they are read");
             assert_eq!(steps.iter().map(|step| &step.turn).collect::<Vec<_>>(), [&many]);
-            for (rows, count) in [((row.0 - 1, row.0), 1), ((row.0, row.0 + 1), 0)] {
+            assert_eq!((found[0].policy, steps[0].policy), (Some(3), None));
+            for (rows, count) in [((row.audit - 1, row.audit), 1), ((row.audit, row.audit + 1), 0)]
+            {
                 let steps = of_many_between(t.session(), list, rows, 9).await.expect("read");
                 assert_eq!(steps.len(), count, "{rows:?}");
             }

@@ -343,9 +343,18 @@ mod tests {
         claims::add(t.session(), &claim).await.expect("it is claimed");
         let list = lists::tests::add(&mut t.session(), &format!("{}.example", id.0)).await;
         let reason = "because".to_owned();
-        let new = requests::New { organisation, list, account: id.0, reason, undoes: None };
+        let new = requests::New {
+            organisation,
+            list,
+            account: id.0,
+            reason,
+            undoes: None,
+            criterion: None,
+            review: None,
+        };
         let request = requests::add(t.session(), &new, now).await.expect("it is begun");
-        let approval = requests::Approval { account: id.0, positions: vec![1], time: now };
+        let approval =
+            requests::Approval { account: id.0, positions: vec![1], spared: Vec::new(), time: now };
         requests::set_approval(t.session(), request, &approval).await.expect("it is noted");
         let removal = removals::New {
             list,

@@ -2,6 +2,8 @@
 //!
 //! States, actions and checks are words here; what they mean and what may follow what is the registry's business.
 
+use repute_dnsxl::Network;
+
 use crate::database::DatabaseError;
 use crate::entries::OrganisationId;
 use crate::key::Key;
@@ -29,6 +31,10 @@ pub struct New {
     pub reason: String,
     /// The request that this one takes back.
     pub undoes: Option<RequestId>,
+    /// Which criterion of the policy its addresses meet, by its short name.
+    pub criterion: Option<String>,
+    /// When somebody is to look at them again.
+    pub review: Option<Timestamp>,
 }
 
 /// A request as it stands.
@@ -126,6 +132,8 @@ pub struct Approval {
     pub account: i64,
     /// The items, by their places.
     pub positions: Vec<usize>,
+    /// What is left out of their networks.
+    pub spared: Vec<Network>,
     /// When.
     pub time: Timestamp,
 }
@@ -147,6 +155,8 @@ pub async fn add(
             .bind(&new.reason)
             .bind(now.0)
             .bind(new.undoes.map(|id| id.0))
+            .bind(new.criterion.as_deref().unwrap_or_default())
+            .bind(new.review.map(|time| time.0))
             .fetch_one(c)
             .await?
     });
@@ -356,11 +366,13 @@ pub async fn set_approval(
     approval: &Approval,
 ) -> Result<(), DatabaseError> {
     let positions: Vec<String> = approval.positions.iter().map(usize::to_string).collect();
+    let spared: Vec<String> = approval.spared.iter().map(Network::to_string).collect();
     on!(session, |c| {
         sqlx::query(SET_APPROVAL)
             .bind(id.0)
             .bind(approval.account)
             .bind(positions.join(" "))
+            .bind(spared.join(" "))
             .bind(approval.time.0)
             .execute(c)
             .await?;
@@ -376,12 +388,14 @@ pub async fn approval(
     session: Session<'_>,
     id: RequestId,
 ) -> Result<Option<Approval>, DatabaseError> {
-    let row: Option<(i64, String, i64)> =
+    let row: Option<(i64, String, String, i64)> =
         on!(session, |c| sqlx::query_as(APPROVAL).bind(id.0).fetch_optional(c).await?);
-    let Some((account, positions, time)) = row else { return Ok(None) };
+    let Some((account, positions, spared, time)) = row else { return Ok(None) };
     let positions = positions.split_whitespace().map(str::parse).collect::<Result<_, _>>();
     let positions = positions.map_err(|_| DatabaseError::Content("an approval"))?;
-    Ok(Some(Approval { account, positions, time: Timestamp(time) }))
+    let spared = spared.split_whitespace().map(str::parse).collect::<Result<_, _>>();
+    let spared = spared.map_err(|_| DatabaseError::Content("an approval"))?;
+    Ok(Some(Approval { account, positions, spared, time: Timestamp(time) }))
 }
 
 /// Forgets what one editor agreed to.
@@ -424,6 +438,10 @@ struct Row {
     serial: Option<i64>,
     /// What it takes back.
     undoes: Option<i64>,
+    /// Which criterion it names.
+    criterion: String,
+    /// When somebody is to look again.
+    review: Option<i64>,
 }
 
 /// Reads a row.
@@ -437,6 +455,8 @@ fn request(row: Row) -> Result<Request, DatabaseError> {
             account: row.account,
             reason: row.reason,
             undoes: row.undoes.map(RequestId),
+            criterion: Some(row.criterion).filter(|slug| !slug.is_empty()),
+            review: row.review.map(Timestamp),
         },
         standing: Standing {
             state: row.state,
@@ -465,14 +485,14 @@ const ABOUT_NETWORKS: [&str; 4] = ["add", "remove", "rescore", "spare"];
 
 statements! {
     /// Begins a request.
-    ADD = "INSERT INTO requests (organisation, list, account, reason, state, version, created, touched, undoes)
-        VALUES ($1, $2, $3, $4, 'draft', 0, $5, $5, $6) RETURNING id";
+    ADD = "INSERT INTO requests (organisation, list, account, reason, state, version, created, touched, undoes, criterion, review)
+        VALUES ($1, $2, $3, $4, 'draft', 0, $5, $5, $6, $7, $8) RETURNING id";
     /// One request.
     BY_ID = "SELECT id, organisation, list, account, reason, state, version, created, submitted,
-        touched, editor, policy, serial, undoes FROM requests WHERE id = $1";
+        touched, editor, policy, serial, undoes, criterion, review FROM requests WHERE id = $1";
     /// Those of an organisation.
     OF_ORGANISATION = "SELECT id, organisation, list, account, reason, state, version, created, submitted,
-        touched, editor, policy, serial, undoes FROM requests WHERE organisation = $1 AND id < $3
+        touched, editor, policy, serial, undoes, criterion, review FROM requests WHERE organisation = $1 AND id < $3
         ORDER BY id DESC LIMIT $2";
     /// Those in each state.
     COUNT_BY_STATE = "SELECT state, COUNT(*), MIN(COALESCE(submitted, created)) FROM requests
@@ -503,13 +523,14 @@ statements! {
     HISTORY = "SELECT time, actor, state, reason, text FROM request_history
         WHERE request = $1 ORDER BY version";
     /// Notes an approval.
-    SET_APPROVAL = "INSERT INTO request_approvals (request, account, positions, time) VALUES ($1, $2, $3, $4)
+    SET_APPROVAL = "INSERT INTO request_approvals (request, account, positions, spared, time)
+        VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (request) DO UPDATE SET account = excluded.account,
-        positions = excluded.positions, time = excluded.time";
+        positions = excluded.positions, spared = excluded.spared, time = excluded.time";
     /// Forgets it.
     CLEAR_APPROVAL = "DELETE FROM request_approvals WHERE request = $1";
     /// That approval.
-    APPROVAL = "SELECT account, positions, time FROM request_approvals WHERE request = $1";
+    APPROVAL = "SELECT account, positions, spared, time FROM request_approvals WHERE request = $1";
 }
 
 #[cfg(test)]
@@ -528,7 +549,9 @@ mod tests {
             let organisation = organisation.expect("an Id");
             let actor = audit::actor(transaction.session(), 5).await.expect("a pseudonym");
             let reason = "we moved".to_owned();
-            let new = New { organisation, list, account: 5, reason, undoes: None };
+            let (criterion, review) = (Some("trap".to_owned()), Some(Timestamp(99)));
+            let new =
+                New { organisation, list, account: 5, reason, undoes: None, criterion, review };
             let id = add(transaction.session(), &new, Timestamp(10)).await.expect("it is begun");
             let item = |action: &str, outcome, before: &str| Item {
                 action: action.to_owned(),
@@ -584,7 +607,8 @@ mod tests {
             assert_eq!(history(transaction.session(), id).await.expect("read"), [event]);
             assert_eq!(approval(transaction.session(), id).await.expect("read"), None);
             for positions in [vec![], vec![0, 12]] {
-                let given = Approval { account: 9, positions, time: Timestamp(30) };
+                let spared = vec!["192.0.2.7".parse().expect("a network")];
+                let given = Approval { account: 9, positions, spared, time: Timestamp(30) };
                 set_approval(transaction.session(), id, &given).await.expect("it is noted");
                 let read = approval(transaction.session(), id).await.expect("read");
                 assert_eq!(read, Some(given));

@@ -25,6 +25,8 @@ pub(crate) struct Told {
     pub(crate) lines: Vec<String>,
     /// Why.
     pub(crate) reason: String,
+    /// The version of the policy under which it was done.
+    pub(crate) policy: Option<i64>,
     /// Why it cannot be taken back; nothing if it can.
     pub(crate) fixed: Option<String>,
 }
@@ -71,6 +73,7 @@ pub(crate) fn told(step: &Step, there: &[Entry], names: &Names, now: Timestamp) 
         what: what(&step.action),
         lines,
         reason: detail["reason"].as_str().unwrap_or_default().to_owned(),
+        policy: step.policy,
         fixed: edit::can_be_undone(step, there, now).err().map(|why| why.to_string()),
     }
 }

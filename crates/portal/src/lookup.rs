@@ -2,8 +2,8 @@
 
 use idna::AsciiDenyList;
 use repute_database::entries::{self, Entry};
-use repute_database::lists::{self, ListId};
-use repute_database::{DatabaseError, Session, Timestamp};
+use repute_database::lists;
+use repute_database::{DatabaseError, Timestamp};
 use repute_dnsxl::{KeyKind, ReturnCode, Target, TargetError};
 
 use crate::app::App;
@@ -34,6 +34,10 @@ pub(crate) struct Reason {
     pub(crate) since: Timestamp,
     /// Until when.
     pub(crate) until: Option<Timestamp>,
+    /// When somebody looks at it again.
+    pub(crate) review: Option<Timestamp>,
+    /// The version of the policy that was in force when it was listed.
+    pub(crate) policy: Option<i64>,
 }
 
 impl Finding {
@@ -150,27 +154,21 @@ async fn reasons(
         return Ok((Vec::new(), Vec::new()));
     }
     let codes = deciding.iter().filter_map(|entry| entry.code).collect();
-    Ok((codes, explained(connection.session(), card.id, deciding).await?))
+    Ok((codes, explained(card, deciding)))
 }
 
 /// Why entries are there.
-pub(crate) async fn explained(
-    session: Session<'_>,
-    list: ListId,
-    deciding: Vec<Entry>,
-) -> Result<Vec<Reason>, DatabaseError> {
-    let criteria = match deciding.iter().any(|entry| entry.criterion.is_some()) {
-        true => lists::criteria(session, list).await?,
-        false => Vec::new(),
-    };
+pub(crate) fn explained(card: &ListCard, deciding: Vec<Entry>) -> Vec<Reason> {
     let reasons = deciding.into_iter().map(|entry| Reason {
         key: entry.key.to_string(),
         reason: entry.reason,
-        criterion: criteria.iter().find(|known| Some(known.id) == entry.criterion).cloned(),
+        criterion: card.criteria.iter().find(|known| Some(known.id) == entry.criterion).cloned(),
         since: entry.since,
         until: entry.expires,
+        review: entry.review,
+        policy: card.policy_at(entry.since),
     });
-    Ok(reasons.collect())
+    reasons.collect()
 }
 
 #[cfg(test)]

@@ -27,15 +27,7 @@ impl Moment {
 
     /// The beginning of a day that is written so.
     pub(crate) fn of_day(text: &str) -> Option<Moment> {
-        let mut parts = text.splitn(3, '-').map(|part| part.parse::<u16>().ok().map(i64::from));
-        let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
-        // Years from March on, as in `date`, which tells whether there is such a day at all.
-        let year = year - i64::from(month <= 2);
-        let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-        let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-        let of_era = of_era * 365 + of_era / 4 - of_era / 100 + of_year;
-        let moment = Moment(Timestamp((era * 146_097 + of_era - 719_468) * DAY));
-        (moment.day() == text).then_some(moment)
+        Timestamp::of_day(text).map(Moment)
     }
 }
 

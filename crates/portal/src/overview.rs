@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use repute_database::categories::{self, Category};
-use repute_database::lists::{self, ListId, State};
-use repute_database::{Database, DatabaseError, Session, entries};
+use repute_database::lists::{self, Criterion, ListId, State};
+use repute_database::{Database, DatabaseError, Session, Timestamp, entries};
 use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode};
 use repute_registry::publish;
 use tokio::sync::Mutex;
@@ -27,6 +27,10 @@ pub(crate) struct ListCard {
     pub(crate) codes: Vec<(ReturnCode, String)>,
     /// What it calls those who are on it.
     pub(crate) categories: Vec<Category>,
+    /// For what it lists.
+    pub(crate) criteria: Vec<Criterion>,
+    /// The versions of its policy and when each was published, the one in force first.
+    pub(crate) policies: Vec<(i64, Timestamp)>,
     /// How many entries it has.
     pub(crate) entries: u64,
     /// Its serial: in DNS if it is served here, else of its last change.
@@ -85,6 +89,12 @@ impl ListCard {
     pub(crate) fn meaning(&self, code: ReturnCode) -> Option<&str> {
         let found = self.codes.iter().find(|(known, _)| *known == code);
         found.map(|(_, meaning)| &**meaning)
+    }
+
+    /// The version of its policy that was in force at a moment.
+    pub(crate) fn policy_at(&self, time: Timestamp) -> Option<i64> {
+        let found = self.policies.iter().find(|(_, published)| *published <= time);
+        found.map(|(version, _)| *version)
     }
 
     /// The question of its test entry (RFC 5782 section 5).
@@ -147,6 +157,8 @@ async fn read(database: &Database, zones: &dyn Zones) -> Result<Vec<ListCard>, D
         }
         let codes = lists::codes(connection.session(), stored.id).await?;
         let categories = categories::all(connection.session(), stored.id).await?;
+        let criteria = lists::criteria(connection.session(), stored.id).await?;
+        let policies = lists::policies(connection.session(), stored.id).await?;
         let facts = zones.facts(&stored.list.apex);
         let entries = match facts {
             Some(facts) => facts.entries,
@@ -157,6 +169,8 @@ async fn read(database: &Database, zones: &dyn Zones) -> Result<Vec<ListCard>, D
             state: stored.state,
             codes,
             categories,
+            criteria,
+            policies: policies.iter().map(|one| (one.version, one.published)).collect(),
             entries,
             serial: facts.map_or(stored.serial, |facts| facts.serial),
             is_served: facts.is_some(),

@@ -157,7 +157,7 @@ mod tests {
     use repute_database::audit::{self, Verified};
     use repute_database::testing::{on_each, on_each_narrow};
     use repute_database::{organisations, outbox, requests};
-    use repute_registry::decision::{self, Verdict};
+    use repute_registry::decision::{self, Terms, Verdict};
     use repute_registry::permission::{Person, Role as Part};
     use repute_registry::request::item::Item;
     use repute_registry::request::limit::Limits;
@@ -250,7 +250,9 @@ mod tests {
         let network = format!("8.8.8.{number}").parse().expect("a network");
         let code = "127.0.0.2".parse().expect("a code");
         let items = vec![Item::Add { network, code }];
-        let draft = Draft { organisation: of, list, reason: String::new(), items };
+        let reason = String::new();
+        let (criterion, review) = (None, None);
+        let draft = Draft { organisation: of, list, reason, items, criterion, review };
         let asked = request::begin(t, person, &draft, &Limits::default(), now).await;
         let asked = asked.expect("it is begun");
         request::submit(t, person, asked, "", &[], now).await.expect("it is handed in");
@@ -275,7 +277,8 @@ mod tests {
             for number in 0..25 {
                 let (account, taken) = asker(&site, list, number).await;
                 let decide = async {
-                    let verdict = Verdict::Approve { positions: vec![0], why: String::new() };
+                    let (positions, why, terms) = (vec![0], String::new(), Terms::default());
+                    let verdict = Verdict::Approve { positions, why, terms };
                     let (now, version) = (Timestamp::now(), taken.version);
                     let mut transaction = site.app.database.begin().await?;
                     let t = &mut transaction;

@@ -10,7 +10,7 @@ use repute_database::requests::{self, RequestId};
 use repute_database::{DatabaseError, Key, Timestamp, Transaction, entries};
 use repute_dnsxl::Network;
 
-use crate::decision::{self, Decided, Reason, Verdict};
+use crate::decision::{self, Decided, Reason, Terms, Verdict};
 use crate::kept_out::End;
 use crate::notice::Notice;
 use crate::permission::Person;
@@ -119,7 +119,8 @@ async fn of_request(
     let verdict = match ruling {
         Ruling::Approve => {
             let count = requests::items(transaction.session(), id).await?.len();
-            Verdict::Approve { positions: (0..count).collect(), why: String::new() }
+            let (positions, why) = ((0..count).collect(), String::new());
+            Verdict::Approve { positions, why, terms: Terms::default() }
         }
         Ruling::Reject(reason, why) => Verdict::Reject(*reason, why.clone()),
     };

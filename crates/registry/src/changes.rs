@@ -8,9 +8,9 @@ use std::time::Duration;
 use repute_database::audit::{self, Deed};
 use repute_database::bulk::{self, Place};
 use repute_database::entries::{self, Entry};
-use repute_database::entry_history::{self, Kind, Turn};
+use repute_database::entry_history::{self, Kind, Turn, Under};
 use repute_database::jobs::{self, Order};
-use repute_database::lists::Stored;
+use repute_database::lists::{self, Stored};
 use repute_database::{DatabaseError, Key, Timestamp, Transaction, changes};
 use repute_dnsxl::KeyKind;
 use serde_json::{Value, json};
@@ -108,9 +108,10 @@ pub async fn apply(
     kept_out::give_way(transaction, list.id, changes).await?;
     let keys: Vec<Key> = changes.iter().map(|change| change.key.clone()).collect();
     changes::note(transaction.session(), list.id, serial, &keys).await?;
-    let detail = detail(serial, changes, &cause.reason);
-    let row = record(transaction, list, cause, detail, now).await?;
-    entry_history::note(transaction.session(), list.id, row, Kind::Change, &turns).await?;
+    let policy = lists::policy_version(transaction.session(), list.id).await?;
+    let detail = detail(serial, changes, &cause.reason, policy);
+    let under = record(transaction, list, cause, (detail, policy), now).await?;
+    entry_history::note(transaction.session(), list.id, under, Kind::Change, &turns).await?;
     Ok(serial)
 }
 
@@ -136,9 +137,11 @@ pub async fn renew(
     }
     let keys: Vec<Key> = changes.iter().map(|change| change.key.clone()).collect();
     entry_history::drop_renewals(transaction.session(), list.id, &keys).await?;
-    let deed = deed(list, cause, detail(list.serial, changes, &cause.reason), now);
-    let row = (audit::append(transaction.session(), &deed).await?, now);
-    entry_history::note(transaction.session(), list.id, row, Kind::Renewal, &turns).await?;
+    let policy = lists::policy_version(transaction.session(), list.id).await?;
+    let deed = deed(list, cause, detail(list.serial, changes, &cause.reason, policy), now);
+    let audit = audit::append(transaction.session(), &deed).await?;
+    let under = Under { audit, time: now, policy };
+    entry_history::note(transaction.session(), list.id, under, Kind::Renewal, &turns).await?;
     Ok(())
 }
 
@@ -171,8 +174,9 @@ pub async fn expire(
         "changes": named(&shown),
         "reason": cause.reason,
     });
-    let row = record(transaction, list, cause, detail.to_string(), now).await?;
-    entry_history::note(transaction.session(), list.id, row, kind, &turns).await?;
+    // Time took them off, and no policy.
+    let under = record(transaction, list, cause, (detail.to_string(), None), now).await?;
+    entry_history::note(transaction.session(), list.id, under, kind, &turns).await?;
     Ok(keys.len())
 }
 
@@ -217,9 +221,10 @@ pub async fn end_bulk(
         let keys = bulk.places.iter().map(|place| place.key()).collect::<Result<Vec<_>, _>>()?;
         changes::note(transaction.session(), list.id, bulk.serial, &keys).await?;
     }
-    let row = record(transaction, list, cause, bulk.detail.to_string(), now).await?;
+    let policy = lists::policy_version(transaction.session(), list.id).await?;
+    let under = record(transaction, list, cause, (bulk.detail.to_string(), policy), now).await?;
     let (kind, turns) = &bulk.history;
-    Ok(entry_history::note(transaction.session(), list.id, row, *kind, turns).await?)
+    Ok(entry_history::note(transaction.session(), list.id, under, *kind, turns).await?)
 }
 
 /// Forgets what became of entries long ago, some at a time; how many steps that were. The audit log stays.
@@ -238,15 +243,15 @@ pub const KEPT: Duration = Duration::from_secs(730 * 86_400);
 /// So many steps are forgotten at once.
 pub const FORGOTTEN_AT_ONCE: u32 = 10_000;
 
-/// Writes a change into the audit log and orders it to be published; the number and the time of its row.
+/// Writes a change into the audit log and orders it to be published; what its steps have in common.
 async fn record(
     transaction: &mut Transaction,
     list: &Stored,
     cause: &Cause,
-    detail: String,
+    (detail, policy): (String, Option<i64>),
     now: Timestamp,
-) -> Result<(u64, Timestamp), ChangeError> {
-    let row = audit::append(transaction.session(), &deed(list, cause, detail, now)).await?;
+) -> Result<Under, ChangeError> {
+    let audit = audit::append(transaction.session(), &deed(list, cause, detail, now)).await?;
     let apex = list.list.apex.to_string();
     let order = Order {
         kind: PUBLISH.to_owned(),
@@ -255,7 +260,7 @@ async fn record(
         due: now,
     };
     jobs::order(transaction.session(), &order).await?;
-    Ok((row, now))
+    Ok(Under { audit, time: now, policy })
 }
 
 /// A row of the audit log.
@@ -343,13 +348,14 @@ const REASON: usize = 1_000;
 const TEXT: usize = 1_000;
 
 /// What the audit log says of changes: each key with its codes, for as many as a person reads.
-fn detail(serial: u32, changes: &[Change], reason: &str) -> String {
+fn detail(serial: u32, changes: &[Change], reason: &str, policy: Option<i64>) -> String {
     json!({
         "serial": serial,
         "count": changes.len(),
         "changes": named(changes),
         "weight": Weight::of_changes(changes).to_json(),
         "reason": reason,
+        "policy": policy,
     })
     .to_string()
 }

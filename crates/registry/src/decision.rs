@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use repute_database::conflicts::About;
-use repute_database::entries::{self, Entry};
+use repute_database::entries::{self, CriterionId, Entry};
 use repute_database::lists::{self, Stored};
 use repute_database::requests::{
     self, Approval, New, Outcome as Ended, Request, RequestId, Standing,
 };
 use repute_database::{DatabaseError, Key, Session, Timestamp, Transaction, audit, categories};
 use repute_database::{claims, organisations};
+use repute_dnsxl::Network;
 
 use crate::category;
 use crate::changes::{self, Cause, Change};
@@ -35,6 +36,8 @@ pub enum Verdict {
         positions: Vec<usize>,
         /// Why not the others; nothing to say if there are none.
         why: String,
+        /// What else is said of them.
+        terms: Terms,
     },
     /// Nothing is approved.
     Reject(Reason, String),
@@ -42,6 +45,41 @@ pub enum Verdict {
     Ask(String),
     /// Somebody else should decide.
     PutBack,
+}
+
+/// What an editor says of entries that he approves. Of two editors the second one's words hold, but for what is left out,
+/// to which both agree.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Which criterion of the policy they meet.
+    pub criterion: Criterion,
+    /// When somebody looks at them again; without it as the request says, or after a year.
+    pub review: Option<Timestamp>,
+    /// What stays off the list of the networks that are approved: each becomes an exclusion.
+    pub without: Vec<Network>,
+}
+
+/// Which criterion of the policy entries meet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Criterion {
+    /// The one that the request names, if it names one.
+    #[default]
+    AsAsked,
+    /// None.
+    Nothing,
+    /// This one, by its short name.
+    This(String),
+}
+
+/// Terms that fit the list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settled {
+    /// Which criterion of the policy the entries meet.
+    criterion: Option<CriterionId>,
+    /// When somebody looks at them again; after a year without it.
+    review: Option<Timestamp>,
+    /// What is never listed of the networks, and why.
+    without: Vec<(Network, String)>,
 }
 
 /// Why something is rejected, in a word.
@@ -137,8 +175,9 @@ pub async fn decide(
     let request = &mut request;
     request.standing.policy = lists::policy_version(transaction.session(), list.id).await?;
     let (state, reason, text) = match verdict {
-        Verdict::Approve { positions, why } if !positions.is_empty() => {
-            return approve(transaction, person, request, &list, positions, why, now).await;
+        Verdict::Approve { positions, why, terms } if !positions.is_empty() => {
+            let approved = (&**positions, &**why, terms);
+            return approve(transaction, person, request, &list, approved, now).await;
         }
         Verdict::Approve { .. } => {
             return Err(RequestError::Items("say which items are approved, or reject".to_owned()));
@@ -225,6 +264,8 @@ pub async fn undo(
         account: person.account,
         reason: format!("takes back request {}: {reason}", id.0),
         undoes: Some(id),
+        criterion: None,
+        review: None,
         ..done.new
     };
     let id = requests::add(transaction.session(), &new, now).await?;
@@ -242,8 +283,7 @@ async fn approve(
     person: Person,
     request: &mut Request,
     list: &Stored,
-    positions: &[usize],
-    why: &str,
+    (positions, why, terms): (&[usize], &str, &Terms),
     now: Timestamp,
 ) -> Result<(Decided, Vec<Notice>), RequestError> {
     let items = request::items(transaction.session(), request.id).await?;
@@ -252,21 +292,24 @@ async fn approve(
     if chosen.len() != positions.len() || !is_sorted {
         return Err(RequestError::Items("an item that is approved is not there".to_owned()));
     }
-    let is_partial = positions.len() < items.len();
+    let is_partial = positions.len() < items.len() || !terms.without.is_empty();
     if is_partial && why.trim().is_empty() {
-        return Err(RequestError::Items("say why the other items are not approved".to_owned()));
+        return Err(RequestError::Items("say why the others are not approved".to_owned()));
     }
     // The first of two editors learns of it, too.
     category_of(transaction, request, list, &chosen).await?;
+    let settled = settle(transaction, request, list, &chosen, (why, terms), now).await?;
     let for_two = lists::codes_for_two(transaction.session(), list.id).await?;
     if let Some(two) = two_persons(chosen.iter().copied(), &for_two) {
         let first = requests::approval(transaction.session(), request.id).await?;
         // Who agreed to something else agreed to nothing.
-        let agrees =
-            |first: &Approval| first.account != person.account && first.positions == positions;
+        let agrees = |first: &Approval| {
+            let is_same = first.positions == positions && first.spared == terms.without;
+            first.account != person.account && is_same
+        };
         if !first.as_ref().is_some_and(agrees) {
-            let positions = positions.to_vec();
-            let approval = Approval { account: person.account, positions, time: now };
+            let (positions, spared) = (positions.to_vec(), terms.without.clone());
+            let approval = Approval { account: person.account, positions, spared, time: now };
             requests::set_approval(transaction.session(), request.id, &approval).await?;
             let text = format!("one editor agrees; another one has to, for {two}");
             step(transaction, request, person, State::Queued, "second", &text, now).await?;
@@ -274,8 +317,12 @@ async fn approve(
         }
     }
     let state = if is_partial { State::PartlyApproved } else { State::Approved };
-    step(transaction, request, person, state, "", why, now).await?;
-    let serial = publish(transaction, person, request, list, positions, now).await?;
+    let text = match terms.without.is_empty() {
+        true => why.trim().to_owned(),
+        false => format!("{} Left out: {}.", ended(why), words(&terms.without)),
+    };
+    step(transaction, request, person, state, "", &text, now).await?;
+    let serial = publish(transaction, person, request, list, (positions, &settled), now).await?;
     let account = request.new.account;
     let notice = Notice::RequestMoved { account, request: request.id, state };
     Ok((Decided::Published(serial), vec![notice]))
@@ -287,7 +334,7 @@ pub(crate) async fn publish(
     person: Person,
     request: &mut Request,
     list: &Stored,
-    positions: &[usize],
+    (positions, settled): (&[usize], &Settled),
     now: Timestamp,
 ) -> Result<Option<u32>, RequestError> {
     let id = request.new.organisation;
@@ -317,7 +364,7 @@ pub(crate) async fn publish(
         match item {
             Item::Add { .. } | Item::Remove { .. } | Item::Rescore { .. } => {
                 let by = (&*request, &*organisation.name);
-                let (change, was) = change(transaction, by, list, item, now).await?;
+                let (change, was) = change(transaction, by, list, item, settled, now).await?;
                 before.insert(place, was);
                 changes.extend(change);
             }
@@ -332,6 +379,9 @@ pub(crate) async fn publish(
                 before.insert(place, was.unwrap_or_default());
             }
         }
+    }
+    for (network, why) in &settled.without {
+        changes.push(exclusion(transaction, list, *network, why, now).await?);
     }
     organisations::describe(transaction.session(), id, &name, &website).await?;
     let cause = Cause {
@@ -388,6 +438,7 @@ async fn change(
     (request, called): (&Request, &str),
     list: &Stored,
     item: &Item,
+    settled: &Settled,
     now: Timestamp,
 ) -> Result<(Option<Change>, String), RequestError> {
     let Some(network) = item.network() else { return Ok((None, String::new())) };
@@ -416,17 +467,107 @@ async fn change(
             text: String::new(),
             // Whoever looks it up reads this.
             reason: format!("{called} asked for it (request {})", request.id.0),
-            criterion: None,
+            criterion: settled.criterion,
             source: entries::source(transaction.session(), SOURCE).await?,
             organisation: own,
             since: replaced.iter().map(|entry| entry.since).min().unwrap_or(now),
             expires: None,
-            review: Some(Timestamp(now.0 + REVIEW)),
+            review: Some(settled.review.unwrap_or(Timestamp(now.0 + REVIEW))),
         });
     }
     let codes = replaced.iter().filter_map(|entry| Some(entry.code?.to_string()));
     let was = codes.collect::<Vec<_>>().join(" ");
     Ok((Some(Change { key, entries }), was))
+}
+
+/// What an editor says of entries, held against the list and what is approved.
+async fn settle(
+    transaction: &mut Transaction,
+    request: &Request,
+    list: &Stored,
+    chosen: &[&Item],
+    (why, terms): (&str, &Terms),
+    now: Timestamp,
+) -> Result<Settled, RequestError> {
+    let slug = match &terms.criterion {
+        Criterion::AsAsked => request.new.criterion.as_deref(),
+        Criterion::Nothing => None,
+        Criterion::This(slug) => Some(&**slug),
+    };
+    let criterion = match slug {
+        Some(slug) => Some(request::criterion(transaction.session(), list, slug).await?),
+        None => None,
+    };
+    if let Some(review) = terms.review {
+        request::check_review(review, now)?;
+    }
+    // What was asked for long ago may be over by now.
+    let asked = request.new.review.filter(|asked| *asked > now);
+    let mut without = Vec::new();
+    for network in &terms.without {
+        let key = Key::Network(*network);
+        let is_around = |item: &&&Item| {
+            let around = item.network().filter(|_| item.code().is_some()).map(Key::Network);
+            around.is_some_and(|around| around != key && around.within().contains(&key.to_bytes()))
+        };
+        let Some(item) = chosen.iter().find(is_around) else {
+            let words =
+                format!("{network} lies in no network that is approved: it is left out anyway");
+            return Err(RequestError::Items(words));
+        };
+        let there = entries::at(transaction.session(), list.id, &key).await?;
+        if there.iter().any(|entry| entry.code.is_some()) {
+            let words =
+                format!("{network} is listed by itself: take that entry off the list first");
+            return Err(RequestError::Items(words));
+        }
+        let of = item.network().map_or_else(String::new, |network| network.to_string());
+        let reason = format!("left out of {of} (request {}): {}", request.id.0, why.trim());
+        without.push((*network, reason.chars().take(MOST_REASON).collect()));
+    }
+    let review = terms.review.or(asked);
+    Ok(Settled { criterion, review, without })
+}
+
+/// What keeps a part of a network off the list.
+async fn exclusion(
+    transaction: &mut Transaction,
+    list: &Stored,
+    network: Network,
+    why: &str,
+    now: Timestamp,
+) -> Result<Change, RequestError> {
+    let key = Key::Network(network);
+    let mut entries = entries::at(transaction.session(), list.id, &key).await?;
+    if entries.iter().all(|entry| entry.code.is_some()) {
+        entries.push(Entry {
+            key: key.clone(),
+            code: None,
+            text: String::new(),
+            reason: why.to_owned(),
+            criterion: None,
+            source: entries::source(transaction.session(), SOURCE).await?,
+            organisation: None,
+            since: now,
+            expires: None,
+            review: None,
+        });
+    }
+    Ok(Change { key, entries })
+}
+
+/// Networks one behind the other.
+fn words(networks: &[Network]) -> String {
+    networks.iter().map(Network::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A sentence with an end.
+fn ended(words: &str) -> String {
+    let words = words.trim();
+    match words.ends_with(['.', '!', '?']) {
+        true => words.to_owned(),
+        false => format!("{words}."),
+    }
 }
 
 /// Writes how the items of a request ended, and what was there before.
@@ -537,6 +678,8 @@ const SOURCE: &str = "requests";
 const DAY: i64 = 86_400_000_000;
 /// After so long a request is late, in microseconds: two days (RFC 6471).
 pub const LATE: i64 = 2 * DAY;
+/// Characters of the reason of an exclusion.
+const MOST_REASON: usize = 500;
 /// When somebody looks at an entry again that was asked for.
 const REVIEW: i64 = 365 * DAY;
 

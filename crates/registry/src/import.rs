@@ -14,7 +14,7 @@ pub mod content;
 mod report;
 
 use repute_database::bulk::{self, Common, Place};
-use repute_database::entries::{self, SourceId};
+use repute_database::entries::{self, CriterionId, SourceId};
 use repute_database::entry_history::{Kind, Turn};
 use repute_database::lists::Stored;
 use repute_database::{Session, Timestamp, Transaction, kept_out};
@@ -59,6 +59,11 @@ pub struct Import {
     pub reason: String,
     /// Until when they are.
     pub expires: Option<Timestamp>,
+    /// Which criterion of the policy they meet; without it those that are there keep theirs.
+    pub criterion: Option<CriterionId>,
+    /// On which day somebody looks at them again; without it those that are there keep theirs. A day and not a span: the
+    /// same file a day later changes nothing.
+    pub review: Option<Timestamp>,
 }
 
 /// How far an import is.
@@ -115,8 +120,14 @@ pub async fn run(
     if difference.is_empty() {
         return Ok(Report::new(&difference, content, None)?);
     }
-    let common =
-        Common { source, reason: import.reason.clone(), since: now, expires: import.expires };
+    let common = Common {
+        source,
+        reason: import.reason.clone(),
+        since: now,
+        expires: import.expires,
+        criterion: import.criterion,
+        review: import.review,
+    };
     let rows: Vec<_> = difference
         .added
         .iter()

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use repute_database::entries::{self, OrganisationId};
+use repute_database::entries::{self, CriterionId, OrganisationId};
 use repute_database::lists::{self, Stored};
 use repute_database::organisations;
 use repute_database::requests::{
@@ -49,6 +49,10 @@ pub struct Draft {
     pub reason: String,
     /// What.
     pub items: Vec<Item>,
+    /// Which criterion of the policy the addresses meet, by its short name.
+    pub criterion: Option<String>,
+    /// When somebody is to look at them again; after a year without it.
+    pub review: Option<Timestamp>,
 }
 
 /// Why a request does not go on.
@@ -123,6 +127,12 @@ pub async fn begin(
     let list = lists::by_id(transaction.session(), draft.list).await?;
     let list = list.ok_or(RequestError::Unknown("list"))?;
     possible(transaction, &list, &draft.items).await?;
+    if let Some(slug) = &draft.criterion {
+        criterion(transaction.session(), &list, slug).await?;
+    }
+    if let Some(review) = draft.review {
+        check_review(review, now)?;
+    }
     limit::be_proven(transaction.session(), draft.organisation, &draft.items).await?;
     limit::have_room(transaction, person, draft, limits).await?;
     let new = New {
@@ -131,6 +141,8 @@ pub async fn begin(
         account: person.account,
         reason: draft.reason.chars().take(MOST_TEXT).collect(),
         undoes: None,
+        criterion: draft.criterion.clone(),
+        review: draft.review,
     };
     let id = requests::add(transaction.session(), &new, now).await?;
     requests::set_items(transaction.session(), id, &stored_items(&draft.items)).await?;
@@ -296,7 +308,8 @@ pub(crate) async fn check_in(
     step(transaction, request, person, next, "", words, now).await?;
     if next == State::AutoApproved {
         let all: Vec<usize> = (0..items.len()).collect();
-        decision::publish(transaction, person, request, list, &all, now).await?;
+        let settled = decision::Settled::default();
+        decision::publish(transaction, person, request, list, (&all, &settled), now).await?;
         return Ok(State::Published);
     }
     Ok(next)
@@ -460,6 +473,28 @@ pub(crate) async fn allow(
     Ok(permission::check(person, relation, action)?)
 }
 
+/// The criterion of a list's policy with a short name.
+pub(crate) async fn criterion(
+    session: Session<'_>,
+    list: &Stored,
+    slug: &str,
+) -> Result<CriterionId, RequestError> {
+    let all = lists::criteria(session, list.id).await?;
+    let found = all.iter().find(|known| known.slug == slug).map(|known| known.id);
+    found.ok_or_else(|| {
+        let slug = slug.escape_debug();
+        RequestError::Items(format!("the policy of {} has no criterion `{slug}`", list.list.apex))
+    })
+}
+
+/// Fails if nobody could look at something again at a moment.
+pub(crate) fn check_review(review: Timestamp, now: Timestamp) -> Result<(), RequestError> {
+    match review > now && review.0 <= now.0 + LATEST_REVIEW {
+        true => Ok(()),
+        false => Err(RequestError::Items("a review is in the future, within ten years".to_owned())),
+    }
+}
+
 /// Items as they are stored when nothing happened to them.
 pub(crate) fn stored_items(items: &[Item]) -> Vec<requests::Item> {
     let stored = |item: &Item| {
@@ -545,6 +580,8 @@ const MOST_OWN: u32 = 10_000;
 const AT_ONCE: u32 = 500;
 /// A day, in microseconds.
 const DAY: i64 = 86_400_000_000;
+/// The latest review.
+const LATEST_REVIEW: i64 = 3_650 * DAY;
 /// How long a draft waits.
 const DRAFT: i64 = 90 * DAY;
 /// How long an answer is waited for.

@@ -10,9 +10,11 @@ use repute_database::lists::{self, List, Stored};
 use repute_database::organisations::{self, MemberRole};
 use repute_database::requests::{self, Outcome as Ended, RequestId};
 use repute_database::testing::on_each;
-use repute_database::{Database, Timestamp, Transaction, categories, changes, claims};
+use repute_database::{
+    Database, Timestamp, Transaction, categories, changes, claims, entry_history,
+};
 use repute_dnsxl::{KeyKind, Name, Polarity};
-use repute_registry::decision::{self, Decided, Reason, Verdict};
+use repute_registry::decision::{self, Criterion, Decided, Reason, Terms, Verdict};
 use repute_registry::notice::Notice;
 use repute_registry::organisation;
 use repute_registry::permission::{Person, Role};
@@ -93,7 +95,8 @@ async fn ask(
     let items = items(lines);
     let reason = "we send mail".to_owned();
     let evidence = evidence.unwrap_or_else(|| good(&items));
-    let draft = Draft { organisation, list: list.id, reason, items };
+    let (criterion, review) = (None, None);
+    let draft = Draft { organisation, list: list.id, reason, items, criterion, review };
     let id = request::begin(transaction, ANNA, &draft, &Limits::default(), day(1))
         .await
         .expect("it is begun");
@@ -114,7 +117,7 @@ async fn approve(
         _ => decision::review(transaction, editor, id, day(2)).await?.version,
     };
     let (positions, why) = (positions.to_vec(), "the others look dynamic".to_owned());
-    let verdict = Verdict::Approve { positions, why };
+    let verdict = Verdict::Approve { positions, why, terms: Terms::default() };
     Ok(decision::decide(transaction, editor, id, version, &verdict, day(2)).await?.0)
 }
 
@@ -263,7 +266,9 @@ async fn what_cannot_be_is_not_asked_and_what_must_be_mended_comes_back() {
             ("", "a request has 1 to 1000 items"),
         ] {
             let (items, reason) = (items(lines), String::new());
-            let draft = Draft { organisation: bank, list: list.id, reason, items };
+            let (criterion, review) = (None, None);
+            let draft =
+                Draft { organisation: bank, list: list.id, reason, items, criterion, review };
             let refused =
                 request::begin(t, ANNA, &draft, &Limits::default(), day(1)).await.expect_err(lines);
             assert_eq!(refused.to_string(), words);
@@ -407,6 +412,8 @@ async fn addresses_are_asked_for_once_a_domain_is_proven() {
             list: list.id,
             reason: String::new(),
             items: items(lines),
+            criterion: None,
+            review: None,
         };
         let limits = Limits::default();
         let kept = draft("add 8.8.8.8 127.0.5.1");
@@ -439,7 +446,9 @@ async fn so_much_is_open_at_once_and_the_same_only_once() {
         let t = &mut transaction;
         let begin = async |t: &mut Transaction, lines: &str, limits: &Limits| {
             let (reason, items) = (String::new(), items(lines));
-            let draft = Draft { organisation: bank, list: list.id, reason, items };
+            let (criterion, review) = (None, None);
+            let draft =
+                Draft { organisation: bank, list: list.id, reason, items, criterion, review };
             request::begin(t, ANNA, &draft, limits, day(1)).await
         };
         let limits = Limits { by_organisation: 2, by_account: 9, items: 2 };
@@ -512,4 +521,136 @@ async fn an_organisation_has_one_category_on_a_list_and_its_addresses_carry_it()
         assert_eq!(logged.len(), 3, "{logged:?}");
     })
     .await;
+}
+
+#[tokio::test]
+async fn an_editor_names_a_criterion_a_review_and_what_stays_out() {
+    on_each(async |database| {
+        let (list, bank) = world(&database, Polarity::Allow).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        lists::publish_policy(t.session(), list.id, "Banks.", day(0)).await.expect("published");
+        let mut ids = Vec::new();
+        for slug in ["bank", "known"] {
+            let id = lists::add_criterion(t.session(), list.id, 1, slug, slug, "x").await;
+            ids.push(Some(id.expect("it is added")));
+        }
+        let begin = async |t: &mut Transaction, lines: &str, slug: Option<&str>, review| {
+            let items = items(lines);
+            let draft = Draft {
+                organisation: bank,
+                list: list.id,
+                reason: "ours".to_owned(),
+                items: items.clone(),
+                criterion: slug.map(str::to_owned),
+                review,
+            };
+            let id = request::begin(t, ANNA, &draft, &Limits::default(), day(1)).await?;
+            request::submit(t, ANNA, id, "", &good(&items), day(1)).await?;
+            Ok::<_, RequestError>(id)
+        };
+        for (slug, review, words) in [
+            (Some("none"), None, "the policy of list.example has no criterion `none`"),
+            (None, Some(day(1)), "a review is in the future, within ten years"),
+            (None, Some(day(4_000)), "a review is in the future, within ten years"),
+        ] {
+            let refused = begin(t, "add 8.8.8.8 127.0.5.1", slug, review).await.expect_err(words);
+            assert_eq!(refused.to_string(), words);
+        }
+        let decide = async |t: &mut Transaction, editor: Person, id, terms: &Terms| {
+            let version = decision::review(t, editor, id, day(2)).await?.version;
+            let (positions, why, terms) =
+                (vec![0], "one is a customer's".to_owned(), terms.clone());
+            let verdict = Verdict::Approve { positions, why, terms };
+            Ok::<_, RequestError>(
+                decision::decide(t, editor, id, version, &verdict, day(2)).await?.0,
+            )
+        };
+        let entry = async |t: &mut Transaction, key: &str| {
+            let key = key.parse().expect("a key");
+            let found = entries::at(t.session(), list.id, &key).await.expect("they are read");
+            found.first().map(|one| (one.code.is_some(), one.criterion, one.review))
+        };
+        // What is asked for holds, unless the editor says something else.
+        let year = Some(day(2 + 365));
+        for (network, slug, asked, criterion, review, expected) in [
+            ("8.8.8.8", None, None, Criterion::AsAsked, None, (true, None, year)),
+            (
+                "8.8.8.9",
+                Some("bank"),
+                Some(day(50)),
+                Criterion::AsAsked,
+                None,
+                (true, ids[0], Some(day(50))),
+            ),
+            (
+                "8.8.8.10",
+                Some("bank"),
+                Some(day(50)),
+                Criterion::Nothing,
+                Some(day(9)),
+                (true, None, Some(day(9))),
+            ),
+            (
+                "8.8.8.11",
+                None,
+                None,
+                Criterion::This("known".to_owned()),
+                None,
+                (true, ids[1], year),
+            ),
+        ] {
+            let lines = format!("add {network} 127.0.5.1");
+            let id = begin(t, &lines, slug, asked).await.expect("it is handed in");
+            let terms = Terms { criterion, review, without: Vec::new() };
+            decide(t, EDITORS[0], id, &terms).await.expect("it is decided");
+            assert_eq!(entry(t, network).await, Some(expected), "{network}");
+        }
+        // Of a network one address is left out, which is never listed from then on.
+        let without = |addresses: &[&str]| Terms {
+            without: addresses.iter().map(|one| one.parse().expect("a network")).collect(),
+            ..Terms::default()
+        };
+        let id = begin(t, "add 9.9.9.0/24 127.0.5.3", None, None).await.expect("handed in");
+        let spared = without(&["9.9.9.7"]);
+        for (terms, words) in [
+            (without(&["9.9.9.0/24"]), "9.9.9.0/24 lies in no network that is approved"),
+            (without(&["9.9.8.7"]), "9.9.8.7 lies in no network that is approved"),
+        ] {
+            let refused = refused(t, id, &terms).await;
+            assert!(refused.starts_with(words), "{refused}");
+        }
+        let waits = Decided::Waits(TwoPersons::Code);
+        assert_eq!(decide(t, EDITORS[0], id, &spared).await.expect("one agrees"), waits);
+        let whole = Terms::default();
+        assert_eq!(decide(t, EDITORS[1], id, &whole).await.expect("to something else"), waits);
+        assert_eq!(decide(t, EDITORS[0], id, &spared).await.expect("to the first"), waits);
+        let done = decide(t, EDITORS[1], id, &spared).await.expect("both agree");
+        assert!(matches!(done, Decided::Published(Some(_))), "{done:?}");
+        assert_eq!(entry(t, "9.9.9.7").await, Some((false, None, None)));
+        assert_eq!(entry(t, "9.9.9.0/24").await.map(|(is_listed, ..)| is_listed), Some(true));
+        let after = requests::by_id(t.session(), id).await.expect("read").expect("there");
+        assert_eq!((&*after.standing.state, after.standing.policy), ("published", Some(1)));
+        let history = requests::history(t.session(), id).await.expect("read");
+        let said = history.iter().find(|event| event.state == "partly-approved").expect("one");
+        assert_eq!(said.text, "one is a customer's. Left out: 9.9.9.7.");
+        // Under which policy it was done is kept.
+        let key = "9.9.9.7".parse().expect("a key");
+        let steps = entry_history::of_key(t.session(), list.id, &key, None, 9).await.expect("read");
+        assert_eq!(steps.iter().map(|step| step.policy).collect::<Vec<_>>(), [Some(1)]);
+        assert!(steps[0].detail.contains(r#""policy":1"#), "{}", steps[0].detail);
+    })
+    .await;
+}
+
+/// Why these terms are refused of a request, which is put back behind that.
+async fn refused(t: &mut Transaction, id: RequestId, terms: &Terms) -> String {
+    let version = decision::review(t, EDITORS[0], id, day(2)).await.expect("taken").version;
+    let (positions, why, terms) = (vec![0], "x".to_owned(), terms.clone());
+    let verdict = Verdict::Approve { positions, why, terms };
+    let refused = decision::decide(t, EDITORS[0], id, version, &verdict, day(2)).await;
+    let refused = refused.expect_err("it is refused").to_string();
+    let back = decision::decide(t, EDITORS[0], id, version, &Verdict::PutBack, day(2)).await;
+    back.expect("it is put back");
+    refused
 }

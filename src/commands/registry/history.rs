@@ -92,6 +92,7 @@ fn step_object(
         "user": user,
         "action": step.action,
         "log": step.audit,
+        "policy": step.policy,
         "detail": detail,
         "before": listed(&step.turn.before),
         "after": listed(&step.turn.after),

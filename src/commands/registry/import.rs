@@ -16,6 +16,7 @@ use repute_registry::import::{self, Import, Mode, Report, Step};
 use repute_zone::{DatasetKind, Problem};
 
 use super::prospect::foretell;
+use super::settings::criterion_of;
 use super::{cause, list, plain};
 use crate::cli::registry::{ImportArgs, ImportFormat, ModeWord, PurgeArgs};
 use crate::exit::{Verdict, say};
@@ -25,6 +26,10 @@ pub(super) async fn run(database: &Database, args: &ImportArgs) -> anyhow::Resul
     let mut connection = database.read().await?;
     let stored = list(connection.session(), &args.list).await?;
     let codes = lists::codes(connection.session(), stored.id).await?;
+    let criterion = match &args.criterion {
+        Some(slug) => Some(criterion_of(connection.session(), &stored, slug).await?),
+        None => None,
+    };
     drop(connection);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let reading = Reading {
@@ -73,6 +78,8 @@ pub(super) async fn run(database: &Database, args: &ImportArgs) -> anyhow::Resul
         },
         reason: args.reason.clone(),
         expires: args.expires.map(|span| Timestamp::now().after(span.0)),
+        criterion,
+        review: args.review_on,
     };
     let work = Work { action: "list.import", is_dry: args.dry_run, reason: &args.reason };
     let report = carry_out(database, &stored, &import, &content, &work).await?;
@@ -100,6 +107,8 @@ pub(super) async fn purge(database: &Database, args: &PurgeArgs) -> anyhow::Resu
         mode: Mode::ReplaceSource,
         reason: String::new(),
         expires: None,
+        criterion: None,
+        review: None,
     };
     let work = Work { action: "source.purge", is_dry: args.dry_run, reason: &args.reason };
     let report = carry_out(database, &stored, &import, &Content::default(), &work).await?;

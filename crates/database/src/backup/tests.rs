@@ -22,6 +22,8 @@ async fn fill(database: &Database) {
         reason: "line\nend".to_owned(),
         since: Timestamp(1),
         expires: Some(Timestamp(9)),
+        criterion: None,
+        review: None,
     };
     let rows: Vec<bulk::Row> = (0..7_000_u32)
         .map(|i| {

@@ -201,7 +201,7 @@ pub async fn fill_keys(mut session: Session<'_>, limit: u32) -> Result<usize, Da
 /// Before what narrows a page.
 const PAGE: &str =
     "SELECT id, organisation, list, account, reason, state, version, created, submitted,
-    touched, editor, policy, serial, undoes FROM requests WHERE TRUE";
+    touched, editor, policy, serial, undoes, criterion, review FROM requests WHERE TRUE";
 /// Where words are looked for: before each the same pattern stands.
 const WORDS: [&str; 4] = [
     " AND (organisation IN (SELECT id FROM organisations WHERE LOWER(name) LIKE ",
@@ -221,7 +221,7 @@ statements! {
         AND state IN ('draft', 'submitted', 'checking', 'needs-info', 'queued', 'in-review')";
     /// Those of an organisation about a list.
     OPEN_ABOUT = "SELECT id, organisation, list, account, reason, state, version, created, submitted,
-        touched, editor, policy, serial, undoes FROM requests WHERE organisation = $1 AND list = $2
+        touched, editor, policy, serial, undoes, criterion, review FROM requests WHERE organisation = $1 AND list = $2
         AND state IN ('draft', 'submitted', 'checking', 'needs-info', 'queued', 'in-review') ORDER BY id";
     /// Items whose key is not written yet.
     WITHOUT_KEY = "SELECT request, position, subject FROM request_items
@@ -246,7 +246,15 @@ mod tests {
         state: &str,
         at: i64,
     ) -> RequestId {
-        let new = New { organisation, list, account, reason: String::new(), undoes: None };
+        let new = New {
+            organisation,
+            list,
+            account,
+            reason: String::new(),
+            undoes: None,
+            criterion: None,
+            review: None,
+        };
         let id = requests::add(t.session(), &new, Timestamp(at)).await.expect("it is begun");
         let item = Item {
             action: "add".to_owned(),
@@ -358,6 +366,8 @@ mod tests {
                 account: 5,
                 reason: String::new(),
                 undoes: Some(RequestId(1)),
+                criterion: None,
+                review: None,
             };
             requests::add(t.session(), &undo, Timestamp(1)).await.expect("it is begun");
             assert_eq!(open(t.session(), bank, 5).await.expect("counted"), (2, 1));

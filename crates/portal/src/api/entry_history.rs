@@ -79,6 +79,8 @@ struct OneStep {
     action: String,
     /// The number of its row in the audit log.
     log: u64,
+    /// Under which version of the list's policy; nothing if none was in force, or it was not kept yet.
+    policy: Option<i64>,
     /// The particulars, as the audit log has them.
     detail: serde_json::Value,
     /// The entries before it; of very many some of those that went.
@@ -174,6 +176,7 @@ impl OneStep {
             actor: step.actor.clone(),
             action: step.action.clone(),
             log: step.audit,
+            policy: step.policy,
             detail: serde_json::from_str(&step.detail).unwrap_or_else(|_| text()),
             before: listed(&step.turn.before),
             after: listed(&step.turn.after),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::extract::{Path, Query, Request, State};
 use axum::response::Response;
+use repute_database::lists;
 use repute_database::work::{self, Kind};
 use repute_database::{Timestamp, audit};
 use repute_dnsxl::ReturnCode;
@@ -18,6 +19,7 @@ use crate::api::{Call, Caller, Endpoint};
 use crate::app::App;
 use crate::error::AppError;
 use crate::overview::stored;
+use crate::pages::entries::one::day_of;
 use crate::token::Scope;
 
 /// What there is.
@@ -62,6 +64,11 @@ struct Asked {
     subdomains: bool,
     /// List the entries for so many days; for ever without it.
     days: Option<u32>,
+    /// The short name of the criterion of the policy that they meet; without it those that are there keep theirs.
+    criterion: Option<String>,
+    /// The day on which somebody should look at them again, such as 2026-03-01; without it those that are there keep
+    /// theirs.
+    review_on: Option<String>,
     /// Why, for people and the audit log.
     #[serde(default)]
     reason: String,
@@ -80,9 +87,20 @@ async fn take(
     // What can be said without the file is said before it is sent.
     permission::check(caller.person(), Relation::Stranger, Action::ChangeLists)
         .map_err(|denied| AppError::Refused(denied.to_string()))?;
-    let wanted = asked.wanted(Timestamp::now())?;
     let mut connection = app.database.read().await?;
-    stored(connection.session(), &apex).await?;
+    let list = stored(connection.session(), &apex).await?;
+    let slug = asked.criterion.clone().filter(|slug| !slug.trim().is_empty());
+    let criterion = match slug {
+        Some(slug) => {
+            let all = lists::criteria(connection.session(), list.id).await?;
+            let found = all.iter().find(|known| known.slug == slug.trim()).map(|known| known.id);
+            let unknown = || AppError::Wrong(format!("the list has no criterion `{slug}`"));
+            Some(found.ok_or_else(unknown)?)
+        }
+        None => None,
+    };
+    let mut wanted = asked.wanted(Timestamp::now())?;
+    wanted.import.criterion = criterion;
     let open = work::open(connection.session()).await?;
     drop(connection);
     if open.iter().filter(|work| work.new.kind == Kind::Import).count() >= MOST_OPEN {
@@ -136,6 +154,9 @@ impl Asked {
                 mode: modes.into_iter().find(|m| m.word() == mode).ok_or(AppError::Choice)?,
                 reason: self.reason.trim().to_owned(),
                 expires: self.days.map(span),
+                // Which one that is the list says.
+                criterion: None,
+                review: self.review_on.as_deref().map(day_of).transpose()?,
             },
             is_dry: self.dry_run,
             layout: layout.transpose()?,

@@ -2,6 +2,8 @@
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
+use repute_database::categories::Category;
+use repute_database::dns;
 use repute_database::lists::{self, Criterion};
 use repute_dnsxl::{KeyKind, ReturnCode};
 use schemars::JsonSchema;
@@ -13,6 +15,7 @@ use crate::error::AppError;
 use crate::lookup::{Finding, Reason, look_up, parse};
 use crate::moment::Moment;
 use crate::overview::{ListCard, card};
+use crate::pages::list::guards;
 use crate::pages::lookup::limit;
 use crate::visitor::Visitor;
 
@@ -89,6 +92,10 @@ struct Why {
     since: String,
     /// Until when; nothing if it does not end by itself.
     until: Option<String>,
+    /// When somebody looks at it again.
+    review: Option<String>,
+    /// The version of the policy that was in force when it was listed.
+    policy: Option<i64>,
     /// The short name of the criterion that it meets.
     criterion: Option<String>,
     /// In words.
@@ -138,6 +145,12 @@ struct Whole {
     card: Card,
     /// Its policy, if one was published.
     policy: Option<Policy>,
+    /// The versions of the policy before, the latest first.
+    former_policies: Vec<Policy>,
+    /// What it calls those who are on it: codes of the form 127.0.CATEGORY.SCORE carry the number.
+    categories: Vec<Group>,
+    /// What holds a version back until a second person has looked at it, in words.
+    guards: Vec<String>,
     /// For what it lists.
     criteria: Vec<Rule>,
 }
@@ -151,6 +164,15 @@ struct Policy {
     published: String,
     /// What it says.
     text: String,
+}
+
+/// A category.
+#[derive(Serialize, JsonSchema)]
+struct Group {
+    /// Its number.
+    number: u8,
+    /// What it is called.
+    name: String,
 }
 
 /// A criterion.
@@ -187,16 +209,24 @@ async fn all(State(app): State<App>) -> Result<Json<Lists>, AppError> {
 async fn show(State(app): State<App>, Path(apex): Path<String>) -> Result<Json<Whole>, AppError> {
     let card = card(&app, &apex).await?;
     let mut connection = app.database.read().await?;
-    let policy = lists::policy(connection.session(), card.id).await?;
-    let policy = policy.map(|policy| Policy {
+    let policies = lists::policies(connection.session(), card.id).await?;
+    let mut policies = policies.into_iter().map(|policy| Policy {
         version: policy.version,
         published: Moment(policy.published).rfc3339(),
         text: policy.text,
     });
+    let policy = policies.next();
+    let former_policies = policies.collect();
+    let settings = dns::of(connection.session(), card.id).await?;
+    let guards = guards(&settings, card.is_of_addresses());
+    let group =
+        |category: &Category| Group { number: category.number, name: category.name.clone() };
+    let categories = card.categories.iter().map(group).collect();
     let criteria = lists::criteria(connection.session(), card.id).await?;
     let rule = |Criterion { slug, title, text, .. }| Rule { slug, title, text };
     let criteria = criteria.into_iter().map(rule).collect();
-    Ok(Json(Whole { card: Card::from(&card), policy, criteria }))
+    let card = Card::from(&card);
+    Ok(Json(Whole { card, policy, former_policies, categories, guards, criteria }))
 }
 
 /// The word of a list's polarity.
@@ -218,6 +248,8 @@ impl From<Finding> for Said {
             key: reason.key.clone(),
             since: Moment(reason.since).rfc3339(),
             until: reason.until.map(|until| Moment(until).rfc3339()),
+            review: reason.review.map(|review| Moment(review).rfc3339()),
+            policy: reason.policy,
             criterion: reason.criterion.as_ref().map(|criterion| criterion.slug.clone()),
             reason: reason.reason.clone(),
         };

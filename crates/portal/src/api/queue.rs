@@ -10,7 +10,7 @@ use repute_database::removals::{self, Removal, RemovalId};
 use repute_database::requests::queue::{self, Filter, Order, Place};
 use repute_database::requests::{self, RequestId};
 use repute_database::{Session, Sought, Timestamp};
-use repute_registry::decision::{self, Decided, Reason, Verdict};
+use repute_registry::decision::{self, Criterion, Decided, Reason, Terms, Verdict};
 use repute_registry::kept_out::End;
 use repute_registry::request::state::State as Stage;
 use repute_registry::{publish, removal};
@@ -18,12 +18,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::entries::Listed;
-use crate::api::requests::{Card, Requests, Shown};
+use crate::api::requests::{Card, Requests, Shown, network};
 use crate::api::{Call, Endpoint};
 use crate::app::App;
 use crate::error::AppError;
 use crate::moment::Moment;
 use crate::overview::card;
+use crate::pages::entries::one::day_of;
 use crate::pages::removal::next_step;
 use crate::token::Scope;
 
@@ -122,6 +123,15 @@ enum Decision {
         /// Why not the others.
         #[serde(default)]
         why: String,
+        /// The short name of the criterion of the policy that they meet; empty for none, and without it the one that
+        /// the request names.
+        criterion: Option<String>,
+        /// The day on which somebody should look at them again, such as 2026-03-01; without it as the request says,
+        /// or in a year.
+        review_on: Option<String>,
+        /// Addresses and networks within those that are approved which become exclusions: they are not listed.
+        #[serde(default)]
+        without: Vec<String>,
     },
     /// Nothing is approved.
     Reject {
@@ -325,10 +335,18 @@ async fn decide(
 ) -> Result<Response, AppError> {
     let (person, id) = (call.caller.person(), RequestId(id));
     let (version, verdict) = match call.read()? {
-        Decision::Approve { version, items: mut positions, why } => {
+        Decision::Approve { version, items: mut positions, why, criterion, review_on, without } => {
             positions.sort_unstable();
             positions.dedup();
-            (version, Verdict::Approve { positions, why })
+            let criterion = match criterion.as_deref().map(str::trim) {
+                None => Criterion::AsAsked,
+                Some("") => Criterion::Nothing,
+                Some(slug) => Criterion::This(slug.to_owned()),
+            };
+            let review = review_on.as_deref().map(day_of).transpose()?;
+            let without = without.iter().map(|text| network(text)).collect::<Result<_, _>>()?;
+            let terms = Terms { criterion, review, without };
+            (version, Verdict::Approve { positions, why, terms })
         }
         Decision::Reject { version, reason, why } => {
             let unknown = || AppError::Wrong(format!("`{reason}` is no reason to reject"));

@@ -23,6 +23,7 @@ use crate::check;
 use crate::error::AppError;
 use crate::moment::Moment;
 use crate::overview::card;
+use crate::pages::entries::one::day_of;
 use crate::pages::request::with_category;
 use crate::token::Scope;
 
@@ -84,6 +85,10 @@ struct Wanted {
     reason: String,
     /// What, one thing after the other.
     items: Vec<Typed>,
+    /// The short name of the criterion of the policy that the addresses meet.
+    criterion: Option<String>,
+    /// The day on which somebody should look at them again, such as 2026-03-01; in a year without it.
+    review_on: Option<String>,
 }
 
 /// Something that is asked for.
@@ -199,6 +204,12 @@ pub(super) struct Card {
     submitted: Option<String>,
     /// The serial with which it came on the list.
     serial: Option<u32>,
+    /// The version of the list's policy by which it was decided.
+    policy: Option<i64>,
+    /// The short name of the criterion that it names.
+    criterion: Option<String>,
+    /// The day on which somebody should look again, if it names one.
+    review_on: Option<String>,
     /// Which version of it this is: a decision names the one it is about.
     version: i64,
     /// `in-time`, `late` or `overdue`, by RFC 6471 section 2.2.6; for those that wait.
@@ -296,7 +307,9 @@ async fn submit(
     let organisation = own(&app, &call.caller, id).await?;
     let (list, items) = (card(&app, &wanted.list).await?.id, items(&wanted.items)?);
     let gathered = check::gather(&app, call.caller.account.id, &items).await?;
-    let draft = Draft { organisation, list, reason: wanted.reason.trim().to_owned(), items };
+    let (criterion, reason) = (wanted.criterion, wanted.reason.trim().to_owned());
+    let review = wanted.review_on.as_deref().map(day_of).transpose()?;
+    let draft = Draft { organisation, list, reason, items, criterion, review };
     let person = call.caller.person();
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);
@@ -380,10 +393,6 @@ fn items(typed: &[Typed]) -> Result<Vec<Item>, AppError> {
     if typed.is_empty() || typed.len() > MOST_ITEMS {
         return Err(AppError::Wrong(format!("ask for 1 to {MOST_ITEMS} things at once")));
     }
-    let network = |text: &str| -> Result<Network, AppError> {
-        let wrong = |error| AppError::Wrong(format!("`{}`: {error}", text.trim()));
-        text.trim().parse().map_err(wrong)
-    };
     let code = |text: &str| {
         let wrong = |error| AppError::Wrong(format!("`{}`: {error}", text.trim()));
         text.trim().parse().map_err(wrong)
@@ -403,6 +412,12 @@ fn items(typed: &[Typed]) -> Result<Vec<Item>, AppError> {
         })
     };
     typed.iter().map(item).collect()
+}
+
+/// A network that is named.
+pub(super) fn network(text: &str) -> Result<Network, AppError> {
+    let wrong = |error| AppError::Wrong(format!("`{}`: {error}", text.trim()));
+    text.trim().parse().map_err(wrong)
 }
 
 impl Card {
@@ -429,6 +444,9 @@ impl Card {
             created: Moment(request.created).rfc3339(),
             submitted: standing.submitted.map(|time| Moment(time).rfc3339()),
             serial: standing.serial,
+            policy: standing.policy,
+            criterion: request.new.criterion.clone(),
+            review_on: request.new.review.map(|review| Moment(review).day()),
             version: request.version,
             service,
         })

@@ -224,7 +224,7 @@ async fn page(
     let deciding = entries::at(look.session(), card.id, &entry.key).await?;
     let codes = deciding.iter().filter_map(|entry| entry.code);
     let codes = codes.map(|code| (code, card.meaning(code).map(str::to_owned))).collect();
-    let reasons = explained(look.session(), card.id, deciding).await?;
+    let reasons = explained(&card, deciding);
     let client = visitor.address.to_canonical().to_string();
     let own = (control == Control::Address).then(|| match client == text {
         true => format!("{text} itself"),

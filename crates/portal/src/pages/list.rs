@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use repute_chart::Series;
 use repute_database::list_days::Day;
-use repute_database::{Timestamp, lists};
+use repute_database::{Timestamp, dns, lists};
 use repute_dnsxl::{Name, ReturnCode};
 use repute_registry::history;
 
@@ -22,7 +22,12 @@ use crate::snippet::{Asked, Snippet, snippets};
 pub(crate) struct ListPage {
     frame: Frame,
     card: ListCard,
+    /// The policy in force.
     policy: Option<Policy>,
+    /// Those before it, the latest first.
+    former: Vec<Policy>,
+    /// What holds a version back until a second person has looked.
+    guards: Vec<String>,
     criteria: Vec<lists::Criterion>,
     snippets: Vec<Snippet>,
     past: Option<Past>,
@@ -56,11 +61,15 @@ pub(crate) async fn show(
     let all = app.overview.get(&app.database, &*app.zones).await?;
     let card = all.iter().find(|card| card.list.apex == apex).ok_or(AppError::NotFound)?.clone();
     let mut connection = app.database.read().await?;
-    let policy = lists::policy(connection.session(), card.id).await?.map(|policy| Policy {
+    let policies = lists::policies(connection.session(), card.id).await?;
+    let mut policies = policies.into_iter().map(|policy| Policy {
         text: policy.text.split("\n\n").map(str::to_owned).collect(),
         version: policy.version,
         published: Moment(policy.published),
     });
+    let policy = policies.next();
+    let former = policies.collect();
+    let guards = guards(&dns::of(connection.session(), card.id).await?, card.is_of_addresses());
     let criteria = lists::criteria(connection.session(), card.id).await?;
     let apex = card.list.apex.to_string();
     let codes: Vec<ReturnCode> = card.codes.iter().map(|(code, _)| *code).collect();
@@ -72,7 +81,31 @@ pub(crate) async fn show(
     });
     let days = history::of(connection.session(), card.id, Timestamp::now()).await?;
     let past = past(days);
-    Ok(Page(ListPage { frame, card, policy, criteria, snippets, past }))
+    Ok(Page(ListPage { frame, card, policy, former, guards, criteria, snippets, past }))
+}
+
+/// What the guards of a list hold back, in words. Which addresses must never be listed is nobody's business who would
+/// like to see a list stand still.
+pub(crate) fn guards(settings: &dns::Settings, of_addresses: bool) -> Vec<String> {
+    let mut words = vec!["it lacks a test entry of RFC 5782, or lists what must not be".to_owned()];
+    let (ipv4, ipv6) = (settings.ipv4_prefix, settings.ipv6_prefix);
+    let wide = |family: &str, length: u8| {
+        (length > 0).then(|| format!("it newly covers a network of {family} as wide as /{length}"))
+    };
+    if of_addresses {
+        words.extend(wide("IPv4", ipv4));
+        words.extend(wide("IPv6", ipv6));
+    }
+    if settings.max_change > 0 {
+        words.push(format!("more than {} % of it changes at once", settings.max_change));
+    }
+    match settings.canaries.len() {
+        0 => {}
+        1 => words.push("it has an address or name that must never be listed".to_owned()),
+        some => words
+            .push(format!("it has one of {some} addresses and names that must never be listed")),
+    }
+    words
 }
 
 /// How a list has changed; none as long as there is but one day.
@@ -98,12 +131,55 @@ fn past(days: Vec<Day>) -> Option<Past> {
 
 #[cfg(test)]
 mod tests {
-    use repute_database::Timestamp;
+    use repute_database::categories::{self, Category};
     use repute_database::list_days::{self, Day};
+    use repute_database::testing::on_each_narrow;
+    use repute_database::{Timestamp, dns, lists};
     use repute_registry::history::DAY;
 
     use crate::testing::Site;
     use repute_database::testing::on_each_narrow;
+
+    #[tokio::test]
+    async fn a_list_shows_all_versions_of_its_policy_its_categories_and_its_guards() {
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            let list = site.add_list("bl.example").await;
+            let mut transaction = site.app.database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            for (text, time) in [("Spam <only>.", 1), ("Spam\n\nand malware.", 2)] {
+                let day = Timestamp(time * 86_400_000_000);
+                lists::publish_policy(t.session(), list, text, day).await.expect("published");
+            }
+            let banks = Category { number: 7, name: "banks <big>".to_owned() };
+            categories::add(t.session(), list, &banks).await.expect("it is added");
+            let canaries = vec!["192.0.2.25".parse().expect("a target")];
+            let settings = dns::Settings { max_change: 12, canaries, ..dns::Settings::default() };
+            dns::set(t.session(), list, &settings).await.expect("they are written");
+            transaction.commit().await.expect("it is committed");
+            let page = site.get("/lists/bl.example").await;
+            page.says(&[
+                "<div class=\"prose\" id=\"policy-2\"><p>Spam</p><p>and malware.</p></div>",
+                "<details id=\"policy-1\"><summary>Version 1, published",
+                "1970-01-02",
+                "Spam &#60;only&#62;.",
+                "banks &#60;big&#62;",
+                "it newly covers a network of IPv4 as wide as /8",
+                "more than 12 % of it changes at once",
+                "it has an address or name that must never be listed",
+            ]);
+            assert!(!page.text.contains("192.0.2.25"), "which one is told to nobody");
+            let told = site.get("/api/v1/lists/bl.example").await;
+            let told: serde_json::Value = serde_json::from_str(&told.text).expect("JSON");
+            assert_eq!(
+                (&told["policy"]["version"], &told["categories"][0]["number"]),
+                (&2.into(), &7.into())
+            );
+            assert_eq!(told["former_policies"][0]["text"], "Spam <only>.");
+            assert_eq!(told["guards"].as_array().map(Vec::len), Some(5), "{told}");
+        })
+        .await;
+    }
 
     #[tokio::test]
     async fn a_list_shows_its_past_as_charts_and_as_a_table() {

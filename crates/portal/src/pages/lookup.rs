@@ -153,7 +153,7 @@ mod tests {
             organisation: None,
             since: Timestamp(1_772_373_906_000_000),
             expires: None,
-            review: None,
+            review: Some(Timestamp(1_803_909_906_000_000)),
         };
         let all = [entry("192.0.2.0/24", true), entry("192.0.2.9", false)];
         entries::put(t.session(), id, &all).await.expect("they are written");
@@ -171,6 +171,9 @@ mod tests {
                 "sends spam",
                 "A trap was hit",
                 "2026-03-01 14:05",
+                "Looked at again</dt><dd><time datetime=\"2027-03-01T14:05:06Z\">",
+                "<a href=\"/lists/bl.example#policy-1\">version 1</a>",
+                "How to get out",
                 "192.0.2.0/24",
                 "&#60;script&#62;",
                 "lists@example.org",

@@ -492,6 +492,8 @@ mod tests {
                 account,
                 reason: String::new(),
                 undoes: None,
+                criterion: None,
+                review: None,
             };
             let id = requests::add(transaction.session(), &new, now).await.expect("it is added");
             let item = requests::Item {

@@ -13,9 +13,10 @@ use repute_database::organisations;
 use repute_database::publications;
 use repute_database::removals::{self, Removal};
 use repute_database::requests::{self, Request, RequestId, queue};
-use repute_registry::decision::{self, Decided, Reason, Service, Verdict};
+use repute_registry::decision::{self, Criterion, Decided, Reason, Service, Terms, Verdict};
 use repute_registry::publish::{self, Prospect};
 use repute_registry::request;
+use repute_registry::request::paste::paste;
 use repute_registry::request::state::State as Stage;
 use serde::Deserialize;
 
@@ -29,7 +30,7 @@ use crate::notice;
 use crate::overview::ListCard;
 use crate::pages::bulk::with_canned;
 use crate::pages::organisation::mark;
-use crate::pages::request::path;
+use crate::pages::request::{page_day, path};
 use crate::pages::sign_in::back;
 use crate::visitor::Member;
 
@@ -177,7 +178,20 @@ pub(crate) async fn decide(
             let mut positions: Vec<usize> =
                 fields.keys().filter_map(|name| name.strip_prefix("item-")?.parse().ok()).collect();
             positions.sort_unstable();
-            Verdict::Approve { positions, why }
+            let pasted = paste(field("without"));
+            if let Some(fault) = pasted.faults.first() {
+                return Err(AppError::Wrong(format!("what is left out: {fault}")));
+            }
+            let terms = Terms {
+                criterion: match fields.get("criterion").map(|slug| slug.trim()) {
+                    None => Criterion::AsAsked,
+                    Some("") => Criterion::Nothing,
+                    Some(slug) => Criterion::This(slug.to_owned()),
+                },
+                review: page_day(field("review")).map_err(AppError::Wrong)?,
+                without: pasted.networks,
+            };
+            Verdict::Approve { positions, why, terms }
         }
         "reject" => {
             let reason = Reason::of_word(field("reason"));

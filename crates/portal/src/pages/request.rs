@@ -8,7 +8,7 @@ use repute_database::accounts::{self, AccountId};
 use repute_database::categories::{self, Category};
 use repute_database::conflicts::About;
 use repute_database::entries::{self, OrganisationId};
-use repute_database::lists::ListId;
+use repute_database::lists::{Criterion, ListId};
 use repute_database::organisations::{self, Note, Organisation};
 use repute_database::requests::{self, Approval, Event, Request, RequestId};
 use repute_database::{Key, Session, Timestamp};
@@ -134,6 +134,12 @@ pub(crate) struct Typed {
     /// The number of a category; empty to keep it.
     #[serde(default)]
     category: String,
+    /// The short name of a criterion of the list's policy; empty for none.
+    #[serde(default)]
+    criterion: String,
+    /// The day on which somebody is to look again; empty to leave it to the editors.
+    #[serde(default)]
+    review: String,
     #[serde(default)]
     reason: String,
     /// Whether to hand it in, and not only to look what the checks say.
@@ -194,6 +200,13 @@ pub(crate) async fn submit(
     if card.is_none() {
         faults.push("Choose a list.".to_owned());
     }
+    let review = match page_day(&typed.review) {
+        Ok(review) => review,
+        Err(fault) => {
+            faults.push(fault);
+            None
+        }
+    };
     if items.is_empty() && faults.is_empty() {
         faults.push(
             "Say what is to change: addresses, the name, the website or the category.".to_owned(),
@@ -225,6 +238,8 @@ pub(crate) async fn submit(
         list: card.id,
         reason: page.typed.reason.trim().to_owned(),
         items,
+        criterion: Some(page.typed.criterion.trim().to_owned()).filter(|slug| !slug.is_empty()),
+        review,
     };
     let (person, now) = (member.person(), Timestamp::now());
     let mut transaction = app.database.begin().await?;
@@ -385,6 +400,17 @@ async fn cards(app: &App) -> Result<Vec<ListCard>, AppError> {
     let cards = app.overview.get(&app.database, &*app.zones).await?;
     let takes = |card: &&ListCard| card.is_of_addresses() && !card.is_retiring();
     Ok(cards.iter().filter(takes).cloned().collect())
+}
+
+/// The day that is typed, if one is.
+pub(crate) fn page_day(typed: &str) -> Result<Option<Timestamp>, String> {
+    match typed.trim() {
+        "" => Ok(None),
+        day => match Timestamp::of_day(day) {
+            Some(day) => Ok(Some(day)),
+            None => Err(format!("`{day}` is no day, such as 2026-03-01.")),
+        },
+    }
 }
 
 /// Items with another category in place of the one that they ask for, if one is chosen.
@@ -568,6 +594,11 @@ impl NewRequest {
             .map(move |card| (card, of(card)))
     }
 
+    /// The lists whose policy has criteria.
+    fn with_criteria(&self) -> impl Iterator<Item = &ListCard> {
+        self.cards.iter().filter(|card| !card.criteria.is_empty())
+    }
+
     /// Whether a category is the one that is chosen.
     fn is_chosen(&self, card: &ListCard, category: &Category) -> bool {
         card.id.0 == self.typed.list && category.number.to_string() == self.typed.category.trim()
@@ -588,6 +619,28 @@ impl RequestPage {
     /// Whether its author has to add something.
     fn waits_for_author(&self) -> bool {
         self.is_own() && matches!(self.stage, Stage::NeedsInfo | Stage::Draft)
+    }
+
+    /// The criteria that its list has.
+    fn criteria(&self) -> &[Criterion] {
+        self.card.as_ref().map_or(&[], |card| &card.criteria)
+    }
+
+    /// The criterion that it names, by what it is called.
+    fn criterion(&self) -> Option<&str> {
+        let slug = self.request.new.criterion.as_deref()?;
+        let known = self.criteria().iter().find(|known| known.slug == slug);
+        Some(known.map_or(slug, |known| &known.title))
+    }
+
+    /// Whether a criterion is the one that it names.
+    fn names(&self, criterion: &Criterion) -> bool {
+        self.request.new.criterion.as_ref() == Some(&criterion.slug)
+    }
+
+    /// The day of the review that it asks for, as a form has it.
+    fn review(&self) -> String {
+        self.request.new.review.map_or_else(String::new, |review| Moment(review).day())
     }
 
     /// The categories that its list has.

@@ -86,12 +86,12 @@ pub(crate) fn sample(places: &[&Place], common: &Common) -> Result<Vec<Entry>, D
             code: place.code(),
             text: String::new(),
             reason: common.reason.clone(),
-            criterion: None,
+            criterion: common.criterion,
             source: common.source,
             organisation: None,
             since: common.since,
             expires: common.expires,
-            review: None,
+            review: common.review,
         })
     };
     some.into_iter().map(entry).collect()
@@ -228,6 +228,8 @@ mod tests {
             reason: String::new(),
             since: Timestamp(1),
             expires: None,
+            criterion: None,
+            review: None,
         };
         let places: Vec<&Place> = places.iter().collect();
         let found = sample(&places, &common).expect("they are keys");

@@ -78,7 +78,9 @@ impl<'i> Merge<'i> {
                     self.next += 1;
                     let is_same = self.source == Some(held.source)
                         && held.expires == self.import.expires
-                        && held.reason == self.import.reason;
+                        && held.reason == self.import.reason
+                        && self.import.criterion.is_none_or(|one| held.criterion == Some(one))
+                        && self.import.review.is_none_or(|day| held.review == Some(day));
                     match (is_own, *held.text == *row.text, is_same) {
                         (false, ..) => self.found.kept += 1,
                         (true, false, _) => self.found.changed.push(at),

@@ -57,8 +57,14 @@ async fn import(
     mode: Mode,
     text: &str,
 ) -> Report {
-    let import =
-        Import { source: source.to_owned(), mode, reason: "a test".to_owned(), expires: None };
+    let import = Import {
+        source: source.to_owned(),
+        mode,
+        reason: "a test".to_owned(),
+        expires: None,
+        criterion: None,
+        review: None,
+    };
     let content = content(text);
     let mut connection = database.read().await.expect("a connection");
     let dry =
@@ -342,6 +348,57 @@ async fn few_entries_have_their_history_and_for_many_the_one_row_stands() {
         assert!(detail["sha256"].as_str().is_some_and(|digest| digest.len() == 64));
         let widest: Key = "45.0.0.0/8".parse().expect("a key");
         assert!(found[0].turn.after.iter().any(|entry| entry.key == widest));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_import_says_which_criterion_its_entries_meet_and_when_they_are_looked_at() {
+    on_each(async |database| {
+        let list = add(&database).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let now = Timestamp(1);
+        repute_database::lists::publish_policy(t.session(), list.id, "x", now)
+            .await
+            .expect("it is");
+        let trap = repute_database::lists::add_criterion(t.session(), list.id, 1, "trap", "x", "x");
+        let trap = trap.await.expect("it is added");
+        transaction.commit().await.expect("it is committed");
+        let content = content("192.0.2.1 :2:x\n192.0.2.2 :2:x\n");
+        let (some, day) = (Some(trap), Some(Timestamp(99)));
+        for (criterion, review, expected) in [
+            (None, None, ([2, 0, 0, 0, 0, 0], None, None)),
+            (some, None, ([0, 0, 2, 0, 0, 0], some, None)),
+            (some, day, ([0, 0, 2, 0, 0, 0], some, day)),
+            (some, day, ([0, 0, 0, 0, 2, 0], some, day)),
+            // What is not said stays.
+            (None, None, ([0, 0, 0, 0, 2, 0], some, day)),
+        ] {
+            let import = Import {
+                source: "feed".to_owned(),
+                mode: Mode::ReplaceSource,
+                reason: "a test".to_owned(),
+                expires: None,
+                criterion,
+                review,
+            };
+            let mut transaction = database.begin().await.expect("a transaction");
+            let cause = Cause {
+                actor: audit::machine(transaction.session(), "shell").await.expect("a name"),
+                action: "list.import".to_owned(),
+                reason: "a test".to_owned(),
+            };
+            let t = &mut transaction;
+            let done = run(t, &list, &import, &content, &cause, now, &mut |_| ()).await;
+            let done = done.expect("it is done");
+            let page = entries::page(t.session(), list.id, None, None, 9).await.expect("read");
+            assert_eq!(counts(&done), expected.0, "{criterion:?} {review:?}");
+            for entry in &page {
+                assert_eq!((entry.criterion, entry.review), (expected.1, expected.2));
+            }
+            transaction.commit().await.expect("it is committed");
+        }
     })
     .await;
 }

@@ -420,6 +420,8 @@ mod tests {
                 mode: Mode::Add,
                 reason: String::new(),
                 expires: None,
+                criterion: None,
+                review: None,
             };
             let actor = audit::machine(t.session(), "shell").await.expect("a name");
             let cause = Cause { actor, action: "list.import".to_owned(), reason: String::new() };

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
+use repute_database::entries::CriterionId;
 use repute_database::lists::{self, ListId, Stored};
 use repute_database::work::{self, End, Kind, New, Subject, Work, WorkId};
 use repute_database::{DatabaseError, Timestamp, Transaction};
@@ -83,7 +84,7 @@ pub async fn order(
     actor: &str,
     now: Timestamp,
 ) -> Result<WorkId, DatabaseError> {
-    let Import { source, mode, reason, expires } = &wanted.import;
+    let Import { source, mode, reason, expires, criterion, review } = &wanted.import;
     let particulars = json!({
         "name": wanted.name,
         "file": file,
@@ -91,6 +92,8 @@ pub async fn order(
         "mode": mode.word(),
         "reason": reason,
         "expires": expires.map(|expires| expires.0),
+        "criterion": criterion.map(|criterion| criterion.0),
+        "review": review.map(|review| review.0),
         "dry_run": wanted.is_dry,
         "layout": wanted.layout.map(Layout::word),
         "code": wanted.code.map(|code| code.to_string()),
@@ -267,6 +270,8 @@ fn read_wanted(work: &Work) -> Option<(Wanted, String)> {
             mode: mode.into_iter().find(|mode| Some(mode.word()) == said["mode"].as_str())?,
             reason: text("reason")?,
             expires: said["expires"].as_i64().map(Timestamp),
+            criterion: said["criterion"].as_i64().map(CriterionId),
+            review: said["review"].as_i64().map(Timestamp),
         },
         is_dry: said["dry_run"].as_bool()?,
         layout: Layout::ALL.into_iter().find(|known| Some(known.word()) == layout.as_deref()),

@@ -262,6 +262,8 @@ async fn import(
             mode: Mode::ReplaceSource,
             reason: "a test".to_owned(),
             expires: None,
+            criterion: None,
+            review: None,
         },
         is_dry,
         layout: None,

@@ -281,7 +281,7 @@ impl Typed {
 }
 
 /// The beginning of a day.
-fn day_of(text: &str) -> Result<Timestamp, AppError> {
+pub(crate) fn day_of(text: &str) -> Result<Timestamp, AppError> {
     let wrong = || AppError::Wrong(format!("`{text}` is no day, such as 2026-03-01"));
     Moment::of_day(text).map(|day| day.0).ok_or_else(wrong)
 }

@@ -221,7 +221,8 @@ async fn fill(t: &mut Transaction, list: lists::ListId) -> OrganisationId {
     };
     let row = repute_database::audit::append(t.session(), &deed).await.expect("it is written");
     let turn = entry_history::Turn { key: None, before: Vec::new(), after: all[5..9].to_vec() };
-    let (row, kind) = ((row, Timestamp(777)), entry_history::Kind::Many);
-    entry_history::note(t.session(), list, row, kind, &[turn]).await.expect("it is written");
+    let under = entry_history::Under { audit: row, time: Timestamp(777), policy: None };
+    let kind = entry_history::Kind::Many;
+    entry_history::note(t.session(), list, under, kind, &[turn]).await.expect("it is written");
     ours
 }

@@ -54,6 +54,8 @@ async fn what_is_beyond_a_page_is_on_the_next_one_and_is_found() {
                 account: 1,
                 reason: String::new(),
                 undoes: None,
+                criterion: None,
+                review: None,
             };
             let at = Timestamp(i64::from(number));
             let id = requests::add(t.session(), &new, at).await.expect("it is begun");
