@@ -138,7 +138,6 @@ mod tests {
     use repute_registry::history::DAY;
 
     use crate::testing::Site;
-    use repute_database::testing::on_each_narrow;
 
     #[tokio::test]
     async fn a_list_shows_all_versions_of_its_policy_its_categories_and_its_guards() {

@@ -158,7 +158,7 @@ async fn from_a_claim_to_a_listing_and_back() {
         let part = [("verdict", "approve"), ("item-1", "yes")];
         let answer = decide(&mut site, "/requests/1", &part).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-        answer.says(&["Say why the other items are not approved"]);
+        answer.says(&["Say why the others are not approved"]);
         let part = [&part[..], &[("why", "One is enough.")]].concat();
         assert_eq!(decide(&mut site, "/requests/1", &part).await.location(), "/requests/1");
         site.get("/requests/1").await.says(&[

@@ -28,7 +28,7 @@ impl Silence {
 
     /// A portal that knows no other resolver, and one list of others, which is there, too.
     fn asked_by(&self, database: Database) -> Site {
-        let mut site = Site::over(database);
+        let site = Site::over(database);
         let at = self.0.local_addr().expect("an address");
         let look = Look { resolvers: vec![at], ..site.app.means.look.clone() };
         let zone = "bl.others.example".parse().expect("a name");
@@ -37,8 +37,7 @@ impl Silence {
         let elsewhere = Some(Elsewhere::new(others, Vec::new()));
         let means = Means { look, elsewhere, ..site.app.means.clone() };
         let (database, config) = (site.app.database.clone(), site.app.config.clone());
-        site = Site::by(database, config, means).keeping(site);
-        site
+        Site::by(database, config, means)
     }
 
     /// Whether it was asked since this was called last.

@@ -107,6 +107,13 @@ const PROMISES: &[Row] = &[
         "sfffyy",
     ),
     (
+        "PUT /organisations/{id}/categories/{apex}",
+        "/organisations/1/categories/wl.example",
+        r#"{"category":3,"reason":"x"}"#,
+        "queue:write",
+        "sfffyy",
+    ),
+    (
         "POST /organisations/{id}/notes",
         "/organisations/1/notes",
         r#"{"text":"x"}"#,

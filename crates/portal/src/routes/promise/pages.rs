@@ -121,6 +121,7 @@ const PROMISES: &[Row] = &[
     ("GET /organisations/{id}", "/organisations/1", "", "shyyyy"),
     ("GET /organisations/{id}", "/organisations/2", "", "syhhyy"),
     ("GET /organisations/{id}/hints", "/organisations/1/hints", "", "shyyyy"),
+    ("GET /organisations/{id}/hints/checks", "/organisations/1/hints/checks", "", "shyyyy"),
     ("GET /organisations/{id}/request", "/organisations/1/request", "", "shyyff"),
     (
         "POST /organisations/{id}/request",
@@ -178,6 +179,12 @@ const PROMISES: &[Row] = &[
         "sfffyy",
     ),
     ("POST /organisations/{id}/notes", "/organisations/1/notes", "text=x", "sfffyy"),
+    (
+        "POST /organisations/{id}/category",
+        "/organisations/1/category",
+        "list=1&category=3&reason=x",
+        "sfffyy",
+    ),
     // Claims are those of whoever made them.
     ("GET /claims/new", "/claims/new", "", "syyyyy"),
     ("POST /claims", "/claims", "domain=free.example&name=Free&proof=dns", "syyyyy"),

@@ -311,7 +311,7 @@ async fn block_list(site: &Site) -> u32 {
             let applied = changes::apply(t, &stored, &change, &cause, now).await;
             serial = applied.expect("it is applied");
         }
-        let audit = audit::end(t.session()).await.expect("it is read");
+        let audit = audit::head(t.session()).await.expect("it is read").rows;
         let publication = Publication { serial, time: now, entries: 1, audit, outcome };
         publications::note(t.session(), list, &publication).await.expect("it is noted");
     }
