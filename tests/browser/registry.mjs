@@ -34,7 +34,7 @@ await walk(async (member) => {
   await page.getByRole("link", { name: "Claim a domain" }).click();
   await member.looks("claim-new");
   await page.getByLabel("Domain", { exact: true }).fill("example.org");
-  await page.getByLabel("A new organisation").fill("Example Mail");
+  await page.getByRole("textbox", { name: "A new organisation" }).fill("Example Mail");
   await member.presses("Claim it");
   await member.isAt("/claims/1", "Put this record into the domain’s DNS");
   await member.presses("Look now");
@@ -100,7 +100,7 @@ await walk(async (member) => {
   await editor.presses("Take it");
   await editor.looks("request-editor");
   await desk.getByLabel("add 8.8.4.4 with 127.0.5.2").uncheck();
-  await desk.getByLabel("Why").first().fill("One is enough for now.");
+  await desk.locator("textarea[name=why]").fill("One is enough for now.");
   await editor.presses("Approve what is marked");
   await until("the listing in DNS", async () => (await ask("8.8.8.8.wl.example", "A"))[0] === "127.0.5.2");
   assert.deepEqual(await ask("4.4.8.8.wl.example", "A"), []);

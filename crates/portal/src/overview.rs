@@ -51,6 +51,11 @@ impl ListCard {
         }
     }
 
+    /// Where its contact leads: to a letter or a page; nowhere if it is something else, which is for people to read.
+    pub(crate) fn contact_link(&self) -> Option<String> {
+        link_of(&self.list.contact)
+    }
+
     /// The class that marks its polarity.
     pub(crate) fn mark(&self) -> &'static str {
         match self.list.polarity {
@@ -194,12 +199,37 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
+/// Where a contact leads.
+fn link_of(contact: &str) -> Option<String> {
+    if contact.contains(char::is_whitespace) {
+        return None;
+    }
+    match contact.starts_with("https://") || contact.starts_with("http://") {
+        true => Some(contact.to_owned()),
+        false => contact.contains('@').then(|| format!("mailto:{contact}")),
+    }
+}
+
 /// How long they are remembered.
 const FRESH: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_contact_leads_to_a_letter_or_a_page_or_is_to_be_read() {
+        for (contact, link) in [
+            ("lists@example.org", Some("mailto:lists@example.org")),
+            ("https://example.org/contact", Some("https://example.org/contact")),
+            ("https://example.org/@lists", Some("https://example.org/@lists")),
+            ("write to lists@example.org", None),
+            ("javascript:alert(1)", None),
+            ("the desk", None),
+        ] {
+            assert_eq!(link_of(contact).as_deref(), link, "{contact}");
+        }
+    }
 
     #[test]
     fn thousands_stand_apart() {
