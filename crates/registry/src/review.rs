@@ -64,6 +64,10 @@ pub async fn still_right(
         action: "entries.review".to_owned(),
         reason: format!("organisation {} says that they are still right", id.0),
     };
+    // All of them before anything is written, in one order: whoever else changes several waits, and nobody for us.
+    for list in lists.keys() {
+        lists::lock(transaction.session(), ListId(*list)).await?;
+    }
     let mut count = 0;
     for (list, keys) in lists {
         let list = lists::by_id(transaction.session(), ListId(list)).await?;
@@ -71,10 +75,18 @@ pub async fn still_right(
         let mut changes = Vec::with_capacity(keys.len());
         for key in keys {
             let mut entries = entries::at(transaction.session(), list.id, &key).await?;
+            let mut is_theirs = false;
             for entry in entries.iter_mut().filter(|entry| entry.organisation == Some(id)) {
                 entry.review = entry.review.map(|_| now.after(YEAR));
+                is_theirs = true;
             }
-            changes.push(Change { key, entries });
+            // Somebody may have taken it off since we looked what is due.
+            if is_theirs {
+                changes.push(Change { key, entries });
+            }
+        }
+        if changes.is_empty() {
+            continue;
         }
         count += changes.len();
         changes::apply(transaction, &list, &changes, &cause, now).await?;
@@ -231,6 +243,69 @@ mod tests {
             let subject = "list/wl.example";
             let deeds = audit::of_subject(t.session(), subject, 9).await.expect("they are read");
             assert_eq!(deeds[0].action, "entries.review");
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_an_editor_takes_off_meanwhile_does_not_come_back() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let anna = Person { account: 1, role: Role::Member };
+            let bank = organisation::found(t, anna, "A bank", day(0)).await.expect("an Id");
+            let list = List {
+                apex: "wl.example".parse().expect("a name"),
+                title: String::new(),
+                description: String::new(),
+                polarity: Polarity::Allow,
+                keys: KeyKind::Ip,
+                ttl: 300,
+                contact: String::new(),
+            };
+            let id = lists::add(t.session(), &list, day(0)).await.expect("it is added");
+            let source = entries::source(t.session(), "hand").await.expect("a source");
+            let key: Key = "8.8.8.8".parse().expect("a key");
+            let entry = Entry {
+                key: key.clone(),
+                code: Some("127.0.5.1".parse().expect("a code")),
+                text: "x".to_owned(),
+                reason: String::new(),
+                criterion: None,
+                source,
+                organisation: Some(bank),
+                since: day(0),
+                expires: None,
+                review: Some(day(100)),
+            };
+            entries::put(t.session(), id, &[entry]).await.expect("it is written");
+            transaction.commit().await.expect("it is committed");
+
+            let mut editing = database.begin().await.expect("a transaction");
+            lists::lock(editing.session(), id).await.expect("it is ours");
+            let other = database.clone();
+            let mut confirming = tokio::spawn(async move {
+                let mut transaction = other.begin().await.expect("a transaction");
+                let count = still_right(&mut transaction, anna, bank, day(95)).await;
+                transaction.commit().await.expect("it is committed");
+                count.expect("he may")
+            });
+            let early = tokio::time::timeout(Duration::from_millis(200), &mut confirming).await;
+            assert!(early.is_err(), "he waits for the editor");
+            let stored = lists::by_id(editing.session(), id).await.expect("it is read");
+            let cause = Cause {
+                actor: audit::SYSTEM.to_owned(),
+                action: "entries.edit".to_owned(),
+                reason: "abuse".to_owned(),
+            };
+            let gone = [Change { key: key.clone(), entries: Vec::new() }];
+            let stored = stored.expect("it is there");
+            changes::apply(&mut editing, &stored, &gone, &cause, day(95)).await.expect("it is off");
+            editing.commit().await.expect("it is committed");
+            assert_eq!(confirming.await.expect("it ends"), 0);
+            let mut connection = database.read().await.expect("a connection");
+            let found = entries::at(connection.session(), id, &key).await.expect("it is read");
+            assert_eq!(found, []);
         })
         .await;
     }

@@ -66,6 +66,8 @@ async fn add(database: &Database, args: &EntryArgs) -> anyhow::Result<Verdict> {
     let code = (!args.exclude).then_some(args.code);
     let mut transaction = database.begin().await?;
     let stored = list(transaction.session(), &args.list).await?;
+    // What is there is read, and written with what comes to it: nobody else may change it in between.
+    lists::lock(transaction.session(), stored.id).await?;
     let codes = lists::codes(transaction.session(), stored.id).await?;
     if let Some(code) = code
         && !codes.is_empty()
@@ -129,6 +131,7 @@ async fn remove(
 ) -> anyhow::Result<Verdict> {
     let mut transaction = database.begin().await?;
     let stored = list(transaction.session(), apex).await?;
+    lists::lock(transaction.session(), stored.id).await?;
     let mut left = entries::at(transaction.session(), stored.id, key).await?;
     let (before, was_listed) = (left.len(), left.iter().any(|entry| entry.code.is_some()));
     left.retain(|entry| code.is_some() && entry.code != code);

@@ -62,15 +62,23 @@ pub async fn apply(database: &Database, now: Timestamp) -> Result<Turn, RuleErro
     }
     let all = lists::all(transaction.session()).await?;
     let names = names(&mut transaction).await?;
+    let mut ruled = Vec::new();
     for list in all.iter().filter(|list| list.state == State::Active) {
         let rules = rules::of_list(transaction.session(), list.id).await?;
         let rules: Vec<Rule> = rules.into_iter().filter(|rule| rule.enabled.is_some()).collect();
-        if rules.is_empty() {
-            continue;
+        if !rules.is_empty() {
+            ruled.push((list, rules));
         }
+    }
+    // Everybody takes lists before the audit log, and lists by their numbers: nobody waits for who waits for him.
+    ruled.sort_by_key(|(list, _)| list.id.0);
+    for (list, _) in &ruled {
         lists::lock(transaction.session(), list.id).await?;
+    }
+    for (list, rules) in &ruled {
+        let list = *list;
         let mut changed = BTreeMap::new();
-        for rule in &rules {
+        for rule in rules {
             let mut keys: BTreeMap<Vec<u8>, (Key, bool)> = BTreeMap::new();
             for one in &waiting {
                 if let Some(key) = listed_key(&rule.terms, list.list.keys, &one.key) {
