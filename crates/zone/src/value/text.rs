@@ -31,7 +31,7 @@ impl Text {
         pieces
     }
 
-    /// A text as it stands in a file, for [`ValueBuilder::map_texts`] to take to pieces.
+    /// A text as it stands in a file, for [`super::ValueBuilder::map_texts`] to take to pieces.
     pub(crate) fn written(text: &[u8]) -> Text {
         Text(text.to_vec())
     }
