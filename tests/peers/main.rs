@@ -18,17 +18,24 @@ mod check_rbl_cases;
 mod check_rbl_lists;
 mod daemon;
 mod dig;
+#[path = "../serve/dns.rs"]
+#[expect(dead_code, reason = "shared with tests that ask more by it")]
+mod dns;
 mod doctor;
 mod exports;
 mod import;
 mod letters;
 mod lines;
 mod list_server;
+mod manual;
 mod monitor;
 mod monitoring;
 mod my_mail;
 mod name_servers;
 mod network;
+#[path = "../serve/pages.rs"]
+#[expect(dead_code, reason = "shared with walks, which need more of it")]
+mod pages;
 mod postfix;
 mod probe;
 mod proxies;

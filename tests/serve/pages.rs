@@ -60,10 +60,11 @@ impl Visitor {
         answer.location
     }
 
-    /// Makes an account by a link.
-    pub(crate) fn join(&mut self, link: &str, name: &str) {
+    /// Makes an account by a link, with this mail address if the link has none.
+    pub(crate) fn join(&mut self, link: &str, name: &str, mail: &str) {
         let path = link.trim().trim_start_matches(&self.url).to_owned();
-        self.does(&path, &[("name", name), ("password", "four words in a row")]);
+        let own = [("name", name), ("password", "four words in a row"), ("mail", mail)];
+        self.does(&path, if mail.is_empty() { &own[..2] } else { &own });
     }
 
     /// Asks, and keeps the cookies that come.
@@ -127,6 +128,11 @@ impl Letters {
 
     /// The path of the link in the next letter to an address.
     pub(crate) fn link_to(&mut self, mail: &str) -> String {
+        self.next_to(mail).0
+    }
+
+    /// The path of the link in the next letter to an address, and the letter.
+    pub(crate) fn next_to(&mut self, mail: &str) -> (String, String) {
         let mut found = None;
         until(&format!("a letter to {mail}"), || {
             let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
@@ -141,7 +147,8 @@ impl Letters {
                 let (_, body) = text.split_once("\r\n\r\n").expect("a body");
                 let (_, rest) = body.split_once("http://localhost:").expect("a link");
                 let link = rest.split_whitespace().next().expect("its end");
-                found = link.find('/').map(|start| link[start..].to_owned());
+                let path = link.find('/').map(|start| link[start..].to_owned());
+                found = path.map(|path| (path, body.replace("\r\n", "\n")));
             }
             found.is_some()
         });

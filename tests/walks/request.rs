@@ -52,7 +52,7 @@ fn tell(database: &str) {
     let mut letters = Letters::of(at.path("data/mail"));
     let mut member = Visitor::at(portal);
     member.post("/sign-up", &[("mail", "grace@example.org")]).says(&["Look into your mail"]);
-    member.join(&letters.link_to("grace@example.org"), "Grace");
+    member.join(&letters.link_to("grace@example.org"), "Grace", "");
     let claim = [("domain", "example.org"), ("name", "Example Mail"), ("proof", "postmaster")];
     member.does("/claims", &claim);
     member.does(&letters.link_to("postmaster@example.org"), &[]);
@@ -75,7 +75,8 @@ fn tell(database: &str) {
 
     // An editor approves it.
     let mut editor = Visitor::at(portal);
-    editor.join(&does(&["admin", "add", "edith@example.org", "--role", "editor"]), "Edith");
+    let link = does(&["admin", "add", "edith@example.org", "--role", "editor"]);
+    editor.join(&link, "Edith", "");
     editor.get("/queue").says(&["Example Mail", &request]);
     editor.does(&format!("{request}/review"), &[]);
     let page = editor.get(&request).text;
