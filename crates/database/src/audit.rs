@@ -14,6 +14,7 @@ use crate::database::DatabaseError;
 use crate::session::{Session, on};
 use crate::statement::statements;
 use crate::time::Timestamp;
+use crate::turn;
 
 pub use head::{Head, HeadError};
 
@@ -151,6 +152,7 @@ pub async fn erase(session: Session<'_>, account: i64) -> Result<bool, DatabaseE
 /// # Errors
 /// If the database fails.
 pub async fn append(mut session: Session<'_>, deed: &Deed) -> Result<u64, DatabaseError> {
+    turn::logs(&session);
     let (number, before): (i64, Vec<u8>) =
         on!(session.again(), |c| sqlx::query_as(NEXT).fetch_one(c).await?);
     let digest = digest(&before, number, deed);
@@ -475,7 +477,7 @@ mod tests {
             Session::Sqlite(_) => {
                 ["DROP TRIGGER audit_is_never_changed", "DROP TRIGGER audit_is_never_shortened"]
             }
-            Session::Postgres(_) => [
+            Session::Postgres(..) => [
                 "DROP TRIGGER audit_is_never_changed ON audit",
                 "DROP TRIGGER audit_is_never_emptied ON audit",
             ],
@@ -532,7 +534,7 @@ mod tests {
                 let mut transaction = database.begin().await.expect("a transaction");
                 let refused: Result<_, sqlx::Error> = match transaction.session() {
                     Session::Sqlite(c) => sqlx::query(sql).execute(c).await.map(drop),
-                    Session::Postgres(c) => sqlx::query(sql).execute(c).await.map(drop),
+                    Session::Postgres(c, _) => sqlx::query(sql).execute(c).await.map(drop),
                 };
                 let told = refused.expect_err(sql).to_string();
                 assert!(

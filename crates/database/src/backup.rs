@@ -126,7 +126,7 @@ pub async fn write(
                     extent.rows += rows.len() as u64;
                 }
             }
-            Session::Postgres(c) => {
+            Session::Postgres(c, _) => {
                 let sql = format!(
                     "DECLARE backup NO SCROLL CURSOR FOR SELECT {names} FROM \"{}\"",
                     table.name
@@ -220,7 +220,7 @@ pub async fn restore(
             sqlx::query(AssertSqlSafe(sql)).execute(c).await?;
         });
     }
-    if let Session::Postgres(c) = session.again() {
+    if let Session::Postgres(c, _) = session.again() {
         for table in tables.iter().filter(|table| table.is_numbered) {
             let name = &table.name;
             let sql = format!(
@@ -240,7 +240,7 @@ pub async fn restore(
 /// there before, and write it into what is there behind it. SQLite has one writer at a time anyway, and fails one that
 /// has read what is not there any more.
 async fn shut_out(session: Session<'_>, tables: &[Table]) -> Result<(), DatabaseError> {
-    let Session::Postgres(c) = session else { return Ok(()) };
+    let Session::Postgres(c, _) = session else { return Ok(()) };
     let names: Vec<String> = tables.iter().map(|table| format!("\"{}\"", table.name)).collect();
     let lock = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", names.join(", "));
     let mut tries = 0;
@@ -311,7 +311,7 @@ async fn flush(
                 query.execute(&mut *c).await?;
             }
         }
-        Session::Postgres(c) => {
+        Session::Postgres(c, _) => {
             let arrays = (1..)
                 .zip(&table.columns)
                 .map(|(number, column)| format!("${number}::{}[]", column.kind.postgres()));

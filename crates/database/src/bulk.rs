@@ -173,7 +173,7 @@ pub async fn put(
     let criterion = common.criterion.map(|id| id.0);
     match session.again() {
         Session::Sqlite(_) => {}
-        Session::Postgres(c) => {
+        Session::Postgres(c, _) => {
             for part in rows.chunks(POSTGRES_ROWS) {
                 let keys: Vec<&[u8]> = part.iter().map(|row| &*row.place.key).collect();
                 let codes: Vec<String> = part.iter().map(|row| row.place.code_text()).collect();
@@ -223,7 +223,7 @@ pub async fn put(
 pub async fn settle(session: Session<'_>) -> Result<(), DatabaseError> {
     match session {
         Session::Sqlite(_) => {}
-        Session::Postgres(c) => {
+        Session::Postgres(c, _) => {
             sqlx::query(SETTLE).execute(c).await?;
         }
     }
@@ -240,7 +240,7 @@ const SETTLE: &str = "ANALYZE entries";
 pub async fn remove(mut session: Session<'_>, ids: &[i64]) -> Result<(), DatabaseError> {
     for part in ids.chunks(POSTGRES_ROWS) {
         match session.again() {
-            Session::Postgres(c) => {
+            Session::Postgres(c, _) => {
                 sqlx::query(REMOVE_ARRAY).bind(part).execute(c).await?;
             }
             Session::Sqlite(c) => {

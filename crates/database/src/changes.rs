@@ -5,7 +5,7 @@
 
 use crate::database::DatabaseError;
 use crate::key::Key;
-use crate::lists::ListId;
+use crate::lists::{self, ListId};
 use crate::session::{Session, on};
 use crate::statement::statements;
 
@@ -13,8 +13,9 @@ use crate::statement::statements;
 /// this transaction is over, so that serials are given in the order in which changes become visible.
 ///
 /// # Errors
-/// If there is no such list, or the database fails.
-pub async fn next_serial(session: Session<'_>, list: ListId) -> Result<u32, DatabaseError> {
+/// If there is no such list, [`DatabaseError::Busy`] as in [`lists::lock`], or if the database fails.
+pub async fn next_serial(mut session: Session<'_>, list: ListId) -> Result<u32, DatabaseError> {
+    lists::lock(session.again(), list).await?;
     let row: Option<(i64,)> =
         on!(session, |c| sqlx::query_as(NEXT).bind(list.0).fetch_optional(c).await?);
     let (serial,) = row.ok_or(DatabaseError::Missing("list"))?;

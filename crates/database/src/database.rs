@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::MigrateError;
@@ -17,6 +18,7 @@ use tokio::sync::watch;
 
 use crate::key::KeyError;
 use crate::session::Session;
+use crate::turn::{self, Taken, Turns};
 
 /// Where a database is.
 #[derive(Clone)]
@@ -77,8 +79,8 @@ pub struct Database {
 enum Pool {
     /// SQLite has one writer, so who wants to write waits here and not in a loop.
     Sqlite { read: SqlitePool, write: SqlitePool },
-    /// PostgreSQL.
-    Postgres(PgPool),
+    /// PostgreSQL. Whoever writes may wait for others who do; whoever reads waits for nobody.
+    Postgres { read: PgPool, write: PgPool, turns: Arc<Turns> },
 }
 
 /// A connection that reads, outside of a transaction.
@@ -87,7 +89,7 @@ pub enum Connection {
     /// Of SQLite.
     Sqlite(PoolConnection<Sqlite>),
     /// Of PostgreSQL.
-    Postgres(PoolConnection<Postgres>),
+    Postgres(PoolConnection<Postgres>, Taken),
 }
 
 /// Changes that happen together or not at all; dropped without [`Self::commit`], not at all.
@@ -105,7 +107,7 @@ enum Begun {
     /// Of SQLite.
     Sqlite(sqlx::Transaction<'static, Sqlite>),
     /// Of PostgreSQL.
-    Postgres(sqlx::Transaction<'static, Postgres>),
+    Postgres(sqlx::Transaction<'static, Postgres>, Taken),
 }
 
 /// What can go wrong with the database.
@@ -140,6 +142,9 @@ pub enum DatabaseError {
     /// What is asked for is not there.
     #[error("there is no such {0}")]
     Missing(&'static str),
+    /// Somebody is at it, and too many wait already, or one has waited too long.
+    #[error("somebody else changes the same now, and others wait: try again in a minute")]
+    Busy,
 }
 
 impl DatabaseError {
@@ -158,6 +163,9 @@ impl DatabaseError {
     /// Whether somebody changed the same at the same moment, so that nothing was done and the same works when it is
     /// tried again: a deadlock or a serialization failure, of SQLite a lock that was waited for too long.
     pub fn is_contended(&self) -> bool {
+        if let Self::Busy = self {
+            return true;
+        }
         let Self::Statement(source) = self else { return false };
         let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
         // Both count by themselves: SQLite in small numbers, PostgreSQL in five characters.
@@ -182,12 +190,17 @@ impl Database {
     /// # Errors
     /// If it cannot be opened, or was written by a later version.
     pub async fn open(place: &Place) -> Result<Database, DatabaseError> {
-        Self::open_with(place, READERS).await
+        Self::open_with(place, READERS, WRITERS).await
     }
 
-    /// As [`Self::open`], with at most so many connections beside that of SQLite's writer.
-    pub(crate) async fn open_with(place: &Place, most: u32) -> Result<Database, DatabaseError> {
+    /// As [`Self::open`], with at most so many connections that read, and of PostgreSQL that write.
+    pub(crate) async fn open_with(
+        place: &Place,
+        readers: u32,
+        writers: u32,
+    ) -> Result<Database, DatabaseError> {
         let failed = |source| DatabaseError::Open { place: place.to_string(), source };
+        let migrating = |source| DatabaseError::Migrate { place: place.to_string(), source };
         let pool = match place {
             Place::File(path) => {
                 make_file(path).map_err(|error| failed(error.into()))?;
@@ -200,25 +213,30 @@ impl Database {
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(PATIENCE);
                 let write = connect_file(&options).await.map_err(failed)?;
-                let read = SqlitePoolOptions::new().max_connections(most).acquire_timeout(PATIENCE);
+                migrate_file(&write).await.map_err(migrating)?;
+                let read = SqlitePoolOptions::new().max_connections(readers);
+                let read = read.acquire_timeout(PATIENCE);
                 let read = read.connect_lazy_with(options.read_only(true));
                 Pool::Sqlite { read, write }
             }
             Place::Server(options) => {
-                let pool = PgPoolOptions::new().max_connections(most).acquire_timeout(PATIENCE);
                 let options = options.as_ref().clone().application_name("repute");
+                let pool =
+                    |most| PgPoolOptions::new().max_connections(most).acquire_timeout(PATIENCE);
                 // A pool says only that its time is over; one connection says why.
                 let first = PgConnection::connect_with(&options).await.map_err(failed)?;
                 first.close().await.map_err(failed)?;
-                Pool::Postgres(pool.connect_with(options).await.map_err(failed)?)
+                // A new schema is waited for as long as it takes, also when another process is at it.
+                let patient = pool(1).connect_with(options.clone()).await.map_err(failed)?;
+                let migrations = sqlx::migrate!("./migrations/postgres");
+                migrations.run(&patient).await.map_err(migrating)?;
+                patient.close().await;
+                let options = options.options([("lock_timeout", LOCK_TIMEOUT)]);
+                let read = pool(readers).connect_lazy_with(options.clone());
+                let write = pool(writers).connect_with(options).await.map_err(failed)?;
+                Pool::Postgres { read, write, turns: Arc::default() }
             }
         };
-        let migrated = match &pool {
-            Pool::Sqlite { write, .. } => migrate_file(write).await,
-            Pool::Postgres(pool) => sqlx::migrate!("./migrations/postgres").run(pool).await,
-        };
-        let failed = |source| DatabaseError::Migrate { place: place.to_string(), source };
-        migrated.map_err(failed)?;
         Ok(Database { pool, commits: watch::Sender::new(0) })
     }
 
@@ -229,7 +247,9 @@ impl Database {
     pub async fn read(&self) -> Result<Connection, DatabaseError> {
         Ok(match &self.pool {
             Pool::Sqlite { read, .. } => Connection::Sqlite(read.acquire().await?),
-            Pool::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+            Pool::Postgres { read, turns, .. } => {
+                Connection::Postgres(read.acquire().await?, Taken::nothing(turns))
+            }
         })
     }
 
@@ -241,9 +261,16 @@ impl Database {
         let begun = match &self.pool {
             // With the lock for writing from the start: a reader that turns into a writer may fail.
             Pool::Sqlite { write, .. } => {
-                Begun::Sqlite(begin_file(write, "BEGIN IMMEDIATE").await?)
+                // The one connection is somebody's for longer than anybody waits: it is there all the same.
+                let begun = begin_file(write, "BEGIN IMMEDIATE").await;
+                Begun::Sqlite(begun.map_err(|error| match error {
+                    sqlx::Error::PoolTimedOut => DatabaseError::Busy,
+                    error => error.into(),
+                })?)
             }
-            Pool::Postgres(pool) => Begun::Postgres(pool.begin().await?),
+            Pool::Postgres { write, turns, .. } => {
+                Begun::Postgres(write.begin().await?, Taken::nothing(turns))
+            }
         };
         Ok(Transaction { begun, commits: self.commits.clone() })
     }
@@ -255,9 +282,9 @@ impl Database {
     pub async fn look(&self) -> Result<Transaction, DatabaseError> {
         let begun = match &self.pool {
             Pool::Sqlite { read, .. } => Begun::Sqlite(begin_file(read, "BEGIN").await?),
-            Pool::Postgres(pool) => {
+            Pool::Postgres { read, turns, .. } => {
                 let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
-                Begun::Postgres(pool.begin_with(begin).await?)
+                Begun::Postgres(read.begin_with(begin).await?, Taken::nothing(turns))
             }
         };
         Ok(Transaction { begun, commits: self.commits.clone() })
@@ -275,7 +302,10 @@ impl Database {
                 read.close().await;
                 write.close().await;
             }
-            Pool::Postgres(pool) => pool.close().await,
+            Pool::Postgres { read, write, .. } => {
+                read.close().await;
+                write.close().await;
+            }
         }
     }
 }
@@ -285,7 +315,7 @@ impl Connection {
     pub fn session(&mut self) -> Session<'_> {
         match self {
             Connection::Sqlite(connection) => Session::Sqlite(connection),
-            Connection::Postgres(connection) => Session::Postgres(connection),
+            Connection::Postgres(connection, taken) => Session::Postgres(connection, taken),
         }
     }
 }
@@ -295,7 +325,7 @@ impl Transaction {
     pub fn session(&mut self) -> Session<'_> {
         match &mut self.begun {
             Begun::Sqlite(transaction) => Session::Sqlite(transaction),
-            Begun::Postgres(transaction) => Session::Postgres(transaction),
+            Begun::Postgres(transaction, taken) => Session::Postgres(transaction, taken),
         }
     }
 
@@ -306,7 +336,7 @@ impl Transaction {
     pub async fn commit(self) -> Result<(), DatabaseError> {
         match self.begun {
             Begun::Sqlite(transaction) => transaction.commit().await?,
-            Begun::Postgres(transaction) => transaction.commit().await?,
+            Begun::Postgres(transaction, _) => transaction.commit().await?,
         }
         self.commits.send_modify(|commits| *commits = commits.wrapping_add(1));
         Ok(())
@@ -381,8 +411,13 @@ async fn migrate_file(pool: &SqlitePool) -> Result<(), MigrateError> {
 const MOST_TRIES: u32 = 20;
 /// How long a connection, or SQLite's lock, is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long PostgreSQL lets somebody wait for what others change: longer than an import of a million rows takes.
+const LOCK_TIMEOUT: &str = "30s";
 /// How many connections read at once.
 const READERS: u32 = 8;
+/// How many connections of PostgreSQL write at once: more than may wait for a turn.
+const WRITERS: u32 = 12;
+const _: () = assert!(WRITERS as usize > turn::WAITERS, "somebody is to get through");
 
 #[cfg(test)]
 mod tests {
@@ -523,9 +558,12 @@ mod tests {
         let has_one = tokio::sync::Barrier::new(2);
         let lock = async |one, other| {
             let mut transaction = database.begin().await.expect("a transaction");
-            crate::lists::lock(transaction.session(), one).await?;
+            // Nobody locks lists in two orders; this changes two of them without.
+            crate::lists::set_state(transaction.session(), one, crate::lists::State::Retiring)
+                .await?;
             has_one.wait().await;
-            crate::lists::lock(transaction.session(), other).await?;
+            crate::lists::set_state(transaction.session(), other, crate::lists::State::Retiring)
+                .await?;
             transaction.commit().await
         };
         let (one, other) = tokio::join!(lock(first, second), lock(second, first));

@@ -16,6 +16,7 @@ use crate::key::Key;
 use crate::session::{Session, on};
 use crate::statement::statements;
 use crate::time::Timestamp;
+use crate::turn::{self, Turn};
 
 use sources::{grow, shrink};
 
@@ -74,15 +75,13 @@ pub async fn keys_of(
     rows.into_iter().map(|(key,)| Ok(Key::from_bytes(&key)?)).collect()
 }
 
-/// Has whoever else adds or looks through evidence wait until this transaction is over.
+/// Has whoever else adds or looks through evidence wait until this transaction is over. Whoever wants lists, too, takes
+/// them before: evidence comes in while somebody has a list for long.
 ///
 /// # Errors
-/// If the database fails.
+/// [`DatabaseError::Busy`] if too many wait for theirs; if the database fails.
 pub async fn lock(session: Session<'_>) -> Result<(), DatabaseError> {
-    on!(session, |c| {
-        sqlx::query(LOCK).execute(c).await?;
-    });
-    Ok(())
+    turn::take(session, Turn::Evidence).await
 }
 
 /// By which an observation is known when it is told again.
@@ -375,9 +374,6 @@ const ADD: &str = "INSERT INTO observations
 statements! {
     /// Of what one saw something.
     KEYS_OF = "SELECT DISTINCT key FROM observations WHERE source = $1 AND key > $2 ORDER BY key LIMIT $3";
-    /// Has others wait.
-    LOCK = "INSERT INTO evidence_turn (one, turns) VALUES (1, 1)
-        ON CONFLICT (one) DO UPDATE SET turns = evidence_turn.turns + 1";
     /// Has all keys wait.
     WAIT_ALL = "INSERT INTO evidence_waiting (key, lost)
         SELECT DISTINCT key, 0 FROM observations WHERE seen >= $1 ON CONFLICT (key) DO NOTHING";

@@ -96,7 +96,7 @@ pub async fn take_of(
             let query = sqlx::query_as(TAKE_OF).bind(now.0).bind(until.0).bind(kind);
             query.fetch_optional(c).await?
         }
-        Session::Postgres(c) => {
+        Session::Postgres(c, _) => {
             let query = sqlx::query_as(TAKE_OF_SKIPPING).bind(now.0).bind(until.0).bind(kind);
             query.fetch_optional(c).await?
         }
@@ -120,7 +120,7 @@ pub async fn take(
         Session::Sqlite(c) => {
             sqlx::query_as(TAKE).bind(now.0).bind(until.0).fetch_optional(c).await?
         }
-        Session::Postgres(c) => {
+        Session::Postgres(c, _) => {
             sqlx::query_as(TAKE_SKIPPING).bind(now.0).bind(until.0).fetch_optional(c).await?
         }
     };

@@ -14,6 +14,7 @@ mod statement;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod time;
+mod turn;
 
 pub mod accounts;
 pub mod answers;

@@ -7,6 +7,7 @@ use crate::entries::CriterionId;
 use crate::session::{Session, on};
 use crate::statement::statements;
 use crate::time::Timestamp;
+use crate::turn::{self, Turn};
 
 /// Names a list in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,11 +72,11 @@ impl State {
 /// # Errors
 /// If there is one with this apex, or the database fails.
 pub async fn add(
-    session: Session<'_>,
+    mut session: Session<'_>,
     list: &List,
     now: Timestamp,
 ) -> Result<ListId, DatabaseError> {
-    let (id,): (i64,) = on!(session, |c| {
+    let (id,): (i64,) = on!(session.again(), |c| {
         sqlx::query_as(ADD)
             .bind(list.apex.to_string())
             .bind(&list.title)
@@ -88,6 +89,7 @@ pub async fn add(
             .fetch_one(c)
             .await?
     });
+    turn::made(&session, ListId(id));
     Ok(ListId(id))
 }
 
@@ -124,10 +126,9 @@ pub async fn by_id(session: Session<'_>, id: ListId) -> Result<Option<Stored>, D
 /// Has whoever else would change a list wait until this transaction is over: for changes that depend on what is on it.
 ///
 /// # Errors
-/// If the database fails.
+/// [`DatabaseError::Busy`] if too many wait for theirs; if the database fails.
 pub async fn lock(session: Session<'_>, id: ListId) -> Result<(), DatabaseError> {
-    on!(session, |c| sqlx::query(LOCK).bind(id.0).execute(c).await?.rows_affected());
-    Ok(())
+    turn::take(session, Turn::List(id)).await
 }
 
 /// The version of a list's policy that is in force, if it has one.
@@ -459,8 +460,6 @@ statements! {
     /// One list, by its number.
     BY_ID = "SELECT id, apex, title, description, polarity, keys, ttl, contact, state, serial
         FROM lists WHERE id = $1";
-    /// Holds up others who want to change it.
-    LOCK = "UPDATE lists SET serial = serial WHERE id = $1";
     /// The last policy.
     POLICY_VERSION = "SELECT MAX(version) FROM policies WHERE list = $1";
     /// Describes a list.

@@ -2,13 +2,15 @@
 
 use sqlx::{PgConnection, SqliteConnection};
 
+use crate::turn::Taken;
+
 /// A connection in use, inside a transaction or not.
 #[derive(Debug)]
 pub enum Session<'c> {
     /// Of SQLite.
     Sqlite(&'c mut SqliteConnection),
-    /// Of PostgreSQL.
-    Postgres(&'c mut PgConnection),
+    /// Of PostgreSQL, and what is taken in it.
+    Postgres(&'c mut PgConnection, &'c Taken),
 }
 
 impl Session<'_> {
@@ -16,7 +18,7 @@ impl Session<'_> {
     pub fn again(&mut self) -> Session<'_> {
         match self {
             Session::Sqlite(connection) => Session::Sqlite(connection),
-            Session::Postgres(connection) => Session::Postgres(connection),
+            Session::Postgres(connection, taken) => Session::Postgres(connection, taken),
         }
     }
 }
@@ -26,7 +28,7 @@ macro_rules! on {
     ($session:expr, |$connection:ident| $body:expr) => {
         match $session {
             $crate::Session::Sqlite($connection) => $body,
-            $crate::Session::Postgres($connection) => $body,
+            $crate::Session::Postgres($connection, _) => $body,
         }
     };
 }

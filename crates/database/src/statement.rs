@@ -76,7 +76,7 @@ mod tests {
                 let sql = AssertSqlSafe(sql.to_owned()).into_sql_str();
                 let prepared = match connection.session() {
                     crate::Session::Sqlite(c) => c.prepare(sql).await.map(drop),
-                    crate::Session::Postgres(c) => c.prepare(sql).await.map(drop),
+                    crate::Session::Postgres(c, _) => c.prepare(sql).await.map(drop),
                 };
                 prepared.unwrap_or_else(|error| panic!("{name}: {error}"));
             }

@@ -194,7 +194,7 @@ impl Shared {
 /// # Panics
 /// If it cannot be opened.
 pub async fn open_narrow(place: &Place) -> Database {
-    Database::open_with(place, 1).await.expect("it opens")
+    Database::open_with(place, 1, 1).await.expect("it opens")
 }
 
 /// A running server of PostgreSQL; it ends with this value.

@@ -230,7 +230,7 @@ pub async fn claim(
             let query = sqlx::query_as(CLAIM).bind(now.0).bind(until.0).bind(claimer).bind(folder);
             query.fetch_optional(c).await?
         }
-        Session::Postgres(c) => {
+        Session::Postgres(c, _) => {
             let query =
                 sqlx::query_as(CLAIM_SKIPPING).bind(now.0).bind(until.0).bind(claimer).bind(folder);
             query.fetch_optional(c).await?

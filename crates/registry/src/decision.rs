@@ -349,14 +349,14 @@ pub(crate) async fn publish(
     {
         return Err(RequestError::Suspended(reason.clone()));
     }
+    // What is at a key now decides what it is afterwards, so nobody else writes meanwhile.
+    lists::lock(transaction.session(), list.id).await?;
     let all: Vec<&Item> = chosen.iter().map(|(_, item)| *item).collect();
     let was = categories::of(transaction.session(), id, list.id).await?;
     if let Some(number) = category_of(transaction, request, list, &all).await? {
         let why = format!("request {}", request.id.0);
         category::assign(transaction, person, id, list, number, &why, now).await?;
     }
-    // What is at a key now decides what it is afterwards, so nobody else writes meanwhile.
-    lists::lock(transaction.session(), list.id).await?;
     let mut before = BTreeMap::new();
     let mut changes = Vec::new();
     let (mut name, mut website) = (organisation.name.clone(), organisation.website.clone());

@@ -74,7 +74,7 @@ pub async fn announce(
 ) -> Result<usize, LinkError> {
     let was = tag_keys::portal(transaction.session()).await?;
     let is_news = tag_keys::set_portal(transaction.session(), url).await?;
-    let mut count = 0;
+    let mut led = Vec::new();
     for list in lists::all(transaction.session()).await? {
         let is_new = give_key(transaction, list.id, now).await?;
         if !is_news && !is_new {
@@ -83,20 +83,27 @@ pub async fn announce(
         let links = dns::of(transaction.session(), list.id).await?.links;
         let had = was.as_ref().is_some_and(|was| !is_new && is_wanted(&list, links, was));
         if had || is_wanted(&list, links, url) {
-            let serial = changes::next_serial(transaction.session(), list.id).await?;
-            let actor = audit::machine(transaction.session(), "portal").await?;
-            let deed = Deed {
-                time: now,
-                actor,
-                action: "list.links".to_owned(),
-                subject: format!("list/{}", list.list.apex),
-                detail: json!({ "portal": url, "serial": serial }).to_string(),
-            };
-            audit::append(transaction.session(), &deed).await?;
-            count += 1;
+            led.push(list);
         }
     }
-    Ok(count)
+    // Everybody takes lists before the audit log, and lists by their numbers.
+    led.sort_by_key(|list| list.id.0);
+    for list in &led {
+        lists::lock(transaction.session(), list.id).await?;
+    }
+    for list in &led {
+        let serial = changes::next_serial(transaction.session(), list.id).await?;
+        let actor = audit::machine(transaction.session(), "portal").await?;
+        let deed = Deed {
+            time: now,
+            actor,
+            action: "list.links".to_owned(),
+            subject: format!("list/{}", list.list.apex),
+            detail: json!({ "portal": url, "serial": serial }).to_string(),
+        };
+        audit::append(transaction.session(), &deed).await?;
+    }
+    Ok(led.len())
 }
 
 /// Gives a list a key if it has none. Whether it had none.

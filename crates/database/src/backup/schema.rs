@@ -10,7 +10,7 @@ use crate::session::Session;
 pub(super) async fn tables(mut session: Session<'_>) -> Result<Vec<Table>, DatabaseError> {
     let names: Vec<(String,)> = match session.again() {
         Session::Sqlite(c) => sqlx::query_as(TABLES_SQLITE).fetch_all(c).await?,
-        Session::Postgres(c) => sqlx::query_as(TABLES_POSTGRES).fetch_all(c).await?,
+        Session::Postgres(c, _) => sqlx::query_as(TABLES_POSTGRES).fetch_all(c).await?,
     };
     let mut left = Vec::new();
     for (name,) in names {
@@ -19,7 +19,7 @@ pub(super) async fn tables(mut session: Session<'_>) -> Result<Vec<Table>, Datab
                 sqlx::query_as(COLUMNS_SQLITE).bind(&name).fetch_all(&mut *c).await?,
                 sqlx::query_as(ABOVE_SQLITE).bind(&name).fetch_all(&mut *c).await?,
             ),
-            Session::Postgres(c) => (
+            Session::Postgres(c, _) => (
                 sqlx::query_as(COLUMNS_POSTGRES).bind(&name).fetch_all(&mut *c).await?,
                 sqlx::query_as(ABOVE_POSTGRES).bind(&name).fetch_all(&mut *c).await?,
             ),

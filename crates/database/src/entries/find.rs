@@ -366,7 +366,7 @@ mod tests {
                         let rows = rows.expect("it is planned");
                         rows.iter().map(|row| row.get::<String, _>(3) + "\n").collect()
                     }
-                    Session::Postgres(c) => {
+                    Session::Postgres(c, _) => {
                         let mut sql = format!("EXPLAIN {sql}");
                         for (place, value) in &numbers {
                             sql = sql.replace(place, value);

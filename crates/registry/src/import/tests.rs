@@ -249,6 +249,7 @@ async fn what_was_taken_off_by_a_decision_no_import_brings_back() {
         assert_eq!(words(&database, &list).await, ["9.9.2.3 127.0.0.2 x feed"]);
         // Taken back, and listed by a newer decision: both come as before.
         let mut transaction = database.begin().await.expect("a transaction");
+        lists::lock(transaction.session(), list.id).await.expect("nobody has it");
         let t = &mut transaction;
         let member = Person { role: Role::Member, ..editor };
         let denied = kept_out::let_back(t, member, &list, &keys[0], "", Timestamp(4)).await;

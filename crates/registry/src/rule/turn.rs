@@ -53,30 +53,44 @@ impl Turn {
 /// # Errors
 /// If the database fails: then nothing changed.
 pub async fn apply(database: &Database, now: Timestamp) -> Result<Turn, RuleError> {
-    let mut transaction = database.begin().await?;
+    loop {
+        let mut transaction = database.begin().await?;
+        if let Some(turn) = carry_out(&mut transaction, now).await? {
+            transaction.commit().await?;
+            return Ok(turn);
+        }
+    }
+}
+
+/// One turn; none if a list got its first rule while others were waited for: then the transaction is to be dropped, and
+/// another one takes that list, too.
+///
+/// # Errors
+/// If the database fails.
+async fn carry_out(
+    transaction: &mut Transaction,
+    now: Timestamp,
+) -> Result<Option<Turn>, RuleError> {
+    // Everybody takes lists before evidence, and that before the audit log, and lists by their numbers: nobody waits for
+    // who waits for him, and evidence comes in while somebody has a list for long.
+    let mut taken = Vec::new();
+    for (list, _) in with_rules(transaction).await? {
+        lists::lock(transaction.session(), list.id).await?;
+        taken.push(list.id);
+    }
     evidence::lock(transaction.session()).await?;
+    let ruled = with_rules(transaction).await?;
+    if ruled.iter().any(|(list, _)| !taken.contains(&list.id)) {
+        return Ok(None);
+    }
     let waiting = evidence::take_waiting(transaction.session(), AT_ONCE).await?;
     let mut turn = Turn { keys: waiting.len() as u64, ..Turn::default() };
     if waiting.is_empty() {
-        return Ok(turn);
+        return Ok(Some(turn));
     }
     let all = lists::all(transaction.session()).await?;
-    let names = names(&mut transaction).await?;
-    let mut ruled = Vec::new();
-    for list in all.iter().filter(|list| list.state == State::Active) {
-        let rules = rules::of_list(transaction.session(), list.id).await?;
-        let rules: Vec<Rule> = rules.into_iter().filter(|rule| rule.enabled.is_some()).collect();
-        if !rules.is_empty() {
-            ruled.push((list, rules));
-        }
-    }
-    // Everybody takes lists before the audit log, and lists by their numbers: nobody waits for who waits for him.
-    ruled.sort_by_key(|(list, _)| list.id.0);
-    for (list, _) in &ruled {
-        lists::lock(transaction.session(), list.id).await?;
-    }
+    let names = names(transaction).await?;
     for (list, rules) in &ruled {
-        let list = *list;
         let mut changed = BTreeMap::new();
         for rule in rules {
             let mut keys: BTreeMap<Vec<u8>, (Key, bool)> = BTreeMap::new();
@@ -87,7 +101,7 @@ pub async fn apply(database: &Database, now: Timestamp) -> Result<Turn, RuleErro
             }
             for (key, is_lost) in keys.into_values() {
                 let look = Look { all: &all, list, rule, names: &names, key, is_lost, now };
-                look.carry_out(&mut transaction, &mut changed, &mut turn).await?;
+                look.carry_out(transaction, &mut changed, &mut turn).await?;
             }
         }
         let held = changed.into_values();
@@ -101,15 +115,31 @@ pub async fn apply(database: &Database, now: Timestamp) -> Result<Turn, RuleErro
             reason: "evidence that is new, or gone".to_owned(),
         };
         if !changed.is_empty() {
-            changes::apply(&mut transaction, list, &changed, &cause("rules.apply"), now).await?;
+            changes::apply(transaction, list, &changed, &cause("rules.apply"), now).await?;
         }
         // What is seen of something that is listed publishes nothing, however often.
         if !renewed.is_empty() {
-            changes::renew(&mut transaction, list, &renewed, &cause("rules.renew"), now).await?;
+            changes::renew(transaction, list, &renewed, &cause("rules.renew"), now).await?;
         }
     }
-    transaction.commit().await?;
-    Ok(turn)
+    Ok(Some(turn))
+}
+
+/// The lists that are in use and have rules that are on, with these, by their numbers.
+async fn with_rules(transaction: &mut Transaction) -> Result<Vec<(Stored, Vec<Rule>)>, RuleError> {
+    let mut ruled = Vec::new();
+    for list in lists::all(transaction.session()).await? {
+        if list.state != State::Active {
+            continue;
+        }
+        let mut rules = rules::of_list(transaction.session(), list.id).await?;
+        rules.retain(|rule| rule.enabled.is_some());
+        if !rules.is_empty() {
+            ruled.push((list, rules));
+        }
+    }
+    ruled.sort_by_key(|(list, _)| list.id.0);
+    Ok(ruled)
 }
 
 /// The names of sources by their numbers.

@@ -50,6 +50,8 @@ async fn a_list_is_described_by_administrators_and_a_new_ttl_is_published() {
     on_each(async |database| {
         let list = add(&database).await;
         let mut transaction = database.begin().await.expect("a transaction");
+        // More than one thing is done here at once, so the list is taken before all of them.
+        lists::lock(transaction.session(), list.id).await.expect("nobody has it");
         for role in [Role::Member, Role::Editor] {
             let tried = describe(&mut transaction, &hand(role), &list, &called("X", 300)).await;
             let words = tried.expect_err("he may not").to_string();
@@ -85,6 +87,8 @@ async fn policies_have_versions_and_criteria_belong_to_one() {
     on_each(async |database| {
         let list = add(&database).await;
         let mut transaction = database.begin().await.expect("a transaction");
+        // More than one thing is done here at once, so the list is taken before all of them.
+        lists::lock(transaction.session(), list.id).await.expect("nobody has it");
         let t = &mut transaction;
         let by = hand(Role::Administrator);
         let early = add_criterion(t, &by, &list, "trap", "A trap", "Mail to nobody.").await;
