@@ -1,12 +1,14 @@
 //! How often somebody may do something: a bucket for each network and each account.
 //!
-//! IPv4 addresses stand for themselves, IPv6 addresses for their /64, which is what one person has. What only costs time
+//! IPv4 addresses stand for themselves. Of IPv6 one person has a /64, a household often a /56 and whoever asks for it a
+//! /48, with 65,536 networks in it: so all three are counted, and the wider ones bear a few times as much. What only costs time
 //! is counted in memory, by each process for itself. What guards secrets or sends letters is counted in the database
 //! besides, so that several processes allow no more than one, and a start forgets nothing; what is too much for this
 //! process alone does not get that far.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -49,10 +51,14 @@ async fn take_of_all(
     deed: Deed,
     doer: &Doer,
 ) -> Result<(), AppError> {
-    let Some(word) = deed.word() else { return Ok(()) };
-    let (session, now) = (transaction.session(), Timestamp::now());
-    let taken = limits::take(session, word, &doer.digest(app), doer.rate(deed), now).await?;
-    taken.map_err(AppError::TooMany)
+    let now = Timestamp::now();
+    for (deed, doer) in doer.buckets(deed) {
+        let Some(word) = deed.word() else { continue };
+        let (digest, rate) = (doer.digest(app), doer.rate(deed));
+        let taken = limits::take(transaction.session(), word, &digest, rate, now).await?;
+        taken.map_err(AppError::TooMany)?;
+    }
+    Ok(())
 }
 
 /// Forgets what was counted in the database and is over.
@@ -103,24 +109,79 @@ impl Deed {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Doer {
     /// A network.
-    Network(IpAddr),
+    Network(Around),
     /// An account, by its number.
     Account(i64),
     /// Somebody by the address that was typed, whether there is such an account or not.
     Mail(Vec<u8>),
     /// The same from one network.
-    MailAt(Vec<u8>, IpAddr),
+    MailAt(Vec<u8>, Around),
     /// A server elsewhere.
     Subscriber(SubscriberId),
+}
+
+/// The networks around an address that count as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Around {
+    /// An address of IPv4.
+    Ipv4(Ipv4Addr),
+    /// The first address of a network of IPv6, and the length of its prefix.
+    Ipv6(Ipv6Addr, u8),
+}
+
+impl Around {
+    /// What one person has around an address.
+    fn person(address: IpAddr) -> Around {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Around::Ipv4(address),
+            IpAddr::V6(address) => Around::Ipv6(address, PERSON).within(PERSON),
+        }
+    }
+
+    /// The network of this length that it lies in; an address of IPv4 stands for itself.
+    fn within(self, prefix: u8) -> Around {
+        match self {
+            Around::Ipv4(_) => self,
+            Around::Ipv6(first, _) => {
+                Around::Ipv6(Ipv6Network::around(first, prefix).first().into(), prefix)
+            }
+        }
+    }
+
+    /// It and what lies around it, the smallest first.
+    fn circles(self) -> impl Iterator<Item = Around> {
+        let wider = match self {
+            Around::Ipv4(_) => &[][..],
+            Around::Ipv6(..) => &[HOUSEHOLD, SITE][..],
+        };
+        std::iter::once(self).chain(wider.iter().map(move |prefix| self.within(*prefix)))
+    }
+
+    /// How many times as much as one person it may.
+    fn share(self) -> u32 {
+        match self {
+            Around::Ipv6(_, SITE) => 8,
+            Around::Ipv6(_, HOUSEHOLD) => 2,
+            Around::Ipv4(_) | Around::Ipv6(..) => 1,
+        }
+    }
+}
+
+impl fmt::Display for Around {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Around::Ipv4(address) => write!(f, "{address}"),
+            // As it was counted before there were wider ones.
+            Around::Ipv6(first, PERSON) => write!(f, "{first}"),
+            Around::Ipv6(first, prefix) => write!(f, "{first}/{prefix}"),
+        }
+    }
 }
 
 impl Doer {
     /// The network of an address.
     pub(crate) fn at(address: IpAddr) -> Doer {
-        Doer::Network(match address.to_canonical() {
-            IpAddr::V6(address) => IpAddr::V6(Ipv6Network::around(address, 64).first().into()),
-            address @ IpAddr::V4(_) => address,
-        })
+        Doer::Network(Around::person(address))
     }
 
     /// Whoever has a mail address.
@@ -130,9 +191,21 @@ impl Doer {
 
     /// Whoever types a mail address on a network.
     pub(crate) fn by_mail_at(mail: &str, address: IpAddr) -> Doer {
-        match Doer::at(address) {
-            Doer::Network(network) => Doer::MailAt(digest_of(mail), network),
-            doer => doer,
+        Doer::MailAt(digest_of(mail), Around::person(address))
+    }
+
+    /// The buckets in which a deed of his counts, the smallest first: who has used up his own takes nothing from others
+    /// around him.
+    fn buckets(&self, deed: Deed) -> Vec<(Deed, Doer)> {
+        match self {
+            Doer::Network(around) => {
+                around.circles().map(|around| (deed, Doer::Network(around))).collect()
+            }
+            Doer::MailAt(mail, around) => {
+                let at = |around| (deed, Doer::MailAt(mail.clone(), around));
+                around.circles().map(at).collect()
+            }
+            Doer::Account(_) | Doer::Mail(_) | Doer::Subscriber(_) => vec![(deed, self.clone())],
         }
     }
 
@@ -174,9 +247,20 @@ impl Doer {
             (Deed::Link, _) => (60, Duration::from_secs(1)),
             (Deed::LookUp, _) => (120, Duration::from_millis(250)),
         };
-        Rate { burst, each }
+        let share = match self {
+            Doer::Network(around) | Doer::MailAt(_, around) => around.share(),
+            Doer::Account(_) | Doer::Mail(_) | Doer::Subscriber(_) => 1,
+        };
+        Rate { burst: burst * share, each: each / share }
     }
 }
+
+/// What one subscriber of IPv6 has at the least (RFC 6177).
+const PERSON: u8 = 64;
+/// What many providers give a household.
+const HOUSEHOLD: u8 = 56;
+/// What whoever wants more than that is given.
+const SITE: u8 = 48;
 
 /// The buckets of this process.
 #[derive(Debug)]
@@ -203,12 +287,28 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Does something, or says after how long it may be done. Each deed moves its bucket on.
+    /// Does something, or says after how long it may be done. Each deed moves its buckets on.
     pub(crate) fn take(&self, deed: Deed, doer: Doer, now: Instant) -> Result<(), Duration> {
-        let Rate { burst, each } = doer.rate(deed);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         buckets.forget(now);
-        let known = buckets.full.get(&(deed, doer.clone())).copied();
+        doer.buckets(deed).into_iter().try_for_each(|(deed, doer)| {
+            let rate = doer.rate(deed);
+            buckets.take(deed, doer, rate, now, self.most)
+        })
+    }
+}
+
+impl Buckets {
+    /// Moves one on, unless that is too much.
+    fn take(
+        &mut self,
+        deed: Deed,
+        doer: Doer,
+        Rate { burst, each }: Rate,
+        now: Instant,
+        most: usize,
+    ) -> Result<(), Duration> {
+        let known = self.full.get(&(deed, doer.clone())).copied();
         let then = known.unwrap_or(now) + each;
         let latest = now + each * burst;
         if then > latest {
@@ -216,19 +316,17 @@ impl Limits {
         }
         match known {
             Some(full) => {
-                buckets.order.remove(&(full, deed, doer.clone()));
+                self.order.remove(&(full, deed, doer.clone()));
             }
             // Whoever comes with so many addresses at once has others forgotten that have least to lose by it.
-            None if buckets.full.len() >= self.most => buckets.evict(),
+            None if self.full.len() >= most => self.evict(),
             None => {}
         }
-        buckets.order.insert((then, deed, doer.clone()));
-        buckets.full.insert((deed, doer), then);
+        self.order.insert((then, deed, doer.clone()));
+        self.full.insert((deed, doer), then);
         Ok(())
     }
-}
 
-impl Buckets {
     /// Forgets those that are full.
     fn forget(&mut self, now: Instant) {
         while self.order.first().is_some_and(|(full, ..)| *full <= now) {
@@ -282,6 +380,36 @@ mod tests {
         let everywhere = || Doer::by_mail("a@x.example");
         let tries = (0..1_000).take_while(|_| limits.take(Deed::Try, everywhere(), start).is_ok());
         assert_eq!(tries.count(), 200, "but it ends");
+    }
+
+    #[test]
+    fn who_has_many_networks_of_ipv6_has_a_few_times_as_much_and_no_more() {
+        let first = u128::from("2001:db8::".parse::<Ipv6Addr>().expect("an address"));
+        let start = Instant::now();
+        // How far apart 64 addresses stand, and how much all of them may together.
+        for (around, shift, expected) in [
+            ("in a /64", 0, 30),
+            ("in a /56", 64, 60),
+            ("in a /48", 72, 240),
+            ("each in a /48 of its own", 80, 64 * 30),
+        ] {
+            let limits = Limits::default();
+            let mut taken = 0;
+            for place in 0..64 {
+                let address = IpAddr::from(Ipv6Addr::from(first + (place << shift)));
+                while limits.take(Deed::Try, Doer::at(address), start).is_ok() {
+                    taken += 1;
+                }
+            }
+            assert_eq!(taken, expected, "{around}");
+        }
+        // One of them who has used up his own has taken no more than that from others.
+        let limits = Limits::default();
+        let doer = |text: &str| Doer::at(text.parse().expect("an address"));
+        let tries =
+            (0..1_000).filter(|_| limits.take(Deed::Try, doer("2001:db8::1"), start).is_ok());
+        assert_eq!(tries.count(), 30);
+        assert_eq!(limits.take(Deed::Try, doer("2001:db8:0:1::1"), start), Ok(()));
     }
 
     #[test]
