@@ -146,6 +146,14 @@ pub async fn remove(
     Ok(row.map(|(name,)| name))
 }
 
+/// Removes all passkeys of an account. How many those were.
+///
+/// # Errors
+/// If the database fails.
+pub async fn remove_all(session: Session<'_>, account: AccountId) -> Result<u64, DatabaseError> {
+    Ok(on!(session, |c| sqlx::query(REMOVE_ALL).bind(account.0).execute(c).await?.rows_affected()))
+}
+
 /// Remembers what a browser is asked to sign, and forgets what none has signed in time.
 ///
 /// # Errors
@@ -220,6 +228,8 @@ statements! {
     USED = "UPDATE passkeys SET content = $2, used = $3 WHERE id = $1";
     /// Removes one.
     REMOVE = "DELETE FROM passkeys WHERE id = $1 AND account = $2 RETURNING name";
+    /// All of an account.
+    REMOVE_ALL = "DELETE FROM passkeys WHERE account = $1";
     /// What is asked.
     ASK = "INSERT INTO ceremonies (digest, account, purpose, state, expires) VALUES ($1, $2, $3, $4, $5)";
     /// What was asked.

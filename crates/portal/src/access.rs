@@ -1,6 +1,8 @@
 //! The one place that lets somebody in: each route has the least role it needs, and whoever has less is turned away
 //! before its handler is called. Who has to prove again who he is, is sent to a page for that, and back.
 
+use std::time::Instant;
+
 use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, Method};
@@ -13,6 +15,7 @@ use crate::api;
 use crate::app::App;
 use crate::distribution;
 use crate::error::AppError;
+use crate::limits::{Deed, Doer};
 use crate::token::Scope;
 use crate::visitor::{Visitor, cookie, session_cookie};
 
@@ -47,7 +50,8 @@ pub(crate) enum Proof {
     Any,
     /// A short while ago: what follows from it cannot be taken back, or lets somebody in.
     Fresh {
-        /// The page on which he then goes on: that of the form, as what was sent by it is not kept.
+        /// The page on which he then goes on: that of the form, as what was sent by it is not kept. A part of it in braces
+        /// is what stands at the same place of the path that he asked for.
         page: Option<&'static str>,
     },
 }
@@ -68,12 +72,19 @@ pub(crate) async fn admit(
         Least::Anonymous | Least::Role(_) => {}
     }
     if least.admits(visitor.role()) {
+        if let Some(member) = visitor.member.as_ref().filter(|_| !request.method().is_safe()) {
+            let doer = Doer::Account(member.account.id.0);
+            if let Err(wait) = app.limits.take(Deed::Form, &doer, Instant::now()) {
+                return AppError::TooMany(wait).into_response();
+            }
+        }
         let is_fresh =
             || visitor.member.as_ref().is_some_and(|member| member.is_fresh(Timestamp::now()));
         return match proof {
             Proof::Fresh { page } if !is_fresh() => {
-                let next = page.unwrap_or_else(|| own_path(&request));
-                Redirect::to(&format!("/confirm?next={}", encode(next))).into_response()
+                let own = own_path(&request);
+                let next = page.map_or_else(|| own.to_owned(), |page| page_of(page, own));
+                Redirect::to(&format!("/confirm?next={}", encode(&next))).into_response()
             }
             Proof::Any | Proof::Fresh { .. } => next.run(request).await,
         };
@@ -88,6 +99,15 @@ pub(crate) async fn admit(
         }
         false => AppError::SignIn.into_response(),
     }
+}
+
+/// The page of a form that was sent to a path.
+fn page_of(page: &str, path: &str) -> String {
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    let parts = page.split('/').zip(path.split('/').chain(std::iter::repeat("")));
+    let parts: Vec<&str> =
+        parts.map(|(wanted, own)| if wanted.starts_with('{') { own } else { wanted }).collect();
+    parts.join("/")
 }
 
 /// Where a request goes, with its query.
@@ -156,6 +176,35 @@ mod tests {
         check(&[("origin", "null"), ("host", "localhost:8080")], false);
         check(&[("cookie", "session=x")], false);
         check(&[], true);
+    }
+
+    #[tokio::test]
+    async fn an_account_sends_as_many_forms_as_a_person_can_and_no_more() {
+        let mut site = Site::new().await;
+        site.become_role(Some(Role::Member)).await;
+        let (now, first) = (Instant::now(), || Doer::Account(1));
+        let sent =
+            (0..1_000).take_while(|_| site.app.limits.take(Deed::Form, &first(), now).is_ok());
+        assert_eq!(sent.count(), 300);
+        let form = [("letters", "weekly")];
+        let much = site.post("/account/letters", &form).await;
+        assert_eq!(much.status, 429);
+        assert!(!much.header("retry-after").is_empty());
+        assert_eq!(site.get("/account").await.status, 200, "who looks changes nothing");
+        site.become_role(Some(Role::Editor)).await;
+        assert_eq!(site.post("/account/letters", &form).await.status, 303, "that is another one");
+    }
+
+    #[test]
+    fn a_form_leads_back_to_its_own_page() {
+        for (page, path, expected) in [
+            ("/people", "/people/7/lock", "/people"),
+            ("/people/{id}", "/people/7/lock?a=b", "/people/7"),
+            ("/queue/versions/{id}", "/queue/versions/9", "/queue/versions/9"),
+            ("/x/{id}", "/x", "/x/"),
+        ] {
+            assert_eq!(page_of(page, path), expected, "{path}");
+        }
     }
 
     #[test]

@@ -3,6 +3,10 @@
 //! A mail address is proved before there is an account: the link in a mail leads to the page where name and password
 //! are chosen. Whoever types an address learns nothing from the answer but that mail was sent, if at all.
 //!
+//! Anybody can type anybody's address. So it gets a few letters a day and no more, and one at which letters fail gets none:
+//! but for a link a day to whoever has an account, who may have no other way in. Nobody is kept out by that: whoever uses
+//! the letters of another up has sent him links by it, each of which works for a day.
+//!
 //! What is *not* here: HTTP and pages (`pages`), what may be done with a role (`routes`).
 
 use std::net::IpAddr;
@@ -13,16 +17,20 @@ use repute_database::audit::{self, Deed};
 use repute_database::links::{self, Link, Purpose};
 use repute_database::sessions::{self, SessionId};
 use repute_database::{
-    Database, DatabaseError, Timestamp, Transaction, factors, outbox, sign_ins, tokens, undelivered,
+    Database, DatabaseError, Timestamp, Transaction, factors, outbox, passkeys, sign_ins, tokens,
+    undelivered,
 };
 
 use crate::app::App;
 use crate::config::PublicUrl;
+use crate::device::Device;
 use crate::error::AppError;
+use crate::factor;
 use crate::letter::{self, Event};
 use crate::letters;
 use crate::limits::{self, Doer};
 use crate::mail_address::MailAddress;
+use crate::moment::Moment;
 use crate::secret::{Secret, digest_of};
 use crate::visitor::Member;
 
@@ -33,6 +41,9 @@ pub(crate) async fn ask_to_join(app: &App, mail: &MailAddress) -> Result<(), App
     }
     let (secret, now) = (Secret::new()?, Timestamp::now());
     let mut transaction = app.database.begin().await?;
+    if undelivered::dead(transaction.session(), mail.as_str()).await?.is_some() {
+        return Ok(());
+    }
     let known = accounts::by_mail(transaction.session(), mail.as_str()).await?;
     let letter = match known {
         Some(_) => letter::known(&app.config, mail)?,
@@ -70,7 +81,21 @@ pub(crate) async fn ask_to_reset(app: &App, mail: &MailAddress) -> Result<(), Ap
     }
     let (secret, now) = (Secret::new()?, Timestamp::now());
     let mut transaction = app.database.begin().await?;
-    let letter = match accounts::by_mail(transaction.session(), mail.as_str()).await? {
+    let known = accounts::by_mail(transaction.session(), mail.as_str()).await?;
+    if undelivered::dead(transaction.session(), mail.as_str()).await?.is_some() {
+        let doer = Doer::by_mail(mail.as_str());
+        let taken = match known {
+            Some(_) => {
+                limits::take_within(app, &mut transaction, limits::Deed::DeadMail, doer).await
+            }
+            None => return Ok(()),
+        };
+        match taken {
+            Err(AppError::TooMany(_)) => return Ok(()),
+            taken => taken?,
+        }
+    }
+    let letter = match known {
         Some(account) => {
             add_reset(&mut transaction, &account, &secret, now).await?;
             letter::reset(&app.config, mail, &secret)?
@@ -98,7 +123,7 @@ pub(crate) async fn join(
     name: &str,
     password: String,
     client: &str,
-) -> Result<Secret, AppError> {
+) -> Result<Arrival, AppError> {
     let password = app.hashing.hash(password).await?;
     let now = Timestamp::now();
     let mut transaction = app.database.begin().await?;
@@ -116,12 +141,15 @@ pub(crate) async fn join(
         links::revoke(transaction.session(), Purpose::Join, None).await?;
     }
     note(&mut transaction, id, id, "account.join", link.role.word(), now).await?;
-    let session = begin(&mut transaction, id, client, now).await?;
+    let arrival = begin(app, &mut transaction, id, mail, client, now).await?;
     transaction.commit().await?;
-    Ok(session)
+    Ok(arrival)
 }
 
-/// Gives an account another password by a link, ends all its sessions, and signs in as a password does.
+/// Gives an account another password by a link, ends all its sessions and tokens, and signs in as a password does.
+///
+/// Passkeys stay: whoever has broken into a mailbox would else be rid of them by it, where they are the second factor.
+/// Their person is told of each, in a letter and by the page that he comes to, as one of them may be a stranger's.
 pub(crate) async fn reset(
     app: &App,
     secret: &str,
@@ -144,16 +172,27 @@ pub(crate) async fn reset(
     sign_ins::end_all(transaction.session(), account.id).await?;
     links::revoke(transaction.session(), Purpose::Reset, Some(mail)).await?;
     note(&mut transaction, account.id, account.id, "account.password", "by a link", now).await?;
+    let left = left(&mut transaction, account.id, now).await?;
+    let letter = letter::told_with(&app.config, &account.mail, Event::PasswordReset, left)?;
+    letters::tell(&mut transaction, &letter, now).await?;
     // Whoever reads his mail has not got his second factor yet.
-    let entry = enter(&mut transaction, &account, client, now).await?;
+    let entry = enter(app, &mut transaction, &account, client, now).await?;
     transaction.commit().await?;
     Ok(entry)
+}
+
+/// What a browser keeps of somebody who came in.
+pub(crate) struct Arrival {
+    /// His session.
+    pub(crate) session: Secret,
+    /// By what it is known for his when he comes again.
+    pub(crate) device: Device,
 }
 
 /// What comes of a password that somebody gave.
 pub(crate) enum Entry {
     /// He is in, by this session.
-    In(Secret),
+    In(Arrival),
     /// He goes on with his second factor; until then this is all he has.
     Second(Secret),
     /// It was not right, or there is no such account.
@@ -168,15 +207,30 @@ pub(crate) async fn sign_in(
     mail: &str,
     password: String,
     address: IpAddr,
+    device: Option<&Device>,
     client: &str,
 ) -> Result<Entry, AppError> {
     let mail = mail.parse::<MailAddress>().map_or_else(|_| String::new(), |mail| mail.to_string());
-    for doer in [Doer::by_mail_at(&mail, address), Doer::by_mail(&mail)] {
-        limits::take(app, limits::Deed::Try, doer).await?;
-    }
     let mut connection = app.database.read().await?;
     let account = accounts::by_mail(connection.session(), &mail).await?;
     drop(connection);
+    let is_his = |device: &&Device| {
+        let account = account.as_ref();
+        account.is_some_and(|account| device.is_of(&app.means.key, account.id, &mail))
+    };
+    match device.filter(is_his) {
+        Some(device) => {
+            limits::take(app, limits::Deed::Try, Doer::Device(device.digest())).await?;
+        }
+        None => {
+            limits::take(app, limits::Deed::Try, Doer::by_mail_at(&mail, address)).await?;
+            let everywhere = limits::take(app, limits::Deed::Try, Doer::by_mail(&mail)).await;
+            everywhere.map_err(|error| match error {
+                AppError::TooMany(wait) => AppError::Besieged(wait),
+                other => other,
+            })?;
+        }
+    }
     let stored = account.as_ref().map(|account| account.password.clone());
     let is_right = app.hashing.verify(password, stored).await?;
     let Some(account) = account.filter(|_| is_right) else { return Ok(Entry::Wrong) };
@@ -189,13 +243,14 @@ pub(crate) async fn sign_in(
     sessions::forget(transaction.session(), now).await?;
     sign_ins::forget(transaction.session(), now).await?;
     links::forget(transaction.session(), now).await?;
-    let entry = enter(&mut transaction, &account, client, now).await?;
+    let entry = enter(app, &mut transaction, &account, client, now).await?;
     transaction.commit().await?;
     Ok(entry)
 }
 
 /// Lets somebody in who has the password, or has him show his second factor.
 async fn enter(
+    app: &App,
     transaction: &mut Transaction,
     account: &Account,
     client: &str,
@@ -210,20 +265,22 @@ async fn enter(
         sign_ins::begin(transaction.session(), &secret.digest(), account.id, end).await?;
         return Ok(Entry::Second(secret));
     }
-    begin(transaction, account.id, client, now).await.map(Entry::In)
+    begin(app, transaction, account.id, &account.mail, client, now).await.map(Entry::In)
 }
 
 /// Begins a session.
 pub(crate) async fn begin(
+    app: &App,
     transaction: &mut Transaction,
     account: AccountId,
+    mail: &str,
     client: &str,
     now: Timestamp,
-) -> Result<Secret, AppError> {
-    let secret = Secret::new()?;
-    let (digest, end) = (secret.digest(), now.after(SESSION));
+) -> Result<Arrival, AppError> {
+    let (session, device) = (Secret::new()?, Device::new(&app.means.key, account, mail)?);
+    let (digest, end) = (session.digest(), now.after(SESSION));
     sessions::begin(transaction.session(), &digest, account, client, now, end).await?;
-    Ok(secret)
+    Ok(Arrival { session, device })
 }
 
 /// Notes that somebody signed in proved who he is, if the password is right and all that he has: where there is a second
@@ -249,11 +306,32 @@ pub(crate) async fn prove_by_password(
     Ok(true)
 }
 
-/// Gives an account another password, ends its other sessions, and tells its person.
+/// What becomes of something that lets others in when its account gets another password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It stays: a program would stand still without its token, and a passkey has nothing to do with a password.
+    #[default]
+    Stays,
+    /// It ends: somebody may have made it who should not have been there.
+    Ends,
+}
+
+/// What else lets somebody in, and what becomes of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Besides {
+    /// Tokens of programs.
+    pub(crate) tokens: Fate,
+    /// Passkeys.
+    pub(crate) passkeys: Fate,
+}
+
+/// Gives an account another password, ends its other sessions and what else its person wants to end, and tells him what
+/// still lets somebody in.
 pub(crate) async fn change_password(
     app: &App,
     member: &Member,
     password: String,
+    besides: Besides,
 ) -> Result<(), AppError> {
     let (id, now) = (member.account.id, Timestamp::now());
     let password = app.hashing.hash(password).await?;
@@ -261,12 +339,38 @@ pub(crate) async fn change_password(
     accounts::set_password(transaction.session(), id, &password).await?;
     sessions::end_others(transaction.session(), id, Some(member.session.id)).await?;
     sign_ins::end_all(transaction.session(), id).await?;
+    if besides.tokens == Fate::Ends {
+        tokens::end_all(transaction.session(), id).await?;
+    }
+    if besides.passkeys == Fate::Ends {
+        passkeys::remove_all(transaction.session(), id).await?;
+        factor::drop_codes(&mut transaction, id).await?;
+    }
     links::revoke(transaction.session(), Purpose::Reset, Some(&member.account.mail)).await?;
     note(&mut transaction, id, id, "account.password", "by its person", now).await?;
-    tell(&mut transaction, app, &member.account, Event::PasswordChanged, now).await?;
+    let left = left(&mut transaction, id, now).await?;
+    let letter =
+        letter::told_with(&app.config, &member.account.mail, Event::PasswordChanged, left)?;
+    letters::tell(&mut transaction, &letter, now).await?;
     transaction.commit().await?;
     app.mail_waits.notify_one();
     Ok(())
+}
+
+/// What besides a password lets somebody into an account, in words, a line for each.
+async fn left(
+    transaction: &mut Transaction,
+    id: AccountId,
+    now: Timestamp,
+) -> Result<Vec<String>, DatabaseError> {
+    let passkeys = passkeys::of(transaction.session(), id).await?;
+    let tokens = tokens::of(transaction.session(), id).await?;
+    let lasting = tokens.iter().filter(|token| token.expires.is_none_or(|end| end > now));
+    let line = |what: &str, name: &str, since| {
+        format!("{what} \u{201c}{name}\u{201d}, since {} UTC", Moment(since))
+    };
+    let passkeys = passkeys.iter().map(|one| line("The passkey", &one.name, one.created));
+    Ok(passkeys.chain(lasting.map(|one| line("The token", &one.name, one.created))).collect())
 }
 
 /// Writes to somebody what happened to his account.
@@ -575,6 +679,8 @@ mod tests {
             assert_eq!(site.post(&link, &[("password", "the second words")]).await.status, 303);
             assert_eq!(site.get("/account").await.status, 200);
             assert_eq!(site.post(&link, &[("password", "the third words")]).await.status, 404);
+            let (to, told) = mailed(&site).await;
+            assert_eq!((&*to, &*told), ("a@example.org", "/forgot"), "it is told");
             site.cookies = old;
             assert_eq!(site.get("/account").await.status, 303, "the old session is over");
 
@@ -682,17 +788,167 @@ mod tests {
                     .await
                     .says(&["Look into your mail"]);
             }
-            let mut transaction = site.app.database.begin().await.expect("a transaction");
-            let mut letters = 0;
-            let lease = Duration::from_secs(1000);
-            while let Some(taken) = outbox::take(transaction.session(), Timestamp::now(), lease)
-                .await
-                .expect("it is read")
-            {
-                letters += 1;
-                outbox::give_up(transaction.session(), taken.id).await.expect("it is gone");
+            assert_eq!(letters(&site).await, 3, "no more for an address at a time");
+        })
+        .await;
+    }
+
+    /// The text of the letter that waits.
+    async fn letter(site: &Site) -> String {
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let lease = Duration::from_secs(1000);
+        let taken = outbox::take(transaction.session(), Timestamp::now(), lease).await;
+        transaction.commit().await.expect("it is committed");
+        taken.expect("it is read").expect("a letter waits").letter.plain
+    }
+
+    /// A passkey and a token for the first account.
+    async fn give_both(site: &Site, turn: u8) {
+        let (now, id) = (Timestamp::now(), AccountId(1));
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let added = passkeys::add(t.session(), id, &[turn], "my telephone", "{}", now).await;
+        assert!(added.expect("it is added"));
+        factors::set_recovery(t.session(), id, &[vec![turn]]).await.expect("they are set");
+        let new = tokens::New {
+            name: "nightly",
+            digest: &[turn],
+            scopes: "",
+            expires: None,
+            sources: &[],
+        };
+        tokens::add(t.session(), id, &new, now).await.expect("it is added");
+        transaction.commit().await.expect("it is committed");
+    }
+
+    /// How many passkeys, recovery codes and tokens the first account has.
+    async fn held(site: &Site) -> (usize, u32, usize) {
+        let mut connection = site.app.database.read().await.expect("a connection");
+        let id = AccountId(1);
+        let passkeys = passkeys::of(connection.session(), id).await.expect("they are read");
+        let factors = factors::of(connection.session(), id).await.expect("they are read");
+        let tokens = tokens::of(connection.session(), id).await.expect("they are read");
+        (passkeys.len(), factors.recovery, tokens.len())
+    }
+
+    #[tokio::test]
+    async fn another_password_tells_what_else_lets_somebody_in_and_ends_what_he_wants_to_end() {
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            site.join("a@example.org", Role::Member).await;
+            let page = site.get("/account/password").await;
+            assert!(!page.text.contains("checkbox"), "there is nothing to end");
+            give_both(&site, 1).await;
+            let page = site.get("/account/password").await;
+            page.says(&["name=\"tokens\"", "nightly", "name=\"passkeys\"", "my telephone"]);
+            let password = ("password", "the second words");
+            for (fields, left) in [
+                (&[password][..], (1, 1, 1)),
+                (&[password, ("tokens", "end")], (1, 1, 0)),
+                (&[password, ("passkeys", "end")], (0, 0, 0)),
+            ] {
+                assert_eq!(site.post("/account/password", fields).await.location(), "/account");
+                assert_eq!(held(&site).await, left, "{fields:?}");
+                let letter = letter(&site).await;
+                assert_eq!(letter.contains("passkey \u{201c}my telephone\u{201d}"), left.0 > 0);
+                assert_eq!(letter.contains("token \u{201c}nightly\u{201d}"), left.2 > 0);
+                assert_eq!(letter.contains("End what is not yours"), left != (0, 0, 0));
             }
-            assert_eq!(letters, 3, "no more for an address at a time");
+
+            // By a link from his mail: a passkey is a second factor, which no mailbox takes away.
+            give_both(&site, 2).await;
+            site.cookies.clear();
+            site.post("/forgot", &[("mail", "a@example.org")]).await.says(&["Look into your mail"]);
+            let (_, link) = mailed(&site).await;
+            let sent = site.post(&link, &[("password", "the third words")]).await;
+            assert_eq!(sent.location(), "/sign-in/second?next=/account/passkeys");
+            assert_eq!(held(&site).await, (1, 1, 0));
+            let letter = letter(&site).await;
+            assert!(letter.contains("passkey \u{201c}my telephone\u{201d}"), "{letter}");
+            assert!(
+                !letter.contains("nightly") && letter.contains("tokens have ended"),
+                "{letter}"
+            );
+        })
+        .await;
+    }
+
+    /// How many letters wait; then none do.
+    async fn letters(site: &Site) -> usize {
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let (mut letters, lease) = (0, Duration::from_secs(1000));
+        while let Some(taken) =
+            outbox::take(transaction.session(), Timestamp::now(), lease).await.expect("it is read")
+        {
+            letters += 1;
+            outbox::give_up(transaction.session(), taken.id).await.expect("it is gone");
+        }
+        transaction.commit().await.expect("it is committed");
+        letters
+    }
+
+    #[tokio::test]
+    async fn whoever_guesses_everywhere_keeps_nobody_out_of_a_browser_of_his_own() {
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            site.join("b@example.org", Role::Member).await;
+            let others = site.cookies["device"].clone();
+            site.join("a@example.org", Role::Administrator).await;
+            let own = site.cookies["device"].clone();
+            let everywhere = || Doer::by_mail("a@example.org");
+            while limits::take(&site.app, limits::Deed::Try, everywhere()).await.is_ok() {}
+            let right = [("mail", "a@example.org"), ("password", "the first words")];
+            for device in [None, Some(&*others), Some("x.y"), Some("")] {
+                site.cookies.clear();
+                if let Some(device) = device {
+                    site.cookies.insert("device".to_owned(), device.to_owned());
+                }
+                let kept_out = site.post("/sign-in", &right).await;
+                assert_eq!(kept_out.status, 429, "{device:?}");
+                kept_out.says(&["Sign in with a passkey", "/forgot"]);
+                assert!(!kept_out.header("retry-after").is_empty());
+            }
+            site.cookies.insert("device".to_owned(), own.clone());
+            let let_in = site.post("/sign-in", &right).await;
+            assert_eq!(let_in.status, 303, "{let_in:?}");
+            assert_ne!(site.cookies["device"], own, "it is another one each time");
+            // Whoever has his browser guesses there as rarely as anybody.
+            let wrong = [("mail", "a@example.org"), ("password", "other words")];
+            let mut statuses = Vec::new();
+            for _ in 0..11 {
+                statuses.push(site.post("/sign-in", &wrong).await.status.as_u16());
+            }
+            assert_eq!((statuses[9], statuses[10]), (422, 429));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn nobody_has_letters_sent_to_an_address_that_is_gone_but_its_own_account_a_link_a_day() {
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            site.join("a@example.org", Role::Member).await;
+            letters(&site).await;
+            let mut transaction = site.app.database.begin().await.expect("a transaction");
+            for mail in ["a@example.org", "b@example.org"] {
+                let now = Timestamp::now();
+                let held = undelivered::hold(transaction.session(), mail, now).await;
+                let held = held.expect("it is held");
+                let dead = undelivered::Undelivered { dead: Some(now), ..held };
+                undelivered::put(transaction.session(), &dead).await.expect("it is written");
+            }
+            transaction.commit().await.expect("it is committed");
+            for (form, mail, expected) in [
+                ("/sign-up", "b@example.org", 0),
+                ("/forgot", "b@example.org", 0),
+                ("/sign-up", "a@example.org", 0),
+                ("/forgot", "a@example.org", 1),
+                ("/forgot", "a@example.org", 0),
+                ("/sign-up", "c@example.org", 1),
+            ] {
+                site.post(form, &[("mail", mail)]).await.says(&["Look into your mail"]);
+                assert_eq!(letters(&site).await, expected, "{form} {mail}");
+            }
         })
         .await;
     }
@@ -711,8 +967,20 @@ mod tests {
         let fields = [("mail", "a@example.org"), ("name", "A"), ("password", "the first words")];
         let made = site.post(&path, &fields).await;
         let cookie = made.header("set-cookie");
-        assert!(cookie.starts_with("__Host-session=") && cookie.ends_with("; Secure"), "{cookie}");
+        assert!(cookie.starts_with("__Host-session="), "{cookie}");
+        let all: Vec<_> = made.headers.get_all("set-cookie").iter().collect();
+        assert_eq!(all.len(), 3, "the session, the browser, and what the next page says: {all:?}");
+        for cookie in all {
+            let cookie = cookie.to_str().expect("it is plain");
+            assert!(cookie.starts_with("__Host-") && cookie.contains("; Path=/;"), "{cookie}");
+            assert!(cookie.contains("; HttpOnly; SameSite=Lax"), "{cookie}");
+            assert!(cookie.ends_with("; Secure"), "{cookie}");
+        }
         assert!(made.header("strict-transport-security").starts_with("max-age="));
-        assert_eq!(site.get("/account").await.status, 200);
+        let page = site.get("/account").await;
+        page.says(&["Your account is made"]);
+        let said = page.header("set-cookie");
+        assert!(said.starts_with("__Host-flash=;") && said.ends_with("; Secure"), "{said}");
+        assert!(!site.get("/account").await.text.contains("Your account is made"), "said once");
     }
 }

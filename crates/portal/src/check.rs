@@ -35,7 +35,7 @@ pub(crate) async fn gather(
         return Ok(Gathered::default());
     }
     app.limits
-        .take(Deed::Ask, Doer::Account(account.0), Instant::now())
+        .take(Deed::Ask, &Doer::Account(account.0), Instant::now())
         .map_err(AppError::TooMany)?;
     let look = &app.means.look;
     let evidence = evidence::gather(items, &look.resolvers, look.timeout);

@@ -64,7 +64,7 @@ async fn subscriber(
         return Err(AppError::Token);
     };
     let doer = Doer::Subscriber(subscriber.id);
-    app.limits.take(Deed::Fetch, doer, moment).map_err(AppError::TooMany)?;
+    app.limits.take(Deed::Fetch, &doer, moment).map_err(AppError::TooMany)?;
     // A write for each request would be too many.
     if subscriber.seen.is_none_or(|seen| now.0 - seen.0 > SEEN_EVERY) {
         let mut transaction = app.database.begin().await?;

@@ -60,6 +60,9 @@ pub(crate) enum AppError {
     /// Somebody does something too often.
     #[error("too often; again in {0:?}")]
     TooMany(Duration),
+    /// Passwords of somebody's address are tried from everywhere.
+    #[error("too many wrong passwords from everywhere; again in {0:?}")]
+    Besieged(Duration),
     /// What is asked about is neither an address nor a name.
     #[error("{0}")]
     Target(String),
@@ -544,6 +547,13 @@ impl IntoResponse for AppError {
                 "Too often",
                 "That was done very often from here in a short time. Please wait a little, and try again.",
             ),
+            AppError::Besieged(_) => problem(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many wrong passwords",
+                "Passwords were tried very often for this mail address, from other places. Sign in with a passkey, or \
+                 in a browser in which you have signed in before; or choose another password, for which you get a \
+                 letter at /forgot. Or wait a little, and try again.",
+            ),
             AppError::Target(why) => problem(StatusCode::BAD_REQUEST, "Not a target", why),
             AppError::Elses(why) | AppError::Refused(why) => {
                 problem(StatusCode::FORBIDDEN, "Not for you", &sentence(why))
@@ -646,7 +656,7 @@ impl IntoResponse for AppError {
             }
         };
         let mut response = problem.status.into_response();
-        if let AppError::TooMany(wait) = &self {
+        if let AppError::TooMany(wait) | AppError::Besieged(wait) = &self {
             let seconds = HeaderValue::from(wait.as_secs().saturating_add(1));
             response.headers_mut().insert(RETRY_AFTER, seconds);
         }

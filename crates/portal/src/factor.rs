@@ -5,20 +5,20 @@
 use repute_database::accounts::{Account, AccountId};
 use repute_database::{Timestamp, Transaction, factors, sessions, sign_ins};
 
-use crate::account::{begin, note, tell};
+use crate::account::{Arrival, begin, note, tell};
 use crate::app::App;
 use crate::error::AppError;
 use crate::letter::Event;
 use crate::limits::{self, Deed, Doer};
 use crate::recovery;
-use crate::secret::{Secret, digest_of};
+use crate::secret::digest_of;
 use crate::totp::Key;
 use crate::visitor::Member;
 
 /// What comes of a code at the second step of a sign-in.
 pub(crate) enum Second {
     /// He is in, by this session.
-    In(Secret),
+    In(Arrival),
     /// It was not right.
     Wrong,
     /// The first step is to be taken again.
@@ -46,10 +46,10 @@ pub(crate) async fn finish(
         if !sign_ins::end(transaction.session(), &digest).await? {
             return Ok(Second::Over);
         }
-        let session = begin(&mut transaction, account.id, client, now).await?;
+        let arrival = begin(app, &mut transaction, account.id, &account.mail, client, now).await?;
         transaction.commit().await?;
         app.mail_waits.notify_one();
-        return Ok(Second::In(session));
+        return Ok(Second::In(arrival));
     }
     let failures = sign_ins::fail(transaction.session(), &digest).await?;
     let is_over = failures.is_none_or(|failures| failures >= MOST_FAILURES);

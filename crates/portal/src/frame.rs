@@ -11,15 +11,17 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
+use repute_database::Timestamp;
 use repute_database::accounts::Role;
 use serde_json::json;
 
 use crate::app::App;
 use crate::asset::{ICON, MORE, PASSKEY, STYLE};
+use crate::config::PublicUrl;
 use crate::error::{AppError, Hidden, Problem, sentence};
 use crate::flash::Flash;
 use crate::form::asks_with_nul;
-use crate::visitor::{FLASH, Visitor};
+use crate::visitor::{Visitor, flash_name};
 
 /// What all pages share; each template has one as `frame`.
 #[derive(Clone, Debug)]
@@ -38,6 +40,8 @@ pub(crate) struct Frame {
     pub(crate) name: Option<String>,
     /// What he may do.
     pub(crate) role: Option<Role>,
+    /// Whether he has just proved who he is.
+    pub(crate) is_fresh: bool,
     /// What was just done.
     pub(crate) flash: Option<Flash>,
     /// The first part of the path, for the menu.
@@ -56,6 +60,7 @@ impl Frame {
             more: MORE.path(),
             name: member.map(|member| member.account.name.clone()),
             role: visitor.role(),
+            is_fresh: member.is_some_and(|member| member.is_fresh(Timestamp::now())),
             flash: visitor.flash,
             here: path.split('/').nth(1).unwrap_or_default().to_owned(),
         }
@@ -136,9 +141,11 @@ pub(crate) async fn around(State(app): State<App>, mut request: Request, next: N
     };
     // What was said once is not said again.
     let is_said = visitor.as_ref().is_some_and(|visitor| visitor.flash.is_some());
-    if is_said && !response.status().is_redirection() && !path.starts_with("/assets/") {
-        let gone = HeaderValue::from_static("flash=; Path=/; Max-Age=0; SameSite=Lax; HttpOnly");
-        response.headers_mut().append(SET_COOKIE, gone);
+    if let Some(flash) = response.extensions().get::<Flash>().copied() {
+        let next = flash_cookie(&app.config.public_url, flash.word(), 60);
+        response.headers_mut().append(SET_COOKIE, next);
+    } else if is_said && !response.status().is_redirection() && !path.starts_with("/assets/") {
+        response.headers_mut().append(SET_COOKIE, flash_cookie(&app.config.public_url, "", 0));
     }
     let is_anonymous = visitor.is_some_and(|visitor| visitor.member.is_none());
     let headers = response.headers_mut();
@@ -225,9 +232,16 @@ fn dress(
     dressed
 }
 
-/// A cookie with what the next page says.
-pub(crate) fn flash_cookie(flash: Flash) -> HeaderValue {
-    let text = format!("{FLASH}={}; Path=/; Max-Age=60; SameSite=Lax; HttpOnly", flash.word());
+/// Has the next page say something.
+pub(crate) fn say(mut response: Response, flash: Flash) -> Response {
+    response.extensions_mut().insert(flash);
+    response
+}
+
+/// A cookie with what the next page says, for so many seconds.
+fn flash_cookie(url: &PublicUrl, word: &str, seconds: u32) -> HeaderValue {
+    let (name, secure) = (flash_name(url), if url.is_secure() { "; Secure" } else { "" });
+    let text = format!("{name}={word}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     HeaderValue::from_str(&text).expect("its words are plain")
 }
 

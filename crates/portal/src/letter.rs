@@ -165,6 +165,8 @@ pub(crate) fn invitation(
 pub(crate) enum Event {
     /// It has another password.
     PasswordChanged,
+    /// It has another one, by a link.
+    PasswordReset,
     /// Codes are asked for when it signs in.
     TotpAdded,
     /// They are not any more.
@@ -195,7 +197,7 @@ impl Event {
     /// What it is about.
     fn subject(self) -> &'static str {
         match self {
-            Event::PasswordChanged => "Your password was changed",
+            Event::PasswordChanged | Event::PasswordReset => "Your password was changed",
             Event::TotpAdded => "Codes from your app are asked for",
             Event::TotpRemoved => "Codes from your app are not asked for any more",
             Event::TokenMade => "A token was made",
@@ -216,6 +218,10 @@ impl Event {
         match self {
             Event::PasswordChanged => {
                 "Your account has another password, and is signed out everywhere but where that was done."
+            }
+            Event::PasswordReset => {
+                "Your account has another password, by a link that was sent here. It is signed out everywhere else, and its \
+                 tokens have ended."
             }
             Event::TotpAdded => {
                 "From now on a code from your app is asked for when somebody signs in to your account."
@@ -255,11 +261,25 @@ impl Event {
 
 /// For somebody to whose account something happened.
 pub(crate) fn told(config: &Config, to: &str, event: Event) -> Result<Letter, askama::Error> {
+    told_with(config, to, event, Vec::new())
+}
+
+/// The same with what still lets somebody into the account, if anything does.
+pub(crate) fn told_with(
+    config: &Config,
+    to: &str,
+    event: Event,
+    mut left: Vec<String>,
+) -> Result<Letter, askama::Error> {
+    if !left.is_empty() {
+        left.insert(0, "This lets somebody in as before:".to_owned());
+        left.push("End what is not yours on the page of your account.".to_owned());
+    }
     let words = Words {
         site: &config.title,
         subject: format!("{} at {}", event.subject(), config.title),
         what: event.what().to_owned(),
-        lines: Vec::new(),
+        lines: left,
         action: "Choose another password, if this was not you",
         link: format!("{}/forgot", config.public_url),
         otherwise: "If it was you, there is nothing to do.",

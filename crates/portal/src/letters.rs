@@ -15,8 +15,8 @@ use crate::letter::{self, Words};
 use crate::secret::digest_of;
 
 /// Puts a letter into the box that nobody asked for, unless letters to that address come back: it would not be read, and
-/// who goes on writing to addresses that are gone is taken for a sender of spam. What somebody asks for himself, such as
-/// a link for another password, goes in any case, as it shows whether letters arrive.
+/// who goes on writing to addresses that are gone is taken for a sender of spam. What somebody asks for himself goes there
+/// rarely, as it shows whether letters arrive.
 pub(crate) async fn tell(
     transaction: &mut Transaction,
     letter: &Letter,

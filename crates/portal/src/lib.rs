@@ -18,6 +18,7 @@ mod chores;
 mod client;
 mod config;
 mod contact;
+mod device;
 mod distribution;
 mod entry_history;
 mod error;

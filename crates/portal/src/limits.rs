@@ -24,10 +24,10 @@ use crate::secret::digest_of;
 /// Does something, or fails because it was done too often.
 pub(crate) async fn take(app: &App, deed: Deed, doer: Doer) -> Result<(), AppError> {
     if deed.word().is_none() {
-        return app.limits.take(deed, doer, Instant::now()).map_err(AppError::TooMany);
+        return app.limits.take(deed, &doer, Instant::now()).map_err(AppError::TooMany);
     }
     // Whoever floods us meets what is in memory, and not the database.
-    app.limits.take(deed, doer.clone(), Instant::now()).map_err(AppError::TooMany)?;
+    app.limits.take(deed, &doer, Instant::now()).map_err(AppError::TooMany)?;
     let mut transaction = app.database.begin().await?;
     take_of_all(app, &mut transaction, deed, &doer).await?;
     Ok(transaction.commit().await?)
@@ -40,7 +40,7 @@ pub(crate) async fn take_within(
     deed: Deed,
     doer: Doer,
 ) -> Result<(), AppError> {
-    app.limits.take(deed, doer.clone(), Instant::now()).map_err(AppError::TooMany)?;
+    app.limits.take(deed, &doer, Instant::now()).map_err(AppError::TooMany)?;
     take_of_all(app, transaction, deed, &doer).await
 }
 
@@ -77,6 +77,12 @@ pub(crate) enum Deed {
     Code,
     /// To have mail sent.
     Mail,
+    /// To have mail sent to one address, of what it gets on a day.
+    MailADay,
+    /// To have mail sent to somebody at whose address letters fail.
+    DeadMail,
+    /// To send a form while signed in.
+    Form,
     /// To look something up.
     LookUp,
     /// To follow the link of a listing's text.
@@ -98,9 +104,15 @@ impl Deed {
             Deed::Try => Some("try"),
             Deed::Code => Some("code"),
             Deed::Mail => Some("mail"),
-            Deed::LookUp | Deed::Link | Deed::Ask | Deed::Elsewhere | Deed::Fetch | Deed::Call => {
-                None
-            }
+            Deed::MailADay => Some("mail-a-day"),
+            Deed::DeadMail => Some("dead-mail"),
+            Deed::LookUp
+            | Deed::Link
+            | Deed::Ask
+            | Deed::Elsewhere
+            | Deed::Fetch
+            | Deed::Call
+            | Deed::Form => None,
         }
     }
 }
@@ -116,6 +128,8 @@ pub(crate) enum Doer {
     Mail(Vec<u8>),
     /// The same from one network.
     MailAt(Vec<u8>, Around),
+    /// Somebody in a browser in which he has signed in before, by a digest of what it shows.
+    Device(Vec<u8>),
     /// A server elsewhere.
     Subscriber(SubscriberId),
 }
@@ -205,7 +219,12 @@ impl Doer {
                 let at = |around| (deed, Doer::MailAt(mail.clone(), around));
                 around.circles().map(at).collect()
             }
-            Doer::Account(_) | Doer::Mail(_) | Doer::Subscriber(_) => vec![(deed, self.clone())],
+            Doer::Mail(_) if deed == Deed::Mail => {
+                vec![(deed, self.clone()), (Deed::MailADay, self.clone())]
+            }
+            Doer::Account(_) | Doer::Mail(_) | Doer::Device(_) | Doer::Subscriber(_) => {
+                vec![(deed, self.clone())]
+            }
         }
     }
 
@@ -223,6 +242,7 @@ impl Doer {
             Doer::MailAt(digest, address) => {
                 [format!("mail at {address} ").as_bytes(), digest].concat()
             }
+            Doer::Device(digest) => [b"device ", &digest[..]].concat(),
             Doer::Subscriber(SubscriberId(id)) => format!("subscriber {id}").into_bytes(),
         }
     }
@@ -235,21 +255,28 @@ impl Doer {
             // Two for each change, as quickly as changes come.
             (Deed::Fetch, _) | (_, Doer::Subscriber(_)) => (300, Duration::from_millis(50)),
             (Deed::Try, Doer::Network(_)) => (30, Duration::from_secs(10)),
-            (Deed::Try, Doer::MailAt(..) | Doer::Account(_)) => (10, Duration::from_secs(60)),
-            // Whoever guesses from everywhere is slowed down; one network locks nobody out who is elsewhere.
+            (Deed::Try, Doer::MailAt(..) | Doer::Account(_) | Doer::Device(_)) => {
+                (10, Duration::from_secs(60))
+            }
+            // Whoever guesses from everywhere is slowed down; nobody is locked out by it in a browser of his own.
             (Deed::Try, Doer::Mail(_)) => (200, Duration::from_secs(20)),
             (Deed::Code, _) => (5, Duration::from_secs(300)),
             (Deed::Mail, Doer::Network(_)) => (10, Duration::from_secs(60)),
-            (Deed::Mail, Doer::Mail(_) | Doer::MailAt(..) | Doer::Account(_)) => {
+            (Deed::Mail, Doer::Mail(_) | Doer::MailAt(..) | Doer::Account(_) | Doer::Device(_)) => {
                 (3, Duration::from_secs(300))
             }
+            // Who uses them up has sent links by it which work until there is another one.
+            (Deed::MailADay, _) => (6, Duration::from_secs(4 * 3600)),
+            (Deed::DeadMail, _) => (1, Duration::from_secs(24 * 3600)),
+            // More than anybody types, or clicks.
+            (Deed::Form, _) => (300, Duration::from_millis(500)),
             (Deed::Call, _) => (300, Duration::from_millis(100)),
             (Deed::Link, _) => (60, Duration::from_secs(1)),
             (Deed::LookUp, _) => (120, Duration::from_millis(250)),
         };
         let share = match self {
             Doer::Network(around) | Doer::MailAt(_, around) => around.share(),
-            Doer::Account(_) | Doer::Mail(_) | Doer::Subscriber(_) => 1,
+            Doer::Account(_) | Doer::Mail(_) | Doer::Device(_) | Doer::Subscriber(_) => 1,
         };
         Rate { burst: burst * share, each: each / share }
     }
@@ -288,7 +315,7 @@ impl Default for Limits {
 
 impl Limits {
     /// Does something, or says after how long it may be done. Each deed moves its buckets on.
-    pub(crate) fn take(&self, deed: Deed, doer: Doer, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn take(&self, deed: Deed, doer: &Doer, now: Instant) -> Result<(), Duration> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         buckets.forget(now);
         doer.buckets(deed).into_iter().try_for_each(|(deed, doer)| {
@@ -360,25 +387,34 @@ mod tests {
         let start = Instant::now();
         let doer = || Doer::by_mail("a@x.example");
         for _ in 0..3 {
-            assert_eq!(limits.take(Deed::Mail, doer(), start), Ok(()));
+            assert_eq!(limits.take(Deed::Mail, &doer(), start), Ok(()));
         }
-        let wait = limits.take(Deed::Mail, doer(), start).expect_err("it is too much");
+        let wait = limits.take(Deed::Mail, &doer(), start).expect_err("it is too much");
         assert_eq!(wait, Duration::from_secs(300));
-        assert_eq!(limits.take(Deed::Mail, Doer::by_mail("b@x.example"), start), Ok(()));
-        assert_eq!(limits.take(Deed::Try, doer(), start), Ok(()), "another deed");
+        assert_eq!(limits.take(Deed::Mail, &Doer::by_mail("b@x.example"), start), Ok(()));
+        assert_eq!(limits.take(Deed::Try, &doer(), start), Ok(()), "another deed");
         let later = start + Duration::from_secs(299);
-        assert_eq!(limits.take(Deed::Mail, doer(), later), Err(Duration::from_secs(1)));
-        assert_eq!(limits.take(Deed::Mail, doer(), start + Duration::from_secs(300)), Ok(()));
+        assert_eq!(limits.take(Deed::Mail, &doer(), later), Err(Duration::from_secs(1)));
+        assert_eq!(limits.take(Deed::Mail, &doer(), start + Duration::from_secs(300)), Ok(()));
+    }
+
+    #[test]
+    fn an_address_has_a_few_letters_a_day_however_slowly_they_are_asked_for() {
+        let (limits, start) = (Limits::default(), Instant::now());
+        let day = (0..288).map(|turn| start + Duration::from_secs(300 * turn));
+        let letters =
+            day.filter(|now| limits.take(Deed::Mail, &Doer::by_mail("a@x.example"), *now).is_ok());
+        assert_eq!(letters.count(), 6 + 5, "at once, and while the day goes by");
     }
 
     #[test]
     fn who_guesses_in_one_place_locks_nobody_out_who_is_elsewhere() {
         let (limits, start) = (Limits::default(), Instant::now());
         let at = |address: &str| Doer::by_mail_at("a@x.example", address.parse().expect("one"));
-        while limits.take(Deed::Try, at("192.0.2.1"), start).is_ok() {}
-        assert_eq!(limits.take(Deed::Try, at("192.0.2.2"), start), Ok(()));
+        while limits.take(Deed::Try, &at("192.0.2.1"), start).is_ok() {}
+        assert_eq!(limits.take(Deed::Try, &at("192.0.2.2"), start), Ok(()));
         let everywhere = || Doer::by_mail("a@x.example");
-        let tries = (0..1_000).take_while(|_| limits.take(Deed::Try, everywhere(), start).is_ok());
+        let tries = (0..1_000).take_while(|_| limits.take(Deed::Try, &everywhere(), start).is_ok());
         assert_eq!(tries.count(), 200, "but it ends");
     }
 
@@ -397,7 +433,7 @@ mod tests {
             let mut taken = 0;
             for place in 0..64 {
                 let address = IpAddr::from(Ipv6Addr::from(first + (place << shift)));
-                while limits.take(Deed::Try, Doer::at(address), start).is_ok() {
+                while limits.take(Deed::Try, &Doer::at(address), start).is_ok() {
                     taken += 1;
                 }
             }
@@ -407,9 +443,9 @@ mod tests {
         let limits = Limits::default();
         let doer = |text: &str| Doer::at(text.parse().expect("an address"));
         let tries =
-            (0..1_000).filter(|_| limits.take(Deed::Try, doer("2001:db8::1"), start).is_ok());
+            (0..1_000).filter(|_| limits.take(Deed::Try, &doer("2001:db8::1"), start).is_ok());
         assert_eq!(tries.count(), 30);
-        assert_eq!(limits.take(Deed::Try, doer("2001:db8:0:1::1"), start), Ok(()));
+        assert_eq!(limits.take(Deed::Try, &doer("2001:db8:0:1::1"), start), Ok(()));
     }
 
     #[test]
@@ -417,17 +453,17 @@ mod tests {
         let limits = Limits { most: 3, ..Limits::default() };
         let start = Instant::now();
         let guesser = || Doer::by_mail("a@x.example");
-        while limits.take(Deed::Mail, guesser(), start).is_ok() {}
+        while limits.take(Deed::Code, &guesser(), start).is_ok() {}
         for other in 0..1_000 {
             let other = Doer::by_mail(&format!("{other}@x.example"));
-            assert_eq!(limits.take(Deed::Mail, other, start), Ok(()));
+            assert_eq!(limits.take(Deed::Code, &other, start), Ok(()));
         }
-        assert!(limits.take(Deed::Mail, guesser(), start).is_err());
+        assert!(limits.take(Deed::Code, &guesser(), start).is_err());
         let buckets = limits.buckets.lock().expect("nobody panicked");
         assert_eq!((buckets.full.len(), buckets.order.len()), (3, 3));
         drop(buckets);
         let later = start + Duration::from_secs(3_600);
-        assert_eq!(limits.take(Deed::Mail, guesser(), later), Ok(()));
+        assert_eq!(limits.take(Deed::Code, &guesser(), later), Ok(()));
         assert_eq!(limits.buckets.lock().expect("nobody panicked").full.len(), 1, "all is over");
     }
 
@@ -474,6 +510,7 @@ mod tests {
             Doer::Subscriber(SubscriberId(1)),
             Doer::by_mail("a@x.example"),
             Doer::by_mail("b@x.example"),
+            Doer::Device(digest_of("a@x.example")),
             Doer::by_mail_at("a@x.example", address()),
         ];
         let said: BTreeSet<Vec<u8>> = all.iter().map(Doer::said).collect();

@@ -167,7 +167,9 @@ pub(crate) async fn sign_in(app: &App, answer: &Answer, client: &str) -> Result<
     used(&mut transaction, known.id, passkey, &shown, now).await?;
     let entry = match account.locked {
         Some(_) => Entry::Locked,
-        None => Entry::In(begin(&mut transaction, account.id, client, now).await?),
+        None => {
+            Entry::In(begin(app, &mut transaction, account.id, &account.mail, client, now).await?)
+        }
     };
     transaction.commit().await?;
     Ok(entry)
@@ -203,9 +205,9 @@ pub(crate) async fn finish(
     if !sign_ins::end(transaction.session(), &digest_of(secret)).await? {
         return Ok(Second::Over);
     }
-    let session = begin(&mut transaction, account.id, client, now).await?;
+    let arrival = begin(app, &mut transaction, account.id, &account.mail, client, now).await?;
     transaction.commit().await?;
-    Ok(Second::In(session))
+    Ok(Second::In(arrival))
 }
 
 /// Notes that somebody signed in proved who he is by a passkey.

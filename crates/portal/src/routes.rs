@@ -123,22 +123,26 @@ pub(crate) fn all() -> Vec<Route> {
             "/organisations/{id}/members",
             Least::Role(Member),
             post(pages::organisation::change_member),
-        ),
+        )
+        .fresh_from("/organisations/{id}"),
         Route::post(
             "/organisations/{id}/suspend",
             Least::Role(Editor),
             post(pages::organisation::suspend),
-        ),
+        )
+        .fresh_from("/organisations/{id}"),
         Route::post(
             "/organisations/{id}/resume",
             Least::Role(Editor),
             post(pages::organisation::resume),
-        ),
+        )
+        .fresh_from("/organisations/{id}"),
         Route::post(
             "/organisations/{id}/domains",
             Least::Role(Editor),
             post(pages::organisation::name_domain),
-        ),
+        )
+        .fresh_from("/organisations/{id}"),
         Route::post(
             "/organisations/{id}/category",
             Least::Role(Editor),
@@ -194,7 +198,8 @@ pub(crate) fn all() -> Vec<Route> {
         ),
         Route::post("/requests/{id}/undo", Least::Role(Editor), post(pages::queue::undo)),
         Route::get("/queue", Least::Role(Editor), get(pages::queue::show)),
-        Route::post("/queue/bulk", Least::Role(Editor), post(pages::bulk::decide)),
+        Route::post("/queue/bulk", Least::Role(Editor), post(pages::bulk::decide))
+            .fresh_from("/queue"),
         Route::get("/statistics", Least::Role(Editor), get(pages::statistics::show)),
         Route::get("/unsubscribe/{account}/{token}", Anonymous, get(pages::letters::ask)),
         Route::post("/unsubscribe/{account}/{token}", Anonymous, post(pages::letters::stop)),
@@ -226,7 +231,8 @@ pub(crate) fn all() -> Vec<Route> {
             "/organisations/{id}/invitations",
             Least::Role(Member),
             post(pages::invitations::invite),
-        ),
+        )
+        .fresh_from("/organisations/{id}"),
         Route::post(
             "/organisations/{id}/invitations/revoke",
             Least::Role(Member),
@@ -261,13 +267,14 @@ pub(crate) fn all() -> Vec<Route> {
         Route::post("/account/delete", Least::Role(Member), post(pages::own_data::delete))
             .fresh_from("/account/delete"),
         Route::get("/proposals", Least::Role(Editor), get(pages::proposals::show)),
-        Route::post("/proposals", Least::Role(Editor), post(pages::proposals::decide)),
+        Route::post("/proposals", Least::Role(Editor), post(pages::proposals::decide))
+            .fresh_from("/proposals"),
         Route::get("/rules", Least::Role(Editor), get(pages::rules::show)),
         Route::get("/rules/{id}", Least::Role(Editor), get(pages::rules::one)),
         Route::post("/rules/{id}/enable", Least::Role(Administrator), post(pages::rules::enable))
-            .fresh_from("/rules"),
+            .fresh_from("/rules/{id}"),
         Route::post("/rules/{id}/disable", Least::Role(Administrator), post(pages::rules::disable))
-            .fresh_from("/rules"),
+            .fresh_from("/rules/{id}"),
         Route::post("/rules/{id}/replay", Least::Role(Editor), post(pages::rules::replay)),
         Route::get("/work", Least::Role(Editor), get(pages::work::show)),
         Route::get("/work/{id}", Least::Role(Editor), get(pages::work::one)),
@@ -279,21 +286,21 @@ pub(crate) fn all() -> Vec<Route> {
             Least::Role(Editor),
             post(pages::evidence::purge),
         )
-        .fresh_from("/evidence"),
+        .fresh_from("/evidence/sources/{id}"),
         Route::get("/people", Least::Role(Administrator), get(pages::people::show)),
         Route::get("/people/{id}", Least::Role(Administrator), get(pages::people::one)),
         Route::post("/people/{id}/role", Least::Role(Administrator), post(pages::people::role))
-            .fresh_from("/people"),
+            .fresh_from("/people/{id}"),
         Route::post("/people/{id}/lock", Least::Role(Administrator), post(pages::people::lock))
-            .fresh_from("/people"),
+            .fresh_from("/people/{id}"),
         Route::post("/people/{id}/unlock", Least::Role(Administrator), post(pages::people::unlock))
-            .fresh_from("/people"),
+            .fresh_from("/people/{id}"),
         Route::post(
             "/people/{id}/reset-factors",
             Least::Role(Administrator),
             post(pages::people::reset_factors),
         )
-        .fresh_from("/people"),
+        .fresh_from("/people/{id}"),
         Route::get("/lists/new", Least::Role(Administrator), get(pages::list_new::show)).fresh(),
         Route::post("/lists/new", Least::Role(Administrator), post(pages::list_new::add)).fresh(),
         Route::get(
@@ -324,7 +331,7 @@ pub(crate) fn all() -> Vec<Route> {
             Least::Role(Editor),
             post(pages::queue::version::approve),
         )
-        .fresh_from("/queue"),
+        .fresh_from("/queue/versions/{id}"),
         Route::get("/status", Anonymous, get(pages::status::show)),
         Route::get(
             "/api/v1/distribution/manifests",
@@ -368,7 +375,8 @@ impl Route {
         Route { proof: Proof::Fresh { page: None }, ..self }
     }
 
-    /// The same; after he has proved it, he is sent to the page with the form.
+    /// The same; after he has proved it, he is sent to the page with the form. What stands in braces there is what stands
+    /// at its place in the route's own path.
     fn fresh_from(self, page: &'static str) -> Route {
         Route { proof: Proof::Fresh { page: Some(page) }, ..self }
     }
@@ -448,7 +456,7 @@ mod tests {
                 let path = route.path.replace("{id}", "1").replace("{apex}", "bl.example");
                 let headers = [("sec-fetch-site", "same-origin")];
                 let answer = site.ask(route.method.clone(), &path, &headers, &[]).await;
-                let next = page.unwrap_or(&path);
+                let next = page.map_or(path.clone(), |page| page.replace("{id}", "1"));
                 assert_eq!(answer.location(), format!("/confirm?next={next}"), "{path}");
                 // What is sent is not kept, so he has to come to a page.
                 let routes = all();
@@ -456,7 +464,18 @@ mod tests {
                 assert!(pages.any(|other| other.path == page.unwrap_or(route.path)), "{path}");
                 dangerous.push(route.path);
             }
-            for path in ["/account/password", "/account/sessions/end-others"] {
+            for path in [
+                "/account/password",
+                "/account/sessions/end-others",
+                "/organisations/{id}/members",
+                "/organisations/{id}/invitations",
+                "/organisations/{id}/suspend",
+                "/organisations/{id}/resume",
+                "/organisations/{id}/domains",
+                "/people/{id}/lock",
+                "/queue/bulk",
+                "/proposals",
+            ] {
                 assert!(dangerous.contains(&path), "{path}");
             }
         })

@@ -49,7 +49,7 @@ impl Visitor {
         let peer = extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), |info| info.0);
         let address = client::address(peer, headers, &app.config.trusted_proxies);
-        let flash = cookie(headers, FLASH).and_then(Flash::from_word);
+        let flash = cookie(headers, flash_name(&app.config.public_url)).and_then(Flash::from_word);
         let member = match cookie(headers, session_cookie(&app.config.public_url)) {
             Some(secret) => member(app, secret).await?,
             None => None,
@@ -136,8 +136,11 @@ pub(crate) fn session_cookie(url: &PublicUrl) -> &'static str {
     if url.is_secure() { "__Host-session" } else { "session" }
 }
 
-/// The cookie of what was just done.
-pub(crate) const FLASH: &str = "flash";
+/// The cookie of what was just done. What a page says is bound to this host, too.
+pub(crate) fn flash_name(url: &PublicUrl) -> &'static str {
+    if url.is_secure() { "__Host-flash" } else { "flash" }
+}
+
 /// How long a proof is fresh.
 const FRESH: Duration = Duration::from_secs(10 * 60);
 /// How often it is noted that a session is in use, in microseconds.

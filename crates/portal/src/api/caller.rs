@@ -91,7 +91,7 @@ async fn caller(app: &App, visitor: &Visitor, headers: &HeaderMap) -> Result<Cal
         return Err(AppError::NoToken);
     };
     let doer = Doer::Account(account.id.0);
-    app.limits.take(Deed::Call, doer, now.1).map_err(AppError::TooMany)?;
+    app.limits.take(Deed::Call, &doer, now.1).map_err(AppError::TooMany)?;
     // A write for each request would be too many.
     if token.seen.is_none_or(|seen| now.0.0 - seen.0 > SEEN_EVERY) {
         let mut transaction = app.database.begin().await?;

@@ -208,7 +208,7 @@ async fn look(
     call.known(&app).await?;
     let claim = find(&app, &call.caller, id).await?;
     let doer = Doer::Account(call.caller.account.id.0);
-    app.limits.take(Deed::Ask, doer, Instant::now()).map_err(AppError::TooMany)?;
+    app.limits.take(Deed::Ask, &doer, Instant::now()).map_err(AppError::TooMany)?;
     let found = claim::search(&app.means.look, &claim, &app.means.key).await;
     let found = found.map_err(AppError::Sockets)?;
     let person = call.caller.person();

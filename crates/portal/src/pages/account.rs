@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::header::SET_COOKIE;
 use axum::response::Response;
 use repute_database::Timestamp;
 use repute_database::accounts::Account;
@@ -15,7 +14,7 @@ use crate::account;
 use crate::app::App;
 use crate::error::AppError;
 use crate::flash::Flash;
-use crate::frame::{Frame, Page, flash_cookie};
+use crate::frame::{Frame, Page, say};
 use crate::moment::Moment;
 use crate::pages::sign_in::to;
 use crate::visitor::Member;
@@ -94,7 +93,5 @@ pub(crate) fn done(flash: Flash) -> Response {
 
 /// To a page of ours, which says what was done.
 pub(crate) fn done_at(path: &str, flash: Flash) -> Response {
-    let mut response = to(path);
-    response.headers_mut().append(SET_COOKIE, flash_cookie(flash));
-    response
+    say(to(path), flash)
 }

@@ -168,7 +168,7 @@ pub(crate) async fn look(
 ) -> Result<Response, AppError> {
     let (claim, _) = theirs(&app, &member, id).await?;
     let doer = Doer::Account(member.account.id.0);
-    app.limits.take(Deed::Ask, doer, Instant::now()).map_err(AppError::TooMany)?;
+    app.limits.take(Deed::Ask, &doer, Instant::now()).map_err(AppError::TooMany)?;
     let found = claim::search(&app.means.look, &claim, &app.means.key).await;
     let found = found.map_err(AppError::Sockets)?;
     let now = Timestamp::now();

@@ -52,7 +52,7 @@ pub(crate) async fn show(
             let now = Instant::now();
             let account = visitor.member.as_ref().map(|member| Doer::Account(member.account.id.0));
             for doer in [Some(Doer::at(visitor.address)), account].into_iter().flatten() {
-                app.limits.take(Deed::Elsewhere, doer, now).map_err(AppError::TooMany)?;
+                app.limits.take(Deed::Elsewhere, &doer, now).map_err(AppError::TooMany)?;
             }
             lists.ask(&target).await.map_err(|_| AppError::TooMany(BUSY))?
         }

@@ -170,7 +170,7 @@ async fn read(
     (list, target, tag): &(String, String, String),
 ) -> Result<Result<Signed, Option<Target>>, AppError> {
     let at = Doer::at(visitor.address);
-    app.limits.take(Deed::Link, at, Instant::now()).map_err(AppError::TooMany)?;
+    app.limits.take(Deed::Link, &at, Instant::now()).map_err(AppError::TooMany)?;
     let cards = app.overview.get(&app.database, &*app.zones).await?;
     let id = list.parse().map(ListId).ok();
     let card = cards.iter().find(|card| Some(card.id) == id);

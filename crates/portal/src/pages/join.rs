@@ -129,9 +129,9 @@ pub(crate) async fn join(
     match parsed {
         Ok(mail) if page.name_fault.is_none() && page.password_fault.is_none() => {
             let client = client(&visitor, &headers);
-            let session =
+            let arrival =
                 account::join(&app, &secret, &mail, &name, typed.password, &client).await?;
-            Ok(signed_in(&app.config.public_url, &session, "/account", Flash::Joined))
+            Ok(signed_in(&app.config.public_url, &arrival, "/account", Flash::Joined))
         }
         Ok(_) | Err(_) => {
             page.name = typed.name;

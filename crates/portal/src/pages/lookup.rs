@@ -99,7 +99,7 @@ pub(crate) fn limit(app: &App, visitor: &Visitor) -> Result<(), AppError> {
         return Ok(());
     }
     let doer = Doer::at(visitor.address);
-    app.limits.take(Deed::LookUp, doer, Instant::now()).map_err(AppError::TooMany)
+    app.limits.take(Deed::LookUp, &doer, Instant::now()).map_err(AppError::TooMany)
 }
 
 impl LookUp {

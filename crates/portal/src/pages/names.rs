@@ -50,7 +50,7 @@ pub(crate) async fn show(
         Target::Name(_) => return Err(AppError::Target("no address: names have none".to_owned())),
     };
     let doer = Doer::at(visitor.address);
-    app.limits.take(Deed::Ask, doer, Instant::now()).map_err(AppError::TooMany)?;
+    app.limits.take(Deed::Ask, &doer, Instant::now()).map_err(AppError::TooMany)?;
     let findings = look(&app, address).await?;
     Ok(Page(Names { frame, address, findings }))
 }

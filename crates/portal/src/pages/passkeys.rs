@@ -125,7 +125,9 @@ pub(crate) async fn sign_in(
     passkey::limit(&app, visitor.address).await?;
     let next = own(&shown.next);
     match passkey::sign_in(&app, &shown.answer(), &client(&visitor, &headers)).await? {
-        Entry::In(secret) => Ok(signed_in(&app.config.public_url, &secret, &next, Flash::SignedIn)),
+        Entry::In(arrival) => {
+            Ok(signed_in(&app.config.public_url, &arrival, &next, Flash::SignedIn))
+        }
         Entry::Locked => Err(AppError::Locked),
         Entry::Second(_) | Entry::Wrong => Err(AppError::Passkey),
     }
@@ -153,7 +155,7 @@ pub(crate) async fn second(
     let Some(secret) = cookie(&headers, second_cookie(url)) else { return Ok(begin_again()) };
     let (next, client) = (own(&shown.next), client(&visitor, &headers));
     match passkey::finish(&app, secret, &shown.answer(), &client).await? {
-        Second::In(session) => Ok(let_in(url, &session, &next)),
+        Second::In(arrival) => Ok(let_in(url, &arrival, &next)),
         Second::Over | Second::Wrong => Ok(begin_again()),
     }
 }

@@ -404,7 +404,7 @@ mod tests {
             let why = [("why", "its traps are known")];
             site.let_time_pass().await;
             let again = site.post("/evidence/sources/1/purge", &why).await;
-            assert_eq!(again.location(), "/confirm?next=/evidence");
+            assert_eq!(again.location(), "/confirm?next=/evidence/sources/1");
             site.become_role(Some(Role::Editor)).await;
             assert_eq!(site.post("/evidence/sources/1/purge", &why).await.location(), "/work/1");
             let page = site.get("/work/1").await;

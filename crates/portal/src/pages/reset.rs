@@ -3,8 +3,8 @@
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use repute_database::accounts;
 use repute_database::links::Purpose;
+use repute_database::{accounts, factors};
 use serde::Deserialize;
 
 use crate::account::{self, Entry};
@@ -72,6 +72,10 @@ pub(crate) async fn reset(
     let mail = link.mail.as_deref().unwrap_or_default();
     let mut connection = app.database.read().await?;
     let account = accounts::by_mail(connection.session(), mail).await?;
+    let passkeys = match &account {
+        Some(account) => factors::of(connection.session(), account.id).await?.passkeys,
+        None => 0,
+    };
     drop(connection);
     let name = account.as_ref().map_or("", |account| &*account.name);
     let about = About { mail, name, host: app.config.public_url.host() };
@@ -81,10 +85,14 @@ pub(crate) async fn reset(
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response());
     }
     match account::reset(&app, &secret, password, &client(&visitor, &headers)).await? {
-        Entry::In(session) => {
-            Ok(signed_in(&app.config.public_url, &session, "/account", Flash::PasswordChanged))
+        Entry::In(arrival) => {
+            Ok(signed_in(&app.config.public_url, &arrival, "/account", Flash::PasswordChanged))
         }
-        Entry::Second(secret) => Ok(to_second(&app.config.public_url, &secret, "/account")),
+        Entry::Second(secret) => {
+            // Whoever has passkeys should look whether all of them are his.
+            let next = if passkeys > 0 { "/account/passkeys" } else { "/account" };
+            Ok(to_second(&app.config.public_url, &secret, next))
+        }
         Entry::Locked => Err(AppError::Locked),
         Entry::Wrong => Err(AppError::StaleLink),
     }

@@ -9,6 +9,7 @@ use repute_database::factors::{self, Factors};
 use serde::Deserialize;
 
 use crate::access::encode;
+use crate::account::Arrival;
 use crate::app::App;
 use crate::config::PublicUrl;
 use crate::error::AppError;
@@ -64,7 +65,7 @@ pub(crate) async fn submit(
     let url = &app.config.public_url;
     let Some(secret) = cookie(&headers, second_cookie(url)) else { return Ok(begin_again()) };
     match factor::finish(&app, secret, &code, &client(&visitor, &headers)).await? {
-        Second::In(session) => Ok(let_in(url, &session, &next)),
+        Second::In(arrival) => Ok(let_in(url, &arrival, &next)),
         Second::Over => Ok(begin_again()),
         Second::Wrong => match page(&app, frame, &headers, &next, true).await? {
             Some(page) => Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response()),
@@ -81,8 +82,8 @@ pub(crate) fn to_second(url: &PublicUrl, secret: &Secret, next: &str) -> Respons
 }
 
 /// Sends a browser on with its session, and takes the half of a sign-in from it.
-pub(crate) fn let_in(url: &PublicUrl, session: &Secret, next: &str) -> Response {
-    let mut response = signed_in(url, session, &own(next), Flash::SignedIn);
+pub(crate) fn let_in(url: &PublicUrl, arrival: &Arrival, next: &str) -> Response {
+    let mut response = signed_in(url, arrival, &own(next), Flash::SignedIn);
     response.headers_mut().append(SET_COOKIE, set_cookie(url, "", 0));
     response
 }

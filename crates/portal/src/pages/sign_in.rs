@@ -1,15 +1,15 @@
 //! `/sign-in` and `/sign-out`.
 
-use crate::account::{self, Entry};
+use crate::account::{self, Arrival, Entry};
 use crate::app::App;
 use crate::config::PublicUrl;
+use crate::device::Device;
 use crate::error::AppError;
 use crate::flash::Flash;
 use crate::form::Form;
-use crate::frame::{Frame, Page, flash_cookie};
+use crate::frame::{Frame, Page, say};
 use crate::limits::{self, Deed, Doer};
 use crate::pages::second::to_second;
-use crate::secret::Secret;
 use crate::visitor::{Member, Visitor, session_cookie};
 use askama::Template;
 use axum::extract::{Query, State};
@@ -70,9 +70,11 @@ pub(crate) async fn submit(
 ) -> Result<Response, AppError> {
     limits::take(&app, Deed::Try, Doer::at(visitor.address)).await?;
     let client = client(&visitor, &headers);
-    match account::sign_in(&app, &typed.mail, typed.password, visitor.address, &client).await? {
-        Entry::In(secret) => {
-            Ok(signed_in(&app.config.public_url, &secret, &own(&typed.next), Flash::SignedIn))
+    let device = Device::shown(&headers, &app.config.public_url);
+    let (mail, address) = (&typed.mail, visitor.address);
+    match account::sign_in(&app, mail, typed.password, address, device.as_ref(), &client).await? {
+        Entry::In(arrival) => {
+            Ok(signed_in(&app.config.public_url, &arrival, &own(&typed.next), Flash::SignedIn))
         }
         Entry::Second(secret) => Ok(to_second(&app.config.public_url, &secret, &own(&typed.next))),
         Entry::Locked => Err(AppError::Locked),
@@ -98,21 +100,20 @@ pub(crate) fn signed_out(url: &PublicUrl, flash: Flash) -> Response {
     let gone = format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}");
     let headers = response.headers_mut();
     headers.append(SET_COOKIE, HeaderValue::from_str(&gone).expect("its words are plain"));
-    headers.append(SET_COOKIE, flash_cookie(flash));
-    response
+    say(response, flash)
 }
 
 /// Sends a browser on with its session.
-pub(crate) fn signed_in(url: &PublicUrl, secret: &Secret, next: &str, flash: Flash) -> Response {
+pub(crate) fn signed_in(url: &PublicUrl, arrival: &Arrival, next: &str, flash: Flash) -> Response {
     let mut response = to(next);
     let secure = if url.is_secure() { "; Secure" } else { "" };
-    let (name, secret) = (session_cookie(url), secret.text());
+    let (name, secret) = (session_cookie(url), arrival.session.text());
     let cookie =
         format!("{name}={secret}; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax{secure}");
     let headers = response.headers_mut();
     headers.append(SET_COOKIE, HeaderValue::from_str(&cookie).expect("its words are plain"));
-    headers.append(SET_COOKIE, flash_cookie(flash));
-    response
+    headers.append(SET_COOKIE, arrival.device.cookie(url));
+    say(response, flash)
 }
 
 /// Sends a browser to a page of ours.
@@ -123,9 +124,7 @@ pub(crate) fn to(path: &str) -> Response {
 
 /// Sends a browser to a page of ours, which says what was done.
 pub(crate) fn back(path: &str, flash: Flash) -> Response {
-    let mut response = to(path);
-    response.headers_mut().append(SET_COOKIE, flash_cookie(flash));
-    response
+    say(to(path), flash)
 }
 
 /// A path if it is one of ours, else that of the account: nobody is sent to another site from here.

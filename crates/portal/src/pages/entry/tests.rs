@@ -235,12 +235,12 @@ async fn who_has_searched_too_much_can_still_follow_his_link_but_makes_none_up()
         // Nothing is let in again while the test runs.
         let later = Instant::now() + std::time::Duration::from_secs(3_600);
         let me = || Doer::at(IpAddr::from([0, 0, 0, 0]));
-        while site.app.limits.take(Deed::LookUp, me(), later).is_ok() {}
+        while site.app.limits.take(Deed::LookUp, &me(), later).is_ok() {}
         assert_eq!(site.get("/lookup").await.status, StatusCode::TOO_MANY_REQUESTS);
         let made_up = format!("/r/{}/spam.example/aaaaaaaaaaaa", bl.0);
         assert_eq!(site.get(&made_up).await.status, StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(site.get(&path).await.status, StatusCode::OK);
-        while site.app.limits.take(Deed::Link, me(), later).is_ok() {}
+        while site.app.limits.take(Deed::Link, &me(), later).is_ok() {}
         let last = site.get(&path).await;
         assert_eq!(last.status, StatusCode::TOO_MANY_REQUESTS, "but not for ever");
     })
