@@ -212,6 +212,17 @@ pub async fn of_domain(session: Session<'_>, domain: &Name) -> Result<Vec<Claim>
     rows.into_iter().map(claim).collect()
 }
 
+/// Has nobody else decide who holds a domain before this transaction is over: two who prove it in the same moment come
+/// one after the other. The first claim that was ever made of it stands for all of them, as claims stay.
+///
+/// # Errors
+/// If the database fails.
+pub async fn hold_domain(session: Session<'_>, domain: &Name) -> Result<(), DatabaseError> {
+    let domain = domain.to_string();
+    on!(session, |c| sqlx::query(HOLD_DOMAIN).bind(domain).execute(c).await?.rows_affected());
+    Ok(())
+}
+
 /// The claims for an organisation, the first first.
 ///
 /// # Errors
@@ -371,6 +382,8 @@ statements! {
     /// Those of a domain.
     OF_DOMAIN = "SELECT id, organisation, domain, account, proof, mailbox, nonce, state, created,
         expires, proven, takes, due, failures, seen FROM claims WHERE domain = $1 ORDER BY id";
+    /// Holds the first of a domain.
+    HOLD_DOMAIN = "UPDATE claims SET domain = domain WHERE id = (SELECT MIN(id) FROM claims WHERE domain = $1)";
     /// Those for an organisation.
     OF_ORGANISATION = "SELECT id, organisation, domain, account, proof, mailbox, nonce, state, created,
         expires, proven, takes, due, failures, seen FROM claims WHERE organisation = $1 ORDER BY id";

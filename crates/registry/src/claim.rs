@@ -255,6 +255,7 @@ pub async fn withdraw(
     now: Timestamp,
 ) -> Result<(), ClaimError> {
     let claim = theirs(transaction, person, id).await?;
+    claims::hold_domain(transaction.session(), &claim.new.domain).await?;
     match claim.state {
         State::Open | State::Waiting { .. } | State::Held { .. } => {}
         State::Superseded | State::Lapsed | State::Expired | State::Withdrawn => {
@@ -368,6 +369,7 @@ async fn after_look(
         Err(Fault::Unclear { .. } | Fault::NoServers { .. }) => Found::Unclear,
     };
     let domain = claim.new.domain.clone();
+    claims::hold_domain(transaction.session(), &domain).await?;
     let (organisation, account) = (claim.new.organisation, claim.new.account);
     match claim.state {
         State::Waiting { .. } if what == Found::There => {
@@ -434,6 +436,7 @@ async fn prove(
 ) -> Result<(Claim, Vec<Notice>), ClaimError> {
     open_still(claim, now)?;
     let domain = &claim.new.domain;
+    claims::hold_domain(transaction.session(), domain).await?;
     let others = claims::of_domain(transaction.session(), domain).await?;
     let mut holder = others.iter().find(|one| matches!(one.state, State::Held { .. }));
     let mut notices = Vec::new();

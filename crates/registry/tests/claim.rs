@@ -381,6 +381,52 @@ async fn colleagues_who_prove_the_same_speak_for_the_organisation_side_by_side()
     .await;
 }
 
+/// Takes a link for a proof, in a transaction of its own.
+async fn follow(
+    database: &Database,
+    account: i64,
+    opened: &Opened,
+    now: Timestamp,
+) -> Result<State, ClaimError> {
+    let Opened { claim, notices } = opened;
+    let [Notice::ClaimLink { token, .. }] = &notices[..] else { panic!("{notices:?}") };
+    let mut transaction = database.begin().await?;
+    let (t, who, key) = (&mut transaction, member(account), key());
+    let (claim, _) = claim::follow_link(t, who, claim.id, token, &key, now).await?;
+    transaction.commit().await?;
+    Ok(claim.state)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_who_prove_a_domain_in_the_same_moment_one_holds_it_and_the_other_waits() {
+    on_each(async |database| {
+        let (now, mail) = (day(1), Proof::Mail(Mailbox::Postmaster));
+        for turn in 0..15 {
+            let domain: Name = format!("x{turn}.example").parse().expect("a name");
+            let mut opened = Vec::new();
+            for account in [2 * turn + 1, 2 * turn + 2] {
+                let name = format!("Organisation {account}");
+                let whom = For::New { name, categories: Vec::new() };
+                let mut transaction = database.begin().await.expect("a transaction");
+                let (t, who) = (&mut transaction, member(account));
+                let one = claim::open(t, who, &whom, &domain, mail, &key(), now).await;
+                opened.push((account, one.expect("it is open")));
+                transaction.commit().await.expect("it is committed");
+            }
+            let [(first, one), (second, other)] = &opened[..] else { panic!("two") };
+            let (one, other) = tokio::join!(
+                follow(&database, *first, one, now),
+                follow(&database, *second, other, now),
+            );
+            let states = [one, other].map(|state| state.unwrap_or_else(|error| panic!("{error}")));
+            let held = states.iter().filter(|state| matches!(state, State::Held { .. })).count();
+            let wait = states.iter().filter(|one| matches!(one, State::Waiting { .. })).count();
+            assert_eq!((held, wait), (1, 1), "{turn}: {states:?}");
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn nobody_sends_letters_to_very_many_domains() {
     on_each(async |database| {
