@@ -2,6 +2,7 @@
 
 use sqlx::QueryBuilder;
 
+use crate::accounts::AccountId;
 use crate::database::DatabaseError;
 use crate::entries::{CriterionId, SourceId};
 use crate::key::Key;
@@ -169,6 +170,12 @@ pub struct Narrowed<'s> {
     pub list: Option<ListId>,
     /// What somebody looks for.
     pub sought: Option<&'s Sought>,
+    /// Asked for before.
+    pub before: Option<Timestamp>,
+    /// To which this editor agreed.
+    pub editor: Option<AccountId>,
+    /// Only those to which one editor agreed, and another has to.
+    pub for_second: bool,
     /// Those behind this one.
     pub after: Option<RemovalId>,
 }
@@ -189,6 +196,15 @@ pub async fn queued(
         }
         if let Some(after) = narrowed.after {
             query.push(" AND id > ").push_bind(after.0);
+        }
+        if let Some(before) = narrowed.before {
+            query.push(" AND created < ").push_bind(before.0);
+        }
+        if let Some(editor) = narrowed.editor {
+            query.push(" AND agreed = ").push_bind(editor.0);
+        }
+        if narrowed.for_second {
+            query.push(" AND agreed IS NOT NULL");
         }
         match narrowed.sought {
             None => {}
@@ -611,7 +627,8 @@ mod tests {
                 ("", Some(ListId(99)), None, 0),
             ] {
                 let read = Sought::read(sought);
-                let narrowed = Narrowed { list, sought: read.as_ref(), after };
+                let narrowed =
+                    Narrowed { list, sought: read.as_ref(), after, ..Narrowed::default() };
                 let found = queued(session.session(), &narrowed, 9).await.expect("they are read");
                 assert_eq!(found.len(), count, "{sought} {list:?} {after:?}");
             }

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use sqlx::QueryBuilder;
 
 use super::{Request, RequestId, Row, request};
+use crate::accounts::AccountId;
 use crate::database::DatabaseError;
 use crate::entries::OrganisationId;
 use crate::key::Key;
@@ -29,6 +30,10 @@ pub struct Filter {
     pub organisation: Option<OrganisationId>,
     /// Handed in before.
     pub before: Option<Timestamp>,
+    /// On this editor's desk, or ones with which he did something.
+    pub editor: Option<AccountId>,
+    /// Only those to which one editor agreed, and another has to.
+    pub for_second: bool,
     /// What somebody looks for.
     pub sought: Option<Sought>,
 }
@@ -107,6 +112,16 @@ pub async fn page(
         }
         if let Some(before) = filter.before {
             query.push(" AND COALESCE(submitted, created) < ").push_bind(before.0);
+        }
+        if let Some(editor) = filter.editor {
+            query.push(" AND (editor = ").push_bind(editor.0);
+            for part in [OF_APPROVALS, OF_HISTORY] {
+                query.push(part).push_bind(editor.0);
+            }
+            query.push("))");
+        }
+        if filter.for_second {
+            query.push(FOR_SECOND);
         }
         match &filter.sought {
             None => {}
@@ -202,6 +217,14 @@ pub async fn fill_keys(mut session: Session<'_>, limit: u32) -> Result<usize, Da
 const PAGE: &str =
     "SELECT id, organisation, list, account, reason, state, version, created, submitted,
     touched, editor, policy, serial, undoes, criterion, review FROM requests WHERE TRUE";
+/// What an editor agreed to, before his number.
+const OF_APPROVALS: &str = " OR id IN (SELECT request FROM request_approvals WHERE account = ";
+/// With what else he did something, before his number.
+const OF_HISTORY: &str = ") OR id IN (SELECT request FROM request_history
+    JOIN actors ON actors.pseudonym = request_history.actor WHERE actors.account = ";
+/// What another editor has to agree to.
+const FOR_SECOND: &str =
+    " AND state IN ('queued', 'in-review') AND id IN (SELECT request FROM request_approvals)";
 /// Where words are looked for: before each the same pattern stands.
 const WORDS: [&str; 4] = [
     " AND (organisation IN (SELECT id FROM organisations WHERE LOWER(name) LIKE ",
@@ -324,6 +347,20 @@ mod tests {
                 let all = pages(t, &Filter::default(), Order::LatestChange, limit).await;
                 assert_eq!(all, [6, 5, 3, 2, 1, 4], "{limit}");
             }
+            // What Ada did something with, or agreed to.
+            let of = |editor, for_second| Filter { editor, for_second, ..Filter::default() };
+            let order = Order::LatestChange;
+            assert_eq!(pages(t, &of(Some(AccountId(ada)), false), order, 9).await, [5]);
+            let approval = requests::Approval {
+                account: ada,
+                positions: vec![0],
+                spared: Vec::new(),
+                time: now,
+            };
+            requests::set_approval(t.session(), RequestId(3), &approval).await.expect("it is set");
+            assert_eq!(pages(t, &of(Some(AccountId(ada)), false), order, 9).await, [5, 3]);
+            assert_eq!(pages(t, &of(Some(AccountId(-7)), false), order, 9).await, [0; 0]);
+            assert_eq!(pages(t, &of(None, true), order, 9).await, [3]);
             for (words, expected) in [
                 ("192.0.2.7", vec![2, 1]),
                 ("192.0.2.9", vec![1]),

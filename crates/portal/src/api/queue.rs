@@ -12,20 +12,21 @@ use repute_database::requests::{self, RequestId};
 use repute_database::{Session, Sought, Timestamp};
 use repute_registry::decision::{self, Criterion, Decided, Reason, Terms, Verdict};
 use repute_registry::kept_out::End;
+use repute_registry::request::check::{Neighbour, Whose};
 use repute_registry::request::state::State as Stage;
 use repute_registry::{publish, removal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::entries::Listed;
-use crate::api::requests::{Card, Requests, Shown, network};
-use crate::api::{Call, Endpoint};
+use crate::api::requests::{Card, Found, Requests, Shown, network, service};
+use crate::api::{Call, Caller, Endpoint};
 use crate::app::App;
 use crate::error::AppError;
 use crate::moment::Moment;
 use crate::overview::card;
 use crate::pages::entries::one::day_of;
-use crate::pages::removal::next_step;
+use crate::pages::removal::{findings, neighbours, next_step, notes};
 use crate::token::Scope;
 
 /// What there is.
@@ -67,7 +68,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .query::<WantedRemovals>()
             .answers::<Removals>(),
         Endpoint::get("/api/v1/removals/{id}", GROUP, one)
-            .says("One removal", "With the entries that it is about.")
+            .says("One removal", "With the entries that it is about, those around them, and what DNS says now.")
             .by(READ)
             .answers::<Whole>(),
         Endpoint::post("/api/v1/removals/{id}/decide", GROUP, decide_removal)
@@ -90,6 +91,12 @@ struct Wanted {
     /// Only those that wait longer than two days.
     #[serde(default)]
     late: bool,
+    /// Only those on your desk, or with which you did something; without `state` in all states.
+    #[serde(default)]
+    mine: bool,
+    /// Only those to which one editor agreed, and another has to.
+    #[serde(default)]
+    second: bool,
     /// What is looked for: a number, an address or network, or a part of the name or domain of the organisation or of
     /// the name or address of who asked.
     #[serde(default)]
@@ -103,6 +110,15 @@ struct Wanted {
 struct WantedRemovals {
     /// From which list, by its apex.
     list: Option<String>,
+    /// Only those that wait longer than two days.
+    #[serde(default)]
+    late: bool,
+    /// Only those to which you agreed.
+    #[serde(default)]
+    mine: bool,
+    /// Only those to which one editor agreed, and another has to.
+    #[serde(default)]
+    second: bool,
     /// What is looked for: a number, an address or network, or a part of what was asked about or of who asked.
     #[serde(default)]
     find: String,
@@ -206,6 +222,8 @@ struct ShownRemoval {
     created: String,
     /// Whether one editor agreed already, and another has to.
     agreed: bool,
+    /// `in-time`, `late` or `overdue`, by RFC 6471 section 2.2.6; for those that wait.
+    service: Option<&'static str>,
 }
 
 /// A removal with the entries that it is about.
@@ -215,6 +233,34 @@ struct Whole {
     removal: ShownRemoval,
     /// The entries.
     entries: Vec<Listed>,
+    /// What DNS says of the address, asked now; none if it is no address, or you asked too often.
+    findings: Option<Vec<Found>>,
+    /// Entries around it, and within it.
+    neighbours: Vec<Around>,
+    /// What editors noted about the organisations that have the entries.
+    notes: Vec<Noted>,
+}
+
+/// An entry around another one.
+#[derive(Serialize, JsonSchema)]
+struct Around {
+    /// What it lists.
+    network: String,
+    /// The Id of the organisation that has it; none for an editor's or a feed's.
+    organisation: Option<i64>,
+    /// Whether it is that of the organisation that has the entry in question.
+    own: bool,
+}
+
+/// A note of an editor.
+#[derive(Serialize, JsonSchema)]
+struct Noted {
+    /// What it says.
+    text: String,
+    /// The editor's pseudonym in the audit log.
+    actor: String,
+    /// When (RFC 3339).
+    time: String,
 }
 
 /// What an editor decides about a removal.
@@ -274,6 +320,7 @@ struct ShownStill {
 /// `GET /api/v1/queue`.
 async fn show(
     State(app): State<App>,
+    caller: Caller,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Requests>, AppError> {
     let list = match &wanted.list {
@@ -285,7 +332,8 @@ async fn show(
     let state = match wanted.state.as_deref() {
         Some("all") => None,
         Some(word) => Some(Stage::of_word(word).ok_or_else(|| unknown(word))?),
-        None => sought.is_none().then_some(Stage::Queued),
+        None if sought.is_some() || wanted.mine || wanted.second => None,
+        None => Some(Stage::Queued),
     };
     let order = match state {
         Some(state) if !state.is_over() => Order::LongestWait,
@@ -299,6 +347,8 @@ async fn show(
         list,
         organisation: wanted.organisation.map(OrganisationId),
         before: wanted.late.then(|| Timestamp(Timestamp::now().0 - decision::LATE)),
+        editor: wanted.mine.then_some(caller.account.id),
+        for_second: wanted.second,
         sought,
     };
     let mut look = app.database.look().await?;
@@ -405,6 +455,7 @@ async fn undo(
 /// `GET /api/v1/removals`.
 async fn waiting(
     State(app): State<App>,
+    caller: Caller,
     Query(wanted): Query<WantedRemovals>,
 ) -> Result<Json<Removals>, AppError> {
     let list = match &wanted.list {
@@ -412,7 +463,14 @@ async fn waiting(
         None => None,
     };
     let (sought, after) = (Sought::read(&wanted.find), wanted.after.map(RemovalId));
-    let narrowed = removals::Narrowed { list, sought: sought.as_ref(), after };
+    let narrowed = removals::Narrowed {
+        list,
+        sought: sought.as_ref(),
+        before: wanted.late.then(|| Timestamp(Timestamp::now().0 - decision::LATE)),
+        editor: wanted.mine.then_some(caller.account.id),
+        for_second: wanted.second,
+        after,
+    };
     let mut look = app.database.look().await?;
     let mut found = removals::queued(look.session(), &narrowed, MOST + 1).await?;
     let is_more = found.len() > MOST as usize;
@@ -426,14 +484,33 @@ async fn waiting(
 }
 
 /// `GET /api/v1/removals/{id}`.
-async fn one(State(app): State<App>, Path(id): Path<i64>) -> Result<Json<Whole>, AppError> {
+async fn one(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<Json<Whole>, AppError> {
     let mut look = app.database.look().await?;
     let removal = removals::by_id(look.session(), RemovalId(id)).await?;
     let removal = removal.ok_or(AppError::NotFound)?;
     let found = entries::at(look.session(), removal.new.list, &removal.new.key).await?;
     let sources = entries::sources(look.session()).await?;
+    let shown = ShownRemoval::of(look.session(), &removal).await?;
+    let neighbours = neighbours(look.session(), &removal, &found).await?;
+    let notes = notes(look.session(), &found).await?;
+    drop(look);
+    let findings = findings(&app, caller.account.id, &removal).await?;
     Ok(Json(Whole {
-        removal: ShownRemoval::of(look.session(), &removal).await?,
+        removal: shown,
+        findings: findings.map(|all| all.into_iter().map(Found::from).collect()),
+        neighbours: neighbours.iter().map(Around::from).collect(),
+        notes: notes
+            .into_iter()
+            .map(|note| Noted {
+                text: note.text,
+                actor: note.actor,
+                time: Moment(note.time).rfc3339(),
+            })
+            .collect(),
         entries: found.iter().map(|entry| Listed::of(entry, &sources)).collect(),
     }))
 }
@@ -490,7 +567,20 @@ impl ShownRemoval {
             state: removal.state.word(),
             created: Moment(removal.new.created).rfc3339(),
             agreed: removal.agreed.is_some(),
+            service: (removal.state == removals::State::Queued)
+                .then(|| service(removal.new.created)),
         })
+    }
+}
+
+impl From<&Neighbour> for Around {
+    fn from(neighbour: &Neighbour) -> Around {
+        let (organisation, own) = match neighbour.whose {
+            Whose::Own => (None, true),
+            Whose::Others(id) => (Some(id), false),
+            Whose::Nobodys => (None, false),
+        };
+        Around { network: neighbour.network.to_string(), organisation, own }
     }
 }
 

@@ -161,7 +161,7 @@ struct Checked {
 
 /// What a check found.
 #[derive(Serialize, JsonSchema)]
-struct Found {
+pub(super) struct Found {
     /// Which check.
     check: String,
     /// `pass`, `unclear`, `warn` or `fail`.
@@ -426,14 +426,7 @@ impl Card {
         let list = lists::by_id(session, request.new.list).await?;
         let standing = &request.standing;
         let waits = matches!(&*standing.state, "queued" | "in-review");
-        let service =
-            standing.submitted.filter(|_| waits).map(|submitted| {
-                match decision::service(submitted, Timestamp::now()) {
-                    decision::Service::InTime => "in-time",
-                    decision::Service::Late => "late",
-                    decision::Service::Overdue => "overdue",
-                }
-            });
+        let service = standing.submitted.filter(|_| waits).map(service);
         Ok(Card {
             id: request.id.0,
             organisation: request.new.organisation.0,
@@ -450,6 +443,15 @@ impl Card {
             version: request.version,
             service,
         })
+    }
+}
+
+/// The word of how long something waits.
+pub(super) fn service(since: Timestamp) -> &'static str {
+    match decision::service(since, Timestamp::now()) {
+        decision::Service::InTime => "in-time",
+        decision::Service::Late => "late",
+        decision::Service::Overdue => "overdue",
     }
 }
 

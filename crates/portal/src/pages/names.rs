@@ -56,7 +56,7 @@ pub(crate) async fn show(
 }
 
 /// Asks DNS how the names of an address look.
-async fn look(app: &App, address: IpAddr) -> Result<Vec<Finding>, AppError> {
+pub(crate) async fn look(app: &App, address: IpAddr) -> Result<Vec<Finding>, AppError> {
     let look = &app.means.look;
     let found = evidence::of_addresses(vec![address], &look.resolvers, look.timeout).await;
     let found = found.map_err(AppError::Sockets)?;
@@ -66,7 +66,7 @@ async fn look(app: &App, address: IpAddr) -> Result<Vec<Finding>, AppError> {
 }
 
 /// What a check is about, for people.
-fn title(finding: &Finding) -> &'static str {
+pub(crate) fn title(finding: &Finding) -> &'static str {
     match finding.check {
         Check::Fcrdns => "Its name leads back to it",
         Check::Naming => "The name is that of a server",

@@ -13,6 +13,7 @@ use repute_database::organisations;
 use repute_database::publications;
 use repute_database::removals::{self, Removal};
 use repute_database::requests::{self, Request, RequestId, queue};
+use repute_database::rules;
 use repute_registry::decision::{self, Criterion, Decided, Reason, Service, Terms, Verdict};
 use repute_registry::publish::{self, Prospect};
 use repute_registry::request;
@@ -50,9 +51,11 @@ pub(crate) struct Queue {
     waiting: Vec<Waiting>,
     /// Where more requests are, if there are more.
     next: Option<String>,
-    removals: Vec<(Removal, Option<ListCard>)>,
+    removals: Vec<Asked>,
     /// Where more removals are.
     next_removals: Option<String>,
+    /// Lists with proposals that wait, and how many.
+    proposals: Vec<(ListCard, u64)>,
     versions: Vec<Version>,
     /// Requests in each state, and since when the oldest is there.
     counts: Vec<(Stage, u64, Timestamp)>,
@@ -71,6 +74,13 @@ struct Waiting {
     service: Service,
 }
 
+/// A removal that waits.
+struct Asked {
+    removal: Removal,
+    card: Option<ListCard>,
+    service: Service,
+}
+
 /// `GET /queue`.
 pub(crate) async fn show(
     State(app): State<App>,
@@ -81,8 +91,12 @@ pub(crate) async fn show(
     let cards = app.overview.get(&app.database, &*app.zones).await?;
     let now = Timestamp::now();
     let mut look = app.database.look().await?;
-    let (wanted, order) = (filter.filter(now), filter.order());
-    let mut found = queue::page(look.session(), &wanted, order, filter.after(), MOST + 1).await?;
+    let own = member.account.id;
+    let (wanted, order) = (filter.filter(own, now), filter.order());
+    let mut found = match filter.shows("requests") {
+        true => queue::page(look.session(), &wanted, order, filter.after(), MOST + 1).await?,
+        false => Vec::new(),
+    };
     let is_more = found.len() > MOST as usize;
     found.truncate(MOST as usize);
     let next = found.last().filter(|_| is_more).map(|last| filter.behind(last));
@@ -111,15 +125,35 @@ pub(crate) async fn show(
     let narrowed = removals::Narrowed {
         list: filter.list(),
         sought: sought.as_ref(),
+        before: filter.before(now),
+        editor: filter.is_mine().then_some(own),
+        for_second: filter.is_for_second(),
         after: filter.after_removal(),
     };
-    let mut removals = removals::queued(look.session(), &narrowed, MOST + 1).await?;
+    let mut removals = match filter.shows("removals") {
+        true => removals::queued(look.session(), &narrowed, MOST + 1).await?,
+        false => Vec::new(),
+    };
     let is_more = removals.len() > MOST as usize;
     removals.truncate(MOST as usize);
     let next_removals =
         removals.last().filter(|_| is_more).map(|last| filter.behind_removal(last.id));
-    let removals = removals.into_iter().map(|one| (card(one.new.list), one));
-    let removals = removals.map(|(card, one)| (one, card)).collect();
+    let asked = |removal: Removal| Asked {
+        card: card(removal.new.list),
+        service: decision::service(removal.new.created, now),
+        removal,
+    };
+    let removals = removals.into_iter().map(asked).collect();
+    let mut proposals = Vec::new();
+    // Nobody has them on his desk, and one editor decides them.
+    let narrows = filter.is_mine() || filter.is_for_second() || filter.is_late();
+    let of_list = |card: &&ListCard| filter.list().is_none_or(|list| list == card.id);
+    for card in cards.iter().filter(of_list).filter(|_| filter.shows("proposals") && !narrows) {
+        let open = rules::count_open(look.session(), card.id).await?;
+        if open > 0 {
+            proposals.push((card.clone(), open));
+        }
+    }
     let counted = requests::count_by_state(look.session()).await?;
     let counts = counted
         .into_iter()
@@ -142,6 +176,7 @@ pub(crate) async fn show(
         next,
         removals,
         next_removals,
+        proposals,
         versions,
         counts,
         now,
@@ -297,11 +332,7 @@ impl Queue {
 impl Waiting {
     /// The class and the words of how long it waits (RFC 6471 section 2.2.6).
     fn service(&self) -> (&'static str, &'static str) {
-        match self.service {
-            Service::InTime => ("good", "in time"),
-            Service::Late => ("warn", "late"),
-            Service::Overdue => ("bad", "overdue"),
-        }
+        service_mark(self.service)
     }
 
     /// Whether it can be decided together with others.
@@ -312,6 +343,22 @@ impl Waiting {
     /// Since when it waits.
     fn since(&self) -> Timestamp {
         self.request.standing.submitted.unwrap_or(self.request.created)
+    }
+}
+
+impl Asked {
+    /// The class and the words of how long it waits.
+    fn service(&self) -> (&'static str, &'static str) {
+        service_mark(self.service)
+    }
+}
+
+/// The class and the words of how long something waits.
+fn service_mark(service: Service) -> (&'static str, &'static str) {
+    match service {
+        Service::InTime => ("good", "in time"),
+        Service::Late => ("warn", "late"),
+        Service::Overdue => ("bad", "overdue"),
     }
 }
 

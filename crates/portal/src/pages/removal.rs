@@ -1,23 +1,29 @@
 //! `/removals`: who is on a block list gets off it, by a link in a letter and without an account; and what an editor
 //! says where that is not enough.
 
+use std::time::Instant;
+
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use repute_database::Timestamp;
+use repute_database::accounts::AccountId;
 use repute_database::conflicts::About;
-use repute_database::entries::{self, Entry};
+use repute_database::entries::{self, Entry, OrganisationId};
 use repute_database::kept_out::{self, KeptOut};
 use repute_database::lists::{self, ListId};
+use repute_database::organisations::{self, Note};
 use repute_database::removals::{self, Removal, RemovalId, State as Stage};
+use repute_database::{Key, Session, Timestamp};
 use repute_dnsxl::Target;
 use repute_registry::kept_out::End;
 use repute_registry::removal::{
     self, Answer, Ask, Control, Decided, Outlook, RemovalError, Still, Verdict, Way,
 };
-use repute_registry::request::check::Evidence;
+use repute_registry::request;
+use repute_registry::request::check::{Evidence, Finding, Neighbour};
 use repute_registry::request::evidence;
+use repute_registry::request::item::Item;
 use serde::Deserialize;
 
 use crate::app::App;
@@ -34,8 +40,11 @@ use crate::overview::{ListCard, card};
 use crate::pages::bulk::with_canned;
 use crate::pages::conflict::{Interest, interest};
 use crate::pages::join::Mailed;
+use crate::pages::names::{self, title};
 use crate::pages::queue::is_held;
+use crate::pages::request::{outcome_mark, whose};
 use crate::pages::sign_in::back;
+use crate::spans::Spans;
 use crate::visitor::{Member, Visitor};
 
 /// The page on which somebody asks.
@@ -76,6 +85,12 @@ pub(crate) struct Review {
     seen: Vec<Seen>,
     /// Whether whoever looks is partial, and who else is.
     interest: Interest,
+    /// Entries around it.
+    neighbours: Vec<Neighbour>,
+    /// What editors noted about the organisations whose entries it is about.
+    notes: Vec<Note>,
+    /// What DNS says of the address, asked now; none if it is no address, or was asked too often.
+    findings: Option<Vec<Finding>>,
     /// Until when it is kept off the list, if it is.
     kept_off: Option<KeptOut>,
     /// For how many days the list keeps off what is taken off it.
@@ -227,6 +242,10 @@ pub(crate) async fn review(
     let is_open = removal.state == Stage::Queued;
     let about = About::Removal(removal.id);
     let interest = interest(look.session(), member.person(), about, is_open).await?;
+    let neighbours = neighbours(look.session(), &removal, &entries).await?;
+    let notes = notes(look.session(), &entries).await?;
+    drop(look);
+    let findings = findings(&app, member.account.id, &removal).await?;
     Ok(Page(Review {
         frame,
         removal,
@@ -236,9 +255,60 @@ pub(crate) async fn review(
         canned,
         seen,
         interest,
+        neighbours,
+        notes,
+        findings,
         kept_off,
         days,
     }))
+}
+
+/// The entries around what a removal is about, and within it, without itself.
+pub(crate) async fn neighbours(
+    mut session: Session<'_>,
+    removal: &Removal,
+    entries: &[Entry],
+) -> Result<Vec<Neighbour>, AppError> {
+    let Key::Network(network) = removal.new.key else { return Ok(Vec::new()) };
+    let list = lists::by_id(session.again(), removal.new.list).await?.ok_or(AppError::NotFound)?;
+    // No organisation has this number.
+    let own = entries.iter().find_map(|entry| entry.organisation).unwrap_or(OrganisationId(0));
+    let item = Item::Remove { network };
+    let mut found = request::neighbours(session, own, &list, &item).await?;
+    found.retain(|one| one.network != network);
+    found.truncate(MOST_NEIGHBOURS);
+    Ok(found)
+}
+
+/// What editors noted about the organisations that have these entries.
+pub(crate) async fn notes(
+    mut session: Session<'_>,
+    entries: &[Entry],
+) -> Result<Vec<Note>, AppError> {
+    let mut owners: Vec<_> = entries.iter().filter_map(|entry| entry.organisation).collect();
+    owners.dedup();
+    let mut all = Vec::new();
+    for owner in owners {
+        all.extend(organisations::notes(session.again(), owner, MOST_NOTES).await?);
+    }
+    Ok(all)
+}
+
+/// What DNS says of the address that a removal is about, as often as it is fair to ask.
+pub(crate) async fn findings(
+    app: &App,
+    by: AccountId,
+    removal: &Removal,
+) -> Result<Option<Vec<Finding>>, AppError> {
+    let address = match parse(&removal.new.target) {
+        Ok(Target::Ipv4(address)) => address.into(),
+        Ok(Target::Ipv6(address)) => address.into(),
+        Ok(Target::Name(_)) | Err(_) => return Ok(None),
+    };
+    match app.limits.take(Deed::Ask, Doer::Account(by.0), Instant::now()) {
+        Ok(()) => names::look(app, address).await.map(Some),
+        Err(_) => Ok(None),
+    }
 }
 
 /// What an editor decides.
@@ -350,3 +420,8 @@ pub(crate) fn next_step(outlook: &Outlook) -> String {
         ),
     }
 }
+
+/// Notes that are shown, of each organisation.
+const MOST_NOTES: u32 = 20;
+/// Neighbours that are shown.
+const MOST_NEIGHBOURS: usize = 50;

@@ -696,7 +696,7 @@ impl Row {
 }
 
 /// Whose a neighbour is, in words.
-fn whose(neighbour: &Neighbour) -> String {
+pub(crate) fn whose(neighbour: &Neighbour) -> String {
     match neighbour.whose {
         Whose::Own => "this organisation's".to_owned(),
         Whose::Others(id) => format!("organisation {id}'s"),

@@ -1,5 +1,6 @@
 //! Which part of the queue is shown: what an editor chose and looks for, and the links to other pages of the same.
 
+use repute_database::accounts::AccountId;
 use repute_database::lists::ListId;
 use repute_database::removals::RemovalId;
 use repute_database::requests::Request;
@@ -23,6 +24,15 @@ pub(crate) struct Narrowed {
     /// Only those that wait longer than two days.
     #[serde(default)]
     late: String,
+    /// Only what is on his desk, or what he did something with.
+    #[serde(default)]
+    mine: String,
+    /// Only what another editor has to agree to.
+    #[serde(default)]
+    second: String,
+    /// Of which kind only: `requests`, `removals` or `proposals`.
+    #[serde(default)]
+    kind: String,
     /// What he looks for.
     #[serde(default)]
     pub(super) find: String,
@@ -39,7 +49,10 @@ impl Narrowed {
     pub(super) fn stage(&self) -> Option<Stage> {
         match Stage::of_word(&self.state) {
             Some(stage) => Some(stage),
-            None if self.state == ALL || self.sought().is_some() => None,
+            // What somebody had in his hands stands in any state, and so does what is looked for.
+            None if self.state == ALL || self.sought().is_some() || self.is_mine() => None,
+            // One that waits for a second editor may be on somebody's desk.
+            None if self.is_for_second() => None,
             None => Some(Stage::Queued),
         }
     }
@@ -53,14 +66,42 @@ impl Narrowed {
     }
 
     /// Which requests are shown.
-    pub(super) fn filter(&self, now: Timestamp) -> Filter {
+    pub(super) fn filter(&self, own: AccountId, now: Timestamp) -> Filter {
         Filter {
             state: self.stage().map(|stage| stage.word().to_owned()),
             list: self.list(),
             organisation: None,
-            before: self.is_late().then_some(Timestamp(now.0 - decision::LATE)),
+            before: self.before(now),
+            editor: self.is_mine().then_some(own),
+            for_second: self.is_for_second(),
             sought: self.sought(),
         }
+    }
+
+    /// Before when what is shown was asked for, if only late ones are.
+    pub(super) fn before(&self, now: Timestamp) -> Option<Timestamp> {
+        self.is_late().then_some(Timestamp(now.0 - decision::LATE))
+    }
+
+    /// Whether only his own are shown.
+    pub(super) fn is_mine(&self) -> bool {
+        !self.mine.is_empty()
+    }
+
+    /// Whether only those are shown that another editor has to agree to.
+    pub(super) fn is_for_second(&self) -> bool {
+        !self.second.is_empty()
+    }
+
+    /// Whether a kind is the one that is chosen; none for all.
+    pub(super) fn is_kind(&self, kind: &str) -> bool {
+        self.kind == kind
+    }
+
+    /// Whether things of a kind are shown.
+    pub(super) fn shows(&self, kind: &str) -> bool {
+        let is_known = ["requests", "removals", "proposals"].contains(&&*self.kind);
+        !is_known || self.kind == kind
     }
 
     /// Of which list only.
@@ -119,6 +160,9 @@ impl Narrowed {
             ("list", &*self.list),
             ("state", &*self.state),
             ("late", &*self.late),
+            ("mine", &*self.mine),
+            ("second", &*self.second),
+            ("kind", &*self.kind),
             ("find", &*self.find),
             ("after", after),
             ("removals", removals),
@@ -146,15 +190,40 @@ mod tests {
             list: "2".to_owned(),
             state: "rejected".to_owned(),
             find: "a & b".to_owned(),
+            mine: "yes".to_owned(),
+            kind: "requests".to_owned(),
             after: "7-8".to_owned(),
             ..Narrowed::default()
         };
-        assert_eq!(chosen.first(), "/queue?list=2&state=rejected&find=a%20%26%20b");
+        assert_eq!(
+            chosen.first(),
+            "/queue?list=2&state=rejected&mine=yes&kind=requests&find=a%20%26%20b"
+        );
         assert_eq!(
             chosen.behind_removal(RemovalId(3)),
-            "/queue?list=2&state=rejected&find=a%20%26%20b&after=7-8&removals=3#removals"
+            "/queue?list=2&state=rejected&mine=yes&kind=requests&find=a%20%26%20b&after=7-8&removals=3#removals"
         );
         assert_eq!(Narrowed::default().first(), "/queue");
+    }
+
+    #[test]
+    fn what_an_editor_had_is_shown_in_all_states_and_a_kind_alone() {
+        let mine = Narrowed { mine: "yes".to_owned(), ..Narrowed::default() };
+        assert_eq!(mine.stage(), None);
+        assert_eq!(mine.filter(AccountId(7), Timestamp(1)).editor, Some(AccountId(7)));
+        let second = Narrowed { second: "yes".to_owned(), ..Narrowed::default() };
+        assert_eq!(second.stage(), None);
+        assert!(second.filter(AccountId(7), Timestamp(1)).for_second);
+        for (kind, shown) in [
+            ("", [true, true, true]),
+            ("nonsense", [true, true, true]),
+            ("requests", [true, false, false]),
+            ("removals", [false, true, false]),
+            ("proposals", [false, false, true]),
+        ] {
+            let chosen = Narrowed { kind: kind.to_owned(), ..Narrowed::default() };
+            assert_eq!(["requests", "removals", "proposals"].map(|one| chosen.shows(one)), shown);
+        }
     }
 
     #[test]
