@@ -91,6 +91,9 @@ await walk(async (host) => {
   await desk.goto(at("/queue?find=9.9.9.9"));
   await editor.isAt("/queue?find=9.9.9.9", "9.9.9.9");
   await editor.looks("queue-found");
+  await desk.getByRole("link", { name: "9.9.9.9", exact: true }).click();
+  await editor.isAt("/queue/removals/2", "9.9.9.0/24", "What DNS says of it", "Around it on the list");
+  await editor.looks("link-review");
   await desk.goto(at("/queue/upkeep"));
   await editor.looks("upkeep");
   await desk.goto(at("/lists/bl.example/settings"));
