@@ -1,16 +1,19 @@
 //! Removals: who is on a block list and wants to be off it asks, without an account.
 
-use sqlx::QueryBuilder;
-
-use crate::accounts::AccountId;
 use crate::database::DatabaseError;
-use crate::entries::{CriterionId, SourceId};
 use crate::key::Key;
 use crate::lists::ListId;
 use crate::session::{Session, on};
-use crate::sought::{self, Sought};
 use crate::statement::statements;
 use crate::time::Timestamp;
+
+pub(crate) mod alike;
+pub(crate) mod past;
+mod queue;
+
+pub use alike::{Alike, Likeness, alike, liken};
+pub use past::{asked_since, granted_since, last_granted};
+pub use queue::{Narrowed, queued};
 
 /// Names a removal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -163,76 +166,6 @@ pub async fn by_id(session: Session<'_>, id: RemovalId) -> Result<Option<Removal
     row.map(removal).transpose()
 }
 
-/// Which of those that an editor decides.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Narrowed<'s> {
-    /// From this list only.
-    pub list: Option<ListId>,
-    /// What somebody looks for.
-    pub sought: Option<&'s Sought>,
-    /// Asked for before.
-    pub before: Option<Timestamp>,
-    /// To which this editor agreed.
-    pub editor: Option<AccountId>,
-    /// Only those to which one editor agreed, and another has to.
-    pub for_second: bool,
-    /// Those behind this one.
-    pub after: Option<RemovalId>,
-}
-
-/// Those that an editor decides, the first first, at most so many.
-///
-/// # Errors
-/// If the database fails.
-pub async fn queued(
-    session: Session<'_>,
-    narrowed: &Narrowed<'_>,
-    limit: u32,
-) -> Result<Vec<Removal>, DatabaseError> {
-    let rows: Vec<Row> = on!(session, |c| {
-        let mut query = QueryBuilder::new(QUEUED);
-        if let Some(list) = narrowed.list {
-            query.push(" AND list = ").push_bind(list.0);
-        }
-        if let Some(after) = narrowed.after {
-            query.push(" AND id > ").push_bind(after.0);
-        }
-        if let Some(before) = narrowed.before {
-            query.push(" AND created < ").push_bind(before.0);
-        }
-        if let Some(editor) = narrowed.editor {
-            query.push(" AND agreed = ").push_bind(editor.0);
-        }
-        if narrowed.for_second {
-            query.push(" AND agreed IS NOT NULL");
-        }
-        match narrowed.sought {
-            None => {}
-            Some(Sought::Number(id)) => {
-                query.push(" AND id = ").push_bind(*id);
-            }
-            Some(Sought::Network(network)) => {
-                let ([first, last], around) = sought::keys(*network);
-                query.push(" AND ((key >= ").push_bind(first);
-                query.push(" AND key <= ").push_bind(last).push(")");
-                for key in around {
-                    query.push(" OR key = ").push_bind(key);
-                }
-                query.push(")");
-            }
-            Some(Sought::Words(words)) => {
-                let pattern = sought::pattern(words);
-                query.push(" AND (LOWER(target) LIKE ").push_bind(pattern.clone());
-                query.push(" ESCAPE '\\' OR mail LIKE ").push_bind(pattern);
-                query.push(" ESCAPE '\\')");
-            }
-        }
-        query.push(" ORDER BY id LIMIT ").push_bind(i64::from(limit));
-        query.build_query_as().fetch_all(c).await?
-    });
-    rows.into_iter().map(removal).collect()
-}
-
 /// Moves a removal on, if it still stands where the caller believes. Whether it did. Who decided is a pseudonym of the
 /// audit log; none where nobody had to.
 ///
@@ -285,136 +218,6 @@ pub async fn take_back(
         sqlx::query(TAKE_BACK).bind(id.0).bind(account).execute(c).await?.rows_affected()
     });
     Ok(())
-}
-
-/// How often an entry was removed since a moment; and others of the whole to which it belongs, if to any, before it was
-/// listed.
-///
-/// # Errors
-/// If the database fails.
-pub async fn granted_since(
-    session: Session<'_>,
-    list: ListId,
-    key: &Key,
-    whole: Option<&Key>,
-    since: Timestamp,
-    listed: Timestamp,
-) -> Result<u32, DatabaseError> {
-    let key = key.to_bytes();
-    let (first, last) = match whole {
-        Some(whole) => whole.within().into_inner(),
-        None => (key.clone(), key.clone()),
-    };
-    let (count,): (i64,) = on!(session, |c| {
-        sqlx::query_as(GRANTED_SINCE)
-            .bind(list.0)
-            .bind(first)
-            .bind(last)
-            .bind(since.0)
-            .bind(key)
-            .bind(listed.0)
-            .fetch_one(c)
-            .await?
-    });
-    Ok(u32::try_from(count).unwrap_or(u32::MAX))
-}
-
-/// When an entry was last removed because somebody asked, if it is known.
-///
-/// # Errors
-/// If the database fails.
-pub async fn last_granted(
-    session: Session<'_>,
-    list: ListId,
-    key: &Key,
-) -> Result<Option<Timestamp>, DatabaseError> {
-    let key = key.to_bytes();
-    let (last,): (Option<i64>,) =
-        on!(session, |c| sqlx::query_as(LAST_GRANTED).bind(list.0).bind(key).fetch_one(c).await?);
-    Ok(last.map(Timestamp))
-}
-
-/// How much was asked for from a mail address, and from a network, since a moment.
-///
-/// # Errors
-/// If the database fails.
-pub async fn asked_since(
-    mut session: Session<'_>,
-    mail: &str,
-    network: &str,
-    since: Timestamp,
-) -> Result<(u32, u32), DatabaseError> {
-    let (by_mail,): (i64,) = on!(session.again(), |c| {
-        sqlx::query_as(BY_MAIL_SINCE).bind(mail).bind(since.0).fetch_one(c).await?
-    });
-    let (by_network,): (i64,) = on!(session, |c| {
-        sqlx::query_as(BY_NETWORK_SINCE).bind(network).bind(since.0).fetch_one(c).await?
-    });
-    let count = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
-    Ok((count(by_mail), count(by_network)))
-}
-
-/// What a removal has in common with others.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Likeness {
-    /// The domain of the target; empty if none is known.
-    pub domain: String,
-    /// Where the entry came from.
-    pub source: Option<SourceId>,
-    /// Why it was listed, as the list's policy says it.
-    pub criterion: Option<CriterionId>,
-}
-
-/// Notes what a removal has in common with others.
-///
-/// # Errors
-/// If the database fails.
-pub async fn liken(
-    session: Session<'_>,
-    id: RemovalId,
-    likeness: &Likeness,
-) -> Result<(), DatabaseError> {
-    on!(session, |c| {
-        sqlx::query(LIKEN)
-            .bind(id.0)
-            .bind(&likeness.domain)
-            .bind(likeness.source.map(|source| source.0))
-            .bind(likeness.criterion.map(|criterion| criterion.0))
-            .execute(c)
-            .await?
-            .rows_affected()
-    });
-    Ok(())
-}
-
-/// How many others are like a removal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Alike {
-    /// Removals of targets of the same domain.
-    pub by_domain: u32,
-    /// Networks from which somebody had something removed that was listed by the same source and criterion.
-    pub by_origin: u32,
-}
-
-/// How many of those whose link was followed are like a removal: of the same domain and asked for since a moment, and
-/// of the same origin since another.
-///
-/// # Errors
-/// If the database fails.
-pub async fn alike(
-    mut session: Session<'_>,
-    id: RemovalId,
-    domain_since: Timestamp,
-    origin_since: Timestamp,
-) -> Result<Alike, DatabaseError> {
-    let (by_domain,): (i64,) = on!(session.again(), |c| {
-        sqlx::query_as(OF_DOMAIN).bind(id.0).bind(domain_since.0).fetch_one(c).await?
-    });
-    let (by_origin,): (i64,) = on!(session, |c| {
-        sqlx::query_as(OF_ORIGIN).bind(id.0).bind(origin_since.0).fetch_one(c).await?
-    });
-    let count = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
-    Ok(Alike { by_domain: count(by_domain), by_origin: count(by_origin) })
 }
 
 /// Ends those whose link was not followed in time; how many.
@@ -510,11 +313,6 @@ fn removal(row: Row) -> Result<Removal, DatabaseError> {
     Ok(Removal { id: RemovalId(row.id), new, state, decided, answer, agreed })
 }
 
-/// Those that wait for an editor, before what narrows them.
-const QUEUED: &str =
-    "SELECT id, list, key, target, mail, network, reason, nonce, state, created, expires,
-    decided, answer, agreed, way, control FROM removals WHERE state = 'queued'";
-
 statements! {
     /// Writes one down.
     ADD = "INSERT INTO removals
@@ -530,28 +328,6 @@ statements! {
     AGREE = "UPDATE removals SET agreed = $2 WHERE id = $1 AND state = 'queued'";
     /// Notes that he does not.
     TAKE_BACK = "UPDATE removals SET agreed = NULL WHERE id = $1 AND agreed = $2";
-    /// Counts removals of an entry, and of others beside it; a link that found nothing to remove is none.
-    GRANTED_SINCE = "SELECT COUNT(*) FROM removals
-        WHERE list = $1 AND key >= $2 AND key <= $3 AND decided >= $4 AND state = 'granted' AND answer = ''
-        AND (key = $5 OR decided <= $6)";
-    /// When an entry was last removed.
-    LAST_GRANTED = "SELECT MAX(decided) FROM removals
-        WHERE list = $1 AND key = $2 AND state = 'granted' AND answer = ''";
-    /// Counts those from an address.
-    BY_MAIL_SINCE = "SELECT COUNT(*) FROM removals WHERE mail = $1 AND created >= $2";
-    /// Counts those from a network.
-    BY_NETWORK_SINCE = "SELECT COUNT(*) FROM removals WHERE network = $1 AND created >= $2";
-    /// Notes what one is like.
-    LIKEN = "UPDATE removals SET domain = $2, source = $3, criterion = $4 WHERE id = $1";
-    /// Counts those of the same domain.
-    OF_DOMAIN = "SELECT COUNT(*) FROM removals own JOIN removals r ON r.domain = own.domain
-        WHERE own.id = $1 AND r.domain <> '' AND r.id <> own.id AND r.created >= $2
-        AND r.state IN ('queued', 'granted', 'refused')";
-    /// Counts the networks that asked for those of the same origin.
-    OF_ORIGIN = "SELECT COUNT(DISTINCT r.network) FROM removals own
-        JOIN removals r ON r.list = own.list AND r.source = own.source
-        WHERE own.id = $1 AND COALESCE(r.criterion, 0) = COALESCE(own.criterion, 0) AND r.id <> own.id
-        AND r.created >= $2 AND r.state IN ('queued', 'granted', 'refused')";
     /// Ends those that were not followed.
     EXPIRE = "UPDATE removals SET state = 'expired' WHERE state = 'sent' AND expires <= $1";
     /// Forgets people.
@@ -563,6 +339,7 @@ statements! {
 mod tests {
     use super::*;
     use crate::lists;
+    use crate::sought::Sought;
     use crate::testing::on_each;
 
     #[tokio::test]

@@ -51,6 +51,8 @@ mod tests {
             crate::person::ALL,
             crate::publications::ALL,
             crate::removals::ALL,
+            crate::removals::alike::ALL,
+            crate::removals::past::ALL,
             crate::requests::ALL,
             crate::requests::queue::ALL,
             crate::reviews::ALL,

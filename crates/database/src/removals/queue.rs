@@ -1,0 +1,86 @@
+//! The removals that wait for an editor, and which of them somebody looks for.
+
+use sqlx::QueryBuilder;
+
+use super::{Removal, RemovalId, Row, removal};
+use crate::accounts::AccountId;
+use crate::database::DatabaseError;
+use crate::lists::ListId;
+use crate::session::{Session, on};
+use crate::sought::{self, Sought};
+use crate::time::Timestamp;
+
+/// Which of those that an editor decides.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Narrowed<'s> {
+    /// From this list only.
+    pub list: Option<ListId>,
+    /// What somebody looks for.
+    pub sought: Option<&'s Sought>,
+    /// Asked for before.
+    pub before: Option<Timestamp>,
+    /// To which this editor agreed.
+    pub editor: Option<AccountId>,
+    /// Only those to which one editor agreed, and another has to.
+    pub for_second: bool,
+    /// Those behind this one.
+    pub after: Option<RemovalId>,
+}
+
+/// Those that an editor decides, the first first, at most so many.
+///
+/// # Errors
+/// If the database fails.
+pub async fn queued(
+    session: Session<'_>,
+    narrowed: &Narrowed<'_>,
+    limit: u32,
+) -> Result<Vec<Removal>, DatabaseError> {
+    let rows: Vec<Row> = on!(session, |c| {
+        let mut query = QueryBuilder::new(QUEUED);
+        if let Some(list) = narrowed.list {
+            query.push(" AND list = ").push_bind(list.0);
+        }
+        if let Some(after) = narrowed.after {
+            query.push(" AND id > ").push_bind(after.0);
+        }
+        if let Some(before) = narrowed.before {
+            query.push(" AND created < ").push_bind(before.0);
+        }
+        if let Some(editor) = narrowed.editor {
+            query.push(" AND agreed = ").push_bind(editor.0);
+        }
+        if narrowed.for_second {
+            query.push(" AND agreed IS NOT NULL");
+        }
+        match narrowed.sought {
+            None => {}
+            Some(Sought::Number(id)) => {
+                query.push(" AND id = ").push_bind(*id);
+            }
+            Some(Sought::Network(network)) => {
+                let ([first, last], around) = sought::keys(*network);
+                query.push(" AND ((key >= ").push_bind(first);
+                query.push(" AND key <= ").push_bind(last).push(")");
+                for key in around {
+                    query.push(" OR key = ").push_bind(key);
+                }
+                query.push(")");
+            }
+            Some(Sought::Words(words)) => {
+                let pattern = sought::pattern(words);
+                query.push(" AND (LOWER(target) LIKE ").push_bind(pattern.clone());
+                query.push(" ESCAPE '\\' OR mail LIKE ").push_bind(pattern);
+                query.push(" ESCAPE '\\')");
+            }
+        }
+        query.push(" ORDER BY id LIMIT ").push_bind(i64::from(limit));
+        query.build_query_as().fetch_all(c).await?
+    });
+    rows.into_iter().map(removal).collect()
+}
+
+/// Those that wait for an editor, before what narrows them.
+const QUEUED: &str =
+    "SELECT id, list, key, target, mail, network, reason, nonce, state, created, expires,
+    decided, answer, agreed, way, control FROM removals WHERE state = 'queued'";
