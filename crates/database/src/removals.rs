@@ -9,11 +9,11 @@ use crate::time::Timestamp;
 
 pub(crate) mod alike;
 pub(crate) mod past;
-mod queue;
+pub(crate) mod queue;
 
 pub use alike::{Alike, Likeness, alike, liken};
-pub use past::{asked_since, granted_since, last_granted};
-pub use queue::{Narrowed, queued};
+pub use past::{Refusal, asked_since, granted_since, last_granted, last_refused};
+pub use queue::{Narrowed, joined, queued, waiting_at};
 
 /// Names a removal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,6 +102,8 @@ pub struct Removal {
     pub answer: String,
     /// The editor who agrees that the entry goes, where two have to.
     pub agreed: Option<i64>,
+    /// The one that waited for an editor about the same entry before, and is decided with this one.
+    pub joins: Option<RemovalId>,
 }
 
 /// Where a removal stands.
@@ -205,6 +207,21 @@ pub async fn agree(session: Session<'_>, id: RemovalId, account: i64) -> Result<
     Ok(())
 }
 
+/// Notes that a removal waits for an editor together with one that waited before.
+///
+/// # Errors
+/// If the database fails.
+pub async fn join(
+    session: Session<'_>,
+    id: RemovalId,
+    first: RemovalId,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        sqlx::query(JOIN).bind(id.0).bind(first.0).execute(c).await?.rows_affected()
+    });
+    Ok(())
+}
+
 /// Takes back that an editor agrees to a removal, if it was he.
 ///
 /// # Errors
@@ -271,6 +288,8 @@ struct Row {
     way: String,
     /// What shows that it is his.
     control: String,
+    /// With which one it waits.
+    joins: Option<i64>,
 }
 
 /// Reads a row.
@@ -310,7 +329,8 @@ fn removal(row: Row) -> Result<Removal, DatabaseError> {
     };
     let decided = row.decided.map(Timestamp);
     let (answer, agreed) = (row.answer, row.agreed);
-    Ok(Removal { id: RemovalId(row.id), new, state, decided, answer, agreed })
+    let joins = row.joins.map(RemovalId);
+    Ok(Removal { id: RemovalId(row.id), new, state, decided, answer, agreed, joins })
 }
 
 statements! {
@@ -320,12 +340,14 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, 'sent', $8, $9, $10, $11, '') RETURNING id";
     /// One removal.
     BY_ID = "SELECT id, list, key, target, mail, network, reason, nonce, state, created, expires,
-        decided, answer, agreed, way, control FROM removals WHERE id = $1";
+        decided, answer, agreed, way, control, joins FROM removals WHERE id = $1";
     /// Moves one on.
     MOVE_ON = "UPDATE removals SET state = $3, decided = $4, answer = $5, decided_by = $6
         WHERE id = $1 AND state = $2";
     /// Notes who agrees.
     AGREE = "UPDATE removals SET agreed = $2 WHERE id = $1 AND state = 'queued'";
+    /// Notes with which one it waits.
+    JOIN = "UPDATE removals SET joins = $2 WHERE id = $1 AND state = 'queued'";
     /// Notes that he does not.
     TAKE_BACK = "UPDATE removals SET agreed = NULL WHERE id = $1 AND agreed = $2";
     /// Ends those that were not followed.

@@ -53,6 +53,7 @@ mod tests {
             crate::removals::ALL,
             crate::removals::alike::ALL,
             crate::removals::past::ALL,
+            crate::removals::queue::ALL,
             crate::requests::ALL,
             crate::requests::queue::ALL,
             crate::reviews::ALL,

@@ -95,11 +95,12 @@ statements! {
     OF_REMOVALS = "SELECT CASE WHEN r.state = 'granted' AND r.decided_by IS NULL THEN 'auto-granted'
             ELSE r.state END, r.decided, r.created, a.account
         FROM removals AS r LEFT JOIN actors AS a ON a.pseudonym = r.decided_by
-        WHERE r.decided >= $1 AND r.state IN ('granted', 'refused') ORDER BY r.decided DESC LIMIT $2";
+        WHERE r.decided >= $1 AND r.state IN ('granted', 'refused') AND r.joins IS NULL ORDER BY r.decided DESC LIMIT $2";
     /// What waits.
     WAITING = "SELECT state, since FROM (
             SELECT state, COALESCE(submitted, created) AS since FROM requests
                 WHERE state IN ('queued', 'in-review')
-            UNION ALL SELECT 'removal' AS state, created AS since FROM removals WHERE state = 'queued') AS open
+            UNION ALL SELECT 'removal' AS state, created AS since FROM removals
+                WHERE state = 'queued' AND joins IS NULL) AS open
         ORDER BY since LIMIT $1";
 }

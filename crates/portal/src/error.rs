@@ -242,6 +242,7 @@ impl From<RemovalError> for AppError {
             | RemovalError::Mail(_)
             | RemovalError::TooMany
             | RemovalError::Over(_)
+            | RemovalError::Joined(_)
             | RemovalError::NoReason
             | RemovalError::Change(_) => AppError::Wrong(error.to_string()),
         }

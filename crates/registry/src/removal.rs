@@ -1,7 +1,8 @@
 //! Removals: whoever is on a block list gets off it by himself, without an account, the first time at once.
 //!
 //! A link that is mailed to him is all he needs. What comes back onto the list again and again is locked for longer
-//! each time, and who removes very much at once waits for an editor, as does what belongs to a wave of them ([`wave`]). An entry wider than what was asked about is never
+//! each time, and who removes very much at once waits for an editor, as does what belongs to a wave of them ([`wave`]), and
+//! what an editor refused not long ago. An entry wider than what was asked about is never
 //! removed without one: it says something about others, too. But a /64 is one subscriber's, who shows that it is his
 //! ([`control`]).
 
@@ -12,7 +13,7 @@ use repute_database::entries::{self, Entry};
 use repute_database::lists::{self, ListId, Stored};
 use repute_database::organisations::{self, MemberRole};
 use repute_database::removals::{self, Likeness, New, Removal, RemovalId, State};
-pub use repute_database::removals::{Control, Way};
+pub use repute_database::removals::{Control, Refusal, Way};
 use repute_database::{
     DatabaseError, Key, Session, Timestamp, Transaction, audit, kept_out as database_kept_out,
     undelivered,
@@ -100,6 +101,9 @@ pub enum Why {
     /// The list does not block.
     #[error("this list does not block, and people do not take themselves off it")]
     Kind,
+    /// An editor refused it not long ago.
+    #[error("an editor refused this not long ago")]
+    Refused,
     /// Very much is being removed by one person, or from one network.
     #[error("very many removals came from you or your network today")]
     Mass,
@@ -142,6 +146,9 @@ pub enum RemovalError {
     /// It is decided.
     #[error("this removal is {0}")]
     Over(&'static str),
+    /// It waits with another one.
+    #[error("this is decided with removal {0}, which waited for the same entry before")]
+    Joined(i64),
     /// A refusal without a reason.
     #[error("say why")]
     NoReason,
@@ -253,7 +260,11 @@ pub async fn confirm(
         Outlook::Free => wave::of(transaction, id, waves, now).await?,
     };
     if let Some(why) = why {
+        let first = removals::waiting_at(transaction.session(), new.list, &new.key).await?;
         move_on(transaction, &removal, State::Queued, (&why.to_string(), None), now).await?;
+        if let Some(first) = first {
+            removals::join(transaction.session(), id, first).await?;
+        }
         return Ok(Answer::ToEditors(why));
     }
     let serial = remove(transaction, &removal, entries, None, End::default(), now).await?;
@@ -277,25 +288,46 @@ pub enum Outlook {
 /// # Errors
 /// If the database fails.
 pub async fn outlook(
-    session: Session<'_>,
+    mut session: Session<'_>,
     list: &Stored,
     entry: &Entry,
     (target, control): (&str, Control),
     now: Timestamp,
 ) -> Result<Outlook, DatabaseError> {
-    let before = before(session, list.id, entry, now).await?;
-    let reach = Reach::of(&entry.key, target);
-    Ok(match locked_until(entry.since, before) {
-        Some(until) if now < until => Outlook::Locked(until),
-        Some(_) | None if list.list.polarity != Polarity::Block => Outlook::Editor(Why::Kind),
-        Some(_) | None => match (reach, control) {
-            (Reach::Exact, _) | (Reach::Subscriber, Control::Address | Control::Domain) => {
-                Outlook::Free
-            }
-            (Reach::Subscriber, Control::None) => Outlook::Editor(Why::Unproven),
-            (Reach::Wider, _) => Outlook::Editor(Why::Wider),
-        },
+    let before = before(session.again(), list.id, entry, now).await?;
+    match locked_until(entry.since, before) {
+        Some(until) if now < until => return Ok(Outlook::Locked(until)),
+        Some(_) | None => {}
+    }
+    if list.list.polarity != Polarity::Block {
+        return Ok(Outlook::Editor(Why::Kind));
+    }
+    if refusal(session, list.id, &entry.key, now).await?.is_some() {
+        return Ok(Outlook::Editor(Why::Refused));
+    }
+    Ok(match (Reach::of(&entry.key, target), control) {
+        (Reach::Exact, _) | (Reach::Subscriber, Control::Address | Control::Domain) => {
+            Outlook::Free
+        }
+        (Reach::Subscriber, Control::None) => Outlook::Editor(Why::Unproven),
+        (Reach::Wider, _) => Outlook::Editor(Why::Wider),
     })
+}
+
+/// The last refusal within 30 days to remove an entry, or another of the same subscriber; none if one of them was removed
+/// later. Until that is so long ago, nothing of it goes without an editor.
+///
+/// # Errors
+/// If the database fails.
+pub async fn refusal(
+    session: Session<'_>,
+    list: ListId,
+    key: &Key,
+    now: Timestamp,
+) -> Result<Option<Refusal>, DatabaseError> {
+    let month = Timestamp(now.0 - 30 * DAY);
+    let whole = control::whole(key);
+    removals::last_refused(session, list, key, whole.as_ref(), month).await
 }
 
 /// How often an entry was removed within the last 30 days, or another of the same subscriber before it was listed.
@@ -353,7 +385,8 @@ pub async fn entry(
     Ok(over.into_iter().next().filter(|_| !is_excluded))
 }
 
-/// Decides a removal that waits for an editor. An entry that lists very much goes when two agree.
+/// Decides a removal that waits for an editor, with those that joined it. An entry that lists very much goes when two
+/// agree.
 ///
 /// # Errors
 /// If the person may not, a refusal has no reason, or it does not wait.
@@ -377,6 +410,9 @@ pub async fn decide(
     }
     if removal.state != State::Queued {
         return Err(RemovalError::Over(removal.state.word()));
+    }
+    if let Some(first) = removal.joins {
+        return Err(RemovalError::Joined(first.0));
     }
     let is_wide = matches!(&new.key, Key::Network(network) if item::is_wide(*network));
     let is_second = removal.agreed.is_some_and(|first| first != person.account);
@@ -409,7 +445,41 @@ pub async fn decide(
         Decided::Refused | Decided::Waits => None,
     };
     let (mail, target) = (new.mail.clone(), new.target.clone());
-    Ok((decided, vec![Notice::RemovalDecided { removal: id, mail, target, refused, still }]))
+    let mut told =
+        vec![Notice::RemovalDecided { removal: id, mail, target, refused: refused.clone(), still }];
+    told.extend(decide_joined(transaction, person, id, refused, now).await?);
+    Ok((decided, told))
+}
+
+/// Decides those that waited with a removal as that was, and who is told.
+async fn decide_joined(
+    transaction: &mut Transaction,
+    person: Person,
+    first: RemovalId,
+    refused: Option<String>,
+    now: Timestamp,
+) -> Result<Vec<Notice>, RemovalError> {
+    let actor = audit::actor(transaction.session(), person.account).await?;
+    let mut told = Vec::new();
+    for joined in removals::joined(transaction.session(), first).await? {
+        let (state, answer) = match &refused {
+            Some(why) => (State::Refused, &**why),
+            None => (State::Granted, ""),
+        };
+        move_on(transaction, &joined, state, (answer, Some(&actor)), now).await?;
+        let still = match &refused {
+            Some(_) => None,
+            None => {
+                let list = lists::by_id(transaction.session(), joined.new.list).await?;
+                let list = list.ok_or(DatabaseError::Missing("list"))?;
+                still(transaction.session(), &list, &joined.new, now).await?
+            }
+        };
+        let New { mail, target, .. } = joined.new;
+        let (removal, refused) = (joined.id, refused.clone());
+        told.push(Notice::RemovalDecided { removal, mail, target, refused, still });
+    }
+    Ok(told)
 }
 
 /// What a person is to the organisations whose entries a removal is about.

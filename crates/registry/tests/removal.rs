@@ -516,3 +516,115 @@ async fn what_lists_it_all_the_same_is_told() {
     })
     .await;
 }
+
+/// The removals that wait for an editor.
+async fn waiting(transaction: &mut Transaction) -> Vec<removals::Removal> {
+    let queued = removals::queued(transaction.session(), &removals::Narrowed::default(), 9).await;
+    queued.expect("they are read")
+}
+
+/// Who is told of a decision, and why it was refused.
+fn refusals(told: &[Notice]) -> Vec<(&str, Option<&str>)> {
+    let one = |notice| match notice {
+        &Notice::RemovalDecided { ref mail, ref refused, .. } => (&**mail, refused.as_deref()),
+        other => panic!("{other:?}"),
+    };
+    told.iter().map(one).collect()
+}
+
+#[tokio::test]
+async fn who_asks_for_what_waits_joins_it_and_hears_the_same() {
+    on_each(async |database| {
+        let list = world(&database, Polarity::Block).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        for key in ["8.8.8.0/24", "9.9.9.0/24"] {
+            list_key(t, &list, key, day(1)).await;
+        }
+        for (target, mail) in
+            [("8.8.8.8", "a@x.example"), ("8.8.8.9", "b@x.example"), ("9.9.9.9", "c@x.example")]
+        {
+            let answer = remove(t, &list, target, mail, day(1)).await.expect("an answer");
+            assert_eq!(answer, Answer::ToEditors(Why::Wider));
+        }
+        let queue = waiting(t).await;
+        let [first, other] = &queue[..] else { panic!("{queue:?}") };
+        assert_eq!((&*first.new.target, &*other.new.target), ("8.8.8.8", "9.9.9.9"));
+        let joined = removals::joined(t.session(), first.id).await.expect("they are read");
+        let [joined] = &joined[..] else { panic!("{joined:?}") };
+        assert_eq!((&*joined.new.mail, joined.joins), ("b@x.example", Some(first.id)));
+        let refuse = Verdict::Refuse("the relay is open".to_owned());
+        let alone = removal::decide(t, EDITOR, joined.id, &refuse, day(1)).await;
+        assert!(matches!(alone, Err(RemovalError::Joined(id)) if id == first.id.0), "{alone:?}");
+        let (_, told) = removal::decide(t, EDITOR, first.id, &refuse, day(1)).await.expect("done");
+        let why = Some("the relay is open");
+        assert_eq!(refusals(&told), [("a@x.example", why), ("b@x.example", why)]);
+        // Both hear of the other decision, too, and it counts once.
+        for mail in ["d@x.example", "e@x.example"] {
+            remove(t, &list, "9.9.9.9", mail, day(2)).await.expect("an answer");
+        }
+        let grant = Verdict::Grant(End::AtOnce);
+        let (_, told) = removal::decide(t, EDITOR, other.id, &grant, day(2)).await.expect("done");
+        let all = [("c@x.example", None), ("d@x.example", None), ("e@x.example", None)];
+        assert_eq!(refusals(&told), all);
+        let known = statistics::of_removals(t.session(), day(0), 9).await.expect("they are read");
+        let known: Vec<_> = known.iter().map(|one| &*one.outcome).collect();
+        assert_eq!(known, ["granted", "refused"]);
+        list_key(t, &list, "9.9.9.0/24", day(3)).await;
+        let answer = remove(t, &list, "9.9.9.9", "c@x.example", day(3)).await;
+        assert_eq!(answer.expect("an answer"), Answer::Locked { until: day(4) });
+        assert_eq!(waiting(t).await, []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_an_editor_refused_an_editor_decides_again_for_a_month() {
+    on_each(async |database| {
+        let list = world(&database, Polarity::Block).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let waves = Waves { by_domain: 1, by_origin: 0 };
+        let any = Waves { by_domain: 0, by_origin: 0 };
+        for number in [1, 2, 3] {
+            list_key(t, &list, &format!("9.9.9.{number}"), day(1)).await;
+        }
+        for (number, is_alone) in [(1, true), (2, false), (3, false)] {
+            let answer = remove_as(t, &list, (number, "one.example"), &waves, day(1)).await;
+            assert_eq!(matches!(answer, Answer::Removed { .. }), is_alone, "{answer:?}");
+        }
+        let queue = waiting(t).await;
+        let refuse = Verdict::Refuse("it still sends".to_owned());
+        for removal in &queue {
+            removal::decide(t, EDITOR, removal.id, &refuse, day(2)).await.expect("decided");
+        }
+        let key: Key = "9.9.9.2".parse().expect("a key");
+        let refusal = removal::refusal(t.session(), list.id, &key, day(32)).await;
+        let refusal = refusal.expect("it is read").expect("there is one");
+        assert_eq!((refusal.at, &*refusal.why), (day(2), "it still sends"));
+        // Nothing makes a wave any more, but the refusal stands, for whoever asks.
+        for number in [2, 3] {
+            let answer = remove_as(t, &list, (number, "two.example"), &any, day(20)).await;
+            assert_eq!(answer, Answer::ToEditors(Why::Refused));
+        }
+        // What an editor takes off then was refused no more, nor is it after a month.
+        let id = waiting(t).await[0].id;
+        let grant = Verdict::Grant(End::AtOnce);
+        removal::decide(t, EDITOR, id, &grant, day(20)).await.expect("granted");
+        list_key(t, &list, "9.9.9.2", day(21)).await;
+        let answer = remove_as(t, &list, (2, ""), &any, day(22)).await;
+        assert!(matches!(answer, Answer::Removed { .. }), "{answer:?}");
+        for at in [23, 53] {
+            let id = waiting(t).await[0].id;
+            removal::decide(t, EDITOR, id, &refuse, day(at)).await.expect("refused");
+            if at == 23 {
+                let answer = remove_as(t, &list, (3, ""), &any, day(53)).await;
+                assert_eq!(answer, Answer::ToEditors(Why::Refused));
+            }
+        }
+        let later = Timestamp(day(83).0 + 1);
+        let answer = remove_as(t, &list, (3, ""), &any, later).await;
+        assert!(matches!(answer, Answer::Removed { .. }), "{answer:?}");
+    })
+    .await;
+}

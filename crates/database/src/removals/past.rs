@@ -54,6 +54,39 @@ pub async fn last_granted(
     Ok(last.map(Timestamp))
 }
 
+/// What an editor said against a removal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub why: String,
+}
+
+/// The last refusal since a moment to remove an entry, or another of the whole to which it belongs; none if one of them
+/// was removed later.
+///
+/// # Errors
+/// If the database fails.
+pub async fn last_refused(
+    session: Session<'_>,
+    list: ListId,
+    key: &Key,
+    whole: Option<&Key>,
+    since: Timestamp,
+) -> Result<Option<Refusal>, DatabaseError> {
+    let key = key.to_bytes();
+    let (first, last) = match whole {
+        Some(whole) => whole.within().into_inner(),
+        None => (key.clone(), key),
+    };
+    let row: Option<(i64, String)> = on!(session, |c| {
+        let query = sqlx::query_as(LAST_REFUSED).bind(list.0).bind(first).bind(last);
+        query.bind(since.0).fetch_optional(c).await?
+    });
+    Ok(row.map(|(at, why)| Refusal { at: Timestamp(at), why }))
+}
+
 /// How much was asked for from a mail address, and from a network, since a moment.
 ///
 /// # Errors
@@ -77,11 +110,17 @@ pub async fn asked_since(
 statements! {
     /// Counts removals of an entry, and of others beside it; a link that found nothing to remove is none.
     GRANTED_SINCE = "SELECT COUNT(*) FROM removals
-        WHERE list = $1 AND key >= $2 AND key <= $3 AND decided >= $4 AND state = 'granted' AND answer = ''
-        AND (key = $5 OR decided <= $6)";
+        WHERE list = $1 AND key >= $2 AND key <= $3 AND decided >= $4 AND state = 'granted'
+        AND answer = '' AND joins IS NULL AND (key = $5 OR decided <= $6)";
     /// When an entry was last removed.
     LAST_GRANTED = "SELECT MAX(decided) FROM removals
         WHERE list = $1 AND key = $2 AND state = 'granted' AND answer = ''";
+    /// The last refusal, unless something was granted later.
+    LAST_REFUSED = "SELECT decided, answer FROM removals
+        WHERE list = $1 AND key >= $2 AND key <= $3 AND decided >= $4 AND state = 'refused'
+        AND decided >= COALESCE((SELECT MAX(g.decided) FROM removals g
+            WHERE g.list = $1 AND g.key >= $2 AND g.key <= $3 AND g.decided >= $4 AND g.state = 'granted'), 0)
+        ORDER BY decided DESC, id LIMIT 1";
     /// Counts those from an address.
     BY_MAIL_SINCE = "SELECT COUNT(*) FROM removals WHERE mail = $1 AND created >= $2";
     /// Counts those from a network.

@@ -5,9 +5,11 @@ use sqlx::QueryBuilder;
 use super::{Removal, RemovalId, Row, removal};
 use crate::accounts::AccountId;
 use crate::database::DatabaseError;
+use crate::key::Key;
 use crate::lists::ListId;
 use crate::session::{Session, on};
 use crate::sought::{self, Sought};
+use crate::statement::statements;
 use crate::time::Timestamp;
 
 /// Which of those that an editor decides.
@@ -80,7 +82,40 @@ pub async fn queued(
     rows.into_iter().map(removal).collect()
 }
 
-/// Those that wait for an editor, before what narrows them.
+/// The one that waits for an editor about an entry, if one does: others join it.
+///
+/// # Errors
+/// If the database fails.
+pub async fn waiting_at(
+    session: Session<'_>,
+    list: ListId,
+    key: &Key,
+) -> Result<Option<RemovalId>, DatabaseError> {
+    let key = key.to_bytes();
+    let (first,): (Option<i64>,) =
+        on!(session, |c| sqlx::query_as(WAITING_AT).bind(list.0).bind(key).fetch_one(c).await?);
+    Ok(first.map(RemovalId))
+}
+
+/// Those that wait for an editor together with one, or were decided with it, the first first.
+///
+/// # Errors
+/// If the database fails.
+pub async fn joined(session: Session<'_>, id: RemovalId) -> Result<Vec<Removal>, DatabaseError> {
+    let rows: Vec<Row> = on!(session, |c| sqlx::query_as(JOINED).bind(id.0).fetch_all(c).await?);
+    rows.into_iter().map(removal).collect()
+}
+
+/// Those that wait for an editor, before what narrows them. Those that joined one are decided with it.
 const QUEUED: &str =
     "SELECT id, list, key, target, mail, network, reason, nonce, state, created, expires,
-    decided, answer, agreed, way, control FROM removals WHERE state = 'queued'";
+    decided, answer, agreed, way, control, joins FROM removals WHERE state = 'queued' AND joins IS NULL";
+
+statements! {
+    /// The first that waits about an entry.
+    WAITING_AT = "SELECT MIN(id) FROM removals
+        WHERE list = $1 AND key = $2 AND state = 'queued' AND joins IS NULL";
+    /// Those that joined one.
+    JOINED = "SELECT id, list, key, target, mail, network, reason, nonce, state, created, expires,
+        decided, answer, agreed, way, control, joins FROM removals WHERE joins = $1 ORDER BY id";
+}

@@ -365,6 +365,7 @@ const WRITTEN: &[(i64, &str)] = &[
         27,
         "INSERT INTO conflicts (kind, subject, account, reason, since) VALUES ('request', 1, 1, 'a friend', 95);",
     ),
+    (29, "UPDATE removals SET joins = 1, kind = 'appeal', serial = 7; UPDATE codes SET removal = 'editor';"),
 ];
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use crate::error::AppError;
 use crate::moment::Moment;
 use crate::overview::card;
 use crate::pages::entries::one::day_of;
-use crate::pages::removal::{findings, neighbours, next_step, notes};
+use crate::pages::removal::{findings, neighbours, next_step, notes, refused};
 use crate::token::Scope;
 
 /// What there is.
@@ -222,6 +222,8 @@ struct ShownRemoval {
     created: String,
     /// Whether one editor agreed already, and another has to.
     agreed: bool,
+    /// The number of the removal with which it is decided, as that waited for the same entry before.
+    joins: Option<i64>,
     /// `in-time`, `late` or `overdue`, by RFC 6471 section 2.2.6; for those that wait.
     service: Option<&'static str>,
 }
@@ -239,6 +241,19 @@ struct Whole {
     neighbours: Vec<Around>,
     /// What editors noted about the organisations that have the entries.
     notes: Vec<Noted>,
+    /// What an editor said against it within 30 days, while it waits.
+    refused: Option<RefusedBefore>,
+    /// Those who asked for the same entry meanwhile: they are decided with it.
+    joined: Vec<ShownRemoval>,
+}
+
+/// What an editor said against a removal before.
+#[derive(Serialize, JsonSchema)]
+struct RefusedBefore {
+    /// When (RFC 3339).
+    time: String,
+    /// Why.
+    why: String,
 }
 
 /// An entry around another one.
@@ -497,10 +512,18 @@ async fn one(
     let shown = ShownRemoval::of(look.session(), &removal).await?;
     let neighbours = neighbours(look.session(), &removal, &found).await?;
     let notes = notes(look.session(), &found).await?;
+    let refused = refused(look.session(), &removal).await?;
+    let mut joined = Vec::new();
+    for other in removals::joined(look.session(), removal.id).await? {
+        joined.push(ShownRemoval::of(look.session(), &other).await?);
+    }
     drop(look);
     let findings = findings(&app, caller.account.id, &removal).await?;
     Ok(Json(Whole {
         removal: shown,
+        refused: refused
+            .map(|before| RefusedBefore { time: Moment(before.at).rfc3339(), why: before.why }),
+        joined,
         findings: findings.map(|all| all.into_iter().map(Found::from).collect()),
         neighbours: neighbours.iter().map(Around::from).collect(),
         notes: notes
@@ -567,6 +590,7 @@ impl ShownRemoval {
             state: removal.state.word(),
             created: Moment(removal.new.created).rfc3339(),
             agreed: removal.agreed.is_some(),
+            joins: removal.joins.map(|first| first.0),
             service: (removal.state == removals::State::Queued)
                 .then(|| service(removal.new.created)),
         })

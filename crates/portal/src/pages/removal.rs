@@ -18,7 +18,7 @@ use repute_database::{Key, Session, Timestamp};
 use repute_dnsxl::Target;
 use repute_registry::kept_out::End;
 use repute_registry::removal::{
-    self, Answer, Ask, Control, Decided, Outlook, RemovalError, Still, Verdict, Way,
+    self, Answer, Ask, Control, Decided, Outlook, Refusal, RemovalError, Still, Verdict, Way, Why,
 };
 use repute_registry::request;
 use repute_registry::request::check::{Evidence, Finding, Neighbour};
@@ -65,6 +65,8 @@ pub(crate) struct RemovalPage {
     target: String,
     apex: String,
     answer: Option<Answer>,
+    /// What an editor said against it before, if that is why one decides again.
+    refusal: Option<Refusal>,
     /// Whether what was removed waits until an editor has looked at a version of the list.
     is_held: bool,
 }
@@ -79,6 +81,10 @@ pub(crate) struct Review {
     entries: Vec<Entry>,
     /// How often it was removed within the last 30 days.
     before: u32,
+    /// What an editor said against it within that time.
+    refusal: Option<Refusal>,
+    /// Those that wait with it, or were decided with it.
+    joined: Vec<Removal>,
     /// Texts to choose from.
     canned: Vec<String>,
     /// What was seen of it.
@@ -189,7 +195,8 @@ pub(crate) async fn follow(
     let removal = removal.ok_or(AppError::StaleLink)?;
     let list = lists::by_id(connection.session(), removal.new.list).await?;
     let apex = list.ok_or(AppError::NotFound)?.list.apex.to_string();
-    Ok(Page(RemovalPage { frame, target: removal.new.target, apex, answer: None, is_held: false }))
+    let (target, answer, refusal) = (removal.new.target, None, None);
+    Ok(Page(RemovalPage { frame, target, apex, answer, refusal, is_held: false }))
 }
 
 /// `POST /removals/{id}/{token}`.
@@ -208,13 +215,23 @@ pub(crate) async fn confirm(
     let removal = removals::by_id(transaction.session(), id).await?.ok_or(AppError::StaleLink)?;
     let list = lists::by_id(transaction.session(), removal.new.list).await?;
     let apex = list.ok_or(AppError::NotFound)?.list.apex.to_string();
+    let refusal = match answer {
+        Answer::ToEditors(Why::Refused) => {
+            let new = &removal.new;
+            removal::refusal(transaction.session(), new.list, &new.key, now).await?
+        }
+        Answer::Removed { .. }
+        | Answer::Gone { .. }
+        | Answer::Locked { .. }
+        | Answer::ToEditors(_) => None,
+    };
     transaction.commit().await?;
     let is_held = match answer {
         Answer::Removed { serial, .. } => is_held(&app, removal.new.list, Some(serial)).await?,
         Answer::Gone { .. } | Answer::Locked { .. } | Answer::ToEditors(_) => false,
     };
     let target = removal.new.target;
-    Ok(Page(RemovalPage { frame, target, apex, answer: Some(answer), is_held }))
+    Ok(Page(RemovalPage { frame, target, apex, answer: Some(answer), refusal, is_held }))
 }
 
 /// `GET /queue/removals/{id}`.
@@ -235,6 +252,8 @@ pub(crate) async fn review(
         Some(entry) => removal::before(look.session(), list, entry, now).await?,
         None => 0,
     };
+    let refusal = refused(look.session(), &removal).await?;
+    let joined = removals::joined(look.session(), removal.id).await?;
     let canned = app.config.canned_reasons.clone();
     let seen = seen(look.session(), key).await?;
     let kept_off = kept_out::at(look.session(), list, key, now).await?;
@@ -252,6 +271,8 @@ pub(crate) async fn review(
         card,
         entries,
         before,
+        refusal,
+        joined,
         canned,
         seen,
         interest,
@@ -278,6 +299,18 @@ pub(crate) async fn neighbours(
     found.retain(|one| one.network != network);
     found.truncate(MOST_NEIGHBOURS);
     Ok(found)
+}
+
+/// What an editor said against the same not long ago, of one that waits.
+pub(crate) async fn refused(
+    session: Session<'_>,
+    removal: &Removal,
+) -> Result<Option<Refusal>, AppError> {
+    let (list, key) = (removal.new.list, &removal.new.key);
+    match removal.state {
+        Stage::Queued => Ok(removal::refusal(session, list, key, Timestamp::now()).await?),
+        Stage::Sent | Stage::Granted | Stage::Refused | Stage::Expired => Ok(None),
+    }
 }
 
 /// What editors noted about the organisations that have these entries.
@@ -372,24 +405,24 @@ impl RemovalPage {
 }
 
 impl Review {
-    /// What shows that who asks has to do with the target.
-    fn control(&self) -> &'static str {
-        match self.removal.new.control {
-            Control::Address if self.removal.new.key.to_string() != self.removal.new.target => {
-                "it was asked from an address in the network"
-            }
-            Control::Address => "it was asked from the address itself",
-            Control::Domain => "the mail is taken at a domain of it",
-            Control::None => "nothing",
-        }
-    }
-
     /// How who asks came here.
     fn way(&self) -> &'static str {
         match self.removal.new.way {
             Way::Typed => "by the look-up",
             Way::Link => "by the link of the listing",
         }
+    }
+}
+
+/// What shows that who asks has to do with the target.
+fn shown(removal: &Removal) -> &'static str {
+    match removal.new.control {
+        Control::Address if removal.new.key.to_string() != removal.new.target => {
+            "it was asked from an address in the network"
+        }
+        Control::Address => "it was asked from the address itself",
+        Control::Domain => "the mail is taken at a domain of it",
+        Control::None => "nothing",
     }
 }
 

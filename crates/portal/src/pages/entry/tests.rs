@@ -144,6 +144,56 @@ async fn list_again(site: &Site, list: ListId) {
 }
 
 #[tokio::test]
+async fn who_asks_meanwhile_joins_and_what_was_refused_is_shown_to_both() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let bl = list(&site, "bl.example", &["192.0.2.0/24"]).await;
+        let path = path_of(&site.app.database, bl, "192.0.2.7").await;
+        let ask = async |site: &mut Site, mail: &str, reason: &str| {
+            site.become_role(None).await;
+            let fields = [("mail", mail), ("reason", reason)];
+            site.post(&path, &fields).await.says(&["Look into your mail"]);
+            let mut confirm = letter(site).await;
+            // Letters about decisions lead elsewhere.
+            while !confirm.starts_with("/removals/") {
+                confirm = letter(site).await;
+            }
+            site.post(&confirm, &[]).await
+        };
+        for (mail, reason) in [("a@b.example", "first <words>"), ("c@d.example", "other <words>")] {
+            ask(&mut site, mail, reason).await.says(&["covers more than what you asked about"]);
+        }
+        site.become_role(Some(Role::Editor)).await;
+        let queue = site.get("/queue").await;
+        queue.says(&["/queue/removals/1"]);
+        assert!(!queue.text.contains("/queue/removals/2"), "{}", queue.text);
+        let first = site.get("/queue/removals/1").await;
+        first.says(&["Who else asks", "other &#60;words&#62;", "c@d.example"]);
+        let second = site.get("/queue/removals/2").await;
+        second.says(&["href=\"/queue/removals/1\""]);
+        assert!(!second.text.contains("name=\"verdict\""), "it is not decided alone");
+        let program = Program::of(&site, &[Scope::QueueRead]).await;
+        let answer = program.get(&mut site, "/removals/1").await;
+        let shown: serde_json::Value = serde_json::from_str(&answer.text).expect("JSON");
+        assert_eq!(
+            (&shown["joined"][0]["id"], &shown["joined"][0]["joins"]),
+            (&2.into(), &1.into())
+        );
+        assert!(shown["refused"].is_null());
+        let fields = [("verdict", "refuse"), ("why", "It <still> sends.")];
+        site.post("/queue/removals/1", &fields).await;
+        let page = ask(&mut site, "e@f.example", "third words").await;
+        page.says(&["an editor refused this not long ago", "It &#60;still&#62; sends."]);
+        site.become_role(Some(Role::Editor)).await;
+        site.get("/queue/removals/3").await.says(&["Refused before", "It &#60;still&#62; sends."]);
+        let answer = program.get(&mut site, "/removals/3").await;
+        let shown: serde_json::Value = serde_json::from_str(&answer.text).expect("JSON");
+        assert_eq!(shown["refused"]["why"], "It <still> sends.");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_link_that_no_list_made_leads_to_the_look_up() {
     on_each_narrow(async |database| {
         let mut site = Site::over(database);
