@@ -276,8 +276,8 @@ pub async fn actors_of(
     Ok(actors.into_iter().map(|(actor,)| actor).collect())
 }
 
-/// What somebody did to a subject from a moment on, the last ones first: of each deed of this kind its detail. At most
-/// [`MOST_DETAILS`] rows of his are looked at.
+/// What somebody did to a subject from a moment on, the last ones first: of each deed what it was, and its detail. At
+/// most [`MOST_DETAILS`] rows of his are looked at.
 ///
 /// # Errors
 /// If the database fails.
@@ -285,15 +285,14 @@ pub async fn details_since(
     session: Session<'_>,
     actor: &str,
     subject: &str,
-    action: &str,
     since: Timestamp,
-) -> Result<Vec<String>, DatabaseError> {
+) -> Result<Vec<(String, String)>, DatabaseError> {
     let rows: Vec<(i64, String, String, String)> = on!(session, |c| {
         sqlx::query_as(OF_ACTOR).bind(actor).bind(MOST_DETAILS).fetch_all(c).await?
     });
     let recent = rows.into_iter().take_while(|(time, ..)| *time >= since.0);
-    let such = recent.filter(|(_, of, what, _)| of == subject && what == action);
-    Ok(such.map(|(.., detail)| detail).collect())
+    let such = recent.filter(|(_, of, ..)| of == subject);
+    Ok(such.map(|(.., action, detail)| (action, detail)).collect())
 }
 
 /// So many rows are looked at, of who does much.

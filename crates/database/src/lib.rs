@@ -6,6 +6,7 @@
 //!
 //! What is *not* here: who may change something, what follows from a change (`portal`), DNS, HTTP.
 
+mod agreed;
 mod database;
 mod key;
 mod session;
@@ -59,6 +60,7 @@ pub mod tokens;
 pub mod undelivered;
 pub mod work;
 
+pub use agreed::Agreed;
 pub use database::{Connection, Database, DatabaseError, Place, Transaction};
 pub use key::{Key, KeyError, NoKey};
 pub use session::Session;

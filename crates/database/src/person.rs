@@ -153,13 +153,13 @@ pub async fn memberships(
 /// # Errors
 /// If the database fails.
 pub async fn erase(mut session: Session<'_>, account: &Account) -> Result<(), DatabaseError> {
-    for statement in [WITHDRAW_CLAIMS, CUT_CLAIMS, CUT_REQUESTS] {
+    for statement in [WITHDRAW_CLAIMS, CUT_CLAIMS, CUT_REQUESTS, CUT_MOTIONS] {
         on!(session.again(), |c| {
             let query = sqlx::query(statement).bind(account.id.0).bind(NOBODY);
             query.execute(c).await?.rows_affected()
         });
     }
-    for statement in [CUT_REVIEWS, CUT_APPROVALS, CUT_AGREEMENTS, LEAVE] {
+    for statement in [CUT_REVIEWS, CUT_APPROVALS, CUT_AGREEMENTS, CUT_ACCEPTANCES, LEAVE] {
         on!(session.again(), |c| {
             sqlx::query(statement).bind(account.id.0).execute(c).await?.rows_affected()
         });
@@ -225,7 +225,12 @@ statements! {
     /// He agreed to none.
     CUT_APPROVALS = "DELETE FROM request_approvals WHERE account = $1";
     /// He agreed to no removal.
-    CUT_AGREEMENTS = "UPDATE removals SET agreed = NULL WHERE agreed = $1";
+    CUT_AGREEMENTS = "UPDATE removals SET agreed = NULL, agreed_at = NULL WHERE agreed = $1";
+    /// Nor to a proposal.
+    CUT_ACCEPTANCES = "UPDATE proposals SET agreed = NULL, agreed_at = NULL WHERE agreed = $1";
+    /// What he wanted another editor to agree to nobody wants any more.
+    CUT_MOTIONS = "UPDATE motions SET account = $2,
+        state = CASE WHEN state = 'open' THEN 'withdrawn' ELSE state END WHERE account = $1";
     /// He belongs nowhere.
     LEAVE = "DELETE FROM members WHERE account = $1";
     /// Removals say no more who asked; one that waits for an editor is still decided.

@@ -1,5 +1,6 @@
 //! Removals: who is on a block list and wants to be off it asks, without an account.
 
+use crate::agreed::{Agreed, agreed};
 use crate::database::DatabaseError;
 use crate::key::Key;
 use crate::lists::ListId;
@@ -100,8 +101,8 @@ pub struct Removal {
     pub decided: Option<Timestamp>,
     /// Why so, or why an editor decides.
     pub answer: String,
-    /// The editor who agrees that the entry goes, where two have to.
-    pub agreed: Option<i64>,
+    /// The editor who agrees that the entry goes, where two have to, and since when.
+    pub agreed: Option<Agreed>,
     /// The one that waited for an editor about the same entry before, and is decided with this one.
     pub joins: Option<RemovalId>,
 }
@@ -200,9 +201,14 @@ pub async fn move_on(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn agree(session: Session<'_>, id: RemovalId, account: i64) -> Result<(), DatabaseError> {
+pub async fn agree(
+    session: Session<'_>,
+    id: RemovalId,
+    agreed: Agreed,
+) -> Result<(), DatabaseError> {
+    let Agreed { account, time } = agreed;
     on!(session, |c| {
-        sqlx::query(AGREE).bind(id.0).bind(account).execute(c).await?.rows_affected()
+        sqlx::query(AGREE).bind(id.0).bind(account).bind(time.0).execute(c).await?.rows_affected()
     });
     Ok(())
 }
@@ -284,6 +290,8 @@ struct Row {
     answer: String,
     /// Who agreed first.
     agreed: Option<i64>,
+    /// When.
+    agreed_at: Option<i64>,
     /// By which way he came.
     way: String,
     /// What shows that it is his.
@@ -328,7 +336,7 @@ fn removal(row: Row) -> Result<Removal, DatabaseError> {
         expires: Timestamp(row.expires),
     };
     let decided = row.decided.map(Timestamp);
-    let (answer, agreed) = (row.answer, row.agreed);
+    let (answer, agreed) = (row.answer, agreed(row.agreed, row.agreed_at));
     let joins = row.joins.map(RemovalId);
     Ok(Removal { id: RemovalId(row.id), new, state, decided, answer, agreed, joins })
 }
@@ -340,16 +348,16 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, 'sent', $8, $9, $10, $11, '') RETURNING id";
     /// One removal.
     BY_ID = "SELECT id, list, key, target, mail, network, reason, nonce, state, created, expires,
-        decided, answer, agreed, way, control, joins FROM removals WHERE id = $1";
+        decided, answer, agreed, agreed_at, way, control, joins FROM removals WHERE id = $1";
     /// Moves one on.
     MOVE_ON = "UPDATE removals SET state = $3, decided = $4, answer = $5, decided_by = $6
         WHERE id = $1 AND state = $2";
     /// Notes who agrees.
-    AGREE = "UPDATE removals SET agreed = $2 WHERE id = $1 AND state = 'queued'";
+    AGREE = "UPDATE removals SET agreed = $2, agreed_at = $3 WHERE id = $1 AND state = 'queued'";
     /// Notes with which one it waits.
     JOIN = "UPDATE removals SET joins = $2 WHERE id = $1 AND state = 'queued'";
     /// Notes that he does not.
-    TAKE_BACK = "UPDATE removals SET agreed = NULL WHERE id = $1 AND agreed = $2";
+    TAKE_BACK = "UPDATE removals SET agreed = NULL, agreed_at = NULL WHERE id = $1 AND agreed = $2";
     /// Ends those that were not followed.
     EXPIRE = "UPDATE removals SET state = 'expired' WHERE state = 'sent' AND expires <= $1";
     /// Forgets people.
@@ -407,14 +415,16 @@ mod tests {
                 }
             }
             for id in &ids[..2] {
-                agree(session.session(), *id, 7).await.expect("it is noted");
+                agree(session.session(), *id, Agreed { account: 7, time: Timestamp(5) })
+                    .await
+                    .expect("it is noted");
             }
             let first_now = by_id(session.session(), ids[0]).await.expect("read").expect("there");
             assert_eq!(first_now.agreed, None, "what is decided needs nobody");
             let waiting = queued(session.session(), &Narrowed::default(), 9).await;
             let waiting = waiting.expect("they are read");
             assert_eq!((waiting.len(), waiting[0].id, &*waiting[0].answer), (1, ids[1], "so"));
-            assert_eq!(waiting[0].agreed, Some(7));
+            assert_eq!(waiting[0].agreed, Some(Agreed { account: 7, time: Timestamp(5) }));
             for (sought, list, after, count) in [
                 ("192.0.2.1", None, None, 1),
                 ("192.0.2.0/24", Some(list), None, 1),

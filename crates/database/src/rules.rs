@@ -4,6 +4,7 @@
 
 use repute_dnsxl::ReturnCode;
 
+use crate::agreed::{Agreed, agreed};
 use crate::database::DatabaseError;
 use crate::entries::CriterionId;
 use crate::key::Key;
@@ -127,6 +128,8 @@ pub struct Proposal {
     pub created: Timestamp,
     /// Why it was decided so.
     pub reason: String,
+    /// The editor who agrees that it is listed, where two have to.
+    pub agreed: Option<Agreed>,
 }
 
 /// Where a proposal stands.
@@ -389,6 +392,37 @@ pub async fn proposal_by_id(
     row.map(proposal).transpose()
 }
 
+/// Notes that an editor agrees to a proposal that two have to agree to.
+///
+/// # Errors
+/// If the database fails.
+pub async fn agree(
+    session: Session<'_>,
+    id: ProposalId,
+    agreed: Agreed,
+) -> Result<(), DatabaseError> {
+    let Agreed { account, time } = agreed;
+    on!(session, |c| {
+        sqlx::query(AGREE).bind(id.0).bind(account).bind(time.0).execute(c).await?.rows_affected()
+    });
+    Ok(())
+}
+
+/// Takes back that an editor agrees to a proposal, if it was he.
+///
+/// # Errors
+/// If the database fails.
+pub async fn take_back(
+    session: Session<'_>,
+    id: ProposalId,
+    account: i64,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        sqlx::query(TAKE_BACK).bind(id.0).bind(account).execute(c).await?.rows_affected()
+    });
+    Ok(())
+}
+
 /// Decides a proposal that is open; whether it was. Who decided is a pseudonym of the audit log.
 ///
 /// # Errors
@@ -528,6 +562,10 @@ struct ProposalRow {
     created: i64,
     /// Why it was decided so.
     reason: String,
+    /// Who agreed first.
+    agreed: Option<i64>,
+    /// When.
+    agreed_at: Option<i64>,
 }
 
 /// Reads a row.
@@ -550,6 +588,7 @@ fn proposal(row: ProposalRow) -> Result<Proposal, DatabaseError> {
         state: state.ok_or(DatabaseError::Content("the state of a proposal"))?,
         created: Timestamp(row.created),
         reason: row.reason,
+        agreed: agreed(row.agreed, row.agreed_at),
     })
 }
 
@@ -596,16 +635,20 @@ statements! {
     /// When it was refused.
     REFUSED = "SELECT MAX(decided) FROM proposals WHERE rule = $1 AND key = $2 AND state = 'refused'";
     /// Proposals in a state.
-    PROPOSALS = "SELECT id, rule, version, list, key, hits, from_sources, last, expires, note, state, created, reason
+    PROPOSALS = "SELECT id, rule, version, list, key, hits, from_sources, last, expires, note, state, created, reason, agreed, agreed_at
         FROM proposals WHERE list = $1 AND state = $2 AND id > $3 ORDER BY id LIMIT $4";
     /// One of them.
-    PROPOSAL = "SELECT id, rule, version, list, key, hits, from_sources, last, expires, note, state, created, reason
+    PROPOSAL = "SELECT id, rule, version, list, key, hits, from_sources, last, expires, note, state, created, reason, agreed, agreed_at
         FROM proposals WHERE id = $1";
     /// What is open of a rule for a key.
-    OPEN_OF = "SELECT id, rule, version, list, key, hits, from_sources, last, expires, note, state, created, reason
+    OPEN_OF = "SELECT id, rule, version, list, key, hits, from_sources, last, expires, note, state, created, reason, agreed, agreed_at
         FROM proposals WHERE rule = $1 AND key = $2 AND state = 'open'";
     /// How many are open.
     COUNT_OPEN = "SELECT COUNT(*) FROM proposals WHERE list = $1 AND state = 'open'";
+    /// Notes who agrees.
+    AGREE = "UPDATE proposals SET agreed = $2, agreed_at = $3 WHERE id = $1 AND state = 'open'";
+    /// Notes that he does not.
+    TAKE_BACK = "UPDATE proposals SET agreed = NULL, agreed_at = NULL WHERE id = $1 AND agreed = $2";
     /// Decides one.
     DECIDE = "UPDATE proposals SET state = $2, decided = $3, actor = $4, reason = $5
         WHERE id = $1 AND state = 'open'";

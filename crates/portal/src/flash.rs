@@ -89,6 +89,8 @@ pub(crate) enum Flash {
     FactorsReset,
     /// Something proposed was listed.
     ProposalsAccepted,
+    /// A second editor has to agree to some of what was proposed.
+    ProposalsWait,
     /// Something proposed was refused.
     ProposalsRefused,
     /// Work was ordered.
@@ -165,6 +167,7 @@ impl Flash {
         Flash::Unlocked,
         Flash::FactorsReset,
         Flash::ProposalsAccepted,
+        Flash::ProposalsWait,
         Flash::ProposalsRefused,
         Flash::WorkBegun,
         Flash::WorkCancelled,
@@ -227,6 +230,7 @@ impl Flash {
             Flash::Unlocked => "unlocked",
             Flash::FactorsReset => "factors-reset",
             Flash::ProposalsAccepted => "proposals-accepted",
+            Flash::ProposalsWait => "proposals-wait",
             Flash::ProposalsRefused => "proposals-refused",
             Flash::WorkBegun => "work-begun",
             Flash::WorkCancelled => "work-cancelled",
@@ -309,6 +313,9 @@ impl Flash {
             Flash::Unlocked => "The account is open again.",
             Flash::FactorsReset => "The second factors are taken away.",
             Flash::ProposalsAccepted => "Listed: name servers have it within a second.",
+            Flash::ProposalsWait => {
+                "What one editor may decide is listed. To the rest another one has to agree as well."
+            }
             Flash::ProposalsRefused => "Refused. What was seen until now is not proposed again.",
             Flash::WorkBegun => "It is begun, and goes on when you leave this page.",
             Flash::WorkCancelled => "It is cancelled. What was done of it stays.",

@@ -155,7 +155,7 @@ async fn of_removal(
     let (decided, notices) = removal::decide(transaction, person, id, &verdict, now).await?;
     let outcome = match decided {
         removal::Decided::Refused => Outcome::Done(Impact::default()),
-        removal::Decided::Waits => Outcome::Second("a wide range".to_owned()),
+        removal::Decided::Waits(two) => Outcome::Second(two.to_string()),
         removal::Decided::Granted { serial, .. } => {
             let held = held(transaction, removal.new.list, Some(serial)).await?;
             Outcome::Done(match removal.new.key {

@@ -15,8 +15,7 @@ use repute_database::{DatabaseError, Key, Timestamp, Transaction, changes};
 use repute_dnsxl::KeyKind;
 use serde_json::{Value, json};
 
-use crate::weight::Weight;
-use crate::{kept_out, reserved};
+use crate::{kept_out, reserved, two_editors};
 
 mod turns;
 
@@ -96,6 +95,21 @@ pub async fn apply(
     cause: &Cause,
     now: Timestamp,
 ) -> Result<u32, ChangeError> {
+    apply_agreed(transaction, list, changes, cause, None, now).await
+}
+
+/// The same of what another editor agreed to, if one did, by his pseudonym: the audit log says so.
+///
+/// # Errors
+/// If a change does not fit the list, or the database fails: then the transaction is to be dropped.
+pub(crate) async fn apply_agreed(
+    transaction: &mut Transaction,
+    list: &Stored,
+    changes: &[Change],
+    cause: &Cause,
+    agreed: Option<&str>,
+    now: Timestamp,
+) -> Result<u32, ChangeError> {
     for change in changes {
         check(list, change)?;
     }
@@ -109,10 +123,22 @@ pub async fn apply(
     let keys: Vec<Key> = changes.iter().map(|change| change.key.clone()).collect();
     changes::note(transaction.session(), list.id, serial, &keys).await?;
     let policy = lists::policy_version(transaction.session(), list.id).await?;
-    let detail = detail(serial, changes, &cause.reason, policy);
-    let under = record(transaction, list, cause, (detail, policy), now).await?;
+    let mut detail = detail(serial, (changes, &turns), &cause.reason, policy);
+    if let Some(agreed) = agreed {
+        detail["agreed"] = agreed.into();
+    }
+    let under = record(transaction, list, cause, (detail.to_string(), policy), now).await?;
     entry_history::note(transaction.session(), list.id, under, Kind::Change, &turns).await?;
     Ok(serial)
+}
+
+/// What changes will make of their keys: to be called before they are written.
+pub(crate) async fn turns(
+    transaction: &mut Transaction,
+    list: &Stored,
+    changes: &[Change],
+) -> Result<Vec<Turn>, DatabaseError> {
+    turns::of_changes(transaction, list.id, changes).await
 }
 
 /// Writes entries that only last longer or shorter, or are there for another reason: DNS does not see it, and there is
@@ -138,7 +164,8 @@ pub async fn renew(
     let keys: Vec<Key> = changes.iter().map(|change| change.key.clone()).collect();
     entry_history::drop_renewals(transaction.session(), list.id, &keys).await?;
     let policy = lists::policy_version(transaction.session(), list.id).await?;
-    let deed = deed(list, cause, detail(list.serial, changes, &cause.reason, policy), now);
+    let detail = detail(list.serial, (changes, &turns), &cause.reason, policy);
+    let deed = deed(list, cause, detail.to_string(), now);
     let audit = audit::append(transaction.session(), &deed).await?;
     let under = Under { audit, time: now, policy };
     entry_history::note(transaction.session(), list.id, under, Kind::Renewal, &turns).await?;
@@ -348,16 +375,20 @@ const REASON: usize = 1_000;
 const TEXT: usize = 1_000;
 
 /// What the audit log says of changes: each key with its codes, for as many as a person reads.
-fn detail(serial: u32, changes: &[Change], reason: &str, policy: Option<i64>) -> String {
+fn detail(
+    serial: u32,
+    (changes, turns): (&[Change], &[Turn]),
+    reason: &str,
+    policy: Option<i64>,
+) -> Value {
     json!({
         "serial": serial,
         "count": changes.len(),
         "changes": named(changes),
-        "weight": Weight::of_changes(changes).to_json(),
+        "weight": two_editors::weight(turns).to_json(),
         "reason": reason,
         "policy": policy,
     })
-    .to_string()
 }
 
 /// The first of them, each with its codes.

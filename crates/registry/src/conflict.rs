@@ -103,7 +103,9 @@ pub async fn declare(
         About::Removal(id) => {
             removals::take_back(transaction.session(), id, person.account).await?;
         }
-        About::Proposal(_) => {}
+        About::Proposal(id) => {
+            rules::take_back(transaction.session(), id, person.account).await?;
+        }
     }
     log(transaction, person, "conflict.declare", about, reason, now).await
 }

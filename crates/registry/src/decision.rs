@@ -23,9 +23,10 @@ use crate::conflict::{self, Partial};
 use crate::kept_out::{self, End};
 use crate::notice::Notice;
 use crate::permission::{Action, Denied, Person, Relation};
-use crate::request::item::{Item, TwoPersons, two_persons};
+use crate::request::item::Item;
 use crate::request::state::State;
 use crate::request::{self, RequestError, allow, load, state_of, step, write};
+use crate::two_editors::{self, TwoEditors};
 
 /// What an editor decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +108,7 @@ pub enum Decided {
     /// It is on the list since a serial; none if only the organisation itself changed.
     Published(Option<u32>),
     /// Another editor has to agree.
-    Waits(TwoPersons),
+    Waits(TwoEditors),
     /// It came to another state.
     Moved(State),
 }
@@ -299,33 +300,54 @@ async fn approve(
     // The first of two editors learns of it, too.
     category_of(transaction, request, list, &chosen).await?;
     let settled = settle(transaction, request, list, &chosen, (why, terms), now).await?;
-    let for_two = lists::codes_for_two(transaction.session(), list.id).await?;
-    if let Some(two) = two_persons(chosen.iter().copied(), &for_two) {
-        let first = requests::approval(transaction.session(), request.id).await?;
-        // Who agreed to something else agreed to nothing.
-        let agrees = |first: &Approval| {
-            let is_same = first.positions == positions && first.spared == terms.without;
-            first.account != person.account && is_same
-        };
-        if !first.as_ref().is_some_and(agrees) {
-            let (positions, spared) = (positions.to_vec(), terms.without.clone());
-            let approval = Approval { account: person.account, positions, spared, time: now };
-            requests::set_approval(transaction.session(), request.id, &approval).await?;
-            let text = format!("one editor agrees; another one has to, for {two}");
-            step(transaction, request, person, State::Queued, "second", &text, now).await?;
-            return Ok((Decided::Waits(two), Vec::new()));
+    let plan = plan(transaction, request, list, (positions, &settled), now).await?;
+    let actor = audit::actor(transaction.session(), person.account).await?;
+    let two = two_editors::of_changes(transaction, list, &actor, &plan.changes, now).await?;
+    let agreed = match two {
+        None => None,
+        Some(two) => {
+            let first = requests::approval(transaction.session(), request.id).await?;
+            // Who agreed to something else agreed to nothing.
+            let agrees = |first: &Approval| {
+                let is_same = first.positions == positions && first.spared == terms.without;
+                first.account != person.account && is_same
+            };
+            let Some(first) = first.filter(agrees) else {
+                let (positions, spared) = (positions.to_vec(), terms.without.clone());
+                let approval = Approval { account: person.account, positions, spared, time: now };
+                requests::set_approval(transaction.session(), request.id, &approval).await?;
+                let text = format!("one editor agrees; another one has to, for {two}");
+                step(transaction, request, person, State::Queued, "second", &text, now).await?;
+                return Ok((Decided::Waits(two), Vec::new()));
+            };
+            Some(audit::actor(transaction.session(), first.account).await?)
         }
-    }
+    };
     let state = if is_partial { State::PartlyApproved } else { State::Approved };
     let text = match terms.without.is_empty() {
         true => why.trim().to_owned(),
         false => format!("{} Left out: {}.", ended(why), words(&terms.without)),
     };
     step(transaction, request, person, state, "", &text, now).await?;
-    let serial = publish(transaction, person, request, list, (positions, &settled), now).await?;
+    let by = (person, agreed.as_deref());
+    let serial = carry_out(transaction, by, request, list, (positions, plan), now).await?;
     let account = request.new.account;
     let notice = Notice::RequestMoved { account, request: request.id, state };
     Ok((Decided::Published(serial), vec![notice]))
+}
+
+/// What approved items of a request make of its list and its organisation.
+struct Plan {
+    /// The list's keys.
+    changes: Vec<Change>,
+    /// What was there before, by the places of the items.
+    before: BTreeMap<usize, String>,
+    /// What the organisation is called from then on.
+    name: String,
+    /// Where it is found.
+    website: String,
+    /// Its category, if it gets one.
+    category: Option<u8>,
 }
 
 /// Brings approved items of a request onto the list and into the organisation's record; the serial that has them.
@@ -337,6 +359,18 @@ pub(crate) async fn publish(
     (positions, settled): (&[usize], &Settled),
     now: Timestamp,
 ) -> Result<Option<u32>, RequestError> {
+    let plan = plan(transaction, request, list, (positions, settled), now).await?;
+    carry_out(transaction, (person, None), request, list, (positions, plan), now).await
+}
+
+/// What approved items would change. Nobody else changes the list from here on.
+async fn plan(
+    transaction: &mut Transaction,
+    request: &Request,
+    list: &Stored,
+    (positions, settled): (&[usize], &Settled),
+    now: Timestamp,
+) -> Result<Plan, RequestError> {
     let id = request.new.organisation;
     let organisation = organisations::by_id(transaction.session(), id).await?;
     let organisation = organisation.ok_or(RequestError::Unknown("organisation"))?;
@@ -353,17 +387,14 @@ pub(crate) async fn publish(
     lists::lock(transaction.session(), list.id).await?;
     let all: Vec<&Item> = chosen.iter().map(|(_, item)| *item).collect();
     let was = categories::of(transaction.session(), id, list.id).await?;
-    if let Some(number) = category_of(transaction, request, list, &all).await? {
-        let why = format!("request {}", request.id.0);
-        category::assign(transaction, person, id, list, number, &why, now).await?;
-    }
+    let category = category_of(transaction, request, list, &all).await?;
     let mut before = BTreeMap::new();
     let mut changes = Vec::new();
     let (mut name, mut website) = (organisation.name.clone(), organisation.website.clone());
     for (place, item) in chosen {
         match item {
             Item::Add { .. } | Item::Remove { .. } | Item::Rescore { .. } => {
-                let by = (&*request, &*organisation.name);
+                let by = (request, &*organisation.name);
                 let (change, was) = change(transaction, by, list, item, settled, now).await?;
                 before.insert(place, was);
                 changes.extend(change);
@@ -383,6 +414,24 @@ pub(crate) async fn publish(
     for (network, why) in &settled.without {
         changes.push(exclusion(transaction, list, *network, why, now).await?);
     }
+    Ok(Plan { changes, before, name, website, category })
+}
+
+/// Has a plan hold, by an editor and maybe another one who agreed before, by his pseudonym.
+async fn carry_out(
+    transaction: &mut Transaction,
+    (person, agreed): (Person, Option<&str>),
+    request: &mut Request,
+    list: &Stored,
+    (positions, plan): (&[usize], Plan),
+    now: Timestamp,
+) -> Result<Option<u32>, RequestError> {
+    let Plan { changes, before, name, website, category } = plan;
+    let id = request.new.organisation;
+    if let Some(number) = category {
+        let why = format!("request {}", request.id.0);
+        category::assign(transaction, person, id, list, number, &why, now).await?;
+    }
     organisations::describe(transaction.session(), id, &name, &website).await?;
     let cause = Cause {
         actor: audit::actor(transaction.session(), person.account).await?,
@@ -391,7 +440,10 @@ pub(crate) async fn publish(
     };
     let serial = match changes.is_empty() {
         true => None,
-        false => Some(changes::apply(transaction, list, &changes, &cause, now).await?),
+        false => {
+            let done = changes::apply_agreed(transaction, list, &changes, &cause, agreed, now);
+            Some(done.await?)
+        }
     };
     // What was decided to go no feed brings back.
     let by = (&*cause.actor, &*cause.reason);

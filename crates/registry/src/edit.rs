@@ -9,17 +9,15 @@ use repute_database::entries::{self, Entry};
 use repute_database::lists::{self, Stored};
 use repute_database::{DatabaseError, Key, Timestamp, Transaction, audit, organisations};
 use repute_dnsxl::ReturnCode;
-use serde_json::Value;
 
 use crate::category;
 use crate::changes::{self, Cause, Change, ChangeError};
 use crate::kept_out;
 use crate::organisation;
 use crate::permission::{self, Action, Denied, Person};
-use crate::request::item::{Item, TwoPersons, too_heavy, two_persons};
 use crate::reserved::reserved_for;
 use crate::rule::{holders, settle};
-use crate::weight::Weight;
+use crate::two_editors::{self, TwoEditors};
 
 mod undo;
 
@@ -102,7 +100,7 @@ pub enum EditError {
     Denied(#[from] Denied),
     /// One editor is not enough.
     #[error("{0} is for two editors to decide: make a request, which another one approves")]
-    Two(TwoPersons),
+    Two(TwoEditors),
     /// Too much at once.
     #[error("{0} changes at once are too many: {MOST} are taken")]
     Many(usize),
@@ -184,10 +182,6 @@ pub async fn edit(
     }
     if edits.len() > MOST {
         return Err(EditError::Many(edits.len()));
-    }
-    let for_two = lists::codes_for_two(transaction.session(), list.id).await?;
-    if let Some(why) = two_persons(&items(edits), &for_two) {
-        return Err(EditError::Two(why));
     }
     for Edit { key, what } in edits {
         check_listing(key, what, now)?;
@@ -296,9 +290,7 @@ async fn carry_out(
     now: Timestamp,
 ) -> Result<u32, EditError> {
     let actor = audit::actor(transaction.session(), person.account).await?;
-    // One after the other it is as much as at once.
-    let past = recently(transaction, &actor, list, now).await?;
-    if let Some(why) = too_heavy(past.and(Weight::of_changes(all))) {
+    if let Some(why) = two_editors::of_changes(transaction, list, &actor, all, now).await? {
         return Err(EditError::Two(why));
     }
     let (action, reason) = (action.to_owned(), reason.trim().to_owned());
@@ -355,23 +347,6 @@ fn check_reserved(key: &Key) -> Result<(), EditError> {
     Ok(())
 }
 
-/// How much somebody changed of a list within [`SPAN`].
-async fn recently(
-    transaction: &mut Transaction,
-    actor: &str,
-    list: &Stored,
-    now: Timestamp,
-) -> Result<Weight, DatabaseError> {
-    let (subject, since) = (format!("list/{}", list.list.apex), now.before(SPAN));
-    let mut all = Vec::new();
-    for action in [EDIT, UNDO] {
-        let some = audit::details_since(transaction.session(), actor, &subject, action, since);
-        all.extend(some.await?);
-    }
-    let details = all.iter().filter_map(|detail| serde_json::from_str::<Value>(detail).ok());
-    Ok(details.fold(Weight::default(), |sum, detail| sum.and(Weight::of_json(&detail["weight"]))))
-}
-
 /// Makes sure that a key is none of which an organisation has a part, or what is around it, to which the person
 /// belongs.
 async fn check_interest(
@@ -410,26 +385,10 @@ async fn check_owners(
     Ok(())
 }
 
-/// The edits as what requests ask for, by which it is told whether one editor is enough.
-fn items(edits: &[Edit]) -> Vec<Item> {
-    let item = |edit: &Edit| match (&edit.key, &edit.what) {
-        (Key::Network(network), What::List(listing)) => {
-            Some(Item::Add { network: *network, code: listing.code })
-        }
-        (Key::Network(network), What::Exclude { .. } | What::Remove { .. }) => {
-            Some(Item::Remove { network: *network })
-        }
-        (Key::Name(..), _) => None,
-    };
-    edits.iter().filter_map(item).collect()
-}
-
 /// What the audit log calls it.
 const EDIT: &str = "entries.edit";
 /// What the audit log calls an edit that takes back a change.
 pub const UNDO: &str = "entries.undo";
-/// What one editor changes within this time counts together.
-const SPAN: Duration = Duration::from_secs(3_600);
 /// The longest time of an entry, in days.
 const MOST_DAYS: u32 = 3_650;
 /// So many organisations are looked for within a network.

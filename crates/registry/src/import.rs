@@ -16,7 +16,7 @@ mod report;
 use repute_database::bulk::{self, Common, Place};
 use repute_database::entries::{self, CriterionId, SourceId};
 use repute_database::entry_history::{Kind, Turn};
-use repute_database::lists::Stored;
+use repute_database::lists::{self, Stored};
 use repute_database::{Session, Timestamp, Transaction, kept_out};
 use serde_json::json;
 
@@ -94,11 +94,13 @@ pub async fn dry_run(
     step: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Report, ChangeError> {
     let source = entries::known_source(session.again(), &import.source).await?;
+    let for_two = lists::codes_for_two(session.again(), list.id).await?;
     let difference = compare(session, list, (import, source), content, now, step).await?;
-    Ok(Report::new(&difference, content, None)?)
+    Ok(Report::new(&difference, content, None, &for_two)?)
 }
 
-/// Takes a file's entries into a list. Without anything to change nothing is written, the report has no serial, and
+/// Takes a file's entries into a list. What of it is for two editors to decide the report says: whether one alone may do
+/// it all the same is the caller's to know. Without anything to change nothing is written, the report has no serial, and
 /// the transaction is to be dropped.
 ///
 /// # Errors
@@ -115,10 +117,11 @@ pub async fn run(
     // Whoever else changes the list waits from here on, so that what is compared is what is changed.
     let serial = changes::begin_bulk(transaction, list).await?;
     let source = entries::source(transaction.session(), &import.source).await?;
+    let for_two = lists::codes_for_two(transaction.session(), list.id).await?;
     let session = transaction.session();
     let difference = compare(session, list, (import, Some(source)), content, now, step).await?;
     if difference.is_empty() {
-        return Ok(Report::new(&difference, content, None)?);
+        return Ok(Report::new(&difference, content, None, &for_two)?);
     }
     let common = Common {
         source,
@@ -175,7 +178,7 @@ pub async fn run(
     let places = listed
         .map(|at| &content.rows[*at as usize].place)
         .chain(difference.removed.iter().map(|(_, place)| place));
-    let report = Report::new(&difference, content, Some(serial))?;
+    let report = Report::new(&difference, content, Some(serial), &for_two)?;
     let bulk = Bulk {
         serial,
         places: places.collect(),

@@ -48,5 +48,6 @@ pub mod statistics;
 pub mod subscriber;
 pub mod template;
 pub mod token;
+pub mod two_editors;
 pub mod weight;
 pub mod work;

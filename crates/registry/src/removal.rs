@@ -15,8 +15,8 @@ use repute_database::organisations::{self, MemberRole};
 use repute_database::removals::{self, Likeness, New, Removal, RemovalId, State};
 pub use repute_database::removals::{Control, Refusal, Way};
 use repute_database::{
-    DatabaseError, Key, Session, Timestamp, Transaction, audit, kept_out as database_kept_out,
-    undelivered,
+    Agreed, DatabaseError, Key, Session, Timestamp, Transaction, audit,
+    kept_out as database_kept_out, undelivered,
 };
 use repute_dnsxl::{Extent, Name, Polarity, Target};
 
@@ -27,9 +27,9 @@ use crate::notice::Notice;
 use crate::organisation::is_mail;
 use crate::permission::{self, Action, Denied, Person, Relation};
 use crate::request::check::Evidence;
-use crate::request::item;
 use crate::rule;
 use crate::token::{self, NoRandom, TokenKey, Use};
+use crate::two_editors::{self, TwoEditors};
 
 pub mod control;
 pub mod wave;
@@ -267,7 +267,9 @@ pub async fn confirm(
         }
         return Ok(Answer::ToEditors(why));
     }
-    let serial = remove(transaction, &removal, entries, None, End::default(), now).await?;
+    let changes = [gone(&removal, entries)];
+    let by = (None, None);
+    let serial = remove(transaction, &removal, &changes, by, End::default(), now).await?;
     let still = still(transaction.session(), &list, new, now).await?;
     Ok(Answer::Removed { serial, still })
 }
@@ -386,7 +388,7 @@ pub async fn entry(
 }
 
 /// Decides a removal that waits for an editor, with those that joined it. An entry that lists very much goes when two
-/// agree.
+/// agree, and so do very many.
 ///
 /// # Errors
 /// If the person may not, a refusal has no reason, or it does not wait.
@@ -414,18 +416,27 @@ pub async fn decide(
     if let Some(first) = removal.joins {
         return Err(RemovalError::Joined(first.0));
     }
-    let is_wide = matches!(&new.key, Key::Network(network) if item::is_wide(*network));
-    let is_second = removal.agreed.is_some_and(|first| first != person.account);
     let decided = match verdict {
-        Verdict::Grant(_) if is_wide && !is_second => {
-            removals::agree(transaction.session(), id, person.account).await?;
-            return Ok((Decided::Waits, Vec::new()));
-        }
         Verdict::Grant(end) => {
             let actor = audit::actor(transaction.session(), person.account).await?;
-            let serial = remove(transaction, &removal, entries, Some(actor), *end, now).await?;
             let list = lists::by_id(transaction.session(), new.list).await?;
             let list = list.ok_or(DatabaseError::Missing("list"))?;
+            let changes = [gone(&removal, entries)];
+            let two = two_editors::of_changes(transaction, &list, &actor, &changes, now).await?;
+            let first = removal.agreed.filter(|first| first.account != person.account);
+            let agreed = match (two, first) {
+                (None, _) => None,
+                (Some(_), Some(first)) => {
+                    Some(audit::actor(transaction.session(), first.account).await?)
+                }
+                (Some(two), None) => {
+                    let agreed = Agreed { account: person.account, time: now };
+                    removals::agree(transaction.session(), id, agreed).await?;
+                    return Ok((Decided::Waits(two), Vec::new()));
+                }
+            };
+            let by = (Some(&*actor), agreed.as_deref());
+            let serial = remove(transaction, &removal, &changes, by, *end, now).await?;
             let still = still(transaction.session(), &list, new, now).await?;
             Decided::Granted { serial, still }
         }
@@ -442,7 +453,7 @@ pub async fn decide(
     };
     let still = match &decided {
         Decided::Granted { still, .. } => still.clone(),
-        Decided::Refused | Decided::Waits => None,
+        Decided::Refused | Decided::Waits(_) => None,
     };
     let (mail, target) = (new.mail.clone(), new.target.clone());
     let mut told =
@@ -510,8 +521,8 @@ pub enum Decided {
     },
     /// It stays.
     Refused,
-    /// Another editor has to agree.
-    Waits,
+    /// Another editor has to agree, and why.
+    Waits(TwoEditors),
 }
 
 /// What an editor decides about a removal.
@@ -549,31 +560,35 @@ pub fn is_mass(by_mail: u32, by_network: u32) -> bool {
     by_mail > MASS_BY_MAIL || by_network > MASS_BY_NETWORK
 }
 
-/// Takes what is listed at a key off the list, by an editor or nobody; what is excluded there stays so.
+/// What is left at the key of a removal that is granted: what is excluded there stays so.
+fn gone(removal: &Removal, entries: Vec<Entry>) -> Change {
+    let entries = entries.into_iter().filter(|entry| entry.code.is_none()).collect();
+    Change { key: removal.new.key.clone(), entries }
+}
+
+/// Takes what is listed at a key off the list, by an editor or nobody, and maybe another one who agreed before.
 async fn remove(
     transaction: &mut Transaction,
     removal: &Removal,
-    entries: Vec<Entry>,
-    by: Option<String>,
+    changes: &[Change],
+    (by, agreed): (Option<&str>, Option<&str>),
     end: End,
     now: Timestamp,
 ) -> Result<u32, RemovalError> {
     let list = lists::by_id(transaction.session(), removal.new.list).await?;
     let list = list.ok_or(DatabaseError::Missing("list"))?;
-    let entries = entries.into_iter().filter(|entry| entry.code.is_none()).collect();
-    let change = Change { key: removal.new.key.clone(), entries };
     let reason = format!("removal {}", removal.id.0);
-    let actor = match &by {
-        Some(actor) => actor.clone(),
+    let actor = match by {
+        Some(actor) => actor.to_owned(),
         None => audit::actor(transaction.session(), NOBODY).await?,
     };
     let cause = Cause { actor, action: "removal.grant".to_owned(), reason };
     // What was seen before is repaired: rules do not list it again for that.
     rule::settle(transaction, list.id, &removal.new.key, now).await?;
-    let serial = changes::apply(transaction, &list, &[change], &cause, now).await?;
+    let serial = changes::apply_agreed(transaction, &list, changes, &cause, agreed, now).await?;
     let keeper = (&*cause.actor, &*cause.reason);
     kept_out::keep(transaction, list.id, &removal.new.key, keeper, end, now).await?;
-    move_on(transaction, removal, State::Granted, ("", by.as_deref()), now).await?;
+    move_on(transaction, removal, State::Granted, ("", by), now).await?;
     Ok(serial)
 }
 

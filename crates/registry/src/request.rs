@@ -14,7 +14,7 @@ use repute_database::requests::{
     self, Event, New, Outcome as Ended, Request, RequestId, Standing, queue,
 };
 use repute_database::{DatabaseError, Key, Session, Timestamp, Transaction, audit, categories};
-use repute_dnsxl::{KeyKind, Polarity, Target};
+use repute_dnsxl::{KeyKind, Polarity, ReturnCode, Target};
 
 use crate::category;
 use crate::changes::ChangeError;
@@ -23,7 +23,7 @@ use crate::decision;
 use crate::organisation::{self, OrganisationError};
 use crate::permission::{self, Action, Denied, Person};
 use crate::reserved::first;
-use crate::weight::MASS;
+use crate::two_editors;
 
 pub mod check;
 pub mod elsewhere;
@@ -362,10 +362,8 @@ pub fn route(items: &[Item], findings: &[Finding], polarity: Polarity) -> State 
     let no_names = of(Check::Fcrdns).count() > 0 && of(Check::Fcrdns).all(|one| failed(&one));
     // An allow list says who is good; a block list does not forget because it is asked to.
     let is_own_business = polarity == Polarity::Allow
-        && (items.len() as u64) < MASS
-        && items
-            .iter()
-            .all(|item| matches!(item, Item::Remove { network } if !item::is_wide(*network)));
+        && items.iter().all(|item| matches!(item, Item::Remove { .. }))
+        && two_editors::of_items(items.iter().map(|item| (item, LISTED)), &[]).is_none();
     match (cannot_be || (no_names && polarity == Polarity::Allow), is_own_business) {
         (true, _) => State::NeedsInfo,
         (false, true) => State::AutoApproved,
@@ -570,6 +568,8 @@ async fn possible(
 
 /// Characters of a reason.
 const MOST_TEXT: usize = 4_000;
+/// How what is to go stands on its list, as far as a second editor matters.
+const LISTED: &[ReturnCode] = &[ReturnCode::LISTED];
 /// Characters of a name, of a website.
 const MOST_NAME: usize = 200;
 /// Entries within a network that are looked at.

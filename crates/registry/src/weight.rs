@@ -1,10 +1,9 @@
 //! How much a change weighs: so many addresses and removals one editor decides about alone, in one piece or in many.
+//!
+//! What of a change has a weight, `two_editors` says.
 
-use repute_database::Key;
 use repute_dnsxl::Network;
 use serde_json::{Value, json};
-
-use crate::changes::Change;
 
 /// What changes together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,19 +29,6 @@ impl Weight {
                 Weight { ipv6: u64::try_from(count).unwrap_or(u64::MAX), ..Weight::default() }
             }
         }
-    }
-
-    /// Of changes; a single address weighs nothing there, as programs list them one by one all day: if they are too many
-    /// for a list, its guard against sudden changes knows.
-    pub fn of_changes(changes: &[Change]) -> Weight {
-        changes.iter().fold(Weight::default(), |sum, Change { key, entries }| {
-            let of = match key {
-                Key::Network(network) if !is_single(*network) => Weight::of(*network),
-                Key::Network(_) | Key::Name(..) => Weight::default(),
-            };
-            let is_listed = entries.iter().any(|entry| entry.code.is_some());
-            sum.and(Weight { removed: u64::from(!is_listed), ..of })
-        })
     }
 
     /// As the audit log has it.
@@ -74,14 +60,6 @@ impl Weight {
     /// Whether so many removals are a mass.
     pub fn is_mass(self) -> bool {
         self.removed >= MASS
-    }
-}
-
-/// Whether a network is one address of IPv4, or a /64 of IPv6 at most.
-pub(crate) fn is_single(network: Network) -> bool {
-    match network {
-        Network::V4(network) => network.prefix_len() == 32,
-        Network::V6(network) => network.prefix_len() >= 64,
     }
 }
 

@@ -72,6 +72,8 @@ struct DoneOfProposals {
     done: bool,
     /// Why it is not in DNS before a second person has looked at a version of the list; none if it is.
     held: Option<String>,
+    /// To which of them another editor has to agree before they are listed, by their numbers.
+    waits: Vec<i64>,
 }
 
 /// What is decided about many.
@@ -244,6 +246,8 @@ struct Proposed {
     expires: String,
     /// Why it was not listed at once.
     note: String,
+    /// Whether one editor agreed already, and another has to.
+    agreed: bool,
     /// Since when it is proposed.
     created: String,
 }
@@ -402,6 +406,7 @@ async fn proposals(
                 last: Moment(one.proposed.last).rfc3339(),
                 expires: Moment(one.proposed.expires).rfc3339(),
                 note: one.proposed.note,
+                agreed: one.agreed.is_some(),
                 created: Moment(one.created).rfc3339(),
             });
         }
@@ -422,16 +427,19 @@ async fn decide_proposals(State(app): State<App>, call: Call) -> Result<Response
     let person = call.caller.person();
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);
-    let mut made = Vec::new();
+    let (mut made, mut waits) = (Vec::new(), Vec::new());
     for id in proposals {
-        let done = proposal::decide(t, person, ProposalId(id), verdict, why.trim(), now).await?;
-        made.extend(done);
+        match proposal::decide(t, person, ProposalId(id), verdict, why.trim(), now).await? {
+            proposal::Decided::Listed(list, serial) => made.push((list, serial)),
+            proposal::Decided::Waits(_) => waits.push(id),
+            proposal::Decided::Refused => {}
+        }
     }
     let mut held = None;
     for (list, serial) in &made {
         held = held.or(publish::prospect(t.session(), list, *serial).await?.held());
     }
-    write.done(StatusCode::OK, &DoneOfProposals { done: true, held }).await
+    write.done(StatusCode::OK, &DoneOfProposals { done: true, held, waits }).await
 }
 
 /// To see what waits.

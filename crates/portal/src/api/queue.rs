@@ -313,6 +313,8 @@ enum KeptOff {
 struct RemovalOutcome {
     /// `granted`, `refused`, or `waits` for a second editor.
     outcome: &'static str,
+    /// Why another editor has to agree, if it waits for one.
+    because: Option<String>,
     /// Why it is not in DNS before a second person has looked at a version of the list; none if it is.
     held: Option<String>,
     /// What lists the target all the same, if the entry went.
@@ -557,10 +559,10 @@ async fn decide_removal(
     let (t, now) = (&mut write.transaction, write.now);
     let (decided, notices) = removal::decide(t, person, id, &verdict, now).await?;
     write.tell(&notices).await?;
-    let (outcome, serial, still) = match decided {
-        removal::Decided::Waits => ("waits", None, None),
-        removal::Decided::Granted { serial, still } => ("granted", Some(serial), still),
-        removal::Decided::Refused => ("refused", None, None),
+    let (outcome, because, serial, still) = match decided {
+        removal::Decided::Waits(why) => ("waits", Some(why.to_string()), None, None),
+        removal::Decided::Granted { serial, still } => ("granted", None, Some(serial), still),
+        removal::Decided::Refused => ("refused", None, None, None),
     };
     let still = still.map(|still| ShownStill {
         key: still.key.to_string(),
@@ -574,7 +576,7 @@ async fn decide_removal(
         None => None,
     };
     let removal = ShownRemoval::of(t.session(), &removal).await?;
-    write.done(StatusCode::OK, &RemovalOutcome { outcome, held, still, removal }).await
+    write.done(StatusCode::OK, &RemovalOutcome { outcome, because, held, still, removal }).await
 }
 
 impl ShownRemoval {

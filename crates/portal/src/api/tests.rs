@@ -241,7 +241,7 @@ async fn a_change_under_a_key_is_done_once() {
         other.says(&["new key"]);
         // A refusal is not kept: it may be mended and sent again.
         let wide =
-            program.ask(&mut site, post.clone(), path, Some("k2"), &body("10.0.0.0/8")).await;
+            program.ask(&mut site, post.clone(), path, Some("k2"), &body("11.0.0.0/8")).await;
         assert_eq!(wide.status, StatusCode::UNPROCESSABLE_ENTITY, "{wide:?}");
         wide.says(&["two editors"]);
         let mended = program.ask(&mut site, post.clone(), path, Some("k2"), &body("9.9.9.2")).await;

@@ -11,7 +11,7 @@ use repute_database::conflicts::About;
 use repute_database::lists::ListId;
 use repute_database::rules::{self, Proposal, ProposalId, ProposalState};
 use repute_registry::publish;
-use repute_registry::rule::proposal::{self, Verdict};
+use repute_registry::rule::proposal::{self, Decided, Verdict};
 use serde::Deserialize;
 
 use crate::app::App;
@@ -109,11 +109,15 @@ pub(crate) async fn decide(
     let why = fields.get("why").map(|why| why.trim()).unwrap_or_default();
     let now = Timestamp::now();
     let mut transaction = app.database.begin().await?;
-    let mut made = Vec::new();
+    let (mut made, mut waits) = (Vec::new(), false);
     for id in ids {
         let id = ProposalId(id);
         let done = proposal::decide(&mut transaction, member.person(), id, verdict, why, now);
-        made.extend(done.await?);
+        match done.await? {
+            Decided::Listed(list, serial) => made.push((list, serial)),
+            Decided::Waits(_) => waits = true,
+            Decided::Refused => {}
+        }
     }
     let mut is_held = false;
     for (list, serial) in &made {
@@ -122,6 +126,8 @@ pub(crate) async fn decide(
     }
     transaction.commit().await?;
     let flash = match verdict {
+        Verdict::Accept if waits && made.is_empty() => Flash::RequestWaitsForSecond,
+        Verdict::Accept if waits => Flash::ProposalsWait,
         Verdict::Accept if is_held => Flash::RequestHeld,
         Verdict::Accept => Flash::ProposalsAccepted,
         Verdict::Refuse => Flash::ProposalsRefused,

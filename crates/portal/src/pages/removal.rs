@@ -338,7 +338,7 @@ pub(crate) async fn findings(
         Ok(Target::Ipv6(address)) => address.into(),
         Ok(Target::Name(_)) | Err(_) => return Ok(None),
     };
-    match app.limits.take(Deed::Ask, Doer::Account(by.0), Instant::now()) {
+    match app.limits.take(Deed::Ask, &Doer::Account(by.0), Instant::now()) {
         Ok(()) => names::look(app, address).await.map(Some),
         Err(_) => Ok(None),
     }
@@ -385,11 +385,11 @@ pub(crate) async fn decide(
     app.mail_waits.notify_one();
     let is_held = match decided {
         Decided::Granted { serial, .. } => is_held(&app, list, Some(serial)).await?,
-        Decided::Waits | Decided::Refused => false,
+        Decided::Waits(_) | Decided::Refused => false,
     };
     Ok(match decided {
         Decided::Granted { .. } if is_held => back("/queue", Flash::RequestHeld),
-        Decided::Waits => back(&format!("/queue/removals/{id}"), Flash::RequestWaitsForSecond),
+        Decided::Waits(_) => back(&format!("/queue/removals/{id}"), Flash::RequestWaitsForSecond),
         Decided::Granted { .. } | Decided::Refused => back("/queue", Flash::RequestDecided),
     })
 }

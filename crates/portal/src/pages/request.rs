@@ -17,10 +17,11 @@ use repute_registry::decision::Reason;
 use repute_registry::organisation;
 use repute_registry::permission::{self, Action, Relation};
 use repute_registry::request::check::{Finding, Neighbour, Outcome, Whose};
-use repute_registry::request::item::{Item, TwoPersons, two_persons};
+use repute_registry::request::item::Item;
 use repute_registry::request::paste::paste;
 use repute_registry::request::state::State as Stage;
 use repute_registry::request::{self, Draft, RequestError, limit};
+use repute_registry::two_editors::{self, TwoEditors};
 use serde::Deserialize;
 
 use crate::app::App;
@@ -104,7 +105,7 @@ struct Desk {
     /// An editor who agreed already, and when.
     first: Option<(String, Approval)>,
     /// Why two editors have to agree, if they have to.
-    two: Option<TwoPersons>,
+    two: Option<TwoEditors>,
     /// Whether he is partial, and who else is.
     interest: Interest,
     /// Whether it is on his desk, and not on another's.
@@ -521,7 +522,7 @@ async fn desk(
         None => None,
     };
     let for_two = repute_database::lists::codes_for_two(session.again(), list.id).await?;
-    let two = two_persons(rows.iter().map(|row| &row.item), &for_two);
+    let two = two_editors::of_items(rows.iter().map(|row| (&row.item, &row.now[..])), &for_two);
     let sum = |is: fn(&Row) -> bool| {
         let networks = rows.iter().filter(|row| is(row)).filter_map(|row| row.item.network());
         size(networks)

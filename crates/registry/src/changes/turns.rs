@@ -10,7 +10,8 @@ use repute_database::lists::ListId;
 use repute_database::{DatabaseError, Key, Transaction};
 
 use super::Change;
-use crate::weight::{Weight, is_single};
+use crate::two_editors::is_single;
+use crate::weight::Weight;
 
 /// What changes will make of their keys: to be called before they are written. Of several for one key the last counts.
 pub(super) async fn of_changes(

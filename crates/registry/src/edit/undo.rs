@@ -11,7 +11,6 @@ use repute_database::{DatabaseError, Key, Timestamp, Transaction};
 use super::{EditError, UNDO, carry_out, check_interest, check_owners, check_reserved, write};
 use crate::changes::{Cause, Change};
 use crate::permission::Person;
-use crate::request::item::{Item, two_persons};
 
 /// Why a change is not taken back.
 #[derive(Debug, thiserror::Error)]
@@ -54,10 +53,6 @@ pub async fn undo(
     // Who may not edit learns nothing of what there is.
     check_owners(transaction, person, &[]).await?;
     let (step, key, there, back) = prepare(transaction, list, step, now).await?;
-    let for_two = lists::codes_for_two(transaction.session(), list.id).await?;
-    if let Some(why) = two_persons(&items(&key, &there, &back), &for_two) {
-        return Err(EditError::Two(why).into());
-    }
     check_codes(transaction, list, &key, &there, &back).await?;
     check_interest(transaction, person, list, std::iter::once(&key)).await?;
     check_owners(transaction, person, &there).await?;
@@ -148,19 +143,6 @@ fn back(step: &Step, there: &[Entry], now: Timestamp) -> Result<Vec<Entry>, Undo
         true => Err(UndoError::Over),
         false => Ok(back),
     }
-}
-
-/// What an undo lists and takes off, by which it is told whether one editor is enough.
-fn items(key: &Key, there: &[Entry], back: &[Entry]) -> Vec<Item> {
-    let Key::Network(network) = key else { return Vec::new() };
-    let network = *network;
-    let listed = back.iter().filter(|entry| !there.contains(entry)).map(|entry| match entry.code {
-        Some(code) => Item::Add { network, code },
-        None => Item::Remove { network },
-    });
-    let is_left = |entry: &Entry| back.iter().any(|other| other.code == entry.code);
-    let gone = there.iter().filter(|entry| !is_left(entry)).map(|_| Item::Remove { network });
-    listed.chain(gone).collect()
 }
 
 /// Makes sure that what comes back still fits the list.

@@ -2,11 +2,12 @@
 
 use repute_database::bulk::{Place, Row};
 use repute_database::{DatabaseError, Key};
-use repute_dnsxl::{Name, Network};
+use repute_dnsxl::{Name, Network, ReturnCode};
 use serde_json::{Value, json};
 
 use crate::import::compare::Difference;
 use crate::import::content::Content;
+use crate::two_editors;
 
 /// What an import changes, or would.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +32,10 @@ pub struct Report {
     pub examples: Examples,
     /// The widest networks among the new ones, the widest first; none narrower than a /24 of IPv4 or a /48 of IPv6.
     pub widest: Vec<Network>,
+    /// How many of the new ones and of those that go are for two editors to decide.
+    pub for_two: u64,
+    /// The first of them, in words.
+    pub first_for_two: Vec<String>,
 }
 
 /// The first of each kind.
@@ -62,6 +67,8 @@ impl Report {
             "faults": content.map_or(0, |content| content.faults.errors()),
             "sha256": content.map(|content| &content.sha256),
             "widest": widest,
+            "for_two_editors": self.for_two,
+            "first_for_two_editors": self.first_for_two,
         })
     }
 
@@ -70,6 +77,7 @@ impl Report {
         difference: &Difference,
         content: &Content,
         serial: Option<u32>,
+        codes_for_two: &[ReturnCode],
     ) -> Result<Report, DatabaseError> {
         let row = |at: &u32| &content.rows[*at as usize];
         let first = |numbers: &[u32]| {
@@ -81,6 +89,22 @@ impl Report {
             changed: first(&difference.changed)?,
             removed: removed.collect::<Result<_, _>>()?,
         };
+        let (mut for_two, mut first_for_two) = (0, Vec::new());
+        let coming = difference.added.iter().map(|at| (&row(at).place, true));
+        let going = difference.removed.iter().map(|(_, place)| (place, false));
+        for (place, comes) in coming.chain(going) {
+            let (key, code) = (place.key()?, place.code());
+            let two = match comes {
+                true => two_editors::of_coming(&key, code, codes_for_two),
+                false => two_editors::of_going(&key, code),
+            };
+            if two.is_some() {
+                for_two += 1;
+                if first_for_two.len() < SHOWN {
+                    first_for_two.push(place_words(place)?);
+                }
+            }
+        }
         let mut wide = Vec::new();
         for row in difference.added.iter().map(row).filter(|row| row.place.code().is_some()) {
             if let Key::Network(network) = row.place.key()?
@@ -102,6 +126,8 @@ impl Report {
             kept_out: difference.kept_out,
             examples,
             widest: wide,
+            for_two,
+            first_for_two,
         })
     }
 }

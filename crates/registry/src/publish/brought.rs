@@ -15,7 +15,8 @@ use repute_database::{DatabaseError, Key, Session, changes, dns};
 use repute_dnsxl::{Ipv4Network, Ipv6Network, Network, Target};
 
 use crate::reserved::prefix_len;
-use crate::weight::{Weight, is_single};
+use crate::two_editors::is_single;
+use crate::weight::Weight;
 
 /// What a version brings.
 #[derive(Clone, Debug)]

@@ -6,8 +6,9 @@ use std::net::IpAddr;
 
 use repute_dnsxl::{Name, Network};
 
-use super::item::{Item, is_wide};
+use super::item::Item;
 use crate::reserved::{prefix_len, reserved_for};
+use crate::two_editors::is_wide;
 
 /// What was found out about an address.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,9 +4,6 @@ use std::fmt;
 
 use repute_dnsxl::{Network, ReturnCode};
 
-use crate::reserved::prefix_len;
-use crate::weight::Weight;
-
 /// One thing that a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
@@ -35,17 +32,6 @@ pub enum Item {
     Website(String),
     /// Another category on the list.
     Category(u8),
-}
-
-/// Why one editor is not enough.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TwoPersons {
-    /// A code that the list says so of, such as the highest score of an allow list: mail passes unseen.
-    Code,
-    /// A network wider than /20 (IPv4) or /40 (IPv6).
-    WideRange,
-    /// Very many entries go at once.
-    MassRemoval,
 }
 
 impl Item {
@@ -106,62 +92,9 @@ impl fmt::Display for Item {
     }
 }
 
-impl fmt::Display for TwoPersons {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            TwoPersons::Code => "a code that two editors decide about",
-            TwoPersons::WideRange => {
-                "a range wider than /20 (IPv4) or /40 (IPv6), or as much in pieces"
-            }
-            TwoPersons::MassRemoval => "very many removals at once",
-        })
-    }
-}
-
-/// Why a second editor has to agree to items, if he has to; `for_two` are the codes that the list says so of.
-pub fn two_persons<'i>(
-    items: impl IntoIterator<Item = &'i Item>,
-    for_two: &[ReturnCode],
-) -> Option<TwoPersons> {
-    let mut why = None;
-    let mut weight = Weight::default();
-    for item in items {
-        let removed = u64::from(matches!(item, Item::Remove { .. }));
-        let of = item.network().map(Weight::of).unwrap_or_default();
-        weight = weight.and(Weight { removed, ..of });
-        let wide = item.network().is_some_and(is_wide);
-        let of_code = item.code().is_some_and(|code| for_two.contains(&code));
-        let here = match (of_code, wide) {
-            (true, _) => Some(TwoPersons::Code),
-            (false, true) => Some(TwoPersons::WideRange),
-            (false, false) => None,
-        };
-        why = why.or(here);
-    }
-    why.or(too_heavy(weight))
-}
-
-/// Why a second editor has to agree to what weighs so much: in pieces it is as wide.
-pub fn too_heavy(weight: Weight) -> Option<TwoPersons> {
-    match (weight.is_wide(), weight.is_mass()) {
-        (true, _) => Some(TwoPersons::WideRange),
-        (false, true) => Some(TwoPersons::MassRemoval),
-        (false, false) => None,
-    }
-}
-
-/// Whether a network is wider than one person decides about.
-pub fn is_wide(network: Network) -> bool {
-    match network {
-        Network::V4(_) => prefix_len(network) < 20,
-        Network::V6(_) => prefix_len(network) < 40,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weight::MASS;
 
     /// An item of its words, separated by spaces.
     fn item(words: &str) -> Item {
@@ -188,32 +121,5 @@ mod tests {
         {
             assert_eq!(Item::of_words(action, subject, code), None, "{action} {subject}");
         }
-    }
-
-    #[test]
-    fn two_persons_decide_what_does_much_harm() {
-        use TwoPersons::{Code, MassRemoval, WideRange};
-        let high: &[ReturnCode] = &["127.0.5.3".parse().expect("a code")];
-        for (words, for_two, why) in [
-            ("add 192.0.2.1 127.0.5.2", high, None),
-            ("add 192.0.2.1 127.0.5.3", high, Some(Code)),
-            ("rescore 192.0.2.1 127.0.5.3", high, Some(Code)),
-            ("add 192.0.2.1 127.0.5.3", &[], None),
-            ("add 192.0.0.0/20 127.0.0.2", &[], None),
-            ("add 192.0.0.0/19 127.0.0.2", &[], Some(WideRange)),
-            ("remove 192.0.0.0/19", &[], Some(WideRange)),
-            ("add 2001:d00::/40 127.0.0.2", high, None),
-            ("add 2001:d00::/39 127.0.0.2", high, Some(WideRange)),
-            ("name Example", high, None),
-        ] {
-            assert_eq!(two_persons([&item(words)], for_two), why, "{words}");
-        }
-        let many = vec![item("remove 192.0.2.1"); MASS as usize];
-        let pieces = |count: usize, words: &str| vec![item(words); count];
-        assert_eq!(two_persons(&pieces(16, "add 192.0.2.0/24 127.0.0.2"), &[]), None);
-        assert_eq!(two_persons(&pieces(17, "add 192.0.2.0/24 127.0.0.2"), &[]), Some(WideRange));
-        assert_eq!(two_persons(&pieces(2, "add 2001:db8::/40 127.0.0.2"), &[]), Some(WideRange));
-        assert_eq!(two_persons(&many, &[]), Some(MassRemoval));
-        assert_eq!(two_persons(&many[1..], &[]), None);
     }
 }

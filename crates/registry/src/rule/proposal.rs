@@ -7,7 +7,7 @@ use repute_database::conflicts::About;
 use repute_database::lists::{self, Stored};
 use repute_database::rules::{self, Proposal, ProposalId, ProposalState};
 use repute_database::{
-    DatabaseError, Session, Timestamp, Transaction, audit, entries, organisations,
+    Agreed, DatabaseError, Session, Timestamp, Transaction, audit, entries, organisations,
 };
 use serde_json::json;
 
@@ -16,6 +16,7 @@ use super::{source_name, turn};
 use crate::changes::{self, Cause, Change, ChangeError};
 use crate::conflict::{self, Partial};
 use crate::permission::{self, Action, Denied, Person, Relation};
+use crate::two_editors::{self, TwoEditors};
 
 /// Why a proposal cannot be decided so.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +59,18 @@ pub enum Verdict {
     Refuse,
 }
 
-/// Decides a proposal for whichever list it is; which that is, and the serial that has it, if it is accepted.
+/// What a decision led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decided {
+    /// It is on this list since this serial.
+    Listed(Box<Stored>, u32),
+    /// It is not listed.
+    Refused,
+    /// Another editor has to agree, and why.
+    Waits(TwoEditors),
+}
+
+/// Decides a proposal for whichever list it is. What two editors have to agree to is listed when the second one accepts it.
 ///
 /// # Errors
 /// If the person may not, or it cannot be decided so: the transaction is to be dropped.
@@ -69,13 +81,14 @@ pub async fn decide(
     verdict: Verdict,
     reason: &str,
     now: Timestamp,
-) -> Result<Option<(Stored, u32)>, ProposalError> {
+) -> Result<Decided, ProposalError> {
     let proposal = rules::proposal_by_id(transaction.session(), id).await?;
     let proposal = proposal.ok_or(ProposalError::Unknown(id.0))?;
     let list = lists::by_id(transaction.session(), proposal.list).await?;
     let list = list.ok_or(ProposalError::Unknown(id.0))?;
-    // Nobody else decides it meanwhile.
+    // Nobody else decides it meanwhile, and what was read before that is read again.
     lists::lock(transaction.session(), list.id).await?;
+    let proposal = open(transaction, &list, id).await?;
     let relation = relation(transaction.session(), person, &proposal).await?;
     permission::check(person, relation, Action::Decide)?;
     if conflict::is_declared(transaction.session(), person, About::Proposal(id)).await? {
@@ -92,12 +105,29 @@ pub async fn decide(
     };
     match verdict {
         Verdict::Accept => {
-            let serial = accept(transaction, &list, id, &cause, now).await?;
-            Ok(Some((list, serial)))
+            let change = plan(transaction, &list, &proposal, now).await?;
+            let changes = [change];
+            let actor = &*cause.actor;
+            let two = two_editors::of_changes(transaction, &list, actor, &changes, now).await?;
+            let first = proposal.agreed.filter(|first| first.account != person.account);
+            let agreed = match (two, first) {
+                (None, _) => None,
+                (Some(_), Some(first)) => {
+                    Some(audit::actor(transaction.session(), first.account).await?)
+                }
+                (Some(two), None) => {
+                    let agreed = Agreed { account: person.account, time: now };
+                    rules::agree(transaction.session(), id, agreed).await?;
+                    return Ok(Decided::Waits(two));
+                }
+            };
+            let agreed = agreed.as_deref();
+            let serial = carry_out(transaction, &list, id, (&changes, agreed), &cause, now).await?;
+            Ok(Decided::Listed(Box::new(list), serial))
         }
         Verdict::Refuse => {
             refuse(transaction, &list, id, &cause, now).await?;
-            Ok(None)
+            Ok(Decided::Refused)
         }
     }
 }
@@ -119,7 +149,8 @@ pub(crate) async fn relation(
     Ok(relation)
 }
 
-/// Accepts a proposal: it becomes an entry of its rule until the time it says; the list's serial.
+/// Accepts a proposal on behalf of whoever has the shell: it becomes an entry of its rule until the time it says; the
+/// list's serial.
 ///
 /// # Errors
 /// If it cannot be accepted, or the database fails: the transaction is to be dropped.
@@ -132,26 +163,48 @@ pub async fn accept(
 ) -> Result<u32, ProposalError> {
     lists::lock(transaction.session(), list.id).await?;
     let proposal = open(transaction, list, id).await?;
-    let key = &proposal.proposed.key;
+    let change = plan(transaction, list, &proposal, now).await?;
+    carry_out(transaction, list, id, (&[change], None), cause, now).await
+}
+
+/// What a proposal makes of its key.
+async fn plan(
+    transaction: &mut Transaction,
+    list: &Stored,
+    proposal: &Proposal,
+    now: Timestamp,
+) -> Result<Change, ProposalError> {
+    let (id, key) = (proposal.id, &proposal.proposed.key);
     if proposal.proposed.expires <= now {
         return Err(ProposalError::Over(id.0));
     }
-    let all = lists::all(transaction.session()).await?;
-    match hold(transaction.session(), &all, list, key).await? {
-        // That is what the editor was asked.
-        Some(Hold::Organisation) | None => {}
-        Some(held) => return Err(ProposalError::Held(id.0, held.word())),
-    }
     let version = rules::version(transaction.session(), proposal.rule, proposal.version).await?;
     let rule = version.ok_or(DatabaseError::Missing("version of a rule"))?;
-    let source = entries::source(transaction.session(), &source_name(&rule.name)).await?;
-    let mut all = entries::at(transaction.session(), list.id, key).await?;
-    if !all.iter().any(|entry| entry.code == Some(rule.terms.code)) {
-        all.push(turn::entry_of(&rule, key, source, proposal.proposed.expires, now));
+    let all = lists::all(transaction.session()).await?;
+    match hold(transaction.session(), &all, list, key, rule.terms.code).await? {
+        // That is what the editor was asked.
+        Some(Hold::Organisation | Hold::TwoEditors) | None => {}
+        Some(held) => return Err(ProposalError::Held(id.0, held.word())),
     }
+    let source = entries::source(transaction.session(), &source_name(&rule.name)).await?;
+    let mut entries = entries::at(transaction.session(), list.id, key).await?;
+    if !entries.iter().any(|entry| entry.code == Some(rule.terms.code)) {
+        entries.push(turn::entry_of(&rule, key, source, proposal.proposed.expires, now));
+    }
+    Ok(Change { key: key.clone(), entries })
+}
+
+/// Has a proposal be listed, maybe with another editor who agreed before, by his pseudonym.
+async fn carry_out(
+    transaction: &mut Transaction,
+    list: &Stored,
+    id: ProposalId,
+    (changes, agreed): (&[Change], Option<&str>),
+    cause: &Cause,
+    now: Timestamp,
+) -> Result<u32, ProposalError> {
     write_down(transaction, id, ProposalState::Accepted, cause, now).await?;
-    let changes = [Change { key: key.clone(), entries: all }];
-    Ok(changes::apply(transaction, list, &changes, cause, now).await?)
+    Ok(changes::apply_agreed(transaction, list, changes, cause, agreed, now).await?)
 }
 
 /// Refuses a proposal: what was seen until now is not proposed again.

@@ -24,7 +24,8 @@ pub struct Report {
     pub renewed: Found,
     /// What is listed by the rule and would not be.
     pub dropped: Found,
-    /// What would be listed, but an organisation has it on an allow list: an editor would be asked.
+    /// What would be listed, but an organisation has it on an allow list, or two editors have to agree: editors would be
+    /// asked.
     pub asked: Found,
     /// What meets the rule and is reserved or excluded.
     pub held: Found,
@@ -107,8 +108,8 @@ pub async fn replay(
                     report.renewed.add(&key);
                 }
                 Some(_) => report.same += 1,
-                None => match hold(look.session(), &all, list, &key).await? {
-                    Some(Hold::Organisation) => report.asked.add(&key),
+                None => match hold(look.session(), &all, list, &key, rule.terms.code).await? {
+                    Some(Hold::Organisation | Hold::TwoEditors) => report.asked.add(&key),
                     Some(_) => report.held.add(&key),
                     None => report.added.add(&key),
                 },

@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 
 use repute_database::entries::{self, Entry, OrganisationId};
-use repute_database::lists::Stored;
+use repute_database::lists::{self, Stored};
 use repute_database::{DatabaseError, Key, Session, dns};
-use repute_dnsxl::{Network, Polarity};
+use repute_dnsxl::{Network, Polarity, ReturnCode};
 use repute_zone::guard::is_shared_suffix;
 
 use super::settled::first;
 use crate::reserved;
+use crate::two_editors;
 
 /// What keeps a rule from listing something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,6 +25,8 @@ pub(super) enum Hold {
     Suffix,
     /// An organisation has it, or a part of it, on an allow list.
     Organisation,
+    /// Two editors have to agree to it.
+    TwoEditors,
 }
 
 impl Hold {
@@ -35,16 +38,18 @@ impl Hold {
             Hold::Canary => "a canary of this list",
             Hold::Suffix => "a top-level domain or public suffix",
             Hold::Organisation => "an organisation has it on an allow list",
+            Hold::TwoEditors => "two editors have to agree to it",
         }
     }
 }
 
-/// What keeps a rule of a list from listing a key, if anything does; `all` are the lists of the registry.
+/// What keeps a rule of a list from listing a key with a code, if anything does; `all` are the lists of the registry.
 pub(super) async fn hold(
     mut session: Session<'_>,
     all: &[Stored],
     list: &Stored,
     key: &Key,
+    code: ReturnCode,
 ) -> Result<Option<Hold>, DatabaseError> {
     if let Key::Network(network) = key
         && let Some(what) = reserved::reserved_for(*network)
@@ -69,8 +74,12 @@ pub(super) async fn hold(
     if over.iter().any(|entry| Some(&entry.key) == decides.as_ref() && entry.code.is_none()) {
         return Ok(Some(Hold::Excluded));
     }
-    let holders = holders(session, all, list, key, 1).await?;
-    Ok((!holders.is_empty()).then_some(Hold::Organisation))
+    let holders = holders(session.again(), all, list, key, 1).await?;
+    if !holders.is_empty() {
+        return Ok(Some(Hold::Organisation));
+    }
+    let for_two = lists::codes_for_two(session, list.id).await?;
+    Ok(two_editors::of_coming(key, Some(code), &for_two).map(|_| Hold::TwoEditors))
 }
 
 /// Organisations that have a key, or a part of it, on an allow list of the same kind; some, if there are more.

@@ -263,8 +263,9 @@ impl Look<'_> {
             }
             return Ok(());
         }
-        let note = match hold(transaction.session(), all, list, &key).await? {
-            Some(held @ Hold::Organisation) => held.word(),
+        let code = rule.terms.code;
+        let note = match hold(transaction.session(), all, list, &key, code).await? {
+            Some(held @ (Hold::Organisation | Hold::TwoEditors)) => held.word(),
             Some(_) => {
                 turn.held += 1;
                 return Ok(());

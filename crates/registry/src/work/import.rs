@@ -182,6 +182,15 @@ pub(super) async fn carry_out(
     let report =
         import::run(&mut transaction, &list, import, &content, &cause, now, &mut step).await;
     let report = report.map_err(changed)?;
+    // Whoever ordered it is one person.
+    if report.for_two > 0 {
+        return Err(Undone::Wrong(format!(
+            "two editors have to agree to {} of its changes, such as {}: leave them out of the file, or have whoever has \
+             the shell import it",
+            report.for_two,
+            report.first_for_two.join(", ")
+        )));
+    }
     // Without anything to change nothing of this is to hold.
     if report.serial.is_none() {
         drop(transaction);

@@ -327,6 +327,34 @@ async fn a_file_is_tried_and_then_taken_by_who_has_it() {
 }
 
 #[tokio::test]
+async fn what_two_editors_have_to_agree_to_no_file_brings_and_a_trial_tells() {
+    on_each_narrow(async |database| {
+        let list = list(&database).await;
+        let (worker, _folder) = worker(&database);
+        let stop = CancellationToken::new();
+        let text = "9.9.2.1 :2:x\n9.8.0.0/16 :2:x\n";
+        for is_dry in [true, false] {
+            let id = import(&database, &list, &worker, text, is_dry).await;
+            assert!(worker.turn(Timestamp::now(), &stop).await.expect("it is done"));
+            let done = at(&database, id).await;
+            if is_dry {
+                let found: Value = serde_json::from_str(&done.result).expect("it is JSON");
+                let first = json!(["9.8.0.0/16 127.0.0.2"]);
+                let told = (&found["for_two_editors"], &found["first_for_two_editors"]);
+                assert_eq!(told, (&json!(1), &first));
+            } else {
+                assert_eq!(done.state, State::Failed);
+                assert!(done.fault.contains("such as 9.8.0.0/16 127.0.0.2"), "{}", done.fault);
+            }
+        }
+        let mut connection = database.read().await.expect("a connection");
+        let there = entries::page(connection.session(), list.id, None, None, 9).await;
+        assert!(there.expect("it is read").is_empty(), "all of it or nothing");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_file_that_cannot_be_taken_says_why_and_one_that_is_cancelled_is_gone() {
     on_each_narrow(async |database| {
         let list = list(&database).await;

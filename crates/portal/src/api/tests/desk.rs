@@ -92,7 +92,7 @@ async fn a_program_writes_a_rule_tells_evidence_and_decides_what_is_proposed() {
         for (id, verdict) in ids.into_iter().zip(["accept", "refuse"]) {
             let body = json!({ "verdict": verdict, "proposals": [id], "why": "looked at it" });
             let done = admin.ask(&mut site, post.clone(), "/proposals/decide", None, &body).await;
-            assert_eq!(json(&done), json!({ "done": true, "held": null }), "{done:?}");
+            assert_eq!(json(&done), json!({ "done": true, "held": null, "waits": [] }), "{done:?}");
         }
         let open = json(&admin.get(&mut site, "/proposals").await);
         assert_eq!(open, json!({ "proposals": [] }));

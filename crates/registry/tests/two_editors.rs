@@ -1,0 +1,508 @@
+//! What two editors have to agree to, by every way by which an entry comes, changes or goes, on real databases.
+
+use repute_database::accounts::{self, AccountId};
+use repute_database::entries::{self, Entry, OrganisationId};
+use repute_database::entry_history;
+use repute_database::lists::{self, List, Stored};
+use repute_database::organisations;
+use repute_database::removals;
+use repute_database::requests;
+use repute_database::rules::{self, Outcome, Proposed, Terms};
+use repute_database::testing::on_each;
+use repute_database::{Database, Key, Timestamp, Transaction, audit};
+use repute_dnsxl::{KeyKind, Polarity, ReturnCode};
+use repute_registry::changes::{self, Cause, Change};
+use repute_registry::decision::{self, Terms as Said};
+use repute_registry::edit::{self, Edit, EditError, End, Listing, Review, UndoError, What};
+use repute_registry::kept_out;
+use repute_registry::organisation;
+use repute_registry::permission::{Person, Role};
+use repute_registry::removal::{self, Control, Way};
+use repute_registry::request::item::Item;
+use repute_registry::request::limit::Limits;
+use repute_registry::request::state::State;
+use repute_registry::request::{self, Draft};
+use repute_registry::rule::{self, proposal};
+use repute_registry::two_editors::TwoEditors;
+
+/// A moment, in microseconds.
+const NOW: i64 = 1_000_000_000_000;
+/// An hour.
+const HOUR: i64 = 3_600_000_000;
+
+/// A list of addresses and one of names, on which two editors decide about 127.0.0.9; an organisation; five editors.
+struct World {
+    addresses: Stored,
+    names: Stored,
+    organisation: OrganisationId,
+    author: Person,
+    editors: Vec<Person>,
+}
+
+/// Makes it.
+async fn world(database: &Database) -> World {
+    let mut transaction = database.begin().await.expect("a transaction");
+    let t = &mut transaction;
+    let mut made = Vec::new();
+    for (apex, keys) in [("bl.example", KeyKind::Ip), ("dbl.example", KeyKind::Name)] {
+        let list = List {
+            apex: apex.parse().expect("a name"),
+            title: "A list".to_owned(),
+            description: String::new(),
+            polarity: Polarity::Block,
+            keys,
+            ttl: 300,
+            contact: String::new(),
+        };
+        let id = lists::add(t.session(), &list, Timestamp(0)).await.expect("it is added");
+        for code in ["127.0.0.2", "127.0.0.9"] {
+            let code = code.parse().expect("a code");
+            lists::set_code(t.session(), id, code, "x").await.expect("it is set");
+        }
+        lists::set_two_editors(t.session(), id, code("127.0.0.9"), true).await.expect("it is set");
+        made.push(lists::by_id(t.session(), id).await.expect("it is read").expect("it is there"));
+    }
+    let mut editors = Vec::new();
+    for mail in ["a", "b", "c", "d", "e"] {
+        let mail = format!("{mail}@x.example");
+        let role = accounts::Role::Editor;
+        let id = accounts::add(t.session(), &mail, "E", "x", role, Timestamp(0)).await;
+        let AccountId(account) = id.expect("it is added").expect("it is new");
+        editors.push(Person { account, role: Role::Editor });
+    }
+    let author = Person { account: 99, role: Role::Member };
+    let organisation = organisation::found(t, author, "A bank", Timestamp(0)).await;
+    let organisation = organisation.expect("an Id");
+    let domain = "bank.example".parse().expect("a name");
+    organisations::add_domain(t.session(), organisation, &domain).await.expect("it is added");
+    transaction.commit().await.expect("it is committed");
+    let names = made.pop().expect("the second");
+    World { addresses: made.pop().expect("the first"), names, organisation, author, editors }
+}
+
+/// Reads a code.
+fn code(text: &str) -> ReturnCode {
+    text.parse().expect("a code")
+}
+
+/// Writes what is at a key, as whoever has the shell does.
+async fn put(t: &mut Transaction, list: &Stored, key: &Key, codes: &[ReturnCode]) {
+    let source = entries::source(t.session(), "hand").await.expect("a source");
+    let entry = |code: &ReturnCode| Entry {
+        key: key.clone(),
+        code: Some(*code),
+        text: String::new(),
+        reason: "seen".to_owned(),
+        criterion: None,
+        source,
+        organisation: None,
+        since: Timestamp(NOW - 9 * HOUR),
+        expires: None,
+        review: None,
+    };
+    let cause = Cause {
+        actor: audit::machine(t.session(), "shell").await.expect("a name"),
+        action: "entries.change".to_owned(),
+        reason: String::new(),
+    };
+    let change = Change { key: key.clone(), entries: codes.iter().map(entry).collect() };
+    let done = changes::apply(t, list, &[change], &cause, Timestamp(NOW - 9 * HOUR)).await;
+    done.expect("it is written");
+}
+
+/// A way by which an editor changes a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Edit,
+    Undo,
+    Request,
+    Proposal,
+    Removal,
+    Taking,
+}
+
+/// Prepares a way, so that editors can go it again and again; the number of what they decide.
+async fn prepare(t: &mut Transaction, world: &World, by: By, key: &Key, code: ReturnCode) -> i64 {
+    let list = world.of(key);
+    match by {
+        By::Edit => 0,
+        By::Undo => {
+            put(t, list, key, &[code]).await;
+            put(t, list, key, &[]).await;
+            let steps = entry_history::of_key(t.session(), list.id, key, None, 1).await;
+            steps.expect("they are read")[0].id.0
+        }
+        By::Request => {
+            let Key::Network(network) = key else { unreachable!("requests name networks") };
+            let draft = Draft {
+                organisation: world.organisation,
+                list: list.id,
+                reason: "we send".to_owned(),
+                items: vec![Item::Add { network: *network, code }],
+                criterion: None,
+                review: None,
+            };
+            let (limits, now) = (Limits::default(), Timestamp(NOW));
+            let id = request::begin(t, world.author, &draft, &limits, now).await;
+            let id = id.expect("it is begun");
+            let state = request::submit(t, world.author, id, "", &[], now).await;
+            assert_eq!(state.expect("it is submitted"), State::Queued);
+            id.0
+        }
+        By::Proposal => {
+            let cause = Cause {
+                actor: audit::machine(t.session(), "shell").await.expect("a name"),
+                action: "rule.set".to_owned(),
+                reason: String::new(),
+            };
+            let name = format!("of-{}", code.to_string().replace('.', "-"));
+            let terms = terms(code, Outcome::Propose);
+            rule::put(t, list, &name, &terms, &cause, Timestamp(NOW)).await.expect("it is put");
+            let found = rule::find(t, list, &name, None).await.expect("it is there");
+            let proposed = Proposed {
+                key: key.clone(),
+                hits: 9,
+                from_sources: 1,
+                last: Timestamp(NOW),
+                expires: Timestamp(NOW + 99 * HOUR),
+                note: String::new(),
+            };
+            let new = rules::propose(t.session(), &found, &proposed, Timestamp(NOW)).await;
+            assert!(new.expect("it is proposed"));
+            let open = rules::open_of(t.session(), found.id, key).await.expect("it is read");
+            open.expect("it is open").id.0
+        }
+        By::Removal => {
+            put(t, list, key, &[code]).await;
+            let new = removals::New {
+                list: list.id,
+                key: key.clone(),
+                target: "9.9.9.9".to_owned(),
+                mail: "a@x.example".to_owned(),
+                network: "198.51.100.0/24".to_owned(),
+                reason: "repaired".to_owned(),
+                way: Way::Typed,
+                control: Control::None,
+                nonce: nonce(key),
+                created: Timestamp(NOW),
+                expires: Timestamp(NOW + HOUR),
+            };
+            let id = removals::add(t.session(), &new).await.expect("it is asked for");
+            let one = removals::by_id(t.session(), id).await.expect("read").expect("there");
+            let queued = removals::State::Queued;
+            let moved = removals::move_on(t.session(), &one, queued, ("x", None), Timestamp(NOW));
+            assert!(moved.await.expect("it moves"));
+            id.0
+        }
+        By::Taking => {
+            put(t, list, key, &[code]).await;
+            0
+        }
+    }
+}
+
+/// Bytes that are others for each key.
+fn nonce(key: &Key) -> [u8; 16] {
+    let mut nonce = [0; 16];
+    for (place, byte) in nonce.iter_mut().zip(key.to_string().bytes()) {
+        *place = byte;
+    }
+    nonce
+}
+
+/// What a rule says that lists with a code.
+fn terms(code: ReturnCode, outcome: Outcome) -> Terms {
+    Terms {
+        classes: Vec::new(),
+        sources: Vec::new(),
+        hits: 1,
+        from_sources: 1,
+        from_traps: 0,
+        span: HOUR,
+        lasts: 99 * HOUR,
+        outcome,
+        code,
+        text: String::new(),
+        reason: "it was seen".to_owned(),
+        criterion: None,
+        ipv4_prefix: 32,
+        ipv6_prefix: 64,
+    }
+}
+
+/// Has an editor go a way at a moment: nothing if it is done, or why another one has to agree.
+async fn go(
+    t: &mut Transaction,
+    world: &World,
+    (by, editor): (By, Person),
+    (key, code, id): (&Key, ReturnCode, i64),
+    now: i64,
+) -> Option<TwoEditors> {
+    let (list, now) = (world.of(key), Timestamp(now));
+    match by {
+        By::Edit | By::Taking => {
+            let listing = Listing {
+                code,
+                before: None,
+                text: String::new(),
+                reason: "seen".to_owned(),
+                criterion: None,
+                end: End::Never,
+                review: Review::Never,
+            };
+            let what = match by {
+                By::Edit => What::List(listing),
+                _ => What::Remove { code: None },
+            };
+            let edits = [Edit { key: key.clone(), what }];
+            match edit::edit(t, editor, list, &edits, "hand", "why", now).await {
+                Ok(_) => None,
+                Err(EditError::Two(two)) => Some(two),
+                Err(error) => panic!("{by:?} of {key}: {error}"),
+            }
+        }
+        By::Undo => {
+            let step = entry_history::StepId(id);
+            match edit::undo(t, editor, list, step, "why", now).await {
+                Ok(_) => None,
+                Err(UndoError::Edit(EditError::Two(two))) => Some(two),
+                Err(error) => panic!("{by:?} of {key}: {error}"),
+            }
+        }
+        By::Request => {
+            let id = requests::RequestId(id);
+            let request = decision::review(t, editor, id, now).await.expect("it is taken");
+            let terms = Said::default();
+            let verdict =
+                decision::Verdict::Approve { positions: vec![0], why: String::new(), terms };
+            let version = request.version;
+            match decision::decide(t, editor, id, version, &verdict, now).await.expect("decided").0
+            {
+                decision::Decided::Published(_) => None,
+                decision::Decided::Waits(two) => Some(two),
+                decision::Decided::Moved(state) => panic!("{key}: {state}"),
+            }
+        }
+        By::Proposal => {
+            let (id, verdict) = (rules::ProposalId(id), proposal::Verdict::Accept);
+            match proposal::decide(t, editor, id, verdict, "", now).await.expect("it is decided") {
+                proposal::Decided::Listed(..) => None,
+                proposal::Decided::Waits(two) => Some(two),
+                proposal::Decided::Refused => panic!("{key} is refused"),
+            }
+        }
+        By::Removal => {
+            let verdict = removal::Verdict::Grant(kept_out::End::AsTheListSays);
+            let id = removals::RemovalId(id);
+            match removal::decide(t, editor, id, &verdict, now).await.expect("it is decided").0 {
+                removal::Decided::Granted { .. } => None,
+                removal::Decided::Waits(two) => Some(two),
+                removal::Decided::Refused => panic!("{key} is refused"),
+            }
+        }
+    }
+}
+
+impl World {
+    /// The list that takes a key.
+    fn of(&self, key: &Key) -> &Stored {
+        match key {
+            Key::Network(_) => &self.addresses,
+            Key::Name(..) => &self.names,
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_way_asks_a_second_editor_for_the_same() {
+    use TwoEditors::{Code, WideName, WideRange};
+    let coming = &[By::Edit, By::Undo, By::Request, By::Proposal][..];
+    let of_names = &[By::Edit, By::Undo, By::Proposal][..];
+    let by_hand = &[By::Edit, By::Undo][..];
+    let going = &[By::Removal, By::Taking][..];
+    on_each(async |database| {
+        let world = world(&database).await;
+        for (ways, key, with, why) in [
+            (coming, "9.9.9.9", "127.0.0.2", None),
+            (coming, "9.9.9.9", "127.0.0.9", Some(Code)),
+            (coming, "9.9.0.0/16", "127.0.0.2", Some(WideRange)),
+            (coming, "2a00::/32", "127.0.0.2", Some(WideRange)),
+            (of_names, ".spam.example", "127.0.0.2", None),
+            (of_names, ".spam.example", "127.0.0.9", Some(Code)),
+            // Rules never list what many share.
+            (by_hand, ".co.uk", "127.0.0.2", Some(WideName)),
+            (going, "9.9.9.9", "127.0.0.9", None),
+            (going, "9.9.0.0/16", "127.0.0.2", Some(WideRange)),
+            (going, "2a00::/32", "127.0.0.2", Some(WideRange)),
+            (going, "spam.example", "127.0.0.9", None),
+            (going, ".co.uk", "127.0.0.2", Some(WideName)),
+        ] {
+            for by in ways {
+                // Nothing of it is kept, so that each way finds the same.
+                let mut transaction = database.begin().await.expect("a transaction");
+                let t = &mut transaction;
+                let (key, with) = (key.parse::<Key>().expect("a key"), code(with));
+                let id = prepare(t, &world, *by, &key, with).await;
+                let what = (&key, with, id);
+                let first = go(t, &world, (*by, world.editors[0]), what, NOW).await;
+                assert_eq!(first, why, "{by:?} of {key} with {with}");
+                let list = world.of(&key);
+                let there = entries::at(t.session(), list.id, &key).await.expect("they are read");
+                let is_before = matches!(by, By::Removal | By::Taking) == !there.is_empty();
+                assert_eq!(is_before, why.is_some(), "{by:?} of {key} with {with}: {there:?}");
+                if why.is_none() || matches!(by, By::Edit | By::Undo | By::Taking) {
+                    continue;
+                }
+                let again = go(t, &world, (*by, world.editors[0]), what, NOW).await;
+                assert_eq!(again, why, "the same editor: {by:?} of {key} with {with}");
+                let second = go(t, &world, (*by, world.editors[1]), what, NOW).await;
+                assert_eq!(second, None, "another one: {by:?} of {key} with {with}");
+                // The log knows both.
+                let subject = format!("list/{}", list.list.apex);
+                let log = audit::of_subject(t.session(), &subject, 1);
+                let log = log.await.expect("the log");
+                let mut actors = Vec::new();
+                for editor in &world.editors[..2] {
+                    actors.push(audit::actor(t.session(), editor.account).await.expect("known"));
+                }
+                let detail: serde_json::Value =
+                    serde_json::from_str(&log[0].detail).expect("it is JSON");
+                assert_eq!(
+                    (&*log[0].actor, detail["agreed"].as_str()),
+                    (&*actors[1], Some(&*actors[0])),
+                    "{by:?} of {key} with {with}: {log:?}"
+                );
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_mends_an_entry_asks_nobody() {
+    on_each(async |database| {
+        let world = world(&database).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        for (key, with) in
+            [("9.9.0.0/16", "127.0.0.9"), ("9.9.9.9", "127.0.0.9"), (".co.uk", "127.0.0.2")]
+        {
+            let (key, with) = (key.parse::<Key>().expect("a key"), code(with));
+            put(t, world.of(&key), &key, &[with]).await;
+            let what = (&key, with, 0);
+            let done = go(t, &world, (By::Edit, world.editors[0]), what, NOW).await;
+            assert_eq!(done, None, "{key} with {with}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_one_editor_does_counts_together_by_whatever_way_and_what_two_did_does_not() {
+    on_each(async |database| {
+        let world = world(&database).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let with = code("127.0.0.2");
+        let mut ways = [By::Edit, By::Undo, By::Request, By::Proposal].into_iter().cycle();
+        // A /22 by each of four ways is a /20; the next address more is too much by each.
+        for place in 0..4 {
+            let key: Key = format!("9.9.{}.0/22", place * 4).parse().expect("a key");
+            let by = ways.next().expect("one");
+            let id = prepare(t, &world, by, &key, with).await;
+            let done = go(t, &world, (by, world.editors[0]), (&key, with, id), NOW).await;
+            assert_eq!(done, None, "{by:?}");
+        }
+        for (place, by) in [By::Edit, By::Undo, By::Request, By::Proposal].into_iter().enumerate() {
+            let key: Key = format!("9.10.{place}.0/31").parse().expect("a key");
+            let id = prepare(t, &world, by, &key, with).await;
+            let what = (&key, with, id);
+            let why = go(t, &world, (by, world.editors[0]), what, NOW + 1).await;
+            assert_eq!(why, Some(TwoEditors::WideRange), "{by:?}");
+        }
+        // What two decided is neither's alone.
+        for by in [By::Request, By::Proposal] {
+            let key: Key = if by == By::Request { "11.1.0.0/16" } else { "11.2.0.0/16" }
+                .parse()
+                .expect("a key");
+            let id = prepare(t, &world, by, &key, with).await;
+            for (editor, why) in [(3, Some(TwoEditors::WideRange)), (4, None)] {
+                let what = (&key, with, id);
+                assert_eq!(go(t, &world, (by, world.editors[editor]), what, NOW).await, why);
+            }
+        }
+        for editor in [3, 4] {
+            let key: Key = format!("11.{editor}.0.0/20").parse().expect("a key");
+            let what = (&key, with, 0);
+            assert_eq!(go(t, &world, (By::Edit, world.editors[editor]), what, NOW).await, None);
+        }
+        // A day later it is another matter.
+        let key: Key = "9.12.0.0/20".parse().expect("a key");
+        let later = NOW + 24 * HOUR;
+        let what = (&key, with, 0);
+        assert_eq!(go(t, &world, (By::Edit, world.editors[0]), what, later).await, None);
+        // So with removals: some of them as an edit, and some as they were asked for.
+        for place in 0..25 {
+            let key: Key = format!("9.13.0.{place}").parse().expect("a key");
+            let by = if place % 2 == 0 { By::Removal } else { By::Taking };
+            let id = prepare(t, &world, by, &key, with).await;
+            let what = (&key, with, id);
+            let why = go(t, &world, (by, world.editors[2]), what, NOW).await;
+            let expected = (place == 24).then_some(TwoEditors::MassRemoval);
+            assert_eq!(why, expected, "the {place}th, by {by:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rule_that_lists_by_itself_proposes_what_is_for_two() {
+    on_each(async |database| {
+        let world = world(&database).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let cause = Cause {
+            actor: audit::machine(t.session(), "shell").await.expect("a name"),
+            action: "rule.set".to_owned(),
+            reason: String::new(),
+        };
+        let kind = repute_database::evidence::Kind::Trap;
+        let now = Timestamp::now();
+        repute_registry::evidence::add_source(t, "traps", kind, &cause, now).await.expect("added");
+        for (name, with) in [("low", "127.0.0.2"), ("high", "127.0.0.9")] {
+            let terms = terms(code(with), Outcome::List);
+            let list = &world.addresses;
+            rule::put(t, list, name, &terms, &cause, now).await.expect("it is put");
+            rule::set_enabled(t, list, name, true, &cause, now).await.expect("it is on");
+        }
+        let hit = repute_registry::evidence::Sighting {
+            target: "9.9.9.9".parse().expect("a target"),
+            class: "spam".to_owned(),
+            seen: now,
+            count: 1,
+            trap: None,
+            detail: String::new(),
+            id: None,
+        };
+        let told = &mut repute_registry::evidence::Told::default();
+        let hits = [hit];
+        let taken =
+            repute_registry::evidence::take(t, "traps", (&hits, told), None, &cause, now).await;
+        taken.expect("they are taken");
+        transaction.commit().await.expect("it is committed");
+        let turn = rule::apply(&database, Timestamp::now()).await.expect("it is applied");
+        assert_eq!((turn.added, turn.proposed), (1, 1), "{turn:?}");
+        let mut look = database.look().await.expect("a look");
+        let open = rules::ProposalState::Open;
+        let list = world.addresses.id;
+        let proposals = rules::proposals(look.session(), list, open, None, 9).await.expect("read");
+        assert_eq!(proposals[0].proposed.note, "two editors have to agree to it");
+        let rule = rule::find(&mut look, &world.addresses, "high", None).await.expect("the rule");
+        let (since, step) = (Timestamp(0), &mut |_: u64| ());
+        let report =
+            rule::replay::replay(&mut look, &world.addresses, &rule, since, Timestamp::now(), step);
+        let report = report.await.expect("it is replayed");
+        assert_eq!((report.asked.count, report.added.count), (1, 0), "{report:?}");
+    })
+    .await;
+}
