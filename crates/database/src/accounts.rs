@@ -172,6 +172,17 @@ pub async fn editors(session: Session<'_>) -> Result<Vec<Account>, DatabaseError
     rows.into_iter().map(account).collect()
 }
 
+/// The role of an account that is not locked. Whoever would lock it or give it another role waits until this transaction
+/// is over.
+///
+/// # Errors
+/// If the database fails.
+pub async fn hold(session: Session<'_>, id: AccountId) -> Result<Option<Role>, DatabaseError> {
+    let row: Option<(String,)> =
+        on!(session, |c| sqlx::query_as(HOLD).bind(id.0).fetch_optional(c).await?);
+    row.map(|(role,)| read_role(&role)).transpose()
+}
+
 /// Gives an account another password.
 ///
 /// # Errors
@@ -268,6 +279,8 @@ statements! {
     SET_PASSWORD = "UPDATE accounts SET password = $2 WHERE id = $1";
     /// Holds an account with this password.
     STILL = "UPDATE accounts SET password = password WHERE id = $1 AND password = $2";
+    /// Holds an account that is not locked.
+    HOLD = "UPDATE accounts SET role = role WHERE id = $1 AND locked IS NULL RETURNING role";
     /// Another role.
     SET_ROLE = "UPDATE accounts SET role = $2 WHERE id = $1";
 }
@@ -319,9 +332,12 @@ mod tests {
             assert_eq!(found("%").await, [""; 0], "it stands for itself");
             lock(session.session(), of.id, Some(Timestamp(7))).await.expect("it is locked");
             assert!(!has_administrator(session.session()).await.expect("it is read"));
+            assert_eq!(hold(session.session(), of.id).await.expect("it is read"), None);
             let locked = by_id(session.session(), of.id).await.expect("it is read");
             assert_eq!(locked.map(|a| a.locked), Some(Some(Timestamp(7))));
             lock(session.session(), of.id, None).await.expect("it is unlocked");
+            let held = hold(session.session(), of.id).await.expect("it is read");
+            assert_eq!(held, Some(Role::Administrator));
             assert!(has_administrator(session.session()).await.expect("it is read"));
         })
         .await;

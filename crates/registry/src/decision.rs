@@ -13,10 +13,13 @@ use repute_database::lists::{self, Stored};
 use repute_database::requests::{
     self, Approval, New, Outcome as Ended, Request, RequestId, Standing,
 };
-use repute_database::{DatabaseError, Key, Session, Timestamp, Transaction, audit, categories};
+use repute_database::{
+    Agreed, DatabaseError, Key, Session, Timestamp, Transaction, audit, categories,
+};
 use repute_database::{claims, organisations};
 use repute_dnsxl::Network;
 
+use crate::agreement;
 use crate::category;
 use crate::changes::{self, Cause, Change};
 use crate::conflict::{self, Partial};
@@ -312,7 +315,11 @@ async fn approve(
                 let is_same = first.positions == positions && first.spared == terms.without;
                 first.account != person.account && is_same
             };
-            let Some(first) = first.filter(agrees) else {
+            let first = match first.filter(agrees) {
+                Some(first) => stands(transaction, request, &first, now).await?,
+                None => None,
+            };
+            let Some(first) = first else {
                 let (positions, spared) = (positions.to_vec(), terms.without.clone());
                 let approval = Approval { account: person.account, positions, spared, time: now };
                 requests::set_approval(transaction.session(), request.id, &approval).await?;
@@ -334,6 +341,29 @@ async fn approve(
     let account = request.new.account;
     let notice = Notice::RequestMoved { account, request: request.id, state };
     Ok((Decided::Published(serial), vec![notice]))
+}
+
+/// Who agreed to a request before, if his word still counts: he could decide it now, too.
+async fn stands(
+    transaction: &mut Transaction,
+    request: &Request,
+    first: &Approval,
+    now: Timestamp,
+) -> Result<Option<Person>, RequestError> {
+    let word = Agreed { account: first.account, time: first.time };
+    let Some(person) = agreement::stands(transaction, word, now).await? else { return Ok(None) };
+    let of = request.new.organisation;
+    for decides in [
+        allow(transaction.session(), person, of, Action::Decide).await,
+        be_free(transaction.session(), person, request).await,
+    ] {
+        match decides {
+            Ok(()) => {}
+            Err(RequestError::Denied(_) | RequestError::Partial(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Some(person))
 }
 
 /// What approved items of a request make of its list and its organisation.

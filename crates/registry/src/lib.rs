@@ -12,6 +12,7 @@
 //!
 //! What is *not* here: SQL (`database`), HTTP and pages (`portal`), DNS messages.
 
+pub mod agreement;
 pub mod bounce;
 pub mod bulk;
 pub mod category;

@@ -20,6 +20,7 @@ use repute_database::{
 };
 use repute_dnsxl::{Extent, Name, Polarity, Target};
 
+use crate::agreement;
 use crate::changes::{self, Cause, Change, ChangeError};
 use crate::conflict::{self, Partial};
 use crate::kept_out::{self, End};
@@ -423,7 +424,10 @@ pub async fn decide(
             let list = list.ok_or(DatabaseError::Missing("list"))?;
             let changes = [gone(&removal, entries)];
             let two = two_editors::of_changes(transaction, &list, &actor, &changes, now).await?;
-            let first = removal.agreed.filter(|first| first.account != person.account);
+            let first = match removal.agreed.filter(|first| first.account != person.account) {
+                Some(first) if two.is_some() => stands(transaction, &removal, first, now).await?,
+                Some(_) | None => None,
+            };
             let agreed = match (two, first) {
                 (None, _) => None,
                 (Some(_), Some(first)) => {
@@ -491,6 +495,18 @@ async fn decide_joined(
         told.push(Notice::RemovalDecided { removal, mail, target, refused, still });
     }
     Ok(told)
+}
+
+/// Who agreed to a removal before, if his word still counts: he could decide it now, too.
+async fn stands(
+    transaction: &mut Transaction,
+    removal: &Removal,
+    first: Agreed,
+    now: Timestamp,
+) -> Result<Option<Person>, RemovalError> {
+    let Some(person) = agreement::stands(transaction, first, now).await? else { return Ok(None) };
+    let relation = relation(transaction.session(), person, &removal.new).await?;
+    Ok(permission::may(person.role, relation, Action::Decide).then_some(person))
 }
 
 /// What a person is to the organisations whose entries a removal is about.

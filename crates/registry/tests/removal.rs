@@ -4,7 +4,7 @@ use repute_database::entries::{self, Entry};
 use repute_database::lists::{self, List, Stored};
 use repute_database::testing::on_each;
 use repute_database::{
-    Database, Key, Timestamp, Transaction, audit, kept_out, removals, statistics,
+    Database, Key, Timestamp, Transaction, accounts, audit, kept_out, removals, statistics,
 };
 use repute_dnsxl::{KeyKind, Polarity};
 use repute_registry::changes::{self, Cause, Change};
@@ -30,6 +30,11 @@ fn day(count: i64) -> Timestamp {
 /// A list.
 async fn world(database: &Database, polarity: Polarity) -> Stored {
     let mut transaction = database.begin().await.expect("a transaction");
+    for number in 1..=9 {
+        let (mail, role) = (format!("{number}@x.example"), accounts::Role::Editor);
+        let added = accounts::add(transaction.session(), &mail, "E", "x", role, day(0)).await;
+        added.expect("it is added").expect("it is new");
+    }
     let list = List {
         apex: "list.example".parse().expect("a name"),
         title: "A list".to_owned(),

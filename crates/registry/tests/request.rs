@@ -11,7 +11,7 @@ use repute_database::organisations::{self, MemberRole};
 use repute_database::requests::{self, Outcome as Ended, RequestId};
 use repute_database::testing::on_each;
 use repute_database::{
-    Database, Timestamp, Transaction, categories, changes, claims, entry_history,
+    Database, Timestamp, Transaction, accounts, categories, changes, claims, entry_history,
 };
 use repute_dnsxl::{KeyKind, Name, Polarity};
 use repute_registry::decision::{self, Criterion, Decided, Reason, Terms, Verdict};
@@ -40,6 +40,11 @@ fn day(count: i64) -> Timestamp {
 /// A list with codes, and an organisation of Anna's.
 async fn world(database: &Database, polarity: Polarity) -> (Stored, OrganisationId) {
     let mut transaction = database.begin().await.expect("a transaction");
+    for number in 1..=9 {
+        let (mail, role) = (format!("{number}@x.example"), accounts::Role::Editor);
+        let added = accounts::add(transaction.session(), &mail, "E", "x", role, day(0)).await;
+        added.expect("it is added").expect("it is new");
+    }
     let list = List {
         apex: "list.example".parse().expect("a name"),
         title: "A list".to_owned(),

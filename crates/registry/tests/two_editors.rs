@@ -506,3 +506,95 @@ async fn a_rule_that_lists_by_itself_proposes_what_is_for_two() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_word_of_who_is_locked_demoted_or_partial_by_now_does_not_count() {
+    on_each(async |database| {
+        let world = world(&database).await;
+        for (by, key) in
+            [(By::Request, "9.9.0.0/16"), (By::Removal, "9.9.0.0/16"), (By::Proposal, "9.9.0.0/16")]
+        {
+            for what in ["locked", "demoted", "late", "as before"] {
+                let mut transaction = database.begin().await.expect("a transaction");
+                let t = &mut transaction;
+                let (key, with) = (key.parse::<Key>().expect("a key"), code("127.0.0.2"));
+                let id = prepare(t, &world, by, &key, with).await;
+                let [first, second, third, ..] = world.editors[..] else { unreachable!("five") };
+                let at = (&key, with, id);
+                assert!(go(t, &world, (by, first), at, NOW).await.is_some(), "{by:?}");
+                let account = AccountId(first.account);
+                let mut now = NOW;
+                match what {
+                    "locked" => {
+                        let since = Some(Timestamp(NOW));
+                        accounts::lock(t.session(), account, since).await.expect("it is locked");
+                    }
+                    "demoted" => {
+                        let role = accounts::Role::Member;
+                        accounts::set_role(t.session(), account, role).await.expect("it is set");
+                    }
+                    "late" => now += 15 * 24 * HOUR,
+                    _ => {
+                        assert_eq!(go(t, &world, (by, second), at, now).await, None, "{by:?}");
+                        continue;
+                    }
+                }
+                if by == By::Proposal && what == "late" {
+                    // Its own time is over before.
+                    continue;
+                }
+                let why = go(t, &world, (by, second), at, now).await;
+                assert_eq!(why, Some(TwoEditors::WideRange), "{by:?}, {what}");
+                // The second one's is the first word now.
+                assert_eq!(go(t, &world, (by, third), at, now).await, None, "{by:?}, {what}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_is_locked_at_the_same_moment_was_locked_before_or_after() {
+    on_each(async |database| {
+        let world = world(&database).await;
+        for round in 0..4 {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let key: Key = format!("9.{round}.0.0/16").parse().expect("a key");
+            let with = code("127.0.0.2");
+            let id = prepare(&mut transaction, &world, By::Request, &key, with).await;
+            let what = (&key, with, id);
+            let by = (By::Request, world.editors[0]);
+            assert!(go(&mut transaction, &world, by, what, NOW).await.is_some());
+            transaction.commit().await.expect("it is committed");
+            let account = AccountId(world.editors[0].account);
+            let decide = async {
+                let mut transaction = database.begin().await.expect("a transaction");
+                let by = (By::Request, world.editors[1]);
+                let why = go(&mut transaction, &world, by, what, NOW).await;
+                // Whoever locks him now waits, or was first.
+                tokio::task::yield_now().await;
+                transaction.commit().await.expect("it is committed");
+                why
+            };
+            let lock = async {
+                let mut transaction = database.begin().await.expect("a transaction");
+                let since = Some(Timestamp(NOW));
+                let locked = accounts::lock(transaction.session(), account, since).await;
+                locked.expect("it is locked");
+                transaction.commit().await.expect("it is committed");
+            };
+            let why = if round % 2 == 0 {
+                tokio::join!(decide, lock).0
+            } else {
+                tokio::join!(lock, decide).1
+            };
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let there = entries::at(t.session(), world.addresses.id, &key).await.expect("read");
+            assert_eq!(there.is_empty(), why.is_some(), "done, or waiting, and nothing between");
+            accounts::lock(t.session(), account, None).await.expect("it is unlocked");
+            transaction.commit().await.expect("it is committed");
+        }
+    })
+    .await;
+}

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::standing::{Hold, hold, holders};
 use super::{source_name, turn};
+use crate::agreement;
 use crate::changes::{self, Cause, Change, ChangeError};
 use crate::conflict::{self, Partial};
 use crate::permission::{self, Action, Denied, Person, Relation};
@@ -109,7 +110,10 @@ pub async fn decide(
             let changes = [change];
             let actor = &*cause.actor;
             let two = two_editors::of_changes(transaction, &list, actor, &changes, now).await?;
-            let first = proposal.agreed.filter(|first| first.account != person.account);
+            let first = match proposal.agreed.filter(|first| first.account != person.account) {
+                Some(first) if two.is_some() => stands(transaction, &proposal, first, now).await?,
+                Some(_) | None => None,
+            };
             let agreed = match (two, first) {
                 (None, _) => None,
                 (Some(_), Some(first)) => {
@@ -130,6 +134,18 @@ pub async fn decide(
             Ok(Decided::Refused)
         }
     }
+}
+
+/// Who agreed to a proposal before, if his word still counts: he could decide it now, too.
+async fn stands(
+    transaction: &mut Transaction,
+    proposal: &Proposal,
+    first: Agreed,
+    now: Timestamp,
+) -> Result<Option<Person>, ProposalError> {
+    let Some(person) = agreement::stands(transaction, first, now).await? else { return Ok(None) };
+    let relation = relation(transaction.session(), person, proposal).await?;
+    Ok(permission::may(person.role, relation, Action::Decide).then_some(person))
 }
 
 /// What a person is to those who have what is proposed on an allow list.
