@@ -11,6 +11,8 @@ use crate::session::{Session, on};
 use crate::statement::statements;
 use crate::time::Timestamp;
 
+pub mod find;
+
 /// An organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Organisation {
@@ -114,22 +116,6 @@ pub async fn by_id(
     let row: Option<Row> =
         on!(session, |c| sqlx::query_as(BY_ID).bind(id.0).fetch_optional(c).await?);
     Ok(row.map(organisation))
-}
-
-/// Organisations in the order of their Ids, from behind `after` on, at most so many.
-///
-/// # Errors
-/// If the database fails.
-pub async fn page(
-    session: Session<'_>,
-    after: Option<OrganisationId>,
-    limit: u32,
-) -> Result<Vec<Organisation>, DatabaseError> {
-    let after = after.map_or(0, |id| id.0);
-    let rows: Vec<Row> = on!(session, |c| {
-        sqlx::query_as(PAGE).bind(after).bind(i64::from(limit)).fetch_all(c).await?
-    });
-    Ok(rows.into_iter().map(organisation).collect())
 }
 
 /// Gives an organisation another name and website.
@@ -459,9 +445,6 @@ statements! {
     ADD = "INSERT INTO organisations (name, created) VALUES ($1, $2) RETURNING id";
     /// One organisation.
     BY_ID = "SELECT id, name, website, suspension, created FROM organisations WHERE id = $1";
-    /// Some, in order.
-    PAGE = "SELECT id, name, website, suspension, created FROM organisations
-        WHERE id > $1 ORDER BY id LIMIT $2";
     /// Renames one.
     DESCRIBE = "UPDATE organisations SET name = $2, website = $3 WHERE id = $1";
     /// Suspends one, or not.
@@ -514,7 +497,6 @@ mod tests {
         on_each(async |database| {
             let mut transaction = database.begin().await.expect("a transaction");
             let id = add(transaction.session(), "Example", Timestamp(7)).await.expect("an Id");
-            let other = add(transaction.session(), "Other", Timestamp(8)).await.expect("an Id");
             let site = "https://example.org/";
             describe(transaction.session(), id, "Example AG", site).await.expect("it is changed");
             let suspended = State::Suspended { reason: "spam".to_owned() };
@@ -537,8 +519,6 @@ mod tests {
                 let found = by_domain(transaction.session(), name).await.expect("it is read");
                 assert_eq!(found.iter().map(|one| one.id).collect::<Vec<_>>(), wanted);
             }
-            let page = page(transaction.session(), Some(id), 9).await.expect("they are read");
-            assert_eq!(page.iter().map(|one| one.id).collect::<Vec<_>>(), [other]);
             let none = by_id(transaction.session(), OrganisationId(99)).await;
             assert_eq!(none.expect("a look"), None);
         })

@@ -46,6 +46,7 @@ mod tests {
             crate::list_days::ALL,
             crate::lists::ALL,
             crate::organisations::ALL,
+            crate::organisations::find::ALL,
             crate::outbox::ALL,
             crate::passkeys::ALL,
             crate::person::ALL,

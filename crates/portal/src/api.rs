@@ -11,6 +11,7 @@ mod claims;
 mod conflicts;
 mod consistency;
 mod desk;
+mod directory;
 mod document;
 mod endpoint;
 mod entries;
@@ -49,6 +50,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         removals::endpoints(),
         account::endpoints(),
         organisations::endpoints(),
+        directory::endpoints(),
         consistency::endpoints(),
         invitations::endpoints(),
         claims::endpoints(),

@@ -97,6 +97,7 @@ pub(crate) fn what(action: &str) -> String {
     let words = match action {
         "entries.edit" | "entry.add" | "entry.remove" => "edited by hand",
         edit::UNDO => "taken back",
+        edit::GIVE => "given to an organisation, or taken from one",
         "entries.expire" => "its time was over",
         "entries.review" => "said to be still right",
         "request.publish" => "a request was approved",

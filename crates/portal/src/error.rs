@@ -285,6 +285,8 @@ impl From<EditError> for AppError {
             | EditError::Code { .. }
             | EditError::Criterion { .. }
             | EditError::Category(_)
+            | EditError::NoOrganisation(_)
+            | EditError::Suspended(_)
             | EditError::Missing { .. }
             | EditError::Change(_) => AppError::Wrong(error.to_string()),
         }

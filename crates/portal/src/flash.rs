@@ -47,6 +47,8 @@ pub(crate) enum Flash {
     Categorised,
     /// A note was written.
     Noted,
+    /// An editor added an organisation.
+    OrganisationAdded,
     /// What was asked for is on the list.
     RequestPublished,
     /// A request waits for an editor.
@@ -113,6 +115,10 @@ pub(crate) enum Flash {
     ChangeUndone,
     /// A change is made, but waits for a second person before it is published.
     ChangeHeld,
+    /// Entries were given to an organisation, or taken from one.
+    Given,
+    /// As many as are given at once, and there are more.
+    SomeGiven,
     /// A version that waited is approved.
     VersionApproved,
     /// What was decided waits until an editor has looked at something else.
@@ -146,6 +152,7 @@ impl Flash {
         Flash::DomainNamed,
         Flash::Categorised,
         Flash::Noted,
+        Flash::OrganisationAdded,
         Flash::RequestPublished,
         Flash::RequestQueued,
         Flash::RequestCameBack,
@@ -179,6 +186,8 @@ impl Flash {
         Flash::EntryChanged,
         Flash::ChangeUndone,
         Flash::ChangeHeld,
+        Flash::Given,
+        Flash::SomeGiven,
         Flash::VersionApproved,
         Flash::RequestHeld,
         Flash::Again,
@@ -209,6 +218,7 @@ impl Flash {
             Flash::DomainNamed => "domain-named",
             Flash::Categorised => "categorised",
             Flash::Noted => "noted",
+            Flash::OrganisationAdded => "organisation-added",
             Flash::RequestPublished => "request-published",
             Flash::RequestQueued => "request-queued",
             Flash::RequestCameBack => "request-came-back",
@@ -242,6 +252,8 @@ impl Flash {
             Flash::EntryChanged => "entry-changed",
             Flash::ChangeUndone => "change-undone",
             Flash::ChangeHeld => "change-held",
+            Flash::Given => "given",
+            Flash::SomeGiven => "some-given",
             Flash::VersionApproved => "version-approved",
             Flash::RequestHeld => "request-held",
             Flash::Again => "again",
@@ -287,6 +299,7 @@ impl Flash {
             Flash::Categorised => {
                 "The category is set. What is listed keeps its codes: change those that carry another one."
             }
+            Flash::OrganisationAdded => "The organisation is added. Nobody speaks for it yet.",
             Flash::Noted => "The note is written down.",
             Flash::RequestPublished => "It is on the list: name servers have it within a second.",
             Flash::RequestQueued => {
@@ -329,6 +342,12 @@ impl Flash {
             Flash::EntryChanged => "It is changed: name servers have it within a second.",
             Flash::ChangeUndone => {
                 "It is taken back, by a new change: name servers have it within a second."
+            }
+            Flash::SomeGiven => {
+                "A thousand entries are given, and there are more: give the rest in the same way."
+            }
+            Flash::Given => {
+                "Somebody else is responsible for these entries now. Each can be taken back on its page."
             }
             Flash::ChangeHeld => {
                 "It is changed, but not published: the guards of the list want a second person to look at the queue."

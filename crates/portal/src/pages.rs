@@ -23,6 +23,7 @@ pub(crate) mod list_new;
 pub(crate) mod lookup;
 pub(crate) mod names;
 pub(crate) mod organisation;
+pub(crate) mod organisations;
 pub(crate) mod own_data;
 pub(crate) mod passkeys;
 pub(crate) mod password;

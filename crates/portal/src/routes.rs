@@ -107,7 +107,8 @@ pub(crate) fn all() -> Vec<Route> {
         Route::get("/account/password", Least::Role(Member), get(pages::password::show)).fresh(),
         Route::post("/account/password", Least::Role(Member), post(pages::password::change))
             .fresh_from("/account/password"),
-        Route::get("/organisations", Least::Role(Member), get(pages::organisation::all)),
+        Route::get("/organisations", Least::Role(Member), get(pages::organisations::show)),
+        Route::post("/organisations", Least::Role(Editor), post(pages::organisations::add)),
         Route::get("/organisations/{id}", Least::Role(Member), get(pages::organisation::show)),
         Route::post(
             "/organisations/{id}/contacts",
@@ -316,6 +317,11 @@ pub(crate) fn all() -> Vec<Route> {
         )
         .fresh(),
         Route::get("/lists/{apex}/entries", Least::Role(Editor), get(pages::entries::show)),
+        Route::post(
+            "/lists/{apex}/entries/give",
+            Least::Role(Editor),
+            post(pages::entries::give::give),
+        ),
         Route::get("/lists/{apex}/entry", Least::Role(Editor), get(pages::entries::one::show)),
         Route::post("/lists/{apex}/entry", Least::Role(Editor), post(pages::entries::one::change)),
         Route::post(

@@ -153,6 +153,35 @@ pub async fn renew(
     cause: &Cause,
     now: Timestamp,
 ) -> Result<(), ChangeError> {
+    let keys: Vec<Key> = changes.iter().map(|change| change.key.clone()).collect();
+    entry_history::drop_renewals(transaction.session(), list.id, &keys).await?;
+    quietly(transaction, list, changes, cause, Kind::Renewal, now).await
+}
+
+/// Writes entries for which somebody else is responsible from now on: DNS does not see it, and there is nothing to
+/// publish, but each can be taken back.
+///
+/// # Errors
+/// If a change does not fit the list, or the database fails: then the transaction is to be dropped.
+pub async fn hand_over(
+    transaction: &mut Transaction,
+    list: &Stored,
+    changes: &[Change],
+    cause: &Cause,
+    now: Timestamp,
+) -> Result<(), ChangeError> {
+    quietly(transaction, list, changes, cause, Kind::Change, now).await
+}
+
+/// Writes changes that DNS does not see, with their history and their row in the audit log.
+async fn quietly(
+    transaction: &mut Transaction,
+    list: &Stored,
+    changes: &[Change],
+    cause: &Cause,
+    kind: Kind,
+    now: Timestamp,
+) -> Result<(), ChangeError> {
     for change in changes {
         check(list, change)?;
     }
@@ -161,14 +190,12 @@ pub async fn renew(
         entries::remove(transaction.session(), list.id, key).await?;
         entries::put(transaction.session(), list.id, entries).await?;
     }
-    let keys: Vec<Key> = changes.iter().map(|change| change.key.clone()).collect();
-    entry_history::drop_renewals(transaction.session(), list.id, &keys).await?;
     let policy = lists::policy_version(transaction.session(), list.id).await?;
     let detail = detail(list.serial, (changes, &turns), &cause.reason, policy);
     let deed = deed(list, cause, detail.to_string(), now);
     let audit = audit::append(transaction.session(), &deed).await?;
     let under = Under { audit, time: now, policy };
-    entry_history::note(transaction.session(), list.id, under, Kind::Renewal, &turns).await?;
+    entry_history::note(transaction.session(), list.id, under, kind, &turns).await?;
     Ok(())
 }
 

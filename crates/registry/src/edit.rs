@@ -19,8 +19,10 @@ use crate::reserved::reserved_for;
 use crate::rule::{holders, settle};
 use crate::two_editors::{self, TwoEditors};
 
+mod give;
 mod undo;
 
+pub use give::{GIVE, Given, Which, give};
 pub use undo::{UndoError, can_be_undone, undo, undo_at_shell};
 
 /// A change of one key.
@@ -142,6 +144,12 @@ pub enum EditError {
     /// The same as a moment.
     #[error("an entry ends in the future, and within {MOST_DAYS} days; without a date it stays")]
     End,
+    /// There is none of this Id.
+    #[error("there is no organisation {0}")]
+    NoOrganisation(i64),
+    /// It gets no new entries.
+    #[error("organisation {0} is suspended, and gets no entries: end the suspension first")]
+    Suspended(i64),
     /// There is nothing to remove or to change.
     #[error("{apex} has no such entry for {key}")]
     Missing {

@@ -96,6 +96,30 @@ pub async fn found(
     Ok(id)
 }
 
+/// Adds an organisation for which nobody speaks yet, as an editor does it: whoever proves one of its domains speaks for
+/// it.
+///
+/// # Errors
+/// If the person may not, the name is no name, or the database fails.
+pub async fn add(
+    transaction: &mut Transaction,
+    person: Person,
+    name: &str,
+    domains: &[Name],
+    now: Timestamp,
+) -> Result<OrganisationId, OrganisationError> {
+    permission::check(person, Relation::Stranger, Action::AddOrganisation)?;
+    let name = text("a name", name)?;
+    let id = organisations::add(transaction.session(), name, now).await?;
+    for domain in domains {
+        organisations::add_domain(transaction.session(), id, domain).await?;
+    }
+    let domains: Vec<String> = domains.iter().map(ToString::to_string).collect();
+    let detail = json!({ "domains": domains });
+    log(transaction, person, "organisation.add", id, &detail, now).await?;
+    Ok(id)
+}
+
 /// Adds a person to an organisation, or gives one that belongs to it another role.
 ///
 /// # Errors
@@ -366,6 +390,30 @@ mod tests {
             assert_eq!(deeds.len(), 4, "everything is on record");
             let missing = put_member(transaction, bert, OrganisationId(99), 1, member, now).await;
             assert!(matches!(missing, Err(OrganisationError::Unknown(99))));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn editors_add_organisations_for_which_nobody_speaks() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let (editor, now) = (person(1, Role::Editor), Timestamp(5));
+            let domains = ["a.example".parse().expect("a name")];
+            let id = add(t, editor, " Example ", &domains, now).await.expect("it is added");
+            let stored = organisations::by_id(t.session(), id).await.expect("it is read");
+            assert_eq!(stored.expect("it is there").name, "Example");
+            let known = organisations::domains(t.session(), id).await.expect("they are read");
+            assert_eq!(known, domains);
+            assert_eq!(organisations::members(t.session(), id).await.expect("they are read"), []);
+            let subject = format!("organisation/{}", id.0);
+            let deeds = audit::of_subject(t.session(), &subject, 9).await.expect("they are read");
+            assert_eq!(deeds.len(), 1);
+            let refused = add(t, editor, " ", &[], now).await;
+            assert!(matches!(refused, Err(OrganisationError::Text(_))));
+            let refused = add(t, person(2, Role::Member), "Other", &[], now).await;
+            assert!(matches!(refused, Err(OrganisationError::Denied(_))));
         })
         .await;
     }

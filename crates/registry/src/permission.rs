@@ -45,6 +45,8 @@ pub enum Relation {
 pub enum Action {
     /// Claim a domain, for a new organisation or one that is there.
     Claim,
+    /// Add an organisation for which nobody speaks yet.
+    AddOrganisation,
     /// See an organisation's people, contacts, claims and requests.
     ReadOrganisation,
     /// Change where an organisation is written to.
@@ -91,7 +93,7 @@ pub fn may(role: Role, relation: Relation, action: Action) -> bool {
         Action::ReadOrganisation => is_editor || !is_stranger,
         Action::ChangeContacts | Action::ChangeMembers => relation == Relation::Owner,
         Action::Request => !is_stranger,
-        Action::ReadQueue | Action::PurgeSource => is_editor,
+        Action::ReadQueue | Action::PurgeSource | Action::AddOrganisation => is_editor,
         Action::Decide
         | Action::Undo
         | Action::Suspend
@@ -116,8 +118,9 @@ pub fn check(person: Person, relation: Relation, action: Action) -> Result<(), D
 
 impl Action {
     /// All actions.
-    pub const ALL: [Action; 16] = [
+    pub const ALL: [Action; 17] = [
         Action::Claim,
+        Action::AddOrganisation,
         Action::ReadOrganisation,
         Action::ChangeContacts,
         Action::ChangeMembers,
@@ -140,6 +143,7 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Action::Claim => "claim a domain",
+            Action::AddOrganisation => "add organisations",
             Action::ReadOrganisation => "see this organisation",
             Action::ChangeContacts => "change its contacts",
             Action::ChangeMembers => "change who belongs to it",
@@ -180,6 +184,7 @@ impl Denied {
             (Action::ChangeLists | Action::ChangeRules, _) => ": only administrators do that",
             (
                 Action::ReadQueue
+                | Action::AddOrganisation
                 | Action::PurgeSource
                 | Action::Decide
                 | Action::Undo
@@ -210,9 +215,10 @@ mod tests {
     use super::*;
 
     /// Who may do what: for each role the relations stranger, member, owner.
-    const TABLE: [(Action, [&str; 3]); 16] = [
+    const TABLE: [(Action, [&str; 3]); 17] = [
         //                           member editor administrator
         (Action::Claim, ["smo", "smo", "smo"]),
+        (Action::AddOrganisation, ["---", "smo", "smo"]),
         (Action::ReadOrganisation, ["-mo", "smo", "smo"]),
         (Action::ChangeContacts, ["--o", "--o", "--o"]),
         (Action::ChangeMembers, ["--o", "--o", "--o"]),

@@ -24,6 +24,8 @@ pub struct Sought {
     pub source: Option<SourceId>,
     /// With which code.
     pub code: Option<Coded>,
+    /// With exactly this text in DNS; lists of others have the domain there.
+    pub text: Option<String>,
 }
 
 /// What an entry says.
@@ -91,6 +93,7 @@ pub async fn find(
                 Coded::Never => code_text(None),
             }))
             .bind(i64::from(limit))
+            .bind(sought.text.as_deref())
             .fetch_all(c)
             .await?
     });
@@ -113,7 +116,10 @@ pub async fn find(
 impl Sought {
     /// Whether it is every entry, or every one within something.
     fn is_anything(&self) -> bool {
-        self.organisation.is_none() && self.source.is_none() && self.code.is_none()
+        self.organisation.is_none()
+            && self.source.is_none()
+            && self.code.is_none()
+            && self.text.is_none()
     }
 
     /// Whether an entry within it is one of those.
@@ -125,6 +131,7 @@ impl Sought {
         };
         is_coded
             && self.source.is_none_or(|source| source == entry.source)
+            && self.text.as_ref().is_none_or(|text| *text == entry.text)
             && self.organisation.is_none_or(|of| Some(of) == entry.organisation)
     }
 }
@@ -195,16 +202,19 @@ statements! {
         (SELECT key, code, text, reason, criterion, source, organisation, since, expires, review
         FROM entries WHERE list = $1 AND key >= $2 AND key <= $3 AND key > $4 ORDER BY key, code LIMIT 40000) AS walk
         WHERE (CAST($5 AS BIGINT) IS NULL OR organisation = $5) AND (CAST($6 AS BIGINT) IS NULL OR source = $6)
-        AND (CAST($7 AS TEXT) IS NULL OR code = $7) ORDER BY key, code LIMIT $8";
+        AND (CAST($7 AS TEXT) IS NULL OR code = $7)
+        AND (CAST($9 AS TEXT) IS NULL OR text = $9) ORDER BY key, code LIMIT $8";
     /// Entries of an organisation: neither the list's index nor the order of keys is the way to them.
     FIND_OF_ORGANISATION = "SELECT key, code, text, reason, criterion, source, organisation, since, expires, review
         FROM entries WHERE organisation = $5 AND list + 0 = $1 AND key >= $2 AND key <= $3 AND key > $4
         AND (CAST($6 AS BIGINT) IS NULL OR source + 0 = $6) AND (CAST($7 AS TEXT) IS NULL OR code = $7)
+        AND (CAST($9 AS TEXT) IS NULL OR text = $9)
         ORDER BY key, code LIMIT $8";
     /// Entries of a source.
     FIND_OF_SOURCE = "SELECT key, code, text, reason, criterion, source, organisation, since, expires, review
         FROM entries WHERE source = $6 AND list + 0 = $1 AND key >= $2 AND key <= $3 AND key > $4
         AND (CAST($5 AS BIGINT) IS NULL OR organisation + 0 = $5) AND (CAST($7 AS TEXT) IS NULL OR code = $7)
+        AND (CAST($9 AS TEXT) IS NULL OR text = $9)
         ORDER BY key, code LIMIT $8";
 }
 
@@ -304,7 +314,7 @@ mod tests {
                 (None, None, nine, None),
                 (None, None, Some(Coded::Never), within),
             ] {
-                let sought = Sought { within, organisation, source, code };
+                let sought = Sought { within, organisation, source, code, text: None };
                 let expect = wanted(&sought);
                 for limit in [1, 2, 100] {
                     let (found, _) = all(t, list, &sought, limit).await;
@@ -320,6 +330,17 @@ mod tests {
                     assert!(keys.is_sorted(), "{sought:?} by {limit}");
                 }
             }
+            // By the text, too, however it is looked for.
+            let mut said = some(base + 9, "127.0.0.9", hand, Some(ours));
+            said.text = "x.example".to_owned();
+            entries::put(t.session(), list, &[said.clone()]).await.expect("it is written");
+            for (organisation, source) in [(None, None), (Some(ours), None), (None, Some(hand))] {
+                let text = Some("x.example".to_owned());
+                let sought = Sought { organisation, source, text, ..Sought::default() };
+                let (found, _) = all(t, list, &sought, 100).await;
+                assert_eq!(found, [said.clone()], "{sought:?}");
+            }
+            entries::remove(t.session(), list, &said.key).await.expect("it is removed");
             // What is rare is found although each page looks only so far.
             let sought = Sought { code: nine, ..Sought::default() };
             let (_, pages) = all(t, list, &sought, 100).await;
@@ -358,6 +379,7 @@ mod tests {
                     ("$6", source.to_owned()),
                     ("$7", "NULL".to_owned()),
                     ("$8", "100".to_owned()),
+                    ("$9", "NULL".to_owned()),
                 ];
                 let plan: String = match t.session() {
                     Session::Sqlite(c) => {

@@ -4,10 +4,11 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use repute_database::entries::{self, Entry, SourceId};
+use repute_database::entries::find::Sought;
+use repute_database::entries::{self, Entry, OrganisationId, SourceId};
 use repute_database::kept_out as stored;
 use repute_database::{Key, Timestamp, lists};
-use repute_registry::edit::{self, Edit, End, Listing, Review, What};
+use repute_registry::edit::{self, Edit, End, Listing, Review, What, Which};
 use repute_registry::publish;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,15 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .takes::<Changes>()
             .up_to(LARGE)
             .answers::<Changed>(),
+        Endpoint::post("/api/v1/lists/{apex}/entries/give", GROUP, give)
+            .says(
+                "Give entries to an organisation, or take them from one",
+                "It is responsible for them from then on. The entries of some keys, or of a thousand keys at the most that \
+                 are found by what they say; `more` says whether there are others. DNS does not see it.",
+            )
+            .by(WRITE)
+            .takes::<Giving>()
+            .answers::<Given>(),
         Endpoint::get("/api/v1/lists/{apex}/kept-out", GROUP, kept_out)
             .says(
                 "What imports do not bring back onto a list",
@@ -150,6 +160,45 @@ enum Typed {
         /// The entry with this code; without it all entries of the key.
         code: Option<String>,
     },
+}
+
+/// Who gets which entries.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Giving {
+    /// The Id of the organisation; nothing if they are to be nobody's.
+    organisation: Option<i64>,
+    /// Why, for the audit log.
+    reason: String,
+    /// The entries of these keys: addresses, networks or names.
+    #[serde(default)]
+    keys: Vec<String>,
+    /// Without keys: those that say all of this.
+    #[serde(default)]
+    found: Option<FoundBy>,
+}
+
+/// What entries say, of which all that is named has to be so.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct FoundBy {
+    /// They are within this network, or below this name.
+    within: Option<String>,
+    /// They came from this source.
+    source: Option<String>,
+    /// They are those of this organisation.
+    organisation: Option<i64>,
+    /// DNS answers exactly this text; lists of others often have the domain there.
+    text: Option<String>,
+}
+
+/// They are given.
+#[derive(Serialize, JsonSchema)]
+struct Given {
+    /// The entries of so many keys.
+    keys: usize,
+    /// Whether there are more that are found so.
+    more: bool,
 }
 
 /// It is changed.
@@ -290,6 +339,51 @@ async fn change(
     let serial = edit::edit(t, person, &list, &edits, source, &reason, now).await?;
     let held = publish::prospect(t.session(), &list, serial).await?.held();
     write.done(StatusCode::OK, &Changed { serial, held }).await
+}
+
+/// `POST /api/v1/lists/{apex}/entries/give`.
+async fn give(
+    State(app): State<App>,
+    Path(apex): Path<String>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let Giving { organisation, reason, keys, found } = call.read()?;
+    let id = card(&app, &apex).await?.id;
+    let person = call.caller.person();
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    let list = lists::by_id(t.session(), id).await?.ok_or(AppError::NotFound)?;
+    let which = match (keys.is_empty(), found) {
+        (false, None) => Which::Keys(keys.iter().map(|name| key(name)).collect::<Result<_, _>>()?),
+        (true, Some(by)) => {
+            let source = match &by.source {
+                Some(name) => {
+                    let known = entries::known_source(t.session(), name).await?;
+                    let none = || AppError::Wrong(format!("no entry came from `{name}`"));
+                    Some(known.ok_or_else(none)?)
+                }
+                None => None,
+            };
+            let sought = Sought {
+                within: by.within.as_deref().map(key).transpose()?,
+                organisation: by.organisation.map(OrganisationId),
+                source,
+                text: by.text,
+                code: None,
+            };
+            if sought == Sought::default() {
+                return Err(AppError::Wrong("say what the entries have in common".to_owned()));
+            }
+            Which::Sought(sought)
+        }
+        (true, None) | (false, Some(_)) => {
+            let words = "name the keys, or say what the entries have in common";
+            return Err(AppError::Wrong(words.to_owned()));
+        }
+    };
+    let to = organisation.map(OrganisationId);
+    let given = edit::give(t, person, &list, &which, to, &reason, now).await?;
+    write.done(StatusCode::OK, &Given { keys: given.keys, more: given.is_more }).await
 }
 
 /// Reads a change.

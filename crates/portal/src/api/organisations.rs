@@ -8,12 +8,11 @@ use repute_database::categories::{self, Category};
 use repute_database::claims;
 use repute_database::entries::{self, Entry, OrganisationId};
 use repute_database::organisations::{
-    self, Contact, MemberRole, Organisation, Purpose, State as Standing,
+    self, Contact, MemberRole, Organisation, Purpose, State as Standing, find,
 };
-use repute_database::{Key, contact_mails, undelivered};
-use repute_dnsxl::Name;
+use repute_database::{DatabaseError, Key, Session, contact_mails, undelivered};
+use repute_registry::organisation;
 use repute_registry::permission::Relation;
-use repute_registry::{category, organisation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +23,7 @@ use crate::app::App;
 use crate::contact;
 use crate::error::AppError;
 use crate::moment::Moment;
-use crate::overview::{card, stored};
+use crate::overview::card;
 use crate::pages::arrive;
 use crate::token::Scope;
 
@@ -78,39 +77,6 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .says("Take somebody out of an organisation", "Owners may; everybody may go himself.")
             .by(WRITE)
             .answers::<Done>(),
-        Endpoint::put("/api/v1/organisations/{id}/suspension", GROUP, suspend)
-            .says(
-                "Suspend an organisation",
-                "It gets no new entries; what it has stays. The reason is for everybody to read.",
-            )
-            .by(DECIDE)
-            .takes::<Words>()
-            .answers::<Done>(),
-        Endpoint::delete("/api/v1/organisations/{id}/suspension", GROUP, resume)
-            .says("End a suspension", "")
-            .by(DECIDE)
-            .answers::<Done>(),
-        Endpoint::post("/api/v1/organisations/{id}/domains", GROUP, name_domain)
-            .says(
-                "Say by which domain an organisation is known",
-                "Who then proves that domain speaks for the organisation.",
-            )
-            .by(DECIDE)
-            .takes::<TypedDomain>()
-            .answers::<Done>(),
-        Endpoint::put("/api/v1/organisations/{id}/categories/{apex}", GROUP, categorise)
-            .says(
-                "Say in which category of a list an organisation is",
-                "With the reason, which the audit log keeps. What is listed keeps its codes.",
-            )
-            .by(DECIDE)
-            .takes::<TypedCategory>()
-            .answers::<Done>(),
-        Endpoint::post("/api/v1/organisations/{id}/notes", GROUP, note)
-            .says("Write a note for other editors", "")
-            .by(DECIDE)
-            .takes::<Words>()
-            .answers::<Done>(),
     ]
 }
 
@@ -123,15 +89,17 @@ struct Organisations {
 
 /// An organisation.
 #[derive(Serialize, JsonSchema)]
-struct Card {
+pub(super) struct Card {
     /// Its Id.
-    id: i64,
+    pub(super) id: i64,
     /// What it is called.
     name: String,
     /// Its website.
     website: String,
     /// Why it is suspended, if it is.
     suspended: Option<String>,
+    /// Whether it has anything on any list; else nothing of it is published yet.
+    published: bool,
     /// Since when it is known (RFC 3339).
     created: String,
 }
@@ -258,32 +226,6 @@ enum Part {
     Member,
 }
 
-/// A domain.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct TypedDomain {
-    /// Its name.
-    domain: String,
-}
-
-/// A category.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct TypedCategory {
-    /// Its number.
-    category: u8,
-    /// Why.
-    reason: String,
-}
-
-/// A text.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Words {
-    /// What it says.
-    pub(super) text: String,
-}
-
 /// It is done.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Done {
@@ -296,9 +238,9 @@ pub(super) const DONE: Done = Done { done: true };
 
 /// `GET /api/v1/organisations`.
 async fn own(State(app): State<App>, caller: Caller) -> Result<Json<Organisations>, AppError> {
-    let mut connection = app.database.read().await?;
-    let own = organisations::of_account(connection.session(), caller.account.id.0).await?;
-    Ok(Json(Organisations { organisations: own.into_iter().map(Card::from).collect() }))
+    let mut look = app.database.look().await?;
+    let own = organisations::of_account(look.session(), caller.account.id.0).await?;
+    Ok(Json(Organisations { organisations: cards(look.session(), own).await? }))
 }
 
 /// `GET /api/v1/organisations/{id}`.
@@ -309,8 +251,9 @@ async fn show(
 ) -> Result<Json<Whole>, AppError> {
     let organisation = visible(&app, &caller, id).await?;
     let id = organisation.id;
-    let cards = app.overview.get(&app.database, &*app.zones).await?;
+    let lists = app.overview.get(&app.database, &*app.zones).await?;
     let mut look = app.database.look().await?;
+    let card = cards(look.session(), vec![organisation]).await?.pop().ok_or(AppError::NotFound)?;
     let domains = organisations::domains(look.session(), id).await?;
     let members = organisations::members(look.session(), id).await?;
     let contacts = organisations::contacts(look.session(), id).await?;
@@ -318,9 +261,9 @@ async fn show(
     let dead = undelivered::of_organisation(look.session(), id).await?;
     let claims = claims::of_organisation(look.session(), id).await?;
     let mut categories = Vec::new();
-    for card in cards.iter().filter(|card| !card.categories.is_empty()) {
-        let found = categories::of(look.session(), id, card.id).await?;
-        let list = card.list.apex.to_string();
+    for one in lists.iter().filter(|one| !one.categories.is_empty()) {
+        let found = categories::of(look.session(), id, one.id).await?;
+        let list = one.list.apex.to_string();
         categories.extend(found.map(|Category { number, name }| InCategory { list, number, name }));
     }
     let belonging = |one: organisations::Member| Belonging {
@@ -341,7 +284,7 @@ async fn show(
         },
     };
     Ok(Json(Whole {
-        card: Card::from(organisation),
+        card,
         domains: domains.iter().map(ToString::to_string).collect(),
         categories,
         members: members.into_iter().map(belonging).collect(),
@@ -462,75 +405,6 @@ async fn remove_member(
     write.done(StatusCode::OK, &DONE).await
 }
 
-/// `PUT /api/v1/organisations/{id}/suspension`.
-async fn suspend(
-    State(app): State<App>,
-    Path(id): Path<i64>,
-    call: Call,
-) -> Result<Response, AppError> {
-    let (person, Words { text }) = (call.caller.person(), call.read()?);
-    let mut write = call.begin(&app).await?;
-    let (t, now) = (&mut write.transaction, write.now);
-    organisation::suspend(t, person, OrganisationId(id), &text, now).await?;
-    write.done(StatusCode::OK, &DONE).await
-}
-
-/// `DELETE /api/v1/organisations/{id}/suspension`.
-async fn resume(
-    State(app): State<App>,
-    Path(id): Path<i64>,
-    call: Call,
-) -> Result<Response, AppError> {
-    let person = call.caller.person();
-    let mut write = call.begin(&app).await?;
-    let (t, now) = (&mut write.transaction, write.now);
-    organisation::resume(t, person, OrganisationId(id), now).await?;
-    write.done(StatusCode::OK, &DONE).await
-}
-
-/// `POST /api/v1/organisations/{id}/domains`.
-async fn name_domain(
-    State(app): State<App>,
-    Path(id): Path<i64>,
-    call: Call,
-) -> Result<Response, AppError> {
-    let (person, TypedDomain { domain }) = (call.caller.person(), call.read()?);
-    let wrong = |_| AppError::Wrong(format!("`{}` is no domain", domain.trim()));
-    let domain: Name = domain.trim().parse().map_err(wrong)?;
-    let mut write = call.begin(&app).await?;
-    let (t, now) = (&mut write.transaction, write.now);
-    organisation::name_domain(t, person, OrganisationId(id), &domain, now).await?;
-    write.done(StatusCode::OK, &DONE).await
-}
-
-/// `PUT /api/v1/organisations/{id}/categories/{apex}`.
-async fn categorise(
-    State(app): State<App>,
-    Path((id, apex)): Path<(i64, String)>,
-    call: Call,
-) -> Result<Response, AppError> {
-    let (person, id) = (call.caller.person(), OrganisationId(id));
-    let TypedCategory { category: number, reason } = call.read()?;
-    let mut write = call.begin(&app).await?;
-    let (t, now) = (&mut write.transaction, write.now);
-    let list = stored(t.session(), &apex).await?;
-    category::set(t, person, id, &list, number, &reason, now).await?;
-    write.done(StatusCode::OK, &DONE).await
-}
-
-/// `POST /api/v1/organisations/{id}/notes`.
-async fn note(
-    State(app): State<App>,
-    Path(id): Path<i64>,
-    call: Call,
-) -> Result<Response, AppError> {
-    let (person, Words { text }) = (call.caller.person(), call.read()?);
-    let mut write = call.begin(&app).await?;
-    let (t, now) = (&mut write.transaction, write.now);
-    organisation::note(t, person, OrganisationId(id), &text, now).await?;
-    write.done(StatusCode::OK, &DONE).await
-}
-
 /// An organisation, if whoever asks may see it.
 pub(super) async fn visible(app: &App, caller: &Caller, id: i64) -> Result<Organisation, AppError> {
     let mut connection = app.database.read().await?;
@@ -555,19 +429,28 @@ fn contact(typed: &TypedContact) -> Contact {
     Contact { mail: typed.mail.trim().to_lowercase(), purpose }
 }
 
-impl From<Organisation> for Card {
-    fn from(organisation: Organisation) -> Card {
-        Card {
-            id: organisation.id.0,
-            name: organisation.name,
-            website: organisation.website,
-            suspended: match organisation.state {
-                Standing::Active => None,
-                Standing::Suspended { reason } => Some(reason),
-            },
-            created: Moment(organisation.created).rfc3339(),
-        }
-    }
+/// Organisations for whoever may see them.
+///
+/// # Errors
+/// If the database fails.
+pub(super) async fn cards(
+    session: Session<'_>,
+    all: Vec<Organisation>,
+) -> Result<Vec<Card>, DatabaseError> {
+    let ids: Vec<_> = all.iter().map(|one| one.id).collect();
+    let published = find::published(session, &ids).await?;
+    let card = |organisation: Organisation| Card {
+        id: organisation.id.0,
+        published: published.contains(&organisation.id),
+        name: organisation.name,
+        website: organisation.website,
+        suspended: match organisation.state {
+            Standing::Active => None,
+            Standing::Suspended { reason } => Some(reason),
+        },
+        created: Moment(organisation.created).rfc3339(),
+    };
+    Ok(all.into_iter().map(card).collect())
 }
 
 /// To see one's own.
@@ -576,10 +459,8 @@ const READ: &[Scope] = &[Scope::OrganisationsRead];
 pub(super) const READ_OR_QUEUE: &[Scope] = &[Scope::OrganisationsRead, Scope::QueueRead];
 /// To change one's own.
 const WRITE: &[Scope] = &[Scope::OrganisationsWrite];
-/// To do what editors do.
-const DECIDE: &[Scope] = &[Scope::QueueWrite];
 /// The heading.
-const GROUP: &str = "Organisations";
+pub(super) const GROUP: &str = "Organisations";
 /// Entries that are shown.
 const MOST: u32 = 1_000;
 

@@ -2,6 +2,7 @@
 
 mod asking;
 mod desk;
+mod directory;
 mod history;
 mod settings;
 mod work;

@@ -18,6 +18,7 @@ use crate::lookup::parse;
 use crate::moment::Moment;
 use crate::overview::stored;
 
+pub(crate) mod give;
 pub(crate) mod one;
 
 /// The page.
@@ -55,6 +56,9 @@ pub(crate) struct Narrowed {
     /// A code, or `never`.
     #[serde(default)]
     code: String,
+    /// Exactly what DNS says.
+    #[serde(default)]
+    text: String,
     /// The key behind which to go on.
     #[serde(default)]
     after: String,
@@ -125,6 +129,9 @@ impl Narrowed {
                 code => Coded::With(code.parse().map_err(|error| format!("`{code}`: {error}"))?),
             });
         }
+        if said(&self.text) {
+            sought.text = Some(self.text.trim().to_owned());
+        }
         let after = said(&self.after).then(|| self.after.trim().parse());
         let after = after.transpose().map_err(|error: NoKey| error.to_string())?;
         Ok((sought, after))
@@ -132,23 +139,40 @@ impl Narrowed {
 
     /// Whether anything in particular is looked for.
     fn is_narrow(&self) -> bool {
-        [&self.find, &self.organisation, &self.source, &self.code].iter().any(|t| !t.is_empty())
+        self.fields().iter().any(|(_, value)| !value.trim().is_empty())
     }
 
     /// The page of the same from behind a key on.
     fn behind(&self, apex: &Name, after: &Key) -> String {
         let mut path = format!("/lists/{apex}/entries?after={}", encode(&after.to_string()));
-        for (name, value) in [
-            ("find", &self.find),
-            ("organisation", &self.organisation),
-            ("source", &self.source),
-            ("code", &self.code),
-        ] {
+        for (name, value) in self.fields() {
             if !value.trim().is_empty() {
                 path += &format!("&{name}={}", encode(value.trim()));
             }
         }
         path
+    }
+
+    /// The page of the same from the first on.
+    fn path(&self, apex: &Name) -> String {
+        let said = self.fields().into_iter().filter(|(_, value)| !value.trim().is_empty());
+        let said: Vec<_> =
+            said.map(|(name, value)| format!("{name}={}", encode(value.trim()))).collect();
+        match said.is_empty() {
+            true => format!("/lists/{apex}/entries"),
+            false => format!("/lists/{apex}/entries?{}", said.join("&")),
+        }
+    }
+
+    /// What is said of the entries, by the names of the fields.
+    fn fields(&self) -> [(&'static str, &str); 5] {
+        [
+            ("find", &self.find),
+            ("organisation", &self.organisation),
+            ("source", &self.source),
+            ("code", &self.code),
+            ("text", &self.text),
+        ]
     }
 }
 
@@ -162,6 +186,11 @@ impl Entries {
     /// The page of a key.
     fn place(&self, key: &Key) -> String {
         one::path(&self.list.list.apex, key)
+    }
+
+    /// Whether entries are chosen in the tables.
+    fn chooses(&self) -> bool {
+        true
     }
 
     /// Whether a code is looked for.

@@ -1,4 +1,4 @@
-//! `/organisations`: for whom somebody speaks; who belongs to an organisation, what it has on our lists.
+//! `/organisations/{id}`: who belongs to an organisation, what it has on our lists, and what editors do about it.
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -36,17 +36,6 @@ use crate::pages::claim::standing;
 use crate::pages::sign_in::back;
 use crate::spans::Spans;
 use crate::visitor::Member;
-
-/// The page of somebody's organisations.
-#[derive(Template)]
-#[template(path = "organisations.html")]
-pub(crate) struct Organisations {
-    frame: Frame,
-    own: Vec<Organisation>,
-    /// Where he is invited to, with the names.
-    invited: Vec<(Invitation, String)>,
-    claims: Vec<Claim>,
-}
 
 /// The page of an organisation.
 #[derive(Template)]
@@ -127,24 +116,6 @@ pub(crate) struct TypedCategory {
 #[derive(Deserialize)]
 pub(crate) struct TypedText {
     text: String,
-}
-
-/// `GET /organisations`.
-pub(crate) async fn all(
-    State(app): State<App>,
-    frame: Frame,
-    member: Member,
-) -> Result<Page<Organisations>, AppError> {
-    let mut connection = app.database.read().await?;
-    let account = member.account.id.0;
-    let own = organisations::of_account(connection.session(), account).await?;
-    let mut claims = claims::of_account(connection.session(), account).await?;
-    // The latest first, and what is long over not at all.
-    claims.sort_by_key(|claim| std::cmp::Reverse(claim.id.0));
-    claims.truncate(MOST_CLAIMS);
-    let (mail, now) = (&member.account.mail, Timestamp::now());
-    let invited = invitations::of_mail(connection.session(), mail, now).await?;
-    Ok(Page(Organisations { frame, own, invited, claims }))
 }
 
 /// `GET /organisations/{id}`.
@@ -507,8 +478,6 @@ pub(crate) fn dns_words(state: Dns) -> (&'static str, &'static str) {
 
 /// Networks that are not well which are shown.
 const MOST_UNWELL: u32 = 100;
-/// Claims that are shown.
-const MOST_CLAIMS: usize = 50;
 /// Requests that are shown.
 const MOST_REQUESTS: u32 = 50;
 /// Notes that are shown.

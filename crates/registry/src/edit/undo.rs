@@ -6,10 +6,10 @@
 use repute_database::entries::{self, Entry};
 use repute_database::entry_history::{self, Kind, Step, StepId};
 use repute_database::lists::{self, Stored};
-use repute_database::{DatabaseError, Key, Timestamp, Transaction};
+use repute_database::{DatabaseError, Key, Timestamp, Transaction, audit};
 
 use super::{EditError, UNDO, carry_out, check_interest, check_owners, check_reserved, write};
-use crate::changes::{Cause, Change};
+use crate::changes::{self, Cause, Change};
 use crate::permission::Person;
 
 /// Why a change is not taken back.
@@ -53,6 +53,13 @@ pub async fn undo(
     // Who may not edit learns nothing of what there is.
     check_owners(transaction, person, &[]).await?;
     let (step, key, there, back) = prepare(transaction, list, step, now).await?;
+    if is_handed_over(&there, &back) {
+        check_owners(transaction, person, &there).await?;
+        check_owners(transaction, person, &back).await?;
+        let actor = audit::actor(transaction.session(), person.account).await?;
+        let cause = Cause { actor, action: UNDO.to_owned(), reason: named(&step, reason) };
+        return hand_back(transaction, list, (key, back), &cause, now).await;
+    }
     check_codes(transaction, list, &key, &there, &back).await?;
     check_interest(transaction, person, list, std::iter::once(&key)).await?;
     check_owners(transaction, person, &there).await?;
@@ -76,12 +83,38 @@ pub async fn undo_at_shell(
     now: Timestamp,
 ) -> Result<(Key, u32), UndoError> {
     let (step, key, there, back) = prepare(transaction, list, step, now).await?;
-    check_codes(transaction, list, &key, &there, &back).await?;
     let (actor, reason) = (actor.to_owned(), named(&step, reason));
     let cause = Cause { actor, action: UNDO.to_owned(), reason };
+    if is_handed_over(&there, &back) {
+        return hand_back(transaction, list, (key, back), &cause, now).await;
+    }
+    check_codes(transaction, list, &key, &there, &back).await?;
     let change = Change { key: key.clone(), entries: back };
     let serial = write(transaction, list, &[change], &cause, now).await?;
     Ok((key, serial))
+}
+
+/// Gives entries back to whom they were taken from; the serial stays.
+async fn hand_back(
+    transaction: &mut Transaction,
+    list: &Stored,
+    (key, entries): (Key, Vec<Entry>),
+    cause: &Cause,
+    now: Timestamp,
+) -> Result<(Key, u32), UndoError> {
+    let change = Change { key: key.clone(), entries };
+    let done = changes::hand_over(transaction, list, &[change], cause, now).await;
+    done.map_err(EditError::Change)?;
+    Ok((key, list.serial))
+}
+
+/// Whether entries differ in nothing but in who is responsible for them.
+fn is_handed_over(there: &[Entry], back: &[Entry]) -> bool {
+    let is_same = |entry: &Entry| {
+        let same = |other: &Entry| Entry { organisation: entry.organisation, ..other.clone() };
+        there.iter().any(|other| same(other) == *entry)
+    };
+    there.len() == back.len() && back.iter().all(is_same)
 }
 
 /// A step, its key, what is there now, and what will be there; nobody else changes the list from here on.
@@ -169,7 +202,7 @@ async fn check_codes(
 #[cfg(test)]
 mod tests {
     use repute_database::testing::on_each;
-    use repute_database::{Database, audit, kept_out, organisations};
+    use repute_database::{Database, kept_out, organisations};
 
     use super::super::tests::{list, said};
     use super::*;

@@ -298,6 +298,11 @@ impl One {
         path(&self.list.list.apex, key)
     }
 
+    /// Whether entries are chosen in the tables.
+    fn chooses(&self) -> bool {
+        false
+    }
+
     /// The key in the address of a page.
     fn encoded(&self) -> String {
         encode(&self.key.to_string())

@@ -226,3 +226,56 @@ async fn fill(t: &mut Transaction, list: lists::ListId) -> OrganisationId {
     entry_history::note(t.session(), list, under, kind, &[turn]).await.expect("it is written");
     ours
 }
+
+#[tokio::test]
+async fn entries_are_given_to_an_organisation_one_by_one_by_choice_and_by_domain() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        site.add_list("bl.example").await;
+        site.join("ada@x.example", Role::Editor).await;
+        site.post("/organisations", &[("name", "Post"), ("domains", "post.example")]).await;
+        for key in ["9.9.9.1", "9.9.9.2", "9.9.9.3", "9.9.9.4"] {
+            let text = if key == "9.9.9.4" { "other.example" } else { "post.example" };
+            let fields = [("reason", "mail"), ("text", text)];
+            let answer = list_it(&mut site, key, "127.0.0.2", &fields).await;
+            assert_eq!(answer.status, StatusCode::SEE_OTHER, "{answer:?}");
+        }
+        let place = "/lists/bl.example/entries/give";
+        let of = async |site: &Site, key: &str| at(site, key).await[0].organisation.map(|id| id.0);
+        let fields = [("to", "1"), ("why", "theirs"), ("from", "9.9.9.4"), ("key-9.9.9.4", "yes")];
+        let given = site.post(place, &fields).await;
+        assert_eq!(given.location(), format!("{ENTRY}?key=9.9.9.4"), "{given:?}");
+        let page = site.get(given.location()).await;
+        page.says(&["Somebody else is responsible", "to organisation 1: theirs", "Post"]);
+        let step = first_step(&page);
+        let undone = site.post(&format!("{ENTRY}/undo"), &[("step", &step), ("why", "no")]).await;
+        assert_eq!(undone.status, StatusCode::SEE_OTHER, "{undone:?}");
+        assert_eq!(of(&site, "9.9.9.4").await, None);
+        let found = site.get("/lists/bl.example/entries?text=post.example").await;
+        found.says(&["key-9.9.9.1", "name=\"text\" value=\"post.example\""]);
+        assert!(!found.text.contains("9.9.9.4"));
+        let fields = [("to", "#1"), ("why", "x"), ("which", "found"), ("text", "post.example")];
+        let given = site.post(place, &fields).await;
+        assert_eq!(given.location(), "/lists/bl.example/entries?text=post.example", "{given:?}");
+        for (key, whose) in [("9.9.9.1", Some(1)), ("9.9.9.3", Some(1)), ("9.9.9.4", None)] {
+            assert_eq!(of(&site, key).await, whose, "{key}");
+        }
+        let chosen =
+            [("to", ""), ("which", "chosen"), ("key-9.9.9.1", "yes"), ("key-9.9.9.2", "yes")];
+        assert_eq!(site.post(place, &chosen).await.location(), "/lists/bl.example/entries");
+        for (key, whose) in [("9.9.9.1", None), ("9.9.9.2", None), ("9.9.9.3", Some(1))] {
+            assert_eq!(of(&site, key).await, whose, "{key}");
+        }
+        for (fields, why) in [
+            ([("to", "1"), ("which", "found")], "Say first which entries"),
+            ([("to", "1"), ("which", "chosen")], "Choose entries first"),
+            ([("to", "x"), ("key-9.9.9.1", "yes")], "An Id is a number"),
+            ([("to", "7"), ("key-9.9.9.1", "yes")], "no organisation 7"),
+        ] {
+            let refused = site.post(place, &fields).await;
+            assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{refused:?}");
+            refused.says(&[why]);
+        }
+    })
+    .await;
+}

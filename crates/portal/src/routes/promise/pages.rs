@@ -118,6 +118,7 @@ const PROMISES: &[Row] = &[
     ("POST /account/delete", "/account/delete", "mail=member@people.example", "swywww"),
     // Organisations: theirs who belong to them, their owners', and what editors do about them.
     ("GET /organisations", "/organisations", "", "syyyyy"),
+    ("POST /organisations", "/organisations", "name=New&domains=new.example", "sfffyy"),
     ("GET /organisations/{id}", "/organisations/1", "", "shyyyy"),
     ("GET /organisations/{id}", "/organisations/2", "", "syhhyy"),
     ("GET /organisations/{id}/hints", "/organisations/1/hints", "", "shyyyy"),
@@ -232,6 +233,12 @@ const PROMISES: &[Row] = &[
     ("GET /evidence/sources/{id}", "/evidence/sources/1", "", "sfffyy"),
     ("POST /evidence/sources/{id}/purge", "/evidence/sources/1/purge", "why=x", "sfffyy"),
     ("GET /lists/{apex}/entries", "/lists/bl.example/entries", "", "sfffyy"),
+    (
+        "POST /lists/{apex}/entries/give",
+        "/lists/bl.example/entries/give",
+        "to=1&key-9.9.7.7=yes&why=x",
+        "sfffyy",
+    ),
     ("GET /lists/{apex}/entry", "/lists/bl.example/entry?key=9.9.7.7", "", "sfffyy"),
     (
         "POST /lists/{apex}/entry",
