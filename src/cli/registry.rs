@@ -9,6 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use list::{CategoryCommand, CriterionCommand, DnsCommand, PolicyCommand, SetArgs};
 use repute_database::Timestamp;
 use repute_database::audit::Head;
+use repute_database::lists::Leaving;
 use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode, Target};
 use repute_zone::DatasetKind;
 
@@ -185,6 +186,10 @@ pub(crate) enum ListCommand {
         /// Whether two editors have to agree to entries with these codes
         #[arg(long, value_name = "YES|NO", requires = "set", value_enum)]
         two_editors: Option<YesNo>,
+        /// How entries with these codes are taken off a block list for whoever asks: by the link in a letter, by an
+        /// editor, or not by asking
+        #[arg(long, value_name = "WAY", requires = "set", value_parser = leaving)]
+        removal: Option<Leaving>,
     },
     /// Change what a list says of itself; what is not named stays as it is
     Set(SetArgs),
@@ -490,6 +495,11 @@ impl From<KeysWord> for KeyKind {
             KeysWord::Names => KeyKind::Name,
         }
     }
+}
+
+/// Reads how entries with a code leave a list.
+fn leaving(word: &str) -> Result<Leaving, String> {
+    Leaving::by_word(word).ok_or_else(|| "it is link, editor or none".to_owned())
 }
 
 /// Whether something is so.

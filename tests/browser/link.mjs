@@ -59,7 +59,8 @@ await walk(async (host) => {
   await host.looks("link-wide");
   await page.getByLabel("Your mail address").fill("postmaster@example.org");
   await host.presses("Send me the link that asks an editor");
-  await page.goto(at(await link("postmaster@example.org")));
+  const followed = await link("postmaster@example.org");
+  await page.goto(at(followed));
   await host.presses("Remove it");
   assert.deepEqual(await ask("9.9.9.9.bl.example", "A"), ["127.0.0.2"]);
 
@@ -94,6 +95,35 @@ await walk(async (host) => {
   await desk.getByRole("link", { name: "9.9.9.9", exact: true }).click();
   await editor.isAt("/queue/removals/2", "9.9.9.0/24", "What DNS says of it", "Around it on the list");
   await editor.looks("link-review");
+  await desk.getByLabel("Why not").fill("The network still sends.");
+  await editor.presses("Refuse");
+  await desk.goto(at("/queue/removals/2"));
+  await editor.isAt("/queue/removals/2", "refused", "What was said", "The network still sends.");
+  await editor.looks("link-review-refused");
+
+  // Whoever asked reads by his link where it stands, and appeals.
+  await desk.goto(at(followed));
+  await editor.isAt(followed, "refused", "The network still sends.");
+  await editor.looks("link-refused");
+  await desk.getByRole("link", { name: "Appeal", exact: true }).click();
+  await editor.looks("removal-new-appeal");
+  await desk.goto(wide);
+  await editor.isAt(pathOf(wide), "An editor refused this not long ago");
+  await editor.looks("link-appeal");
+  await desk.getByLabel("Your mail address").fill("abuse@example.org");
+  await desk.getByLabel("Why should it go?").fill("Nobody sends from there any more.");
+  await editor.presses("Send me the link that appeals");
+  const appeal = await link("abuse@example.org");
+  await desk.goto(at(appeal));
+  await editor.isAt(appeal, "Nobody sends from there any more.");
+  await editor.looks("link-appeal-letter");
+  await editor.presses("Send the appeal");
+  await editor.isAt(appeal, "An editor decides this", "The network still sends.");
+  await editor.looks("link-appealed");
+  await desk.goto(at("/queue"));
+  await desk.getByRole("link", { name: "9.9.9.9", exact: true }).click();
+  await editor.isAt("/queue/removals/3", "Appeal about 9.9.9.9", "Refused before");
+  await editor.looks("link-review-appeal");
   await desk.goto(at("/queue/upkeep"));
   await editor.looks("upkeep");
   await desk.goto(at("/lists/bl.example/settings"));

@@ -251,6 +251,80 @@ pub async fn codes_for_two(
     rows.iter().map(|code| read_code(code)).collect()
 }
 
+/// How entries with a code leave a list for whoever asks. Of several codes of an entry the last of these decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Leaving {
+    /// By the link in a letter.
+    #[default]
+    Link,
+    /// An editor decides.
+    Editor,
+    /// Not by asking.
+    Never,
+}
+
+impl Leaving {
+    /// All of them.
+    pub const ALL: [Leaving; 3] = [Leaving::Link, Leaving::Editor, Leaving::Never];
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Leaving::Link => "link",
+            Leaving::Editor => "editor",
+            Leaving::Never => "none",
+        }
+    }
+
+    /// The one of a word.
+    pub fn by_word(word: &str) -> Option<Leaving> {
+        Leaving::ALL.into_iter().find(|leaving| leaving.word() == word)
+    }
+}
+
+/// Says how entries with a code leave a list for whoever asks; it has a meaning by then.
+///
+/// # Errors
+/// If the database fails.
+pub async fn set_leaving(
+    session: Session<'_>,
+    list: ListId,
+    code: ReturnCode,
+    leaving: Leaving,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        let query = sqlx::query(SET_LEAVING).bind(list.0).bind(code.to_string());
+        query.bind(leaving.word()).execute(c).await?;
+    });
+    Ok(())
+}
+
+/// How entries leave a list for whoever asks, of the codes whose entries do not by a link.
+///
+/// # Errors
+/// If the database fails.
+pub async fn leavings(
+    session: Session<'_>,
+    list: ListId,
+) -> Result<Vec<(ReturnCode, Leaving)>, DatabaseError> {
+    let rows: Vec<(String, String)> =
+        on!(session, |c| sqlx::query_as(LEAVINGS).bind(list.0).fetch_all(c).await?);
+    let wrong = || DatabaseError::Content("how entries with a code leave a list");
+    let read = |(code, word): (String, String)| {
+        Ok((read_code(&code)?, Leaving::by_word(&word).ok_or_else(wrong)?))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// How an entry with these codes leaves a list: by the strictest of them.
+pub fn leaving_of(
+    leavings: &[(ReturnCode, Leaving)],
+    codes: impl IntoIterator<Item = ReturnCode>,
+) -> Leaving {
+    let of = |code| leavings.iter().find(|(known, _)| *known == code).map(|(_, leaving)| *leaving);
+    codes.into_iter().filter_map(of).max().unwrap_or_default()
+}
+
 /// Adds a category to a list, or renames it.
 ///
 /// # Errors
@@ -476,6 +550,10 @@ statements! {
     CATEGORIES = "SELECT number, name FROM categories WHERE list = $1 ORDER BY number";
     SET_TWO_EDITORS = "UPDATE codes SET two_editors = $3 WHERE list = $1 AND code = $2";
     CODES_FOR_TWO = "SELECT code FROM codes WHERE list = $1 AND two_editors <> 0 ORDER BY code";
+    /// Says how entries with a code leave.
+    SET_LEAVING = "UPDATE codes SET removal = $3 WHERE list = $1 AND code = $2";
+    /// How they leave, where not by a link.
+    LEAVINGS = "SELECT code, removal FROM codes WHERE list = $1 AND removal <> 'link' ORDER BY code";
     /// The codes of a list.
     CODES = "SELECT code, meaning FROM codes WHERE list = $1 ORDER BY code";
     /// The policy that holds.
@@ -535,6 +613,17 @@ pub(crate) mod tests {
                     .expect("it is set");
                 let found = codes_for_two(transaction.session(), id).await.expect("they are read");
                 assert_eq!(found, expected);
+            }
+            for (leaving, expected) in [
+                (Leaving::Never, vec![(code, Leaving::Never)]),
+                (Leaving::Editor, vec![(code, Leaving::Editor)]),
+                (Leaving::Link, vec![]),
+            ] {
+                set_leaving(transaction.session(), id, code, leaving).await.expect("it is set");
+                let found = leavings(transaction.session(), id).await.expect("they are read");
+                assert_eq!(found, expected);
+                assert_eq!(leaving_of(&found, [two, code]), leaving, "the strictest decides");
+                assert_eq!(leaving_of(&found, [two]), Leaving::Link);
             }
             transaction.commit().await.expect("it is committed");
             let mut connection = database.read().await.expect("a connection");

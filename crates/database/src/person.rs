@@ -368,6 +368,7 @@ mod tests {
             mail: mail.to_owned(),
             network: "198.51.100.0/24".to_owned(),
             reason: "repaired".to_owned(),
+            kind: removals::Kind::Removal,
             way: removals::Way::Typed,
             control: removals::Control::None,
             nonce,

@@ -13,7 +13,7 @@ pub(crate) mod past;
 pub(crate) mod queue;
 
 pub use alike::{Alike, Likeness, alike, liken};
-pub use past::{Refusal, asked_since, granted_since, last_granted, last_refused};
+pub use past::{Refusal, appealed_since, asked_since, granted_since, last_granted, last_refused};
 pub use queue::{Narrowed, joined, queued, waiting_at};
 
 /// Names a removal.
@@ -35,6 +35,8 @@ pub struct New {
     pub network: String,
     /// What he says.
     pub reason: String,
+    /// Whether it is to go, or an editor is to look at it.
+    pub kind: Kind,
     /// By which way he came.
     pub way: Way,
     /// What shows that he has to do with the target.
@@ -45,6 +47,26 @@ pub struct New {
     pub created: Timestamp,
     /// Until when the link is good.
     pub expires: Timestamp,
+}
+
+/// What somebody asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// That an entry goes.
+    #[default]
+    Removal,
+    /// That an editor looks whether an entry is right which does not go otherwise.
+    Appeal,
+}
+
+impl Kind {
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Removal => "removal",
+            Kind::Appeal => "appeal",
+        }
+    }
 }
 
 /// By which way somebody asks for a removal.
@@ -105,6 +127,8 @@ pub struct Removal {
     pub agreed: Option<Agreed>,
     /// The one that waited for an editor about the same entry before, and is decided with this one.
     pub joins: Option<RemovalId>,
+    /// With which serial of the list the entry went.
+    pub serial: Option<u32>,
 }
 
 /// Where a removal stands.
@@ -153,6 +177,7 @@ pub async fn add(session: Session<'_>, new: &New) -> Result<RemovalId, DatabaseE
             .bind(new.expires.0)
             .bind(new.way.word())
             .bind(new.control.word())
+            .bind(new.kind.word())
             .fetch_one(c)
             .await?
     });
@@ -209,6 +234,26 @@ pub async fn agree(
     let Agreed { account, time } = agreed;
     on!(session, |c| {
         sqlx::query(AGREE).bind(id.0).bind(account).bind(time.0).execute(c).await?.rows_affected()
+    });
+    Ok(())
+}
+
+/// Notes with which serial of the list an entry went.
+///
+/// # Errors
+/// If the database fails.
+pub async fn note_serial(
+    session: Session<'_>,
+    id: RemovalId,
+    serial: u32,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        sqlx::query(NOTE_SERIAL)
+            .bind(id.0)
+            .bind(i64::from(serial))
+            .execute(c)
+            .await?
+            .rows_affected()
     });
     Ok(())
 }
@@ -298,6 +343,10 @@ struct Row {
     control: String,
     /// With which one it waits.
     joins: Option<i64>,
+    /// The word of what is asked for.
+    kind: String,
+    /// With which serial the entry went.
+    serial: Option<i64>,
 }
 
 /// Reads a row.
@@ -321,6 +370,11 @@ fn removal(row: Row) -> Result<Removal, DatabaseError> {
         "domain" => Control::Domain,
         _ => return Err(DatabaseError::Content("the control of a removal")),
     };
+    let kind = match &*row.kind {
+        "removal" => Kind::Removal,
+        "appeal" => Kind::Appeal,
+        _ => return Err(DatabaseError::Content("the kind of a removal")),
+    };
     let nonce = row.nonce[..].try_into();
     let new = New {
         list: ListId(row.list),
@@ -329,6 +383,7 @@ fn removal(row: Row) -> Result<Removal, DatabaseError> {
         mail: row.mail,
         network: row.network,
         reason: row.reason,
+        kind,
         way,
         control,
         nonce: nonce.map_err(|_| DatabaseError::Content("the nonce of a removal"))?,
@@ -338,22 +393,26 @@ fn removal(row: Row) -> Result<Removal, DatabaseError> {
     let decided = row.decided.map(Timestamp);
     let (answer, agreed) = (row.answer, agreed(row.agreed, row.agreed_at));
     let joins = row.joins.map(RemovalId);
-    Ok(Removal { id: RemovalId(row.id), new, state, decided, answer, agreed, joins })
+    let serial = row.serial.map(u32::try_from).transpose();
+    let serial = serial.map_err(|_| DatabaseError::Content("the serial of a removal"))?;
+    Ok(Removal { id: RemovalId(row.id), new, state, decided, answer, agreed, joins, serial })
 }
 
 statements! {
     /// Writes one down.
     ADD = "INSERT INTO removals
-        (list, key, target, mail, network, reason, nonce, state, created, expires, way, control, answer)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, 'sent', $8, $9, $10, $11, '') RETURNING id";
+        (list, key, target, mail, network, reason, nonce, state, created, expires, way, control, kind, answer)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, 'sent', $8, $9, $10, $11, $12, '') RETURNING id";
     /// One removal.
     BY_ID = "SELECT id, list, key, target, mail, network, reason, nonce, state, created, expires,
-        decided, answer, agreed, agreed_at, way, control, joins FROM removals WHERE id = $1";
+        decided, answer, agreed, agreed_at, way, control, joins, kind, serial FROM removals WHERE id = $1";
     /// Moves one on.
     MOVE_ON = "UPDATE removals SET state = $3, decided = $4, answer = $5, decided_by = $6
         WHERE id = $1 AND state = $2";
     /// Notes who agrees.
     AGREE = "UPDATE removals SET agreed = $2, agreed_at = $3 WHERE id = $1 AND state = 'queued'";
+    /// Notes when it went.
+    NOTE_SERIAL = "UPDATE removals SET serial = $2 WHERE id = $1 AND state = 'granted'";
     /// Notes with which one it waits.
     JOIN = "UPDATE removals SET joins = $2 WHERE id = $1 AND state = 'queued'";
     /// Notes that he does not.
@@ -384,6 +443,7 @@ mod tests {
                 mail: mail.to_owned(),
                 network: "198.51.100.0/24".to_owned(),
                 reason: "it is repaired".to_owned(),
+                kind: if number == 1 { Kind::Removal } else { Kind::Appeal },
                 way: if number == 1 { Way::Typed } else { Way::Link },
                 control: [Control::None, Control::Address, Control::Domain]
                     [usize::from(number) - 1],

@@ -261,6 +261,7 @@ mod tests {
             mail: "a@x.example".to_owned(),
             network: "192.0.2.0/24".to_owned(),
             reason: String::new(),
+            kind: removals::Kind::Removal,
             way: Way::Typed,
             control: Control::None,
             nonce: [7; 16],

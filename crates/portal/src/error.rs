@@ -239,8 +239,12 @@ impl From<RemovalError> for AppError {
             RemovalError::Partial(_) => AppError::Refused(error.to_string()),
             RemovalError::NoBlockList(_)
             | RemovalError::NotListed(_)
+            | RemovalError::Never(_)
             | RemovalError::Mail(_)
             | RemovalError::TooMany
+            | RemovalError::NoWords
+            | RemovalError::NoAppeal(_)
+            | RemovalError::TooManyAppeals
             | RemovalError::Over(_)
             | RemovalError::Joined(_)
             | RemovalError::NoReason

@@ -2,7 +2,7 @@
 
 use idna::AsciiDenyList;
 use repute_database::entries::{self, Entry};
-use repute_database::lists;
+use repute_database::lists::{self, Leaving};
 use repute_database::{DatabaseError, Timestamp};
 use repute_dnsxl::{KeyKind, ReturnCode, Target, TargetError};
 
@@ -44,6 +44,11 @@ impl Finding {
     /// Whether the list has the target.
     pub(crate) fn is_listed(&self) -> bool {
         !self.codes.is_empty()
+    }
+
+    /// How it leaves the list for whoever asks.
+    pub(crate) fn leaving(&self) -> Leaving {
+        self.card.leaving(self.codes.iter().map(|(code, _)| *code))
     }
 
     /// Whether what lists it ends by itself.

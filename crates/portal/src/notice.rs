@@ -7,7 +7,7 @@ use repute_database::reviews::Due;
 use repute_database::{Timestamp, Transaction, outbox};
 use repute_registry::consistency::News;
 use repute_registry::notice::{Notice, Reader};
-use repute_registry::removal::Still;
+use repute_registry::removal::{Kind, Still};
 use repute_registry::request::state::State;
 
 use crate::app::App;
@@ -214,27 +214,45 @@ fn words<'a>(app: &'a App, notice: &Notice) -> Words<'a> {
             format!("/requests/{}", request.0),
             "If you do not agree, answer there, or write to the contact of the list.",
         ),
-        Notice::RemovalLink { removal, target, token, .. } => words(
-            format!("Remove {target} from our list?"),
-            format!("Somebody, hopefully you, asked to have {target} removed."),
-            "Remove it",
+        Notice::RemovalLink { removal, target, kind, token, .. } => words(
+            match kind {
+                Kind::Removal => format!("Remove {target} from our list?"),
+                Kind::Appeal => format!("Appeal about {target} on our list?"),
+            },
+            match kind {
+                Kind::Removal => {
+                    format!("Somebody, hopefully you, asked to have {target} removed.")
+                }
+                Kind::Appeal => format!(
+                    "Somebody, hopefully you, wrote why {target} should not be on our list. Once you send that on, an editor reads it and writes to you."
+                ),
+            },
+            match kind {
+                Kind::Removal => "Remove it",
+                Kind::Appeal => "Send the appeal",
+            },
             format!("/removals/{}/{token}", removal.0),
-            "The link is good for two days. If it was not you, do nothing.",
+            "The link is good for two days, and says later where this stands. If it was not you, do nothing.",
         ),
-        Notice::RemovalDecided { target, refused, still, .. } => Words {
+        Notice::RemovalDecided { target, is_refused, said, still, .. } => Words {
             lines: still.iter().flat_map(still_lines).collect(),
             ..words(
-                match (refused, still) {
-                    (None, None) => format!("{target} is off our list"),
-                    (None, Some(_)) => format!("Another entry lists {target}"),
-                    (Some(_), _) => format!("{target} stays on our list"),
+                match (is_refused, still) {
+                    (false, None) => format!("{target} is off our list"),
+                    (false, Some(_)) => format!("Another entry lists {target}"),
+                    (true, _) => format!("{target} stays on our list"),
                 },
-                match (refused, still) {
-                    (None, None) => format!("An editor took {target} off our list, as you asked."),
-                    (None, Some(_)) => format!(
+                match (is_refused, still) {
+                    (false, None) if said.is_empty() => {
+                        format!("An editor took {target} off our list, as you asked.")
+                    }
+                    (false, None) => {
+                        format!("An editor took {target} off our list, as you asked: {said}")
+                    }
+                    (false, Some(_)) => format!(
                         "An editor took the entry off our list that you asked about. But another one lists {target}:"
                     ),
-                    (Some(why), _) => format!("An editor did not take {target} off our list: {why}"),
+                    (true, _) => format!("An editor did not take {target} off our list: {said}"),
                 },
                 "See what our lists say of it now",
                 format!("/lookup?target={target}"),

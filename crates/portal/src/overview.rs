@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use repute_database::categories::{self, Category};
-use repute_database::lists::{self, Criterion, ListId, State};
+use repute_database::lists::{self, Criterion, Leaving, ListId, State};
 use repute_database::{Database, DatabaseError, Session, Timestamp, entries};
 use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode};
 use repute_registry::publish;
@@ -25,6 +25,8 @@ pub(crate) struct ListCard {
     pub(crate) state: State,
     /// Its codes with their meanings.
     pub(crate) codes: Vec<(ReturnCode, String)>,
+    /// How entries leave it for whoever asks, of the codes whose entries do not by a link.
+    pub(crate) leavings: Vec<(ReturnCode, Leaving)>,
     /// What it calls those who are on it.
     pub(crate) categories: Vec<Category>,
     /// For what it lists.
@@ -96,6 +98,16 @@ impl ListCard {
         found.map(|(_, meaning)| &**meaning)
     }
 
+    /// How entries with a code leave it for whoever asks, in words.
+    pub(crate) fn removal_of(&self, code: &ReturnCode) -> &'static str {
+        leaving_words(self.leaving([*code]))
+    }
+
+    /// How an entry with these codes leaves it for whoever asks.
+    pub(crate) fn leaving(&self, codes: impl IntoIterator<Item = ReturnCode>) -> Leaving {
+        lists::leaving_of(&self.leavings, codes)
+    }
+
     /// The version of its policy that was in force at a moment.
     pub(crate) fn policy_at(&self, time: Timestamp) -> Option<i64> {
         let found = self.policies.iter().find(|(_, published)| *published <= time);
@@ -106,6 +118,15 @@ impl ListCard {
     pub(crate) fn test_question(&self) -> String {
         let label = if self.is_of_addresses() { "2.0.0.127" } else { "test" };
         format!("{label}.{}", self.list.apex)
+    }
+}
+
+/// How entries leave a list for whoever asks, in words.
+pub(crate) fn leaving_words(leaving: Leaving) -> &'static str {
+    match leaving {
+        Leaving::Link => "by the link in a letter",
+        Leaving::Editor => "an editor decides",
+        Leaving::Never => "not by asking",
     }
 }
 
@@ -161,6 +182,7 @@ async fn read(database: &Database, zones: &dyn Zones) -> Result<Vec<ListCard>, D
             continue;
         }
         let codes = lists::codes(connection.session(), stored.id).await?;
+        let leavings = lists::leavings(connection.session(), stored.id).await?;
         let categories = categories::all(connection.session(), stored.id).await?;
         let criteria = lists::criteria(connection.session(), stored.id).await?;
         let policies = lists::policies(connection.session(), stored.id).await?;
@@ -173,6 +195,7 @@ async fn read(database: &Database, zones: &dyn Zones) -> Result<Vec<ListCard>, D
             id: stored.id,
             state: stored.state,
             codes,
+            leavings,
             categories,
             criteria,
             policies: policies.iter().map(|one| (one.version, one.published)).collect(),

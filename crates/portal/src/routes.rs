@@ -252,8 +252,8 @@ pub(crate) fn all() -> Vec<Route> {
         Route::post("/r/{list}/{target}/{tag}", Anonymous, post(pages::entry::ask)),
         Route::get("/removals/new", Anonymous, get(pages::removal::form)),
         Route::post("/removals", Anonymous, post(pages::removal::ask)),
-        Route::get("/removals/{id}/{token}", Anonymous, get(pages::removal::follow)),
-        Route::post("/removals/{id}/{token}", Anonymous, post(pages::removal::confirm)),
+        Route::get("/removals/{id}/{token}", Anonymous, get(pages::removal::follow::follow)),
+        Route::post("/removals/{id}/{token}", Anonymous, post(pages::removal::follow::confirm)),
         Route::get("/account/totp", Least::Role(Member), get(pages::totp::show)).fresh(),
         Route::post("/account/totp", Least::Role(Member), post(pages::totp::confirm))
             .fresh_from("/account/totp"),

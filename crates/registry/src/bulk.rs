@@ -148,7 +148,7 @@ async fn of_removal(
 ) -> Result<(Outcome, Vec<Notice>), RemovalError> {
     let removal = removals::by_id(transaction.session(), id).await?.ok_or(RemovalError::Link)?;
     let verdict = match ruling {
-        Ruling::Approve => removal::Verdict::Grant(End::AsTheListSays),
+        Ruling::Approve => removal::Verdict::Grant { end: End::AsTheListSays, why: String::new() },
         // Its reasons are about organisations; who asked for a removal reads the words alone.
         Ruling::Reject(_, why) => removal::Verdict::Refuse(why.clone()),
     };

@@ -58,6 +58,7 @@ pub async fn add(
         if template.is_for_two(code) {
             lists::set_two_editors(transaction.session(), id, code, true).await?;
         }
+        lists::set_leaving(transaction.session(), id, code, template.leaving(code)).await?;
     }
     for (number, name) in template.categories() {
         lists::set_category(transaction.session(), id, *number, name).await?;

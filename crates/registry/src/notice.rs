@@ -9,7 +9,7 @@ use repute_database::reviews::Due;
 use repute_dnsxl::{Name, Target};
 
 use crate::consistency::News;
-use crate::removal::Still;
+use crate::removal::{Kind, Still};
 use crate::request::state::State;
 
 /// Who reads for an organisation.
@@ -106,6 +106,8 @@ pub enum Notice {
         mail: String,
         /// What is on the list.
         target: Target,
+        /// What was asked for.
+        kind: Kind,
         /// What the link holds.
         token: String,
     },
@@ -117,8 +119,10 @@ pub enum Notice {
         mail: String,
         /// What is, or was, on the list.
         target: String,
-        /// Why it stays, if it does.
-        refused: Option<String>,
+        /// Whether it stays.
+        is_refused: bool,
+        /// Why, in the editor's words; it may be empty if it went.
+        said: String,
         /// What lists it all the same, if the entry went.
         still: Option<Still>,
     },

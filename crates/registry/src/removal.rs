@@ -2,7 +2,8 @@
 //!
 //! A link that is mailed to him is all he needs. What comes back onto the list again and again is locked for longer
 //! each time, and who removes very much at once waits for an editor, as does what belongs to a wave of them ([`wave`]), and
-//! what an editor refused not long ago. An entry wider than what was asked about is never
+//! what an editor refused not long ago. Who is locked out, or was refused, may appeal: an editor looks whether the entry is
+//! right, and says what he finds. An entry wider than what was asked about is never
 //! removed without one: it says something about others, too. But a /64 is one subscriber's, who shows that it is his
 //! ([`control`]).
 
@@ -10,10 +11,10 @@ use std::net::IpAddr;
 
 use repute_database::conflicts::About;
 use repute_database::entries::{self, Entry};
-use repute_database::lists::{self, ListId, Stored};
+use repute_database::lists::{self, Leaving, ListId, Stored};
 use repute_database::organisations::{self, MemberRole};
 use repute_database::removals::{self, Likeness, New, Removal, RemovalId, State};
-pub use repute_database::removals::{Control, Refusal, Way};
+pub use repute_database::removals::{Control, Kind, Refusal, Way};
 use repute_database::{
     Agreed, DatabaseError, Key, Session, Timestamp, Transaction, audit,
     kept_out as database_kept_out, undelivered,
@@ -49,6 +50,8 @@ pub struct Ask {
     pub client: IpAddr,
     /// What he says.
     pub reason: String,
+    /// Whether it is to go, or an editor is to look at it.
+    pub kind: Kind,
     /// By which way he comes.
     pub way: Way,
     /// What DNS says of the target, if it is an address.
@@ -105,6 +108,12 @@ pub enum Why {
     /// An editor refused it not long ago.
     #[error("an editor refused this not long ago")]
     Refused,
+    /// It is locked, and somebody appealed.
+    #[error("it is locked, and you appeal")]
+    Appeal,
+    /// Entries with its code are an editor's.
+    #[error("editors decide about entries with this code")]
+    Code,
     /// Very much is being removed by one person, or from one network.
     #[error("very many removals came from you or your network today")]
     Mass,
@@ -133,6 +142,11 @@ pub enum RemovalError {
     /// It is not on the list.
     #[error("{0} is not on the list")]
     NotListed(Target),
+    /// Its code does not leave the list by asking.
+    #[error(
+        "{0} is listed with a code whose entries are not taken off by asking: write to the list's contact instead"
+    )]
+    Never(Target),
     /// Not a mail address.
     #[error("`{0}` is not a mail address")]
     Mail(String),
@@ -141,6 +155,17 @@ pub enum RemovalError {
         "too many requests from this address or network today: write to the list's contact instead"
     )]
     TooMany,
+    /// An appeal that says nothing.
+    #[error("say why the entry is wrong")]
+    NoWords,
+    /// An appeal where nothing was decided yet.
+    #[error("{0} is neither locked nor refused: ask for the removal instead")]
+    NoAppeal(Target),
+    /// As many appeals as editors hear.
+    #[error(
+        "too many appeals about this entry, or from this network: write to the list's contact instead"
+    )]
+    TooManyAppeals,
     /// Not the link of an open removal.
     #[error("this link is not valid: it is incomplete, was used, or is older than two days")]
     Link,
@@ -193,6 +218,29 @@ pub async fn ask(
         return Err(RemovalError::TooMany);
     }
     let names: Vec<Name> = control::confirmed(&ask.seen).cloned().collect();
+    let control = control::control(&ask.target, &entry.key, ask.client, &mail, &names);
+    let shown = (&*ask.target.to_string(), control);
+    let outlook = outlook(transaction.session(), list, &entry, shown, now).await?;
+    if outlook == Outlook::Never {
+        return Err(RemovalError::Never(ask.target.clone()));
+    }
+    if ask.kind == Kind::Appeal {
+        if ask.reason.trim().is_empty() {
+            return Err(RemovalError::NoWords);
+        }
+        if !outlook.is_appealed() {
+            return Err(RemovalError::NoAppeal(ask.target.clone()));
+        }
+        let (of_entry, by_network) = removals::appealed_since(
+            transaction.session(),
+            (list.id, &entry.key, Timestamp(now.0 - 30 * DAY)),
+            (&network, since),
+        )
+        .await?;
+        if of_entry >= MOST_APPEALS_OF_ENTRY || by_network >= MOST_APPEALS_BY_NETWORK {
+            return Err(RemovalError::TooManyAppeals);
+        }
+    }
     let new = New {
         list: list.id,
         key: entry.key.clone(),
@@ -200,8 +248,9 @@ pub async fn ask(
         mail: mail.clone(),
         network,
         reason: ask.reason.chars().take(MOST_TEXT).collect(),
+        kind: ask.kind,
         way: ask.way,
-        control: control::control(&ask.target, &entry.key, ask.client, &mail, &names),
+        control,
         nonce: token::nonce()?,
         created: now,
         expires: Timestamp(now.0 + LINK),
@@ -211,8 +260,8 @@ pub async fn ask(
     let likeness = Likeness { domain, source, criterion: entry.criterion };
     removals::liken(transaction.session(), id, &likeness).await?;
     let token = key.token(Use::Removal(id.0), &new.nonce);
-    let target = ask.target.clone();
-    Ok((id, vec![Notice::RemovalLink { removal: id, mail, target, token }]))
+    let (target, kind) = (ask.target.clone(), ask.kind);
+    Ok((id, vec![Notice::RemovalLink { removal: id, mail, target, kind, token }]))
 }
 
 /// Whether a token is that of a removal: who has it may see what it is about.
@@ -255,7 +304,14 @@ pub async fn confirm(
         removals::asked_since(transaction.session(), &new.mail, &new.network, since).await?;
     let outlook = outlook(transaction.session(), &list, entry, (&new.target, new.control), now);
     let why = match outlook.await? {
-        Outlook::Locked(until) => return Ok(Answer::Locked { until }),
+        Outlook::Locked(until) if new.kind == Kind::Removal => return Ok(Answer::Locked { until }),
+        Outlook::Locked(_) => Some(Why::Appeal),
+        // The list says so since the letter was sent.
+        Outlook::Never => {
+            let target: Result<Target, _> = new.target.parse();
+            let wrong = DatabaseError::Content("the target of a removal");
+            return Err(RemovalError::Never(target.map_err(|_| wrong)?));
+        }
         Outlook::Editor(why) => Some(why),
         Outlook::Free if is_mass(by_mail, by_network) => Some(Why::Mass),
         Outlook::Free => wave::of(transaction, id, waves, now).await?,
@@ -284,6 +340,18 @@ pub enum Outlook {
     Locked(Timestamp),
     /// An editor decides.
     Editor(Why),
+    /// It is not taken off by asking, as its code says.
+    Never,
+}
+
+impl Outlook {
+    /// Whether one appeals against it.
+    pub fn is_appealed(&self) -> bool {
+        match self {
+            Outlook::Locked(_) | Outlook::Editor(Why::Refused) => true,
+            Outlook::Free | Outlook::Editor(_) | Outlook::Never => false,
+        }
+    }
 }
 
 /// What a removal of an entry would meet, for somebody who asks about a target, and what shows that it is his.
@@ -297,6 +365,10 @@ pub async fn outlook(
     (target, control): (&str, Control),
     now: Timestamp,
 ) -> Result<Outlook, DatabaseError> {
+    let leaving = leaving(session.again(), list.id, &entry.key).await?;
+    if list.list.polarity == Polarity::Block && leaving == Leaving::Never {
+        return Ok(Outlook::Never);
+    }
     let before = before(session.again(), list.id, entry, now).await?;
     match locked_until(entry.since, before) {
         Some(until) if now < until => return Ok(Outlook::Locked(until)),
@@ -308,6 +380,9 @@ pub async fn outlook(
     if refusal(session, list.id, &entry.key, now).await?.is_some() {
         return Ok(Outlook::Editor(Why::Refused));
     }
+    if leaving == Leaving::Editor {
+        return Ok(Outlook::Editor(Why::Code));
+    }
     Ok(match (Reach::of(&entry.key, target), control) {
         (Reach::Exact, _) | (Reach::Subscriber, Control::Address | Control::Domain) => {
             Outlook::Free
@@ -315,6 +390,20 @@ pub async fn outlook(
         (Reach::Subscriber, Control::None) => Outlook::Editor(Why::Unproven),
         (Reach::Wider, _) => Outlook::Editor(Why::Wider),
     })
+}
+
+/// How what is listed at a key leaves its list, by the strictest of its codes.
+async fn leaving(
+    mut session: Session<'_>,
+    list: ListId,
+    key: &Key,
+) -> Result<Leaving, DatabaseError> {
+    let leavings = lists::leavings(session.again(), list).await?;
+    if leavings.is_empty() {
+        return Ok(Leaving::Link);
+    }
+    let entries = entries::at(session, list, key).await?;
+    Ok(lists::leaving_of(&leavings, entries.iter().filter_map(|entry| entry.code)))
 }
 
 /// The last refusal within 30 days to remove an entry, or another of the same subscriber; none if one of them was removed
@@ -414,11 +503,14 @@ pub async fn decide(
     if removal.state != State::Queued {
         return Err(RemovalError::Over(removal.state.word()));
     }
+    if verdict.words().is_empty() && is_appealed(transaction.session(), &removal).await? {
+        return Err(RemovalError::NoReason);
+    }
     if let Some(first) = removal.joins {
         return Err(RemovalError::Joined(first.0));
     }
     let decided = match verdict {
-        Verdict::Grant(end) => {
+        Verdict::Grant { end, why } => {
             let actor = audit::actor(transaction.session(), person.account).await?;
             let list = lists::by_id(transaction.session(), new.list).await?;
             let list = list.ok_or(DatabaseError::Missing("list"))?;
@@ -439,7 +531,7 @@ pub async fn decide(
                     return Ok((Decided::Waits(two), Vec::new()));
                 }
             };
-            let by = (Some(&*actor), agreed.as_deref());
+            let by = (Some((&*actor, why.trim())), agreed.as_deref());
             let serial = remove(transaction, &removal, &changes, by, *end, now).await?;
             let still = still(transaction.session(), &list, new, now).await?;
             Decided::Granted { serial, still }
@@ -451,18 +543,19 @@ pub async fn decide(
             Decided::Refused
         }
     };
-    let refused = match verdict {
-        Verdict::Grant(_) => None,
-        Verdict::Refuse(why) => Some(why.trim().to_owned()),
-    };
     let still = match &decided {
         Decided::Granted { still, .. } => still.clone(),
         Decided::Refused | Decided::Waits(_) => None,
     };
     let (mail, target) = (new.mail.clone(), new.target.clone());
+    let (is_refused, said) = (decided == Decided::Refused, verdict.words().to_owned());
     let mut told =
-        vec![Notice::RemovalDecided { removal: id, mail, target, refused: refused.clone(), still }];
-    told.extend(decide_joined(transaction, person, id, refused, now).await?);
+        vec![Notice::RemovalDecided { removal: id, mail, target, is_refused, said, still }];
+    let serial = match &decided {
+        Decided::Granted { serial, .. } => Some(*serial),
+        Decided::Refused | Decided::Waits(_) => None,
+    };
+    told.extend(decide_joined(transaction, person, id, (verdict, serial), now).await?);
     Ok((decided, told))
 }
 
@@ -471,28 +564,33 @@ async fn decide_joined(
     transaction: &mut Transaction,
     person: Person,
     first: RemovalId,
-    refused: Option<String>,
+    (verdict, serial): (&Verdict, Option<u32>),
     now: Timestamp,
 ) -> Result<Vec<Notice>, RemovalError> {
     let actor = audit::actor(transaction.session(), person.account).await?;
     let mut told = Vec::new();
     for joined in removals::joined(transaction.session(), first).await? {
-        let (state, answer) = match &refused {
-            Some(why) => (State::Refused, &**why),
-            None => (State::Granted, ""),
+        let state = match verdict {
+            Verdict::Grant { .. } => State::Granted,
+            Verdict::Refuse(_) => State::Refused,
         };
-        move_on(transaction, &joined, state, (answer, Some(&actor)), now).await?;
-        let still = match &refused {
-            Some(_) => None,
-            None => {
+        let said = verdict.words();
+        move_on(transaction, &joined, state, (said, Some(&actor)), now).await?;
+        if let Some(serial) = serial {
+            removals::note_serial(transaction.session(), joined.id, serial).await?;
+        }
+        let still = match verdict {
+            Verdict::Refuse(_) => None,
+            Verdict::Grant { .. } => {
                 let list = lists::by_id(transaction.session(), joined.new.list).await?;
                 let list = list.ok_or(DatabaseError::Missing("list"))?;
                 still(transaction.session(), &list, &joined.new, now).await?
             }
         };
         let New { mail, target, .. } = joined.new;
-        let (removal, refused) = (joined.id, refused.clone());
-        told.push(Notice::RemovalDecided { removal, mail, target, refused, still });
+        let (removal, said) = (joined.id, said.to_owned());
+        let is_refused = state == State::Refused;
+        told.push(Notice::RemovalDecided { removal, mail, target, is_refused, said, still });
     }
     Ok(told)
 }
@@ -507,6 +605,18 @@ async fn stands(
     let Some(person) = agreement::stands(transaction, first, now).await? else { return Ok(None) };
     let relation = relation(transaction.session(), person, &removal.new).await?;
     Ok(permission::may(person.role, relation, Action::Decide).then_some(person))
+}
+
+/// Whether somebody appeals by a removal, or by one that joined it: then a decision says why, whatever it is.
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_appealed(session: Session<'_>, removal: &Removal) -> Result<bool, DatabaseError> {
+    if removal.new.kind == Kind::Appeal {
+        return Ok(true);
+    }
+    let joined = removals::joined(session, removal.id).await?;
+    Ok(joined.iter().any(|other| other.new.kind == Kind::Appeal))
 }
 
 /// What a person is to the organisations whose entries a removal is about.
@@ -544,10 +654,24 @@ pub enum Decided {
 /// What an editor decides about a removal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The entry goes, and until when imports do not bring it back.
-    Grant(End),
+    /// The entry goes.
+    Grant {
+        /// Until when imports do not bring it back.
+        end: End,
+        /// Why, in words for who asked; an appeal is not granted without.
+        why: String,
+    },
     /// It stays, and why.
     Refuse(String),
+}
+
+impl Verdict {
+    /// What who asked reads.
+    fn words(&self) -> &str {
+        match self {
+            Verdict::Grant { why, .. } | Verdict::Refuse(why) => why.trim(),
+        }
+    }
 }
 
 /// Ends links that nobody followed, and forgets who asked for what is long over.
@@ -582,12 +706,13 @@ fn gone(removal: &Removal, entries: Vec<Entry>) -> Change {
     Change { key: removal.new.key.clone(), entries }
 }
 
-/// Takes what is listed at a key off the list, by an editor or nobody, and maybe another one who agreed before.
+/// Takes what is listed at a key off the list: by an editor with what he says, and maybe another one who agreed before,
+/// or by nobody.
 async fn remove(
     transaction: &mut Transaction,
     removal: &Removal,
     changes: &[Change],
-    (by, agreed): (Option<&str>, Option<&str>),
+    (by, agreed): (Option<(&str, &str)>, Option<&str>),
     end: End,
     now: Timestamp,
 ) -> Result<u32, RemovalError> {
@@ -595,7 +720,7 @@ async fn remove(
     let list = list.ok_or(DatabaseError::Missing("list"))?;
     let reason = format!("removal {}", removal.id.0);
     let actor = match by {
-        Some(actor) => actor.to_owned(),
+        Some((actor, _)) => actor.to_owned(),
         None => audit::actor(transaction.session(), NOBODY).await?,
     };
     let cause = Cause { actor, action: "removal.grant".to_owned(), reason };
@@ -604,7 +729,9 @@ async fn remove(
     let serial = changes::apply_agreed(transaction, &list, changes, &cause, agreed, now).await?;
     let keeper = (&*cause.actor, &*cause.reason);
     kept_out::keep(transaction, list.id, &removal.new.key, keeper, end, now).await?;
-    move_on(transaction, removal, State::Granted, ("", by), now).await?;
+    let said = by.map_or(("", None), |(actor, said)| (said, Some(actor)));
+    move_on(transaction, removal, State::Granted, said, now).await?;
+    removals::note_serial(transaction.session(), removal.id, serial).await?;
     Ok(serial)
 }
 
@@ -638,6 +765,10 @@ const MASS_BY_NETWORK: u32 = 10;
 const MOST_BY_MAIL: u32 = 20;
 /// To one network.
 const MOST_BY_NETWORK: u32 = 50;
+/// Appeals about an entry that editors decide in 30 days.
+const MOST_APPEALS_OF_ENTRY: u32 = 3;
+/// Appeals in a day from one network.
+const MOST_APPEALS_BY_NETWORK: u32 = 5;
 /// Characters of what somebody says.
 const MOST_TEXT: usize = 2_000;
 

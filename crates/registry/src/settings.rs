@@ -10,7 +10,7 @@ use repute_database::audit::{self, Deed};
 use repute_database::categories::{self, Category};
 use repute_database::dns::{self, Settings};
 use repute_database::entries::CriterionId;
-use repute_database::lists::{self, Stored};
+use repute_database::lists::{self, Leaving, Stored};
 use repute_database::{DatabaseError, Timestamp, Transaction, changes, kept_out, publications};
 use repute_dnsxl::{KeyKind, Name, ReturnCode, Target};
 use serde_json::{Value, json};
@@ -295,7 +295,7 @@ pub async fn rename_category(
 }
 
 /// Gives a code of a list a meaning, or another one; and says, if it is to be said, whether two editors have to agree to
-/// entries with it.
+/// entries with it, and how those leave the list for whoever asks.
 ///
 /// # Errors
 /// If the person may not, it is no return code by convention, or the database fails.
@@ -305,7 +305,7 @@ pub async fn set_code(
     list: &Stored,
     code: ReturnCode,
     meaning: &str,
-    for_two: Option<bool>,
+    (for_two, leaving): (Option<bool>, Option<Leaving>),
 ) -> Result<(), SettingsError> {
     let actor = may(transaction, hand).await?;
     if !code.is_conventional() {
@@ -317,6 +317,10 @@ pub async fn set_code(
     if let Some(is_for_two) = for_two {
         lists::set_two_editors(transaction.session(), list.id, code, is_for_two).await?;
         detail["two_editors"] = is_for_two.into();
+    }
+    if let Some(leaving) = leaving {
+        lists::set_leaving(transaction.session(), list.id, code, leaving).await?;
+        detail["removal"] = leaving.word().into();
     }
     record(transaction, hand, &actor, "list.code", list, detail).await
 }

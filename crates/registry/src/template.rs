@@ -1,5 +1,6 @@
 //! Codes and categories of known lists, to begin with.
 
+use repute_database::lists::Leaving;
 use repute_dnsxl::{KeyKind, Polarity, ReturnCode};
 
 /// What a new list begins with.
@@ -63,6 +64,20 @@ impl Template {
     /// pass unseen.
     pub fn is_for_two(self, code: ReturnCode) -> bool {
         self == Template::Dnswl && matches!(code.0.octets(), [127, 0, _, 3])
+    }
+
+    /// How entries with one of its codes leave the list for whoever asks. Who controls infected machines, or has a network
+    /// that nobody should talk to, does not take himself off; what a provider says of his own network he takes back.
+    pub fn leaving(self, code: ReturnCode) -> Leaving {
+        match (self, code.0.octets()) {
+            (Template::Blocklist, [127, 0, 0, 10]) => Leaving::Never,
+            (Template::Blocklist, [127, 0, 0, 9 | 11 | 30])
+            | (Template::DomainBlocklist, [127, 0, 1, 5 | 6 | 105 | 106]) => Leaving::Editor,
+            (
+                Template::Empty | Template::Blocklist | Template::DomainBlocklist | Template::Dnswl,
+                _,
+            ) => Leaving::Link,
+        }
     }
 
     /// Its codes, with what they mean.

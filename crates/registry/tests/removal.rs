@@ -1,7 +1,7 @@
 //! Removals on real databases: off a block list by a link, later each time, and what editors decide.
 
 use repute_database::entries::{self, Entry};
-use repute_database::lists::{self, List, Stored};
+use repute_database::lists::{self, Leaving, List, Stored};
 use repute_database::testing::on_each;
 use repute_database::{
     Database, Key, Timestamp, Transaction, accounts, audit, kept_out, removals, statistics,
@@ -13,7 +13,7 @@ use repute_registry::notice::Notice;
 use repute_registry::permission::{Person, Role};
 use repute_registry::removal::wave::Waves;
 use repute_registry::removal::{
-    self, Answer, Ask, Control, Decided, Outlook, RemovalError, Still, Verdict, Way, Why,
+    self, Answer, Ask, Control, Decided, Kind, Outlook, RemovalError, Still, Verdict, Way, Why,
 };
 use repute_registry::request::check::{Evidence, Pointers};
 use repute_registry::token::TokenKey;
@@ -25,6 +25,11 @@ const EDITOR: Person = Person { account: 8, role: Role::Editor };
 /// So many days.
 fn day(count: i64) -> Timestamp {
     Timestamp(count * 86_400_000_000)
+}
+
+/// An editor's word that it goes.
+fn grant(end: End) -> Verdict {
+    Verdict::Grant { end, why: String::new() }
 }
 
 /// A list.
@@ -113,6 +118,7 @@ async fn remove_by(
         mail: mail.to_owned(),
         client: "198.51.100.7".parse().expect("an address"),
         reason: "it is repaired".to_owned(),
+        kind: Kind::Removal,
         way,
         seen: seen(target, "mail.x.example"),
     };
@@ -187,11 +193,9 @@ async fn editors_decide_what_lists_more_or_goes_in_masses() {
         let silent = removal::decide(t, EDITOR, id, &refuse, day(1)).await;
         assert!(matches!(silent, Err(RemovalError::NoReason)));
         let anna = Person { account: 1, role: Role::Member };
-        let denied =
-            removal::decide(t, anna, id, &Verdict::Grant(End::AsTheListSays), day(1)).await;
+        let denied = removal::decide(t, anna, id, &grant(End::AsTheListSays), day(1)).await;
         assert!(matches!(denied, Err(RemovalError::Denied(_))));
-        let told =
-            removal::decide(t, EDITOR, id, &Verdict::Grant(End::AsTheListSays), day(1)).await;
+        let told = removal::decide(t, EDITOR, id, &grant(End::AsTheListSays), day(1)).await;
         let (decided, told) = told.expect("decided");
         assert!(matches!(decided, Decided::Granted { .. }), "{decided:?}");
         assert!(matches!(told[..], [Notice::RemovalDecided { .. }]));
@@ -238,8 +242,7 @@ async fn two_editors_take_off_what_lists_very_much() {
             .id;
         let other = Person { account: 9, ..EDITOR };
         for (editor, waits) in [(EDITOR, true), (EDITOR, true), (other, false)] {
-            let decided =
-                removal::decide(t, editor, id, &Verdict::Grant(End::AsTheListSays), day(1)).await;
+            let decided = removal::decide(t, editor, id, &grant(End::AsTheListSays), day(1)).await;
             let (decided, told) = decided.expect("it is taken");
             assert_eq!(
                 (decided == Decided::Waits(TwoEditors::WideRange), told.is_empty()),
@@ -248,8 +251,7 @@ async fn two_editors_take_off_what_lists_very_much() {
             );
             assert_eq!(listed(t, &list).await, u64::from(waits));
         }
-        let over =
-            removal::decide(t, EDITOR, id, &Verdict::Grant(End::AsTheListSays), day(1)).await;
+        let over = removal::decide(t, EDITOR, id, &grant(End::AsTheListSays), day(1)).await;
         assert!(matches!(over, Err(RemovalError::Over("granted"))));
         let known = statistics::of_removals(t.session(), day(0), 9).await.expect("they are read");
         let known: Vec<_> = known.iter().map(|one| (&*one.outcome, one.account)).collect();
@@ -318,6 +320,7 @@ async fn remove_as(
         mail: format!("a{number}@x.example"),
         client: format!("198.51.{number}.7").parse().expect("an address"),
         reason: String::new(),
+        kind: Kind::Removal,
         way: Way::Typed,
         seen: seen(&format!("9.9.9.{number}"), domain),
     };
@@ -393,7 +396,7 @@ async fn what_was_removed_is_kept_off_the_list_until_it_is_listed_anew() {
         assert_eq!(answer, Answer::ToEditors(Why::Wider));
         let waiting = removals::queued(t.session(), &removals::Narrowed::default(), 9).await;
         let id = waiting.expect("read")[0].id;
-        removal::decide(t, EDITOR, id, &Verdict::Grant(End::Never), day(3)).await.expect("granted");
+        removal::decide(t, EDITOR, id, &grant(End::Never), day(3)).await.expect("granted");
         let kept = kept_out::page(t.session(), list.id, None, day(9_999), 9).await.expect("read");
         let shown: Vec<_> = kept.iter().map(|one| (one.key.to_string(), one.until)).collect();
         assert_eq!(shown, [("8.8.9.0/24".to_owned(), None)]);
@@ -416,6 +419,7 @@ async fn remove_v6(
         mail: mail.to_owned(),
         client: client.parse().expect("an address"),
         reason: String::new(),
+        kind: Kind::Removal,
         way: Way::Link,
         seen: seen(target, name),
     };
@@ -493,7 +497,7 @@ async fn what_lists_it_all_the_same_is_told() {
         assert_eq!(answer, Answer::ToEditors(Why::Wider));
         let waiting = removals::queued(t.session(), &removals::Narrowed::default(), 9).await;
         let id = waiting.expect("read")[0].id;
-        let granted = removal::decide(t, EDITOR, id, &Verdict::Grant(End::AtOnce), day(2)).await;
+        let granted = removal::decide(t, EDITOR, id, &grant(End::AtOnce), day(2)).await;
         let (decided, told) = granted.expect("it is decided");
         let Decided::Granted { still: found, .. } = decided else { panic!("{decided:?}") };
         assert_eq!(found, still("8.8.0.0/16"));
@@ -507,6 +511,7 @@ async fn what_lists_it_all_the_same_is_told() {
             mail: "a@x.example".to_owned(),
             client: "8.8.9.9".parse().expect("an address"),
             reason: String::new(),
+            kind: Kind::Removal,
             way: Way::Typed,
             seen: Vec::new(),
         };
@@ -533,10 +538,20 @@ async fn waiting(transaction: &mut Transaction) -> Vec<removals::Removal> {
     queued.expect("they are read")
 }
 
+/// The removal that waits for an editor about an entry.
+async fn waiting_at(transaction: &mut Transaction, key: &str) -> removals::RemovalId {
+    let key: Key = key.parse().expect("a key");
+    let mut all = waiting(transaction).await;
+    all.retain(|removal| removal.new.key == key);
+    all[0].id
+}
+
 /// Who is told of a decision, and why it was refused.
 fn refusals(told: &[Notice]) -> Vec<(&str, Option<&str>)> {
     let one = |notice| match notice {
-        &Notice::RemovalDecided { ref mail, ref refused, .. } => (&**mail, refused.as_deref()),
+        &Notice::RemovalDecided { ref mail, is_refused, ref said, .. } => {
+            (&**mail, is_refused.then_some(&**said))
+        }
         other => panic!("{other:?}"),
     };
     told.iter().map(one).collect()
@@ -573,8 +588,8 @@ async fn who_asks_for_what_waits_joins_it_and_hears_the_same() {
         for mail in ["d@x.example", "e@x.example"] {
             remove(t, &list, "9.9.9.9", mail, day(2)).await.expect("an answer");
         }
-        let grant = Verdict::Grant(End::AtOnce);
-        let (_, told) = removal::decide(t, EDITOR, other.id, &grant, day(2)).await.expect("done");
+        let goes = grant(End::AtOnce);
+        let (_, told) = removal::decide(t, EDITOR, other.id, &goes, day(2)).await.expect("done");
         let all = [("c@x.example", None), ("d@x.example", None), ("e@x.example", None)];
         assert_eq!(refusals(&told), all);
         let known = statistics::of_removals(t.session(), day(0), 9).await.expect("they are read");
@@ -619,8 +634,8 @@ async fn what_an_editor_refused_an_editor_decides_again_for_a_month() {
         }
         // What an editor takes off then was refused no more, nor is it after a month.
         let id = waiting(t).await[0].id;
-        let grant = Verdict::Grant(End::AtOnce);
-        removal::decide(t, EDITOR, id, &grant, day(20)).await.expect("granted");
+        let goes = grant(End::AtOnce);
+        removal::decide(t, EDITOR, id, &goes, day(20)).await.expect("granted");
         list_key(t, &list, "9.9.9.2", day(21)).await;
         let answer = remove_as(t, &list, (2, ""), &any, day(22)).await;
         assert!(matches!(answer, Answer::Removed { .. }), "{answer:?}");
@@ -635,6 +650,169 @@ async fn what_an_editor_refused_an_editor_decides_again_for_a_month() {
         let later = Timestamp(day(83).0 + 1);
         let answer = remove_as(t, &list, (3, ""), &any, later).await;
         assert!(matches!(answer, Answer::Removed { .. }), "{answer:?}");
+    })
+    .await;
+}
+
+/// Appeals, and follows the link if it is sent.
+async fn appeal(
+    transaction: &mut Transaction,
+    list: &Stored,
+    (target, client, words): (&str, &str, &str),
+    now: Timestamp,
+) -> Result<Answer, RemovalError> {
+    let key = TokenKey::new(&[7; 32]);
+    let ask = Ask {
+        target: target.parse().expect("a target"),
+        mail: "a@x.example".to_owned(),
+        client: client.parse().expect("an address"),
+        reason: words.to_owned(),
+        kind: Kind::Appeal,
+        way: Way::Typed,
+        seen: Vec::new(),
+    };
+    let (id, notices) = removal::ask(transaction, list, &ask, &key, now).await?;
+    let [Notice::RemovalLink { token, kind: Kind::Appeal, .. }] = &notices[..] else {
+        panic!("{notices:?}")
+    };
+    removal::confirm(transaction, id, token, &key, &Waves::default(), now).await
+}
+
+#[tokio::test]
+async fn who_is_locked_out_or_refused_appeals() {
+    on_each(async |database| {
+        let list = world(&database, Polarity::Block).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let from = "198.51.100.7";
+        let mine = |words| ("8.8.8.8", from, words);
+        list_key(t, &list, "8.8.8.8", day(1)).await;
+        let free = appeal(t, &list, mine("it is wrong"), day(1)).await;
+        assert!(matches!(free, Err(RemovalError::NoAppeal(_))), "{free:?}");
+        let answer = remove(t, &list, "8.8.8.8", "a@x.example", day(1)).await.expect("one");
+        assert!(matches!(answer, Answer::Removed { .. }), "{answer:?}");
+        // It came back, and is locked: a removal meets that, an appeal an editor.
+        list_key(t, &list, "8.8.8.8", day(2)).await;
+        let answer = remove(t, &list, "8.8.8.8", "a@x.example", day(2)).await.expect("one");
+        assert_eq!(answer, Answer::Locked { until: day(3) });
+        let silent = appeal(t, &list, mine(" "), day(2)).await;
+        assert!(matches!(silent, Err(RemovalError::NoWords)), "{silent:?}");
+        let answer = appeal(t, &list, mine("a trap of somebody else"), day(2)).await;
+        assert_eq!(answer.expect("an answer"), Answer::ToEditors(Why::Appeal));
+        let queue = waiting(t).await;
+        assert_eq!((queue.len(), queue[0].new.kind), (1, Kind::Appeal));
+        // Whatever is decided, it says why.
+        for silent in [grant(End::AtOnce), Verdict::Refuse(" ".to_owned())] {
+            let decided = removal::decide(t, EDITOR, queue[0].id, &silent, day(2)).await;
+            assert!(matches!(decided, Err(RemovalError::NoReason)), "{decided:?}");
+        }
+        let refuse = Verdict::Refuse("it was no other's".to_owned());
+        removal::decide(t, EDITOR, queue[0].id, &refuse, day(2)).await.expect("refused");
+        // The lock-out is over, and the refusal is not.
+        let answer = appeal(t, &list, mine("but look here"), day(4)).await;
+        assert_eq!(answer.expect("an answer"), Answer::ToEditors(Why::Refused));
+        let right = Verdict::Grant { end: End::AtOnce, why: " you are right".to_owned() };
+        let id = waiting(t).await[0].id;
+        let (decided, told) =
+            removal::decide(t, EDITOR, id, &right, day(4)).await.expect("it is decided");
+        let Decided::Granted { serial, .. } = decided else { panic!("{decided:?}") };
+        let [Notice::RemovalDecided { removal, is_refused: false, said, .. }] = &told[..] else {
+            panic!("{told:?}")
+        };
+        assert_eq!(said, "you are right");
+        let kept = removals::by_id(t.session(), *removal).await.expect("read").expect("there");
+        assert_eq!((&*kept.answer, kept.serial), ("you are right", Some(serial)));
+        // What was wrong counts for no lock-out: only the first removal does.
+        list_key(t, &list, "8.8.8.8", day(5)).await;
+        let answer = remove(t, &list, "8.8.8.8", "a@x.example", day(6)).await.expect("one");
+        assert!(matches!(answer, Answer::Removed { .. }), "{answer:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn appeals_are_heard_a_few_times_and_one_that_waits_is_joined() {
+    on_each(async |database| {
+        let list = world(&database, Polarity::Block).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        // Locked until the second of their removals is two days ago.
+        for key in ["8.8.8.8", "8.8.8.9"] {
+            for at in [1, 2] {
+                list_key(t, &list, key, day(at)).await;
+                if at == 1 {
+                    remove(t, &list, key, "a@x.example", day(1)).await.expect("an answer");
+                }
+            }
+        }
+        let refuse = Verdict::Refuse("no".to_owned());
+        for round in 0..3 {
+            let client = format!("203.0.{round}.7");
+            let waits = [("8.8.8.8", &*client, "one"), ("8.8.8.8", &*client, "more")];
+            for ask in waits {
+                let answer = appeal(t, &list, ask, day(2)).await.expect("an answer");
+                assert!(matches!(answer, Answer::ToEditors(_)), "{answer:?}");
+            }
+            let queue = waiting(t).await;
+            assert_eq!(queue.len(), 1, "the second joined the first");
+            let (_, told) =
+                removal::decide(t, EDITOR, queue[0].id, &refuse, day(2)).await.expect("refused");
+            assert_eq!(told.len(), 2);
+        }
+        // Three were decided of this one; another one is heard, but not from one network again and again.
+        let more = appeal(t, &list, ("8.8.8.8", "203.0.9.7", "once more"), day(2)).await;
+        assert!(matches!(more, Err(RemovalError::TooManyAppeals)), "{more:?}");
+        for number in 1..=6 {
+            let client = format!("198.51.100.{number}");
+            let answer = appeal(t, &list, ("8.8.8.9", &client, "other"), day(2)).await;
+            match number {
+                ..=5 => assert_eq!(answer.expect("an answer"), Answer::ToEditors(Why::Appeal)),
+                _ => assert!(matches!(answer, Err(RemovalError::TooManyAppeals)), "{answer:?}"),
+            }
+        }
+        // An appeal that joins a removal needs a reason, too, and all know with which serial it went.
+        list_key(t, &list, "9.9.9.0/24", day(2)).await;
+        remove(t, &list, "9.9.9.9", "b@x.example", day(2)).await.expect("an answer");
+        let id = waiting_at(t, "9.9.9.0/24").await;
+        removal::decide(t, EDITOR, id, &refuse, day(2)).await.expect("refused");
+        remove(t, &list, "9.9.9.9", "b@x.example", day(3)).await.expect("an answer");
+        let joins = appeal(t, &list, ("9.9.9.9", "203.0.8.7", "it is wrong"), day(3)).await;
+        assert_eq!(joins.expect("an answer"), Answer::ToEditors(Why::Refused));
+        let id = waiting_at(t, "9.9.9.0/24").await;
+        let silent = removal::decide(t, EDITOR, id, &grant(End::AtOnce), day(3)).await;
+        assert!(matches!(silent, Err(RemovalError::NoReason)), "{silent:?}");
+        let right = Verdict::Grant { end: End::AtOnce, why: "so it is".to_owned() };
+        removal::decide(t, EDITOR, id, &right, day(3)).await.expect("granted");
+        let joined = removals::joined(t.session(), id).await.expect("they are read");
+        let first = removals::by_id(t.session(), id).await.expect("read").expect("there");
+        assert!(first.serial.is_some() && joined[0].serial == first.serial, "{joined:?}");
+        let again = appeal(t, &list, ("8.8.8.8", "203.0.9.7", "a month later"), day(33)).await;
+        assert!(!matches!(again, Err(RemovalError::TooManyAppeals)), "{again:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_code_says_how_its_entries_leave() {
+    on_each(async |database| {
+        let list = world(&database, Polarity::Block).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let code = "127.0.0.2".parse().expect("a code");
+        lists::set_code(t.session(), list.id, code, "spam").await.expect("it is set");
+        list_key(t, &list, "8.8.8.8", day(1)).await;
+        let asked = async |t: &mut Transaction, leaving, now| {
+            lists::set_leaving(t.session(), list.id, code, leaving).await.expect("it is set");
+            remove(t, &list, "8.8.8.8", "a@x.example", now).await
+        };
+        let never = asked(t, Leaving::Never, day(1)).await;
+        assert!(matches!(never, Err(RemovalError::Never(_))), "{never:?}");
+        let never = appeal(t, &list, ("8.8.8.8", "198.51.100.7", "it is wrong"), day(1)).await;
+        assert!(matches!(never, Err(RemovalError::Never(_))), "{never:?}");
+        let editor = asked(t, Leaving::Editor, day(1)).await.expect("an answer");
+        assert_eq!(editor, Answer::ToEditors(Why::Code));
+        let link = asked(t, Leaving::Link, day(1)).await.expect("an answer");
+        assert!(matches!(link, Answer::Removed { .. }), "{link:?}");
     })
     .await;
 }

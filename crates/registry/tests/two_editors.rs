@@ -175,6 +175,7 @@ async fn prepare(t: &mut Transaction, world: &World, by: By, key: &Key, code: Re
         By::Removal => {
             put(t, list, key, &[code]).await;
             let new = removals::New {
+                kind: removals::Kind::Removal,
                 list: list.id,
                 key: key.clone(),
                 target: "9.9.9.9".to_owned(),
@@ -292,7 +293,8 @@ async fn go(
             }
         }
         By::Removal => {
-            let verdict = removal::Verdict::Grant(kept_out::End::AsTheListSays);
+            let verdict =
+                removal::Verdict::Grant { end: kept_out::End::AsTheListSays, why: String::new() };
             let id = removals::RemovalId(id);
             match removal::decide(t, editor, id, &verdict, now).await.expect("it is decided").0 {
                 removal::Decided::Granted { .. } => None,

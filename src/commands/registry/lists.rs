@@ -1,7 +1,7 @@
 //! `repute registry lists` and `repute registry list`.
 
 use anyhow::{Context, bail};
-use repute_database::lists::{self, List, State, Stored};
+use repute_database::lists::{self, Leaving, List, State, Stored};
 use repute_database::{Database, Timestamp, entries};
 use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode};
 use repute_registry::template::Template;
@@ -43,8 +43,9 @@ pub(super) async fn run(database: &Database, command: ListCommand) -> anyhow::Re
     match command {
         ListCommand::Add(args) => add(database, &args).await,
         ListCommand::Show { list, json } => show(database, &list, json).await,
-        ListCommand::Codes { list, set, two_editors } => {
-            codes(database, &list, &set, two_editors.map(|word| word == YesNo::Yes)).await
+        ListCommand::Codes { list, set, two_editors, removal } => {
+            let for_two = two_editors.map(|word| word == YesNo::Yes);
+            codes(database, &list, &set, (for_two, removal)).await
         }
         ListCommand::Set(args) => settings::set(database, &args).await,
         ListCommand::Policy(command) => settings::policy(database, command).await,
@@ -120,7 +121,7 @@ async fn codes(
     database: &Database,
     apex: &Name,
     set: &[String],
-    for_two: Option<bool>,
+    rules: (Option<bool>, Option<Leaving>),
 ) -> anyhow::Result<Verdict> {
     let mut transaction = database.begin().await?;
     let stored = list(transaction.session(), apex).await?;
@@ -132,16 +133,22 @@ async fn codes(
         let actor = shell_user::actor(transaction.session()).await?;
         let hand = settings::hand(&actor, "");
         let t = &mut transaction;
-        repute_registry::settings::set_code(t, &hand, &stored, code, meaning, for_two).await?;
+        repute_registry::settings::set_code(t, &hand, &stored, code, meaning, rules).await?;
     }
     let codes = lists::codes(transaction.session(), stored.id).await?;
+    let leavings = lists::leavings(transaction.session(), stored.id).await?;
     let all_for_two = lists::codes_for_two(transaction.session(), stored.id).await?;
     if !set.is_empty() {
         transaction.commit().await?;
     }
     for (code, meaning) in codes {
         let who = if all_for_two.contains(&code) { " (two editors decide)" } else { "" };
-        say!("{code:15} {}{who}", plain(&meaning));
+        let off = match lists::leaving_of(&leavings, [code]) {
+            Leaving::Link => "",
+            Leaving::Editor => " (an editor takes it off)",
+            Leaving::Never => " (not taken off by asking)",
+        };
+        say!("{code:15} {}{who}{off}", plain(&meaning));
     }
     Ok(Verdict::Yes)
 }

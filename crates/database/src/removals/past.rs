@@ -8,7 +8,7 @@ use crate::statement::statements;
 use crate::time::Timestamp;
 
 /// How often an entry was removed since a moment; and others of the whole to which it belongs, if to any, before it was
-/// listed.
+/// listed. What editors took off since somebody appealed was wrong, and does not count.
 ///
 /// # Errors
 /// If the database fails.
@@ -87,6 +87,27 @@ pub async fn last_refused(
     Ok(row.map(|(at, why)| Refusal { at: Timestamp(at), why }))
 }
 
+/// How many appeals about an entry were decided that were made since a moment, and how many came from a network since
+/// another.
+///
+/// # Errors
+/// If the database fails.
+pub async fn appealed_since(
+    mut session: Session<'_>,
+    (list, key, since): (ListId, &Key, Timestamp),
+    (network, network_since): (&str, Timestamp),
+) -> Result<(u32, u32), DatabaseError> {
+    let (of_entry,): (i64,) = on!(session.again(), |c| {
+        let query = sqlx::query_as(APPEALS_OF).bind(list.0).bind(key.to_bytes());
+        query.bind(since.0).fetch_one(c).await?
+    });
+    let (by_network,): (i64,) = on!(session, |c| {
+        sqlx::query_as(APPEALS_FROM).bind(network).bind(network_since.0).fetch_one(c).await?
+    });
+    let count = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
+    Ok((count(of_entry), count(by_network)))
+}
+
 /// How much was asked for from a mail address, and from a network, since a moment.
 ///
 /// # Errors
@@ -111,16 +132,22 @@ statements! {
     /// Counts removals of an entry, and of others beside it; a link that found nothing to remove is none.
     GRANTED_SINCE = "SELECT COUNT(*) FROM removals
         WHERE list = $1 AND key >= $2 AND key <= $3 AND decided >= $4 AND state = 'granted'
-        AND answer = '' AND joins IS NULL AND (key = $5 OR decided <= $6)";
+        AND joins IS NULL AND (key = $5 OR decided <= $6)
+        AND ((decided_by IS NULL AND answer = '') OR (decided_by IS NOT NULL AND kind = 'removal'))";
     /// When an entry was last removed.
     LAST_GRANTED = "SELECT MAX(decided) FROM removals
-        WHERE list = $1 AND key = $2 AND state = 'granted' AND answer = ''";
+        WHERE list = $1 AND key = $2 AND state = 'granted' AND (answer = '' OR decided_by IS NOT NULL)";
     /// The last refusal, unless something was granted later.
     LAST_REFUSED = "SELECT decided, answer FROM removals
         WHERE list = $1 AND key >= $2 AND key <= $3 AND decided >= $4 AND state = 'refused'
         AND decided >= COALESCE((SELECT MAX(g.decided) FROM removals g
             WHERE g.list = $1 AND g.key >= $2 AND g.key <= $3 AND g.decided >= $4 AND g.state = 'granted'), 0)
         ORDER BY decided DESC, id LIMIT 1";
+    /// Counts the appeals about an entry whose link was followed.
+    APPEALS_OF = "SELECT COUNT(*) FROM removals WHERE list = $1 AND key = $2 AND kind = 'appeal'
+        AND created >= $3 AND state IN ('granted', 'refused') AND joins IS NULL";
+    /// Counts the appeals from a network.
+    APPEALS_FROM = "SELECT COUNT(*) FROM removals WHERE network = $1 AND kind = 'appeal' AND created >= $2";
     /// Counts those from an address.
     BY_MAIL_SINCE = "SELECT COUNT(*) FROM removals WHERE mail = $1 AND created >= $2";
     /// Counts those from a network.

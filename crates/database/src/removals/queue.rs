@@ -109,7 +109,8 @@ pub async fn joined(session: Session<'_>, id: RemovalId) -> Result<Vec<Removal>,
 /// Those that wait for an editor, before what narrows them. Those that joined one are decided with it.
 const QUEUED: &str =
     "SELECT id, list, key, target, mail, network, reason, nonce, state, created, expires,
-    decided, answer, agreed, agreed_at, way, control, joins FROM removals WHERE state = 'queued' AND joins IS NULL";
+    decided, answer, agreed, agreed_at, way, control, joins, kind, serial
+    FROM removals WHERE state = 'queued' AND joins IS NULL";
 
 statements! {
     /// The first that waits about an entry.
@@ -117,5 +118,6 @@ statements! {
         WHERE list = $1 AND key = $2 AND state = 'queued' AND joins IS NULL";
     /// Those that joined one.
     JOINED = "SELECT id, list, key, target, mail, network, reason, nonce, state, created, expires,
-        decided, answer, agreed, agreed_at, way, control, joins FROM removals WHERE joins = $1 ORDER BY id";
+        decided, answer, agreed, agreed_at, way, control, joins, kind, serial
+        FROM removals WHERE joins = $1 ORDER BY id";
 }

@@ -68,6 +68,9 @@ struct Said {
     listed: bool,
     /// The codes it answers with.
     codes: Vec<Code>,
+    /// How it is taken off for whoever asks: by the `link` in a letter, by an `editor`, or `none`; nothing if it is not
+    /// on it, or it is no block list.
+    removal: Option<&'static str>,
     /// The entries behind that.
     entries: Vec<Why>,
     /// Whom to write to about it.
@@ -255,6 +258,8 @@ impl From<Finding> for Said {
         };
         Said {
             listed: finding.is_listed(),
+            removal: (finding.is_listed() && finding.card.is_block())
+                .then(|| finding.leaving().word()),
             polarity: polarity(&finding.card),
             codes: finding.codes.iter().map(code).collect(),
             entries: finding.reasons.iter().map(why).collect(),

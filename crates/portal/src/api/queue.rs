@@ -72,7 +72,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .by(READ)
             .answers::<Whole>(),
         Endpoint::post("/api/v1/removals/{id}/decide", GROUP, decide_removal)
-            .says("Decide a removal", "A refusal says why.")
+            .says("Decide a removal", "A refusal says why, and so does any decision of an appeal.")
             .by(WRITE)
             .takes::<OfRemoval>()
             .answers::<RemovalOutcome>(),
@@ -208,6 +208,8 @@ struct Removals {
 struct ShownRemoval {
     /// Its number.
     id: i64,
+    /// `removal`, or `appeal` of somebody who is locked out or was refused.
+    kind: &'static str,
     /// From which list; nothing if that is gone.
     list: Option<String>,
     /// What was asked about.
@@ -287,6 +289,9 @@ enum OfRemoval {
         /// How long no import brings it back: `as-the-list-says` (the default), `never` or `at-once`.
         #[serde(default)]
         kept_off: KeptOff,
+        /// Why; needed for an appeal, and whoever asked reads it.
+        #[serde(default)]
+        why: String,
     },
     /// It stays.
     Refuse {
@@ -548,11 +553,14 @@ async fn decide_removal(
 ) -> Result<Response, AppError> {
     let (person, id) = (call.caller.person(), RemovalId(id));
     let verdict = match call.read()? {
-        OfRemoval::Grant { kept_off } => removal::Verdict::Grant(match kept_off {
-            KeptOff::AsTheListSays => End::AsTheListSays,
-            KeptOff::Never => End::Never,
-            KeptOff::AtOnce => End::AtOnce,
-        }),
+        OfRemoval::Grant { kept_off, why } => removal::Verdict::Grant {
+            end: match kept_off {
+                KeptOff::AsTheListSays => End::AsTheListSays,
+                KeptOff::Never => End::Never,
+                KeptOff::AtOnce => End::AtOnce,
+            },
+            why: why.trim().to_owned(),
+        },
         OfRemoval::Refuse { why } => removal::Verdict::Refuse(why.trim().to_owned()),
     };
     let mut write = call.begin(&app).await?;
@@ -585,6 +593,7 @@ impl ShownRemoval {
         let list = lists::by_id(session, removal.new.list).await?;
         Ok(ShownRemoval {
             id: removal.id.0,
+            kind: removal.new.kind.word(),
             list: list.map(|list| list.list.apex.to_string()),
             target: removal.new.target.clone(),
             key: removal.new.key.to_string(),

@@ -10,7 +10,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use repute_database::categories::{self, Category};
 use repute_database::dns;
-use repute_database::lists::{self, List, Stored};
+use repute_database::lists::{self, Leaving, List, Stored};
 use repute_database::{Session, audit, kept_out};
 use repute_dnsxl::{KeyKind, Name, Polarity};
 use repute_registry::changes::Cause;
@@ -141,6 +141,8 @@ struct Code {
     meaning: String,
     /// Whether two editors have to agree to entries with it.
     two_editors: bool,
+    /// How its entries are taken off a block list for whoever asks: by the `link` in a letter, by an `editor`, or `none`.
+    removal: &'static str,
 }
 
 /// A category.
@@ -361,6 +363,9 @@ struct Meaning {
     meaning: String,
     /// Whether two editors have to agree to entries with it; without it that stays as it is.
     two_editors: Option<bool>,
+    /// How its entries are taken off a block list for whoever asks: `link`, `editor` or `none`; without it that stays as
+    /// it is.
+    removal: Option<String>,
     /// Why, for the audit log.
     #[serde(default)]
     reason: String,
@@ -541,9 +546,12 @@ async fn carry_out(
                 false => settings::add_category(t, &hand(reason), &list, &category).await?,
             }
         }
-        Wish::Code(code, Meaning { meaning, two_editors, reason }) => {
+        Wish::Code(code, Meaning { meaning, two_editors, removal, reason }) => {
             let code = parse("return code", code)?;
-            settings::set_code(t, &hand(reason), &list, code, meaning, *two_editors).await?;
+            let wrong = || AppError::Wrong("`removal` is link, editor or none".to_owned());
+            let leaving = removal.as_deref().map(|word| Leaving::by_word(word).ok_or_else(wrong));
+            let rules = (*two_editors, leaving.transpose()?);
+            settings::set_code(t, &hand(reason), &list, code, meaning, rules).await?;
         }
     }
     let list = lists::by_id(t.session(), list.id).await?.ok_or(AppError::NotFound)?;
@@ -628,6 +636,7 @@ impl Settings {
         let id = list.id;
         let codes = lists::codes(session.again(), id).await?;
         let for_two = lists::codes_for_two(session.again(), id).await?;
+        let leavings = lists::leavings(session.again(), id).await?;
         let criteria = lists::criteria(session.again(), id).await?;
         let categories = categories::all(session.again(), id).await?;
         let policy = lists::policy_version(session.again(), id).await?;
@@ -638,6 +647,7 @@ impl Settings {
             code: code.to_string(),
             meaning,
             two_editors: for_two.contains(&code),
+            removal: lists::leaving_of(&leavings, [code]).word(),
         };
         let criterion =
             |one: lists::Criterion| Criterion { slug: one.slug, title: one.title, text: one.text };

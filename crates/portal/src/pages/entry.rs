@@ -19,7 +19,9 @@ use repute_dnsxl::{
     Extent, Ipv4Network, Ipv6Network, Name, Network, ReturnCode, Target, relative_name,
 };
 use repute_registry::link;
-use repute_registry::removal::{self, Ask, Control, Outlook, RemovalError, Way, Why, control};
+use repute_registry::removal::{
+    self, Ask, Control, Kind, Outlook, RemovalError, Way, Why, control,
+};
 use serde::Deserialize;
 
 use crate::app::App;
@@ -85,6 +87,9 @@ pub(crate) struct Typed {
     mail: String,
     #[serde(default)]
     reason: String,
+    /// Whether it is an appeal.
+    #[serde(default)]
+    appeal: String,
 }
 
 /// What a link says, once the list's key says that it is so.
@@ -118,7 +123,7 @@ pub(crate) async fn show(
     match read(&app, &visitor, &parts).await? {
         Ok(signed) => {
             let mail = visitor.member.as_ref().map(|member| member.account.mail.clone());
-            let typed = Typed { mail: mail.unwrap_or_default(), reason: String::new() };
+            let typed = Typed { mail: mail.unwrap_or_default(), ..Typed::default() };
             page(&app, frame, &visitor, signed, typed, None).await
         }
         Err(target) => Ok(damaged(frame, target)),
@@ -144,13 +149,21 @@ pub(crate) async fn ask(
         mail,
         client: visitor.address,
         reason: typed.reason.trim().to_owned(),
+        kind: if typed.appeal.is_empty() { Kind::Removal } else { Kind::Appeal },
         way: Way::Link,
         seen: seen_of(&app, &signed.target).await,
     };
     let now = Timestamp::now();
     match hand_in(&app, &frame, signed.card.id, &wanted, now).await? {
         Ok(response) => Ok(response),
-        Err(error @ (RemovalError::Mail(_) | RemovalError::TooMany)) => {
+        Err(
+            error @ (RemovalError::Mail(_)
+            | RemovalError::Never(_)
+            | RemovalError::TooMany
+            | RemovalError::NoWords
+            | RemovalError::NoAppeal(_)
+            | RemovalError::TooManyAppeals),
+        ) => {
             let fault = Some(sentence(&error.to_string()));
             page(&app, frame, &visitor, signed, typed, fault).await
         }
@@ -265,7 +278,7 @@ impl EntryPage {
     fn editors(&self) -> Option<Why> {
         match self.outlook {
             Outlook::Editor(why) => Some(why),
-            Outlook::Free | Outlook::Locked(_) => None,
+            Outlook::Free | Outlook::Locked(_) | Outlook::Never => None,
         }
     }
 
@@ -274,11 +287,21 @@ impl EntryPage {
         self.outlook == Outlook::Editor(Why::Unproven)
     }
 
+    /// Whether one appeals against what a removal would meet.
+    fn is_appeal(&self) -> bool {
+        self.outlook.is_appealed()
+    }
+
+    /// Whether it is not taken off by asking.
+    fn is_never(&self) -> bool {
+        self.outlook == Outlook::Never
+    }
+
     /// From when on it can be removed, if not now.
     fn locked(&self) -> Option<Timestamp> {
         match self.outlook {
             Outlook::Locked(until) => Some(until),
-            Outlook::Free | Outlook::Editor(_) => None,
+            Outlook::Free | Outlook::Editor(_) | Outlook::Never => None,
         }
     }
 

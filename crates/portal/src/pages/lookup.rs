@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use repute_database::accounts::Role;
 use repute_database::kept_out::{self, KeptOut};
+use repute_database::lists::Leaving;
 use repute_database::{Key, Timestamp};
 use repute_dnsxl::{Name, Target};
 use repute_registry::elsewhere::{self, Elsewhere};

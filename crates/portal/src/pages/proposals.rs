@@ -519,6 +519,7 @@ mod tests {
                 mail: "postmaster@x.example".to_owned(),
                 network: "9.0.0.0/24".to_owned(),
                 reason: String::new(),
+                kind: removals::Kind::Removal,
                 way: removals::Way::Typed,
                 control: removals::Control::None,
                 nonce: [7; 16],

@@ -16,6 +16,7 @@ use repute_database::requests::{self, Request, RequestId, queue};
 use repute_database::rules;
 use repute_registry::decision::{self, Criterion, Decided, Reason, Service, Terms, Verdict};
 use repute_registry::publish::{self, Prospect};
+use repute_registry::removal::Kind;
 use repute_registry::request;
 use repute_registry::request::paste::paste;
 use repute_registry::request::state::State as Stage;
@@ -79,6 +80,13 @@ struct Asked {
     removal: Removal,
     card: Option<ListCard>,
     service: Service,
+}
+
+impl Asked {
+    /// Whether somebody appeals who is locked out or was refused.
+    fn is_appeal(&self) -> bool {
+        self.removal.new.kind == Kind::Appeal
+    }
 }
 
 /// `GET /queue`.

@@ -18,7 +18,7 @@ use repute_database::{Key, Session, Timestamp};
 use repute_dnsxl::Target;
 use repute_registry::kept_out::End;
 use repute_registry::removal::{
-    self, Answer, Ask, Control, Decided, Outlook, Refusal, RemovalError, Still, Verdict, Way, Why,
+    self, Ask, Control, Decided, Kind, Outlook, Refusal, RemovalError, Verdict, Way, Why, control,
 };
 use repute_registry::request;
 use repute_registry::request::check::{Evidence, Finding, Neighbour};
@@ -40,6 +40,7 @@ use crate::overview::{ListCard, card};
 use crate::pages::bulk::with_canned;
 use crate::pages::conflict::{Interest, interest};
 use crate::pages::join::Mailed;
+use crate::pages::lookup::limit;
 use crate::pages::names::{self, title};
 use crate::pages::queue::is_held;
 use crate::pages::request::{outcome_mark, whose};
@@ -47,28 +48,18 @@ use crate::pages::sign_in::back;
 use crate::spans::Spans;
 use crate::visitor::{Member, Visitor};
 
+pub(crate) mod follow;
+
 /// The page on which somebody asks.
 #[derive(Template)]
 #[template(path = "removal_new.html")]
 pub(crate) struct NewRemoval {
     frame: Frame,
     card: ListCard,
+    /// What a removal would meet, of a target that is named and listed.
+    outlook: Option<Outlook>,
     typed: Typed,
     fault: Option<String>,
-}
-
-/// The page to which the link of a letter leads, before and after it is followed.
-#[derive(Template)]
-#[template(path = "removal.html")]
-pub(crate) struct RemovalPage {
-    frame: Frame,
-    target: String,
-    apex: String,
-    answer: Option<Answer>,
-    /// What an editor said against it before, if that is why one decides again.
-    refusal: Option<Refusal>,
-    /// Whether what was removed waits until an editor has looked at a version of the list.
-    is_held: bool,
 }
 
 /// The page on which an editor decides.
@@ -115,16 +106,40 @@ pub(crate) struct Typed {
     mail: String,
     #[serde(default)]
     reason: String,
+    /// Whether it is an appeal.
+    #[serde(default)]
+    appeal: String,
 }
 
 /// `GET /removals/new?list=...&target=...`.
 pub(crate) async fn form(
     State(app): State<App>,
     frame: Frame,
+    visitor: Visitor,
     Query(typed): Query<Typed>,
 ) -> Result<Page<NewRemoval>, AppError> {
     let card = card(&app, &typed.list).await?;
-    Ok(Page(NewRemoval { frame, card, typed, fault: None }))
+    limit(&app, &visitor)?;
+    let outlook = outlook(&app, &card, &visitor, &typed.target).await?;
+    Ok(Page(NewRemoval { frame, card, outlook, typed, fault: None }))
+}
+
+/// What a removal of a target would meet that somebody named; nothing if it is not listed.
+async fn outlook(
+    app: &App,
+    card: &ListCard,
+    visitor: &Visitor,
+    typed: &str,
+) -> Result<Option<Outlook>, AppError> {
+    let Ok(target) = parse(typed) else { return Ok(None) };
+    let mut look = app.database.look().await?;
+    let entry = removal::entry(look.session(), card.id, &target, Way::Typed).await?;
+    let stored = lists::by_id(look.session(), card.id).await?;
+    let (Some(entry), Some(stored)) = (entry, stored) else { return Ok(None) };
+    let (text, now) = (target.to_string(), Timestamp::now());
+    let control = control::control(&target, &entry.key, visitor.address, "", &[]);
+    let outlook = removal::outlook(look.session(), &stored, &entry, (&text, control), now).await?;
+    Ok(Some(outlook))
 }
 
 /// `POST /removals`: a link goes to who asks.
@@ -143,20 +158,26 @@ pub(crate) async fn ask(
             let reason = typed.reason.trim().to_owned();
             let (client, way) = (visitor.address, Way::Typed);
             let seen = seen_of(&app, &target).await;
-            let wanted = Ask { target, mail, client, reason, way, seen };
+            let kind = if typed.appeal.is_empty() { Kind::Removal } else { Kind::Appeal };
+            let wanted = Ask { target, mail, client, reason, kind, way, seen };
             match hand_in(&app, &frame, card.id, &wanted, now).await? {
                 Ok(response) => return Ok(response),
                 Err(
                     error @ (RemovalError::NoBlockList(_)
                     | RemovalError::NotListed(_)
+                    | RemovalError::Never(_)
                     | RemovalError::Mail(_)
-                    | RemovalError::TooMany),
+                    | RemovalError::TooMany
+                    | RemovalError::NoWords
+                    | RemovalError::NoAppeal(_)
+                    | RemovalError::TooManyAppeals),
                 ) => sentence(&error.to_string()),
                 Err(error) => return Err(error.into()),
             }
         }
     };
-    let page = NewRemoval { frame, card, typed, fault: Some(fault) };
+    let outlook = outlook(&app, &card, &visitor, &typed.target).await?;
+    let page = NewRemoval { frame, card, outlook, typed, fault: Some(fault) };
     Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response())
 }
 
@@ -181,57 +202,6 @@ pub(super) async fn hand_in(
         }
         Err(error) => Ok(Err(error)),
     }
-}
-
-/// `GET /removals/{id}/{token}`. Looking removes nothing: scanners of mail look.
-pub(crate) async fn follow(
-    State(app): State<App>,
-    frame: Frame,
-    Path((id, token)): Path<(i64, String)>,
-) -> Result<Page<RemovalPage>, AppError> {
-    let mut connection = app.database.read().await?;
-    let found = removals::by_id(connection.session(), RemovalId(id)).await?;
-    let removal = found.filter(|found| removal::is_link(found, &token, &app.means.key));
-    let removal = removal.ok_or(AppError::StaleLink)?;
-    let list = lists::by_id(connection.session(), removal.new.list).await?;
-    let apex = list.ok_or(AppError::NotFound)?.list.apex.to_string();
-    let (target, answer, refusal) = (removal.new.target, None, None);
-    Ok(Page(RemovalPage { frame, target, apex, answer, refusal, is_held: false }))
-}
-
-/// `POST /removals/{id}/{token}`.
-pub(crate) async fn confirm(
-    State(app): State<App>,
-    frame: Frame,
-    visitor: Visitor,
-    Path((id, token)): Path<(i64, String)>,
-) -> Result<Page<RemovalPage>, AppError> {
-    limits::take(&app, Deed::Try, Doer::at(visitor.address)).await?;
-    let mut transaction = app.database.begin().await?;
-    let (id, now) = (RemovalId(id), Timestamp::now());
-    let answer =
-        removal::confirm(&mut transaction, id, &token, &app.means.key, &app.config.waves, now)
-            .await?;
-    let removal = removals::by_id(transaction.session(), id).await?.ok_or(AppError::StaleLink)?;
-    let list = lists::by_id(transaction.session(), removal.new.list).await?;
-    let apex = list.ok_or(AppError::NotFound)?.list.apex.to_string();
-    let refusal = match answer {
-        Answer::ToEditors(Why::Refused) => {
-            let new = &removal.new;
-            removal::refusal(transaction.session(), new.list, &new.key, now).await?
-        }
-        Answer::Removed { .. }
-        | Answer::Gone { .. }
-        | Answer::Locked { .. }
-        | Answer::ToEditors(_) => None,
-    };
-    transaction.commit().await?;
-    let is_held = match answer {
-        Answer::Removed { serial, .. } => is_held(&app, removal.new.list, Some(serial)).await?,
-        Answer::Gone { .. } | Answer::Locked { .. } | Answer::ToEditors(_) => false,
-    };
-    let target = removal.new.target;
-    Ok(Page(RemovalPage { frame, target, apex, answer: Some(answer), refusal, is_held }))
 }
 
 /// `GET /queue/removals/{id}`.
@@ -366,11 +336,14 @@ pub(crate) async fn decide(
     Form(Typing { verdict, canned, why, kept_off }): Form<Typing>,
 ) -> Result<Response, AppError> {
     let verdict = match &*verdict {
-        "grant" => Verdict::Grant(match &*kept_off {
-            "never" => End::Never,
-            "at-once" => End::AtOnce,
-            _ => End::AsTheListSays,
-        }),
+        "grant" => Verdict::Grant {
+            end: match &*kept_off {
+                "never" => End::Never,
+                "at-once" => End::AtOnce,
+                _ => End::AsTheListSays,
+            },
+            why: granted(&app, id, &canned, &why).await?,
+        },
         _ => Verdict::Refuse(with_canned(&app, &canned, &why)),
     };
     let now = Timestamp::now();
@@ -394,17 +367,70 @@ pub(crate) async fn decide(
     })
 }
 
-impl RemovalPage {
-    /// What lists the target although an entry went, if anything does.
-    fn still(&self) -> Option<&Still> {
-        match &self.answer {
-            Some(Answer::Removed { still, .. } | Answer::Gone { still }) => still.as_ref(),
-            Some(Answer::Locked { .. } | Answer::ToEditors(_)) | None => None,
+/// What an editor says to a removal that he grants: nothing unless it is an appeal, since the form asks why not.
+async fn granted(app: &App, id: i64, canned: &str, why: &str) -> Result<String, AppError> {
+    let mut look = app.database.look().await?;
+    let removal = removals::by_id(look.session(), RemovalId(id)).await?;
+    let Some(removal) = removal else { return Ok(String::new()) };
+    match removal::is_appealed(look.session(), &removal).await? {
+        true => Ok(with_canned(app, canned, why)),
+        false => Ok(String::new()),
+    }
+}
+
+impl NewRemoval {
+    /// Whether it is an appeal: because a removal would meet what one appeals against, or he came for that.
+    fn is_appeal(&self) -> bool {
+        match self.outlook {
+            Some(outlook) => outlook.is_appealed(),
+            None => !self.typed.appeal.is_empty(),
+        }
+    }
+
+    /// From when on it can be removed, if not now.
+    fn locked(&self) -> Option<Timestamp> {
+        match self.outlook {
+            Some(Outlook::Locked(until)) => Some(until),
+            Some(Outlook::Free | Outlook::Editor(_) | Outlook::Never) | None => None,
+        }
+    }
+
+    /// Whether it is not taken off by asking.
+    fn is_never(&self) -> bool {
+        self.outlook == Some(Outlook::Never)
+    }
+
+    /// Why an editor decides, if one does whoever asks.
+    fn editors(&self) -> Option<Why> {
+        match self.outlook {
+            // Who asks may still show by his mail address that it is his.
+            Some(
+                Outlook::Editor(Why::Unproven)
+                | Outlook::Free
+                | Outlook::Locked(_)
+                | Outlook::Never,
+            )
+            | None => None,
+            Some(Outlook::Editor(why)) => Some(why),
         }
     }
 }
 
 impl Review {
+    /// What it is about.
+    fn title(&self) -> String {
+        match self.removal.new.kind {
+            Kind::Removal => format!("Removal of {}", self.removal.new.target),
+            Kind::Appeal => format!("Appeal about {}", self.removal.new.target),
+        }
+    }
+
+    /// Whether somebody appeals who is locked out or was refused, by this one or one that joined it.
+    fn is_appeal(&self) -> bool {
+        let mut all = self.joined.iter().chain([&self.removal]);
+        all.any(|one| one.new.kind == Kind::Appeal)
+    }
+
     /// How who asks came here.
     fn way(&self) -> &'static str {
         match self.removal.new.way {
@@ -447,6 +473,9 @@ pub(crate) fn next_step(outlook: &Outlook) -> String {
         Outlook::Locked(until) => {
             let until = Moment(*until);
             format!("It came back onto the list too often: ask once more from {until} UTC on.")
+        }
+        Outlook::Never => {
+            "That one is not taken off by asking: write to the list's contact.".to_owned()
         }
         Outlook::Editor(why) => format!(
             "An editor decides about that one, since {why}: ask once more, and say what you mended."

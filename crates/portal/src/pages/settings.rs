@@ -13,7 +13,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use repute_database::categories::{self, Category};
 use repute_database::dns::{self, Links, Settings};
-use repute_database::lists::{self, Criterion, Policy, Stored};
+use repute_database::lists::{self, Criterion, Leaving, Policy, Stored};
 use repute_database::{Session, Timestamp, kept_out};
 use repute_dnsxl::{Name, ReturnCode};
 use repute_registry::settings::{self, Description, Hand, SettingsError, Who};
@@ -24,6 +24,7 @@ use crate::flash::Flash;
 use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
+use crate::overview::leaving_words;
 use crate::pages::sign_in::back;
 use crate::visitor::Member;
 
@@ -39,6 +40,8 @@ pub(crate) struct SettingsPage {
     codes: Vec<(ReturnCode, String)>,
     /// Which of them two editors have to agree to.
     for_two: Vec<ReturnCode>,
+    /// How entries leave it whose codes do not by a link.
+    leavings: Vec<(ReturnCode, Leaving)>,
     /// For how many days it keeps off what was taken off it.
     keep_out: u32,
     dns: Settings,
@@ -123,8 +126,8 @@ pub(crate) async fn change(
         "code" => match field("code").parse() {
             Err(_) => Err(format!("`{}` is no return code, such as 127.0.0.2", field("code"))),
             Ok(code) => {
-                let for_two = Some(field("two") == "yes");
-                told(settings::set_code(t, &hand, &list, code, field("meaning"), for_two).await)?
+                let rules = (Some(field("two") == "yes"), Leaving::by_word(field("removal")));
+                told(settings::set_code(t, &hand, &list, code, field("meaning"), rules).await)?
             }
         },
         "dns" => match publishing(&before, field) {
@@ -169,6 +172,7 @@ async fn read(
         categories: categories::all(session.again(), list.id).await?,
         codes: lists::codes(session.again(), list.id).await?,
         for_two: lists::codes_for_two(session.again(), list.id).await?,
+        leavings: lists::leavings(session.again(), list.id).await?,
         keep_out: kept_out::days(session, list.id).await?,
         doubts: settings::doubts(&list, &dns),
         seen: digest(&list, &dns),
@@ -235,6 +239,16 @@ fn lines(words: &[impl Display]) -> String {
 }
 
 impl SettingsPage {
+    /// How entries with a code leave the list for whoever asks, in words.
+    fn removal_of(&self, code: &ReturnCode) -> &'static str {
+        leaving_words(lists::leaving_of(&self.leavings, [*code]))
+    }
+
+    /// The ways in which they may, each as its word and in words.
+    fn removals(&self) -> [(&'static str, &'static str); 3] {
+        Leaving::ALL.map(|leaving| (leaving.word(), leaving_words(leaving)))
+    }
+
     /// What stands in a field: what was typed and refused, or else what holds.
     fn value(&self, part: &str, name: &str, holds: &dyn Display) -> String {
         let is_refused = self.typed.get("part").is_some_and(|typed| typed == part);
@@ -372,7 +386,12 @@ mod tests {
                 ],
                 &[("part", "category"), ("number", "7"), ("name", "banks")],
                 &[("part", "category-name"), ("number", "7"), ("name", "money")],
-                &[("part", "code"), ("code", "127.0.0.4"), ("meaning", "infected")],
+                &[
+                    ("part", "code"),
+                    ("code", "127.0.0.4"),
+                    ("meaning", "infected"),
+                    ("removal", "none"),
+                ],
                 &dns("9", "ns1.example.net, ns2.example.net"),
             ];
             for form in forms {
@@ -383,6 +402,7 @@ mod tests {
             let page = site.get("/lists/bl.example/settings").await;
             page.says(&[
                 "Hosts of &#60;spam&#62;",
+                "data-is=\"Removal\">not by asking",
                 "We list what hits traps.",
                 "Version 2",
                 "Version 1",

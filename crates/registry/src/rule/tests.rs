@@ -388,6 +388,7 @@ async fn who_got_off_the_list_is_not_listed_again_for_what_was_seen_before() {
             mail: "postmaster@x.example".to_owned(),
             client: "9.0.0.1".parse().expect("an address"),
             reason: "it is repaired".to_owned(),
+            kind: crate::removal::Kind::Removal,
             way: crate::removal::Way::Typed,
             seen: Vec::new(),
         };

@@ -133,18 +133,23 @@ async fn categories_are_added_and_renamed_and_codes_named() {
         let all = categories::all(t.session(), list.id).await.expect("they are read");
         assert_eq!(all, [category(7, "money")]);
         let code = |text: &str| text.parse::<ReturnCode>().expect("a code");
-        let far = set_code(t, &by, &list, code("10.0.0.1"), "x", None).await;
+        let far = set_code(t, &by, &list, code("10.0.0.1"), "x", (None, None)).await;
         assert!(matches!(far, Err(SettingsError::Code(_))));
         assert!(
-            set_code(t, &by, &list, code("2"), "", None).await.is_err(),
+            set_code(t, &by, &list, code("2"), "", (None, None)).await.is_err(),
             "a code means something"
         );
-        for (word, expected) in
-            [(Some(true), vec![code("2")]), (None, vec![code("2")]), (Some(false), vec![])]
-        {
-            set_code(t, &by, &list, code("2"), "spam", word).await.expect("it is named");
-            let for_two = lists::codes_for_two(t.session(), list.id).await.expect("they are read");
-            assert_eq!(for_two, expected, "{word:?}");
+        let editor = vec![(code("2"), Leaving::Editor)];
+        for (rules, for_two, leavings) in [
+            ((Some(true), Some(Leaving::Editor)), vec![code("2")], &editor),
+            ((None, None), vec![code("2")], &editor),
+            ((Some(false), Some(Leaving::Link)), vec![], &vec![]),
+        ] {
+            set_code(t, &by, &list, code("2"), "spam", rules).await.expect("it is named");
+            let found = lists::codes_for_two(t.session(), list.id).await.expect("they are read");
+            assert_eq!(found, for_two, "{rules:?}");
+            let found = lists::leavings(t.session(), list.id).await.expect("they are read");
+            assert_eq!(found, *leavings, "{rules:?}");
         }
         let expect = ["category.add", "category.rename", "list.code", "list.code", "list.code"];
         assert_eq!(log(&mut transaction).await, expect);

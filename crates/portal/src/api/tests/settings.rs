@@ -68,7 +68,13 @@ async fn a_list_is_added_and_all_its_settings_are_read_and_changed() {
                 "/categories/16/name",
                 json!("millers"),
             ),
-            (&put, "codes/127.0.0.9", json!({ "meaning": "odd" }), "/state", json!("active")),
+            (
+                &put,
+                "codes/127.0.0.9",
+                json!({ "meaning": "odd", "removal": "editor" }),
+                "/codes/0/removal",
+                json!("editor"),
+            ),
         ] {
             let path = format!("/lists/wl.example/{path}");
             let done = program.ask(&mut site, method.clone(), &path, None, &body).await;

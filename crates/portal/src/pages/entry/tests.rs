@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
+use axum::http::Method;
 use repute_database::accounts::Role;
 use repute_database::dns::{Links, Settings};
+use repute_database::lists::Leaving;
 use repute_database::removals::RemovalId;
 use repute_database::testing::on_each_narrow;
 use repute_database::{Database, outbox};
@@ -108,7 +110,14 @@ async fn who_follows_the_link_of_his_listing_gets_off_without_typing_it() {
         assert_eq!((&*new.target, &*new.reason, new.way), ("192.0.2.7", "fixed", Way::Link));
         let confirm = letter(&site).await;
         site.get(&path).await.says(&["Send me the link"]);
+        site.get(&confirm).await.says(&["Remove it</button>"]);
         site.post(&confirm, &[]).await.says(&["It is off the list"]);
+        // The link says from then on where it stands, whoever presses once more.
+        for page in [site.get(&confirm).await, site.post(&confirm, &[]).await] {
+            assert_eq!(page.status, StatusCode::OK);
+            page.says(&["mark good\">done", "with serial 2 of the list"]);
+            assert!(!page.text.contains("Remove it</button>"));
+        }
         let gone = site.get(&path).await;
         gone.says(&["not listed", "somebody got it off on 20", "for 300 seconds at most"]);
         assert!(!gone.text.contains("<form class=\"stack\""));
@@ -117,8 +126,141 @@ async fn who_follows_the_link_of_his_listing_gets_off_without_typing_it() {
         // It comes back: from then on the page says from when on it can be removed.
         list_again(&site, bl).await;
         let page = site.get(&path).await;
-        page.says(&["It came back onto the list too often"]);
-        assert!(!page.text.contains("name=\"mail\""));
+        page.says(&["It came back onto the list too often", "Send me the link that appeals"]);
+        site.get(&confirm).await.says(&["It went, and is on the list again since"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_is_locked_out_appeals_and_sees_where_it_stands() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let bl = list(&site, "bl.example", &["192.0.2.7"]).await;
+        let path = path_of(&site.app.database, bl, "192.0.2.7").await;
+        let new = "/removals/new?list=bl.example&target=192.0.2.7";
+        site.get(new).await.says(&["What did you mend?", "the link we send removes the entry"]);
+        let fields = [("mail", "a@b.example"), ("reason", "a <word>"), ("appeal", "yes")];
+        let early = site.post(&path, &fields).await;
+        assert_eq!(early.status, StatusCode::UNPROCESSABLE_ENTITY);
+        early.says(&["192.0.2.7 is neither locked nor refused"]);
+        site.post(&path, &fields[..2]).await.says(&["Look into your mail"]);
+        let first = letter(&site).await;
+        site.post(&first, &[]).await.says(&["It is off the list"]);
+        list_again(&site, bl).await;
+        // By each way the form is that of an appeal, which says something.
+        for page in [site.get(&path).await, site.get(new).await] {
+            page.says(&["name=\"appeal\" value=\"yes\"", "Why should it go?"]);
+        }
+        let silent = site.post(&path, &[("mail", "a@b.example"), ("appeal", "yes")]).await;
+        assert_eq!(silent.status, StatusCode::UNPROCESSABLE_ENTITY);
+        silent.says(&["Say why the entry is wrong"]);
+        // Who only asks learns at the end of his link that he can appeal.
+        site.post(&path, &fields[..2]).await.says(&["Look into your mail"]);
+        let locked = letter(&site).await;
+        site.post(&locked, &[]).await.says(&["it is locked until", "appeal=yes"]);
+        let form = [&fields[..], &[("list", "bl.example"), ("target", "192.0.2.7")]].concat();
+        site.post("/removals", &form).await.says(&["Look into your mail"]);
+        let appeal = letter(&site).await;
+        site.get(&appeal).await.says(&["Send the appeal</button>", "a &#60;word&#62;"]);
+        let sent = site.post(&appeal, &[]).await;
+        sent.says(&["An editor decides this, since it is locked, and you appeal"]);
+        site.get(&appeal).await.says(&["This waits for an editor, since it is locked"]);
+
+        site.become_role(Some(Role::Editor)).await;
+        site.get("/queue").await.says(&["mark idle\">appeal"]);
+        let review = site.get("/queue/removals/3").await;
+        review.says(&["Appeal about 192.0.2.7", "whatever you decide", "a &#60;word&#62;"]);
+        let silent = site.post("/queue/removals/3", &[("verdict", "grant")]).await;
+        assert_eq!(silent.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let refuse = [("verdict", "refuse"), ("why", "It <still> sends.")];
+        site.post("/queue/removals/3", &refuse).await;
+        let review = site.get("/queue/removals/3").await;
+        review.says(&["What was said", "It &#60;still&#62; sends."]);
+        assert!(!review.text.contains("name=\"verdict\""));
+        let refused = site.get(&appeal).await;
+        refused.says(&["mark bad\">refused", "It &#60;still&#62; sends.", "appeal=yes"]);
+        // A program appeals, too, and an editor's reason goes with what he grants.
+        let scopes = [Scope::QueueRead, Scope::QueueWrite];
+        let program = Program::of(&site, &scopes).await;
+        site.become_role(None).await;
+        let again = serde_json::json!({
+            "list": "bl.example", "target": "192.0.2.7", "mail": "a@b.example", "reason": "look",
+            "kind": "appeal",
+        });
+        let json = [("content-type", "application/json")];
+        let way = Method::POST;
+        let asked = site.send(way, "/api/v1/removals", &json, again.to_string()).await;
+        assert_eq!(asked.status, StatusCode::CREATED, "{}", asked.text);
+        let mut second = letter(&site).await;
+        while !second.starts_with("/removals/") {
+            second = letter(&site).await;
+        }
+        site.post(&second, &[]).await.says(&["An editor decides this"]);
+        let answer = program.get(&mut site, "/removals/4").await;
+        let shown: serde_json::Value = serde_json::from_str(&answer.text).expect("JSON");
+        assert_eq!((&shown["kind"], &shown["state"]), (&"appeal".into(), &"queued".into()));
+        let grant = serde_json::json!({ "verdict": "grant", "why": "You are right." });
+        let done = program.post(&mut site, "/removals/4/decide", &grant).await;
+        assert_eq!(done.status, StatusCode::OK, "{}", done.text);
+        site.get(&second).await.says(&["mark good\">done", "You are right."]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_code_says_what_can_be_asked() {
+    on_each_narrow(async |database| {
+        for (leaving, word) in
+            [(Leaving::Link, "link"), (Leaving::Editor, "editor"), (Leaving::Never, "none")]
+        {
+            let mut site = Site::over(database.clone());
+            let apex = format!("{word}.example");
+            let id = list(&site, &apex, &["192.0.2.7"]).await;
+            let code = "127.0.0.2".parse().expect("a code");
+            let mut transaction = site.app.database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            lists::set_code(t.session(), id, code, "spam").await.expect("it is set");
+            lists::set_leaving(t.session(), id, code, leaving).await.expect("it is set");
+            transaction.commit().await.expect("it is committed");
+            let path = path_of(&site.app.database, id, "192.0.2.7").await;
+            let new = format!("/removals/new?list={apex}&target=192.0.2.7");
+            let (page, form) = (site.get(&path).await, site.get(&new).await);
+            let look = site.get("/lookup?target=192.0.2.7").await;
+            let public = site.get(&format!("/lists/{apex}")).await;
+            let wanted = format!("/removals/new?list={apex}&");
+            match leaving {
+                Leaving::Link => {
+                    page.says(&["Send me the link that takes it off"]);
+                    form.says(&["the link we send removes the entry"]);
+                    look.says(&[&wanted, "takes an appeal"]);
+                    public.says(&["by the link in a letter"]);
+                }
+                Leaving::Editor => {
+                    let why = "editors decide about entries with this code";
+                    page.says(&[why, "Send me the link that asks an editor"]);
+                    form.says(&[why, "The link we send asks an editor"]);
+                    look.says(&[&wanted, "an editor decides about entries with this code"]);
+                    public.says(&["an editor decides"]);
+                }
+                Leaving::Never => {
+                    let why = "not taken off by asking";
+                    for page in [&page, &form, &look] {
+                        page.says(&[why, "lists@example.org"]);
+                        assert!(!page.text.contains("name=\"mail\""));
+                    }
+                    assert!(!look.text.contains(&wanted));
+                    public.says(&["not by asking"]);
+                    let asked = site.post(&path, &[("mail", "a@b.example")]).await;
+                    assert_eq!(asked.status, StatusCode::UNPROCESSABLE_ENTITY);
+                }
+            }
+            let answer = site.get("/api/v1/lookup?target=192.0.2.7").await;
+            let shown: serde_json::Value = serde_json::from_str(&answer.text).expect("JSON");
+            let all = shown["lists"].as_array().expect("lists");
+            let own = all.iter().find(|one| one["list"] == *apex).expect("it is there");
+            assert_eq!(own["removal"], word, "{own}");
+        }
     })
     .await;
 }

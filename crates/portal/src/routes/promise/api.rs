@@ -514,8 +514,7 @@ async fn broken(prepared: &Prepared, world: &World) -> Vec<String> {
         })
         .await;
     // Of those who may, the least needs a token with one of the scopes. In parts, as nobody has very many tokens.
-    let scoped: Vec<&Row> =
-        PROMISES.iter().filter(|row| !matches!(row.3, "-" | "*")).collect();
+    let scoped: Vec<&Row> = PROMISES.iter().filter(|row| !matches!(row.3, "-" | "*")).collect();
     for part in scoped.chunks(MOST_TOKENS) {
         let answers = prepared
             .with(async |database| {
