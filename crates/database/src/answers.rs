@@ -18,7 +18,7 @@ pub enum Whose {
     Somebody(Vec<u8>),
 }
 
-/// What was answered.
+/// What was answered. Without a status it is not done yet, and the body says how far it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The digest of what was asked.
@@ -104,6 +104,29 @@ pub async fn keep(
     Ok(())
 }
 
+/// Keeps how far it is what is done step by step under a key that was taken, if it still stands where the caller believes.
+/// Whether it did: if not, somebody else went on with it. With a status it is done.
+///
+/// # Errors
+/// If the database fails.
+pub async fn advance(
+    session: Session<'_>,
+    whose: &Whose,
+    key: &str,
+    (before, after): (&str, &str),
+    status: Option<u16>,
+) -> Result<bool, DatabaseError> {
+    let status = i64::from(status.unwrap_or(0));
+    let rows = on!(session, |c| {
+        let query = match whose {
+            Whose::Account(account) => sqlx::query(ADVANCE).bind(account.0),
+            Whose::Somebody(doer) => sqlx::query(ADVANCE_OPEN).bind(doer),
+        };
+        query.bind(key).bind(before).bind(after).bind(status).execute(c).await?.rows_affected()
+    });
+    Ok(rows == 1)
+}
+
 /// How long an answer is kept.
 pub const KEPT: Duration = Duration::from_secs(24 * 3600);
 
@@ -116,6 +139,9 @@ statements! {
         WHERE account = $1 AND key = $2 AND created >= $3";
     /// Keeps an answer.
     KEEP = "UPDATE answers SET status = $3, body = $4 WHERE account = $1 AND key = $2";
+    /// Keeps how far it is.
+    ADVANCE = "UPDATE answers SET body = $4, status = $5
+        WHERE account = $1 AND key = $2 AND status = 0 AND body = $3";
     /// Forgets what is old.
     FORGET = "DELETE FROM answers WHERE created < $1";
     /// As `TAKE`, of whoever has no account.
@@ -126,6 +152,9 @@ statements! {
         WHERE doer = $1 AND key = $2 AND created >= $3";
     /// As `KEEP`, of whoever has no account.
     KEEP_OPEN = "UPDATE open_answers SET status = $3, body = $4 WHERE doer = $1 AND key = $2";
+    /// As `ADVANCE`, of whoever has no account.
+    ADVANCE_OPEN = "UPDATE open_answers SET body = $4, status = $5
+        WHERE doer = $1 AND key = $2 AND status = 0 AND body = $3";
     /// As `FORGET`, of whoever has no account.
     FORGET_OPEN = "DELETE FROM open_answers WHERE created < $1";
 }
@@ -162,6 +191,25 @@ mod tests {
 
                 let mut transaction = database.begin().await.expect("a transaction");
                 let t = &mut transaction;
+                let late = advance(t.session(), &whose[0], "k", ("{}", "1"), None).await;
+                assert!(!late.expect("it is tried"), "it is done");
+                let (s, none) = ("step", Timestamp(2 * day));
+                assert_eq!(take(t.session(), &whose[0], s, b"1", none).await.expect("taken"), None);
+                for (before, after, status, is_so) in [
+                    ("", "1", None, true),
+                    ("", "1", None, false),
+                    ("1", "12", None, true),
+                    ("12", "all", Some(200), true),
+                    ("all", "more", Some(200), false),
+                ] {
+                    let moved = advance(t.session(), &whose[0], s, (before, after), status).await;
+                    assert_eq!(moved.expect("it is tried"), is_so, "{before} {after}");
+                }
+                let done = find(t.session(), &whose[0], s, none).await.expect("it is read");
+                assert_eq!(
+                    done.map(|done| (done.status, done.body)),
+                    Some((200, "all".to_owned()))
+                );
                 let again = take(t.session(), &whose[0], "k", b"2", Timestamp(2 * day)).await;
                 let answer = Answer { digest: b"1".to_vec(), status: 201, body: "{}".to_owned() };
                 assert_eq!(again.expect("it is read"), Some(answer));

@@ -64,6 +64,17 @@ pub(crate) struct Call<A = Caller> {
     now: Timestamp,
 }
 
+/// What is done step by step, each of them committed by itself. Under a key each is committed with how far it is, so that
+/// whoever asks again after an end in the middle has the rest done, and gets the answer that the first would have got.
+pub(crate) struct Steps<T> {
+    /// What came of the steps that were done.
+    pub(crate) done: Vec<T>,
+    /// Under which key it is done once, and whose that is.
+    key: Option<(Whose, String)>,
+    /// How far it is, as it is kept.
+    kept: String,
+}
+
 /// A change on its way: dropped, nothing of it holds.
 pub(crate) struct Write {
     /// What is written.
@@ -204,6 +215,33 @@ impl<A: Asker> Call<A> {
         }
     }
 
+    /// Begins what is done step by step, or goes on where an earlier call under the same key ended.
+    ///
+    /// # Errors
+    /// [`AppError::Answered`] if all of it was done before, under the same key; or if the database fails.
+    pub(crate) async fn steps<T: DeserializeOwned>(&self, app: &App) -> Result<Steps<T>, AppError> {
+        let Some(key) = &self.key else {
+            return Ok(Steps { done: Vec::new(), key: None, kept: String::new() });
+        };
+        let whose = self.caller.whose(app);
+        let mut transaction = app.database.begin().await?;
+        let (session, now) = (transaction.session(), Timestamp::now());
+        let taken = answers::take(session, &whose, key, &self.digest, now).await?;
+        let (done, kept) = match taken {
+            None => {
+                transaction.commit().await?;
+                (Vec::new(), String::new())
+            }
+            Some(answer) if answer.status == 0 && answer.digest == self.digest => {
+                let is_new = answer.body.is_empty();
+                let read = || serde_json::from_str(&answer.body).map_err(AppError::Answer);
+                (if is_new { Vec::new() } else { read()? }, answer.body)
+            }
+            Some(answer) => return Err(self.again(answer)),
+        };
+        Ok(Steps { done, key: Some((whose, key.clone())), kept })
+    }
+
     /// Begins the change.
     ///
     /// # Errors
@@ -221,6 +259,44 @@ impl<A: Asker> Call<A> {
         }
         let (key, app) = (self.key.clone(), app.clone());
         Ok(Write { transaction, now, whose, key, app, has_letters: false })
+    }
+}
+
+impl<T: Serialize> Steps<T> {
+    /// Keeps what is done by now, with the step that is about to be committed. Whether it still stands where this call
+    /// believes: if not, another one under the same key was faster, and the step must be dropped.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(crate) async fn keep(&mut self, transaction: &mut Transaction) -> Result<bool, AppError> {
+        let Some((whose, key)) = &self.key else { return Ok(true) };
+        let kept = serde_json::to_string(&self.done).map_err(AppError::Answer)?;
+        let moved = (&*self.kept, &*kept);
+        let is_kept = answers::advance(transaction.session(), whose, key, moved, None).await?;
+        self.kept = kept;
+        Ok(is_kept)
+    }
+
+    /// Answers, as all of it is done; nothing if another call under the same key was faster.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(crate) async fn answer<A: Serialize>(
+        &self,
+        app: &App,
+        status: StatusCode,
+        answer: &A,
+    ) -> Result<Option<Response>, AppError> {
+        let body = serde_json::to_string(answer).map_err(AppError::Answer)?;
+        if let Some((whose, key)) = &self.key {
+            let mut transaction = app.database.begin().await?;
+            let (moved, status) = ((&*self.kept, &*body), Some(status.as_u16()));
+            if !answers::advance(transaction.session(), whose, key, moved, status).await? {
+                return Ok(None);
+            }
+            transaction.commit().await?;
+        }
+        Ok(Some(json(status, body)))
     }
 }
 

@@ -1,6 +1,8 @@
 //! What editors have besides single requests: decisions about many at once, reasons to choose from, what rules propose,
 //! and what on the lists should be looked at again.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -37,7 +39,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             )
             .by(WRITE)
             .takes::<Many>()
-            .answers::<Decided>(),
+            .answers::<Decided<'static>>(),
         Endpoint::get("/api/v1/queue/reasons", GROUP, canned)
             .says(
                 "The reasons to reject, and the texts to choose from",
@@ -120,22 +122,22 @@ struct Picked {
 
 /// What became of many.
 #[derive(Serialize, JsonSchema)]
-struct Decided {
+struct Decided<'r> {
     /// Whether it happened, or only would.
     dry_run: bool,
     /// What became of each.
-    results: Vec<OfOne>,
+    results: &'r [OfOne],
 }
 
 /// What became of one.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct OfOne {
     /// The number of the request; nothing for a removal.
     request: Option<i64>,
     /// The number of the removal; nothing for a request.
     removal: Option<i64>,
     /// `done`, `waits` for a second editor, or `left-out`.
-    outcome: &'static str,
+    outcome: Cow<'static, str>,
     /// Why it waits, or is left out.
     why: Option<String>,
     /// Networks that are newly listed by it.
@@ -293,24 +295,35 @@ async fn decide(State(app): State<App>, call: Call) -> Result<Response, AppError
             Ruling::Reject(reason, many.why.trim().to_owned())
         }
     };
-    // Each has a transaction of its own; under a key that was used, none of them is begun.
-    call.known(&app).await?;
+    // Each has a transaction of its own, which also keeps what became of it and of those before.
     let (person, now) = (call.caller.person(), Timestamp::now());
-    let mut results = Vec::with_capacity(picks.len());
-    for pick in picks {
+    let mut steps = call.steps::<OfOne>(&app).await?;
+    loop {
+        let Some(pick) = picks.get(steps.done.len()).copied() else {
+            app.mail_waits.notify_one();
+            let decided = Decided { dry_run: many.dry_run, results: &steps.done };
+            if let Some(response) = steps.answer(&app, StatusCode::OK, &decided).await? {
+                return Ok(response);
+            }
+            steps = call.steps(&app).await?;
+            continue;
+        };
         let mut transaction = app.database.begin().await?;
         let (outcome, notices) =
             bulk::carry_out(&mut transaction, person, pick, &ruling, now).await?;
         let is_made = matches!(outcome, Outcome::Done(_) | Outcome::Second(_));
-        if is_made && !many.dry_run {
+        steps.done.push(OfOne::of(pick, outcome));
+        if !is_made || many.dry_run {
+            continue;
+        }
+        if steps.keep(&mut transaction).await? {
             notice::put(&app, &mut transaction, &notices, now).await?;
             transaction.commit().await?;
+        } else {
+            drop(transaction);
+            steps = call.steps(&app).await?;
         }
-        results.push(OfOne::of(pick, outcome));
     }
-    let mut write = call.begin(&app).await?;
-    write.has_written();
-    write.done(StatusCode::OK, &Decided { dry_run: many.dry_run, results }).await
 }
 
 impl OfOne {
@@ -328,7 +341,7 @@ impl OfOne {
         OfOne {
             request,
             removal,
-            outcome,
+            outcome: outcome.into(),
             why,
             added: impact.added.iter().map(ToString::to_string).collect(),
             removed: impact.removed.iter().map(ToString::to_string).collect(),

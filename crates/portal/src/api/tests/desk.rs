@@ -1,6 +1,7 @@
 //! What editors and members do besides single requests, by their programs: bulk decisions, evidence, rules, proposals,
 //! invitations, letters, sessions and tokens.
 
+use repute_database::entries;
 use repute_database::evidence as stored;
 use repute_registry::rule;
 
@@ -51,6 +52,77 @@ async fn many_are_decided_at_once_and_first_it_is_told_what_would_happen() {
         assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY, "{none:?}");
         let upkeep = json(&editor.get(&mut site, "/queue/upkeep").await);
         assert_eq!(upkeep, json!({ "bad": [], "overdue": [] }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_are_decided_once_under_a_key_whatever_ends_in_the_middle() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let list = site.add_list("wl.example").await;
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let code = "127.0.5.1".parse().expect("a code");
+        lists::set_code(transaction.session(), list, code, "low").await.expect("it is set");
+        transaction.commit().await.expect("it is committed");
+        let member = Program::new(&mut site, Role::Member, &[Scope::RequestsWrite]).await;
+        let scopes = [Scope::QueueRead, Scope::QueueWrite];
+        let editor = Program::new(&mut site, Role::Editor, &scopes).await;
+        let id = member.organisation(&site).await;
+        let mut picked = Vec::new();
+        for number in 1..=8 {
+            let network = format!("5.9.0.{number}");
+            let wanted = json!({ "list": "wl.example", "reason": "our mail", "items": [
+            { "action": "add", "network": network, "code": "127.0.5.1" }] });
+            let path = format!("/organisations/{id}/requests");
+            let made = json(&member.post(&mut site, &path, &wanted).await);
+            picked.push(json!({ "id": made["id"], "version": made["version"] }));
+        }
+        let asked = |requests: &[Value]| json!({ "verdict": "approve", "requests": requests });
+        let all =
+            json!((1..=4).map(|number| json!([format!("5.9.0.{number}")])).collect::<Vec<_>>());
+        let added = |answer: &Answer| {
+            let done = json(answer);
+            let results = done["results"].as_array().expect("results").clone();
+            assert!(results.iter().all(|one| one["outcome"] == "done"), "{done}");
+            json!(results.iter().map(|one| one["added"].clone()).collect::<Vec<_>>())
+        };
+        // Whoever asks is gone once the first of them is decided.
+        let database = site.app.database.clone();
+        let first_is_decided = async {
+            loop {
+                let mut connection = database.read().await.expect("a connection");
+                let found = entries::count(connection.session(), list).await.expect("a number");
+                if found > 0 {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let (bulk, post) = ("/queue/bulk", Method::POST);
+        let body = asked(&picked[..4]);
+        tokio::select! {
+            _ = editor.ask(&mut site, post.clone(), bulk, Some("one"), &body) => {}
+            () = first_is_decided => {}
+        }
+        let again = editor.ask(&mut site, post.clone(), bulk, Some("one"), &body).await;
+        assert_eq!(added(&again), all);
+        let once_more = editor.ask(&mut site, post.clone(), bulk, Some("one"), &body).await;
+        assert_eq!(once_more.text, again.text);
+        let other = asked(&picked[4..]);
+        let used = editor.ask(&mut site, post.clone(), bulk, Some("one"), &other).await;
+        assert_eq!(used.status, StatusCode::UNPROCESSABLE_ENTITY, "{used:?}");
+        // Two at the same moment get one answer.
+        let mut sites = [Site::over(database.clone()), Site::over(database.clone())];
+        let [one, two] = &mut sites;
+        let (first, second) = tokio::join!(
+            editor.ask(one, post.clone(), bulk, Some("two"), &other),
+            editor.ask(two, post.clone(), bulk, Some("two"), &other),
+        );
+        assert_eq!(first.text, second.text);
+        added(&first);
+        let left = editor.ask(&mut site, post.clone(), bulk, Some("three"), &other).await;
+        assert_eq!(json(&left)["results"][0]["outcome"], "left-out", "{left:?}");
     })
     .await;
 }
