@@ -37,6 +37,42 @@ pub(crate) enum AdminCommand {
         #[arg(value_name = "MAIL")]
         mail: MailAddress,
     },
+    /// Give an account another mail address; who reads at the one before is told
+    Mail {
+        /// Whose
+        #[arg(value_name = "OLD")]
+        from: MailAddress,
+        /// The new one
+        #[arg(value_name = "NEW")]
+        to: MailAddress,
+    },
+    /// Lock an account: its sessions end, and nobody can sign in
+    Lock {
+        /// Whose
+        #[arg(value_name = "MAIL")]
+        mail: MailAddress,
+    },
+    /// Open a locked account again
+    Unlock {
+        /// Whose
+        #[arg(value_name = "MAIL")]
+        mail: MailAddress,
+    },
+    /// Write all that is kept of a person, as JSON
+    Export {
+        /// Whose
+        #[arg(value_name = "MAIL")]
+        mail: MailAddress,
+    },
+    /// Erase a person: the account, if there is one, and the address wherever it is
+    Delete {
+        /// Whose
+        #[arg(value_name = "MAIL")]
+        mail: MailAddress,
+        /// Do it: nobody can bring it back
+        #[arg(long, required = true)]
+        yes: bool,
+    },
     /// Show all accounts
     List {
         /// Write JSON
@@ -74,4 +110,8 @@ Examples:
   repute admin add you@example.org --role administrator
   repute admin role somebody@example.org editor
   repute admin reset you@example.org
-  repute admin reset-factors you@example.org";
+  repute admin reset-factors you@example.org
+  repute admin mail you@example.org you@example.net
+  repute admin lock somebody@example.org
+  repute admin export somebody@example.org > somebody.json
+  repute admin delete somebody@example.org --yes";

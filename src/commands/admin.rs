@@ -5,10 +5,11 @@ use std::path::Path;
 
 use anyhow::Context;
 use repute_database::Database;
+use repute_portal::Erased;
 use serde_json::json;
 
 use crate::cli::admin::AdminCommand;
-use crate::config::Config;
+use crate::config::{Config, Origin};
 use crate::exit::Verdict;
 
 /// Does it.
@@ -20,7 +21,12 @@ pub(super) fn run(path: Option<&Path>, command: AdminCommand) -> anyhow::Result<
         .context("cannot start a thread for the database")?;
     runtime.block_on(async {
         let database = Database::open(&config.registry.database).await?;
-        let url = &config.portal.portal.public_url;
+        // Without a configuration the portal takes another port where its own is taken, and says in the database where it is.
+        let known = match config.origin {
+            Origin::BuiltIn => repute_portal::address(&database).await?,
+            Origin::File(_) => None,
+        };
+        let url = known.as_ref().unwrap_or(&config.portal.portal.public_url);
         let mut out = std::io::stdout().lock();
         match command {
             AdminCommand::Add { mail, role } => {
@@ -37,6 +43,28 @@ pub(super) fn run(path: Option<&Path>, command: AdminCommand) -> anyhow::Result<
             }
             AdminCommand::Reset { mail } => {
                 writeln!(out, "{}", repute_portal::reset_link(&database, url, &mail).await?)?;
+            }
+            AdminCommand::Mail { from, to } => {
+                repute_portal::set_mail(&database, &config.portal.portal, &from, &to).await?;
+            }
+            AdminCommand::Lock { mail } => {
+                repute_portal::lock(&database, &config.portal.portal, &mail).await?;
+            }
+            AdminCommand::Unlock { mail } => {
+                repute_portal::unlock(&database, &config.portal.portal, &mail).await?;
+            }
+            AdminCommand::Export { mail } => {
+                writeln!(out, "{}", repute_portal::export(&database, &mail).await?)?;
+            }
+            AdminCommand::Delete { mail, yes: _ } => {
+                match repute_portal::delete(&database, &mail).await? {
+                    Erased::Account => {
+                        eprintln!("the account of {mail} is gone");
+                    }
+                    Erased::Address => {
+                        eprintln!("{mail} had no account; what was kept of it is gone");
+                    }
+                }
             }
             AdminCommand::List { json } => {
                 let all = repute_portal::all(&database).await?;

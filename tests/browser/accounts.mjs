@@ -124,6 +124,17 @@ await walk(async (ada) => {
   await ada.presses("Sign in");
   await ada.isAt("/account", "You are signed in");
 
+  // Another name, and the way to another mail address.
+  await page.goto(`${origin}/account`);
+  await page.getByLabel("Name", { exact: true }).fill("Ada <b>King</b>");
+  await ada.presses("Take");
+  await ada.isAt("/account", "You are called so from now on", "Ada <b>King</b>");
+  await page.goto(`${origin}/account/mail`);
+  await ada.looks("mail");
+  await page.getByLabel("New mail address").fill("ada@new.example");
+  await ada.presses("Send the letter");
+  await ada.isAt("/account", "Look into the mail of the new address");
+
   // Who is here, and what an administrator does about it.
   await page.goto(`${origin}/people?part=example`);
   await ada.looks("people");

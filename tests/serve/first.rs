@@ -128,6 +128,50 @@ fn a_first_start_serves_lists_and_a_portal_whose_link_makes_an_administrator_onc
     let admins = place.command(&["admin", "list"]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&admins.stdout), "administrator  a@example.org  A\n");
 
+    // Whoever has the shell does for people what they ask for in letters.
+    let does = |words: &str| {
+        let words: Vec<&str> = words.split(' ').collect();
+        let output = place.command(&words).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), told)
+    };
+    // Where the portal is it says in the database a moment after its start.
+    let mut link = None;
+    until("a link to where the portal is", || {
+        let (_, printed, _) = does("admin add c@example.org");
+        link = printed.trim().strip_prefix(&server.url).map(str::to_owned);
+        link.is_some()
+    });
+    let link = link.expect("there is one");
+    let made = server.http("POST", &link, "name=C&password=some+long+words");
+    assert!(made.starts_with("HTTP/1.1 303"), "{made}");
+    let sign_in = |mail: &str, status: &str| {
+        let form = format!("mail={mail}%40example.org&password=some+long+words");
+        let answer = server.http("POST", "/sign-in", &form);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{mail}: {answer}");
+    };
+    sign_in("c", "303");
+    assert_eq!(does("admin mail c@example.org d@example.org").0, Some(0));
+    sign_in("c", "422");
+    sign_in("d", "303");
+    let (code, _, told) = does("admin mail d@example.org a@example.org");
+    assert!(code == Some(2) && told.contains("`a@example.org` has an account"), "{told}");
+    assert_eq!(does("admin lock d@example.org").0, Some(0));
+    sign_in("d", "403");
+    let (code, _, told) = does("admin lock a@example.org");
+    assert!(code == Some(2) && told.contains("the last administrator"), "{told}");
+    assert_eq!(does("admin unlock d@example.org").0, Some(0));
+    sign_in("d", "303");
+    let (_, kept, _) = does("admin export d@example.org");
+    assert!(kept.starts_with('{') && kept.contains("\"mail\": \"d@example.org\""), "{kept}");
+    let (code, _, told) = does("admin delete d@example.org");
+    assert!(code == Some(2) && told.contains("--yes"), "{told}");
+    let (_, _, told) = does("admin delete d@example.org --yes");
+    assert_eq!(told, "the account of d@example.org is gone\n");
+    sign_in("d", "422");
+    let (code, _, told) = does("admin delete d@example.org --yes");
+    assert!(code == Some(2) && told.contains("has no account"), "{told}");
+
     // Letters lie where it says.
     let mail = after(&server.said, "mail     is written into ").unwrap();
     let folder = place.path(mail.split_once(',').unwrap().0);
@@ -171,6 +215,12 @@ fn a_first_start_beside_somebody_at_its_ports_takes_others_and_says_so() {
     assert_ne!(server.url, "http://localhost:8080");
     let link = server.link().expect("the link has the port that is served");
     assert!(server.http("GET", link, "").contains("<strong>administrator</strong>"));
+    // What the shell prints leads to the same place.
+    until("a link to where the portal is", || {
+        let added = place.command(&["admin", "add", "new@example.org"]).output().unwrap();
+        let link = String::from_utf8_lossy(&added.stdout).into_owned();
+        link.starts_with(&format!("{}/join/", server.url))
+    });
     let status = place.command(&["status", "--json"]).output().unwrap();
     assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stderr));
 

@@ -229,6 +229,43 @@ pub async fn set_role(
     Ok(())
 }
 
+/// Gives an account another mail address. Whether nobody else has it; if somebody does, the transaction is to be dropped.
+///
+/// # Errors
+/// If the database fails.
+pub async fn set_mail(
+    session: Session<'_>,
+    id: AccountId,
+    mail: &str,
+) -> Result<bool, DatabaseError> {
+    let done = async {
+        on!(session, |c| {
+            sqlx::query(SET_MAIL).bind(id.0).bind(mail).execute(c).await?.rows_affected()
+        });
+        Ok(())
+    };
+    match done.await {
+        Ok(()) => Ok(true),
+        Err(error @ DatabaseError::Statement(_)) if error.is_double() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Has the person of an account be called otherwise.
+///
+/// # Errors
+/// If the database fails.
+pub async fn set_name(
+    session: Session<'_>,
+    id: AccountId,
+    name: &str,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        sqlx::query(SET_NAME).bind(id.0).bind(name).execute(c).await?;
+    });
+    Ok(())
+}
+
 /// A row of accounts.
 pub(crate) type Row = (i64, String, String, String, String, i64, Option<i64>, Option<i64>);
 
@@ -281,6 +318,10 @@ statements! {
     STILL = "UPDATE accounts SET password = password WHERE id = $1 AND password = $2";
     /// Holds an account that is not locked.
     HOLD = "UPDATE accounts SET role = role WHERE id = $1 AND locked IS NULL RETURNING role";
+    /// Another address.
+    SET_MAIL = "UPDATE accounts SET mail = $2 WHERE id = $1";
+    /// Another name.
+    SET_NAME = "UPDATE accounts SET name = $2 WHERE id = $1";
     /// Another role.
     SET_ROLE = "UPDATE accounts SET role = $2 WHERE id = $1";
 }

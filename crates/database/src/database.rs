@@ -176,6 +176,12 @@ impl DatabaseError {
                 .is_ok_and(|number| code.len() < 5 && matches!(number & 0xff, 5 | 6)),
         })
     }
+
+    /// Whether something is there already that may be there once.
+    pub fn is_double(&self) -> bool {
+        let Self::Statement(source) = self else { return false };
+        source.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+    }
 }
 
 impl From<KeyError> for DatabaseError {

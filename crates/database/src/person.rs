@@ -1,9 +1,12 @@
 //! All that is kept of one person, and how it goes when he does.
 //!
 //! What he filed stays, as lists rest on it, but no longer says whose it was; the audit log knows him by a pseudonym
-//! only, which is cut from him, so that it stays whole.
+//! only, which is cut from him, so that it stays whole. His address goes wherever it is: where he is a contact, too, and
+//! from the words of others ([`mentions`]).
 
-use crate::accounts::Account;
+mod mentions;
+
+use crate::accounts::{self, Account};
 use crate::audit::{self, Deed};
 use crate::claims::{self, Claim};
 use crate::database::DatabaseError;
@@ -32,6 +35,8 @@ pub struct Kept {
     pub passkeys: Vec<Passkey>,
     /// The tokens by which programs act for him.
     pub tokens: Vec<Token>,
+    /// Organisations that are written to at his address.
+    pub contacts: Vec<KeptContact>,
     /// Where he belongs.
     pub memberships: Vec<Membership>,
     /// What he claimed.
@@ -66,8 +71,23 @@ pub struct Membership {
     pub role: String,
     /// Since when.
     pub since: Timestamp,
-    /// Whether nobody else speaks for it.
+    /// Whether nobody else speaks for it as an owner.
     pub is_alone: bool,
+    /// How many others belong to it.
+    pub others: i64,
+}
+
+/// An organisation that is written to at somebody's address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptContact {
+    /// The organisation's number.
+    pub organisation: i64,
+    /// What it is called.
+    pub name: String,
+    /// For what: `abuse`, `technical` or `general`.
+    pub purpose: String,
+    /// Since when letters may go there, and since when none shall.
+    pub said: (Option<Timestamp>, Option<Timestamp>),
 }
 
 /// Something that was asked for.
@@ -112,6 +132,7 @@ pub async fn kept(
         factors: factors::of(session.again(), id).await?,
         passkeys: passkeys::of(session.again(), id).await?,
         tokens: tokens::of(session.again(), id).await?,
+        contacts: contacts(session.again(), &account.mail).await?,
         memberships: memberships(session.again(), account).await?,
         claims: claims::of_account(session.again(), id.0).await?,
         requests: requests.into_iter().map(filed).collect(),
@@ -127,6 +148,17 @@ pub async fn kept(
     })
 }
 
+/// Where somebody is a contact.
+async fn contacts(session: Session<'_>, mail: &str) -> Result<Vec<KeptContact>, DatabaseError> {
+    let rows: Vec<ContactRow> =
+        on!(session, |c| sqlx::query_as(CONTACTS).bind(mail).fetch_all(c).await?);
+    let contact = |(organisation, name, purpose, confirmed, stopped): ContactRow| {
+        let said = (confirmed.map(Timestamp), stopped.map(Timestamp));
+        KeptContact { organisation, name, purpose, said }
+    };
+    Ok(rows.into_iter().map(contact).collect())
+}
+
 /// Where somebody belongs.
 ///
 /// # Errors
@@ -135,16 +167,42 @@ pub async fn memberships(
     session: Session<'_>,
     account: &Account,
 ) -> Result<Vec<Membership>, DatabaseError> {
-    let rows: Vec<(i64, String, String, i64, i64)> =
+    let rows: Vec<(i64, String, String, i64, i64, i64)> =
         on!(session, |c| { sqlx::query_as(MEMBERSHIPS).bind(account.id.0).fetch_all(c).await? });
-    let membership = |(organisation, name, role, since, others)| Membership {
+    let membership = |(organisation, name, role, since, owners, others)| Membership {
         organisation,
         name,
         role,
         since: Timestamp(since),
-        is_alone: others == 0,
+        is_alone: owners == 0,
+        others,
     };
     Ok(rows.into_iter().map(membership).collect())
+}
+
+/// Has somebody have another address: what he asked to have removed goes with him, and what was on its way to the address
+/// before is good for nobody. Whether nobody else has it; if somebody does, the transaction is to be dropped.
+///
+/// # Errors
+/// If the database fails.
+pub async fn move_to(
+    mut session: Session<'_>,
+    account: &Account,
+    mail: &str,
+) -> Result<bool, DatabaseError> {
+    if !accounts::set_mail(session.again(), account.id, mail).await? {
+        return Ok(false);
+    }
+    on!(session.again(), |c| {
+        let query = sqlx::query(MOVE_REMOVALS).bind(&account.mail).bind(mail);
+        query.execute(c).await?.rows_affected()
+    });
+    for statement in [DROP_LINKS, DROP_INVITATIONS] {
+        on!(session.again(), |c| {
+            sqlx::query(statement).bind(&account.mail).execute(c).await?.rows_affected()
+        });
+    }
+    Ok(true)
 }
 
 /// Erases a person. What he filed is nobody's from then on; claims that are not decided are withdrawn, and what he
@@ -153,6 +211,7 @@ pub async fn memberships(
 /// # Errors
 /// If the database fails.
 pub async fn erase(mut session: Session<'_>, account: &Account) -> Result<(), DatabaseError> {
+    drop_contacts(session.again(), &account.mail).await?;
     for statement in [WITHDRAW_CLAIMS, CUT_CLAIMS, CUT_REQUESTS, CUT_MOTIONS] {
         on!(session.again(), |c| {
             let query = sqlx::query(statement).bind(account.id.0).bind(NOBODY);
@@ -164,6 +223,44 @@ pub async fn erase(mut session: Session<'_>, account: &Account) -> Result<(), Da
             sqlx::query(statement).bind(account.id.0).execute(c).await?.rows_affected()
         });
     }
+    cut_address(session.again(), &account.mail).await?;
+    audit::erase(session.again(), account.id.0).await?;
+    // Sessions, factors, what browsers were asked, news for him and his invitations go with it.
+    on!(session.again(), |c| sqlx::query(DROP_ACCOUNT)
+        .bind(account.id.0)
+        .execute(c)
+        .await?
+        .rows_affected());
+    mentions::strike_out(session, &account.mail).await?;
+    Ok(())
+}
+
+/// Erases what is kept of an address without an account: removals, contacts, letters. Whether there was anything.
+///
+/// # Errors
+/// If the database fails.
+pub async fn erase_address(mut session: Session<'_>, mail: &str) -> Result<bool, DatabaseError> {
+    let mail = mail.to_lowercase();
+    let contacts = drop_contacts(session.again(), &mail).await?;
+    let cut = cut_address(session.again(), &mail).await?;
+    let struck = mentions::strike_out(session, &mail).await?;
+    Ok(contacts + cut > 0 || struck > 0)
+}
+
+/// Has no organisation be written to at an address any more. How many rows that were.
+async fn drop_contacts(mut session: Session<'_>, mail: &str) -> Result<u64, DatabaseError> {
+    let mut rows = 0;
+    for statement in [DROP_CONTACTS, DROP_CONTACT_MAILS] {
+        rows += on!(session.again(), |c| {
+            sqlx::query(statement).bind(mail).execute(c).await?.rows_affected()
+        });
+    }
+    Ok(rows)
+}
+
+/// Cuts an address from what was filed by it, and forgets what is there for it. How many rows that were.
+async fn cut_address(mut session: Session<'_>, mail: &str) -> Result<u64, DatabaseError> {
+    let mut rows = 0;
     for statement in [
         CUT_REMOVALS,
         DROP_LINKS,
@@ -173,19 +270,15 @@ pub async fn erase(mut session: Session<'_>, account: &Account) -> Result<(), Da
         DROP_INVITATIONS,
         DROP_ANSWERS,
     ] {
-        on!(session.again(), |c| {
-            sqlx::query(statement).bind(&account.mail).execute(c).await?.rows_affected()
+        rows += on!(session.again(), |c| {
+            sqlx::query(statement).bind(mail).execute(c).await?.rows_affected()
         });
     }
-    audit::erase(session.again(), account.id.0).await?;
-    // Sessions, factors, what browsers were asked, news for him and his invitations go with it.
-    on!(session, |c| sqlx::query(DROP_ACCOUNT)
-        .bind(account.id.0)
-        .execute(c)
-        .await?
-        .rows_affected());
-    Ok(())
+    Ok(rows)
 }
+
+/// A row of contacts.
+type ContactRow = (i64, String, String, Option<i64>, Option<i64>);
 
 /// A row of what was filed.
 type FiledRow = (i64, String, String, String, String, i64);
@@ -196,10 +289,21 @@ fn filed((id, list, about, reason, state, created): FiledRow) -> Filed {
 }
 
 statements! {
-    /// Where somebody belongs, with the count of those who speak for it besides him.
+    /// Where somebody belongs, with the count of its owners besides him, and of all besides him.
     MEMBERSHIPS = "SELECT o.id, o.name, m.role, m.since, (SELECT COUNT(*) FROM members other
-            WHERE other.organisation = m.organisation AND other.account <> m.account AND other.role = 'owner')
+            WHERE other.organisation = m.organisation AND other.account <> m.account AND other.role = 'owner'),
+            (SELECT COUNT(*) FROM members other
+            WHERE other.organisation = m.organisation AND other.account <> m.account)
         FROM members m JOIN organisations o ON o.id = m.organisation WHERE m.account = $1 ORDER BY o.id";
+    /// Where he is a contact, and what he said about it.
+    CONTACTS = "SELECT o.id, o.name, c.purpose, m.confirmed, m.stopped FROM contacts c
+        JOIN organisations o ON o.id = c.organisation
+        LEFT JOIN contact_mails m ON m.organisation = c.organisation AND m.mail = LOWER(c.mail)
+        WHERE LOWER(c.mail) = $1 ORDER BY o.id, c.purpose";
+    /// He is none any more.
+    DROP_CONTACTS = "DELETE FROM contacts WHERE LOWER(mail) = $1";
+    /// Nor is known what he said about it.
+    DROP_CONTACT_MAILS = "DELETE FROM contact_mails WHERE mail = $1";
     /// What he asked for.
     REQUESTS = "SELECT r.id, l.apex, o.name, r.reason, r.state, r.created FROM requests r
         JOIN lists l ON l.id = r.list JOIN organisations o ON o.id = r.organisation
@@ -237,6 +341,8 @@ statements! {
     CUT_REMOVALS = "UPDATE removals SET mail = '', network = '',
         reason = CASE WHEN state = 'queued' THEN reason ELSE '' END,
         state = CASE WHEN state = 'sent' THEN 'expired' ELSE state END WHERE mail = $1";
+    /// Removals are asked for by another address.
+    MOVE_REMOVALS = "UPDATE removals SET mail = $2 WHERE mail = $1";
     /// No link works for him.
     DROP_LINKS = "DELETE FROM links WHERE mail = $1";
     /// He is invited nowhere.
@@ -258,11 +364,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::accounts::{self, Role};
+    use crate::accounts::Role;
     use crate::answers::Whose;
-    use crate::organisations::{self, MemberRole};
+    use crate::organisations::{self, Contact, MemberRole};
     use crate::testing::on_each;
-    use crate::{Transaction, answers, backup, links, lists, outbox, removals, requests, sign_ins};
+    use crate::{
+        Transaction, answers, backup, contact_mails, links, lists, outbox, removals, requests,
+        sign_ins,
+    };
 
     /// Somebody of whom there is something in every table that knows people.
     async fn somebody(transaction: &mut Transaction, mail: &str) -> Account {
@@ -326,6 +435,14 @@ mod tests {
         let organisation = organisations::add(t.session(), "Ada's", now).await.expect("an Id");
         let owner = MemberRole::Owner;
         organisations::put_member(t.session(), organisation, id.0, owner, now).await.expect("put");
+        let contact = Contact { mail: mail.to_owned(), purpose: organisations::Purpose::Technical };
+        organisations::add_contact(t.session(), organisation, &contact).await.expect("it is added");
+        contact_mails::confirm(t.session(), organisation, mail, now).await.expect("confirmed");
+        contact_mails::stop(t.session(), organisation, mail, now).await.expect("stopped");
+        let actor = audit::actor(t.session(), id.0).await.expect("a pseudonym");
+        let text = format!("Ada is <{}>.", mail.to_uppercase());
+        let note = organisations::Note { time: now, actor, text };
+        organisations::add_note(t.session(), organisation, &note).await.expect("it is written");
         let invitation = Invitation {
             organisation,
             mail: mail.to_owned(),
@@ -347,7 +464,7 @@ mod tests {
         };
         claims::add(t.session(), &claim).await.expect("it is claimed");
         let list = lists::tests::add(&mut t.session(), &format!("{}.example", id.0)).await;
-        let reason = "because".to_owned();
+        let reason = format!("because; write to {mail}");
         let new = requests::New {
             organisation,
             list,
@@ -389,7 +506,7 @@ mod tests {
     }
 
     /// How much there is of a person, in each of the places.
-    async fn counts(transaction: &mut Transaction, account: &Account) -> [usize; 12] {
+    async fn counts(transaction: &mut Transaction, account: &Account) -> [usize; 13] {
         let kept = kept(transaction.session(), account, Timestamp(20)).await.expect("it is read");
         [
             kept.sessions.len(),
@@ -404,6 +521,7 @@ mod tests {
             kept.invitations.len(),
             usize::from(kept.undelivered.is_some()),
             kept.sent.len(),
+            kept.contacts.len(),
         ]
     }
 
@@ -414,10 +532,10 @@ mod tests {
             let other = somebody(&mut transaction, "other@x.example").await;
             let account = somebody(&mut transaction, "ada@secret.example").await;
             let t = &mut transaction;
-            assert_eq!(counts(t, &account).await, [1; 12]);
+            assert_eq!(counts(t, &account).await, [1; 13]);
             let before = counts(t, &other).await;
             erase(t.session(), &account).await.expect("he is erased");
-            assert_eq!(counts(t, &account).await, [0; 12]);
+            assert_eq!(counts(t, &account).await, [0; 13]);
             assert_eq!(counts(t, &other).await, before);
             let whole = audit::verify(t.session()).await.expect("it is read");
             assert_eq!(whole, audit::Verified::Whole(2));
@@ -429,13 +547,71 @@ mod tests {
                 accounts::add(t.session(), "n@x.example", "N", "", Role::Member, Timestamp(1));
             let next = next.await.expect("it is added").expect("it is new");
             let next = accounts::by_id(t.session(), next).await.expect("read").expect("there");
-            assert_eq!(counts(t, &next).await, [0; 12]);
+            assert_eq!(counts(t, &next).await, [0; 13]);
             transaction.commit().await.expect("it is committed");
             // Whatever table there will be: nothing in the database knows his address.
             let (mut bytes, mut snapshot) = (Vec::new(), database.look().await.expect("a look"));
             backup::write(&mut snapshot, &mut bytes).await.expect("it is written");
-            let text = String::from_utf8_lossy(&bytes);
-            assert!(text.contains("other@x.example") && !text.contains("secret.example"), "{text}");
+            let text = String::from_utf8_lossy(&bytes).to_lowercase();
+            assert!(!text.contains("secret.example"), "{text}");
+            // Once in each of a dozen tables, in the words of a note and in those of a request.
+            let others = text.matches("other@x.example").count();
+            assert!(others >= 12, "{others}: {text}");
+            for words in ["ada is <(erased)>.", "write to (erased)", "ada is <other@x.example>."] {
+                assert!(text.contains(words), "{words}: {text}");
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn somebody_has_another_address_that_nobody_else_has() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let ada = somebody(t, "ada@x.example").await;
+            somebody(t, "other@x.example").await;
+            transaction.commit().await.expect("it is committed");
+            let mut transaction = database.begin().await.expect("a transaction");
+            let taken = move_to(transaction.session(), &ada, "other@x.example").await;
+            assert!(!taken.expect("it is tried"), "that is another's");
+            drop(transaction);
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            assert!(move_to(t.session(), &ada, "new@x.example").await.expect("it is moved"));
+            let new = accounts::by_id(t.session(), ada.id).await.expect("read").expect("there");
+            assert_eq!(new.mail, "new@x.example");
+            let left = kept(t.session(), &new, Timestamp(20)).await.expect("it is read");
+            assert_eq!((left.removals.len(), left.sessions.len()), (1, 1));
+            let old = accounts::by_mail(t.session(), "ada@x.example").await.expect("it is read");
+            assert_eq!(old, None);
+            let link = links::find(t.session(), b"ada@x.example", Timestamp(20)).await;
+            assert_eq!(link.expect("it is read"), None);
+            let others = links::find(t.session(), b"other@x.example", Timestamp(20)).await;
+            assert!(others.expect("it is read").is_some());
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn an_address_without_an_account_goes_as_well() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            somebody(t, "other@x.example").await;
+            let mail = "ada@secret.example";
+            let ada = somebody(t, mail).await;
+            on!(t.session(), |c| {
+                let gone = sqlx::query(DROP_ACCOUNT).bind(ada.id.0).execute(c).await;
+                gone.expect("it goes").rows_affected()
+            });
+            assert!(erase_address(t.session(), "Ada@secret.example").await.expect("it is erased"));
+            assert!(!erase_address(t.session(), mail).await.expect("it is tried"), "there is none");
+            transaction.commit().await.expect("it is committed");
+            let (mut bytes, mut snapshot) = (Vec::new(), database.look().await.expect("a look"));
+            backup::write(&mut snapshot, &mut bytes).await.expect("it is written");
+            let text = String::from_utf8_lossy(&bytes).to_lowercase();
+            assert!(!text.contains("secret.example") && text.contains("other@x.example"), "{text}");
         })
         .await;
     }

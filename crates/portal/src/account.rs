@@ -17,8 +17,8 @@ use repute_database::audit::{self, Deed};
 use repute_database::links::{self, Link, Purpose};
 use repute_database::sessions::{self, SessionId};
 use repute_database::{
-    Database, DatabaseError, Timestamp, Transaction, factors, outbox, passkeys, sign_ins, tokens,
-    undelivered,
+    Database, DatabaseError, Timestamp, Transaction, factors, outbox, passkeys, sign_ins, tag_keys,
+    tokens, undelivered,
 };
 
 use crate::app::App;
@@ -385,6 +385,25 @@ pub(crate) async fn tell(
     Ok(letters::tell(transaction, &letter, now).await?)
 }
 
+/// What somebody is called, or why that is no name.
+///
+/// # Errors
+/// If it is too long, empty, or no text for one line.
+pub(crate) fn name(typed: &str) -> Result<&str, &'static str> {
+    let name = typed.trim();
+    let is_name = (1..=80).contains(&name.chars().count()) && !name.contains(char::is_control);
+    is_name.then_some(name).ok_or("Say what to call you, in 80 characters or less.")
+}
+
+/// Has somebody be called otherwise.
+pub(crate) async fn rename(app: &App, id: AccountId, name: &str) -> Result<(), AppError> {
+    let mut transaction = app.database.begin().await?;
+    accounts::set_name(transaction.session(), id, name).await?;
+    // Without the name, as the log is for ever.
+    note(&mut transaction, id, id, "account.name", "", Timestamp::now()).await?;
+    Ok(transaction.commit().await?)
+}
+
 /// Ends a session of an account.
 pub(crate) async fn end_session(
     app: &App,
@@ -473,6 +492,16 @@ pub async fn reset_link(
     Ok(format!("{url}/reset/{}", secret.text()))
 }
 
+/// Where the portal on a database said that people reach it, when it started last.
+///
+/// # Errors
+/// If the database fails.
+pub async fn address(database: &Database) -> Result<Option<PublicUrl>, ShellError> {
+    let mut connection = database.read().await?;
+    let url = tag_keys::portal(connection.session()).await?;
+    Ok(url.and_then(|url| url.parse().ok()))
+}
+
 /// All accounts, by their addresses.
 ///
 /// # Errors
@@ -502,6 +531,17 @@ pub enum ShellError {
     /// Nobody would be left who can give roles.
     #[error("this is the last administrator: make another one first")]
     LastAdministrator,
+    /// Members of an organisation would be left without an owner.
+    #[error(
+        "nobody else is an owner of \u{201c}{name}\u{201d}, which has other members: make one of them an owner at \
+         /organisations/{id}, and try again"
+    )]
+    LastOwner {
+        /// The organisation's number.
+        id: i64,
+        /// What it is called.
+        name: String,
+    },
     /// The system gives no random numbers.
     #[error("the system gives no random numbers")]
     Random,
@@ -710,6 +750,26 @@ mod tests {
             );
             let known = invite(&site.app.database, &url, Some(&mail), Role::Member).await;
             assert!(matches!(known, Err(ShellError::Known(_))));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn everybody_says_what_he_is_called() {
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            site.join("a@example.org", Role::Member).await;
+            let long = "x".repeat(81);
+            for wrong in ["", "  ", "a\u{7}b", &long] {
+                let answer = site.post("/account/name", &[("name", wrong)]).await;
+                assert_eq!(answer.status, 422, "{wrong:?}");
+                answer.says(&["80 characters or less", "aria-invalid"]);
+            }
+            site.get("/account").await.says(&["<h1>Ada</h1>"]);
+            let done = site.post("/account/name", &[("name", " Ada <Lovelace> ")]).await;
+            assert_eq!(done.location(), "/account");
+            let page = site.get("/account").await;
+            page.says(&["<h1>Ada &#60;Lovelace&#62;</h1>", "You are called so from now on"]);
         })
         .await;
     }

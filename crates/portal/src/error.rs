@@ -436,6 +436,7 @@ impl From<ShellError> for AppError {
     fn from(error: ShellError) -> AppError {
         match error {
             ShellError::LastAdministrator => AppError::LastAdministrator,
+            ShellError::LastOwner { .. } => AppError::Wrong(error.to_string()),
             ShellError::Known(_) | ShellError::Unknown(_) => AppError::NotFound,
             ShellError::Random => AppError::Random,
             ShellError::Letter(error) => AppError::Page(error),

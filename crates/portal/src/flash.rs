@@ -81,6 +81,14 @@ pub(crate) enum Flash {
     PasskeyRemoved,
     /// An account is gone.
     Deleted,
+    /// Somebody else's account is gone.
+    SomebodyDeleted,
+    /// Somebody is called otherwise.
+    NameChanged,
+    /// A letter went to an address that somebody wants to have.
+    MailAsked,
+    /// Somebody has another address.
+    MailChanged,
     /// Somebody has another role.
     RoleGiven,
     /// Somebody cannot use his account.
@@ -169,6 +177,10 @@ impl Flash {
         Flash::PasskeyAdded,
         Flash::PasskeyRemoved,
         Flash::Deleted,
+        Flash::SomebodyDeleted,
+        Flash::NameChanged,
+        Flash::MailAsked,
+        Flash::MailChanged,
         Flash::RoleGiven,
         Flash::Locked,
         Flash::Unlocked,
@@ -235,6 +247,10 @@ impl Flash {
             Flash::PasskeyAdded => "passkey-added",
             Flash::PasskeyRemoved => "passkey-removed",
             Flash::Deleted => "deleted",
+            Flash::SomebodyDeleted => "somebody-deleted",
+            Flash::NameChanged => "name-changed",
+            Flash::MailAsked => "mail-asked",
+            Flash::MailChanged => "mail-changed",
             Flash::RoleGiven => "role-given",
             Flash::Locked => "locked",
             Flash::Unlocked => "unlocked",
@@ -321,6 +337,12 @@ impl Flash {
             Flash::PasskeyAdded => "You sign in with your passkey from now on.",
             Flash::PasskeyRemoved => "That passkey is good for nothing any more.",
             Flash::Deleted => "Your account is gone.",
+            Flash::SomebodyDeleted => "The account is gone.",
+            Flash::NameChanged => "You are called so from now on.",
+            Flash::MailAsked => {
+                "Look into the mail of the new address: follow the link there, in a browser where you are signed in."
+            }
+            Flash::MailChanged => "Your account has another mail address.",
             Flash::RoleGiven => "The role is given.",
             Flash::Locked => "The account is locked.",
             Flash::Unlocked => "The account is open again.",

@@ -114,6 +114,40 @@ pub(crate) fn unknown(config: &Config, to: &MailAddress) -> Result<Letter, askam
     )
 }
 
+/// For somebody who wants his account to have this address.
+pub(crate) fn new_mail(
+    config: &Config,
+    to: &MailAddress,
+    link: String,
+) -> Result<Letter, askama::Error> {
+    let words = Words {
+        site: &config.title,
+        subject: format!("Your new mail address at {}", config.title),
+        what: "Somebody, hopefully you, wants his account to have this mail address.".to_owned(),
+        lines: Vec::new(),
+        action: "Take this address, where you are signed in",
+        link,
+        otherwise: "The link is good for a day, and for whoever is signed in to that account alone. If it was not you, do nothing.",
+        stop: None,
+    };
+    write(to.as_str(), &words)
+}
+
+/// For whoever reads at an address that an account had.
+pub(crate) fn moved(config: &Config, to: &str) -> Result<Letter, askama::Error> {
+    let words = Words {
+        site: &config.title,
+        subject: format!("Your account has another mail address at {}", config.title),
+        what: "The account that had this mail address has another one from now on. Letters about it go there.".to_owned(),
+        lines: Vec::new(),
+        action: "If this was not you, tell whoever runs this site at once",
+        link: config.public_url.to_string(),
+        otherwise: "If it was you, there is nothing to do.",
+        stop: None,
+    };
+    write(to, &words)
+}
+
 /// For an address from which letters came back, so that whoever reads there says that they arrive.
 pub(crate) fn arrive(
     config: &Config,

@@ -1,20 +1,25 @@
 //! What is kept of a person, as a document for him, and the end of his account.
 
-use repute_database::accounts::{self, Account, Role};
+use repute_database::accounts::{self, Account, AccountId, Role};
 use repute_database::audit::{self, Deed};
 use repute_database::digests::Wanted;
-use repute_database::organisations::MemberRole;
-use repute_database::{Timestamp, person};
+use repute_database::entries::OrganisationId;
+use repute_database::organisations::{self, MemberRole};
+use repute_database::person::Membership;
+use repute_database::{Database, DatabaseError, Timestamp, person};
 use serde_json::{Value, json};
 
-use crate::app::App;
-use crate::error::AppError;
+use crate::account::{SHELL, ShellError, known, note};
+use crate::mail_address::MailAddress;
 use crate::moment::Moment;
 
 /// All that is kept of somebody. What opens a door is left out: digests and keys are of no use to him.
-pub(crate) async fn document(app: &App, account: &Account) -> Result<Value, AppError> {
+pub(crate) async fn document(
+    database: &Database,
+    account: &Account,
+) -> Result<Value, DatabaseError> {
     let now = Timestamp::now();
-    let mut look = app.database.look().await?;
+    let mut look = database.look().await?;
     let kept = person::kept(look.session(), account, now).await?;
     let sessions = kept.sessions.iter().map(|session| {
         json!({
@@ -47,6 +52,15 @@ pub(crate) async fn document(app: &App, account: &Account) -> Result<Value, AppE
             "name": membership.name,
             "role": membership.role,
             "since": time(membership.since),
+        })
+    });
+    let contacts = kept.contacts.iter().map(|contact| {
+        json!({
+            "organisation": contact.organisation,
+            "name": contact.name,
+            "purpose": contact.purpose,
+            "letters-since": contact.said.0.map(time),
+            "no-letters-since": contact.said.1.map(time),
         })
     });
     let claims = kept.claims.iter().map(|claim| {
@@ -107,6 +121,7 @@ pub(crate) async fn document(app: &App, account: &Account) -> Result<Value, AppE
         },
         "tokens": tokens.collect::<Vec<_>>(),
         "passkeys": passkeys.collect::<Vec<_>>(),
+        "contacts": contacts.collect::<Vec<_>>(),
         "memberships": memberships.collect::<Vec<_>>(),
         "claims": claims.collect::<Vec<_>>(),
         "requests": filed(&kept.requests, "organisation"),
@@ -121,30 +136,114 @@ pub(crate) async fn document(app: &App, account: &Account) -> Result<Value, AppE
     }))
 }
 
-/// Ends an account, and all that says whose it was.
+/// Writes down all that is kept of somebody, for whoever has the shell: he asked for it by a letter.
 ///
 /// # Errors
-/// If it is the last administrator's, or the database fails.
-pub(crate) async fn erase(app: &App, account: &Account) -> Result<(), AppError> {
+/// If there is no such account, or the database fails.
+pub async fn export(database: &Database, mail: &MailAddress) -> Result<String, ShellError> {
+    let mut transaction = database.begin().await?;
+    let account = known(&mut transaction, mail).await?;
+    note(&mut transaction, SHELL, account.id, "account.export", "", Timestamp::now()).await?;
+    transaction.commit().await?;
+    Ok(format!("{:#}", document(database, &account).await?))
+}
+
+/// What was kept of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Erased {
+    /// An account, with all that was its person's.
+    Account,
+    /// No account, but removals, contacts, letters or words of others.
+    Address,
+}
+
+/// Erases what is kept of an address, for whoever has the shell: its person asked for it by a letter, with an account or
+/// without.
+///
+/// # Errors
+/// If nothing is kept of it, it is the last administrator's, or the database fails.
+pub async fn delete(database: &Database, mail: &MailAddress) -> Result<Erased, ShellError> {
+    let mut transaction = database.begin().await?;
+    if let Some(account) = accounts::by_mail(transaction.session(), mail.as_str()).await? {
+        drop(transaction);
+        erase(database, &account, By::Other(SHELL)).await?;
+        return Ok(Erased::Account);
+    }
+    if !person::erase_address(transaction.session(), mail.as_str()).await? {
+        return Err(ShellError::Unknown(mail.to_string()));
+    }
+    let deed = Deed {
+        time: Timestamp::now(),
+        actor: audit::actor(transaction.session(), SHELL.0).await?,
+        action: "address.delete".to_owned(),
+        subject: "address".to_owned(),
+        detail: json!({}).to_string(),
+    };
+    audit::append(transaction.session(), &deed).await?;
+    transaction.commit().await?;
+    Ok(Erased::Address)
+}
+
+/// Who has an account end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// Its person.
+    Himself,
+    /// An administrator, or whoever has the shell, as its person asked for it in another way.
+    Other(AccountId),
+}
+
+/// Ends an account, and all that says whose it was.
+///
+/// Its person cannot leave members of an organisation without an owner: he can make one of them one before. Others cannot,
+/// and what he is entitled to does not wait for it: then who proves a domain of the organisation becomes its owner again.
+///
+/// # Errors
+/// If it is the last administrator's, an organisation would be without an owner, or the database fails.
+pub(crate) async fn erase(
+    database: &Database,
+    account: &Account,
+    by: By,
+) -> Result<(), ShellError> {
     let now = Timestamp::now();
-    let mut transaction = app.database.begin().await?;
+    let mut transaction = database.begin().await?;
+    for one in person::memberships(transaction.session(), account).await? {
+        organisations::lock(transaction.session(), OrganisationId(one.organisation)).await?;
+    }
+    if by == By::Himself {
+        let all = person::memberships(transaction.session(), account).await?;
+        if let Some(one) = all.into_iter().find(is_needed) {
+            return Err(ShellError::LastOwner { id: one.organisation, name: one.name });
+        }
+    }
     let pseudonym = audit::actor(transaction.session(), account.id.0).await?;
+    let (actor, what) = match by {
+        By::Himself => (pseudonym.clone(), ""),
+        By::Other(id) => {
+            (audit::actor(transaction.session(), id.0).await?, "asked for by its person")
+        }
+    };
     person::erase(transaction.session(), account).await?;
     // The log comes last, as everywhere. It has others wait, and what follows sees whoever went before: two who each
     // leave it to the other would leave nobody.
     let deed = Deed {
         time: now,
         subject: format!("account/{pseudonym}"),
-        actor: pseudonym,
+        actor,
         action: "account.delete".to_owned(),
-        detail: json!({ "what": "" }).to_string(),
+        detail: json!({ "what": what }).to_string(),
     };
     audit::append(transaction.session(), &deed).await?;
     let is_guarded = account.role == Role::Administrator;
     if is_guarded && !accounts::has_administrator(transaction.session()).await? {
-        return Err(AppError::LastAdministrator);
+        return Err(ShellError::LastAdministrator);
     }
     Ok(transaction.commit().await?)
+}
+
+/// Whether an organisation has members, and would have no owner without him.
+pub(crate) fn is_needed(one: &Membership) -> bool {
+    one.role == "owner" && one.is_alone && one.others > 0
 }
 
 /// A moment for people and programs.
@@ -156,7 +255,7 @@ fn time(at: Timestamp) -> String {
 mod tests {
     use repute_database::audit::{self, Verified};
     use repute_database::testing::{on_each, on_each_narrow};
-    use repute_database::{organisations, outbox, requests};
+    use repute_database::{outbox, requests};
     use repute_registry::decision::{self, Terms, Verdict};
     use repute_registry::permission::{Person, Role as Part};
     use repute_registry::request::item::Item;
@@ -164,6 +263,7 @@ mod tests {
     use repute_registry::request::{self, Draft};
 
     use super::*;
+    use crate::error::AppError;
     use crate::testing::Site;
 
     #[tokio::test]
@@ -227,6 +327,100 @@ mod tests {
         .await;
     }
 
+    /// The account of an address.
+    async fn of_mail(site: &Site, mail: &str) -> Option<Account> {
+        let mut connection = site.app.database.read().await.expect("a connection");
+        accounts::by_mail(connection.session(), mail).await.expect("it is read")
+    }
+
+    #[tokio::test]
+    async fn nobody_leaves_members_without_an_owner_but_others_may_do_what_he_asked_for() {
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            site.join("bert@example.org", Role::Member).await;
+            let bert = of_mail(&site, "bert@example.org").await.expect("he is there");
+            site.join("boss@example.org", Role::Administrator).await;
+            let boss = site.cookies.clone();
+            site.join("ada@example.org", Role::Member).await;
+            let ada = of_mail(&site, "ada@example.org").await.expect("she is there");
+            let mut transaction = site.app.database.begin().await.expect("a transaction");
+            let (t, now) = (&mut transaction, Timestamp::now());
+            let id = organisations::add(t.session(), "Ada & Co", now).await.expect("one");
+            for (account, role) in [(&ada, MemberRole::Owner), (&bert, MemberRole::Member)] {
+                let put = organisations::put_member(t.session(), id, account.id.0, role, now);
+                put.await.expect("put in");
+            }
+            transaction.commit().await.expect("it is committed");
+            let page = site.get("/account/delete").await;
+            page.says(&["You are the only owner of", "/organisations/1", "Ada &#38; Co"]);
+            let refused = site.post("/account/delete", &[("mail", "ada@example.org")]).await;
+            assert_eq!(refused.status, 422);
+            refused.says(&["make one of them an owner at /organisations/1"]);
+            assert!(of_mail(&site, "ada@example.org").await.is_some());
+
+            // She wrote a letter to whoever runs the site.
+            site.cookies = boss;
+            let (path, own) =
+                (format!("/people/{}", ada.id.0), format!("/people/{}", bert.id.0 + 1));
+            let file = site.get(&format!("{path}/data.json")).await;
+            let kept: Value = serde_json::from_str(&file.text).expect("JSON");
+            assert_eq!(kept["account"]["mail"], "ada@example.org");
+            let page = site.get(&format!("{path}/delete")).await;
+            page.says(&["Delete this account", "He is the only owner of", "Ada &#38; Co"]);
+            assert_eq!(site.get(&format!("{own}/delete")).await.status, 403, "that is himself");
+            let slip = site.post(&format!("{path}/delete"), &[("mail", "bert@example.org")]).await;
+            assert_eq!(slip.status, 422);
+            let gone = site.post(&format!("{path}/delete"), &[("mail", "ADA@example.org")]).await;
+            assert_eq!(gone.location(), "/people");
+            site.get("/people").await.says(&["The account is gone"]);
+            assert_eq!(of_mail(&site, "ada@example.org").await, None);
+            let mut connection = site.app.database.read().await.expect("a connection");
+            let whole = audit::verify(connection.session()).await.expect("it is read");
+            assert!(
+                matches!(whole, Verified::Whole(5)),
+                "three who came, a copy, an end: {whole:?}"
+            );
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn whoever_has_the_shell_gives_and_erases_what_is_kept() {
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            site.join("boss@example.org", Role::Administrator).await;
+            site.join("ada@secret.example", Role::Member).await;
+            let database = &site.app.database;
+            let mail = |text: &str| text.parse::<MailAddress>().expect("an address");
+            let ada = mail("ada@secret.example");
+            let kept: Value =
+                serde_json::from_str(&export(database, &ada).await.expect("it is read"))
+                    .expect("JSON");
+            assert_eq!(kept["account"]["mail"], "ada@secret.example");
+            let last = delete(database, &mail("boss@example.org")).await;
+            assert!(matches!(last, Err(ShellError::LastAdministrator)));
+            assert_eq!(delete(database, &ada).await.expect("it is gone"), Erased::Account);
+            assert!(matches!(delete(database, &ada).await, Err(ShellError::Unknown(_))));
+            assert!(matches!(export(database, &ada).await, Err(ShellError::Unknown(_))));
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let id = organisations::add(t.session(), "Ours", Timestamp(1)).await.expect("an Id");
+            let contact = organisations::Contact {
+                mail: ada.to_string(),
+                purpose: organisations::Purpose::Abuse,
+            };
+            organisations::add_contact(t.session(), id, &contact).await.expect("it is added");
+            transaction.commit().await.expect("it is committed");
+            assert_eq!(delete(database, &ada).await.expect("it is gone"), Erased::Address);
+            let mut connection = database.read().await.expect("a connection");
+            let left = organisations::contacts(connection.session(), id).await;
+            assert_eq!(left.expect("they are read"), []);
+            let whole = audit::verify(connection.session()).await.expect("it is read");
+            assert!(matches!(whole, Verified::Whole(5)), "{whole:?}");
+        })
+        .await;
+    }
+
     /// Somebody who asked for something that an editor has taken; he, and the request.
     async fn asker(
         site: &Site,
@@ -285,7 +479,8 @@ mod tests {
                     decision::decide(t, EDITOR, taken.id, version, &verdict, now).await?;
                     Ok::<_, AppError>(transaction.commit().await?)
                 };
-                let (decided, gone) = tokio::join!(decide, erase(&site.app, &account));
+                let (decided, gone) =
+                    tokio::join!(decide, erase(&site.app.database, &account, By::Himself));
                 decided.unwrap_or_else(|error| panic!("{number}: {error:?}"));
                 gone.unwrap_or_else(|error| panic!("{number}: {error:?}"));
             }

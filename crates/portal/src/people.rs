@@ -48,6 +48,30 @@ pub async fn reset_factors(
     from_shell(database, config, mail, Measure::ResetFactors).await
 }
 
+/// Has nobody use an account, and ends its sessions.
+///
+/// # Errors
+/// If there is no such account, it is the last administrator's, or the database fails.
+pub async fn lock(
+    database: &Database,
+    config: &Config,
+    mail: &MailAddress,
+) -> Result<(), ShellError> {
+    from_shell(database, config, mail, Measure::Lock).await
+}
+
+/// Has an account be used again.
+///
+/// # Errors
+/// If there is no such account, or the database fails.
+pub async fn unlock(
+    database: &Database,
+    config: &Config,
+    mail: &MailAddress,
+) -> Result<(), ShellError> {
+    from_shell(database, config, mail, Measure::Unlock).await
+}
+
 /// Does something about somebody, and tells him.
 ///
 /// # Errors

@@ -104,6 +104,20 @@ pub(crate) fn all() -> Vec<Route> {
             .fresh_from("/account/tokens"),
         Route::post("/account/tokens/{id}/end", Least::Role(Member), post(pages::tokens::end))
             .fresh_from("/account/tokens"),
+        Route::post("/account/name", Least::Role(Member), post(pages::account::rename)),
+        Route::get("/account/mail", Least::Role(Member), get(pages::mail::show)).fresh(),
+        Route::post("/account/mail", Least::Role(Member), post(pages::mail::ask))
+            .fresh_from("/account/mail"),
+        Route::get(
+            "/account/mail/{until}/{mail}/{token}",
+            Least::Role(Member),
+            get(pages::mail::proven),
+        ),
+        Route::post(
+            "/account/mail/{until}/{mail}/{token}",
+            Least::Role(Member),
+            post(pages::mail::take),
+        ),
         Route::get("/account/password", Least::Role(Member), get(pages::password::show)).fresh(),
         Route::post("/account/password", Least::Role(Member), post(pages::password::change))
             .fresh_from("/account/password"),
@@ -302,6 +316,20 @@ pub(crate) fn all() -> Vec<Route> {
             post(pages::people::reset_factors),
         )
         .fresh_from("/people/{id}"),
+        Route::get(
+            "/people/{id}/data.json",
+            Least::Role(Administrator),
+            get(pages::people::export),
+        )
+        .fresh_from("/people/{id}"),
+        Route::get(
+            "/people/{id}/delete",
+            Least::Role(Administrator),
+            get(pages::people::ask_to_delete),
+        )
+        .fresh(),
+        Route::post("/people/{id}/delete", Least::Role(Administrator), post(pages::people::delete))
+            .fresh_from("/people/{id}/delete"),
         Route::get("/lists/new", Least::Role(Administrator), get(pages::list_new::show)).fresh(),
         Route::post("/lists/new", Least::Role(Administrator), post(pages::list_new::add)).fresh(),
         Route::get(

@@ -28,6 +28,8 @@ pub enum Use {
     Contact(i64),
     /// To say that none shall, by the same.
     NoContact(i64),
+    /// To have another mail address, by the number of an account.
+    Mail(i64),
     /// To be known for a browser in which somebody signed in, by the number of his account.
     Device(i64),
 }
@@ -118,6 +120,7 @@ fn said(purpose: Use, nonce: &[u8; 16]) -> Vec<u8> {
         Use::Arrive(number) => (b"arrive-", number),
         Use::Contact(number) => (b"contact", number),
         Use::NoContact(number) => (b"no-cont", number),
+        Use::Mail(number) => (b"mail---", number),
         Use::Device(number) => (b"device-", number),
     };
     [&word[..], &number.to_be_bytes(), nonce].concat()

@@ -2,18 +2,21 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use repute_database::Timestamp;
 use repute_database::accounts::Account;
 use repute_database::digests::{self, Wanted};
 use repute_database::factors::{self, Factors};
 use repute_database::sessions::{self, SessionId, SignedIn};
 use repute_database::undelivered::{self, Undelivered};
+use serde::Deserialize;
 
 use crate::account;
 use crate::app::App;
 use crate::error::AppError;
 use crate::flash::Flash;
+use crate::form::Form;
 use crate::frame::{Frame, Page, say};
 use crate::moment::Moment;
 use crate::pages::sign_in::to;
@@ -31,6 +34,14 @@ pub(crate) struct AccountPage {
     wanted: Wanted,
     /// Why and since when letters do not come to him, if they do not.
     undelivered: Option<Undelivered>,
+    /// What he wants to be called, if that is no name, and why not.
+    name: Option<(String, &'static str)>,
+}
+
+/// What somebody wants to be called.
+#[derive(Deserialize)]
+pub(crate) struct Typed {
+    name: String,
 }
 
 /// `GET /account`.
@@ -39,6 +50,35 @@ pub(crate) async fn show(
     frame: Frame,
     member: Member,
 ) -> Result<Page<AccountPage>, AppError> {
+    page(&app, frame, member, None).await.map(Page)
+}
+
+/// `POST /account/name`.
+pub(crate) async fn rename(
+    State(app): State<App>,
+    frame: Frame,
+    member: Member,
+    Form(Typed { name }): Form<Typed>,
+) -> Result<Response, AppError> {
+    match account::name(&name) {
+        Ok(name) => {
+            account::rename(&app, member.account.id, name).await?;
+            Ok(done(Flash::NameChanged))
+        }
+        Err(fault) => {
+            let page = page(&app, frame, member, Some((name, fault))).await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response())
+        }
+    }
+}
+
+/// The page.
+async fn page(
+    app: &App,
+    frame: Frame,
+    member: Member,
+    name: Option<(String, &'static str)>,
+) -> Result<AccountPage, AppError> {
     let mut connection = app.database.read().await?;
     let sessions = sessions::of(connection.session(), member.account.id, Timestamp::now()).await?;
     let factors = factors::of(connection.session(), member.account.id).await?;
@@ -46,8 +86,7 @@ pub(crate) async fn show(
     let wanted = wanted.unwrap_or(Wanted::All);
     let undelivered = undelivered::dead(connection.session(), &member.account.mail).await?;
     let (account, here) = (member.account, member.session.id);
-    let page = AccountPage { frame, account, here, sessions, factors, wanted, undelivered };
-    Ok(Page(page))
+    Ok(AccountPage { frame, account, here, sessions, factors, wanted, undelivered, name })
 }
 
 /// `POST /account/sessions/{id}/end`.
@@ -72,6 +111,16 @@ pub(crate) async fn end_others(
 }
 
 impl AccountPage {
+    /// What stands in the field of the name.
+    fn called(&self) -> &str {
+        self.name.as_ref().map_or(&self.account.name, |(typed, _)| typed)
+    }
+
+    /// Why that is no name.
+    fn name_fault(&self) -> Option<&'static str> {
+        self.name.as_ref().map(|(_, fault)| *fault)
+    }
+
     /// The ways in which letters come: the word, what it means, whether it is chosen.
     fn ways(&self) -> [(&'static str, &'static str, bool); 4] {
         Wanted::ALL.map(|wanted| {

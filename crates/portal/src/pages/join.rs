@@ -116,10 +116,10 @@ pub(crate) async fn join(
 ) -> Result<Response, AppError> {
     let link = account::link(&app, &secret, Purpose::Join).await?;
     let parsed: Result<MailAddress, _> = link.mail.as_deref().unwrap_or(&typed.mail).parse();
-    let name = typed.name.trim().to_owned();
-    let is_name = (1..=80).contains(&name.chars().count()) && !name.contains(char::is_control);
+    let name = account::name(&typed.name).map(str::to_owned);
     let mut page = page(frame, link);
-    page.name_fault = (!is_name).then_some("Say what to call you, in 80 characters or less.");
+    page.name_fault = name.as_ref().err().copied();
+    let name = name.unwrap_or_default();
     page.mail_fault = parsed.as_ref().err().map(ToString::to_string);
     let mail = parsed.as_ref().map(MailAddress::as_str).unwrap_or_default();
     page.password_fault = password::fault(

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use repute_database::accounts::Account;
 use repute_database::person::{self, Membership};
 use serde::Deserialize;
 
@@ -13,7 +14,7 @@ use crate::error::AppError;
 use crate::flash::Flash;
 use crate::form::Form;
 use crate::frame::{Frame, Page};
-use crate::own_data;
+use crate::own_data::{self, By};
 use crate::pages::sign_in::signed_out;
 use crate::visitor::Member;
 
@@ -33,6 +34,8 @@ pub(crate) struct Delete {
     is_wrong: bool,
     /// Organisations for which nobody else speaks.
     alone: Vec<Membership>,
+    /// Those of them that have other members: he has to name another owner first.
+    needed: Vec<Membership>,
 }
 
 /// What is typed.
@@ -48,7 +51,12 @@ pub(crate) async fn show(frame: Frame) -> Page<OwnData> {
 
 /// `GET /account/data.json`.
 pub(crate) async fn export(State(app): State<App>, member: Member) -> Result<Response, AppError> {
-    let document = own_data::document(&app, &member.account).await?;
+    as_file(&app, &member.account).await
+}
+
+/// All that is kept of somebody, as a file.
+pub(crate) async fn as_file(app: &App, account: &Account) -> Result<Response, AppError> {
+    let document = own_data::document(&app.database, account).await?;
     let headers = [
         (CONTENT_TYPE, "application/json"),
         (CONTENT_DISPOSITION, "attachment; filename=\"account.json\""),
@@ -76,7 +84,7 @@ pub(crate) async fn delete(
         let page = page(&app, frame, &member, true).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response());
     }
-    own_data::erase(&app, &member.account).await?;
+    own_data::erase(&app.database, &member.account, By::Himself).await?;
     Ok(signed_out(&app.config.public_url, Flash::Deleted))
 }
 
@@ -89,6 +97,7 @@ async fn page(
 ) -> Result<Delete, AppError> {
     let mut connection = app.database.read().await?;
     let all = person::memberships(connection.session(), &member.account).await?;
-    let alone = all.into_iter().filter(|membership| membership.is_alone).collect();
-    Ok(Delete { frame, mail: member.account.mail.clone(), is_wrong, alone })
+    let (needed, others): (Vec<_>, Vec<_>) = all.into_iter().partition(own_data::is_needed);
+    let alone = others.into_iter().filter(|membership| membership.others == 0).collect();
+    Ok(Delete { frame, mail: member.account.mail.clone(), is_wrong, alone, needed })
 }

@@ -103,6 +103,15 @@ const PROMISES: &[Row] = &[
     ("POST /account/tokens", "/account/tokens", "name=x&days=30&account=yes", "syyyyy"),
     // The third that was made is the owner's.
     ("POST /account/tokens/{id}/end", "/account/tokens/3/end", "", "shhyhh"),
+    ("POST /account/name", "/account/name", "name=Ada", "syyyyy"),
+    ("POST /account/name", "/account/name", "name=", "swwwww"),
+    ("GET /account/mail", "/account/mail", "", "syyyyy"),
+    ("POST /account/mail", "/account/mail", "mail=new@x.example", "syyyyy"),
+    // The link is the owner's.
+    ("GET /account/mail/{until}/{mail}/{token}", "$newmail", "", "shhyhh"),
+    ("GET /account/mail/{until}/{mail}/{token}", "/account/mail/1/new@x.example/x", "", "shhhhh"),
+    ("POST /account/mail/{until}/{mail}/{token}", "$newmail", "", "shhyhh"),
+    ("POST /account/mail/{until}/{mail}/{token}", "/account/mail/1/new@x.example/x", "", "shhhhh"),
     ("GET /account/password", "/account/password", "", "syyyyy"),
     ("POST /account/password", "/account/password", "password=the third words", "syyyyy"),
     ("POST /account/letters", "/account/letters", "letters=weekly", "syyyyy"),
@@ -265,6 +274,10 @@ const PROMISES: &[Row] = &[
     ("POST /people/{id}/lock", "/people/$owner/lock", "why=x", "sffffy"),
     ("POST /people/{id}/unlock", "/people/$owner/unlock", "why=x", "sffffy"),
     ("POST /people/{id}/reset-factors", "/people/$owner/reset-factors", "why=x", "sffffy"),
+    ("GET /people/{id}/data.json", "/people/$owner/data.json", "", "sffffy"),
+    ("GET /people/{id}/delete", "/people/$owner/delete", "", "sffffy"),
+    ("POST /people/{id}/delete", "/people/$owner/delete", "mail=x@x.example", "sffffw"),
+    ("POST /people/{id}/delete", "/people/$owner/delete", "mail=owner@people.example", "sffffy"),
     ("GET /lists/new", "/lists/new", "", "sffffy"),
     (
         "POST /lists/new",
