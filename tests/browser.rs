@@ -339,9 +339,11 @@ fn an_editor_goes_through_a_list() {
     }
     does(&["registry", "list", "dns", "set", "bl.example", "--canaries", "1.1.1.1"]);
     let join = does(&["admin", "add", "edith@example.org", "--role", "editor"]);
+    let too = does(&["admin", "add", "otto@example.org", "--role", "editor"]);
     let config = place.path("repute.toml").display().to_string();
     let program = [env!("CARGO_BIN_EXE_repute"), "--config", &config];
-    walk("desk.mjs", &[&[&*url, &dns.port().to_string(), join.trim()], &program[..]].concat());
+    let port = dns.port().to_string();
+    walk("desk.mjs", &[&[&*url, &port, join.trim(), too.trim()], &program[..]].concat());
     does(&["registry", "verify"]);
 }
 

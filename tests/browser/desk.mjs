@@ -1,13 +1,13 @@
-// An editor looks through a list, changes an entry and takes that back, takes an address out of a network, and approves
-// what the guards of the list refused. DNS is asked beside it.
+// An editor looks through a list, changes an entry and takes that back, takes an address out of a network, wants a wide
+// one listed, to which another editor agrees, and approves what the guards of the list refused. DNS is asked beside it.
 //
-// Arguments: the portal's address, the port of DNS, a link that makes an editor, and how the program is called.
+// Arguments: the portal's address, the port of DNS, links that make two editors, and how the program is called.
 
 import { strict as assert } from "node:assert";
 import { spawnSync } from "node:child_process";
-import { asker, until, walk } from "./harness.mjs";
+import { Visit, asker, until, walk } from "./harness.mjs";
 
-const [portal, dnsPort, join, ...program] = process.argv.slice(2);
+const [portal, dnsPort, join, joinToo, ...program] = process.argv.slice(2);
 const ask = asker(dnsPort);
 
 /** Waits until DNS answers so. */
@@ -57,6 +57,32 @@ await walk(async (editor) => {
   await answers("8.9.9.9.bl.example", "127.0.0.2");
   await page.goto(at("/work"));
   await editor.looks("work");
+
+  // A wide network is for two: it waits until another editor has seen it and agrees.
+  await page.goto(at("/lists/bl.example/entry?key=9.9.0.0/16"));
+  await page.getByText("List it").first().click();
+  await page.getByLabel("Reason").first().fill("All of it sends what nobody ordered.");
+  await page.getByLabel("Why", { exact: false }).last().fill("more of the same");
+  await editor.presses("List it");
+  await editor.isAt("/queue/motions/1", "Nothing is changed yet", "wider than /20", "9.9.9.0/24", "more of the same");
+  await editor.looks("motion-own");
+  const other = new Visit(editor.browser);
+  const desk = await other.begin();
+  await desk.goto(joinToo);
+  await desk.getByLabel("Your name").fill("Otto");
+  await desk.getByLabel("Password").fill("five words in a row");
+  await other.presses("Make the account");
+  await desk.goto(at("/queue"));
+  await other.isAt("/queue", "Changes for two editors", "Edith");
+  await other.looks("queue-motion");
+  await desk.getByRole("link", { name: "9.9.0.0/16" }).click();
+  await other.isAt("/queue/motions/1", "All of it sends what nobody ordered.", "What stands around it");
+  await other.looks("motion");
+  assert.deepEqual(await ask("1.1.9.9.bl.example", "A"), []);
+  await other.presses("I agree: do it");
+  await answers("1.1.9.9.bl.example", "127.0.0.2");
+  await other.looks("motion-done");
+  await other.end();
 
   // Somebody lists what must never be listed: the editor sees what that brings, and approves it.
   const [file, ...words] = program;

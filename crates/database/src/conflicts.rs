@@ -5,6 +5,7 @@
 
 use crate::accounts::AccountId;
 use crate::database::DatabaseError;
+use crate::motions::MotionId;
 use crate::removals::RemovalId;
 use crate::requests::RequestId;
 use crate::rules::ProposalId;
@@ -21,6 +22,8 @@ pub enum About {
     Removal(RemovalId),
     /// A proposal of a rule.
     Proposal(ProposalId),
+    /// A change that another editor wants.
+    Motion(MotionId),
 }
 
 impl About {
@@ -30,6 +33,7 @@ impl About {
             About::Request(_) => "request",
             About::Removal(_) => "removal",
             About::Proposal(_) => "proposal",
+            About::Motion(_) => "motion",
         }
     }
 
@@ -38,7 +42,8 @@ impl About {
         match self {
             About::Request(RequestId(id))
             | About::Removal(RemovalId(id))
-            | About::Proposal(ProposalId(id)) => id,
+            | About::Proposal(ProposalId(id))
+            | About::Motion(MotionId(id)) => id,
         }
     }
 }

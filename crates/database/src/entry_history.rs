@@ -332,8 +332,35 @@ fn turn((key, before, after): (Vec<u8>, String, String)) -> Result<Turn, Databas
     Ok(Turn { key, before: read(&before)?, after: read(&after)? })
 }
 
+/// A turn as it is stored elsewhere.
+pub(crate) fn value_of(turn: &Turn) -> Value {
+    json!({
+        "key": turn.key.as_ref().map(Key::to_string),
+        "before": entries_value(&turn.before),
+        "after": entries_value(&turn.after),
+    })
+}
+
+/// Reads turns that are stored elsewhere.
+pub(crate) fn turns_of(value: &Value) -> Option<Vec<Turn>> {
+    let turn = |value: &Value| {
+        let key = match &value["key"] {
+            Value::Null => None,
+            key => Some(key.as_str()?.parse().ok()?),
+        };
+        let entries = |name: &str| entries_in(&value[name]);
+        Some(Turn { key, before: entries("before")?, after: entries("after")? })
+    };
+    value.as_array()?.iter().map(turn).collect()
+}
+
 /// Entries as they are stored.
 fn text_of(entries: &[Entry]) -> String {
+    entries_value(entries).to_string()
+}
+
+/// The same as JSON.
+fn entries_value(entries: &[Entry]) -> Value {
     let entry = |entry: &Entry| {
         json!({
             "key": entry.key.to_string(),
@@ -348,11 +375,16 @@ fn text_of(entries: &[Entry]) -> String {
             "review": entry.review.map(|time| time.0),
         })
     };
-    Value::Array(entries.iter().map(entry).collect()).to_string()
+    Value::Array(entries.iter().map(entry).collect())
 }
 
 /// Reads them.
 fn entries_of(text: &str) -> Option<Vec<Entry>> {
+    entries_in(&serde_json::from_str(text).ok()?)
+}
+
+/// Reads them from JSON.
+fn entries_in(value: &Value) -> Option<Vec<Entry>> {
     let text_at = |value: &Value, name: &str| value[name].as_str().map(str::to_owned);
     let entry = |value: &Value| {
         let code = match &value["code"] {
@@ -372,7 +404,6 @@ fn entries_of(text: &str) -> Option<Vec<Entry>> {
             review: value["review"].as_i64().map(Timestamp),
         })
     };
-    let value: Value = serde_json::from_str(text).ok()?;
     value.as_array()?.iter().map(entry).collect()
 }
 

@@ -41,6 +41,7 @@ pub mod limits;
 pub mod links;
 pub mod list_days;
 pub mod lists;
+pub mod motions;
 pub mod organisations;
 pub mod outbox;
 pub mod passkeys;

@@ -45,6 +45,7 @@ mod tests {
             crate::links::ALL,
             crate::list_days::ALL,
             crate::lists::ALL,
+            crate::motions::ALL,
             crate::organisations::ALL,
             crate::organisations::find::ALL,
             crate::outbox::ALL,

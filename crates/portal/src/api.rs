@@ -22,6 +22,7 @@ mod imports;
 mod invitations;
 mod lists;
 mod log;
+mod motions;
 mod organisations;
 mod people;
 mod queue;
@@ -57,6 +58,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         requests::endpoints(),
         queue::endpoints(),
         conflicts::endpoints(),
+        motions::endpoints(),
         desk::endpoints(),
         versions::endpoints(),
         entries::endpoints(),

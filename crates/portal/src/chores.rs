@@ -10,7 +10,7 @@ use repute_database::{Timestamp, Transaction, requests};
 use repute_registry::claim::Tell;
 use repute_registry::notice::Notice;
 use repute_registry::{
-    bounce, changes, claim, consistency, history, link, publish, removal, request, review,
+    bounce, changes, claim, consistency, history, link, motion, publish, removal, request, review,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +34,7 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
             ("requests cannot be ended", end_requests(&app).await),
             ("older requests cannot be made findable", fill_keys(&app).await),
             ("removals cannot be ended", end_removals(&app).await),
+            ("what nobody agreed to cannot be ended", end_motions(&app).await),
             ("the past of lists cannot be kept", keep_history(&app).await),
             ("nobody can be reminded of review dates", remind(&app, Timestamp::now()).await),
             ("news cannot be sent", letters::send_digests(&app, Timestamp::now()).await),
@@ -113,6 +114,13 @@ impl Tell for Letters<'_> {
 async fn end_requests(app: &App) -> Result<(), AppError> {
     let mut transaction = app.database.begin().await?;
     request::expire(&mut transaction, Timestamp::now()).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Ends what one editor wanted and nobody agreed to.
+async fn end_motions(app: &App) -> Result<(), AppError> {
+    let mut transaction = app.database.begin().await?;
+    motion::tidy(&mut transaction, Timestamp::now()).await?;
     Ok(transaction.commit().await?)
 }
 

@@ -15,6 +15,7 @@ use repute_registry::evidence::EvidenceError;
 use repute_registry::kept_out::KeptOutError;
 use repute_registry::link::LinkError;
 use repute_registry::lists::AddError;
+use repute_registry::motion::MotionError;
 use repute_registry::organisation::OrganisationError;
 use repute_registry::permission::{Action, Denied, Relation};
 use repute_registry::publish::ApprovalError;
@@ -280,8 +281,8 @@ impl From<EditError> for AppError {
         match error {
             EditError::Database(error) => AppError::Database(error),
             EditError::Denied(denied) => AppError::Refused(denied.to_string()),
-            EditError::Two(_)
-            | EditError::Reserved { .. }
+            EditError::NoRoom(_) => AppError::Conflict(error.to_string()),
+            EditError::Reserved { .. }
             | EditError::Days(_)
             | EditError::End
             | EditError::Many(_)
@@ -326,6 +327,23 @@ impl From<ProposalError> for AppError {
             | ProposalError::Held(..)
             | ProposalError::Reason
             | ProposalError::Change(_) => AppError::Wrong(error.to_string()),
+        }
+    }
+}
+
+impl From<MotionError> for AppError {
+    fn from(error: MotionError) -> AppError {
+        match error {
+            MotionError::Database(error) => AppError::Database(error),
+            MotionError::Unknown(_) => AppError::NotFound,
+            MotionError::Edit(error) => error.into(),
+            MotionError::Settings(error) => error.into(),
+            MotionError::Denied(_)
+            | MotionError::Partial(_)
+            | MotionError::Own
+            | MotionError::NotOwn => AppError::Refused(error.to_string()),
+            MotionError::Over(..) | MotionError::Lost => AppError::Conflict(error.to_string()),
+            MotionError::Reason => AppError::Wrong(error.to_string()),
         }
     }
 }
@@ -389,7 +407,9 @@ impl From<SettingsError> for AppError {
             SettingsError::Database(error) => AppError::Database(error),
             SettingsError::Denied(denied) => AppError::Refused(denied.to_string()),
             SettingsError::Random(_) => AppError::Random,
-            SettingsError::Waits(_) => AppError::Conflict(error.to_string()),
+            SettingsError::Waits(_) | SettingsError::NoRoom(_) => {
+                AppError::Conflict(error.to_string())
+            }
             SettingsError::Text { .. }
             | SettingsError::Ttl
             | SettingsError::KeptOut

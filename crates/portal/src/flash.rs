@@ -101,6 +101,18 @@ pub(crate) enum Flash {
     ProposalsAccepted,
     /// A second editor has to agree to some of what was proposed.
     ProposalsWait,
+    /// A change waits for a second editor.
+    MotionMade,
+    /// A second editor agreed.
+    MotionDone,
+    /// A second editor agreed to what the first one may not want any more.
+    MotionTakenOver,
+    /// What a second editor agreed to is out of date.
+    MotionStale,
+    /// A second editor did not agree.
+    MotionRefused,
+    /// A change that waited was taken back.
+    MotionWithdrawn,
     /// Something proposed was refused.
     ProposalsRefused,
     /// Work was ordered.
@@ -187,6 +199,12 @@ impl Flash {
         Flash::FactorsReset,
         Flash::ProposalsAccepted,
         Flash::ProposalsWait,
+        Flash::MotionMade,
+        Flash::MotionDone,
+        Flash::MotionTakenOver,
+        Flash::MotionStale,
+        Flash::MotionRefused,
+        Flash::MotionWithdrawn,
         Flash::ProposalsRefused,
         Flash::WorkBegun,
         Flash::WorkCancelled,
@@ -257,6 +275,12 @@ impl Flash {
             Flash::FactorsReset => "factors-reset",
             Flash::ProposalsAccepted => "proposals-accepted",
             Flash::ProposalsWait => "proposals-wait",
+            Flash::MotionMade => "motion-made",
+            Flash::MotionDone => "motion-done",
+            Flash::MotionTakenOver => "motion-taken-over",
+            Flash::MotionStale => "motion-stale",
+            Flash::MotionRefused => "motion-refused",
+            Flash::MotionWithdrawn => "motion-withdrawn",
             Flash::ProposalsRefused => "proposals-refused",
             Flash::WorkBegun => "work-begun",
             Flash::WorkCancelled => "work-cancelled",
@@ -348,6 +372,18 @@ impl Flash {
             Flash::Unlocked => "The account is open again.",
             Flash::FactorsReset => "The second factors are taken away.",
             Flash::ProposalsAccepted => "Listed: name servers have it within a second.",
+            Flash::MotionMade => {
+                "Nothing is changed yet: it waits here until another editor agrees."
+            }
+            Flash::MotionDone => "You agreed, and it is done.",
+            Flash::MotionTakenOver => {
+                "Who wanted it may not any more. Now you want it, and another editor has to agree."
+            }
+            Flash::MotionStale => {
+                "Nothing is done: it has changed since it was wanted. Look at it, and want it anew."
+            }
+            Flash::MotionRefused => "It is refused, and nothing is changed.",
+            Flash::MotionWithdrawn => "It is taken back, and nothing is changed.",
             Flash::ProposalsWait => {
                 "What one editor may decide is listed. To the rest another one has to agree as well."
             }

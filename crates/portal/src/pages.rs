@@ -22,6 +22,7 @@ pub(crate) mod list;
 pub(crate) mod list_new;
 pub(crate) mod lookup;
 pub(crate) mod mail;
+pub(crate) mod motion;
 pub(crate) mod names;
 pub(crate) mod organisation;
 pub(crate) mod organisations;

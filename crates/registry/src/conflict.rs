@@ -1,4 +1,4 @@
-//! Conflicts of interest: who decides nothing about a request, a removal or a proposal although he is an editor.
+//! Conflicts of interest: who decides nothing about a request, a removal, a proposal or a motion although he is an editor.
 //!
 //! Some are known by themselves: he belongs to the organisation that it is about, asked for it, or claimed to speak for
 //! it. Others he declares; that stands in the audit log and others see it. Until it is decided he can take it back.
@@ -8,6 +8,7 @@ use std::fmt;
 use repute_database::accounts::AccountId;
 use repute_database::conflicts::{self, About, Declared};
 use repute_database::lists;
+use repute_database::motions::{self, State as Moved};
 use repute_database::removals::{self, State as Removed};
 use repute_database::requests;
 use repute_database::rules::{self, ProposalState};
@@ -15,6 +16,7 @@ use repute_database::{DatabaseError, Session, Timestamp, Transaction, audit};
 use serde_json::json;
 
 use crate::decision;
+use crate::motion;
 use crate::organisation;
 use crate::permission::{self, Action, Denied, Person, Relation};
 use crate::removal;
@@ -106,6 +108,8 @@ pub async fn declare(
         About::Proposal(id) => {
             rules::take_back(transaction.session(), id, person.account).await?;
         }
+        // His own he takes back; another one's he leaves to others.
+        About::Motion(_) => {}
     }
     log(transaction, person, "conflict.declare", about, reason, now).await
 }
@@ -166,6 +170,11 @@ pub async fn of(
             Some(one) => proposal::relation(session, person, &one).await?,
             None => Relation::Stranger,
         },
+        About::Motion(id) => match motions::by_id(session.again(), id).await? {
+            Some(one) if one.new.account == person.account => return Ok(Some(Conflict::Asked)),
+            Some(one) => motion::relation(session, person, &one).await?,
+            None => Relation::Stranger,
+        },
     };
     Ok((relation != Relation::Stranger).then_some(Conflict::Belongs))
 }
@@ -202,6 +211,13 @@ async fn be_open(transaction: &mut Transaction, about: About) -> Result<(), Conf
             lists::lock(transaction.session(), found.list).await?;
             let found = rules::proposal_by_id(transaction.session(), id).await?;
             found.ok_or_else(unknown)?.state == ProposalState::Open
+        }
+        About::Motion(id) => {
+            let found = motions::by_id(transaction.session(), id).await?;
+            let found = found.ok_or_else(unknown)?;
+            lists::lock(transaction.session(), found.new.list).await?;
+            let found = motions::by_id(transaction.session(), id).await?;
+            found.ok_or_else(unknown)?.state == Moved::Open
         }
     };
     if is_open { Ok(()) } else { Err(ConflictError::Over(about.kind())) }

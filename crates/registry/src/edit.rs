@@ -6,13 +6,16 @@
 use std::time::Duration;
 
 use repute_database::entries::{self, Entry};
+use repute_database::entry_history::Turn;
 use repute_database::lists::{self, Stored};
-use repute_database::{DatabaseError, Key, Timestamp, Transaction, audit, organisations};
+use repute_database::motions::{MotionId, What as Wanted};
+use repute_database::{DatabaseError, Key, Session, Timestamp, Transaction, audit, organisations};
 use repute_dnsxl::ReturnCode;
 
 use crate::category;
 use crate::changes::{self, Cause, Change, ChangeError};
 use crate::kept_out;
+use crate::motion::{self, NoRoom, Wish};
 use crate::organisation;
 use crate::permission::{self, Action, Denied, Person};
 use crate::reserved::reserved_for;
@@ -100,9 +103,9 @@ pub enum EditError {
     /// He may not.
     #[error(transparent)]
     Denied(#[from] Denied),
-    /// One editor is not enough.
-    #[error("{0} is for two editors to decide: make a request, which another one approves")]
-    Two(TwoEditors),
+    /// It needs a second editor, and there is no room to wait for one.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     /// Too much at once.
     #[error("{0} changes at once are too many: {MOST} are taken")]
     Many(usize),
@@ -166,16 +169,25 @@ pub enum EditError {
     Database(#[from] DatabaseError),
 }
 
+/// What became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// It is published with this serial.
+    Published(u32),
+    /// Another editor has to agree, and why: until then nothing changes.
+    Waits(MotionId, TwoEditors),
+}
+
 /// The text that DNS answers where nobody wrote another: mail servers put it into what a sender reads. Amounts of dollars
 /// are no places for a target.
 pub fn text_of(reason: &str) -> String {
     reason.trim().replace('$', "$$")
 }
 
-/// Changes entries of a list; the serial with which that is published.
+/// Changes entries of a list, or has that wait for a second editor.
 ///
 /// # Errors
-/// If the person may not do it alone, or it is not possible: then the transaction is to be dropped.
+/// If the person may not, or it is not possible: then the transaction is to be dropped.
 pub async fn edit(
     transaction: &mut Transaction,
     person: Person,
@@ -184,7 +196,7 @@ pub async fn edit(
     source: &str,
     reason: &str,
     now: Timestamp,
-) -> Result<u32, EditError> {
+) -> Result<Made, EditError> {
     if edits.is_empty() {
         return Err(EditError::Nothing);
     }
@@ -196,7 +208,8 @@ pub async fn edit(
     }
     // Nobody else changes the list meanwhile, and what is read stays so.
     lists::lock(transaction.session(), list.id).await?;
-    check_interest(transaction, person, list, edits.iter().map(|edit| &edit.key)).await?;
+    let keys = edits.iter().map(|edit| &edit.key);
+    check_interest(transaction.session(), person, list, keys).await?;
     let codes = lists::codes(transaction.session(), list.id).await?;
     let criteria = lists::criteria(transaction.session(), list.id).await?;
     let source = entries::source(transaction.session(), source).await?;
@@ -208,7 +221,7 @@ pub async fn edit(
             Some(change) => change.entries,
             None => entries::at(transaction.session(), list.id, key).await?,
         };
-        check_owners(transaction, person, &left).await?;
+        check_owners(transaction.session(), person, &left).await?;
         let apex = || list.list.apex.to_string();
         let new = match what {
             What::Remove { code } => {
@@ -287,8 +300,7 @@ pub async fn edit(
     carry_out(transaction, person, list, &all, (EDIT, reason), now).await
 }
 
-/// Writes what one person changes by himself, unless it is too much together with what he changed lately; the serial
-/// with which that is published.
+/// Writes what one person changes by himself, or has it wait for a second editor.
 async fn carry_out(
     transaction: &mut Transaction,
     person: Person,
@@ -296,22 +308,88 @@ async fn carry_out(
     all: &[Change],
     (action, reason): (&str, &str),
     now: Timestamp,
-) -> Result<u32, EditError> {
+) -> Result<Made, EditError> {
     let actor = audit::actor(transaction.session(), person.account).await?;
-    if let Some(why) = two_editors::of_changes(transaction, list, &actor, all, now).await? {
-        return Err(EditError::Two(why));
+    if let Some(two) = two_editors::of_changes(transaction, list, &actor, all, now).await? {
+        let what = Wanted::Entries(changes::turns(transaction, list, all).await?);
+        let wish = Wish { what, action, reason, two: two.word() };
+        let id = motion::open(transaction, person, list, wish, now).await??;
+        return Ok(Made::Waits(id, two));
     }
     let (action, reason) = (action.to_owned(), reason.trim().to_owned());
     let cause = Cause { actor, action, reason };
-    write(transaction, list, all, &cause, now).await
+    Ok(Made::Published(write(transaction, list, all, (&cause, None), now).await?))
 }
 
-/// Writes it; the serial with which it is published.
+/// Does what one editor wanted and another one agreed to, by his pseudonym; the serial with which that is published.
+pub(crate) async fn agreed(
+    transaction: &mut Transaction,
+    list: &Stored,
+    turns: &[Turn],
+    (cause, second): (&Cause, &str),
+    now: Timestamp,
+) -> Result<u32, EditError> {
+    let mut all = Vec::with_capacity(turns.len());
+    for turn in turns {
+        let Some(key) = turn.key.clone() else { continue };
+        let mut entries = turn.after.clone();
+        // What is new is there from now on.
+        let is_known = |entry: &Entry| turn.before.iter().any(|old| old.since == entry.since);
+        for entry in entries.iter_mut().filter(|entry| !is_known(entry)) {
+            entry.since = if cause.action == UNDO { entry.since } else { now };
+        }
+        all.push(Change { key, entries });
+    }
+    write(transaction, list, &all, (cause, Some(second)), now).await
+}
+
+/// Why what somebody wanted is not what is to be changed any more, if so.
+pub(crate) async fn stale(
+    transaction: &mut Transaction,
+    list: &Stored,
+    turns: &[Turn],
+    now: Timestamp,
+) -> Result<Option<String>, EditError> {
+    for turn in turns {
+        let Some(key) = &turn.key else { continue };
+        let there = entries::at(transaction.session(), list.id, key).await?;
+        if Turn::new(key.clone(), there.clone(), Vec::new()).before != turn.before {
+            return Ok(Some(format!("{key} has changed since this was wanted")));
+        }
+        let is_over = |entry: &Entry| entry.expires.is_some_and(|end| end <= now);
+        if turn.after.iter().any(|entry| !turn.before.contains(entry) && is_over(entry)) {
+            return Ok(Some(format!("the time for which {key} was to be listed is over")));
+        }
+        match undo::check_codes(transaction, list, key, &there, &turn.after).await {
+            Ok(()) => {}
+            Err(EditError::Database(error)) => return Err(error.into()),
+            Err(error) => return Ok(Some(error.to_string())),
+        }
+    }
+    Ok(None)
+}
+
+/// Makes sure that somebody has no part in what turns are about.
+pub(crate) async fn check_part(
+    mut session: Session<'_>,
+    person: Person,
+    list: &Stored,
+    turns: &[Turn],
+) -> Result<(), EditError> {
+    for turn in turns {
+        check_owners(session.again(), person, &turn.before).await?;
+        check_owners(session.again(), person, &turn.after).await?;
+    }
+    let keys = turns.iter().filter_map(|turn| turn.key.as_ref());
+    check_interest(session, person, list, keys).await
+}
+
+/// Writes it, maybe with another editor who agreed, by his pseudonym; the serial with which it is published.
 async fn write(
     transaction: &mut Transaction,
     list: &Stored,
     all: &[Change],
-    cause: &Cause,
+    (cause, second): (&Cause, Option<&str>),
     now: Timestamp,
 ) -> Result<u32, EditError> {
     // What an editor took off whole no rule lists again for what was seen before, and no import brings back.
@@ -324,7 +402,7 @@ async fn write(
             off.push(key);
         }
     }
-    let serial = changes::apply(transaction, list, all, cause, now).await?;
+    let serial = changes::apply_agreed(transaction, list, all, cause, second, now).await?;
     let by = (&*cause.actor, &*cause.reason);
     for key in off {
         let end = kept_out::End::AsTheListSays;
@@ -358,21 +436,21 @@ fn check_reserved(key: &Key) -> Result<(), EditError> {
 /// Makes sure that a key is none of which an organisation has a part, or what is around it, to which the person
 /// belongs.
 async fn check_interest(
-    transaction: &mut Transaction,
+    mut session: Session<'_>,
     person: Person,
     list: &Stored,
     keys: impl Iterator<Item = &Key>,
 ) -> Result<(), EditError> {
-    let own = organisations::of_account(transaction.session(), person.account).await?;
+    let own = organisations::of_account(session.again(), person.account).await?;
     if own.is_empty() {
         return Ok(());
     }
-    let all = lists::all(transaction.session()).await?;
+    let all = lists::all(session.again()).await?;
     for key in keys {
-        let holders = holders(transaction.session(), &all, list, key, MOST_HOLDERS).await?;
+        let holders = holders(session.again(), &all, list, key, MOST_HOLDERS).await?;
         for organisation in own.iter().filter(|own| holders.contains(&own.id)) {
             let id = organisation.id;
-            let relation = organisation::relation(transaction.session(), person, id).await?;
+            let relation = organisation::relation(session.again(), person, id).await?;
             permission::check(person, relation, Action::EditEntries)?;
         }
     }
@@ -381,13 +459,13 @@ async fn check_interest(
 
 /// Makes sure that the person may change these entries: editors, and no organisation's to which they belong.
 async fn check_owners(
-    transaction: &mut Transaction,
+    mut session: Session<'_>,
     person: Person,
     entries: &[Entry],
 ) -> Result<(), EditError> {
     permission::check(person, permission::Relation::Stranger, Action::EditEntries)?;
     for id in entries.iter().filter_map(|entry| entry.organisation) {
-        let relation = organisation::relation(transaction.session(), person, id).await?;
+        let relation = organisation::relation(session.again(), person, id).await?;
         permission::check(person, relation, Action::EditEntries)?;
     }
     Ok(())
@@ -482,12 +560,13 @@ mod tests {
             assert!(found[0].criterion.is_some());
             drop(connection);
             // The second one sees what the first one did.
-            assert_eq!(run(editor, &["-9.9.9.7", "+9.9.9.7 127.0.0.2"]).await, Ok(first + 1));
-            assert_eq!(run(editor, &["-9.9.9.1", "-9.9.9.7 127.0.0.2"]).await, Ok(first + 2));
+            let Made::Published(first) = first else { panic!("{first:?}") };
+            let next = |count| Ok(Made::Published(first + count));
+            assert_eq!(run(editor, &["-9.9.9.7", "+9.9.9.7 127.0.0.2"]).await, next(1));
+            assert_eq!(run(editor, &["-9.9.9.1", "-9.9.9.7 127.0.0.2"]).await, next(2));
             for (person, words, why) in [
                 (editor, "-9.9.9.1", "no such entry"),
                 (editor, "+9.9.9.1 127.0.0.9", "no code 127.0.0.9: it has 127.0.0.2"),
-                (editor, "+11.0.0.0/8 127.0.0.2", "for two editors"),
                 (editor, "+10.0.0.1 127.0.0.2", "reserved (private use)"),
                 (editor, "+example.org 127.0.0.2", "cannot be on"),
                 (Person { role: Role::Member, ..editor }, "!9.9.9.1", "you may not"),
@@ -498,13 +577,16 @@ mod tests {
             assert_eq!(run(editor, &[]).await, Err("there is nothing to change".to_owned()));
             // In pieces it is as much: 16 of them are a /16, and each is what one may decide.
             let mut done = 0;
-            let error = loop {
+            let waits = loop {
                 match run(editor, &[&format!("+45.0.{}.0/20 127.0.0.2", done * 16)]).await {
-                    Ok(_) => done += 1,
-                    Err(error) => break error,
+                    Ok(Made::Published(_)) => done += 1,
+                    other => break other,
                 }
             };
-            assert!(done < 2 && error.contains("as much in pieces"), "{done} {error}");
+            let is_wide = matches!(waits, Ok(Made::Waits(_, TwoEditors::WideRange)));
+            assert!(done == 1 && is_wide, "{done} {waits:?}");
+            let again = run(editor, &["+45.0.16.0/20 127.0.0.2"]).await;
+            assert!(again.expect_err("it waits").contains("is about the same"));
             let many = vec!["!9.9.9.1"; MOST + 1];
             assert!(run(editor, &many).await.expect_err("too much").contains("1001 changes"));
         })

@@ -33,6 +33,7 @@ pub mod invitation;
 pub mod kept_out;
 pub mod link;
 pub mod lists;
+pub mod motion;
 pub mod notice;
 pub mod organisation;
 pub mod permission;

@@ -4,6 +4,10 @@
 //! Policies are published in versions, of which none is changed or taken back; criteria, categories and codes are
 //! added or named anew, so that nothing that is listed loses what it meant.
 //!
+//! What keeps one person from doing much harm, one person does not loosen alone: an administrator who weakens a guard, or
+//! wants one editor to be enough for a code, needs an editor or another administrator who agrees ([`crate::motion`]).
+//! Whoever has the shell needs nobody: he has the database in his hands.
+//!
 //! Not here: entries (`changes`), the end of a list (`retirement`).
 
 use repute_database::audit::{self, Deed};
@@ -11,11 +15,14 @@ use repute_database::categories::{self, Category};
 use repute_database::dns::{self, Settings};
 use repute_database::entries::CriterionId;
 use repute_database::lists::{self, Leaving, Stored};
+use repute_database::motions::{MotionId, What};
 use repute_database::{DatabaseError, Timestamp, Transaction, changes, kept_out, publications};
 use repute_dnsxl::{KeyKind, Name, ReturnCode, Target};
 use serde_json::{Value, json};
 
+use crate::changes::Cause;
 use crate::link::{self, LinkError};
+use crate::motion::{self, NoRoom, Wish};
 use crate::permission::{self, Action, Denied, Person, Relation};
 use crate::token::NoRandom;
 
@@ -37,6 +44,17 @@ pub enum Who<'h> {
     Person(Person),
     /// Whoever has the shell, by his pseudonym: he has the database in his hands.
     Shell(&'h str),
+    /// Two people, by their pseudonyms: what the first one wanted the second one agreed to.
+    Two(&'h str, &'h str),
+}
+
+/// What became of a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Set {
+    /// It holds, with this serial if something is to be published.
+    Done(Option<u32>),
+    /// An editor or another administrator has to agree: until then all stays as it is.
+    Waits(MotionId),
 }
 
 impl From<LinkError> for SettingsError {
@@ -134,6 +152,9 @@ pub enum SettingsError {
     /// A version waits, and by other guards it would not.
     #[error("serial {0} waits for a second person: guards stay as they are until then")]
     Waits(u32),
+    /// It needs a second person, and there is no room to wait for one.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -295,7 +316,8 @@ pub async fn rename_category(
 }
 
 /// Gives a code of a list a meaning, or another one; and says, if it is to be said, whether two editors have to agree to
-/// entries with it, and how those leave the list for whoever asks.
+/// entries with it, and how those leave the list for whoever asks. That one is enough where two had to agree is for two
+/// people to say.
 ///
 /// # Errors
 /// If the person may not, it is no return code by convention, or the database fails.
@@ -306,12 +328,29 @@ pub async fn set_code(
     code: ReturnCode,
     meaning: &str,
     (for_two, leaving): (Option<bool>, Option<Leaving>),
-) -> Result<(), SettingsError> {
+) -> Result<Set, SettingsError> {
     let actor = may(transaction, hand).await?;
     if !code.is_conventional() {
         return Err(SettingsError::Code(code));
     }
     text("the meaning of a code", meaning, TITLE)?;
+    lists::lock(transaction.session(), list.id).await?;
+    let all_for_two = lists::codes_for_two(transaction.session(), list.id).await?;
+    if let Who::Person(person) = hand.who
+        && for_two == Some(false)
+        && all_for_two.contains(&code)
+    {
+        let codes = lists::codes(transaction.session(), list.id).await?;
+        let before = codes.into_iter().find(|(known, _)| *known == code);
+        let before = before.map_or_else(String::new, |(_, meaning)| meaning);
+        let what = What::Code { code, before, after: meaning.trim().to_owned() };
+        if let Some(leaving) = leaving {
+            lists::set_leaving(transaction.session(), list.id, code, leaving).await?;
+            let detail = json!({ "code": code.to_string(), "removal": leaving.word() });
+            record(transaction, hand, &actor, CODE, list, detail).await?;
+        }
+        return wait(transaction, (hand, person), list, what, CODE).await;
+    }
     lists::set_code(transaction.session(), list.id, code, meaning.trim()).await?;
     let mut detail = json!({ "code": code.to_string(), "meaning": meaning });
     if let Some(is_for_two) = for_two {
@@ -322,10 +361,11 @@ pub async fn set_code(
         lists::set_leaving(transaction.session(), list.id, code, leaving).await?;
         detail["removal"] = leaving.word().into();
     }
-    record(transaction, hand, &actor, "list.code", list, detail).await
+    record(transaction, hand, &actor, CODE, list, detail).await?;
+    Ok(Set::Done(None))
 }
 
-/// Has a list published by other settings; the serial that shows them.
+/// Has a list published by other settings; the serial that shows them. Guards that refuse less are for two people to want.
 ///
 /// # Errors
 /// If the person may not, a setting makes no sense, a version waits that other guards would let pass, or the database
@@ -335,7 +375,7 @@ pub async fn configure(
     hand: &Hand<'_>,
     list: &Stored,
     new: &Settings,
-) -> Result<u32, SettingsError> {
+) -> Result<Set, SettingsError> {
     let actor = may(transaction, hand).await?;
     check(list.list.keys, new)?;
     lists::lock(transaction.session(), list.id).await?;
@@ -344,6 +384,12 @@ pub async fn configure(
         && let Some(waiting) = publications::pending(transaction.session(), list.id).await?
     {
         return Err(SettingsError::Waits(waiting.serial));
+    }
+    if let Who::Person(person) = hand.who
+        && is_looser(&before, new)
+    {
+        let what = What::Publishing { before: Box::new(before), after: Box::new(new.clone()) };
+        return wait(transaction, (hand, person), list, what, PUBLISH).await;
     }
     dns::set(transaction.session(), list.id, new).await?;
     link::give_key(transaction, list.id, hand.now).await?;
@@ -360,8 +406,78 @@ pub async fn configure(
         "ipv4_prefix": new.ipv4_prefix, "ipv6_prefix": new.ipv6_prefix,
         "max_change": new.max_change, "canaries": canaries, "links": new.links.word(),
     });
-    record(transaction, hand, &actor, "list.publish", list, detail).await?;
-    Ok(serial)
+    record(transaction, hand, &actor, PUBLISH, list, detail).await?;
+    Ok(Set::Done(Some(serial)))
+}
+
+/// Has something wait for a second person.
+async fn wait(
+    transaction: &mut Transaction,
+    (hand, person): (&Hand<'_>, Person),
+    list: &Stored,
+    what: What,
+    action: &str,
+) -> Result<Set, SettingsError> {
+    let wish = Wish { what, action, reason: hand.reason, two: "looser" };
+    Ok(Set::Waits(motion::open(transaction, person, list, wish, hand.now).await??))
+}
+
+/// Why what somebody wanted to set is not what is to be changed any more, if so.
+pub(crate) async fn stale(
+    transaction: &mut Transaction,
+    list: &Stored,
+    what: &What,
+) -> Result<Option<String>, SettingsError> {
+    match what {
+        What::Publishing { before, .. } => {
+            let holds = dns::of(transaction.session(), list.id).await?;
+            Ok((holds != **before)
+                .then(|| "how the list is published has changed since this was wanted".to_owned()))
+        }
+        What::Code { code, before, .. } => {
+            let codes = lists::codes(transaction.session(), list.id).await?;
+            let for_two = lists::codes_for_two(transaction.session(), list.id).await?;
+            let is_same = for_two.contains(code)
+                && codes.iter().any(|(known, meaning)| known == code && meaning == before);
+            Ok((!is_same).then(|| format!("{code} has changed since this was wanted")))
+        }
+        What::Entries(_) => Ok(None),
+    }
+}
+
+/// Sets what one person wanted and another one agreed to, by his pseudonym; the serial that shows it, if it is published.
+pub(crate) async fn agreed(
+    transaction: &mut Transaction,
+    list: &Stored,
+    what: &What,
+    (cause, second): (&Cause, &str),
+    now: Timestamp,
+) -> Result<Option<u32>, SettingsError> {
+    let hand = Hand { who: Who::Two(&cause.actor, second), reason: &cause.reason, now };
+    let set = match what {
+        What::Publishing { after, .. } => configure(transaction, &hand, list, after).await?,
+        What::Code { code, after, .. } => {
+            set_code(transaction, &hand, list, *code, after, (Some(false), None)).await?
+        }
+        What::Entries(_) => Set::Done(None),
+    };
+    match set {
+        Set::Done(serial) => Ok(serial),
+        Set::Waits(_) => Ok(None),
+    }
+}
+
+/// Whether settings refuse less than others.
+fn is_looser(before: &Settings, new: &Settings) -> bool {
+    // 0 turns each off, which is the loosest.
+    let share = |settings: &Settings| match settings.max_change {
+        0 => u8::MAX,
+        share => share,
+    };
+    new.ipv4_prefix < before.ipv4_prefix
+        || new.ipv6_prefix < before.ipv6_prefix
+        || share(new) > share(before)
+        || before.canaries.iter().any(|canary| !new.canaries.contains(canary))
 }
 
 /// Has a list make its links with another key; the serial that shows them. Links that are out stay good until this is
@@ -414,7 +530,7 @@ async fn may(transaction: &mut Transaction, hand: &Hand<'_>) -> Result<String, S
             permission::check(person, Relation::Stranger, Action::ChangeLists)?;
             Ok(audit::actor(transaction.session(), person.account).await?)
         }
-        Who::Shell(pseudonym) => Ok(pseudonym.to_owned()),
+        Who::Shell(pseudonym) | Who::Two(pseudonym, _) => Ok(pseudonym.to_owned()),
     }
 }
 
@@ -428,6 +544,9 @@ async fn record(
     mut detail: Value,
 ) -> Result<(), SettingsError> {
     detail["reason"] = hand.reason.into();
+    if let Who::Two(_, second) = hand.who {
+        detail["agreed"] = second.into();
+    }
     let deed = Deed {
         time: hand.now,
         actor: actor.to_owned(),
@@ -493,6 +612,12 @@ fn optional(what: &'static str, text: &str, most: usize) -> Result<(), SettingsE
     }
 }
 
+/// Why two people have to agree to settings.
+pub(crate) const LOOSER: &str = "what keeps one person from doing much harm would be weaker";
+/// What the audit log calls it when a code gets a meaning.
+const CODE: &str = "list.code";
+/// What it calls it when a list is published otherwise.
+const PUBLISH: &str = "list.publish";
 /// Days for which something is kept off a list.
 const KEPT_OUT: u32 = 3_650;
 /// Characters of a title, a name, a contact.

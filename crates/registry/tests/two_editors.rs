@@ -1,9 +1,12 @@
 //! What two editors have to agree to, by every way by which an entry comes, changes or goes, on real databases.
 
 use repute_database::accounts::{self, AccountId};
+use repute_database::conflicts::About;
+use repute_database::dns::{self, Settings};
 use repute_database::entries::{self, Entry, OrganisationId};
 use repute_database::entry_history;
 use repute_database::lists::{self, List, Stored};
+use repute_database::motions::{self, MotionId};
 use repute_database::organisations;
 use repute_database::removals;
 use repute_database::requests;
@@ -12,9 +15,11 @@ use repute_database::testing::on_each;
 use repute_database::{Database, Key, Timestamp, Transaction, audit};
 use repute_dnsxl::{KeyKind, Polarity, ReturnCode};
 use repute_registry::changes::{self, Cause, Change};
+use repute_registry::conflict::{self, Conflict};
 use repute_registry::decision::{self, Terms as Said};
-use repute_registry::edit::{self, Edit, EditError, End, Listing, Review, UndoError, What};
+use repute_registry::edit::{self, Edit, EditError, End, Listing, Made, Review, What};
 use repute_registry::kept_out;
+use repute_registry::motion::{self, Decided, MotionError, NoRoom, Verdict};
 use repute_registry::organisation;
 use repute_registry::permission::{Person, Role};
 use repute_registry::removal::{self, Control, Way};
@@ -23,6 +28,7 @@ use repute_registry::request::limit::Limits;
 use repute_registry::request::state::State;
 use repute_registry::request::{self, Draft};
 use repute_registry::rule::{self, proposal};
+use repute_registry::settings::{self, Hand, Set, Who};
 use repute_registry::two_editors::TwoEditors;
 
 /// A moment, in microseconds.
@@ -257,16 +263,16 @@ async fn go(
             };
             let edits = [Edit { key: key.clone(), what }];
             match edit::edit(t, editor, list, &edits, "hand", "why", now).await {
-                Ok(_) => None,
-                Err(EditError::Two(two)) => Some(two),
+                Ok(Made::Published(_)) => None,
+                Ok(Made::Waits(_, two)) => Some(two),
                 Err(error) => panic!("{by:?} of {key}: {error}"),
             }
         }
         By::Undo => {
             let step = entry_history::StepId(id);
             match edit::undo(t, editor, list, step, "why", now).await {
-                Ok(_) => None,
-                Err(UndoError::Edit(EditError::Two(two))) => Some(two),
+                Ok((_, Made::Published(_))) => None,
+                Ok((_, Made::Waits(_, two))) => Some(two),
                 Err(error) => panic!("{by:?} of {key}: {error}"),
             }
         }
@@ -303,6 +309,24 @@ async fn go(
             }
         }
     }
+}
+
+/// The one motion of a list that is open.
+async fn open(t: &mut Transaction, list: &Stored) -> MotionId {
+    let open = motions::open_of(t.session(), list.id, 9).await.expect("they are read");
+    assert_eq!(open.len(), 1, "{open:?}");
+    open[0].id
+}
+
+/// Has an editor decide a motion.
+async fn decide(
+    t: &mut Transaction,
+    editor: Person,
+    id: MotionId,
+    verdict: &Verdict,
+    now: i64,
+) -> Result<Decided, MotionError> {
+    motion::decide(t, editor, id, verdict, Timestamp(now)).await
 }
 
 impl World {
@@ -352,13 +376,25 @@ async fn every_way_asks_a_second_editor_for_the_same() {
                 let there = entries::at(t.session(), list.id, &key).await.expect("they are read");
                 let is_before = matches!(by, By::Removal | By::Taking) == !there.is_empty();
                 assert_eq!(is_before, why.is_some(), "{by:?} of {key} with {with}: {there:?}");
-                if why.is_none() || matches!(by, By::Edit | By::Undo | By::Taking) {
+                if why.is_none() {
                     continue;
                 }
-                let again = go(t, &world, (*by, world.editors[0]), what, NOW).await;
-                assert_eq!(again, why, "the same editor: {by:?} of {key} with {with}");
-                let second = go(t, &world, (*by, world.editors[1]), what, NOW).await;
-                assert_eq!(second, None, "another one: {by:?} of {key} with {with}");
+                let is_motion = matches!(by, By::Edit | By::Undo | By::Taking);
+                if is_motion {
+                    let id = open(t, list).await;
+                    let own = decide(t, world.editors[0], id, &Verdict::Confirm, NOW).await;
+                    assert!(matches!(own, Err(MotionError::Own)), "{own:?}");
+                    let done = decide(t, world.editors[1], id, &Verdict::Confirm, NOW).await;
+                    assert!(matches!(done, Ok(Decided::Done(Some(_)))), "{by:?} {key}: {done:?}");
+                } else {
+                    let again = go(t, &world, (*by, world.editors[0]), what, NOW).await;
+                    assert_eq!(again, why, "the same editor: {by:?} of {key} with {with}");
+                    let second = go(t, &world, (*by, world.editors[1]), what, NOW).await;
+                    assert_eq!(second, None, "another one: {by:?} of {key} with {with}");
+                }
+                let there = entries::at(t.session(), list.id, &key).await.expect("they are read");
+                let is_gone = matches!(by, By::Removal | By::Taking);
+                assert_eq!(there.is_empty(), is_gone, "{by:?} of {key} with {with}");
                 // The log knows both.
                 let subject = format!("list/{}", list.list.apex);
                 let log = audit::of_subject(t.session(), &subject, 1);
@@ -369,6 +405,9 @@ async fn every_way_asks_a_second_editor_for_the_same() {
                 }
                 let detail: serde_json::Value =
                     serde_json::from_str(&log[0].detail).expect("it is JSON");
+                if is_motion {
+                    actors.reverse();
+                }
                 assert_eq!(
                     (&*log[0].actor, detail["agreed"].as_str()),
                     (&*actors[1], Some(&*actors[0])),
@@ -596,6 +635,187 @@ async fn who_is_locked_at_the_same_moment_was_locked_before_or_after() {
             assert_eq!(there.is_empty(), why.is_some(), "done, or waiting, and nothing between");
             accounts::lock(t.session(), account, None).await.expect("it is unlocked");
             transaction.commit().await.expect("it is committed");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_waits_ends_once_and_only_as_it_was_wanted() {
+    on_each(async |database| {
+        let world = world(&database).await;
+        let (key, with) = ("9.9.0.0/16".parse::<Key>().expect("a key"), code("127.0.0.2"));
+        let [first, second, third, ..] = world.editors[..] else { unreachable!("five") };
+        for what in
+            ["confirmed", "refused", "withdrawn", "stale", "late", "locked", "belongs", "partial"]
+        {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            assert!(go(t, &world, (By::Edit, first), (&key, with, 0), NOW).await.is_some());
+            let id = open(t, &world.addresses).await;
+            let confirm = &Verdict::Confirm;
+            let account = AccountId(first.account);
+            match what {
+                "confirmed" => {
+                    let done = decide(t, second, id, confirm, NOW + HOUR).await;
+                    assert!(matches!(done, Ok(Decided::Done(Some(_)))), "{done:?}");
+                    let list = world.addresses.id;
+                    let there = entries::at(t.session(), list, &key).await.expect("read");
+                    assert_eq!(there[0].since, Timestamp(NOW + HOUR), "since it was agreed to");
+                    let again = decide(t, third, id, confirm, NOW + HOUR).await;
+                    assert!(matches!(again, Err(MotionError::Over(_, "confirmed"))), "{again:?}");
+                }
+                "refused" => {
+                    let silent = decide(t, second, id, &Verdict::Refuse(" ".to_owned()), NOW).await;
+                    assert!(matches!(silent, Err(MotionError::Reason)), "{silent:?}");
+                    let no = Verdict::Refuse("it is a company's".to_owned());
+                    let done = decide(t, second, id, &no, NOW).await;
+                    assert!(matches!(done, Ok(Decided::Refused)), "{done:?}");
+                    let motion = motions::by_id(t.session(), id).await.expect("it is read");
+                    assert_eq!(motion.expect("it is there").answer, "it is a company's");
+                }
+                "withdrawn" => {
+                    let others = decide(t, second, id, &Verdict::Withdraw, NOW).await;
+                    assert!(matches!(others, Err(MotionError::NotOwn)), "{others:?}");
+                    let done = decide(t, first, id, &Verdict::Withdraw, NOW).await;
+                    assert!(matches!(done, Ok(Decided::Withdrawn)), "{done:?}");
+                }
+                "stale" => {
+                    put(t, &world.addresses, &key, &[code("127.0.0.9")]).await;
+                    let done = decide(t, second, id, confirm, NOW).await.expect("it is taken");
+                    let Decided::Stale(why) = done else { panic!("{done:?}") };
+                    assert!(why.starts_with("9.9.0.0/16 has changed since"), "{why}");
+                    let list = world.addresses.id;
+                    let there = entries::at(t.session(), list, &key).await.expect("read");
+                    assert_eq!(there[0].code, Some(code("127.0.0.9")), "nobody agreed to more");
+                }
+                "late" => {
+                    let late = NOW + 15 * 24 * HOUR;
+                    let done = decide(t, second, id, confirm, late).await;
+                    assert!(matches!(done, Err(MotionError::Over(_, "expired"))), "{done:?}");
+                    assert_eq!(motion::tidy(t, Timestamp(late)).await.expect("it is done"), 1);
+                    // There is room for another one.
+                    assert!(
+                        go(t, &world, (By::Edit, first), (&key, with, 0), late).await.is_some()
+                    );
+                    continue;
+                }
+                "locked" => {
+                    let since = Some(Timestamp(NOW));
+                    accounts::lock(t.session(), account, since).await.expect("it is locked");
+                    let done = decide(t, second, id, confirm, NOW).await;
+                    assert!(matches!(done, Ok(Decided::TakenOver)), "{done:?}");
+                    let own = decide(t, second, id, confirm, NOW).await;
+                    assert!(matches!(own, Err(MotionError::Own)), "{own:?}");
+                    let done = decide(t, third, id, confirm, NOW).await;
+                    assert!(matches!(done, Ok(Decided::Done(Some(_)))), "{done:?}");
+                }
+                "belongs" => {
+                    put(t, &world.addresses, &key, &[]).await;
+                    let role = organisations::MemberRole::Member;
+                    let (of, now) = (world.organisation, Timestamp(NOW));
+                    organisations::put_member(t.session(), of, second.account, role, now)
+                        .await
+                        .expect("it is put");
+                    let allow = List {
+                        apex: "wl.example".parse().expect("a name"),
+                        polarity: Polarity::Allow,
+                        ..world.addresses.list.clone()
+                    };
+                    let allow = lists::add(t.session(), &allow, now).await.expect("it is added");
+                    let source = entries::source(t.session(), "hand").await.expect("a source");
+                    let entry = Entry {
+                        key: "9.9.9.9".parse().expect("a key"),
+                        code: Some(with),
+                        text: String::new(),
+                        reason: String::new(),
+                        criterion: None,
+                        source,
+                        organisation: Some(of),
+                        since: now,
+                        expires: None,
+                        review: None,
+                    };
+                    entries::put(t.session(), allow, &[entry]).await.expect("it is written");
+                    let done = decide(t, second, id, confirm, NOW).await;
+                    assert!(matches!(done, Err(MotionError::Denied(_))), "{done:?}");
+                }
+                _ => {
+                    let about = About::Motion(id);
+                    conflict::declare(t, second, about, "a friend's", Timestamp(NOW))
+                        .await
+                        .expect("it is declared");
+                    let done = decide(t, second, id, confirm, NOW).await;
+                    assert!(matches!(done, Err(MotionError::Partial(_))), "{done:?}");
+                    let own = conflict::of(t.session(), first, about).await.expect("it is read");
+                    assert_eq!(own, Some(Conflict::Asked));
+                }
+            }
+            let open = motions::open_of(t.session(), world.addresses.id, 9).await.expect("read");
+            assert_eq!(open.is_empty(), !matches!(what, "belongs" | "partial"), "{what}");
+        }
+        // Two that would make each other stale do not wait beside each other.
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        assert!(go(t, &world, (By::Edit, first), (&key, with, 0), NOW).await.is_some());
+        let what = What::Exclude { reason: "x".to_owned() };
+        let edits = [Edit { key: key.clone(), what }];
+        let same =
+            edit::edit(t, second, &world.addresses, &edits, "hand", "", Timestamp(NOW)).await;
+        assert!(matches!(same, Err(EditError::NoRoom(NoRoom::Same(_)))), "{same:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_editor_or_another_administrator_agrees_to_looser_guards() {
+    on_each(async |database| {
+        let world = world(&database).await;
+        let list = &world.addresses;
+        let administrator = Person { role: Role::Administrator, ..world.editors[0] };
+        let account = AccountId(administrator.account);
+        for what in ["done", "stale", "demoted"] {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let role = accounts::Role::Administrator;
+            accounts::set_role(t.session(), account, role).await.expect("it is set");
+            let hand = Hand { who: Who::Person(administrator), reason: "why", now: Timestamp(NOW) };
+            let loose = Settings { ipv4_prefix: 0, ..Settings::default() };
+            let high = code("127.0.0.9");
+            let set = settings::configure(t, &hand, list, &loose).await.expect("it is taken");
+            let Set::Waits(guards) = set else { panic!("{set:?}") };
+            let set = settings::set_code(t, &hand, list, high, "y", (Some(false), None)).await;
+            let Ok(Set::Waits(of_code)) = set else { panic!("{set:?}") };
+            let shell = Hand { who: Who::Shell(audit::SYSTEM), ..hand };
+            match what {
+                "done" => {}
+                "stale" => {
+                    let other = Settings { refresh: 60, ..Settings::default() };
+                    settings::configure(t, &shell, list, &other).await.expect("it is set");
+                    settings::set_code(t, &shell, list, high, "z", (None, None))
+                        .await
+                        .expect("it is set");
+                }
+                _ => {
+                    let role = accounts::Role::Editor;
+                    accounts::set_role(t.session(), account, role).await.expect("it is set");
+                }
+            }
+            for id in [guards, of_code] {
+                let own = decide(t, administrator, id, &Verdict::Confirm, NOW).await;
+                assert!(matches!(own, Err(MotionError::Own)), "{own:?}");
+                let done = decide(t, world.editors[1], id, &Verdict::Confirm, NOW).await;
+                match what {
+                    "done" => assert!(matches!(done, Ok(Decided::Done(_))), "{done:?}"),
+                    "stale" => assert!(matches!(done, Ok(Decided::Stale(_))), "{done:?}"),
+                    // An editor does not want that himself.
+                    _ => assert!(matches!(done, Err(MotionError::Lost)), "{done:?}"),
+                }
+            }
+            let holds = dns::of(t.session(), list.id).await.expect("they are read");
+            let for_two = lists::codes_for_two(t.session(), list.id).await.expect("they are read");
+            let is_done = what == "done";
+            assert_eq!((holds.ipv4_prefix == 0, for_two.is_empty()), (is_done, is_done), "{what}");
         }
     })
     .await;

@@ -10,7 +10,7 @@ use repute_database::dns::{self, Links, Settings};
 use repute_database::lists::{self, Policy};
 use repute_database::{Database, Session, Timestamp};
 use repute_dnsxl::{Name, Target};
-use repute_registry::settings::{self, Description, Hand, Who};
+use repute_registry::settings::{self, Description, Hand, Set, Who};
 use serde_json::json;
 
 use super::log::time;
@@ -199,7 +199,8 @@ pub(super) async fn dns(database: &Database, command: DnsCommand) -> anyhow::Res
             }
             let actor = shell_user::actor(transaction.session()).await?;
             let hand = hand(&actor, &args.reason);
-            let serial = settings::configure(&mut transaction, &hand, &stored, &new).await?;
+            let set = settings::configure(&mut transaction, &hand, &stored, &new).await?;
+            let Set::Done(Some(serial)) = set else { bail!("the shell needs nobody to agree") };
             transaction.commit().await?;
             say!("{}: published so from serial {serial} on", args.list);
             tell_doubts(&settings::doubts(&stored, &new));

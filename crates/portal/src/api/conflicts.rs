@@ -1,10 +1,11 @@
-//! `/api/v1/queue/{kind}/{id}/conflicts`: who is partial in a request, a removal or a proposal.
+//! `/api/v1/queue/{kind}/{id}/conflicts`: who is partial in a request, a removal, a proposal or another one's change.
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use repute_database::conflicts::{self, About};
+use repute_database::motions::MotionId;
 use repute_database::removals::RemovalId;
 use repute_database::requests::RequestId;
 use repute_database::rules::ProposalId;
@@ -25,7 +26,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(PATH, GROUP, show)
             .says(
                 "Who is partial in something",
-                "`kind` is `request`, `removal` or `proposal`. `own` says why you do not decide it yourself, if so.",
+                "`kind` is `request`, `removal`, `proposal` or `motion`. `own` says why you do not decide it yourself, if so.",
             )
             .by(&[Scope::QueueRead])
             .answers::<Conflicts>(),
@@ -82,6 +83,8 @@ enum Kind {
     Removal,
     /// A proposal.
     Proposal,
+    /// A change that waits for a second editor.
+    Motion,
 }
 
 /// `GET /api/v1/queue/{kind}/{id}/conflicts`.
@@ -137,6 +140,7 @@ fn about(kind: Kind, id: i64) -> About {
         Kind::Request => About::Request(RequestId(id)),
         Kind::Removal => About::Removal(RemovalId(id)),
         Kind::Proposal => About::Proposal(ProposalId(id)),
+        Kind::Motion => About::Motion(MotionId(id)),
     }
 }
 

@@ -7,8 +7,8 @@ use axum::response::Response;
 use repute_database::entries::find::Sought;
 use repute_database::entries::{self, Entry, OrganisationId, SourceId};
 use repute_database::kept_out as stored;
-use repute_database::{Key, Timestamp, lists};
-use repute_registry::edit::{self, Edit, End, Listing, Review, What, Which};
+use repute_database::{Key, Timestamp, Transaction, lists};
+use repute_registry::edit::{self, Edit, End, Listing, Made, Review, What, Which};
 use repute_registry::publish;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,8 +37,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::post("/api/v1/lists/{apex}/entries", GROUP, change)
             .says(
                 "Change entries without a request",
-                "Up to a thousand changes, all of them or none. What two editors have to agree to is refused, and so is \
-                 what belongs to an organisation of the token's owner.",
+                "Up to a thousand changes, all of them or none. What two editors have to agree to waits until another one \
+                 does: then `motion` says under which number, and nothing is changed yet. What belongs to an \
+                 organisation of the token's owner is refused.",
             )
             .by(WRITE)
             .takes::<Changes>()
@@ -204,8 +205,12 @@ struct Given {
 /// It is changed.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Changed {
-    /// The serial that has it.
-    pub(super) serial: u32,
+    /// The serial that has it; nothing if it waits for a second editor.
+    pub(super) serial: Option<u32>,
+    /// Under which number it waits for a second editor, if it does (`/api/v1/motions`).
+    pub(super) motion: Option<i64>,
+    /// Why another editor has to agree.
+    pub(super) because: Option<String>,
     /// Why it is not published before a second person has looked at it; nothing if it is in DNS in a moment.
     pub(super) held: Option<String>,
 }
@@ -336,9 +341,37 @@ async fn change(
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);
     let list = lists::by_id(t.session(), id).await?.ok_or(AppError::NotFound)?;
-    let serial = edit::edit(t, person, &list, &edits, source, &reason, now).await?;
-    let held = publish::prospect(t.session(), &list, serial).await?.held();
-    write.done(StatusCode::OK, &Changed { serial, held }).await
+    let made = edit::edit(t, person, &list, &edits, source, &reason, now).await?;
+    let changed = Changed::of(t, &list, made).await?;
+    write.done(changed.status(), &changed).await
+}
+
+impl Changed {
+    /// Of what was made of a change.
+    pub(super) async fn of(
+        transaction: &mut Transaction,
+        list: &lists::Stored,
+        made: Made,
+    ) -> Result<Changed, AppError> {
+        Ok(match made {
+            Made::Published(serial) => {
+                let held = publish::prospect(transaction.session(), list, serial).await?.held();
+                Changed { serial: Some(serial), motion: None, because: None, held }
+            }
+            Made::Waits(id, why) => {
+                let because = Some(why.to_string());
+                Changed { serial: None, motion: Some(id.0), because, held: None }
+            }
+        })
+    }
+
+    /// The status that says so.
+    pub(super) fn status(&self) -> StatusCode {
+        match self.motion {
+            Some(_) => StatusCode::ACCEPTED,
+            None => StatusCode::OK,
+        }
+    }
 }
 
 /// `POST /api/v1/lists/{apex}/entries/give`.

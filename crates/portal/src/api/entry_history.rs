@@ -2,12 +2,10 @@
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use axum::response::Response;
 use repute_database::entry_history::{self, Kind, Step, StepId};
 use repute_database::{Timestamp, entries};
 use repute_registry::edit;
-use repute_registry::publish::{self, Prospect};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -145,12 +143,9 @@ async fn undo(
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);
     let list = stored(t.session(), &apex).await?;
-    let (_, serial) = edit::undo(t, person, &list, StepId(step), &reason, now).await?;
-    let held = match publish::prospect(t.session(), &list, serial).await? {
-        Prospect::Soon => None,
-        Prospect::Held { why, .. } | Prospect::Behind { why, .. } => Some(why),
-    };
-    write.done(StatusCode::OK, &Changed { serial, held }).await
+    let (_, made) = edit::undo(t, person, &list, StepId(step), &reason, now).await?;
+    let changed = Changed::of(t, &list, made).await?;
+    write.done(changed.status(), &changed).await
 }
 
 impl OneStep {

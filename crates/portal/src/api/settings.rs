@@ -11,11 +11,12 @@ use axum::response::{IntoResponse as _, Response};
 use repute_database::categories::{self, Category};
 use repute_database::dns;
 use repute_database::lists::{self, Leaving, List, Stored};
+use repute_database::motions::MotionId;
 use repute_database::{Session, audit, kept_out};
 use repute_dnsxl::{KeyKind, Name, Polarity};
 use repute_registry::changes::Cause;
 use repute_registry::permission::{self, Action, Relation};
-use repute_registry::settings::{self, Description, Hand, Who};
+use repute_registry::settings::{self, Description, Hand, Set, Who};
 use repute_registry::template::Template;
 use ring::digest::{SHA256, digest};
 use schemars::JsonSchema;
@@ -119,6 +120,9 @@ struct Settings {
     dns: Dns,
     /// What is possible and not wise in it: a sentence each.
     doubts: Vec<String>,
+    /// Under which number a part of what was asked for waits for a second person (`/api/v1/motions`), if it does: guards
+    /// that would refuse less, and one editor where two decide.
+    motion: Option<i64>,
 }
 
 /// A criterion.
@@ -528,8 +532,9 @@ async fn carry_out(
     call.matches(&before)?;
     let who = Who::Person(call.caller.person());
     let hand = |reason| Hand { who, reason, now };
+    let mut motion = None;
     match &wish {
-        Wish::Set(changes) => set(t, &hand(&changes.reason), &list, changes).await?,
+        Wish::Set(changes) => motion = set(t, &hand(&changes.reason), &list, changes).await?,
         Wish::Policy(NewPolicy { text, reason }) => {
             settings::publish_policy(t, &hand(reason), &list, text).await?;
         }
@@ -550,13 +555,16 @@ async fn carry_out(
             let code = parse("return code", code)?;
             let wrong = || AppError::Wrong("`removal` is link, editor or none".to_owned());
             let leaving = removal.as_deref().map(|word| Leaving::by_word(word).ok_or_else(wrong));
-            let rules = (*two_editors, leaving.transpose()?);
-            settings::set_code(t, &hand(reason), &list, code, meaning, rules).await?;
+            let (by, rules) = (hand(reason), (*two_editors, leaving.transpose()?));
+            if let Set::Waits(id) = settings::set_code(t, &by, &list, code, meaning, rules).await? {
+                motion = Some(id);
+            }
         }
     }
     let list = lists::by_id(t.session(), list.id).await?.ok_or(AppError::NotFound)?;
-    let after = Settings::of(t.session(), &list).await?;
+    let mut after = Settings::of(t.session(), &list).await?;
     let mark = after.mark()?;
+    after.motion = motion.map(|id| id.0);
     let mut response = write.done(status, &after).await?;
     response.headers_mut().insert(ETAG, mark);
     Ok(response)
@@ -568,7 +576,8 @@ async fn set(
     hand: &Hand<'_>,
     list: &Stored,
     changes: &Changes,
-) -> Result<(), AppError> {
+) -> Result<Option<MotionId>, AppError> {
+    let mut motion = None;
     let or = |new: &Option<String>, old: &str| new.clone().unwrap_or_else(|| old.to_owned());
     let new = Description {
         title: or(&changes.title, &list.list.title),
@@ -586,13 +595,15 @@ async fn set(
     if let Some(changes) = &changes.dns {
         let before = dns::of(transaction.session(), list.id).await?;
         let new = changes.over(before)?;
-        settings::configure(transaction, hand, list, &new).await?;
+        if let Set::Waits(id) = settings::configure(transaction, hand, list, &new).await? {
+            motion = Some(id);
+        }
     }
     if let Some(days) = changes.keep_out {
         settings::keep_out(transaction, hand, list, days).await?;
     }
     match is_said || changes.dns.is_some() || changes.keep_out.is_some() {
-        true => Ok(()),
+        true => Ok(motion),
         false => Err(AppError::Wrong("say what is to be changed".to_owned())),
     }
 }
@@ -687,6 +698,7 @@ impl Settings {
                 links: dns.links.word(),
             },
             doubts,
+            motion: None,
         })
     }
 

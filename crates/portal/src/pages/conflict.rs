@@ -1,10 +1,11 @@
-//! `…/conflict`: an editor says that he is partial in a request, a removal or a proposal, and takes that back; what of
-//! it stands on their pages.
+//! `…/conflict`: an editor says that he is partial in a request, a removal, a proposal or another one's change, and takes
+//! that back; what of it stands on their pages.
 
 use axum::extract::{Path, State};
 use axum::response::Response;
 use repute_database::accounts;
 use repute_database::conflicts::{self, About, Declared};
+use repute_database::motions::MotionId;
 use repute_database::removals::RemovalId;
 use repute_database::requests::RequestId;
 use repute_database::rules::ProposalId;
@@ -62,6 +63,7 @@ pub(crate) async fn interest(
         About::Request(id) => format!("/requests/{}/conflict", id.0),
         About::Removal(id) => format!("/queue/removals/{}/conflict", id.0),
         About::Proposal(id) => format!("/proposals/{}/conflict", id.0),
+        About::Motion(id) => format!("/queue/motions/{}/conflict", id.0),
     };
     Ok(Interest { conflict, declared, path, is_open })
 }
@@ -95,6 +97,16 @@ pub(crate) async fn of_proposal(
     Form(typed): Form<Typed>,
 ) -> Result<Response, AppError> {
     say(&app, &member, About::Proposal(ProposalId(id)), &typed, "/proposals").await
+}
+
+/// `POST /queue/motions/{id}/conflict`.
+pub(crate) async fn of_motion(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+    Form(typed): Form<Typed>,
+) -> Result<Response, AppError> {
+    say(&app, &member, About::Motion(MotionId(id)), &typed, &format!("/queue/motions/{id}")).await
 }
 
 /// Writes down what an editor says of himself, and goes back.

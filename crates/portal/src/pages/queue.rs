@@ -31,6 +31,7 @@ use crate::moment::Moment;
 use crate::notice;
 use crate::overview::ListCard;
 use crate::pages::bulk::with_canned;
+use crate::pages::motion;
 use crate::pages::organisation::mark;
 use crate::pages::request::{page_day, path};
 use crate::pages::sign_in::back;
@@ -58,6 +59,8 @@ pub(crate) struct Queue {
     /// Lists with proposals that wait, and how many.
     proposals: Vec<(ListCard, u64)>,
     versions: Vec<Version>,
+    /// What waits for a second editor.
+    motions: Vec<motion::Waiting>,
     /// Requests in each state, and since when the oldest is there.
     counts: Vec<(Stage, u64, Timestamp)>,
     now: Timestamp,
@@ -175,6 +178,7 @@ pub(crate) async fn show(
         let is_own = is_own.await?;
         versions.push(Version { card, publication, good, is_own });
     }
+    let motions = motion::waiting(look.session(), now).await?;
     let (cards, canned) = (cards.to_vec(), app.config.canned_reasons.clone());
     Ok(Page(Queue {
         frame,
@@ -186,6 +190,7 @@ pub(crate) async fn show(
         next_removals,
         proposals,
         versions,
+        motions,
         counts,
         now,
         canned,

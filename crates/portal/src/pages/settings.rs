@@ -14,9 +14,10 @@ use axum::response::{IntoResponse, Response};
 use repute_database::categories::{self, Category};
 use repute_database::dns::{self, Links, Settings};
 use repute_database::lists::{self, Criterion, Leaving, Policy, Stored};
+use repute_database::motions::MotionId;
 use repute_database::{Session, Timestamp, kept_out};
 use repute_dnsxl::{Name, ReturnCode};
-use repute_registry::settings::{self, Description, Hand, SettingsError, Who};
+use repute_registry::settings::{self, Description, Hand, Set, SettingsError, Who};
 
 use crate::app::App;
 use crate::error::{AppError, sentence};
@@ -25,6 +26,7 @@ use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
 use crate::overview::leaving_words;
+use crate::pages::motion::path as motion_path;
 use crate::pages::sign_in::back;
 use crate::visitor::Member;
 
@@ -83,6 +85,7 @@ pub(crate) async fn change(
     let who = Who::Person(member.person());
     let hand = Hand { who, reason: field("reason"), now: Timestamp::now() };
     let t = &mut transaction;
+    let mut motion = None;
     let done = match field("part") {
         // These send back all that was shown: what somebody else changed meanwhile would be taken back unseen.
         "description" | "dns" if field("seen") != digest(&list, &before) => {
@@ -127,19 +130,25 @@ pub(crate) async fn change(
             Err(_) => Err(format!("`{}` is no return code, such as 127.0.0.2", field("code"))),
             Ok(code) => {
                 let rules = (Some(field("two") == "yes"), Leaving::by_word(field("removal")));
-                told(settings::set_code(t, &hand, &list, code, field("meaning"), rules).await)?
+                let set = settings::set_code(t, &hand, &list, code, field("meaning"), rules).await;
+                waits(&mut motion, set)?
             }
         },
         "dns" => match publishing(&before, field) {
             Err(fault) => Err(fault),
-            Ok(new) => told(settings::configure(t, &hand, &list, &new).await.map(drop))?,
+            Ok(new) => waits(&mut motion, settings::configure(t, &hand, &list, &new).await)?,
         },
         _ => return Err(AppError::Choice),
     };
     match done {
         Ok(()) => {
             transaction.commit().await?;
-            Ok(back(&format!("/lists/{}/settings", list.list.apex), Flash::SettingsChanged))
+            Ok(match motion {
+                Some(id) => back(&motion_path(id), Flash::MotionMade),
+                None => {
+                    back(&format!("/lists/{}/settings", list.list.apex), Flash::SettingsChanged)
+                }
+            })
         }
         Err(fault) => {
             drop(transaction);
@@ -198,6 +207,17 @@ fn told(done: Result<(), SettingsError>) -> Result<Result<(), String>, AppError>
         Err(SettingsError::Denied(denied)) => Err(AppError::Refused(denied.to_string())),
         Err(error) => Ok(Err(error.to_string())),
     }
+}
+
+/// The same of what may wait for a second person.
+fn waits(
+    motion: &mut Option<MotionId>,
+    done: Result<Set, SettingsError>,
+) -> Result<Result<(), String>, AppError> {
+    if let Ok(Set::Waits(id)) = done {
+        *motion = Some(id);
+    }
+    told(done.map(drop))
 }
 
 /// How a list is to be published, by what was typed.

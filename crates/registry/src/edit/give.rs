@@ -45,7 +45,7 @@ pub async fn give(
     reason: &str,
     now: Timestamp,
 ) -> Result<Given, EditError> {
-    check_owners(transaction, person, &[]).await?;
+    check_owners(transaction.session(), person, &[]).await?;
     if let Some(id) = to {
         // Nobody suspends it meanwhile.
         organisations::lock(transaction.session(), id).await?;
@@ -73,7 +73,7 @@ pub async fn give(
             let (apex, key) = (list.list.apex.to_string(), key.to_string());
             return Err(EditError::Missing { apex, key });
         }
-        check_owners(transaction, person, &entries).await?;
+        check_owners(transaction.session(), person, &entries).await?;
         if entries.iter().all(|entry| entry.organisation == to) {
             continue;
         }
@@ -161,7 +161,11 @@ mod tests {
                 [&keys[1], &keys[0]]
             );
             let stored = lists::by_id(t.session(), list.id).await.expect("read").expect("there");
-            assert_eq!(stored.serial, serial, "there is nothing to publish");
+            assert_eq!(
+                crate::edit::Made::Published(stored.serial),
+                serial,
+                "there is nothing to publish"
+            );
             let again = give(t, EDITOR, &list, &which, Some(id), "", now).await;
             assert!(matches!(again, Err(EditError::Nothing)), "{again:?}");
             // So wide a network one editor could not list alone, but who is responsible he may say.

@@ -8,7 +8,9 @@ use repute_database::entry_history::{self, Kind, Step, StepId};
 use repute_database::lists::{self, Stored};
 use repute_database::{DatabaseError, Key, Timestamp, Transaction, audit};
 
-use super::{EditError, UNDO, carry_out, check_interest, check_owners, check_reserved, write};
+use super::{
+    EditError, Made, UNDO, carry_out, check_interest, check_owners, check_reserved, write,
+};
 use crate::changes::{self, Cause, Change};
 use crate::permission::Person;
 
@@ -38,10 +40,10 @@ impl From<DatabaseError> for UndoError {
     }
 }
 
-/// Takes a change back; its key, and the serial with which that is published.
+/// Takes a change back, or has that wait for a second editor; its key, and what became of it.
 ///
 /// # Errors
-/// If that is not possible, or the person may not do it alone: then the transaction is to be dropped.
+/// If that is not possible, or the person may not: then the transaction is to be dropped.
 pub async fn undo(
     transaction: &mut Transaction,
     person: Person,
@@ -49,25 +51,26 @@ pub async fn undo(
     step: StepId,
     reason: &str,
     now: Timestamp,
-) -> Result<(Key, u32), UndoError> {
+) -> Result<(Key, Made), UndoError> {
     // Who may not edit learns nothing of what there is.
-    check_owners(transaction, person, &[]).await?;
+    check_owners(transaction.session(), person, &[]).await?;
     let (step, key, there, back) = prepare(transaction, list, step, now).await?;
     if is_handed_over(&there, &back) {
-        check_owners(transaction, person, &there).await?;
-        check_owners(transaction, person, &back).await?;
+        check_owners(transaction.session(), person, &there).await?;
+        check_owners(transaction.session(), person, &back).await?;
         let actor = audit::actor(transaction.session(), person.account).await?;
         let cause = Cause { actor, action: UNDO.to_owned(), reason: named(&step, reason) };
-        return hand_back(transaction, list, (key, back), &cause, now).await;
+        let (key, serial) = hand_back(transaction, list, (key, back), &cause, now).await?;
+        return Ok((key, Made::Published(serial)));
     }
     check_codes(transaction, list, &key, &there, &back).await?;
-    check_interest(transaction, person, list, std::iter::once(&key)).await?;
-    check_owners(transaction, person, &there).await?;
-    check_owners(transaction, person, &back).await?;
+    check_interest(transaction.session(), person, list, std::iter::once(&key)).await?;
+    check_owners(transaction.session(), person, &there).await?;
+    check_owners(transaction.session(), person, &back).await?;
     let reason = named(&step, reason);
     let change = Change { key: key.clone(), entries: back };
-    let serial = carry_out(transaction, person, list, &[change], (UNDO, &reason), now).await?;
-    Ok((key, serial))
+    let made = carry_out(transaction, person, list, &[change], (UNDO, &reason), now).await?;
+    Ok((key, made))
 }
 
 /// Takes a change back on behalf of whoever has the shell, and so the database; its key and the serial.
@@ -90,7 +93,7 @@ pub async fn undo_at_shell(
     }
     check_codes(transaction, list, &key, &there, &back).await?;
     let change = Change { key: key.clone(), entries: back };
-    let serial = write(transaction, list, &[change], &cause, now).await?;
+    let serial = write(transaction, list, &[change], (&cause, None), now).await?;
     Ok((key, serial))
 }
 
@@ -179,7 +182,7 @@ fn back(step: &Step, there: &[Entry], now: Timestamp) -> Result<Vec<Entry>, Undo
 }
 
 /// Makes sure that what comes back still fits the list.
-async fn check_codes(
+pub(super) async fn check_codes(
     transaction: &mut Transaction,
     list: &Stored,
     key: &Key,
@@ -209,6 +212,7 @@ mod tests {
     use crate::changes;
     use crate::edit::edit;
     use crate::permission::Role;
+    use crate::two_editors::TwoEditors;
 
     /// Who edits.
     const EDITOR: Person = Person { account: 7, role: Role::Editor };
@@ -241,12 +245,12 @@ mod tests {
         list: &Stored,
         step: StepId,
         now: i64,
-    ) -> Result<u32, String> {
+    ) -> Result<Made, String> {
         let mut transaction = database.begin().await.expect("a transaction");
         let done = undo(&mut transaction, person, list, step, "a mistake", Timestamp(now)).await;
-        let (_, serial) = done.map_err(|error| error.to_string())?;
+        let (_, made) = done.map_err(|error| error.to_string())?;
         transaction.commit().await.expect("it is committed");
-        Ok(serial)
+        Ok(made)
     }
 
     #[tokio::test]
@@ -338,7 +342,7 @@ mod tests {
             transaction.commit().await.expect("it is committed");
             let (_, steps) = look(&database, &list, "45.0.0.0/16").await;
             let two = take_back(&database, EDITOR, &list, steps[0].id, 20).await;
-            assert!(two.expect_err("it is refused").contains("for two editors"));
+            assert!(matches!(two, Ok(Made::Waits(_, TwoEditors::WideRange))), "{two:?}");
             let (_, steps) = look(&database, &list, "9.9.9.1").await;
             let own = take_back(&database, OTHER, &list, steps[0].id, 20).await;
             assert!(own.expect_err("it is refused").contains("you belong to the organisation"));

@@ -18,7 +18,7 @@ use repute_zone::{Hit, Relative};
 use super::*;
 use crate::changes::{Cause, Change, apply};
 use crate::evidence::{Sighting, Told, add_source, take};
-use crate::settings::{Hand, Who, configure};
+use crate::settings::{Hand, Set, Who, configure};
 
 mod restored;
 
@@ -391,7 +391,7 @@ async fn what_must_not_be_waits_for_a_second_person() {
         let settings = Settings { canaries: vec![canary], ..Settings::default() };
         let hand = Hand { who: Who::Shell(&one), reason: "", now: Timestamp(3) };
         let serial = configure(&mut transaction, &hand, &list, &settings).await;
-        assert_eq!(serial.expect("it is set"), 3);
+        assert_eq!(serial.expect("it is set"), Set::Done(Some(3)));
         transaction.commit().await.expect("it is committed");
         let shelf = Shelf::new();
         let publisher = Publisher::start(database.clone(), shelf.clone());

@@ -140,18 +140,25 @@ async fn categories_are_added_and_renamed_and_codes_named() {
             "a code means something"
         );
         let editor = vec![(code("2"), Leaving::Editor)];
-        for (rules, for_two, leavings) in [
-            ((Some(true), Some(Leaving::Editor)), vec![code("2")], &editor),
-            ((None, None), vec![code("2")], &editor),
-            ((Some(false), Some(Leaving::Link)), vec![], &vec![]),
+        let shell = Hand { who: Who::Shell(audit::SYSTEM), ..by };
+        for (hand, rules, waits, for_two, leavings) in [
+            (&by, (Some(true), Some(Leaving::Editor)), false, vec![code("2")], &editor),
+            (&by, (None, None), false, vec![code("2")], &editor),
+            // One administrator does not say alone that one editor is enough.
+            (&by, (Some(false), None), true, vec![code("2")], &editor),
+            (&shell, (Some(false), None), false, vec![], &editor),
+            (&by, (Some(false), Some(Leaving::Link)), false, vec![], &vec![]),
         ] {
-            set_code(t, &by, &list, code("2"), "spam", rules).await.expect("it is named");
+            let set =
+                set_code(t, hand, &list, code("2"), "spam", rules).await.expect("it is taken");
+            assert_eq!(matches!(set, Set::Waits(_)), waits, "{rules:?}");
             let found = lists::codes_for_two(t.session(), list.id).await.expect("they are read");
             assert_eq!(found, for_two, "{rules:?}");
             let found = lists::leavings(t.session(), list.id).await.expect("they are read");
             assert_eq!(found, *leavings, "{rules:?}");
         }
-        let expect = ["category.add", "category.rename", "list.code", "list.code", "list.code"];
+        let mut expect = vec!["category.add", "category.rename"];
+        expect.extend(["list.code"; 4]);
         assert_eq!(log(&mut transaction).await, expect);
     })
     .await;
@@ -187,7 +194,7 @@ async fn guards_cannot_be_turned_off_to_get_past_a_second_person() {
             canaries: vec![canary("192.0.2.1")],
             ..Settings::default()
         };
-        assert_eq!(configure(t, &by, &list, &new).await.expect("it is done"), 2);
+        assert_eq!(configure(t, &by, &list, &new).await.expect("it is done"), Set::Done(Some(2)));
         assert_eq!(dns::of(t.session(), list.id).await.expect("they are read"), new);
         let outcome = Outcome::Refused { why: "all of 10.0.0.0/8 would be listed".to_owned() };
         let waiting = Publication { serial: 2, time: Timestamp(1), entries: 1, audit: 1, outcome };
@@ -215,6 +222,54 @@ async fn a_list_that_nobody_would_find_is_told_of() {
         assert!(doubts(&["ns.example.net"])[0].contains("RFC 2182"));
         assert!(doubts(&["ns.bl.example", "ns.example.net"])[0].contains("only glue"));
         assert_eq!(doubts(&["ns1.example.net", "ns2.example.net"]), [""; 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_administrator_tightens_guards_and_two_people_loosen_them() {
+    on_each(async |database| {
+        let list = add(&database).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let by = hand(Role::Administrator);
+        let canary = |text: &str| text.parse::<Target>().expect("a target");
+        let middle = Settings {
+            ipv4_prefix: 12,
+            ipv6_prefix: 24,
+            max_change: 20,
+            canaries: vec![canary("192.0.2.1")],
+            ..Settings::default()
+        };
+        let shell = Hand { who: Who::Shell(audit::SYSTEM), ..by };
+        for (new, is_looser) in [
+            (Settings { ipv4_prefix: 16, ..middle.clone() }, false),
+            (Settings { ipv4_prefix: 8, ..middle.clone() }, true),
+            (Settings { ipv4_prefix: 0, ..middle.clone() }, true),
+            (Settings { ipv6_prefix: 32, ..middle.clone() }, false),
+            (Settings { ipv6_prefix: 0, ..middle.clone() }, true),
+            (Settings { max_change: 10, ..middle.clone() }, false),
+            (Settings { max_change: 30, ..middle.clone() }, true),
+            (Settings { max_change: 0, ..middle.clone() }, true),
+            (Settings { canaries: Vec::new(), ..middle.clone() }, true),
+            (Settings { refresh: 60, ..middle.clone() }, false),
+        ] {
+            let set = configure(t, &shell, &list, &middle).await.expect("the shell is free");
+            assert!(matches!(set, Set::Done(Some(_))), "{set:?}");
+            let set = configure(t, &by, &list, &new).await.expect("it is taken");
+            let holds = dns::of(t.session(), list.id).await.expect("they are read");
+            let Set::Waits(id) = set else {
+                assert!(!is_looser && holds == new, "{new:?}: {set:?}");
+                continue;
+            };
+            assert!(is_looser && holds == middle, "{new:?}: {set:?}");
+            let again = configure(t, &by, &list, &new).await;
+            assert!(matches!(again, Err(SettingsError::NoRoom(NoRoom::Same(_)))), "{again:?}");
+            let administrator = Person { account: 1, role: Role::Administrator };
+            let verdict = motion::Verdict::Withdraw;
+            let done = motion::decide(t, administrator, id, &verdict, by.now).await;
+            assert_eq!(done.expect("it is his"), motion::Decided::Withdrawn);
+        }
     })
     .await;
 }

@@ -185,8 +185,8 @@ pub(super) async fn carry_out(
     // Whoever ordered it is one person.
     if report.for_two > 0 {
         return Err(Undone::Wrong(format!(
-            "two editors have to agree to {} of its changes, such as {}: leave them out of the file, or have whoever has \
-             the shell import it",
+            "two editors have to agree to {} of its changes, such as {}: leave them out of the file and make them on \
+             their pages, where another editor agrees, or have whoever has the shell import it",
             report.for_two,
             report.first_for_two.join(", ")
         )));

@@ -13,7 +13,7 @@ use repute_database::kept_out::{self, KeptOut};
 use repute_database::lists::{self, Stored};
 use repute_database::{Key, Timestamp, Transaction, organisations};
 use repute_dnsxl::{Name, ReturnCode};
-use repute_registry::edit::{self, Edit, End, Listing, Review, What};
+use repute_registry::edit::{self, Edit, End, Listing, Made, Review, What};
 use repute_registry::publish::{self, Prospect};
 use serde::Deserialize;
 
@@ -27,6 +27,7 @@ use crate::frame::{Frame, Page};
 use crate::moment::Moment;
 use crate::overview::stored;
 use crate::pages::entries::key_of;
+use crate::pages::motion;
 use crate::pages::sign_in::back;
 use crate::visitor::Member;
 
@@ -175,8 +176,8 @@ pub(crate) async fn change(
         return Err(AppError::Changed);
     }
     let (t, edits) = (&mut transaction, [edit]);
-    let serial = edit::edit(t, person, &list, &edits, SOURCE, &typed.why, now).await?;
-    done(transaction, &list, &edits[0].key, serial, Flash::EntryChanged).await
+    let made = edit::edit(t, person, &list, &edits, SOURCE, &typed.why, now).await?;
+    done(transaction, &list, &edits[0].key, made, Flash::EntryChanged).await
 }
 
 /// `POST /lists/{apex}/entry/undo`: an editor takes a change back.
@@ -190,18 +191,25 @@ pub(crate) async fn undo(
     let mut transaction = app.database.begin().await?;
     let list = stored(transaction.session(), &apex).await?;
     let t = &mut transaction;
-    let (key, serial) = edit::undo(t, person, &list, StepId(step), &why, now).await?;
-    done(transaction, &list, &key, serial, Flash::ChangeUndone).await
+    let (key, made) = edit::undo(t, person, &list, StepId(step), &why, now).await?;
+    done(transaction, &list, &key, made, Flash::ChangeUndone).await
 }
 
-/// Has a change hold, and goes back to the entry.
+/// Has a change hold and goes back to the entry, or goes to where it waits for a second editor.
 async fn done(
     mut transaction: Transaction,
     list: &Stored,
     key: &Key,
-    serial: u32,
+    made: Made,
     flash: Flash,
 ) -> Result<Response, AppError> {
+    let serial = match made {
+        Made::Published(serial) => serial,
+        Made::Waits(id, _) => {
+            transaction.commit().await?;
+            return Ok(back(&motion::path(id), Flash::MotionMade));
+        }
+    };
     let prospect = publish::prospect(transaction.session(), list, serial).await?;
     transaction.commit().await?;
     let flash = match prospect {

@@ -128,7 +128,7 @@ async fn an_editor_lists_changes_takes_off_and_takes_back() {
         again.says(&["has changed since"]);
         // Rules of edits hold here as well.
         let answer = list_it(&mut site, "11.0.0.0/8", "127.0.0.2", &[("reason", "x")]).await;
-        answer.says(&["for two editors"]);
+        assert_eq!(answer.location(), "/queue/motions/1", "two editors decide");
     })
     .await;
 }
@@ -276,6 +276,64 @@ async fn entries_are_given_to_an_organisation_one_by_one_by_choice_and_by_domain
             assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{refused:?}");
             refused.says(&[why]);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_two_editors_have_to_agree_to_waits_on_a_page_for_the_second() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        site.add_list("bl.example").await;
+        site.join("ada@x.example", Role::Editor).await;
+        let ada = site.cookies.clone();
+        let fields = [("reason", "It <sends>"), ("end", ""), ("why", "a <wrong> one")];
+        let answer = list_it(&mut site, "9.9.0.0/16", "127.0.0.2", &fields).await;
+        assert_eq!(answer.location(), "/queue/motions/1", "{answer:?}");
+        assert!(at(&site, "9.9.0.0/16").await.is_empty(), "nothing is changed yet");
+        let page = site.get("/queue/motions/1").await;
+        page.says(&["waits for a second editor", "wider than /20", "a &#60;wrong&#62; one"]);
+        page.says(&["listed with 127.0.0.2: It &#60;sends&#62;", "Take it back"]);
+        assert!(!page.text.contains("I agree"), "not to his own");
+        let own = site.post("/queue/motions/1", &[("act", "confirm")]).await;
+        assert_eq!(own.status, StatusCode::FORBIDDEN);
+        let list = list_it(&mut site, "9.9.0.0/16", "127.0.0.2", &fields).await;
+        assert_eq!(list.status, StatusCode::CONFLICT, "it waits already");
+        assert_eq!(
+            list_it(&mut site, "9.9.9.9", "127.0.0.2", &fields).await.location(),
+            "/lists/bl.example/entry?key=9.9.9.9"
+        );
+        site.join("bob@x.example", Role::Editor).await;
+        site.get("/queue").await.says(&[
+            "Changes for two editors",
+            "/queue/motions/1",
+            "9.9.0.0/16",
+        ]);
+        let page = site.get("/queue/motions/1").await;
+        page.says(&["What stands around it", "9.9.9.9", "I agree: do it", "I am partial in this"]);
+        let silent = site.post("/queue/motions/1", &[("act", "refuse")]).await;
+        assert_eq!(silent.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let done = site.post("/queue/motions/1", &[("act", "confirm")]).await;
+        assert_eq!(done.location(), "/queue/motions/1");
+        site.get("/queue/motions/1").await.says(&["confirmed"]);
+        assert_eq!(at(&site, "9.9.0.0/16").await.len(), 1);
+        let over = site.post("/queue/motions/1", &[("act", "confirm")]).await;
+        assert_eq!(over.status, StatusCode::CONFLICT);
+        // Taking it off is for two as well; who wants it may take that back.
+        let page = site.get(&format!("{ENTRY}?key={}", encode("9.9.0.0/16"))).await;
+        page.says(&["edited by hand", "Ada"]);
+        let seen = seen(&page);
+        let off = [("act", "remove"), ("key", "9.9.0.0/16"), ("seen", &*seen), ("why", "x")];
+        assert_eq!(site.post(ENTRY, &off).await.location(), "/queue/motions/2");
+        site.cookies = ada;
+        let others = site.post("/queue/motions/2", &[("act", "withdraw")]).await;
+        assert_eq!(others.status, StatusCode::FORBIDDEN);
+        let fields = [("act", "declare"), ("why", "a friend's")];
+        let declared = site.post("/queue/motions/2/conflict", &fields).await;
+        assert_eq!(declared.location(), "/queue/motions/2");
+        let partial = site.post("/queue/motions/2", &[("act", "confirm")]).await;
+        assert_eq!(partial.status, StatusCode::FORBIDDEN);
+        site.get("/queue/motions/2").await.says(&["Conflict of interest"]);
     })
     .await;
 }

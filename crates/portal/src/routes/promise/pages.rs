@@ -230,6 +230,17 @@ const PROMISES: &[Row] = &[
     // The editors' desk.
     ("GET /queue", "/queue", "", "sfffyy"),
     ("POST /queue/bulk", "/queue/bulk", "request-1=$queued&verdict=approve&confirm=yes", "sfffyy"),
+    ("GET /queue/motions/{id}", "/queue/motions/1", "", "sfffyy"),
+    ("GET /queue/motions/{id}", "/queue/motions/9", "", "sfffhh"),
+    ("POST /queue/motions/{id}", "/queue/motions/1", "act=confirm", "sfffyy"),
+    // It is another editor's.
+    ("POST /queue/motions/{id}", "/queue/motions/1", "act=withdraw", "sfffff"),
+    (
+        "POST /queue/motions/{id}/conflict",
+        "/queue/motions/1/conflict",
+        "act=declare&why=x",
+        "sfffyy",
+    ),
     ("GET /queue/upkeep", "/queue/upkeep", "", "sfffyy"),
     ("GET /statistics", "/statistics", "", "sfffyy"),
     ("GET /queue/removals/{id}", "/queue/removals/1", "", "sfffyy"),

@@ -18,6 +18,7 @@ use repute_database::{
 use repute_dnsxl::{KeyKind, Polarity};
 use repute_registry::bounce::{self, Meaning};
 use repute_registry::changes::{self, Cause, Change};
+use repute_registry::edit::{self, Edit, Made, What};
 use repute_registry::evidence::{Sighting, Told, add_source, take};
 use repute_registry::notice::Notice;
 use repute_registry::permission::{self, Person};
@@ -215,6 +216,20 @@ impl World {
                 false => words.push(("$removal", link)),
             }
         }
+
+        // What another editor wants, and one has to agree to.
+        let mut transaction = begin(site).await;
+        let (t, now) = (&mut transaction, Timestamp::now());
+        let mail = "another@people.example";
+        let added = accounts::add(t.session(), mail, "another", "$none", Role::Editor, now).await;
+        let AccountId(account) = added.expect("it is added").expect("it is new");
+        let person = Person { account, role: permission::Role::Editor };
+        let stored = lists::by_id(t.session(), ListId(2)).await.expect("read").expect("there");
+        let what = What::Exclude { reason: "ours".to_owned() };
+        let edits = [Edit { key: "9.64.0.0/16".parse().expect("a key"), what }];
+        let made = edit::edit(t, person, &stored, &edits, "hand", "x", now).await;
+        assert!(matches!(made, Ok(Made::Waits(..))), "{made:?}");
+        transaction.commit().await.expect("it is committed");
 
         // What an editor ordered; a token of each; what each has open in another place.
         site.cookies = editor.clone();
