@@ -95,6 +95,17 @@ fn is_news(notice: &Notice) -> bool {
     }
 }
 
+/// What is said of a decision that the guards of a list keep back; nothing of one that is in DNS at once.
+fn behind(held: &Option<String>) -> &'static str {
+    match held {
+        Some(_) => {
+            " It is not in DNS yet: a safeguard of the list holds its changes back until another editor has looked at \
+             them. You need not do anything."
+        }
+        None => "",
+    }
+}
+
 /// Who is told.
 enum Whom {
     /// Who reads this mailbox.
@@ -202,13 +213,13 @@ fn words<'a>(app: &'a App, notice: &Notice) -> Words<'a> {
             format!("/organisations/{}", organisation.0),
             "Leave the record in DNS where it is: we look for it again.",
         ),
-        Notice::RequestMoved { request, state, .. } => words(
+        Notice::RequestMoved { request, state, held, .. } => words(
             format!("Your request {} is {state}", request.0),
             match state {
                 State::NeedsInfo => {
                     format!("An editor has a question about your request {}.", request.0)
                 }
-                state => format!("Your request {} is {state} now.", request.0),
+                state => format!("Your request {} is {state} now.{}", request.0, behind(held)),
             },
             "Read what was decided, and why",
             format!("/requests/{}", request.0),
@@ -234,21 +245,24 @@ fn words<'a>(app: &'a App, notice: &Notice) -> Words<'a> {
             format!("/removals/{}/{token}", removal.0),
             "The link is good for two days, and says later where this stands. If it was not you, do nothing.",
         ),
-        Notice::RemovalDecided { target, is_refused, said, still, .. } => Words {
+        Notice::RemovalDecided { target, is_refused, said, still, held, .. } => Words {
             lines: still.iter().flat_map(still_lines).collect(),
             ..words(
                 match (is_refused, still) {
+                    (false, None) if held.is_some() => format!("{target} leaves our list"),
                     (false, None) => format!("{target} is off our list"),
                     (false, Some(_)) => format!("Another entry lists {target}"),
                     (true, _) => format!("{target} stays on our list"),
                 },
                 match (is_refused, still) {
-                    (false, None) if said.is_empty() => {
-                        format!("An editor took {target} off our list, as you asked.")
-                    }
-                    (false, None) => {
-                        format!("An editor took {target} off our list, as you asked: {said}")
-                    }
+                    (false, None) if said.is_empty() => format!(
+                        "An editor took {target} off our list, as you asked.{}",
+                        behind(held)
+                    ),
+                    (false, None) => format!(
+                        "An editor took {target} off our list, as you asked.{} The editor says: {said}",
+                        behind(held)
+                    ),
                     (false, Some(_)) => format!(
                         "An editor took the entry off our list that you asked about. But another one lists {target}:"
                     ),
@@ -356,4 +370,47 @@ fn consistency_lines(news: &[News], more: usize) -> Vec<String> {
         lines.push(format!("and {more} more, which the page shows"));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use repute_database::removals::RemovalId;
+    use repute_database::requests::RequestId;
+    use repute_database::testing::on_each_narrow;
+
+    use super::*;
+    use crate::testing::Site;
+
+    #[tokio::test]
+    async fn a_letter_says_if_what_was_decided_is_not_in_dns_yet() {
+        on_each_narrow(async |database| {
+            let site = Site::over(database);
+            for held in [None, Some("all of 11.0.0.0/8 would be listed".to_owned())] {
+                let moved = Notice::RequestMoved {
+                    account: 1,
+                    request: RequestId(4),
+                    state: State::Approved,
+                    held: held.clone(),
+                };
+                let removed = Notice::RemovalDecided {
+                    removal: RemovalId(1),
+                    mail: "a@x.example".to_owned(),
+                    target: "9.9.9.9".to_owned(),
+                    is_refused: false,
+                    said: String::new(),
+                    still: None,
+                    held: held.clone(),
+                };
+                for notice in [moved, removed] {
+                    let words = words(&site.app, &notice);
+                    let says_so = words.what.contains("not in DNS yet");
+                    assert_eq!(says_so, held.is_some(), "{}", words.what);
+                    assert_eq!(words.subject.contains("is off our list"), {
+                        matches!(notice, Notice::RemovalDecided { .. }) && held.is_none()
+                    });
+                }
+            }
+        })
+        .await;
+    }
 }

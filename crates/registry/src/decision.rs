@@ -26,6 +26,7 @@ use crate::conflict::{self, Partial};
 use crate::kept_out::{self, End};
 use crate::notice::Notice;
 use crate::permission::{Action, Denied, Person, Relation};
+use crate::publish as publisher;
 use crate::request::item::Item;
 use crate::request::state::State;
 use crate::request::{self, RequestError, allow, load, state_of, step, write};
@@ -199,7 +200,12 @@ pub async fn decide(
     step(transaction, request, person, state, reason, text, now).await?;
     let notices = match state {
         State::Queued => Vec::new(),
-        _ => vec![Notice::RequestMoved { account: request.new.account, request: id, state }],
+        _ => vec![Notice::RequestMoved {
+            account: request.new.account,
+            request: id,
+            state,
+            held: None,
+        }],
     };
     Ok((Decided::Moved(state), notices))
 }
@@ -339,7 +345,11 @@ async fn approve(
     let by = (person, agreed.as_deref());
     let serial = carry_out(transaction, by, request, list, (positions, plan), now).await?;
     let account = request.new.account;
-    let notice = Notice::RequestMoved { account, request: request.id, state };
+    let held = match serial {
+        Some(serial) => publisher::prospect(transaction.session(), list, serial).await?.held(),
+        None => None,
+    };
+    let notice = Notice::RequestMoved { account, request: request.id, state, held };
     Ok((Decided::Published(serial), vec![notice]))
 }
 

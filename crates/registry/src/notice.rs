@@ -86,6 +86,8 @@ pub enum Notice {
         request: RequestId,
         /// Where it stands.
         state: State,
+        /// Why the guards of the list keep back what was approved until an editor has looked, if they do.
+        held: Option<String>,
     },
     /// A version of a list was refused, and nothing of it is published until a second person has looked.
     VersionRefused {
@@ -125,6 +127,8 @@ pub enum Notice {
         said: String,
         /// What lists it all the same, if the entry went.
         still: Option<Still>,
+        /// Why the guards of the list keep the removal back until an editor has looked, if they do.
+        held: Option<String>,
     },
     /// How networks of an organisation stand with DNS has changed.
     Consistency {

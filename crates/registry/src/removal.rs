@@ -28,6 +28,7 @@ use crate::kept_out::{self, End};
 use crate::notice::Notice;
 use crate::organisation::is_mail;
 use crate::permission::{self, Action, Denied, Person, Relation};
+use crate::publish;
 use crate::request::check::Evidence;
 use crate::rule;
 use crate::token::{self, NoRandom, TokenKey, Use};
@@ -509,6 +510,7 @@ pub async fn decide(
     if let Some(first) = removal.joins {
         return Err(RemovalError::Joined(first.0));
     }
+    let mut held = None;
     let decided = match verdict {
         Verdict::Grant { end, why } => {
             let actor = audit::actor(transaction.session(), person.account).await?;
@@ -534,6 +536,7 @@ pub async fn decide(
             let by = (Some((&*actor, why.trim())), agreed.as_deref());
             let serial = remove(transaction, &removal, &changes, by, *end, now).await?;
             let still = still(transaction.session(), &list, new, now).await?;
+            held = publish::prospect(transaction.session(), &list, serial).await?.held();
             Decided::Granted { serial, still }
         }
         Verdict::Refuse(why) if why.trim().is_empty() => return Err(RemovalError::NoReason),
@@ -549,22 +552,24 @@ pub async fn decide(
     };
     let (mail, target) = (new.mail.clone(), new.target.clone());
     let (is_refused, said) = (decided == Decided::Refused, verdict.words().to_owned());
+    let by_guards = held.clone();
     let mut told =
-        vec![Notice::RemovalDecided { removal: id, mail, target, is_refused, said, still }];
+        vec![Notice::RemovalDecided { removal: id, mail, target, is_refused, said, still, held }];
     let serial = match &decided {
-        Decided::Granted { serial, .. } => Some(*serial),
+        Decided::Granted { serial, .. } => Some((*serial, by_guards)),
         Decided::Refused | Decided::Waits(_) => None,
     };
     told.extend(decide_joined(transaction, person, id, (verdict, serial), now).await?);
     Ok((decided, told))
 }
 
-/// Decides those that waited with a removal as that was, and who is told.
+/// Decides those that waited with a removal as that was, with the serial that has it and what holds that back, and who
+/// is told.
 async fn decide_joined(
     transaction: &mut Transaction,
     person: Person,
     first: RemovalId,
-    (verdict, serial): (&Verdict, Option<u32>),
+    (verdict, granted): (&Verdict, Option<(u32, Option<String>)>),
     now: Timestamp,
 ) -> Result<Vec<Notice>, RemovalError> {
     let actor = audit::actor(transaction.session(), person.account).await?;
@@ -576,8 +581,10 @@ async fn decide_joined(
         };
         let said = verdict.words();
         move_on(transaction, &joined, state, (said, Some(&actor)), now).await?;
-        if let Some(serial) = serial {
-            removals::note_serial(transaction.session(), joined.id, serial).await?;
+        let mut held = None;
+        if let Some((serial, by_guards)) = &granted {
+            removals::note_serial(transaction.session(), joined.id, *serial).await?;
+            held.clone_from(by_guards);
         }
         let still = match verdict {
             Verdict::Refuse(_) => None,
@@ -590,7 +597,7 @@ async fn decide_joined(
         let New { mail, target, .. } = joined.new;
         let (removal, said) = (joined.id, said.to_owned());
         let is_refused = state == State::Refused;
-        told.push(Notice::RemovalDecided { removal, mail, target, is_refused, said, still });
+        told.push(Notice::RemovalDecided { removal, mail, target, is_refused, said, still, held });
     }
     Ok(told)
 }

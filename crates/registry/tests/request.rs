@@ -12,6 +12,7 @@ use repute_database::requests::{self, Outcome as Ended, RequestId};
 use repute_database::testing::on_each;
 use repute_database::{
     Database, Timestamp, Transaction, accounts, categories, changes, claims, entry_history,
+    publications,
 };
 use repute_dnsxl::{KeyKind, Name, Polarity};
 use repute_registry::decision::{self, Criterion, Decided, Reason, Terms, Verdict};
@@ -245,7 +246,8 @@ async fn two_editors_decide_what_does_much_harm_and_none_his_own() {
         let (decided, notices) =
             decision::decide(t, EDITORS[0], id, version, &reject, day(2)).await.expect("decided");
         assert_eq!(decided, Decided::Moved(State::Rejected));
-        let told = Notice::RequestMoved { account: 1, request: id, state: State::Rejected };
+        let told =
+            Notice::RequestMoved { account: 1, request: id, state: State::Rejected, held: None };
         assert_eq!(notices, [told]);
         let history = requests::history(t.session(), id).await.expect("read");
         let last = history.last().expect("one");
@@ -660,4 +662,35 @@ async fn refused(t: &mut Transaction, id: RequestId, terms: &Terms) -> String {
     let back = decision::decide(t, EDITORS[0], id, version, &Verdict::PutBack, day(2)).await;
     back.expect("it is put back");
     refused
+}
+
+#[tokio::test]
+async fn who_asked_is_told_that_the_guards_hold_it_back() {
+    on_each(async |database| {
+        let (list, bank) = world(&database, Polarity::Allow).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        for (address, is_held) in [("8.8.8.8", false), ("8.8.4.4", true)] {
+            if is_held {
+                let why = "all of 11.0.0.0/8 would be listed".to_owned();
+                let stored = lists::by_id(t.session(), list.id).await.expect("read");
+                let serial = stored.expect("it is there").serial;
+                let audit = audit::head(t.session()).await.expect("it is read").rows;
+                let outcome = publications::Outcome::Refused { why };
+                let waiting =
+                    publications::Publication { serial, time: day(1), entries: 1, audit, outcome };
+                publications::note(t.session(), list.id, &waiting).await.expect("it is noted");
+            }
+            let line = format!("add {address} 127.0.5.1");
+            let (id, _) = ask(t, (&list, bank), &line, None).await;
+            let version = decision::review(t, EDITORS[0], id, day(2)).await.expect("taken").version;
+            let terms = Terms::default();
+            let verdict = Verdict::Approve { positions: vec![0], why: String::new(), terms };
+            let decided = decision::decide(t, EDITORS[0], id, version, &verdict, day(2)).await;
+            let (_, told) = decided.expect("it is decided");
+            let [Notice::RequestMoved { held, .. }] = &told[..] else { panic!("{told:?}") };
+            assert_eq!(held.is_some(), is_held, "{told:?}");
+        }
+    })
+    .await;
 }

@@ -747,7 +747,8 @@ async fn what_is_to_be_looked_at_again_is_confirmed_by_one_button() {
 async fn news(site: &Site, account: i64, request: i64) {
     let state = repute_registry::request::state::State::Published;
     let request = repute_database::requests::RequestId(request);
-    let notice = repute_registry::notice::Notice::RequestMoved { account, request, state };
+    let notice =
+        repute_registry::notice::Notice::RequestMoved { account, request, state, held: None };
     let mut transaction = site.app.database.begin().await.expect("a transaction");
     let put = crate::notice::put(&site.app, &mut transaction, &[notice], Timestamp::now()).await;
     put.expect("it is told");
@@ -804,6 +805,7 @@ async fn news_comes_at_once_gathered_or_not_at_all_and_what_needs_somebody_alway
             account: 1,
             request: repute_database::requests::RequestId(5),
             state: repute_registry::request::state::State::NeedsInfo,
+            held: None,
         };
         let mut transaction = site.app.database.begin().await.expect("a transaction");
         let put = crate::notice::put(&site.app, &mut transaction, &[question], now).await;

@@ -145,7 +145,7 @@ impl World {
         words.push(("$join", link.strip_prefix(url.origin()).expect("it is ours").to_owned()));
         let mut transaction = begin(site).await;
         let (request, state) = (RequestId(1), State::Published);
-        let notice = Notice::RequestMoved { account: accounts[2].0, request, state };
+        let notice = Notice::RequestMoved { account: accounts[2].0, request, state, held: None };
         crate::notice::put(&site.app, &mut transaction, &[notice], now).await.expect("it is told");
         transaction.commit().await.expect("it is committed");
         let text = letter_text(site).await;
