@@ -37,7 +37,7 @@ pub(crate) struct FilePortal {
     pub(crate) trusted_proxies: Vec<Text<Network>>,
     /// Whether a network may look up only so much.
     pub(crate) limit_look_ups: bool,
-    /// File with the key of links; empty means `DATA-DIR/portal.key`.
+    /// File with the key of links and of what is sealed; empty means `DATA-DIR/portal.key`.
     pub(crate) link_key: PathBuf,
     /// Resolvers by which proofs of domains and names of addresses are looked for; none for the system's.
     pub(crate) resolvers: Vec<Text<ListenAddress>>,

@@ -13,9 +13,18 @@ use crate::time::Timestamp;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Totp {
     /// What both sides know.
-    pub secret: Vec<u8>,
+    pub secret: Secret,
     /// Since when it counts; none until a code has shown that somebody has it.
     pub confirmed: Option<Timestamp>,
+}
+
+/// A secret as it is stored.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// As it is, from before it was sealed.
+    Plain(Vec<u8>),
+    /// Sealed under a key that is not in the database.
+    Sealed(Vec<u8>),
 }
 
 impl std::fmt::Debug for Totp {
@@ -55,7 +64,7 @@ pub async fn of(session: Session<'_>, account: AccountId) -> Result<Factors, Dat
     Ok(Factors { totp: totp.map(Timestamp), passkeys, recovery })
 }
 
-/// Keeps a secret for an account until it is confirmed, in place of another one that is not. Whether it does: not if
+/// Keeps a sealed secret for an account until it is confirmed, in place of another one that is not. Whether it does: not if
 /// one counts already.
 ///
 /// # Errors
@@ -63,10 +72,10 @@ pub async fn of(session: Session<'_>, account: AccountId) -> Result<Factors, Dat
 pub async fn offer_totp(
     session: Session<'_>,
     account: AccountId,
-    secret: &[u8],
+    sealed: &[u8],
 ) -> Result<bool, DatabaseError> {
     let rows = on!(session, |c| {
-        sqlx::query(OFFER_TOTP).bind(account.0).bind(secret).execute(c).await?.rows_affected()
+        sqlx::query(OFFER_TOTP).bind(account.0).bind(sealed).execute(c).await?.rows_affected()
     });
     Ok(rows > 0)
 }
@@ -76,13 +85,44 @@ pub async fn offer_totp(
 /// # Errors
 /// If the database fails.
 pub async fn totp(session: Session<'_>, account: AccountId) -> Result<Option<Totp>, DatabaseError> {
-    let row: Option<(Vec<u8>, Option<i64>)> =
+    let row: Option<(Vec<u8>, Option<i64>, i64)> =
         on!(session, |c| sqlx::query_as(TOTP).bind(account.0).fetch_optional(c).await?);
-    let totp = |(secret, confirmed): (_, Option<i64>)| Totp {
-        secret,
+    let totp = |(secret, confirmed, sealed): (_, Option<i64>, _)| Totp {
+        secret: if sealed == 0 { Secret::Plain(secret) } else { Secret::Sealed(secret) },
         confirmed: confirmed.map(Timestamp),
     };
     Ok(row.map(totp))
+}
+
+/// The secrets of all accounts, sealed or not.
+///
+/// # Errors
+/// If the database fails.
+pub async fn secrets(session: Session<'_>) -> Result<Vec<(AccountId, Secret)>, DatabaseError> {
+    let rows: Vec<(i64, Vec<u8>, i64)> =
+        on!(session, |c| sqlx::query_as(SECRETS).fetch_all(c).await?);
+    let secret = |(account, secret, sealed)| {
+        let secret = if sealed == 0 { Secret::Plain(secret) } else { Secret::Sealed(secret) };
+        (AccountId(account), secret)
+    };
+    Ok(rows.into_iter().map(secret).collect())
+}
+
+/// Puts a sealed secret in the place of the same one that was not. Whether it was still there.
+///
+/// # Errors
+/// If the database fails.
+pub async fn seal(
+    session: Session<'_>,
+    account: AccountId,
+    plain: &[u8],
+    sealed: &[u8],
+) -> Result<bool, DatabaseError> {
+    let rows = on!(session, |c| {
+        let query = sqlx::query(SEAL).bind(account.0).bind(plain).bind(sealed);
+        query.execute(c).await?.rows_affected()
+    });
+    Ok(rows > 0)
 }
 
 /// Has a secret count, as somebody has shown the code of a half minute.
@@ -186,10 +226,14 @@ statements! {
         (SELECT COUNT(*) FROM passkeys WHERE account = $1),
         (SELECT COUNT(*) FROM recovery_codes WHERE account = $1)";
     /// A secret that is not confirmed.
-    OFFER_TOTP = "INSERT INTO totps (account, secret, confirmed, step) VALUES ($1, $2, NULL, 0)
-        ON CONFLICT (account) DO UPDATE SET secret = excluded.secret WHERE totps.confirmed IS NULL";
+    OFFER_TOTP = "INSERT INTO totps (account, secret, sealed, confirmed, step) VALUES ($1, $2, 1, NULL, 0)
+        ON CONFLICT (account) DO UPDATE SET secret = excluded.secret, sealed = 1 WHERE totps.confirmed IS NULL";
     /// The secret.
-    TOTP = "SELECT secret, confirmed FROM totps WHERE account = $1";
+    TOTP = "SELECT secret, confirmed, sealed FROM totps WHERE account = $1";
+    /// All secrets.
+    SECRETS = "SELECT account, secret, sealed FROM totps ORDER BY account";
+    /// Seals one.
+    SEAL = "UPDATE totps SET secret = $3, sealed = 1 WHERE account = $1 AND secret = $2 AND sealed = 0";
     /// It counts.
     CONFIRM_TOTP = "UPDATE totps SET confirmed = $3, step = $2
         WHERE account = $1 AND confirmed IS NULL AND step < $2";
@@ -232,7 +276,20 @@ mod tests {
             assert!(!of(t.session(), id).await.expect("it is read").are_asked());
             assert!(confirm_totp(t.session(), id, 7, Timestamp(5)).await.expect("it is confirmed"));
             let totp = totp(t.session(), id).await.expect("it is read").expect("it is there");
-            assert_eq!((&*totp.secret, totp.confirmed), (&b"other"[..], Some(Timestamp(5))));
+            assert!(totp.secret == Secret::Sealed(b"other".to_vec()));
+            assert_eq!(totp.confirmed, Some(Timestamp(5)));
+            assert!(!seal(t.session(), id, b"other", b"again").await.expect("it is tried"));
+            // As it was before secrets were sealed.
+            on!(t.session(), |c| {
+                let before = sqlx::query("UPDATE totps SET sealed = 0").execute(c).await;
+                before.expect("it is set").rows_affected()
+            });
+            let all = secrets(t.session()).await.expect("they are read");
+            assert!(all == [(id, Secret::Plain(b"other".to_vec()))]);
+            assert!(!seal(t.session(), id, b"wrong", b"sealed").await.expect("it is tried"));
+            assert!(seal(t.session(), id, b"other", b"sealed").await.expect("it is sealed"));
+            let all = secrets(t.session()).await.expect("they are read");
+            assert!(all == [(id, Secret::Sealed(b"sealed".to_vec()))]);
             assert!(!format!("{totp:?}").contains("secret"));
             assert!(!offer_totp(t.session(), id, b"third").await.expect("it is tried"));
             for (step, is_taken) in [(7, false), (8, true), (8, false), (6, false), (10, true)] {

@@ -16,14 +16,21 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::error::{AppError, whole};
+use crate::factor;
 use crate::letters;
 use crate::limits;
 use crate::notice;
 
 /// Does what is due until it is told to stop.
 pub(crate) async fn run(app: App, stop: CancellationToken) {
-    let mut is_announced = false;
+    let (mut is_announced, mut is_sealed) = (false, false);
     loop {
+        if !is_sealed {
+            match factor::seal_all(&app).await {
+                Ok(()) => is_sealed = true,
+                Err(error) => tracing::error!("secrets cannot be sealed: {}", whole(&error)),
+            }
+        }
         if !is_announced {
             match announce(&app).await {
                 Ok(()) => is_announced = true,

@@ -61,6 +61,9 @@ pub(crate) enum AppError {
     /// Somebody does something too often.
     #[error("too often; again in {0:?}")]
     TooMany(Duration),
+    /// The key of somebody's codes cannot be read: it was sealed by another server's key.
+    #[error("the key of these codes was sealed by another key than this server's")]
+    Sealed,
     /// Passwords of somebody's address are tried from everywhere.
     #[error("too many wrong passwords from everywhere; again in {0:?}")]
     Besieged(Duration),
@@ -574,6 +577,12 @@ impl IntoResponse for AppError {
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too often",
                 "That was done very often from here in a short time. Please wait a little, and try again.",
+            ),
+            AppError::Sealed => problem(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Codes cannot be checked",
+                "This server cannot read from what your codes are made. Use a recovery code or a passkey; or ask whoever \
+                 runs this site, whose log says what to do.",
             ),
             AppError::Besieged(_) => problem(
                 StatusCode::TOO_MANY_REQUESTS,

@@ -1,9 +1,13 @@
 //! What besides a password shows who somebody is: codes from an app, and recovery codes. Set up, shown, taken away.
 //!
+//! Codes are made of a key, which has to be read again: it is sealed, and whoever has the database alone makes none.
+//!
 //! Whoever has one is asked for it whenever he gives his password, and when he comes by a link from his mail.
 
 use repute_database::accounts::{Account, AccountId};
+use repute_database::factors::Secret;
 use repute_database::{Timestamp, Transaction, factors, sessions, sign_ins};
+use repute_registry::seal::Seal;
 
 use crate::account::{Arrival, begin, note, tell};
 use crate::app::App;
@@ -80,8 +84,10 @@ pub(crate) async fn prove(app: &App, member: &Member, typed: &str) -> Result<boo
 /// Begins to set codes up: a new key, which counts for nothing until a code of it was shown. None if one counts.
 pub(crate) async fn offer(app: &App, account: AccountId) -> Result<Option<Key>, AppError> {
     let key = Key::new()?;
+    let sealed = Seal::of(&app.means.key).close(&whose(account), key.bytes());
+    let sealed = sealed.map_err(|_| AppError::Random)?;
     let mut transaction = app.database.begin().await?;
-    let is_offered = factors::offer_totp(transaction.session(), account, key.bytes()).await?;
+    let is_offered = factors::offer_totp(transaction.session(), account, &sealed).await?;
     transaction.commit().await?;
     Ok(is_offered.then_some(key))
 }
@@ -91,7 +97,53 @@ pub(crate) async fn offered(app: &App, account: AccountId) -> Result<Option<Key>
     let mut connection = app.database.read().await?;
     let totp = factors::totp(connection.session(), account).await?;
     let totp = totp.filter(|totp| totp.confirmed.is_none());
-    Ok(totp.map(|totp| Key::stored(totp.secret)))
+    totp.map(|totp| opened(app, account, totp.secret)).transpose()
+}
+
+/// Seals what was stored before secrets were sealed, and says if there are some that the key of this server does not open:
+/// it is not the one by which they were sealed. Safe to do twice, in several processes at once.
+pub(crate) async fn seal_all(app: &App) -> Result<(), AppError> {
+    let (seal, mut unread) = (Seal::of(&app.means.key), 0);
+    let mut connection = app.database.read().await?;
+    let all = factors::secrets(connection.session()).await?;
+    drop(connection);
+    for (account, secret) in all {
+        match secret {
+            Secret::Plain(plain) => {
+                let sealed = seal.close(&whose(account), &plain).map_err(|_| AppError::Random)?;
+                let mut transaction = app.database.begin().await?;
+                factors::seal(transaction.session(), account, &plain, &sealed).await?;
+                transaction.commit().await?;
+            }
+            Secret::Sealed(sealed) if seal.open(&whose(account), &sealed).is_none() => unread += 1,
+            Secret::Sealed(_) => {}
+        }
+    }
+    if unread > 0 {
+        tracing::error!(
+            accounts = unread,
+            "codes of {unread} accounts cannot be checked, as `portal.link-key` is not the key by which they were sealed: \
+             put `portal.key` of the server from which the database comes there and start again, or take the second factors \
+             away with `repute admin reset-factors MAIL`"
+        );
+    }
+    Ok(())
+}
+
+/// The key of codes as it was before it was sealed.
+fn opened(app: &App, account: AccountId, secret: Secret) -> Result<Key, AppError> {
+    match secret {
+        Secret::Plain(plain) => Ok(Key::stored(plain)),
+        Secret::Sealed(sealed) => {
+            let plain = Seal::of(&app.means.key).open(&whose(account), &sealed);
+            plain.map(Key::stored).ok_or(AppError::Sealed)
+        }
+    }
+}
+
+/// Whose a sealed secret is.
+fn whose(account: AccountId) -> String {
+    format!("codes of {}", account.0)
 }
 
 /// Has codes count, as one was shown; with it come recovery codes, if there are none yet.
@@ -194,7 +246,8 @@ async fn take(
     }
     let totp = factors::totp(transaction.session(), account.id).await?;
     let Some(totp) = totp.filter(|totp| totp.confirmed.is_some()) else { return Ok(false) };
-    let Some(step) = Key::stored(totp.secret).step_of(typed, now) else { return Ok(false) };
+    let key = opened(app, account.id, totp.secret)?;
+    let Some(step) = key.step_of(typed, now) else { return Ok(false) };
     Ok(factors::take_step(transaction.session(), account.id, step).await?)
 }
 
@@ -212,9 +265,11 @@ mod tests {
 
     use repute_database::accounts::{self, Role};
     use repute_database::outbox;
-    use repute_database::testing::on_each_narrow;
+    use repute_database::testing::{old, on_each_narrow};
+    use repute_registry::token::TokenKey;
 
     use super::*;
+    use crate::means::Means;
     use crate::testing::Site;
 
     /// The code of an account's app, so many half minutes from now.
@@ -224,7 +279,9 @@ mod tests {
         let id = account.expect("it is there").id;
         let totp = factors::totp(connection.session(), id).await.expect("it is read");
         let at = Timestamp(Timestamp::now().0 + later * 30_000_000);
-        Key::stored(totp.expect("it is there").secret).code(at)
+        let secret = totp.expect("it is there").secret;
+        assert!(matches!(secret, Secret::Sealed(_)), "it lies nowhere in clear");
+        opened(&site.app, id, secret).expect("it is opened").code(at)
     }
 
     /// Sets codes up; the recovery codes.
@@ -258,6 +315,50 @@ mod tests {
         }
         transaction.commit().await.expect("it is committed");
         subjects
+    }
+
+    #[tokio::test]
+    async fn what_lies_in_clear_is_sealed_at_a_start_and_with_another_key_it_is_told_what_to_do() {
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database.clone());
+            let mail = "a@example.org";
+            site.join(mail, Role::Member).await;
+            let recovery = set_up(&mut site, mail).await;
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let id = accounts::by_mail(t.session(), mail).await.expect("it is read");
+            let id = id.expect("it is there").id;
+            let stored = factors::totp(t.session(), id).await.expect("it is read");
+            let secret = stored.expect("it is there").secret;
+            let plain = opened(&site.app, id, secret).expect("it is opened").bytes().to_vec();
+            old::unseal(t.session(), id, &plain).await;
+            transaction.commit().await.expect("it is committed");
+            for _ in 0..2 {
+                seal_all(&site.app).await.expect("it is sealed");
+                let mut connection = database.read().await.expect("a connection");
+                let stored = factors::totp(connection.session(), id).await.expect("it is read");
+                let secret = stored.expect("it is there").secret;
+                assert!(matches!(secret, Secret::Sealed(_)), "nothing lies in clear any more");
+                let key = opened(&site.app, id, secret).expect("it is opened");
+                assert_eq!(key.bytes(), plain);
+            }
+            let code = code(&site, mail, 0).await;
+            assert!(first_step(&mut site, mail).await.starts_with("/sign-in/second"));
+            let next = site.post("/sign-in/second", &[("code", &code), ("next", "/status")]).await;
+            assert_eq!(next.location(), "/status");
+
+            // On another machine, to which nobody brought the key.
+            let means = Means { key: TokenKey::new(&[8; 32]), ..site.app.means.clone() };
+            let mut other = Site::by(database, site.app.config.clone(), means);
+            seal_all(&other.app).await.expect("it is told in the log");
+            first_step(&mut other, mail).await;
+            let refused = other.post("/sign-in/second", &[("code", "123456")]).await;
+            assert_eq!(refused.status, 503);
+            refused.says(&["Codes cannot be checked", "Use a recovery code or a passkey"]);
+            let typed = [("code", &*recovery[0]), ("next", "/status")];
+            assert_eq!(other.post("/sign-in/second", &typed).await.location(), "/status");
+        })
+        .await;
     }
 
     #[tokio::test]

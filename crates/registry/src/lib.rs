@@ -45,6 +45,7 @@ pub mod restore;
 pub mod retirement;
 pub mod review;
 pub mod rule;
+pub mod seal;
 pub mod settings;
 pub mod statistics;
 pub mod subscriber;

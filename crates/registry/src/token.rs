@@ -69,6 +69,12 @@ impl TokenKey {
         self.digest(b"doer---", doer)
     }
 
+    /// A key for something else, made of this one: nobody comes from it to this one, or to another.
+    pub(crate) fn derived(&self, what: &[u8; 7]) -> [u8; 32] {
+        let digest = hmac::sign(&self.0, what);
+        digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+    }
+
     /// 128 bits of a keyed digest of something of a kind.
     fn digest(&self, kind: &[u8; 7], said: &[u8]) -> Vec<u8> {
         let digest = hmac::sign(&self.0, &[kind, said].concat());

@@ -1,4 +1,5 @@
-//! The key of the links that the portal sends: a file of its own, made when it is not there.
+//! The key of the links that the portal sends, and of what is sealed in its database: a file of its own, made when it is not
+//! there.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -22,8 +23,9 @@ pub(in crate::commands) fn read_or_make(path: &Path) -> anyhow::Result<TokenKey>
     };
     let Some(key) = parse(text.trim()) else {
         bail!(
-            "{} does not hold a key of 64 hexadecimal digits: take the file away, and another one is made, but \
-             links in letters that are on their way end with it",
+            "{} does not hold a key of 64 hexadecimal digits: put back the one that belongs to the database; or take the \
+             file away, and another one is made, but links in letters that are on their way end with it, and codes of \
+             second factors cannot be checked any more",
             path.display()
         );
     };

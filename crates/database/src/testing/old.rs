@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
 
-use crate::Place;
+use crate::accounts::AccountId;
+use crate::session::on;
+use crate::{Place, Session};
 
 /// The rows of each table, each as its columns in the database's own words; `NULL` is none.
 pub type Content = BTreeMap<String, Vec<BTreeMap<String, Option<String>>>>;
@@ -367,6 +369,17 @@ const WRITTEN: &[(i64, &str)] = &[
     ),
     (29, "UPDATE removals SET joins = 1, kind = 'appeal', serial = 7; UPDATE codes SET removal = 'editor';"),
 ];
+
+/// Has the secret of an account's codes lie there in clear, as it did before secrets were sealed.
+///
+/// # Panics
+/// If the database fails.
+pub async fn unseal(session: Session<'_>, account: AccountId, plain: &[u8]) {
+    on!(session, |c| {
+        let query = sqlx::query("UPDATE totps SET secret = $2, sealed = 0 WHERE account = $1");
+        query.bind(account.0).bind(plain).execute(c).await.expect("it is set");
+    });
+}
 
 #[cfg(test)]
 mod tests {
