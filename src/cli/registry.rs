@@ -431,6 +431,10 @@ pub(crate) struct ImportArgs {
     /// theirs]
     #[arg(long, value_name = "DATE", value_parser = day)]
     pub(crate) review_on: Option<Timestamp>,
+    /// Give entries of dnswl.org's files that are nobody's to the organisations whose Ids stand in the last column; those
+    /// that are not there are added
+    #[arg(long)]
+    pub(crate) organisations: bool,
     /// Why, for people and the audit log
     #[arg(long, default_value = "")]
     pub(crate) reason: String,

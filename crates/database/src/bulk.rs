@@ -11,7 +11,7 @@ use repute_dnsxl::ReturnCode;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::database::DatabaseError;
-use crate::entries::{CriterionId, SourceId};
+use crate::entries::{CriterionId, OrganisationId, SourceId};
 use crate::key::Key;
 use crate::lists::{ListId, read_code};
 use crate::session::{Session, on};
@@ -107,6 +107,8 @@ pub struct Held {
     pub criterion: Option<CriterionId>,
     /// When somebody looks at it again.
     pub review: Option<Timestamp>,
+    /// Who is responsible for it.
+    pub organisation: Option<OrganisationId>,
 }
 
 /// Entries of a list in the order of their keys, behind those of a place, about so many: those of one key stay
@@ -141,6 +143,7 @@ pub async fn slice(
                     expires: row.try_get::<Option<i64>, _>(6)?.map(Timestamp),
                     criterion: row.try_get::<Option<i64>, _>(7)?.map(CriterionId),
                     review: row.try_get::<Option<i64>, _>(8)?.map(Timestamp),
+                    organisation: row.try_get::<Option<i64>, _>(9)?.map(OrganisationId),
                 })
             });
             held.collect::<Result<_, DatabaseError>>()?
@@ -211,6 +214,35 @@ pub async fn put(
             query = query.bind(&*row.place.key).bind(row.place.code_text()).bind(&*row.text);
         }
         query.execute(&mut *c).await?;
+    }
+    Ok(())
+}
+
+/// Gives entries to organisations, unless they are somebody's already.
+///
+/// # Errors
+/// If the database fails.
+pub async fn assign(
+    session: Session<'_>,
+    list: ListId,
+    whose: &[(&Place, OrganisationId)],
+) -> Result<(), DatabaseError> {
+    match session {
+        Session::Postgres(c, _) => {
+            for part in whose.chunks(POSTGRES_ROWS) {
+                let keys: Vec<&[u8]> = part.iter().map(|(place, _)| &*place.key).collect();
+                let codes: Vec<String> = part.iter().map(|(place, _)| place.code_text()).collect();
+                let ids: Vec<i64> = part.iter().map(|(_, id)| id.0).collect();
+                let query = sqlx::query(ASSIGN_ARRAYS).bind(list.0).bind(keys).bind(codes);
+                query.bind(ids).execute(&mut *c).await?;
+            }
+        }
+        Session::Sqlite(c) => {
+            for (place, id) in whose {
+                let query = sqlx::query(ASSIGN).bind(list.0).bind(&*place.key);
+                query.bind(place.code_text()).bind(id.0).execute(&mut *c).await?;
+            }
+        }
     }
     Ok(())
 }
@@ -289,9 +321,17 @@ const REMOVE_ARRAY: &str = "DELETE FROM entries WHERE id = ANY($1)";
 /// Removes entries of a JSON array, which SQLite reads as a table.
 const REMOVE_JSON: &str = "DELETE FROM entries WHERE id IN (SELECT value FROM json_each($1))";
 
+/// Gives entries to organisations, of arrays of PostgreSQL.
+const ASSIGN_ARRAYS: &str = "UPDATE entries AS e SET organisation = r.organisation
+    FROM UNNEST($2::BYTEA[], $3::TEXT[], $4::BIGINT[]) AS r (key, code, organisation)
+    WHERE e.list = $1 AND e.key = r.key AND e.code = r.code AND e.organisation IS NULL";
+
 statements! {
+    /// Gives an entry to an organisation.
+    ASSIGN = "UPDATE entries SET organisation = $4
+        WHERE list = $1 AND key = $2 AND code = $3 AND organisation IS NULL";
     /// Some entries, in the order of their keys.
-    SLICE = "SELECT id, key, code, text, reason, source, expires, criterion, review FROM entries
+    SLICE = "SELECT id, key, code, text, reason, source, expires, criterion, review, organisation FROM entries
         WHERE list = $1 AND key > $2 ORDER BY key LIMIT $3";
 }
 

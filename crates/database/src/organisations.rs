@@ -4,6 +4,7 @@
 //! [`crate::claims`].
 
 use repute_dnsxl::Name;
+use sqlx::QueryBuilder;
 
 use crate::database::DatabaseError;
 use crate::entries::OrganisationId;
@@ -103,6 +104,49 @@ pub async fn add(
     let (id,): (i64,) =
         on!(session, |c| sqlx::query_as(ADD).bind(name).bind(now.0).fetch_one(c).await?);
     Ok(OrganisationId(id))
+}
+
+/// Adds organisations under Ids that nobody has yet, each with its name and the domains by which it is known.
+///
+/// # Errors
+/// If one has such an Id, or the database fails.
+pub async fn add_numbered(
+    mut session: Session<'_>,
+    new: &[(OrganisationId, String, &[Name])],
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    for part in new.chunks(ROWS) {
+        on!(session.again(), |c| {
+            let mut query = QueryBuilder::new(ADD_NUMBERED);
+            query.push_values(part, |mut row, (id, name, _)| {
+                row.push_bind(id.0).push_bind(name.clone()).push_bind(now.0);
+            });
+            query.build().execute(c).await?;
+        });
+    }
+    let domains = new.iter().flat_map(|(id, _, all)| all.iter().map(move |domain| (id, domain)));
+    let domains: Vec<_> = domains.map(|(id, domain)| (id.0, domain.to_string())).collect();
+    for part in domains.chunks(ROWS) {
+        on!(session.again(), |c| {
+            let mut query = QueryBuilder::new(ADD_DOMAINS);
+            query.push_values(part, |mut row, (id, domain)| {
+                row.push_bind(*id).push_bind(domain.clone());
+            });
+            query.push(ADD_DOMAINS_END);
+            query.build().execute(c).await?;
+        });
+    }
+    match session {
+        // SQLite takes the number behind the largest.
+        Session::Sqlite(_) => {}
+        Session::Postgres(c, _) => {
+            sqlx::query(GO_ON).execute(c).await?;
+        }
+    }
+    Ok(())
 }
 
 /// An organisation by its Id.
@@ -440,6 +484,18 @@ fn purpose_word(purpose: Purpose) -> &'static str {
     }
 }
 
+/// Rows in a statement.
+const ROWS: usize = 1_000;
+/// Before the rows of [`add_numbered`].
+const ADD_NUMBERED: &str = "INSERT INTO organisations (id, name, created) ";
+/// Before its domains.
+const ADD_DOMAINS: &str = "INSERT INTO domains (organisation, domain) ";
+/// Behind them.
+const ADD_DOMAINS_END: &str = " ON CONFLICT (organisation, domain) DO NOTHING";
+/// Has PostgreSQL go on behind the largest Id, which SQLite does by itself.
+const GO_ON: &str = "SELECT setval(pg_get_serial_sequence('organisations', 'id'),
+    COALESCE((SELECT MAX(id) FROM organisations), 1), EXISTS (SELECT 1 FROM organisations))";
+
 statements! {
     /// Adds an organisation.
     ADD = "INSERT INTO organisations (name, created) VALUES ($1, $2) RETURNING id";
@@ -521,6 +577,28 @@ mod tests {
             }
             let none = by_id(transaction.session(), OrganisationId(99)).await;
             assert_eq!(none.expect("a look"), None);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn organisations_come_with_ids_and_others_go_on_behind_them() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let names = ["a.example", "b.example"].map(|name| name.parse().expect("a name"));
+            let new = [
+                (OrganisationId(7), "a.example".to_owned(), &names[..]),
+                (OrganisationId(42), "c.example".to_owned(), &[]),
+            ];
+            add_numbered(t.session(), &new, Timestamp(7)).await.expect("they are added");
+            add_numbered(t.session(), &[], Timestamp(7)).await.expect("nothing is added");
+            let known = domains(t.session(), OrganisationId(7)).await.expect("they are read");
+            assert_eq!(known, names);
+            let ids = [OrganisationId(42), OrganisationId(43)];
+            assert_eq!(find::there(t.session(), &ids).await.expect("they are read"), ids[..1]);
+            let next = add(t.session(), "Next", Timestamp(8)).await.expect("an Id");
+            assert_eq!(next, ids[1]);
         })
         .await;
     }

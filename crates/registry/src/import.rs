@@ -11,6 +11,7 @@
 
 pub mod compare;
 pub mod content;
+mod owners;
 mod report;
 
 use repute_database::bulk::{self, Common, Place};
@@ -23,6 +24,7 @@ use serde_json::json;
 use crate::changes::{self, Bulk, Cause, ChangeError};
 use compare::{Difference, Merge};
 use content::Content;
+use owners::Owners;
 
 pub use report::Report;
 
@@ -64,6 +66,18 @@ pub struct Import {
     /// On which day somebody looks at them again; without it those that are there keep theirs. A day and not a span: the
     /// same file a day later changes nothing.
     pub review: Option<Timestamp>,
+    /// Whose those are that are nobody's yet.
+    pub whose: Whose,
+}
+
+/// Whose the entries of a file are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Whose {
+    /// Nobody's, unless they are somebody's already.
+    #[default]
+    Nobodys,
+    /// The organisations' whose numbers the file has; those that are not there are added.
+    ByNumber,
 }
 
 /// How far an import is.
@@ -95,8 +109,10 @@ pub async fn dry_run(
 ) -> Result<Report, ChangeError> {
     let source = entries::known_source(session.again(), &import.source).await?;
     let for_two = lists::codes_for_two(session.again(), list.id).await?;
-    let difference = compare(session, list, (import, source), content, now, step).await?;
-    Ok(Report::new(&difference, content, None, &for_two)?)
+    let owners = Owners::find(session.again(), import, content).await?;
+    let by = (import, source, &owners);
+    let difference = compare(session, list, by, content, now, step).await?;
+    Ok(Report::new(&difference, content, &owners, None, &for_two)?)
 }
 
 /// Takes a file's entries into a list. What of it is for two editors to decide the report says: whether one alone may do
@@ -114,14 +130,18 @@ pub async fn run(
     now: Timestamp,
     step: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Report, ChangeError> {
+    // Organisations come before lists, for whoever waits for both.
+    let owners = Owners::find(transaction.session(), import, content).await?;
+    owners.add(transaction, now).await?;
     // Whoever else changes the list waits from here on, so that what is compared is what is changed.
     let serial = changes::begin_bulk(transaction, list).await?;
     let source = entries::source(transaction.session(), &import.source).await?;
     let for_two = lists::codes_for_two(transaction.session(), list.id).await?;
     let session = transaction.session();
-    let difference = compare(session, list, (import, Some(source)), content, now, step).await?;
+    let by = (import, Some(source), &owners);
+    let difference = compare(session, list, by, content, now, step).await?;
     if difference.is_empty() {
-        return Ok(Report::new(&difference, content, None, &for_two)?);
+        return Ok(Report::new(&difference, content, &owners, None, &for_two)?);
     }
     let common = Common {
         source,
@@ -155,6 +175,7 @@ pub async fn run(
         done += part.len() as u64;
         step(Step::Written { done, of });
     }
+    bulk::assign(transaction.session(), list.id, &owners.places(&rows)).await?;
     let gone: Vec<i64> = difference.removed.iter().map(|(id, _)| *id).collect();
     bulk::remove(transaction.session(), &gone).await?;
     let history = match is_each {
@@ -178,7 +199,7 @@ pub async fn run(
     let places = listed
         .map(|at| &content.rows[*at as usize].place)
         .chain(difference.removed.iter().map(|(_, place)| place));
-    let report = Report::new(&difference, content, Some(serial), &for_two)?;
+    let report = Report::new(&difference, content, &owners, Some(serial), &for_two)?;
     let bulk = Bulk {
         serial,
         places: places.collect(),
@@ -195,6 +216,7 @@ pub async fn run(
             "unchanged": report.unchanged,
             "kept": report.kept,
             "kept_out": report.kept_out,
+            "organisations": report.organisations,
             "faults": content.faults.errors(),
             "reason": cause.reason,
         }),
@@ -208,13 +230,13 @@ pub async fn run(
 async fn compare(
     mut session: Session<'_>,
     list: &Stored,
-    (import, source): (&Import, Option<SourceId>),
+    (import, source, owners): (&Import, Option<SourceId>, &Owners),
     content: &Content,
     now: Timestamp,
     step: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Difference, ChangeError> {
     let kept_out = kept_out::keys(session.again(), list.id, now).await?;
-    let mut merge = Merge::new(&content.rows, import, source, &kept_out);
+    let mut merge = Merge::new(&content.rows, import, source, &kept_out, owners);
     let (mut after, mut count) = (None, 0);
     loop {
         let held = bulk::slice(session.again(), list.id, after.as_ref(), READ).await?;

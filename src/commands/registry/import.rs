@@ -12,7 +12,7 @@ use repute_database::{Database, Timestamp, entries, lists};
 use repute_dnsxl::{KeyKind, Name, ReturnCode};
 use repute_nameserver::loader::decompress::unpack;
 use repute_registry::import::content::{self, Columns, Content, Layout, Reading};
-use repute_registry::import::{self, Import, Mode, Report, Step};
+use repute_registry::import::{self, Import, Mode, Report, Step, Whose};
 use repute_zone::{DatasetKind, Problem};
 
 use super::prospect::foretell;
@@ -45,6 +45,9 @@ pub(super) async fn run(database: &Database, args: &ImportArgs) -> anyhow::Resul
     let is_guessed = reading.layout.is_none();
     if let Some(layout) = content.layout.filter(|_| is_guessed) {
         eprintln!("{}: read as {}; --format says otherwise", content.name, layout_words(layout));
+    }
+    if args.organisations && content.layout != Some(Layout::Dnswl) {
+        bail!("only dnswl.org's files have Ids of organisations: leave --organisations out");
     }
     if args.code.is_some() && matches!(content.layout, Some(Layout::Rbldnsd(_))) {
         bail!("rbldnsd's files say their codes themselves: leave --code out, or name the --format");
@@ -80,6 +83,7 @@ pub(super) async fn run(database: &Database, args: &ImportArgs) -> anyhow::Resul
         expires: args.expires.map(|span| Timestamp::now().after(span.0)),
         criterion,
         review: args.review_on,
+        whose: if args.organisations { Whose::ByNumber } else { Whose::Nobodys },
     };
     let work = Work { action: "list.import", is_dry: args.dry_run, reason: &args.reason };
     let report = carry_out(database, &stored, &import, &content, &work).await?;
@@ -109,6 +113,7 @@ pub(super) async fn purge(database: &Database, args: &PurgeArgs) -> anyhow::Resu
         expires: None,
         criterion: None,
         review: None,
+        whose: Whose::Nobodys,
     };
     let work = Work { action: "source.purge", is_dry: args.dry_run, reason: &args.reason };
     let report = carry_out(database, &stored, &import, &Content::default(), &work).await?;
@@ -274,6 +279,13 @@ fn show(
     }
     if *kept_out > 0 {
         line += &format!(", {kept_out} kept out by decisions");
+    }
+    if report.organisations > 0 {
+        line += &format!("; {} organisations {would}added", report.organisations);
+    }
+    if report.strangers > 0 {
+        line +=
+            &format!("; {} Ids are other organisations here, which get nothing", report.strangers);
     }
     if let Some(serial) = report.serial {
         line += &format!("; serial {serial}");

@@ -67,6 +67,29 @@ pub async fn domains_of(
     rows.into_iter().map(read).collect()
 }
 
+/// Which of some organisations are there.
+///
+/// # Errors
+/// If the database fails.
+pub async fn there(
+    session: Session<'_>,
+    ids: &[OrganisationId],
+) -> Result<Vec<OrganisationId>, DatabaseError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<(i64,)> = on!(session, |c| {
+        let mut query = QueryBuilder::new(THERE);
+        let mut places = query.separated(", ");
+        for id in ids {
+            places.push_bind(id.0);
+        }
+        query.push(")");
+        query.build_query_as().fetch_all(c).await?
+    });
+    Ok(rows.into_iter().map(|(id,)| OrganisationId(id)).collect())
+}
+
 /// Which of some organisations have anything on any list.
 ///
 /// # Errors
@@ -104,6 +127,8 @@ fn pattern(words: &str) -> String {
 
 /// Before the Ids of [`domains_of`].
 const DOMAINS_OF: &str = "SELECT organisation, domain FROM domains WHERE organisation IN (";
+/// Before the Ids of [`there`].
+const THERE: &str = "SELECT id FROM organisations WHERE id IN (";
 /// Before the Ids of [`published`].
 const PUBLISHED: &str = "WITH wanted (id) AS (";
 /// Behind them.

@@ -8,7 +8,7 @@ use repute_database::lists;
 use repute_database::work::{self, Kind};
 use repute_database::{Timestamp, audit};
 use repute_dnsxl::ReturnCode;
-use repute_registry::import::{Import, Mode};
+use repute_registry::import::{Import, Mode, Whose};
 use repute_registry::permission::{self, Action, Relation};
 use repute_registry::work::{self as rules, Layout, Wanted};
 use schemars::JsonSchema;
@@ -69,6 +69,10 @@ struct Asked {
     /// The day on which somebody should look at them again, such as 2026-03-01; without it those that are there keep
     /// theirs.
     review_on: Option<String>,
+    /// Of a file of dnswl.org's: give entries that are nobody's to the organisations whose Ids stand in the last column. One
+    /// that is not there is added, known by the domain before; one that is known by other domains gets nothing.
+    #[serde(default)]
+    organisations: bool,
     /// Why, for people and the audit log.
     #[serde(default)]
     reason: String,
@@ -157,6 +161,7 @@ impl Asked {
                 // Which one that is the list says.
                 criterion: None,
                 review: self.review_on.as_deref().map(day_of).transpose()?,
+                whose: if self.organisations { Whose::ByNumber } else { Whose::Nobodys },
             },
             is_dry: self.dry_run,
             layout: layout.transpose()?,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use repute_database::bulk::{Held, Place, Row};
 use repute_database::entries::SourceId;
 
+use crate::import::owners::Owners;
 use crate::import::{Import, Mode};
 
 /// What an import changes. Numbers are those of the file's entries.
@@ -14,7 +15,7 @@ pub struct Difference {
     pub added: Vec<u32>,
     /// Entries with another text.
     pub changed: Vec<u32>,
-    /// Entries that say the same, but with another reason, source or end; DNS does not see it.
+    /// Entries that say the same, but with another reason, source, end or organisation; DNS does not see it.
     pub renewed: Vec<u32>,
     /// Entries that go: how the database names them, and what they are.
     pub removed: Vec<(i64, Place)>,
@@ -48,6 +49,8 @@ pub(super) struct Merge<'i> {
     source: Option<SourceId>,
     /// The bytes of keys that are kept off the list.
     kept_out: &'i BTreeSet<Vec<u8>>,
+    /// Whose the file's entries are.
+    owners: &'i Owners,
     /// What was found so far.
     found: Difference,
 }
@@ -59,8 +62,9 @@ impl<'i> Merge<'i> {
         import: &'i Import,
         source: Option<SourceId>,
         kept_out: &'i BTreeSet<Vec<u8>>,
+        owners: &'i Owners,
     ) -> Merge<'i> {
-        Merge { rows, next: 0, import, source, kept_out, found: Difference::default() }
+        Merge { rows, next: 0, import, source, kept_out, owners, found: Difference::default() }
     }
 
     /// Compares the list's next entries, whole keys in their order.
@@ -80,7 +84,8 @@ impl<'i> Merge<'i> {
                         && held.expires == self.import.expires
                         && held.reason == self.import.reason
                         && self.import.criterion.is_none_or(|one| held.criterion == Some(one))
-                        && self.import.review.is_none_or(|day| held.review == Some(day));
+                        && self.import.review.is_none_or(|day| held.review == Some(day))
+                        && (held.organisation.is_some() || self.owners.of(row).is_none());
                     match (is_own, *held.text == *row.text, is_same) {
                         (false, ..) => self.found.kept += 1,
                         (true, false, _) => self.found.changed.push(at),

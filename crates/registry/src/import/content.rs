@@ -1,5 +1,6 @@
 //! A file as entries of a list, read by the readers of `zone`.
 
+use std::collections::HashMap;
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -31,6 +32,9 @@ pub struct Content {
     pub faults: Faults,
     /// How many lines were read that are neither empty nor comments.
     pub lines: u64,
+    /// The numbers of organisations, by their domains, which are the texts of their entries; only dnswl.org's files have
+    /// them. A domain that stands beside several numbers has none.
+    pub numbers: HashMap<String, i64>,
     /// The digest of its bytes, in hexadecimal digits.
     pub sha256: String,
 }
@@ -102,7 +106,12 @@ pub fn read(
     text.by_ref().take(HEAD).read_to_end(&mut head).map_err(failed)?;
     let layout = reading.layout.unwrap_or_else(|| look(&head, reading.keys));
     let options = ReadOptions { now: reading.now, ..ReadOptions::default() };
-    let reader = Box::new(io::Cursor::new(head).chain(text));
+    let mut numbers = Numbers::default();
+    let whole = io::Cursor::new(head).chain(text);
+    let reader: Box<dyn Read + '_> = match layout {
+        Layout::Dnswl => Box::new(Numbered { inner: whole, numbers: &mut numbers }),
+        Layout::Rbldnsd(_) | Layout::Plain | Layout::Csv(_) => Box::new(whole),
+    };
     let input = Input { name: Arc::clone(&shared), reader, modified: 0 };
     let written = match layout {
         Layout::Rbldnsd(kind) => rbldnsd::written(kind, vec![input], &options)?,
@@ -148,6 +157,7 @@ pub fn read(
         misfits,
         faults,
         lines,
+        numbers: numbers.end(),
         sha256,
     })
 }
@@ -265,6 +275,72 @@ pub fn heading(fields: &[&str], separator: u8, line: u32) -> Option<Columns> {
         headings: line,
     })
 }
+
+/// The numbers of organisations that stand in the lines of a file of dnswl.org's: `network;category;score;domain;number`.
+#[derive(Debug, Default)]
+struct Numbers {
+    /// The line so far.
+    line: Vec<u8>,
+    /// What was found, none for a domain with several.
+    of: HashMap<String, Option<i64>>,
+}
+
+impl Numbers {
+    /// Takes what was read.
+    fn take(&mut self, bytes: &[u8]) {
+        let mut parts = bytes.split(|byte| *byte == b'\n');
+        let last = parts.next_back().unwrap_or_default();
+        for part in parts {
+            self.line.extend_from_slice(part);
+            self.end_line();
+        }
+        // A line that never ends is none of these.
+        if self.line.len() < LINE {
+            self.line.extend_from_slice(last);
+        }
+    }
+
+    /// Looks at a line.
+    fn end_line(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        let Ok(line) = std::str::from_utf8(&line) else { return };
+        let mut fields = line.split(';').map(|field| field.trim().trim_matches('"'));
+        let (Some(domain), Some(number)) = (fields.nth(3), fields.next()) else { return };
+        let number = number.parse::<i64>().ok().filter(|number| *number > 0);
+        if domain.is_empty() {
+            return;
+        }
+        let known = self.of.entry(domain.to_owned()).or_insert(number);
+        if *known != number {
+            *known = None;
+        }
+    }
+
+    /// All that was found.
+    fn end(mut self) -> HashMap<String, i64> {
+        self.end_line();
+        self.of.into_iter().filter_map(|(domain, number)| Some((domain, number?))).collect()
+    }
+}
+
+/// A file of which the numbers are noted as it is read.
+struct Numbered<'n, R> {
+    /// The file.
+    inner: R,
+    /// What was noted.
+    numbers: &'n mut Numbers,
+}
+
+impl<R: Read> Read for Numbered<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.numbers.take(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+/// Bytes of a line that are looked at.
+const LINE: usize = 4_096;
 
 /// A file of which the digest is taken as it is read.
 struct Hashed<R> {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::import::compare::Difference;
 use crate::import::content::Content;
+use crate::import::owners::Owners;
 use crate::two_editors;
 
 /// What an import changes, or would.
@@ -28,6 +29,10 @@ pub struct Report {
     pub kept: u64,
     /// Entries that are kept off the list by decisions.
     pub kept_out: u64,
+    /// Organisations that are added, as the file has their numbers.
+    pub organisations: u64,
+    /// Numbers of the file that are here those of other organisations, whose entries are nobody's.
+    pub strangers: u64,
     /// The first that are new, changed and removed, in words.
     pub examples: Examples,
     /// The widest networks among the new ones, the widest first; none narrower than a /24 of IPv4 or a /48 of IPv6.
@@ -64,6 +69,8 @@ impl Report {
             "unchanged": self.unchanged,
             "kept": self.kept,
             "kept_out": self.kept_out,
+            "organisations": self.organisations,
+            "strangers": self.strangers,
             "faults": content.map_or(0, |content| content.faults.errors()),
             "sha256": content.map(|content| &content.sha256),
             "widest": widest,
@@ -76,6 +83,7 @@ impl Report {
     pub(super) fn new(
         difference: &Difference,
         content: &Content,
+        owners: &Owners,
         serial: Option<u32>,
         codes_for_two: &[ReturnCode],
     ) -> Result<Report, DatabaseError> {
@@ -124,6 +132,9 @@ impl Report {
             unchanged: difference.unchanged,
             kept: difference.kept,
             kept_out: difference.kept_out,
+            // Without anything to change nothing of it is written.
+            organisations: if difference.is_empty() { 0 } else { owners.new.len() as u64 },
+            strangers: owners.others,
             examples,
             widest: wide,
             for_two,

@@ -1,10 +1,11 @@
 //! Imports on both databases.
 
 use repute_database::audit::{self, Verified};
+use repute_database::entries::OrganisationId;
 use repute_database::lists::{self, List};
 use repute_database::testing::on_each;
 use repute_database::{
-    Database, Key, changes as serials, entry_history, kept_out as database_kept_out,
+    Database, Key, changes as serials, entry_history, kept_out as database_kept_out, organisations,
 };
 use repute_dnsxl::{KeyKind, Polarity, ReturnCode};
 
@@ -64,6 +65,7 @@ async fn import(
         expires: None,
         criterion: None,
         review: None,
+        whose: Whose::ByNumber,
     };
     let content = content(text);
     let mut connection = database.read().await.expect("a connection");
@@ -383,6 +385,7 @@ async fn an_import_says_which_criterion_its_entries_meet_and_when_they_are_looke
                 expires: None,
                 criterion,
                 review,
+                whose: Whose::Nobodys,
             };
             let mut transaction = database.begin().await.expect("a transaction");
             let cause = Cause {
@@ -400,6 +403,59 @@ async fn an_import_says_which_criterion_its_entries_meet_and_when_they_are_looke
             }
             transaction.commit().await.expect("it is committed");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn numbers_of_dnswls_files_are_organisations_unless_they_are_others() {
+    on_each(async |database| {
+        let list = add(&database).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        // Number 1 is somebody else here, and number 2 is known by the domain.
+        for (name, domain) in [("Others", "others.example"), ("Post", "post.example")] {
+            let id = organisations::add(t.session(), name, Timestamp(1)).await.expect("an Id");
+            let domain = domain.parse().expect("a name");
+            organisations::add_domain(t.session(), id, &domain).await.expect("it is added");
+        }
+        transaction.commit().await.expect("it is committed");
+        let text = "192.0.2.1;4;2;stranger.example;1\n192.0.2.2;4;2;post.example;2\n\
+                    192.0.2.3;4;2;mx.post.example;2\n192.0.2.4;4;2;new.example;77\n\
+                    192.0.2.5;4;2;both.example;5\n192.0.2.6;4;2;both.example;6\n\
+                    192.0.2.7;4;2;no..domain;8\n192.0.2.8;4;2;newer.example;77";
+        let whose = async || {
+            let mut read = database.read().await.expect("a connection");
+            let all = entries::page(read.session(), list.id, None, None, 99).await;
+            let all = all.expect("they are read").into_iter();
+            all.map(|entry| entry.organisation.map_or(0, |id| id.0)).collect::<Vec<_>>()
+        };
+        let done = import(&database, &list, "dnswl", Mode::ReplaceSource, text).await;
+        assert_eq!(counts(&done), [8, 0, 0, 0, 0, 0]);
+        assert_eq!((done.organisations, done.strangers), (1, 1));
+        assert_eq!(whose().await, [0, 2, 2, 77, 0, 0, 0, 77]);
+        let mut read = database.read().await.expect("a connection");
+        let new = OrganisationId(77);
+        let stored = organisations::by_id(read.session(), new).await.expect("it is read");
+        assert_eq!(stored.expect("it is there").name, "new.example");
+        let known = organisations::domains(read.session(), new).await.expect("they are read");
+        let known: Vec<_> = known.iter().map(ToString::to_string).collect();
+        assert_eq!(known, ["new.example", "newer.example"]);
+        drop(read);
+        let done = import(&database, &list, "dnswl", Mode::ReplaceSource, text).await;
+        assert_eq!((counts(&done), done.organisations), ([0, 0, 0, 0, 8, 0], 0));
+        // What an editor decided stays, and what is nobody's comes back to whom the file names.
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let editor = Person { account: 7, role: Role::Editor };
+        for (key, to) in [("192.0.2.2", Some(OrganisationId(1))), ("192.0.2.4", None)] {
+            let which = edit::Which::Keys(vec![key.parse().expect("a key")]);
+            edit::give(t, editor, &list, &which, to, "", Timestamp(6)).await.expect("it is given");
+        }
+        transaction.commit().await.expect("it is committed");
+        let done = import(&database, &list, "dnswl", Mode::ReplaceSource, text).await;
+        assert_eq!(counts(&done), [0, 0, 1, 0, 7, 0]);
+        assert_eq!(whose().await, [0, 1, 2, 77, 0, 0, 0, 77]);
     })
     .await;
 }

@@ -423,6 +423,7 @@ mod tests {
                 expires: None,
                 criterion: None,
                 review: None,
+                whose: crate::import::Whose::Nobodys,
             };
             let actor = audit::machine(t.session(), "shell").await.expect("a name");
             let cause = Cause { actor, action: "list.import".to_owned(), reason: String::new() };

@@ -15,7 +15,7 @@ use super::spool::Spool;
 use super::worker::{Beat, Claim, Undone, Worker};
 use crate::changes::{Cause, ChangeError};
 use crate::import::content::{self, Content, Reading};
-use crate::import::{self, Import, Mode, Report, Step};
+use crate::import::{self, Import, Mode, Report, Step, Whose};
 use crate::publish;
 
 /// How a file is laid out, if that is said.
@@ -84,7 +84,7 @@ pub async fn order(
     actor: &str,
     now: Timestamp,
 ) -> Result<WorkId, DatabaseError> {
-    let Import { source, mode, reason, expires, criterion, review } = &wanted.import;
+    let Import { source, mode, reason, expires, criterion, review, whose } = &wanted.import;
     let particulars = json!({
         "name": wanted.name,
         "file": file,
@@ -94,6 +94,7 @@ pub async fn order(
         "expires": expires.map(|expires| expires.0),
         "criterion": criterion.map(|criterion| criterion.0),
         "review": review.map(|review| review.0),
+        "organisations": *whose == Whose::ByNumber,
         "dry_run": wanted.is_dry,
         "layout": wanted.layout.map(Layout::word),
         "code": wanted.code.map(|code| code.to_string()),
@@ -281,6 +282,11 @@ fn read_wanted(work: &Work) -> Option<(Wanted, String)> {
             expires: said["expires"].as_i64().map(Timestamp),
             criterion: said["criterion"].as_i64().map(CriterionId),
             review: said["review"].as_i64().map(Timestamp),
+            // Work of a version that did not know it says nothing of it.
+            whose: match said["organisations"].as_bool() {
+                Some(true) => Whose::ByNumber,
+                Some(false) | None => Whose::Nobodys,
+            },
         },
         is_dry: said["dry_run"].as_bool()?,
         layout: Layout::ALL.into_iter().find(|known| Some(known.word()) == layout.as_deref()),

@@ -264,6 +264,7 @@ async fn import(
             expires: None,
             criterion: None,
             review: None,
+            whose: crate::import::Whose::Nobodys,
         },
         is_dry,
         layout: None,
