@@ -207,6 +207,9 @@ impl From<OrganisationError> for AppError {
             OrganisationError::NotInvited => AppError::StaleLink,
             OrganisationError::LastOwner
             | OrganisationError::Invitations
+            | OrganisationError::NoAccount(_)
+            | OrganisationError::NotKnown(_)
+            | OrganisationError::Proven(_)
             | OrganisationError::Text(_)
             | OrganisationError::Category(..)
             | OrganisationError::Mail(_) => AppError::Wrong(error.to_string()),

@@ -33,6 +33,8 @@ pub(crate) enum Flash {
     ClaimNotFound,
     /// A claim was taken back.
     ClaimWithdrawn,
+    /// An administrator ended a claim.
+    ClaimEnded,
     /// An organisation is written to elsewhere.
     ContactsChanged,
     /// Others belong to an organisation.
@@ -43,6 +45,8 @@ pub(crate) enum Flash {
     Resumed,
     /// An organisation is known by one more domain.
     DomainNamed,
+    /// An organisation is known by one domain less.
+    DomainForgotten,
     /// An organisation is in another category.
     Categorised,
     /// A note was written.
@@ -165,11 +169,13 @@ impl Flash {
         Flash::ClaimProven,
         Flash::ClaimNotFound,
         Flash::ClaimWithdrawn,
+        Flash::ClaimEnded,
         Flash::ContactsChanged,
         Flash::MembersChanged,
         Flash::Suspended,
         Flash::Resumed,
         Flash::DomainNamed,
+        Flash::DomainForgotten,
         Flash::Categorised,
         Flash::Noted,
         Flash::OrganisationAdded,
@@ -241,11 +247,13 @@ impl Flash {
             Flash::ClaimProven => "claim-proven",
             Flash::ClaimNotFound => "claim-not-found",
             Flash::ClaimWithdrawn => "claim-withdrawn",
+            Flash::ClaimEnded => "claim-ended",
             Flash::ContactsChanged => "contacts-changed",
             Flash::MembersChanged => "members-changed",
             Flash::Suspended => "suspended",
             Flash::Resumed => "resumed",
             Flash::DomainNamed => "domain-named",
+            Flash::DomainForgotten => "domain-forgotten",
             Flash::Categorised => "categorised",
             Flash::Noted => "noted",
             Flash::OrganisationAdded => "organisation-added",
@@ -330,11 +338,15 @@ impl Flash {
             Flash::ClaimNotFound => {
                 "We looked, and did not find the proof. Below stands what we saw."
             }
+            Flash::ClaimEnded => "The claim is ended, and who made it is told.",
             Flash::ClaimWithdrawn => "The claim is taken back.",
             Flash::ContactsChanged => "The contacts are changed.",
             Flash::MembersChanged => "The people are changed.",
             Flash::Suspended => "The organisation is suspended.",
             Flash::Resumed => "The suspension is over.",
+            Flash::DomainForgotten => {
+                "It is not known by this domain any more, and its owners are told."
+            }
             Flash::DomainNamed => "Whoever proves this domain speaks for the organisation.",
             Flash::Categorised => {
                 "The category is set. What is listed keeps its codes: change those that carry another one."

@@ -6,7 +6,7 @@ use repute_database::consistency::State as Standing;
 use repute_database::reviews::Due;
 use repute_database::{Timestamp, Transaction, outbox};
 use repute_registry::consistency::News;
-use repute_registry::notice::{Notice, Reader};
+use repute_registry::notice::{Notice, Reader, Stepped};
 use repute_registry::removal::{Kind, Still};
 use repute_registry::request::state::State;
 
@@ -69,6 +69,7 @@ fn is_asked_for(notice: &Notice) -> bool {
         | Notice::ClaimLost { .. }
         | Notice::ClaimHeld { .. }
         | Notice::ClaimShared { .. }
+        | Notice::Stepped { .. }
         | Notice::RequestMoved { .. }
         | Notice::VersionRefused { .. }
         | Notice::RemovalDecided { .. }
@@ -88,6 +89,7 @@ fn is_news(notice: &Notice) -> bool {
         | Notice::ClaimFails { .. }
         | Notice::ClaimLost { .. }
         | Notice::ClaimShared { .. }
+        | Notice::Stepped { .. }
         | Notice::VersionRefused { .. }
         | Notice::RemovalLink { .. }
         | Notice::RemovalDecided { .. }
@@ -125,6 +127,7 @@ fn whom(notice: &Notice) -> Whom {
         | Notice::ClaimLost { account, .. }
         | Notice::ClaimHeld { account, .. }
         | Notice::ClaimShared { account, .. }
+        | Notice::Stepped { account, .. }
         | Notice::RequestMoved { account, .. }
         | Notice::VersionRefused { account, .. } => Whom::Account(*account),
         Notice::RemovalLink { mail, .. } | Notice::RemovalDecided { mail, .. } => {
@@ -213,6 +216,40 @@ fn words<'a>(app: &'a App, notice: &Notice) -> Words<'a> {
             format!("/organisations/{}", organisation.0),
             "Leave the record in DNS where it is: we look for it again.",
         ),
+        Notice::Stepped { organisation, what, reason, .. } => {
+            let id = organisation.0;
+            let (subject, happened) = match what {
+                Stepped::You => (
+                    format!("You speak for organisation {id}"),
+                    format!("An administrator made you an owner of organisation {id}: {reason}"),
+                ),
+                Stepped::Owner => (
+                    format!("Organisation {id} has another owner"),
+                    format!("An administrator made somebody an owner of it, too: {reason}"),
+                ),
+                Stepped::Contacts => (
+                    format!("Organisation {id} has other contacts"),
+                    format!("An administrator changed where it is written to: {reason}"),
+                ),
+                Stepped::Claim(domain) => (
+                    format!("Your claim of {domain} is ended"),
+                    format!("An administrator ended your claim of {domain}: {reason}"),
+                ),
+                Stepped::Domain(domain) => (
+                    format!("Organisation {id} is not known by {domain} any more"),
+                    format!(
+                        "An editor took {domain} away from the domains by which it is known: {reason}"
+                    ),
+                ),
+            };
+            words(
+                subject,
+                happened,
+                "Look at the organisation",
+                format!("/organisations/{id}"),
+                "If that is not right, write to who runs this site.",
+            )
+        }
         Notice::RequestMoved { request, state, held, .. } => words(
             format!("Your request {} is {state}", request.0),
             match state {

@@ -159,6 +159,19 @@ pub(crate) fn all() -> Vec<Route> {
         )
         .fresh_from("/organisations/{id}"),
         Route::post(
+            "/organisations/{id}/domains/remove",
+            Least::Role(Editor),
+            post(pages::organisation::forget_domain),
+        ),
+        Route::post(
+            "/organisations/{id}/intervene",
+            Least::Role(Administrator),
+            post(pages::organisation::intervene),
+        )
+        .fresh_from("/organisations"),
+        Route::post("/claims/{id}/end", Least::Role(Administrator), post(pages::claim::end))
+            .fresh_from("/organisations"),
+        Route::post(
             "/organisations/{id}/category",
             Least::Role(Editor),
             post(pages::organisation::categorise),

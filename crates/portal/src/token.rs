@@ -126,7 +126,7 @@ impl Scope {
             Scope::EntriesWrite => "Add, change and remove entries without a request",
             Scope::EvidenceWrite => "Tell what spam traps, filters and people saw",
             Scope::PeopleRead => "See who has an account",
-            Scope::PeopleWrite => "Give roles, lock and unlock accounts",
+            Scope::PeopleWrite => "Give roles, lock and unlock accounts, step in for organisations",
             Scope::Subscribers => "See, add and revoke servers elsewhere that may have lists",
             Scope::Account => {
                 "Choose your letters, see where you are signed in, end sessions and tokens"

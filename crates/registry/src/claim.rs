@@ -255,6 +255,20 @@ pub async fn withdraw(
     now: Timestamp,
 ) -> Result<(), ClaimError> {
     let claim = theirs(transaction, person, id).await?;
+    end(transaction, &claim, "", now).await?;
+    let detail = json!({ "domain": claim.new.domain.to_string(), "claim": id.0 });
+    let organisation = claim.new.organisation;
+    organisation::log(transaction, person, "claim.withdraw", organisation, &detail, now).await?;
+    Ok(())
+}
+
+/// Ends a claim that is not over, and what it gave; `why` if not who made it does that.
+pub(crate) async fn end(
+    transaction: &mut Transaction,
+    claim: &Claim,
+    why: &str,
+    now: Timestamp,
+) -> Result<(), ClaimError> {
     claims::hold_domain(transaction.session(), &claim.new.domain).await?;
     match claim.state {
         State::Open | State::Waiting { .. } | State::Held { .. } => {}
@@ -262,10 +276,8 @@ pub async fn withdraw(
             return Err(ClaimError::Over(claim.state.word()));
         }
     }
-    move_on(transaction, &claim, State::Withdrawn, "").await?;
-    let detail = json!({ "domain": claim.new.domain.to_string(), "claim": id.0 });
+    move_on(transaction, claim, State::Withdrawn, why).await?;
     let organisation = claim.new.organisation;
-    organisation::log(transaction, person, "claim.withdraw", organisation, &detail, now).await?;
     match claim.state {
         State::Held { .. } => {
             let domain = &claim.new.domain;

@@ -29,6 +29,7 @@ pub mod export;
 pub mod hint;
 pub mod history;
 pub mod import;
+pub mod intervention;
 pub mod invitation;
 pub mod kept_out;
 pub mod link;

@@ -21,6 +21,21 @@ pub enum Reader {
     Account(i64),
 }
 
+/// What somebody did for an organisation who does not belong to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stepped {
+    /// Who is told is an owner of it now.
+    You,
+    /// Somebody else is an owner, too.
+    Owner,
+    /// It is written to elsewhere.
+    Contacts,
+    /// His claim of a domain is ended.
+    Claim(Name),
+    /// It is not known by a domain any more that an editor had named.
+    Domain(Name),
+}
+
 /// Something that somebody is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
@@ -77,6 +92,17 @@ pub enum Notice {
         organisation: OrganisationId,
         /// The domain.
         domain: Name,
+    },
+    /// Who runs the site stepped in for an organisation.
+    Stepped {
+        /// Who is told.
+        account: i64,
+        /// The organisation.
+        organisation: OrganisationId,
+        /// What was done.
+        what: Stepped,
+        /// Why.
+        reason: String,
     },
     /// A request came to a state that its author wants to know.
     RequestMoved {

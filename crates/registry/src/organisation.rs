@@ -44,6 +44,15 @@ pub enum OrganisationError {
     /// Not a mail address.
     #[error("`{0}` is not a mail address")]
     Mail(String),
+    /// Nobody has an account with this address.
+    #[error("nobody has an account with the address `{0}`: have its reader sign up first")]
+    NoAccount(String),
+    /// It is not known by this domain.
+    #[error("the organisation is not known by {0}")]
+    NotKnown(Name),
+    /// Somebody proved it for the organisation.
+    #[error("{0} is proven: an administrator ends the claim instead")]
+    Proven(Name),
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),

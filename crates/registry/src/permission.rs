@@ -67,6 +67,8 @@ pub enum Action {
     Suspend,
     /// Say by which domains an organisation is known, so that who proves one speaks for it.
     NameDomains,
+    /// Step in where an organisation cannot help itself: an owner, contacts, a claim.
+    Intervene,
     /// Say which category of a list an organisation is in.
     Categorise,
     /// Change entries without a request.
@@ -101,6 +103,7 @@ pub fn may(role: Role, relation: Relation, action: Action) -> bool {
         | Action::NameDomains
         | Action::Categorise
         | Action::EditEntries => is_editor && is_stranger,
+        Action::Intervene => role == Role::Administrator && is_stranger,
         Action::ChangeLists | Action::ChangeRules => role == Role::Administrator,
     }
 }
@@ -118,7 +121,7 @@ pub fn check(person: Person, relation: Relation, action: Action) -> Result<(), D
 
 impl Action {
     /// All actions.
-    pub const ALL: [Action; 17] = [
+    pub const ALL: [Action; 18] = [
         Action::Claim,
         Action::AddOrganisation,
         Action::ReadOrganisation,
@@ -131,6 +134,7 @@ impl Action {
         Action::WriteNote,
         Action::Suspend,
         Action::NameDomains,
+        Action::Intervene,
         Action::Categorise,
         Action::EditEntries,
         Action::PurgeSource,
@@ -154,6 +158,7 @@ impl fmt::Display for Action {
             Action::WriteNote => "write notes about it",
             Action::Suspend => "suspend it",
             Action::NameDomains => "say which domains it is known by",
+            Action::Intervene => "step in for its owners",
             Action::Categorise => "say which category it is in",
             Action::EditEntries => "change these entries",
             Action::PurgeSource => "purge a source",
@@ -181,7 +186,12 @@ impl Denied {
             (Action::ReadOrganisation | Action::Request, _) => {
                 ": you do not belong to it; claim one of its domains first"
             }
-            (Action::ChangeLists | Action::ChangeRules, _) => ": only administrators do that",
+            (Action::Intervene, Relation::Member | Relation::Owner) => {
+                ": you belong to the organisation, so another administrator does that"
+            }
+            (Action::ChangeLists | Action::ChangeRules | Action::Intervene, _) => {
+                ": only administrators do that"
+            }
             (
                 Action::ReadQueue
                 | Action::AddOrganisation
@@ -215,7 +225,7 @@ mod tests {
     use super::*;
 
     /// Who may do what: for each role the relations stranger, member, owner.
-    const TABLE: [(Action, [&str; 3]); 17] = [
+    const TABLE: [(Action, [&str; 3]); 18] = [
         //                           member editor administrator
         (Action::Claim, ["smo", "smo", "smo"]),
         (Action::AddOrganisation, ["---", "smo", "smo"]),
@@ -229,6 +239,7 @@ mod tests {
         (Action::WriteNote, ["---", "s--", "s--"]),
         (Action::Suspend, ["---", "s--", "s--"]),
         (Action::NameDomains, ["---", "s--", "s--"]),
+        (Action::Intervene, ["---", "---", "s--"]),
         (Action::Categorise, ["---", "s--", "s--"]),
         (Action::EditEntries, ["---", "s--", "s--"]),
         (Action::PurgeSource, ["---", "smo", "smo"]),

@@ -10,6 +10,7 @@ use repute_database::claims::{self, Claim, ClaimId, Mailbox, Proof};
 use repute_database::entries::OrganisationId;
 use repute_dnsxl::Name;
 use repute_registry::claim::{self, For, challenge};
+use repute_registry::intervention;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +55,15 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::post("/api/v1/claims/{id}/withdraw", GROUP, withdraw)
             .says("Take a claim back", "")
             .by(WRITE)
+            .answers::<Done>(),
+        Endpoint::post("/api/v1/claims/{id}/end", GROUP, end)
+            .says(
+                "End somebody's claim",
+                "Administrators may, for an organisation to which they do not belong. Who made it is told; if it held its \
+                 domain, the next one who proved it has it.",
+            )
+            .by(STEP_IN)
+            .takes::<Why>()
             .answers::<Done>(),
     ]
 }
@@ -135,6 +145,14 @@ enum By {
     Hostmaster,
     /// By a link that goes to abuse@.
     Abuse,
+}
+
+/// Why it is ended.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Why {
+    /// Why: whoever made the claim reads it, and the audit log keeps it.
+    reason: String,
 }
 
 /// What was found.
@@ -221,6 +239,20 @@ async fn look(
     write.done(StatusCode::OK, &looked).await
 }
 
+/// `POST /api/v1/claims/{id}/end`.
+async fn end(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let (person, Why { reason }) = (call.caller.person(), call.read()?);
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    let notices = intervention::end_claim(t, person, ClaimId(id), &reason, now).await?;
+    write.tell(&notices).await?;
+    write.done(StatusCode::OK, &DONE).await
+}
+
 /// `POST /api/v1/claims/{id}/withdraw`.
 async fn withdraw(
     State(app): State<App>,
@@ -269,6 +301,8 @@ impl From<&Claim> for Claimed {
 
 /// To see one's own.
 const READ: &[Scope] = &[Scope::OrganisationsRead];
+/// To step in, as administrators do.
+const STEP_IN: &[Scope] = &[Scope::PeopleWrite];
 /// To make some.
 const WRITE: &[Scope] = &[Scope::OrganisationsWrite];
 /// The heading.

@@ -7,13 +7,14 @@ use axum::response::Response;
 use repute_database::entries::OrganisationId;
 use repute_database::organisations::{self, find};
 use repute_dnsxl::Name;
-use repute_registry::{category, organisation};
+use repute_registry::{category, intervention, organisation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::api::organisations::{Card, DONE, Done, GROUP, cards};
+use crate::api::organisations::{Aim, Card, DONE, Done, GROUP, cards};
 use crate::api::{Call, Endpoint};
 use crate::app::App;
+use crate::contact;
 use crate::error::AppError;
 use crate::overview::stored;
 use crate::token::Scope;
@@ -57,6 +58,23 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             )
             .by(DECIDE)
             .takes::<TypedDomain>()
+            .answers::<Done>(),
+        Endpoint::delete("/api/v1/organisations/{id}/domains", GROUP, forget_domain)
+            .says(
+                "Say that an organisation is not known by a domain any more",
+                "One that is proven stays until its claim ends. Its owners are told.",
+            )
+            .by(DECIDE)
+            .takes::<LostDomain>()
+            .answers::<Done>(),
+        Endpoint::post("/api/v1/organisations/{id}/intervene", GROUP, intervene)
+            .says(
+                "Step in for the owners of an organisation",
+                "Administrators may, for one to which they do not belong: make somebody who has an account an owner, add a \
+                 contact, remove one. Whom it concerns is told, with the reason, which the audit log keeps.",
+            )
+            .by(STEP_IN)
+            .takes::<Intervention>()
             .answers::<Done>(),
         Endpoint::put("/api/v1/organisations/{id}/categories/{apex}", GROUP, categorise)
             .says(
@@ -121,6 +139,47 @@ struct Typed {
 struct TypedDomain {
     /// Its name.
     domain: String,
+}
+
+/// A domain that is taken away.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct LostDomain {
+    /// Its name.
+    domain: String,
+    /// Why.
+    reason: String,
+}
+
+/// What an administrator does for an organisation.
+#[derive(Deserialize, JsonSchema)]
+#[serde(tag = "action", rename_all = "kebab-case", deny_unknown_fields)]
+enum Intervention {
+    /// Make somebody an owner.
+    Appoint {
+        /// The mail address of his account.
+        mail: String,
+        /// Why.
+        reason: String,
+    },
+    /// Add a contact. Its reader gets a link first, as any other.
+    AddContact {
+        /// A mail address.
+        mail: String,
+        /// What it is for.
+        purpose: Aim,
+        /// Why.
+        reason: String,
+    },
+    /// Remove a contact.
+    RemoveContact {
+        /// Its mail address.
+        mail: String,
+        /// What it is for.
+        purpose: Aim,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// A category.
@@ -216,6 +275,53 @@ async fn name_domain(
     write.done(StatusCode::OK, &DONE).await
 }
 
+/// `DELETE /api/v1/organisations/{id}/domains`.
+async fn forget_domain(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let (person, LostDomain { domain: name, reason }) = (call.caller.person(), call.read()?);
+    let (domain, id) = (domain(&name)?, OrganisationId(id));
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    let notices = intervention::forget_domain(t, person, id, &domain, &reason, now).await?;
+    write.tell(&notices).await?;
+    write.done(StatusCode::OK, &DONE).await
+}
+
+/// `POST /api/v1/organisations/{id}/intervene`.
+async fn intervene(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let (person, id, by) = (call.caller.person(), OrganisationId(id), call.caller.account.id);
+    let typed: Intervention = call.read()?;
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    let notices = match typed {
+        Intervention::Appoint { mail, reason } => {
+            let mail = mail.trim().to_lowercase();
+            let (_, notices) = intervention::appoint(t, person, id, &mail, &reason, now).await?;
+            notices
+        }
+        Intervention::AddContact { mail, purpose, reason } => {
+            let contact = purpose.contact(&mail);
+            let notices = intervention::add_contact(t, person, id, &contact, &reason, now).await?;
+            contact::ask(&app, t, id, &contact.mail, by, now).await?;
+            notices
+        }
+        Intervention::RemoveContact { mail, purpose, reason } => {
+            let contact = purpose.contact(&mail);
+            intervention::remove_contact(t, person, id, &contact, &reason, now).await?
+        }
+    };
+    write.has_written();
+    write.tell(&notices).await?;
+    write.done(StatusCode::OK, &DONE).await
+}
+
 /// `PUT /api/v1/organisations/{id}/categories/{apex}`.
 async fn categorise(
     State(app): State<App>,
@@ -254,5 +360,7 @@ fn domain(text: &str) -> Result<Name, AppError> {
 const READ: &[Scope] = &[Scope::QueueRead];
 /// To do what editors do.
 const DECIDE: &[Scope] = &[Scope::QueueWrite];
+/// To step in, as administrators do.
+const STEP_IN: &[Scope] = &[Scope::PeopleWrite];
 /// So many are shown at most.
 const MOST: u32 = 1_000;

@@ -199,7 +199,7 @@ struct TypedMail {
 /// What a contact is for.
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-enum Aim {
+pub(super) enum Aim {
     /// Complaints.
     Abuse,
     /// Whoever runs the servers.
@@ -421,12 +421,19 @@ pub(super) async fn visible(app: &App, caller: &Caller, id: i64) -> Result<Organ
 
 /// A contact as it is typed.
 fn contact(typed: &TypedContact) -> Contact {
-    let purpose = match typed.purpose {
-        Aim::Abuse => Purpose::Abuse,
-        Aim::Technical => Purpose::Technical,
-        Aim::General => Purpose::General,
-    };
-    Contact { mail: typed.mail.trim().to_lowercase(), purpose }
+    typed.purpose.contact(&typed.mail)
+}
+
+impl Aim {
+    /// The contact of a mail address that is for this.
+    pub(super) fn contact(self, mail: &str) -> Contact {
+        let purpose = match self {
+            Aim::Abuse => Purpose::Abuse,
+            Aim::Technical => Purpose::Technical,
+            Aim::General => Purpose::General,
+        };
+        Contact { mail: mail.trim().to_lowercase(), purpose }
+    }
 }
 
 /// Organisations for whoever may see them.

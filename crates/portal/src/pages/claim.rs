@@ -17,6 +17,7 @@ use repute_database::lists::ListId;
 use repute_database::organisations::{self, Organisation};
 use repute_dnsxl::Name;
 use repute_registry::claim::{self, ClaimError, For, challenge};
+use repute_registry::intervention;
 use repute_registry::organisation::OrganisationError;
 use serde::Deserialize;
 
@@ -29,8 +30,15 @@ use crate::limits::{self, Deed, Doer};
 use crate::moment::Moment;
 use crate::notice;
 use crate::overview::ListCard;
+use crate::pages::organisation;
 use crate::pages::sign_in::back;
 use crate::visitor::{Member, Visitor};
+
+/// Why a claim is ended.
+#[derive(Deserialize)]
+pub(crate) struct TypedEnd {
+    why: String,
+}
 
 /// The page on which a claim is made.
 #[derive(Template)]
@@ -197,6 +205,24 @@ pub(crate) async fn withdraw(
     Ok(back("/organisations", Flash::ClaimWithdrawn))
 }
 
+/// `POST /claims/{id}/end`: an administrator ends it.
+pub(crate) async fn end(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+    Form(TypedEnd { why }): Form<TypedEnd>,
+) -> Result<Response, AppError> {
+    let (person, now) = (member.person(), Timestamp::now());
+    let mut transaction = app.database.begin().await?;
+    let t = &mut transaction;
+    let notices = intervention::end_claim(t, person, ClaimId(id), &why, now).await?;
+    let found = claims::by_id(t.session(), ClaimId(id)).await?.ok_or(AppError::NotFound)?;
+    notice::put(&app, t, &notices, now).await?;
+    transaction.commit().await?;
+    app.mail_waits.notify_one();
+    Ok(back(&organisation::path(found.new.organisation.0), Flash::ClaimEnded))
+}
+
 /// `GET /claims/{id}/prove/{token}`. Looking proves nothing: scanners of mail look.
 pub(crate) async fn prove_form(
     State(app): State<App>,
@@ -309,6 +335,7 @@ pub(crate) fn standing(claim: &Claim) -> (&'static str, String) {
         State::Superseded => ("idle", "over: somebody else has a better proof".to_owned()),
         State::Lapsed => ("idle", "over: its proof is gone".to_owned()),
         State::Expired => ("idle", "over: it was not proven in time".to_owned()),
+        State::Withdrawn if !claim.seen.is_empty() => ("idle", format!("over: {}", claim.seen)),
         State::Withdrawn => ("idle", "taken back".to_owned()),
     }
 }

@@ -19,9 +19,9 @@ use repute_database::reviews::{self, Due};
 use repute_database::undelivered::{self, Undelivered};
 use repute_database::{Session, Timestamp};
 use repute_registry::consistency::{Reason, reasons};
-use repute_registry::permission::Relation;
+use repute_registry::permission::{self, Action, Relation};
 use repute_registry::request::state::State as Stage;
-use repute_registry::{category, organisation, review};
+use repute_registry::{category, intervention, organisation, review};
 use serde::Deserialize;
 
 use crate::app::App;
@@ -31,6 +31,7 @@ use crate::flash::Flash;
 use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
+use crate::notice;
 use crate::overview::ListCard;
 use crate::pages::claim::standing;
 use crate::pages::sign_in::back;
@@ -65,6 +66,8 @@ pub(crate) struct OrganisationPage {
     notes: Vec<Note>,
     relation: Relation,
     is_editor: bool,
+    /// Whether an administrator looks who does not belong to it.
+    is_above: bool,
     /// The account of whoever looks.
     me: i64,
 }
@@ -110,6 +113,24 @@ pub(crate) struct TypedCategory {
     category: u8,
     /// Why.
     reason: String,
+}
+
+/// A text that is typed, with a reason.
+#[derive(Deserialize)]
+pub(crate) struct TypedReason {
+    text: String,
+    why: String,
+}
+
+/// What an administrator does for it.
+#[derive(Deserialize)]
+pub(crate) struct TypedIntervention {
+    /// `appoint`, `add-contact` or `remove-contact`.
+    act: String,
+    mail: String,
+    #[serde(default)]
+    purpose: String,
+    why: String,
 }
 
 /// A text that is typed.
@@ -164,6 +185,7 @@ pub(crate) async fn show(
     let due = due.into_iter().map(|one| (card(one.list), one)).map(|(card, one)| (one, card));
     let due = due.collect();
     let is_editor = member.is_editor();
+    let is_above = permission::may(member.person().role, relation, Action::Intervene);
     let notes = match is_editor {
         true => organisations::notes(look.session(), id, MOST_NOTES).await?,
         false => Vec::new(),
@@ -188,6 +210,7 @@ pub(crate) async fn show(
         notes,
         relation,
         is_editor,
+        is_above,
         me: member.account.id.0,
     }))
 }
@@ -309,6 +332,60 @@ pub(crate) async fn name_domain(
     Ok(back(&path(id), Flash::DomainNamed))
 }
 
+/// `POST /organisations/{id}/domains/remove`: an editor says that it is not known by a domain any more.
+pub(crate) async fn forget_domain(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+    Form(TypedReason { text, why }): Form<TypedReason>,
+) -> Result<Response, AppError> {
+    let domain = text.trim().parse();
+    let domain = domain.map_err(|_| AppError::Wrong(format!("`{}` is no domain", text.trim())))?;
+    let (person, now, of) = (member.person(), Timestamp::now(), OrganisationId(id));
+    let mut transaction = app.database.begin().await?;
+    let t = &mut transaction;
+    let notices = intervention::forget_domain(t, person, of, &domain, &why, now).await?;
+    notice::put(&app, t, &notices, now).await?;
+    transaction.commit().await?;
+    app.mail_waits.notify_one();
+    Ok(back(&path(id), Flash::DomainForgotten))
+}
+
+/// `POST /organisations/{id}/intervene`: an administrator steps in for its owners.
+pub(crate) async fn intervene(
+    State(app): State<App>,
+    member: Member,
+    Path(id): Path<i64>,
+    Form(typed): Form<TypedIntervention>,
+) -> Result<Response, AppError> {
+    let (person, now, of) = (member.person(), Timestamp::now(), OrganisationId(id));
+    let TypedIntervention { act, mail, purpose, why } = typed;
+    let contact = contact(&TypedContact { mail: mail.clone(), purpose });
+    let mut transaction = app.database.begin().await?;
+    let t = &mut transaction;
+    let (notices, flash) = match &*act {
+        "appoint" => {
+            let mail = mail.trim().to_lowercase();
+            let (_, notices) = intervention::appoint(t, person, of, &mail, &why, now).await?;
+            (notices, Flash::MembersChanged)
+        }
+        "add-contact" => {
+            let notices = intervention::add_contact(t, person, of, &contact, &why, now).await?;
+            contact::ask(&app, t, of, &contact.mail, member.account.id, now).await?;
+            (notices, Flash::ContactsChanged)
+        }
+        "remove-contact" => {
+            let notices = intervention::remove_contact(t, person, of, &contact, &why, now).await?;
+            (notices, Flash::ContactsChanged)
+        }
+        _ => return Err(AppError::Choice),
+    };
+    notice::put(&app, t, &notices, now).await?;
+    transaction.commit().await?;
+    app.mail_waits.notify_one();
+    Ok(back(&path(id), flash))
+}
+
 /// `POST /organisations/{id}/category`: an editor says in which category of a list it is.
 pub(crate) async fn categorise(
     State(app): State<App>,
@@ -428,6 +505,12 @@ impl OrganisationPage {
     /// The lists that have categories, with what it has there.
     fn categorised(&self) -> impl Iterator<Item = &Part> {
         self.lists.iter().filter(|part| !part.card.categories.is_empty())
+    }
+
+    /// Whether a claim is not over.
+    fn is_alive(&self, claim: &Claim) -> bool {
+        use claims::State::{Held, Open, Waiting};
+        matches!(claim.state, Open | Waiting { .. } | Held { .. })
     }
 
     /// Why it is suspended, if it is.

@@ -877,3 +877,46 @@ async fn an_owner_invites_and_whoever_has_the_link_or_the_address_joins() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_administrator_steps_in_for_an_organisation_and_ends_a_claim() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        site.join("owner@x.example", Role::Member).await;
+        let claim = [("domain", "lost.example"), ("name", "Lost"), ("proof", "dns")];
+        assert_eq!(site.post("/claims", &claim).await.location(), "/claims/1");
+        site.join("else@x.example", Role::Member).await;
+        site.become_role(Some(Role::Editor)).await;
+        site.post("/organisations/1/domains", &[("text", "wrong.example")]).await;
+        let page = site.get("/organisations/1").await;
+        page.says(&["It is not known by wrong.example"]);
+        assert!(!page.text.contains("For administrators"));
+        let fields = [("text", "wrong.example"), ("why", "a <slip>")];
+        let gone = site.post("/organisations/1/domains/remove", &fields).await;
+        assert_eq!(gone.location(), "/organisations/1", "{gone:?}");
+        assert!(!site.get("/organisations/1").await.text.contains("wrong.example"));
+        let again = site.post("/organisations/1/domains/remove", &fields).await;
+        assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
+        site.become_role(Some(Role::Administrator)).await;
+        site.get("/organisations/1").await.says(&["For administrators", "/claims/1/end"]);
+        let place = "/organisations/1/intervene";
+        for (fields, status) in [
+            ([("act", "appoint"), ("mail", "Else@x.example"), ("why", "gone")], 303),
+            ([("act", "add-contact"), ("mail", "noc@x.example"), ("why", "dead")], 303),
+            ([("act", "appoint"), ("mail", "none@x.example"), ("why", "gone")], 422),
+            ([("act", "appoint"), ("mail", "else@x.example"), ("why", " ")], 422),
+            ([("act", "nothing"), ("mail", "else@x.example"), ("why", "x")], 422),
+        ] {
+            let done = site.post(place, &fields).await;
+            assert_eq!(done.status.as_u16(), status, "{fields:?} {done:?}");
+        }
+        site.get("/organisations/1").await.says(&["else@x.example", "noc@x.example"]);
+        let ended = site.post("/claims/1/end", &[("why", "it was <sold>")]).await;
+        assert_eq!(ended.location(), "/organisations/1", "{ended:?}");
+        let words = "over: ended by who runs this site: it was &#60;sold&#62;";
+        site.get("/organisations/1").await.says(&[words]);
+        let again = site.post("/claims/1/end", &[("why", "x")]).await;
+        assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
+    })
+    .await;
+}

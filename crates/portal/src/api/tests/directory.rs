@@ -1,5 +1,7 @@
 //! Organisations and their entries, as editors' programs see to them.
 
+use repute_database::outbox;
+
 use super::*;
 
 #[tokio::test]
@@ -63,6 +65,62 @@ async fn a_program_finds_and_adds_organisations_and_gives_them_entries() {
         let entries = json(&editor.get(&mut site, entries).await);
         let keys: Vec<_> = (0..3).map(|at| &entries["entries"][at]["key"]).collect();
         assert_eq!(keys, [&json!("9.9.9.1"), &json!("9.9.9.2"), &Value::Null]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_program_of_an_administrator_steps_in_and_whom_it_concerns_is_told() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let member = Program::new(&mut site, Role::Member, &[Scope::OrganisationsRead]).await;
+        let id = member.organisation(&site).await;
+        let scopes: Vec<_> = Scope::of_role(Role::Administrator).collect();
+        let above = Program::new(&mut site, Role::Administrator, &scopes).await;
+        let place = format!("/organisations/{id}");
+        let mut connection = site.app.database.read().await.expect("a connection");
+        let owner = accounts::by_id(connection.session(), member.account).await;
+        let mail = owner.expect("it is read").expect("it is there").mail;
+        drop(connection);
+        let step = format!("{place}/intervene");
+        for (body, status) in [
+            (json!({ "action": "appoint", "mail": mail, "reason": "again" }), StatusCode::OK),
+            (
+                json!({ "action": "add-contact", "mail": "a@b.example", "purpose": "abuse", "reason": "x" }),
+                StatusCode::OK,
+            ),
+            (
+                json!({ "action": "remove-contact", "mail": "a@b.example", "purpose": "abuse", "reason": "y" }),
+                StatusCode::OK,
+            ),
+            (
+                json!({ "action": "appoint", "mail": mail, "reason": "" }),
+                StatusCode::UNPROCESSABLE_ENTITY,
+            ),
+            (
+                json!({ "action": "appoint", "mail": "no@b.example", "reason": "x" }),
+                StatusCode::UNPROCESSABLE_ENTITY,
+            ),
+        ] {
+            let answer = above.post(&mut site, &step, &body).await;
+            assert_eq!(answer.status, status, "{body} {answer:?}");
+        }
+        let body = json!({ "domain": "ada.example", "reason": "sold" });
+        let domains = format!("{place}/domains");
+        let gone = above.ask(&mut site, Method::DELETE, &domains, None, &body).await;
+        assert_eq!(gone.status, StatusCode::OK, "{gone:?}");
+        let shown = json(&above.get(&mut site, &place).await);
+        assert_eq!((&shown["domains"], &shown["contacts"]), (&json!([]), &json!([])));
+        let mut letters = Vec::new();
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let (t, lease) = (&mut transaction, std::time::Duration::from_secs(60));
+        while let Some(sent) = outbox::take(t.session(), Timestamp::now(), lease).await.expect("read")
+        {
+            letters.push(sent.letter.subject);
+        }
+        for words in ["You speak for", "has other contacts", "is not known by ada.example"] {
+            assert!(letters.iter().any(|subject| subject.contains(words)), "{words} {letters:?}");
+        }
     })
     .await;
 }

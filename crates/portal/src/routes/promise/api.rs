@@ -109,6 +109,20 @@ const PROMISES: &[Row] = &[
         "sfffyy",
     ),
     (
+        "DELETE /organisations/{id}/domains",
+        "/organisations/1/domains",
+        r#"{"domain":"named.example","reason":"x"}"#,
+        "queue:write",
+        "sfffyy",
+    ),
+    (
+        "POST /organisations/{id}/intervene",
+        "/organisations/1/intervene",
+        r#"{"action":"appoint","mail":"stranger@people.example","reason":"x"}"#,
+        "people:write",
+        "sffffy",
+    ),
+    (
         "PUT /organisations/{id}/categories/{apex}",
         "/organisations/1/categories/wl.example",
         r#"{"category":3,"reason":"x"}"#,
@@ -162,6 +176,7 @@ const PROMISES: &[Row] = &[
     ),
     ("GET /claims/{id}", "/claims/1", "", "organisations:read", "shhyhh"),
     ("POST /claims/{id}/look", "/claims/4/look", "", "organisations:write", "shhyhh"),
+    ("POST /claims/{id}/end", "/claims/1/end", r#"{"reason":"x"}"#, "people:write", "sffffy"),
     ("POST /claims/{id}/withdraw", "/claims/1/withdraw", "", "organisations:write", "shhyhh"),
     // Requests.
     (

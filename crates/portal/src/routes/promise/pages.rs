@@ -188,6 +188,31 @@ const PROMISES: &[Row] = &[
         "text=other.example",
         "sfffyy",
     ),
+    (
+        "POST /organisations/{id}/domains/remove",
+        "/organisations/1/domains/remove",
+        "text=named.example&why=x",
+        "sfffyy",
+    ),
+    (
+        "POST /organisations/{id}/intervene",
+        "/organisations/1/intervene",
+        "act=appoint&mail=stranger@people.example&why=x",
+        "sffffy",
+    ),
+    (
+        "POST /organisations/{id}/intervene",
+        "/organisations/1/intervene",
+        "act=add-contact&mail=x@ours.example&purpose=abuse&why=x",
+        "sffffy",
+    ),
+    (
+        "POST /organisations/{id}/intervene",
+        "/organisations/1/intervene",
+        "act=remove-contact&mail=noc@ours.example&purpose=technical&why=x",
+        "sffffy",
+    ),
+    ("POST /claims/{id}/end", "/claims/1/end", "why=x", "sffffy"),
     ("POST /organisations/{id}/notes", "/organisations/1/notes", "text=x", "sfffyy"),
     (
         "POST /organisations/{id}/category",

@@ -106,6 +106,8 @@ impl World {
         let contact = Contact { mail: mail.to_owned(), purpose: Purpose::Technical };
         organisations::add_contact(t.session(), organisation, &contact).await.expect("it is added");
         contact_mails::confirm(t.session(), organisation, mail, now).await.expect("it is noted");
+        let named = "named.example".parse().expect("a name");
+        organisations::add_domain(t.session(), organisation, &named).await.expect("it is added");
         bounce::note(t, mail, Meaning::Gone, "5.1.1", now).await.expect("it is noted");
         passkeys::add(t.session(), accounts[2], &[7; 16], "a key", "{}", now).await.expect("added");
         transaction.commit().await.expect("it is committed");
