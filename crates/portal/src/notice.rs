@@ -5,6 +5,7 @@ use repute_database::accounts::{self, AccountId};
 use repute_database::consistency::State as Standing;
 use repute_database::reviews::Due;
 use repute_database::{Timestamp, Transaction, outbox};
+use repute_registry::claim::Answer;
 use repute_registry::consistency::News;
 use repute_registry::notice::{Notice, Reader, Stepped};
 use repute_registry::removal::{Kind, Still};
@@ -69,6 +70,7 @@ fn is_asked_for(notice: &Notice) -> bool {
         | Notice::ClaimLost { .. }
         | Notice::ClaimHeld { .. }
         | Notice::ClaimShared { .. }
+        | Notice::ClaimAnswered { .. }
         | Notice::Stepped { .. }
         | Notice::RequestMoved { .. }
         | Notice::VersionRefused { .. }
@@ -89,6 +91,7 @@ fn is_news(notice: &Notice) -> bool {
         | Notice::ClaimFails { .. }
         | Notice::ClaimLost { .. }
         | Notice::ClaimShared { .. }
+        | Notice::ClaimAnswered { .. }
         | Notice::Stepped { .. }
         | Notice::VersionRefused { .. }
         | Notice::RemovalLink { .. }
@@ -127,6 +130,7 @@ fn whom(notice: &Notice) -> Whom {
         | Notice::ClaimLost { account, .. }
         | Notice::ClaimHeld { account, .. }
         | Notice::ClaimShared { account, .. }
+        | Notice::ClaimAnswered { account, .. }
         | Notice::Stepped { account, .. }
         | Notice::RequestMoved { account, .. }
         | Notice::VersionRefused { account, .. } => Whom::Account(*account),
@@ -158,9 +162,9 @@ fn words<'a>(app: &'a App, notice: &Notice) -> Words<'a> {
         Notice::ClaimLink { claim, domain, token, .. } => words(
             format!("Who speaks for {domain}?"),
             format!("Somebody with an account at {site} wants to speak there for {domain}."),
-            "Let this account speak for the domain",
+            "See who asks for what, and say yes or no",
             format!("/claims/{}/prove/{token}", claim.0),
-            "Hand the link on only to whom the domain trusts. If you know nothing of this, do nothing: without the link it is not proven.",
+            "Hand the link on only to whom the domain trusts: it needs no account. Without an answer nothing is proven.",
         ),
         Notice::ClaimChallenged { domain, takes, .. } => words(
             format!("Somebody else proved {domain}"),
@@ -208,6 +212,24 @@ fn words<'a>(app: &'a App, notice: &Notice) -> Words<'a> {
             "See who belongs to it",
             format!("/organisations/{}", organisation.0),
             "If you do not know who that is, take the account out of the organisation there.",
+        ),
+        Notice::ClaimAnswered { claim, domain, mailbox, answer, .. } => words(
+            match answer {
+                Answer::Yes => format!("{domain} is proven"),
+                Answer::No => format!("{domain} is not proven"),
+            },
+            match answer {
+                Answer::Yes => format!("Whoever reads {mailbox} said that your claim is right."),
+                Answer::No => {
+                    format!("Whoever reads {mailbox} said that it is not theirs: your claim is over.")
+                }
+            },
+            "See how your claim stands",
+            format!("/claims/{}", claim.0),
+            match answer {
+                Answer::Yes => "If somebody else holds the domain, the page says so.",
+                Answer::No => "If that is a mistake, ask them, and claim the domain again; or prove it by DNS.",
+            },
         ),
         Notice::ClaimHeld { domain, organisation, .. } => words(
             format!("You speak for {domain}"),

@@ -31,6 +31,7 @@ pub(crate) mod passkeys;
 pub(crate) mod password;
 pub(crate) mod people;
 pub(crate) mod proposals;
+pub(crate) mod prove;
 pub(crate) mod queue;
 pub(crate) mod recovery;
 pub(crate) mod removal;

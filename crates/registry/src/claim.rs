@@ -13,14 +13,14 @@ use repute_database::claims::{self, Claim, ClaimId, New, Proof, State};
 use repute_database::entries::OrganisationId;
 use repute_database::lists::ListId;
 use repute_database::organisations::{self, MemberRole};
-use repute_database::{Database, DatabaseError, Timestamp, Transaction, undelivered};
+use repute_database::{Database, DatabaseError, Session, Timestamp, Transaction, undelivered};
 use repute_dnsxl::Name;
 use serde_json::json;
 
 use crate::category;
 use crate::notice::Notice;
 use crate::organisation::{self, OrganisationError};
-use crate::permission::{self, Action, Denied, Person, Relation};
+use crate::permission::{self, Action, Denied, Person, Relation, Role};
 use crate::token::{self, NoRandom, TokenKey, Use};
 
 pub mod challenge;
@@ -194,28 +194,74 @@ pub fn token(claim: &Claim, key: &TokenKey) -> String {
     key.token(Use::Claim(claim.id.0), &claim.new.nonce)
 }
 
-/// Takes the link of a mail for a proof. Who has it read the domain's mail; it is good once.
+/// What whoever reads a domain's mailbox says of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is right.
+    Yes,
+    /// It is not theirs.
+    No,
+}
+
+/// The claim whose link was mailed to a domain's mailbox.
 ///
 /// # Errors
-/// If the link is not that of an open claim of this person.
-pub async fn follow_link(
-    transaction: &mut Transaction,
-    person: Person,
+/// If it is no such link.
+pub async fn of_link(
+    session: Session<'_>,
     id: ClaimId,
     token: &str,
     key: &TokenKey,
+) -> Result<Claim, ClaimError> {
+    let claim = claims::by_id(session, id).await?.ok_or(ClaimError::Link)?;
+    let is_mail = matches!(claim.new.proof, Proof::Mail(_));
+    match is_mail && key.is(token, Use::Claim(id.0), &claim.new.nonce) {
+        true => Ok(claim),
+        false => Err(ClaimError::Link),
+    }
+}
+
+/// Takes what somebody says by the link of a mail. Who has it reads the domain's mail, and so needs no account; who made the
+/// claim is told. The link is good once.
+///
+/// # Errors
+/// If the link is not that of an open claim.
+pub async fn follow_link(
+    transaction: &mut Transaction,
+    id: ClaimId,
+    token: &str,
+    answer: Answer,
+    key: &TokenKey,
     now: Timestamp,
 ) -> Result<(Claim, Vec<Notice>), ClaimError> {
-    let claim = theirs(transaction, person, id).await?;
-    let is_mail = matches!(claim.new.proof, Proof::Mail(_));
-    if !is_mail || !key.is(token, Use::Claim(id.0), &claim.new.nonce) {
-        return Err(ClaimError::Link);
+    let claim = of_link(transaction.session(), id, token, key).await?;
+    // What it leads to is in the name of who made the claim: nobody else is known.
+    let person = Person { account: claim.new.account, role: Role::Member };
+    let mut mailbox = String::new();
+    if let Proof::Mail(of) = claim.new.proof {
+        mailbox = format!("{}@{}", of.local_part(), claim.new.domain);
+        undelivered::revive(transaction.session(), &mailbox).await?;
     }
-    if let Proof::Mail(mailbox) = claim.new.proof {
-        let mail = format!("{}@{}", mailbox.local_part(), claim.new.domain);
-        undelivered::revive(transaction.session(), &mail).await?;
-    }
-    prove(transaction, person, &claim, "the link was followed", now).await
+    let (claim, mut notices) = match answer {
+        Answer::Yes => prove(transaction, person, &claim, "the link was followed", now).await?,
+        Answer::No => {
+            open_still(&claim, now)?;
+            let seen = format!("whoever reads {mailbox} says that it is not theirs");
+            end(transaction, &claim, &seen, now).await?;
+            let detail = json!({ "domain": claim.new.domain.to_string(), "claim": id.0 });
+            let of = claim.new.organisation;
+            organisation::log(transaction, person, "claim.refuse", of, &detail, now).await?;
+            (Claim { state: State::Withdrawn, seen, ..claim }, Vec::new())
+        }
+    };
+    notices.push(Notice::ClaimAnswered {
+        account: claim.new.account,
+        claim: id,
+        domain: claim.new.domain.clone(),
+        mailbox,
+        answer,
+    });
+    Ok((claim, notices))
 }
 
 /// Takes what a look for a claim's TXT record found for a proof, or says in the claim why it is none.

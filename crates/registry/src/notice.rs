@@ -8,6 +8,7 @@ use repute_database::requests::RequestId;
 use repute_database::reviews::Due;
 use repute_dnsxl::{Name, Target};
 
+use crate::claim::Answer;
 use crate::consistency::News;
 use crate::removal::{Kind, Still};
 use crate::request::state::State;
@@ -83,6 +84,19 @@ pub enum Notice {
         organisation: OrganisationId,
         /// The domain.
         domain: Name,
+    },
+    /// Whoever reads the domain's mailbox said yes or no.
+    ClaimAnswered {
+        /// Who is told.
+        account: i64,
+        /// The claim.
+        claim: ClaimId,
+        /// The domain.
+        domain: Name,
+        /// Which mailbox that is.
+        mailbox: String,
+        /// What was said.
+        answer: Answer,
     },
     /// The domain he waited for is his.
     ClaimHeld {

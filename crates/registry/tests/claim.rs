@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use repute_database::claims::{self, Claim, Mailbox, Proof, State};
+use repute_database::claims::{self, Claim, ClaimId, Mailbox, Proof, State};
 use repute_database::organisations::{self, MemberRole};
 use repute_database::testing::on_each;
 use repute_database::{Database, Timestamp, Transaction};
 use repute_dnsxl::Name;
 use repute_registry::claim::challenge::{Fault, Look, Reach};
-use repute_registry::claim::{self, ClaimError, For, Opened, Tell};
+use repute_registry::claim::{self, Answer, ClaimError, For, Opened, Tell};
 use repute_registry::notice::Notice;
 use repute_registry::organisation;
 use repute_registry::permission::{Person, Role};
@@ -279,18 +279,23 @@ async fn a_proof_by_dns_takes_a_domain_from_one_by_mail_after_a_week() {
         };
         let (id, key) = (hers.claim.id, key());
         let mut transaction = database.begin().await.expect("a transaction");
-        for (who, token, is_link) in
-            [(bert, &**token, false), (anna, "abc", true), (anna, "", true)]
-        {
-            let refused = claim::follow_link(&mut transaction, who, id, token, &key, day(1)).await;
-            let error = refused.expect_err("it is not valid");
-            assert_eq!(matches!(error, ClaimError::Link), is_link, "{error}");
+        let (t, yes) = (&mut transaction, Answer::Yes);
+        for (id, token) in [(ClaimId(99), &**token), (id, "abc"), (id, "")] {
+            let refused = claim::follow_link(t, id, token, yes, &key, day(1)).await;
+            assert!(matches!(refused, Err(ClaimError::Link)), "{refused:?}");
         }
-        let late = claim::follow_link(&mut transaction, anna, id, token, &key, day(15)).await;
-        assert!(matches!(late, Err(ClaimError::Over("expired"))));
-        claim::follow_link(&mut transaction, anna, id, token, &key, day(1)).await.expect("proven");
-        let twice = claim::follow_link(&mut transaction, anna, id, token, &key, day(1)).await;
-        assert!(matches!(twice, Err(ClaimError::Over("held"))), "a link is good once");
+        for answer in [Answer::Yes, Answer::No] {
+            let late = claim::follow_link(t, id, token, answer, &key, day(15)).await;
+            assert!(matches!(late, Err(ClaimError::Over("expired"))));
+        }
+        let (_, told) = claim::follow_link(t, id, token, yes, &key, day(1)).await.expect("proven");
+        let [Notice::ClaimAnswered { account: 1, answer: Answer::Yes, .. }] = told[..] else {
+            panic!("{told:?}")
+        };
+        for answer in [Answer::Yes, Answer::No] {
+            let twice = claim::follow_link(t, id, token, answer, &key, day(1)).await;
+            assert!(matches!(twice, Err(ClaimError::Over("held"))), "a link is good once");
+        }
         transaction.commit().await.expect("it is committed");
 
         let organisation = hers.claim.new.organisation;
@@ -364,12 +369,15 @@ async fn colleagues_who_prove_the_same_speak_for_the_organisation_side_by_side()
             organisation = Some(claim.new.organisation);
             let [Notice::ClaimLink { token, .. }] = &notices[..] else { panic!("{notices:?}") };
             let mut transaction = database.begin().await.expect("a transaction");
-            let (t, who, key) = (&mut transaction, member(account), key());
-            let proven = claim::follow_link(t, who, claim.id, token, &key, day(at)).await;
+            let (t, key) = (&mut transaction, key());
+            let proven = claim::follow_link(t, claim.id, token, Answer::Yes, &key, day(at)).await;
             let (claim, notices) = proven.expect("it is proven");
             transaction.commit().await.expect("it is committed");
             assert!(matches!(claim.state, State::Held { .. }), "{claim:?}");
-            let is_told = matches!(notices[..], [Notice::ClaimShared { account: 1, .. }]);
+            let is_told = matches!(
+                notices[..],
+                [Notice::ClaimShared { account: 1, .. }, Notice::ClaimAnswered { account: 2, .. }]
+            );
             assert_eq!(is_told, account == 2, "{notices:?}");
         }
         let mut connection = database.read().await.expect("a connection");
@@ -423,6 +431,33 @@ async fn of_two_who_prove_a_domain_in_the_same_moment_one_holds_it_and_the_other
             let wait = states.iter().filter(|one| matches!(one, State::Waiting { .. })).count();
             assert_eq!((held, wait), (1, 1), "{turn}: {states:?}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_reads_the_mailbox_says_no_and_nothing_is_proven() {
+    on_each(async |database| {
+        let whom = For::New { name: "Example".to_owned(), categories: Vec::new() };
+        let mail = Proof::Mail(Mailbox::Abuse);
+        let opened = open(&database, member(1), whom, mail, day(0)).await.expect("it is open");
+        let Opened { claim, notices } = opened;
+        let [Notice::ClaimLink { token, .. }] = &notices[..] else { panic!("{notices:?}") };
+        let mut transaction = database.begin().await.expect("a transaction");
+        let (t, key) = (&mut transaction, key());
+        let said = claim::follow_link(t, claim.id, token, Answer::No, &key, day(1)).await;
+        let (over, told) = said.expect("it is said");
+        assert_eq!(over.state, State::Withdrawn);
+        let mailbox = format!("abuse@{}", claim.new.domain);
+        assert!(over.seen.contains(&mailbox), "{}", over.seen);
+        let [Notice::ClaimAnswered { account: 1, answer: Answer::No, .. }] = told[..] else {
+            panic!("{told:?}")
+        };
+        let again = claim::follow_link(t, claim.id, token, Answer::Yes, &key, day(1)).await;
+        assert!(matches!(again, Err(ClaimError::Over("withdrawn"))), "{again:?}");
+        let domains = organisations::domains(t.session(), claim.new.organisation).await;
+        assert_eq!(domains.expect("they are read"), []);
+        transaction.commit().await.expect("it is committed");
     })
     .await;
 }

@@ -68,15 +68,6 @@ pub(crate) struct ClaimPage {
     folder: bool,
 }
 
-/// The page to which the link of a letter leads.
-#[derive(Template)]
-#[template(path = "claim_prove.html")]
-pub(crate) struct Prove {
-    frame: Frame,
-    claim: Claim,
-    organisation: String,
-}
-
 /// What is typed.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Typed {
@@ -223,35 +214,6 @@ pub(crate) async fn end(
     Ok(back(&organisation::path(found.new.organisation.0), Flash::ClaimEnded))
 }
 
-/// `GET /claims/{id}/prove/{token}`. Looking proves nothing: scanners of mail look.
-pub(crate) async fn prove_form(
-    State(app): State<App>,
-    frame: Frame,
-    member: Member,
-    Path((id, _)): Path<(i64, String)>,
-) -> Result<Page<Prove>, AppError> {
-    let (claim, organisation) = theirs(&app, &member, id).await?;
-    Ok(Page(Prove { frame, claim, organisation }))
-}
-
-/// `POST /claims/{id}/prove/{token}`.
-pub(crate) async fn prove(
-    State(app): State<App>,
-    member: Member,
-    Path((id, token)): Path<(i64, String)>,
-) -> Result<Response, AppError> {
-    let (now, key) = (Timestamp::now(), &app.means.key);
-    let mut transaction = app.database.begin().await?;
-    let person = member.person();
-    let proven =
-        claim::follow_link(&mut transaction, person, ClaimId(id), &token, key, now).await?;
-    let (claim, notices) = proven;
-    notice::put(&app, &mut transaction, &notices, now).await?;
-    transaction.commit().await?;
-    app.mail_waits.notify_one();
-    Ok(back(&path(&claim), Flash::ClaimProven))
-}
-
 /// Lets somebody have a letter sent to a domain, if that is not too much.
 pub(crate) async fn limit(
     app: &App,
@@ -315,7 +277,7 @@ async fn own(app: &App, member: &Member) -> Result<Vec<Organisation>, AppError> 
 }
 
 /// Where a claim is.
-fn path(claim: &Claim) -> String {
+pub(crate) fn path(claim: &Claim) -> String {
     format!("/claims/{}", claim.id.0)
 }
 

@@ -99,12 +99,24 @@ async fn from_a_claim_to_a_listing_and_back() {
         let (to, text) = letter(&site).await.expect("a letter");
         assert_eq!(to, "postmaster@example.org");
         let prove = link(&text);
-        site.get(&prove).await.says(&["speaks for <strong>&#60;Example&#62;"]);
+        // Whoever reads the mailbox needs no account, and sees who asks for what.
+        site.cookies.clear();
+        site.get(&prove).await.says(&[
+            "the organisation <strong>&#60;Example&#62;",
+            "Some &#60;One&#62;",
+            "No, that is not us",
+        ]);
+        site.cookies = owner.clone();
         site.get("/claims/1").await.says(&["class=\"mark warn\">open"]);
         let stolen = site.post("/claims/1/prove/aaaabbbbccccddddeeeeffffgggghhhh", &[]).await;
         assert_eq!(stolen.status, StatusCode::NOT_FOUND);
-        assert_eq!(site.post(&prove, &[]).await.location(), "/claims/1");
-        site.get("/claims/1").await.says(&["class=\"mark good\">held", "The domain is proven."]);
+        site.cookies.clear();
+        site.post(&prove, &[("answer", "yes")]).await.says(&["has proven example.org"]);
+        site.get(&prove).await.says(&["This was answered already"]);
+        site.cookies = owner.clone();
+        site.get("/claims/1").await.says(&["class=\"mark good\">held"]);
+        let (_, text) = letter(&site).await.expect("a letter");
+        assert!(text.contains("said that your claim is right"), "{text}");
         let again = site.post(&prove, &[]).await;
         assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
         site.get("/organisations").await.says(&["&#60;Example&#62;", "yours since"]);
@@ -917,6 +929,33 @@ async fn an_administrator_steps_in_for_an_organisation_and_ends_a_claim() {
         site.get("/organisations/1").await.says(&[words]);
         let again = site.post("/claims/1/end", &[("why", "x")]).await;
         assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_reads_the_mailbox_says_no_without_an_account_and_the_claimant_is_told() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        site.become_role(Some(Role::Member)).await;
+        let claim = [("domain", "bank.example"), ("name", "Not a bank"), ("proof", "abuse")];
+        assert_eq!(site.post("/claims", &claim).await.location(), "/claims/1");
+        let owner = std::mem::take(&mut site.cookies);
+        let (_, text) = letter(&site).await.expect("a letter");
+        let prove = link(&text);
+        // What another site's page sends is no answer.
+        let headers = [("sec-fetch-site", "cross-site")];
+        let foreign = site.ask(axum::http::Method::POST, &prove, &headers, &[]).await;
+        assert_eq!(foreign.status, StatusCode::FORBIDDEN, "{foreign:?}");
+        site.post(&prove, &[("answer", "no")]).await.says(&["The claim is over"]);
+        let late = site.post(&prove, &[("answer", "yes")]).await;
+        assert_eq!(late.status, StatusCode::UNPROCESSABLE_ENTITY, "{late:?}");
+        let (_, text) = letter(&site).await.expect("a letter");
+        assert!(text.contains("it is not theirs"), "{text}");
+        site.cookies = owner;
+        let words = "over: whoever reads abuse@bank.example says that it is not theirs";
+        site.get("/claims/1").await.says(&[words]);
+        site.get("/organisations/1").await.says(&[words]);
     })
     .await;
 }

@@ -78,6 +78,11 @@ const PROMISES: &[Row] = &[
     ("GET /letters/{id}/{token}", "/letters/1/x", "", "hhhhhh"),
     ("POST /letters/{id}/{token}", "$arrive", "", "yyyyyy"),
     ("POST /letters/{id}/{token}", "/letters/1/x", "", "hhhhhh"),
+    ("GET /claims/{id}/prove/{token}", "$prove", "", "yyyyyy"),
+    ("GET /claims/{id}/prove/{token}", "/claims/3/prove/x", "", "hhhhhh"),
+    ("POST /claims/{id}/prove/{token}", "$prove", "answer=yes", "yyyyyy"),
+    ("POST /claims/{id}/prove/{token}", "$prove", "answer=no", "yyyyyy"),
+    ("POST /claims/{id}/prove/{token}", "/claims/3/prove/x", "answer=yes", "hhhhhh"),
     ("GET /removals/{id}/{token}", "$removal", "", "yyyyyy"),
     ("GET /removals/{id}/{token}", "/removals/2/x", "", "hhhhhh"),
     ("POST /removals/{id}/{token}", "$removal", "", "yyyyyy"),
@@ -227,11 +232,6 @@ const PROMISES: &[Row] = &[
     ("GET /claims/{id}", "/claims/1", "", "shhyhh"),
     ("POST /claims/{id}/look", "/claims/4/look", "", "shhyhh"),
     ("POST /claims/{id}/withdraw", "/claims/1/withdraw", "", "shhyhh"),
-    ("GET /claims/{id}/prove/{token}", "$prove", "", "shhyhh"),
-    // Its own person learns that the link is not whole when he follows it.
-    ("GET /claims/{id}/prove/{token}", "/claims/3/prove/x", "", "shhyhh"),
-    ("POST /claims/{id}/prove/{token}", "$prove", "", "shhyhh"),
-    ("POST /claims/{id}/prove/{token}", "/claims/3/prove/x", "", "shhhhh"),
     // Requests: those who belong to the organisation ask, editors decide.
     ("GET /requests/{id}", "/requests/1", "", "shyyyy"),
     ("POST /requests/{id}/answer", "/requests/2/answer", "words=ours", "shyyff"),
