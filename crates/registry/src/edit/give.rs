@@ -147,8 +147,9 @@ mod tests {
             let mut transaction = database.begin().await.expect("a transaction");
             let (t, now) = (&mut transaction, Timestamp(9));
             let id = organisations::add(t.session(), "Ours", now).await.expect("an Id");
-            let edits = ["+45.0.0.0/20 127.0.0.2", "+9.9.9.2 127.0.0.2", "+9.9.9.3 127.0.0.2"];
-            let edits = edits.map(said);
+            let edits = [said("+45.0.0.0/20 127.0.0.2")];
+            edit(t, EDITOR, &list, &edits, "hand", "", now).await.expect("it is written");
+            let edits = ["+9.9.9.2 127.0.0.2", "+9.9.9.3 127.0.0.2"].map(said);
             let serial = edit(t, EDITOR, &list, &edits, "hand", "", now).await.expect("written");
             let keys = ["45.0.0.0/20", "9.9.9.2"].map(|key| key.parse().expect("a key"));
             let which = Which::Keys(keys.to_vec());
@@ -168,7 +169,7 @@ mod tests {
             );
             let again = give(t, EDITOR, &list, &which, Some(id), "", now).await;
             assert!(matches!(again, Err(EditError::Nothing)), "{again:?}");
-            // So wide a network one editor could not list alone, but who is responsible he may say.
+            // With what he listed just now it would be too much to list, but who is responsible he may say.
             for key in &keys {
                 let steps = entry_history::of_key(t.session(), list.id, key, None, 9).await;
                 let step = steps.expect("they are read")[0].id;
