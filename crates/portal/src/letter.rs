@@ -169,11 +169,11 @@ pub(crate) fn arrive(
     write(to, &words)
 }
 
-/// For somebody who is asked to belong to an organisation.
+/// For somebody who is asked to belong to an organisation: by its name, and whether it has anything on any list.
 pub(crate) fn invitation(
     config: &Config,
     to: &str,
-    organisation: &str,
+    (organisation, is_published): (&str, bool),
     secret: &Secret,
 ) -> Result<Letter, askama::Error> {
     // It is somebody else's text, in a letter of ours.
@@ -185,13 +185,21 @@ pub(crate) fn invitation(
             "An owner of the organisation \u{201c}{name}\u{201d} asks you to speak for it at {}.",
             config.title
         ),
-        lines: Vec::new(),
+        lines: unpublished(is_published),
         action: "See the invitation",
         link: format!("{}/invitations/{}", config.public_url, secret.text()),
         otherwise: "The link is good once, for a week. If you do not know them, do nothing.",
         stop: None,
     };
     write(to, &words)
+}
+
+/// What a letter says of an organisation that has nothing on any list.
+pub(crate) fn unpublished(is_published: bool) -> Vec<String> {
+    match is_published {
+        true => Vec::new(),
+        false => vec!["Nothing of this organisation is published yet.".to_owned()],
+    }
 }
 
 /// What happened to an account, for the person to know.

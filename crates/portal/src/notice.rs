@@ -14,7 +14,7 @@ use repute_registry::request::state::State;
 use crate::app::App;
 use crate::contact::stop_link;
 use crate::error::AppError;
-use crate::letter::{self, Words};
+use crate::letter::{self, Words, unpublished};
 use crate::letters;
 use crate::moment::Moment;
 use crate::pages::removal::next_step;
@@ -213,7 +213,12 @@ fn words<'a>(app: &'a App, notice: &Notice) -> Words<'a> {
             format!("/organisations/{}", organisation.0),
             "If you do not know who that is, take the account out of the organisation there.",
         ),
-        Notice::ClaimAnswered { claim, domain, mailbox, answer, .. } => words(
+        Notice::ClaimAnswered { claim, domain, mailbox, answer, is_published, .. } => Words {
+            lines: match answer {
+                Answer::Yes => unpublished(*is_published),
+                Answer::No => Vec::new(),
+            },
+            ..words(
             match answer {
                 Answer::Yes => format!("{domain} is proven"),
                 Answer::No => format!("{domain} is not proven"),
@@ -230,14 +235,18 @@ fn words<'a>(app: &'a App, notice: &Notice) -> Words<'a> {
                 Answer::Yes => "If somebody else holds the domain, the page says so.",
                 Answer::No => "If that is a mistake, ask them, and claim the domain again; or prove it by DNS.",
             },
-        ),
-        Notice::ClaimHeld { domain, organisation, .. } => words(
+        )
+        },
+        Notice::ClaimHeld { domain, organisation, is_published, .. } => Words {
+            lines: unpublished(*is_published),
+            ..words(
             format!("You speak for {domain}"),
             format!("The week is over in which others could object: {domain} is yours."),
             "Open your organisation",
             format!("/organisations/{}", organisation.0),
             "Leave the record in DNS where it is: we look for it again.",
-        ),
+        )
+        },
         Notice::Stepped { organisation, what, reason, .. } => {
             let id = organisation.0;
             let (subject, happened) = match what {

@@ -12,7 +12,7 @@ use std::io;
 use repute_database::claims::{self, Claim, ClaimId, New, Proof, State};
 use repute_database::entries::OrganisationId;
 use repute_database::lists::ListId;
-use repute_database::organisations::{self, MemberRole};
+use repute_database::organisations::{self, MemberRole, find};
 use repute_database::{Database, DatabaseError, Session, Timestamp, Transaction, undelivered};
 use repute_dnsxl::Name;
 use serde_json::json;
@@ -254,14 +254,24 @@ pub async fn follow_link(
             (Claim { state: State::Withdrawn, seen, ..claim }, Vec::new())
         }
     };
+    let is_published = is_published(transaction, claim.new.organisation).await?;
     notices.push(Notice::ClaimAnswered {
         account: claim.new.account,
         claim: id,
         domain: claim.new.domain.clone(),
         mailbox,
         answer,
+        is_published,
     });
     Ok((claim, notices))
+}
+
+/// Whether an organisation has anything on any list.
+async fn is_published(
+    transaction: &mut Transaction,
+    id: OrganisationId,
+) -> Result<bool, DatabaseError> {
+    Ok(!find::published(transaction.session(), &[id]).await?.is_empty())
 }
 
 /// Takes what a look for a claim's TXT record found for a proof, or says in the claim why it is none.
@@ -446,7 +456,8 @@ async fn after_look(
                 notices.push(Notice::ClaimLost { account, domain: domain.clone() });
             }
             hold(transaction, claim, &seen, now).await?;
-            notices.push(Notice::ClaimHeld { account, organisation, domain });
+            let is_published = is_published(transaction, organisation).await?;
+            notices.push(Notice::ClaimHeld { account, organisation, domain, is_published });
             Ok(notices)
         }
         State::Waiting { proven, .. } if what == Found::Unclear => {

@@ -97,6 +97,8 @@ pub enum Notice {
         mailbox: String,
         /// What was said.
         answer: Answer,
+        /// Whether the organisation has anything on any list.
+        is_published: bool,
     },
     /// The domain he waited for is his.
     ClaimHeld {
@@ -106,6 +108,8 @@ pub enum Notice {
         organisation: OrganisationId,
         /// The domain.
         domain: Name,
+        /// Whether that has anything on any list.
+        is_published: bool,
     },
     /// Who runs the site stepped in for an organisation.
     Stepped {

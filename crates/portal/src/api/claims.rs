@@ -6,8 +6,10 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use repute_database::Session;
 use repute_database::claims::{self, Claim, ClaimId, Mailbox, Proof};
 use repute_database::entries::OrganisationId;
+use repute_database::organisations::find as organisations;
 use repute_dnsxl::Name;
 use repute_registry::claim::{self, For, challenge};
 use repute_registry::intervention;
@@ -82,6 +84,8 @@ pub(super) struct Claimed {
     id: i64,
     /// The Id of the organisation.
     organisation: i64,
+    /// Whether that has anything on any list; else nothing of it is published yet.
+    published: bool,
     /// What is claimed.
     domain: String,
     /// `dns` or `mail`.
@@ -168,9 +172,14 @@ struct Looked {
 
 /// `GET /api/v1/claims`.
 async fn own(State(app): State<App>, caller: Caller) -> Result<Json<Claims>, AppError> {
-    let mut connection = app.database.read().await?;
-    let own = claims::of_account(connection.session(), caller.account.id.0).await?;
-    Ok(Json(Claims { claims: own.iter().map(|claim| theirs(&app, claim)).collect() }))
+    let mut look = app.database.look().await?;
+    let own = claims::of_account(look.session(), caller.account.id.0).await?;
+    let mut ids: Vec<_> = own.iter().map(|claim| claim.new.organisation).collect();
+    ids.sort_by_key(|id| id.0);
+    ids.dedup();
+    let published = organisations::published(look.session(), &ids).await?;
+    let shown = |claim: &Claim| theirs(&app, claim, published.contains(&claim.new.organisation));
+    Ok(Json(Claims { claims: own.iter().map(shown).collect() }))
 }
 
 /// `POST /api/v1/claims`.
@@ -204,8 +213,9 @@ async fn open(State(app): State<App>, visitor: Visitor, call: Call) -> Result<Re
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);
     let opened = claim::open(t, person, &whom, &domain, proof, key, now).await?;
+    let published = is_published(t.session(), &opened.claim).await?;
     write.tell(&opened.notices).await?;
-    write.done(StatusCode::CREATED, &theirs(&app, &opened.claim)).await
+    write.done(StatusCode::CREATED, &theirs(&app, &opened.claim, published)).await
 }
 
 /// `GET /api/v1/claims/{id}`.
@@ -214,7 +224,10 @@ async fn show(
     caller: Caller,
     Path(id): Path<i64>,
 ) -> Result<Json<Claimed>, AppError> {
-    Ok(Json(theirs(&app, &find(&app, &caller, id).await?)))
+    let claim = find(&app, &caller, id).await?;
+    let mut connection = app.database.read().await?;
+    let published = is_published(connection.session(), &claim).await?;
+    Ok(Json(theirs(&app, &claim, published)))
 }
 
 /// `POST /api/v1/claims/{id}/look`.
@@ -233,9 +246,10 @@ async fn look(
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);
     let (claim, notices) = claim::take(t, person, ClaimId(id), &found, now).await?;
+    let published = is_published(t.session(), &claim).await?;
     write.tell(&notices).await?;
     let fault = found.as_ref().err().map(ToString::to_string);
-    let looked = Looked { found: found.is_ok(), fault, claim: theirs(&app, &claim) };
+    let looked = Looked { found: found.is_ok(), fault, claim: theirs(&app, &claim, published) };
     write.done(StatusCode::OK, &looked).await
 }
 
@@ -272,8 +286,13 @@ async fn find(app: &App, caller: &Caller, id: i64) -> Result<Claim, AppError> {
     claim.filter(|claim| claim.new.account == caller.account.id.0).ok_or(AppError::NotFound)
 }
 
+/// Whether the organisation of a claim has anything on any list.
+async fn is_published(session: Session<'_>, claim: &Claim) -> Result<bool, AppError> {
+    Ok(!organisations::published(session, &[claim.new.organisation]).await?.is_empty())
+}
+
 /// A claim for its owner, with the record that proves it.
-fn theirs(app: &App, claim: &Claim) -> Claimed {
+fn theirs(app: &App, claim: &Claim, published: bool) -> Claimed {
     use claims::State::{Held, Open, Waiting};
     let is_alive = matches!(claim.state, Open | Waiting { .. } | Held { .. });
     let name = app.means.look.name(&claim.new.domain).ok();
@@ -281,14 +300,16 @@ fn theirs(app: &App, claim: &Claim) -> Claimed {
         name: name.to_string(),
         text: challenge::text(&claim::token(claim, &app.means.key)),
     });
-    Claimed { record, ..Claimed::from(claim) }
+    Claimed { record, ..Claimed::of(claim, published) }
 }
 
-impl From<&Claim> for Claimed {
-    fn from(claim: &Claim) -> Claimed {
+impl Claimed {
+    /// Of a claim, whose organisation has something on a list or not.
+    pub(super) fn of(claim: &Claim, published: bool) -> Claimed {
         Claimed {
             id: claim.id.0,
             organisation: claim.new.organisation.0,
+            published,
             domain: claim.new.domain.to_string(),
             proof: if claim.new.proof == Proof::Dns { "dns" } else { "mail" },
             state: claim.state.word(),

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use repute_database::entries::OrganisationId;
 use repute_database::invitations::{self, Invitation};
-use repute_database::organisations::{self, MemberRole};
+use repute_database::organisations::{self, MemberRole, find};
 use repute_database::{Timestamp, outbox};
 use repute_registry::organisation::{self, OrganisationError};
 use repute_registry::permission::{self, Action};
@@ -147,7 +147,9 @@ async fn invite(
         limits::take_within(&app, t, limits::Deed::Mail, doer).await?;
     }
     let name = organisations::by_id(t.session(), id).await?.ok_or(AppError::NotFound)?.name;
-    let letter = letter::invitation(&app.config, &made.mail, &name, &secret)?;
+    let published = find::published(t.session(), &[id]).await?;
+    let told = (&*name, !published.is_empty());
+    let letter = letter::invitation(&app.config, &made.mail, told, &secret)?;
     outbox::put(t.session(), &letter, now).await?;
     write.has_written();
     write.done(StatusCode::CREATED, &Invited::from(&made)).await

@@ -254,6 +254,7 @@ async fn show(
     let lists = app.overview.get(&app.database, &*app.zones).await?;
     let mut look = app.database.look().await?;
     let card = cards(look.session(), vec![organisation]).await?.pop().ok_or(AppError::NotFound)?;
+    let published = card.published;
     let domains = organisations::domains(look.session(), id).await?;
     let members = organisations::members(look.session(), id).await?;
     let contacts = organisations::contacts(look.session(), id).await?;
@@ -289,7 +290,7 @@ async fn show(
         categories,
         members: members.into_iter().map(belonging).collect(),
         contacts: contacts.into_iter().map(shown).collect(),
-        claims: claims.iter().map(Claimed::from).collect(),
+        claims: claims.iter().map(|claim| Claimed::of(claim, published)).collect(),
     }))
 }
 

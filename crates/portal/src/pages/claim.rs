@@ -14,7 +14,7 @@ use repute_database::categories::Category;
 use repute_database::claims::{self, Claim, ClaimId, Mailbox, Proof};
 use repute_database::entries::OrganisationId;
 use repute_database::lists::ListId;
-use repute_database::organisations::{self, Organisation};
+use repute_database::organisations::{self, Organisation, find};
 use repute_dnsxl::Name;
 use repute_registry::claim::{self, ClaimError, For, challenge};
 use repute_registry::intervention;
@@ -60,6 +60,8 @@ pub(crate) struct ClaimPage {
     frame: Frame,
     claim: Claim,
     organisation: String,
+    /// Whether the organisation has anything on any list.
+    is_published: bool,
     /// The name of the record, for a proof by DNS.
     record: String,
     /// What it must hold.
@@ -156,7 +158,10 @@ pub(crate) async fn show(
     let record = record.map_or_else(|_| String::new(), |name| name.to_string());
     let text = challenge::text(&claim::token(&claim, &app.means.key));
     let folder = app.config.mail.is_folder();
-    Ok(Page(ClaimPage { frame, claim, organisation, record, text, folder }))
+    let mut connection = app.database.read().await?;
+    let published = find::published(connection.session(), &[claim.new.organisation]).await?;
+    let is_published = !published.is_empty();
+    Ok(Page(ClaimPage { frame, claim, organisation, is_published, record, text, folder }))
 }
 
 /// `POST /claims/{id}/look`: asks the domain's name servers now.

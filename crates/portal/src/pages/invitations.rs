@@ -16,7 +16,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use repute_database::entries::OrganisationId;
 use repute_database::invitations::Invitation;
-use repute_database::organisations::{self, MemberRole};
+use repute_database::organisations::{self, MemberRole, find};
 use repute_database::{Timestamp, Transaction, outbox};
 use repute_registry::invitation;
 use serde::Deserialize;
@@ -27,6 +27,8 @@ use serde::Deserialize;
 pub(crate) struct InvitationPage {
     frame: Frame,
     organisation: String,
+    /// Whether it has anything on any list.
+    is_published: bool,
     is_owner: bool,
     is_signed_in: bool,
     /// What stands in the link.
@@ -61,7 +63,9 @@ pub(crate) async fn invite(
         limits::take_within(&app, t, Deed::Mail, doer).await?;
     }
     let name = name_of(&mut transaction, &made).await?;
-    let letter = letter::invitation(&app.config, &made.mail, &name, &secret)?;
+    let published = find::published(transaction.session(), &[id]).await?;
+    let told = (&*name, !published.is_empty());
+    let letter = letter::invitation(&app.config, &made.mail, told, &secret)?;
     outbox::put(transaction.session(), &letter, now).await?;
     transaction.commit().await?;
     app.mail_waits.notify_one();
@@ -92,9 +96,11 @@ pub(crate) async fn show(
     let mut look = app.database.look().await?;
     let found = invitation::of_link(&mut look, &digest_of(&secret), Timestamp::now()).await?;
     let organisation = name_of(&mut look, &found).await?;
+    let published = find::published(look.session(), &[found.organisation]).await?;
+    let is_published = !published.is_empty();
     let is_owner = found.role == MemberRole::Owner;
     let is_signed_in = visitor.member.is_some();
-    Ok(Page(InvitationPage { frame, organisation, is_owner, is_signed_in, secret }))
+    Ok(Page(InvitationPage { frame, organisation, is_published, is_owner, is_signed_in, secret }))
 }
 
 /// `POST /invitations/{secret}`: whoever has the link joins.

@@ -9,7 +9,7 @@ use repute_database::categories::{self, Category};
 use repute_database::conflicts::About;
 use repute_database::entries::{self, OrganisationId};
 use repute_database::lists::{Criterion, ListId};
-use repute_database::organisations::{self, Note, Organisation};
+use repute_database::organisations::{self, Note, Organisation, find};
 use repute_database::requests::{self, Approval, Event, Request, RequestId};
 use repute_database::{Key, Session, Timestamp};
 use repute_dnsxl::{Network, ReturnCode};
@@ -54,6 +54,8 @@ pub(crate) struct NewRequest {
     own: Vec<(ListId, Category)>,
     /// Whether addresses may be asked for: a domain is proven.
     is_proven: bool,
+    /// Whether the organisation has anything on any list.
+    is_published: bool,
     /// The request that asks for the same, and is open.
     same: Option<RequestId>,
     /// What the checks say, if they were asked.
@@ -172,6 +174,7 @@ pub(crate) async fn form(
     let organisation = own(&app, &member, id).await?;
     let cards = cards(&app).await?;
     let is_proven = is_proven(&app, id).await?;
+    let is_published = is_published(&app, id).await?;
     let own = own_categories(&app, id, &cards).await?;
     Ok(Page(NewRequest {
         frame,
@@ -181,6 +184,7 @@ pub(crate) async fn form(
         typed,
         faults: Vec::new(),
         is_proven,
+        is_published,
         same: None,
         checked: None,
     }))
@@ -214,10 +218,21 @@ pub(crate) async fn submit(
         );
     }
     let is_proven = is_proven(&app, id).await?;
+    let is_published = is_published(&app, id).await?;
     let own = own_categories(&app, id, &cards).await?;
     let (same, checked) = (None, None);
-    let mut page =
-        NewRequest { frame, organisation, cards, own, typed, faults, is_proven, same, checked };
+    let mut page = NewRequest {
+        frame,
+        organisation,
+        cards,
+        own,
+        typed,
+        faults,
+        is_proven,
+        is_published,
+        same,
+        checked,
+    };
     let unprocessable = StatusCode::UNPROCESSABLE_ENTITY;
     let Some(card) = card.filter(|_| page.faults.is_empty()) else {
         return Ok((unprocessable, Page(page)).into_response());
@@ -379,6 +394,13 @@ async fn own(app: &App, member: &Member, id: i64) -> Result<Organisation, AppErr
 async fn is_proven(app: &App, id: i64) -> Result<bool, AppError> {
     let mut connection = app.database.read().await?;
     Ok(limit::is_proven(connection.session(), OrganisationId(id)).await?)
+}
+
+/// Whether an organisation has anything on any list.
+async fn is_published(app: &App, id: i64) -> Result<bool, AppError> {
+    let mut connection = app.database.read().await?;
+    let ids = [OrganisationId(id)];
+    Ok(!find::published(connection.session(), &ids).await?.is_empty())
 }
 
 /// The categories in which an organisation is, of lists that have some.

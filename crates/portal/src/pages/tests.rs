@@ -959,3 +959,59 @@ async fn whoever_reads_the_mailbox_says_no_without_an_account_and_the_claimant_i
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_organisation_without_addresses_says_everywhere_that_nothing_is_published() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database.clone());
+        let list = allow_list(&site).await;
+        site.become_role(Some(Role::Member)).await;
+        let claim = [("domain", "new.example"), ("name", "New"), ("proof", "abuse")];
+        assert_eq!(site.post("/claims", &claim).await.location(), "/claims/1");
+        let owner = site.cookies.clone();
+        let (_, text) = letter(&site).await.expect("a letter");
+        let prove = link(&text);
+        site.cookies.clear();
+        site.post(&prove, &[("answer", "yes")]).await.says(&["has proven new.example"]);
+        let (_, text) = letter(&site).await.expect("a letter");
+        let words = "Nothing of this organisation is published yet";
+        assert!(text.contains(words), "{text}");
+        site.cookies = owner;
+        let invited = [("mail", "guest@x.example"), ("role", "member")];
+        site.post("/organisations/1/invitations", &invited).await;
+        let (_, text) = letter(&site).await.expect("a letter");
+        assert!(text.contains(words), "{text}");
+        let invitation = link(&text);
+        let pages = [
+            ("/organisations", "nothing is published yet"),
+            ("/organisations/1", words),
+            ("/organisations/1/request", words),
+            ("/claims/1", "Nothing of New is published yet"),
+            (&*invitation, "Nothing of it is published yet"),
+        ];
+        for (path, words) in pages {
+            site.get(path).await.says(&[words]);
+        }
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let entry = Entry {
+            key: "8.8.8.8".parse().expect("a key"),
+            code: "127.0.5.1".parse().ok(),
+            text: String::new(),
+            reason: String::new(),
+            criterion: None,
+            source: entries::source(t.session(), "test").await.expect("a source"),
+            organisation: Some(entries::OrganisationId(1)),
+            since: Timestamp(1),
+            expires: None,
+            review: None,
+        };
+        entries::put(t.session(), list, &[entry]).await.expect("it is written");
+        transaction.commit().await.expect("it is committed");
+        for (path, words) in pages {
+            let page = site.get(path).await;
+            assert!(!page.text.contains(words), "{path} {}", page.text);
+        }
+    })
+    .await;
+}
