@@ -172,7 +172,9 @@ pub(crate) async fn change(
     let list = stored(transaction.session(), &apex).await?;
     // Who has seen something else would take back unseen what somebody else changed meanwhile.
     let there = entries::at(transaction.session(), list.id, &key).await?;
-    if typed.act != "exclude" && typed.seen != digest(&there) {
+    // What is taken out of something is not what was seen.
+    let is_other = typed.act == "exclude" && typed.seen.is_empty();
+    if !is_other && typed.seen != digest(&there) {
         return Err(AppError::Changed);
     }
     let (t, edits) = (&mut transaction, [edit]);
@@ -281,6 +283,11 @@ impl Typed {
                     return Err(AppError::Wrong(format!("{inner} is not within {key}")));
                 }
                 let reason = self.reason.trim().to_owned();
+                if reason.is_empty() {
+                    return Err(AppError::Wrong(
+                        "an exclusion has a reason, for everybody to read".into(),
+                    ));
+                }
                 Ok(Edit { key: inner, what: What::Exclude { reason } })
             }
             _ => Err(AppError::Choice),
@@ -330,6 +337,17 @@ impl One {
             (true, _, Some(above)) if above.code.is_some() => ("bad", "listed by what covers it"),
             (true, ..) => ("idle", "not listed"),
         }
+    }
+
+    /// Whether it is listed with a code.
+    fn has(&self, code: &ReturnCode) -> bool {
+        self.rows.iter().any(|(entry, _)| entry.code == Some(*code))
+    }
+
+    /// Whether there is a code with which it could be listed, too. What is never listed is no entry of a code.
+    fn can_be_listed(&self) -> bool {
+        let is_never = self.rows.iter().any(|(entry, _)| entry.code.is_none());
+        !is_never && (self.codes.is_empty() || self.codes.iter().any(|(code, _)| !self.has(code)))
     }
 
     /// Whether there is something below it that could be taken out.

@@ -337,3 +337,60 @@ async fn what_two_editors_have_to_agree_to_waits_on_a_page_for_the_second() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_entry_gets_a_second_code_and_an_exclusion_is_made_in_advance_and_changed() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let id = site.add_list("bl.example").await;
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        for code in ["127.0.0.2", "127.0.0.3"] {
+            let code = code.parse().expect("a code");
+            lists::set_code(transaction.session(), id, code, "spam").await.expect("it is set");
+        }
+        transaction.commit().await.expect("it is committed");
+        site.join("ada@x.example", Role::Editor).await;
+        let reason = [("reason", "It sends")];
+        list_it(&mut site, "9.9.9.1", "127.0.0.2", &reason).await;
+        let page = site.get(&format!("{ENTRY}?key=9.9.9.1")).await;
+        page.says(&["List it with another code, too", "<option value=\"127.0.0.3\">"]);
+        assert!(!page.text.contains("Never list it"), "{}", page.text);
+        let answer = list_it(&mut site, "9.9.9.1", "127.0.0.3", &reason).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{answer:?}");
+        let codes: Vec<_> = at(&site, "9.9.9.1").await.iter().map(|entry| entry.code).collect();
+        assert_eq!(codes.len(), 2, "{codes:?}");
+        let page = site.get(&format!("{ENTRY}?key=9.9.9.1")).await;
+        assert!(!page.text.contains("List it with another code"), "it has all of them");
+        // Nothing lists it yet, and nothing will.
+        let never = async |site: &mut Site, seen: &str, reason: &str| {
+            let fields = [
+                ("act", "exclude"),
+                ("key", "9.9.8.1"),
+                ("address", "9.9.8.1"),
+                ("seen", seen),
+                ("reason", reason),
+                ("why", "asked for"),
+            ];
+            site.post(ENTRY, &fields).await
+        };
+        let page = site.get(&format!("{ENTRY}?key=9.9.8.1")).await;
+        page.says(&["<summary>Never list it"]);
+        let first = seen(&page);
+        let answer = never(&mut site, &first, " ").await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{answer:?}");
+        let answer = never(&mut site, &first, "a test host").await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{answer:?}");
+        let page = site.get(&format!("{ENTRY}?key=9.9.8.1")).await;
+        page.says(&["never listed", "a test host", "asked for"]);
+        assert!(!page.text.contains("<summary>List it"), "{}", page.text);
+        let answer = never(&mut site, &first, "another").await;
+        assert_eq!(answer.status, StatusCode::PRECONDITION_FAILED, "it changed since: {answer:?}");
+        let since = at(&site, "9.9.8.1").await[0].since;
+        let answer = never(&mut site, &seen(&page), "a test host of ours").await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{answer:?}");
+        let found = at(&site, "9.9.8.1").await;
+        assert_eq!((found.len(), &*found[0].reason), (1, "a test host of ours"));
+        assert_eq!((found[0].code, found[0].since), (None, since));
+    })
+    .await;
+}
