@@ -481,7 +481,7 @@ fn outcome_word(outcome: Outcome) -> &'static str {
 }
 
 /// The words of items that are about networks.
-const ABOUT_NETWORKS: [&str; 4] = ["add", "remove", "rescore", "spare"];
+const ABOUT_NETWORKS: [&str; 3] = ["add", "remove", "rescore"];
 
 statements! {
     /// Begins a request.
