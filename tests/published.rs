@@ -220,6 +220,13 @@ fn what_must_not_be_is_refused_and_a_second_person_may_mean_it() {
         let (code, said) = server.run(&["list", "approve", "bl.example", &serial.to_string()]);
         assert_eq!((code, said.trim()), (2, "repute: no version of bl.example waits for approval"));
 
+        for args in [&["list", "approve", "no.example", "3"][..], &["list", "status", "no.example"]]
+        {
+            let (code, said) = server.run(args);
+            assert_eq!(code, 2, "{said}");
+            assert!(said.contains("`repute list status` shows those there are"), "{said}");
+        }
+
         // And it ends without listing the world.
         assert!(server.run(&["list", "retire", "bl.example"]).1.contains("--empty"));
         let (code, said) = server.run(&["list", "retire", "bl.example", "--empty"]);

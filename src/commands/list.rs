@@ -58,5 +58,7 @@ async fn approve(database: &Database, apex: &Name, serial: u32) -> anyhow::Resul
 /// A list by its name.
 async fn find(transaction: &mut Transaction, apex: &Name) -> anyhow::Result<Stored> {
     let list = lists::by_apex(transaction.session(), apex).await?;
-    list.with_context(|| format!("the registry has no list `{apex}`"))
+    list.with_context(|| {
+        format!("the registry has no list `{apex}`: `repute list status` shows those there are")
+    })
 }

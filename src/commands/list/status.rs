@@ -30,7 +30,7 @@ pub(super) async fn run(database: &Database, args: &StatusArgs) -> anyhow::Resul
     if let Some(apex) = &args.list {
         all.retain(|stored| stored.list.apex == *apex);
         if all.is_empty() {
-            bail!("the registry has no list `{apex}`");
+            bail!("the registry has no list `{apex}`: `repute list status` shows those there are");
         }
     }
     let mut standings = Vec::new();
