@@ -401,7 +401,9 @@ mod tests {
             lists::publish_policy(session.again(), list, "x", Timestamp(1))
                 .await
                 .expect("published");
-            let trap = lists::add_criterion(session.again(), list, 1, "trap", "x", "x").await;
+            let trap =
+                lists::add_criterion(session.again(), list, 1, "trap", ("x", "x"), Timestamp(1));
+            let trap = trap.await;
             let (trap, review) = (trap.expect("it is added"), Some(Timestamp(77)));
             let said = Common { criterion: Some(trap), review, ..common.clone() };
             for common in [&said, &common] {

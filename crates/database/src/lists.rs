@@ -386,6 +386,42 @@ pub struct Criterion {
     pub title: String,
     /// What it says.
     pub text: String,
+    /// Since when nothing is listed by it any more, if so.
+    pub ended: Option<Timestamp>,
+    /// What it said before and says now, the first first.
+    pub versions: Vec<CriterionVersion>,
+}
+
+/// What a criterion says from a moment on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CriterionVersion {
+    /// Which version it is.
+    pub version: i64,
+    /// What it is called.
+    pub title: String,
+    /// What it says.
+    pub text: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl Criterion {
+    /// Whether something may be listed by it.
+    pub fn is_open(&self) -> bool {
+        self.ended.is_none()
+    }
+
+    /// As it was in force at a moment; before its first version as that.
+    #[must_use]
+    pub fn at(&self, time: Timestamp) -> Criterion {
+        let then = self.versions.iter().rev().find(|one| one.since <= time);
+        match then.or(self.versions.first()) {
+            Some(CriterionVersion { title, text, .. }) => {
+                Criterion { title: title.clone(), text: text.clone(), ..self.clone() }
+            }
+            None => self.clone(),
+        }
+    }
 }
 
 /// The policy of a list that holds now, if there is one.
@@ -428,15 +464,68 @@ pub async fn publish_policy(
     Ok(version)
 }
 
-/// The criteria of a list.
+/// The criteria of a list, those that are ended too.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn criteria(session: Session<'_>, list: ListId) -> Result<Vec<Criterion>, DatabaseError> {
-    let rows: Vec<(i64, String, String, String)> =
-        on!(session, |c| sqlx::query_as(CRITERIA).bind(list.0).fetch_all(c).await?);
-    let criterion = |(id, slug, title, text)| Criterion { id: CriterionId(id), slug, title, text };
+pub async fn criteria(
+    mut session: Session<'_>,
+    list: ListId,
+) -> Result<Vec<Criterion>, DatabaseError> {
+    let rows: Vec<(i64, String, String, String, Option<i64>)> =
+        on!(session.again(), |c| sqlx::query_as(CRITERIA).bind(list.0).fetch_all(c).await?);
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let said: Vec<(i64, i64, String, String, i64)> =
+        on!(session, |c| sqlx::query_as(CRITERION_VERSIONS).bind(list.0).fetch_all(c).await?);
+    let criterion = |(id, slug, title, text, ended): (i64, _, _, _, Option<i64>)| {
+        let own = said.iter().filter(|(of, ..)| *of == id);
+        let version = |(_, version, title, text, since): &(i64, i64, String, String, i64)| {
+            let (title, text) = (title.clone(), text.clone());
+            CriterionVersion { version: *version, title, text, since: Timestamp(*since) }
+        };
+        let versions = own.map(version).collect();
+        let ended = ended.map(Timestamp);
+        Criterion { id: CriterionId(id), slug, title, text, ended, versions }
+    };
     Ok(rows.into_iter().map(criterion).collect())
+}
+
+/// Has a criterion say something else from now on; the version that is.
+///
+/// # Errors
+/// If the database fails.
+pub async fn change_criterion(
+    mut session: Session<'_>,
+    id: CriterionId,
+    title: &str,
+    text: &str,
+    now: Timestamp,
+) -> Result<i64, DatabaseError> {
+    on!(session.again(), |c| {
+        sqlx::query(CHANGE_CRITERION).bind(id.0).bind(title).bind(text).execute(c).await?;
+    });
+    let (version,): (i64,) = on!(session, |c| {
+        let query = sqlx::query_as(ADD_CRITERION_VERSION).bind(id.0).bind(title).bind(text);
+        query.bind(now.0).fetch_one(c).await?
+    });
+    Ok(version)
+}
+
+/// Has nothing be listed by a criterion any more.
+///
+/// # Errors
+/// If the database fails.
+pub async fn end_criterion(
+    session: Session<'_>,
+    id: CriterionId,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    on!(session, |c| {
+        sqlx::query(END_CRITERION).bind(id.0).bind(now.0).execute(c).await?;
+    });
+    Ok(())
 }
 
 /// Adds a criterion to a list's policy of this version.
@@ -444,14 +533,14 @@ pub async fn criteria(session: Session<'_>, list: ListId) -> Result<Vec<Criterio
 /// # Errors
 /// If there is one with this short name, or the database fails.
 pub async fn add_criterion(
-    session: Session<'_>,
+    mut session: Session<'_>,
     list: ListId,
     version: i64,
     slug: &str,
-    title: &str,
-    text: &str,
+    (title, text): (&str, &str),
+    now: Timestamp,
 ) -> Result<CriterionId, DatabaseError> {
-    let (id,): (i64,) = on!(session, |c| {
+    let (id,): (i64,) = on!(session.again(), |c| {
         sqlx::query_as(ADD_CRITERION)
             .bind(list.0)
             .bind(slug)
@@ -460,6 +549,10 @@ pub async fn add_criterion(
             .bind(version)
             .fetch_one(c)
             .await?
+    });
+    on!(session, |c| {
+        let query = sqlx::query(ADD_CRITERION_VERSION).bind(id).bind(title).bind(text);
+        query.bind(now.0).execute(c).await?;
     });
     Ok(CriterionId(id))
 }
@@ -566,7 +659,18 @@ statements! {
         SELECT $1, COALESCE(MAX(version), 0) + 1, $2, $3 FROM policies WHERE list = $1
         RETURNING version";
     /// The criteria of a list.
-    CRITERIA = "SELECT id, slug, title, text FROM criteria WHERE list = $1 ORDER BY slug";
+    CRITERIA = "SELECT id, slug, title, text, ended FROM criteria WHERE list = $1 ORDER BY slug";
+    /// What they said in their time.
+    CRITERION_VERSIONS = "SELECT v.criterion, v.version, v.title, v.text, v.since FROM criteria c
+        JOIN criterion_versions v ON v.criterion = c.id WHERE c.list = $1 ORDER BY v.criterion, v.version";
+    /// What one says from now on.
+    CHANGE_CRITERION = "UPDATE criteria SET title = $2, text = $3 WHERE id = $1";
+    /// The same, for ever.
+    ADD_CRITERION_VERSION = "INSERT INTO criterion_versions (criterion, version, title, text, since)
+        VALUES ($1, 1 + COALESCE((SELECT MAX(version) FROM criterion_versions WHERE criterion = $1), 0), $2, $3, $4)
+        RETURNING version";
+    /// Ends one.
+    END_CRITERION = "UPDATE criteria SET ended = $2 WHERE id = $1";
     /// One more criterion.
     ADD_CRITERION = "INSERT INTO criteria (list, slug, title, text, since)
         VALUES ($1, $2, $3, $4, $5) RETURNING id";
@@ -664,10 +768,24 @@ pub(crate) mod tests {
             let expect = Policy { version: 2, text: "new".to_owned(), published: Timestamp(2) };
             assert_eq!(holds, Some(expect));
             let session = transaction.session();
-            let id = add_criterion(session, list, 2, "trap", "A trap was hit", "Mail to nobody.");
+            let said = ("A trap was hit", "Mail to nobody.");
+            let id = add_criterion(session, list, 2, "trap", said, Timestamp(5));
             let id = id.await.expect("it is added");
             let all = criteria(transaction.session(), list).await.expect("they are read");
             assert_eq!((all.len(), all[0].id, &*all[0].slug), (1, id, "trap"));
+            let (session, now) = (transaction.session(), Timestamp(9));
+            let version = change_criterion(session, id, "A trap", "Mail to none.", now).await;
+            assert_eq!(version.expect("it is changed"), 2);
+            let all = criteria(transaction.session(), list).await.expect("they are read");
+            assert_eq!((&*all[0].title, all[0].is_open()), ("A trap", true));
+            for (time, text) in
+                [(1, "Mail to nobody."), (8, "Mail to nobody."), (9, "Mail to none.")]
+            {
+                assert_eq!(all[0].at(Timestamp(time)).text, text, "at {time}");
+            }
+            end_criterion(transaction.session(), id, Timestamp(20)).await.expect("it is ended");
+            let all = criteria(transaction.session(), list).await.expect("they are read");
+            assert_eq!(all[0].ended, Some(Timestamp(20)));
         })
         .await;
     }

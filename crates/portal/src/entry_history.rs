@@ -53,6 +53,11 @@ impl Names {
         found.map_or("", |(_, name)| name)
     }
 
+    /// The criteria by which something may be listed.
+    pub(crate) fn open(&self) -> impl Iterator<Item = &Criterion> {
+        self.criteria.iter().filter(|one| one.is_open())
+    }
+
     /// A criterion.
     pub(crate) fn criterion(&self, id: CriterionId) -> Option<&Criterion> {
         self.criteria.iter().find(|known| known.id == id)

@@ -423,6 +423,9 @@ impl From<SettingsError> for AppError {
             | SettingsError::NoPolicy
             | SettingsError::Slug(_)
             | SettingsError::SlugTaken(_)
+            | SettingsError::NoCriterion(_)
+            | SettingsError::CriterionEnded(_)
+            | SettingsError::SameCriterion(_)
             | SettingsError::CategoryTaken(_)
             | SettingsError::NoCategory(_)
             | SettingsError::Code(_)

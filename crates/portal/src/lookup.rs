@@ -167,7 +167,12 @@ pub(crate) fn explained(card: &ListCard, deciding: Vec<Entry>) -> Vec<Reason> {
     let reasons = deciding.into_iter().map(|entry| Reason {
         key: entry.key.to_string(),
         reason: entry.reason,
-        criterion: card.criteria.iter().find(|known| Some(known.id) == entry.criterion).cloned(),
+        // As it was in force when it was listed by it.
+        criterion: card
+            .criteria
+            .iter()
+            .find(|known| Some(known.id) == entry.criterion)
+            .map(|known| known.at(entry.since)),
         since: entry.since,
         until: entry.expires,
         review: entry.review,

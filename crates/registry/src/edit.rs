@@ -241,7 +241,10 @@ pub async fn edit(
                     return Err(EditError::Code { apex: apex(), code: listing.code, known });
                 }
                 let of_slug = |slug: &String| {
+                    // One that is ended stays where it is, and comes nowhere else.
+                    let is_here = |id| left.iter().any(|entry| entry.criterion == Some(id));
                     let found = criteria.iter().find(|known| known.slug == *slug);
+                    let found = found.filter(|known| known.is_open() || is_here(known.id));
                     let missing = || EditError::Criterion { apex: apex(), slug: slug.clone() };
                     found.map(|found| found.id).ok_or_else(missing)
                 };
@@ -509,7 +512,9 @@ mod tests {
         lists::set_code(t.session(), id, code, "spam").await.expect("it is set");
         let version = lists::publish_policy(t.session(), id, "", Timestamp(1)).await;
         let version = version.expect("it is published");
-        lists::add_criterion(t.session(), id, version, "trap", "", "").await.expect("it is added");
+        let trap =
+            lists::add_criterion(t.session(), id, version, "trap", ("", ""), Timestamp(1)).await;
+        trap.expect("it is added");
         let stored = lists::by_id(t.session(), id).await.expect("it is read").expect("there");
         transaction.commit().await.expect("it is committed");
         stored

@@ -478,7 +478,8 @@ pub(crate) async fn criterion(
     slug: &str,
 ) -> Result<CriterionId, RequestError> {
     let all = lists::criteria(session, list.id).await?;
-    let found = all.iter().find(|known| known.slug == slug).map(|known| known.id);
+    let found = all.iter().find(|known| known.slug == slug && known.is_open());
+    let found = found.map(|known| known.id);
     found.ok_or_else(|| {
         let slug = slug.escape_debug();
         RequestError::Items(format!("the policy of {} has no criterion `{slug}`", list.list.apex))

@@ -1,7 +1,7 @@
 //! What a list says of itself, how it decides, and how it is published: changed by administrators at the portal and by
 //! whoever has the shell, each time with a row of the audit log that says why.
 //!
-//! Policies are published in versions, of which none is changed or taken back; criteria, categories and codes are
+//! Policies and criteria have versions, of which none is changed or taken back; criteria, categories and codes are
 //! added or named anew, so that nothing that is listed loses what it meant.
 //!
 //! What keeps one person from doing much harm, one person does not loosen alone: an administrator who weakens a guard, or
@@ -113,6 +113,15 @@ pub enum SettingsError {
     /// There is one of this short name.
     #[error("this list has a criterion `{0}`: take another short name")]
     SlugTaken(String),
+    /// There is none of this short name.
+    #[error("this list has no criterion `{0}`")]
+    NoCriterion(String),
+    /// Nothing is listed by it any more.
+    #[error("the criterion `{0}` is ended: add another one")]
+    CriterionEnded(String),
+    /// It says so already.
+    #[error("the criterion `{0}` says the same")]
+    SameCriterion(String),
     /// A number that means something already.
     #[error("{0} is a category of this list: rename it, or take another number")]
     CategoryTaken(u8),
@@ -271,10 +280,70 @@ pub async fn add_criterion(
     }
     let (title, explanation) = (title.trim(), explanation.trim());
     let session = transaction.session();
-    let id = lists::add_criterion(session, list.id, version, slug, title, explanation).await?;
+    let said = (title, explanation);
+    let id = lists::add_criterion(session, list.id, version, slug, said, hand.now).await?;
     let detail = json!({ "slug": slug, "title": title, "text": explanation, "version": version });
     record(transaction, hand, &actor, "criterion.add", list, detail).await?;
     Ok(id)
+}
+
+/// Has a criterion say something else from now on. What was listed by it keeps what it said then.
+///
+/// # Errors
+/// If the person may not, there is none of this short name, it is ended or says the same, or the database fails.
+pub async fn change_criterion(
+    transaction: &mut Transaction,
+    hand: &Hand<'_>,
+    list: &Stored,
+    slug: &str,
+    title: &str,
+    explanation: &str,
+) -> Result<i64, SettingsError> {
+    let actor = may(transaction, hand).await?;
+    text("the title of a criterion", title, TITLE)?;
+    text("what a criterion says", explanation, TEXT)?;
+    let known = open_criterion(transaction, list, slug).await?;
+    let (title, explanation) = (title.trim(), explanation.trim());
+    if known.title == title && known.text == explanation {
+        return Err(SettingsError::SameCriterion(known.slug));
+    }
+    let session = transaction.session();
+    let version = lists::change_criterion(session, known.id, title, explanation, hand.now).await?;
+    let detail = json!({ "slug": slug, "title": title, "text": explanation, "version": version });
+    record(transaction, hand, &actor, "criterion.change", list, detail).await?;
+    Ok(version)
+}
+
+/// Has nothing be listed by a criterion any more. It stays for the entries that name it.
+///
+/// # Errors
+/// If the person may not, there is none of this short name or it is ended, or the database fails.
+pub async fn end_criterion(
+    transaction: &mut Transaction,
+    hand: &Hand<'_>,
+    list: &Stored,
+    slug: &str,
+) -> Result<(), SettingsError> {
+    let actor = may(transaction, hand).await?;
+    let known = open_criterion(transaction, list, slug).await?;
+    lists::end_criterion(transaction.session(), known.id, hand.now).await?;
+    record(transaction, hand, &actor, "criterion.end", list, json!({ "slug": slug })).await
+}
+
+/// A criterion that is not ended; nobody else changes the list from here on.
+async fn open_criterion(
+    transaction: &mut Transaction,
+    list: &Stored,
+    slug: &str,
+) -> Result<lists::Criterion, SettingsError> {
+    lists::lock(transaction.session(), list.id).await?;
+    let known = lists::criteria(transaction.session(), list.id).await?;
+    let found = known.into_iter().find(|known| known.slug == slug);
+    let found = found.ok_or_else(|| SettingsError::NoCriterion(slug.to_owned()))?;
+    match found.is_open() {
+        true => Ok(found),
+        false => Err(SettingsError::CriterionEnded(slug.to_owned())),
+    }
 }
 
 /// Adds a category.

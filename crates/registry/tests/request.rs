@@ -541,7 +541,8 @@ async fn an_editor_names_a_criterion_a_review_and_what_stays_out() {
         lists::publish_policy(t.session(), list.id, "Banks.", day(0)).await.expect("published");
         let mut ids = Vec::new();
         for slug in ["bank", "known"] {
-            let id = lists::add_criterion(t.session(), list.id, 1, slug, slug, "x").await;
+            let id = lists::add_criterion(t.session(), list.id, 1, slug, (slug, "x"), Timestamp(1))
+                .await;
             ids.push(Some(id.expect("it is added")));
         }
         let begin = async |t: &mut Transaction, lines: &str, slug: Option<&str>, review| {

@@ -77,7 +77,33 @@ pub(crate) enum CriterionCommand {
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Show all criteria
+    /// Have a criterion say something else from now on; what was listed by it keeps what it said then
+    Change {
+        /// The list
+        list: Name,
+        /// Its short name
+        slug: String,
+        /// What it is called [default: as before]
+        #[arg(long)]
+        title: Option<String>,
+        /// What it says [default: as before]
+        #[arg(long)]
+        text: Option<String>,
+        /// Why, for the audit log
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Have nothing be listed by a criterion any more; it stays for the entries that name it
+    End {
+        /// The list
+        list: Name,
+        /// Its short name
+        slug: String,
+        /// Why, for the audit log
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Show all criteria, with what they said before
     Show {
         /// The list
         list: Name,

@@ -70,7 +70,8 @@ async fn add(
     let text = file::text(file)?;
     let mut transaction = database.begin().await?;
     let stored = list(transaction.session(), apex).await?;
-    let criteria = lists::criteria(transaction.session(), stored.id).await?;
+    let mut criteria = lists::criteria(transaction.session(), stored.id).await?;
+    criteria.retain(lists::Criterion::is_open);
     let terms = file::read(file, &text, &criteria)?;
     let cause = cause(&mut transaction, "rule.put", reason).await?;
     let now = Timestamp::now();

@@ -124,6 +124,32 @@ pub(super) async fn criterion(
             transaction.commit().await?;
             say!("{apex}: criterion {slug} added");
         }
+        CriterionCommand::Change { list: apex, slug, title, text, reason } => {
+            let mut transaction = database.begin().await?;
+            let stored = list(transaction.session(), &apex).await?;
+            let actor = shell_user::actor(transaction.session()).await?;
+            let hand = hand(&actor, &reason);
+            let all = lists::criteria(transaction.session(), stored.id).await?;
+            let known = all.into_iter().find(|one| one.slug == slug);
+            let before = known.map(|one| (one.title, one.text)).unwrap_or_default();
+            // What is not said stays.
+            let title = title.unwrap_or(before.0);
+            let text = text.unwrap_or(before.1);
+            let t = &mut transaction;
+            let version =
+                settings::change_criterion(t, &hand, &stored, &slug, &title, &text).await?;
+            transaction.commit().await?;
+            say!("{apex}: criterion {slug} changed, version {version}");
+        }
+        CriterionCommand::End { list: apex, slug, reason } => {
+            let mut transaction = database.begin().await?;
+            let stored = list(transaction.session(), &apex).await?;
+            let actor = shell_user::actor(transaction.session()).await?;
+            settings::end_criterion(&mut transaction, &hand(&actor, &reason), &stored, &slug)
+                .await?;
+            transaction.commit().await?;
+            say!("{apex}: criterion {slug} ended; entries that name it keep it");
+        }
         CriterionCommand::Show { list: apex, json } => {
             let mut connection = database.read().await?;
             let stored = list(connection.session(), &apex).await?;
@@ -132,12 +158,27 @@ pub(super) async fn criterion(
                     true => {
                         say!(
                             "{}",
-                            json!({ "slug": one.slug, "title": one.title, "text": one.text })
+                            json!({
+                                "slug": one.slug,
+                                "title": one.title,
+                                "text": one.text,
+                                "version": one.versions.last().map(|last| last.version),
+                                "since": one.versions.last().map(|last| time(last.since)),
+                                "ended": one.ended.map(time),
+                            })
                         );
                     }
                     false => {
-                        say!("{:20} {}", one.slug, plain(&one.title));
+                        let ended = one
+                            .ended
+                            .map_or(String::new(), |end| format!(" (ended {})", time(end)));
+                        say!("{:20} {}{ended}", one.slug, plain(&one.title));
                         say!("    {}", plain(&one.text));
+                        for before in one.versions.iter().rev().skip(1) {
+                            let (version, since) = (before.version, time(before.since));
+                            say!("    version {version}, since {since}: {}", plain(&before.title));
+                            say!("        {}", plain(&before.text));
+                        }
                     }
                 }
             }
@@ -323,7 +364,7 @@ pub(super) async fn criterion_of(
     slug: &str,
 ) -> anyhow::Result<repute_database::entries::CriterionId> {
     let all = lists::criteria(session, list.id).await?;
-    let found = all.iter().find(|one| one.slug == slug);
+    let found = all.iter().find(|one| one.slug == slug && one.is_open());
     let apex = &list.list.apex;
     Ok(found
         .with_context(|| {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::{Path, Query, Request, State};
 use axum::response::Response;
-use repute_database::lists;
+use repute_database::lists::{self, Criterion};
 use repute_database::work::{self, Kind};
 use repute_database::{Timestamp, audit};
 use repute_dnsxl::ReturnCode;
@@ -97,7 +97,8 @@ async fn take(
     let criterion = match slug {
         Some(slug) => {
             let all = lists::criteria(connection.session(), list.id).await?;
-            let found = all.iter().find(|known| known.slug == slug.trim()).map(|known| known.id);
+            let is_it = |known: &&Criterion| known.slug == slug.trim() && known.is_open();
+            let found = all.iter().find(is_it).map(|known| known.id);
             let unknown = || AppError::Wrong(format!("the list has no criterion `{slug}`"));
             Some(found.ok_or_else(unknown)?)
         }

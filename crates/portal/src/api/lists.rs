@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use repute_database::categories::Category;
 use repute_database::dns;
-use repute_database::lists::{self, Criterion};
+use repute_database::lists::{self, Criterion, CriterionVersion};
 use repute_dnsxl::{KeyKind, ReturnCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -187,6 +187,23 @@ struct Rule {
     title: String,
     /// What it says.
     text: String,
+    /// Since when nothing is listed by it any more (RFC 3339), if so.
+    ended: Option<String>,
+    /// What it said before and says now, the first first.
+    versions: Vec<RuleVersion>,
+}
+
+/// What a criterion says from a moment on.
+#[derive(Serialize, JsonSchema)]
+struct RuleVersion {
+    /// Which version it is.
+    version: i64,
+    /// What it is called.
+    title: String,
+    /// What it says.
+    text: String,
+    /// Since when (RFC 3339).
+    since: String,
 }
 
 /// `GET /api/v1/lookup`.
@@ -226,7 +243,19 @@ async fn show(State(app): State<App>, Path(apex): Path<String>) -> Result<Json<W
         |category: &Category| Group { number: category.number, name: category.name.clone() };
     let categories = card.categories.iter().map(group).collect();
     let criteria = lists::criteria(connection.session(), card.id).await?;
-    let rule = |Criterion { slug, title, text, .. }| Rule { slug, title, text };
+    let said = |one: CriterionVersion| RuleVersion {
+        version: one.version,
+        title: one.title,
+        text: one.text,
+        since: Moment(one.since).rfc3339(),
+    };
+    let rule = |Criterion { slug, title, text, ended, versions, .. }| Rule {
+        slug,
+        title,
+        text,
+        ended: ended.map(|end| Moment(end).rfc3339()),
+        versions: versions.into_iter().map(said).collect(),
+    };
     let criteria = criteria.into_iter().map(rule).collect();
     let card = Card::from(&card);
     Ok(Json(Whole { card, policy, former_policies, categories, guards, criteria }))

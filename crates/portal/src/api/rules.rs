@@ -281,7 +281,7 @@ impl Written {
     async fn terms(&self, transaction: &mut Transaction, list: &Stored) -> Result<Terms, AppError> {
         let criteria = lists::criteria(transaction.session(), list.id).await?;
         let criterion = self.criterion.as_ref().map(|slug| {
-            let found = criteria.iter().find(|known| known.slug == *slug);
+            let found = criteria.iter().find(|known| known.slug == *slug && known.is_open());
             let unknown = || AppError::Wrong(format!("the list has no criterion `{slug}`"));
             found.map(|found| found.id).ok_or_else(unknown)
         });

@@ -69,6 +69,24 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .by(WRITE)
             .takes::<NewCriterion>()
             .creates::<Settings>(),
+        Endpoint::put("/api/v1/lists/{apex}/criteria/{slug}", GROUP, change_criterion)
+            .says(
+                "Have a criterion say something else from now on",
+                "What was listed by it keeps what it said then.",
+            )
+            .guarded()
+            .by(WRITE)
+            .takes::<ChangedCriterion>()
+            .answers::<Settings>(),
+        Endpoint::delete("/api/v1/lists/{apex}/criteria/{slug}", GROUP, end_criterion)
+            .says(
+                "Have nothing be listed by a criterion any more",
+                "It stays for the entries that name it.",
+            )
+            .guarded()
+            .by(WRITE)
+            .takes::<Why>()
+            .answers::<Settings>(),
         Endpoint::put("/api/v1/lists/{apex}/categories/{number}", GROUP, name_category)
             .says(
                 "Add a category, or give one another name",
@@ -134,6 +152,10 @@ struct Criterion {
     title: String,
     /// What it says.
     text: String,
+    /// Which version of it that is.
+    version: i64,
+    /// Since when nothing is listed by it any more (RFC 3339), if so.
+    ended: Option<String>,
 }
 
 /// A code.
@@ -348,6 +370,28 @@ struct NewCriterion {
     reason: String,
 }
 
+/// What a criterion says from now on.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ChangedCriterion {
+    /// What it is called.
+    title: String,
+    /// What it says.
+    text: String,
+    /// Why, for the audit log.
+    #[serde(default)]
+    reason: String,
+}
+
+/// Why it is ended.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Why {
+    /// Why, for the audit log.
+    #[serde(default)]
+    reason: String,
+}
+
 /// The name of a category.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -383,6 +427,10 @@ enum Wish {
     Policy(NewPolicy),
     /// One more criterion.
     Criterion(NewCriterion),
+    /// A criterion says something else.
+    ChangeCriterion(String, ChangedCriterion),
+    /// A criterion is ended.
+    EndCriterion(String, Why),
     /// A category.
     Category(u8, Named),
     /// A code.
@@ -494,6 +542,26 @@ async fn add_criterion(
     carry_out(&app, &call, &apex, wish, StatusCode::CREATED).await
 }
 
+/// `PUT /api/v1/lists/{apex}/criteria/{slug}`.
+async fn change_criterion(
+    State(app): State<App>,
+    Path((apex, slug)): Path<(String, String)>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let wish = Wish::ChangeCriterion(slug, call.read()?);
+    carry_out(&app, &call, &apex, wish, StatusCode::OK).await
+}
+
+/// `DELETE /api/v1/lists/{apex}/criteria/{slug}`.
+async fn end_criterion(
+    State(app): State<App>,
+    Path((apex, slug)): Path<(String, String)>,
+    call: Call,
+) -> Result<Response, AppError> {
+    let wish = Wish::EndCriterion(slug, call.read()?);
+    carry_out(&app, &call, &apex, wish, StatusCode::OK).await
+}
+
 /// `PUT /api/v1/lists/{apex}/categories/{number}`.
 async fn name_category(
     State(app): State<App>,
@@ -540,6 +608,12 @@ async fn carry_out(
         }
         Wish::Criterion(NewCriterion { slug, title, text, reason }) => {
             settings::add_criterion(t, &hand(reason), &list, slug, title, text).await?;
+        }
+        Wish::ChangeCriterion(slug, ChangedCriterion { title, text, reason }) => {
+            settings::change_criterion(t, &hand(reason), &list, slug, title, text).await?;
+        }
+        Wish::EndCriterion(slug, Why { reason }) => {
+            settings::end_criterion(t, &hand(reason), &list, slug).await?;
         }
         Wish::Category(number, Named { name, reason }) => {
             let category = Category { number: *number, name: name.clone() };
@@ -660,8 +734,13 @@ impl Settings {
             two_editors: for_two.contains(&code),
             removal: lists::leaving_of(&leavings, [code]).word(),
         };
-        let criterion =
-            |one: lists::Criterion| Criterion { slug: one.slug, title: one.title, text: one.text };
+        let criterion = |one: lists::Criterion| Criterion {
+            version: one.versions.last().map_or(1, |last| last.version),
+            slug: one.slug,
+            title: one.title,
+            text: one.text,
+            ended: one.ended.map(|end| Moment(end).rfc3339()),
+        };
         Ok(Settings {
             apex: list.list.apex.to_string(),
             title: list.list.title.clone(),

@@ -140,9 +140,19 @@ mod tests {
         lists::set_code(t.session(), id, code, "sends spam").await.expect("it is set");
         let version = lists::publish_policy(t.session(), id, "Traps.", Timestamp(1)).await;
         let version = version.expect("it is published");
-        let criterion =
-            lists::add_criterion(t.session(), id, version, "trap", "A trap was hit", "Clean up.");
+        let criterion = lists::add_criterion(
+            t.session(),
+            id,
+            version,
+            "trap",
+            ("A trap was hit", "Clean up."),
+            Timestamp(1),
+        );
         let criterion = criterion.await.expect("it is added");
+        // What it says later is not what the entry was listed by.
+        let (session, later) = (t.session(), Timestamp(1_900_000_000_000_000));
+        let changed = lists::change_criterion(session, criterion, "Something else", "x", later);
+        assert_eq!(changed.await.expect("it is changed"), 2);
         let source = entries::source(t.session(), "test").await.expect("a source");
         let entry = |key: &str, is_listed: bool| Entry {
             key: key.parse().expect("a key"),
@@ -167,6 +177,7 @@ mod tests {
             let mut site = Site::over(database);
             list(&site).await;
             let page = site.get("/lookup?target=192.0.2.7").await;
+            assert!(!page.text.contains("Something else"), "{}", page.text);
             page.says(&[
                 "192.0.2.7 is on 1 of 1",
                 "sends spam",

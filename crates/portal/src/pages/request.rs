@@ -607,6 +607,11 @@ pub(crate) fn outcome_mark(word: &str) -> &'static str {
     }
 }
 
+/// The criteria of a list by which something may be listed.
+fn open(card: &ListCard) -> impl Iterator<Item = &Criterion> {
+    card.criteria.iter().filter(|one| one.is_open())
+}
+
 impl NewRequest {
     /// The lists that have categories, with the one that the organisation is in.
     fn categorised(&self) -> impl Iterator<Item = (&ListCard, Option<&Category>)> {
@@ -619,7 +624,7 @@ impl NewRequest {
 
     /// The lists whose policy has criteria.
     fn with_criteria(&self) -> impl Iterator<Item = &ListCard> {
-        self.cards.iter().filter(|card| !card.criteria.is_empty())
+        self.cards.iter().filter(|card| open(card).next().is_some())
     }
 
     /// Whether a category is the one that is chosen.
@@ -645,14 +650,14 @@ impl RequestPage {
     }
 
     /// The criteria that its list has.
-    fn criteria(&self) -> &[Criterion] {
-        self.card.as_ref().map_or(&[], |card| &card.criteria)
+    fn criteria(&self) -> Vec<&Criterion> {
+        self.card.as_ref().map(|card| open(card).collect()).unwrap_or_default()
     }
 
     /// The criterion that it names, by what it is called.
     fn criterion(&self) -> Option<&str> {
         let slug = self.request.new.criterion.as_deref()?;
-        let known = self.criteria().iter().find(|known| known.slug == slug);
+        let known = self.criteria().into_iter().find(|known| known.slug == slug);
         Some(known.map_or(slug, |known| &known.title))
     }
 

@@ -116,6 +116,11 @@ pub(crate) async fn change(
             let (slug, title, text) = (field("slug"), field("title"), field("text"));
             told(settings::add_criterion(t, &hand, &list, slug, title, text).await.map(drop))?
         }
+        "criterion-change" => {
+            let (slug, title, text) = (field("slug"), field("title"), field("text"));
+            told(settings::change_criterion(t, &hand, &list, slug, title, text).await.map(drop))?
+        }
+        "criterion-end" => told(settings::end_criterion(t, &hand, &list, field("slug")).await)?,
         part @ ("category" | "category-name") => match number("a category", field("number")) {
             Err(fault) => Err(fault),
             Ok(number) => {
@@ -404,6 +409,13 @@ mod tests {
                     ("title", "A trap was hit"),
                     ("text", "Mail came to nobody."),
                 ],
+                &[
+                    ("part", "criterion-change"),
+                    ("slug", "trap"),
+                    ("title", "Traps were hit"),
+                    ("text", "Mail came to nobody, twice."),
+                ],
+                &[("part", "criterion-end"), ("slug", "trap"), ("reason", "no traps")],
                 &[("part", "category"), ("number", "7"), ("name", "banks")],
                 &[("part", "category-name"), ("number", "7"), ("name", "money")],
                 &[
@@ -427,7 +439,15 @@ mod tests {
                 "Version 2",
                 "Version 1",
             ]);
-            page.says(&["A trap was hit", "money", "infected", "ns2.example.net", "2001:db8::9"]);
+            page.says(&[
+                "Traps were hit",
+                "2, since",
+                "ended</span>",
+                "money",
+                "infected",
+                "ns2.example.net",
+                "2001:db8::9",
+            ]);
             page.says(&["name=\"ipv4-prefix\"", "value=\"9\"", "value=\"on\" selected"]);
             let mut connection = site.app.database.read().await.expect("a connection");
             let deeds = audit::of_subject(connection.session(), "list/bl.example", 99).await;
@@ -438,6 +458,8 @@ mod tests {
                 "policy.publish",
                 "policy.publish",
                 "criterion.add",
+                "criterion.change",
+                "criterion.end",
                 "category.add",
                 "category.rename",
                 "list.code",
@@ -447,7 +469,8 @@ mod tests {
             drop(connection);
             site.become_role(None).await;
             let public = site.get("/lists/bl.example").await;
-            public.says(&["We list what hits traps twice.", "A trap was hit", "infected"]);
+            public.says(&["We list what hits traps twice.", "Traps were hit", "infected"]);
+            public.says(&["<summary>Version 1, from", "<strong>A trap was hit", ">ended "]);
             assert!(!public.text.contains("/settings"), "it is for administrators");
             site.become_role(Some(Role::Administrator)).await;
             site.get("/lists/bl.example").await.says(&["/lists/bl.example/settings"]);

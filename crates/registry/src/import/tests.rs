@@ -365,7 +365,8 @@ async fn an_import_says_which_criterion_its_entries_meet_and_when_they_are_looke
         repute_database::lists::publish_policy(t.session(), list.id, "x", now)
             .await
             .expect("it is");
-        let trap = repute_database::lists::add_criterion(t.session(), list.id, 1, "trap", "x", "x");
+        let trap =
+            repute_database::lists::add_criterion(t.session(), list.id, 1, "trap", ("x", "x"), now);
         let trap = trap.await.expect("it is added");
         transaction.commit().await.expect("it is committed");
         let content = content("192.0.2.1 :2:x\n192.0.2.2 :2:x\n");

@@ -108,7 +108,34 @@ async fn policies_have_versions_and_criteria_belong_to_one() {
             let tried = tried.expect_err("it is refused");
             assert_eq!(matches!(tried, SettingsError::SlugTaken(_)), is_taken, "{slug}: {tried}");
         }
-        let expect = ["policy.publish", "policy.publish", "criterion.add"];
+        let change = async |t: &mut Transaction, by: &Hand<'_>, slug: &str, text: &str| {
+            change_criterion(t, by, &list, slug, "A trap", text).await
+        };
+        assert_eq!(change(t, &by, "trap", "Mail to none.").await.expect("it is changed"), 2);
+        let same = change(t, &by, "trap", "Mail to none.").await;
+        assert!(matches!(same, Err(SettingsError::SameCriterion(_))), "{same:?}");
+        let none = change(t, &by, "traps", "Mail.").await;
+        assert!(matches!(none, Err(SettingsError::NoCriterion(_))), "{none:?}");
+        let editor = hand(Role::Editor);
+        assert!(matches!(change(t, &editor, "trap", "x").await, Err(SettingsError::Denied(_))));
+        let denied = end_criterion(t, &editor, &list, "trap").await;
+        assert!(matches!(denied, Err(SettingsError::Denied(_))), "{denied:?}");
+        end_criterion(t, &by, &list, "trap").await.expect("it is ended");
+        for over in [
+            end_criterion(t, &by, &list, "trap").await,
+            change(t, &by, "trap", "More mail.").await.map(drop),
+        ] {
+            assert!(matches!(over, Err(SettingsError::CriterionEnded(_))), "{over:?}");
+        }
+        let taken = add_criterion(t, &by, &list, "trap", "A trap", "Mail.").await;
+        assert!(matches!(taken, Err(SettingsError::SlugTaken(_))), "its name stays its own");
+        let expect = [
+            "policy.publish",
+            "policy.publish",
+            "criterion.add",
+            "criterion.change",
+            "criterion.end",
+        ];
         assert_eq!(log(&mut transaction).await, expect);
     })
     .await;

@@ -10,7 +10,7 @@ use axum::response::Response;
 use repute_database::entries::{self, Entry};
 use repute_database::entry_history::{self, StepId};
 use repute_database::kept_out::{self, KeptOut};
-use repute_database::lists::{self, Stored};
+use repute_database::lists::{self, Criterion, Stored};
 use repute_database::{Key, Timestamp, Transaction, organisations};
 use repute_dnsxl::{Name, ReturnCode};
 use repute_registry::edit::{self, Edit, End, Listing, Made, Review, What};
@@ -363,6 +363,12 @@ impl One {
     /// A day of a form, if there is one.
     fn day(&self, time: &Option<Timestamp>) -> String {
         time.map(|time| Moment(time).day()).unwrap_or_default()
+    }
+
+    /// The criteria that an entry may name: those that are not ended, and its own.
+    fn criteria_of<'o>(&'o self, entry: &'o Entry) -> impl Iterator<Item = &'o Criterion> {
+        let is_here = |one: &&Criterion| one.is_open() || Some(one.id) == entry.criterion;
+        self.names.criteria.iter().filter(is_here)
     }
 
     /// Whether a criterion is that of an entry.

@@ -23,7 +23,8 @@ async fn list(site: &Site, apex: &str, keys: &[&str]) -> ListId {
     let t = &mut transaction;
     lists::publish_policy(t.session(), id, "Traps.", Timestamp(1)).await.expect("published");
     let title = "A <trap> was hit";
-    let criterion = lists::add_criterion(t.session(), id, 1, "trap", title, "Close the relay.");
+    let criterion =
+        lists::add_criterion(t.session(), id, 1, "trap", (title, "Close the relay."), Timestamp(1));
     let criterion = criterion.await.expect("it is added");
     let source = entries::source(t.session(), "test").await.expect("a source");
     let all: Vec<Entry> = keys

@@ -453,6 +453,20 @@ const PROMISES: &[Row] = &[
         "sffffy",
     ),
     (
+        "PUT /lists/{apex}/criteria/{slug}",
+        "/lists/bl.example/criteria/old",
+        r#"{"title":"New","text":"It is new."}"#,
+        "lists:write",
+        "sffffy",
+    ),
+    (
+        "DELETE /lists/{apex}/criteria/{slug}",
+        "/lists/bl.example/criteria/old",
+        r#"{"reason":"x"}"#,
+        "lists:write",
+        "sffffy",
+    ),
+    (
         "POST /lists/{apex}/criteria",
         "/lists/bl.example/criteria",
         r#"{"slug":"new","title":"New","text":"x","reason":"x"}"#,

@@ -348,6 +348,8 @@ async fn block_list(site: &Site) -> u32 {
     let hand = Hand { who: Who::Person(administrator), reason: "x", now };
     let stored = lists::by_id(t.session(), list).await.expect("it is read").expect("it is there");
     settings::publish_policy(t, &hand, &stored, "ours").await.expect("it is published");
+    let added = settings::add_criterion(t, &hand, &stored, "old", "Old", "It is old.").await;
+    added.expect("it is added");
     add_source(t, "traps", Kind::Trap, &cause, now).await.expect("it is added");
     let terms = Terms {
         classes: Vec::new(),
