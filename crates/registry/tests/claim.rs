@@ -390,17 +390,12 @@ async fn colleagues_who_prove_the_same_speak_for_the_organisation_side_by_side()
 }
 
 /// Takes a link for a proof, in a transaction of its own.
-async fn follow(
-    database: &Database,
-    account: i64,
-    opened: &Opened,
-    now: Timestamp,
-) -> Result<State, ClaimError> {
+async fn follow(database: &Database, opened: &Opened, now: Timestamp) -> Result<State, ClaimError> {
     let Opened { claim, notices } = opened;
     let [Notice::ClaimLink { token, .. }] = &notices[..] else { panic!("{notices:?}") };
     let mut transaction = database.begin().await?;
-    let (t, who, key) = (&mut transaction, member(account), key());
-    let (claim, _) = claim::follow_link(t, who, claim.id, token, &key, now).await?;
+    let (t, key) = (&mut transaction, key());
+    let (claim, _) = claim::follow_link(t, claim.id, token, claim::Answer::Yes, &key, now).await?;
     transaction.commit().await?;
     Ok(claim.state)
 }
@@ -418,14 +413,12 @@ async fn of_two_who_prove_a_domain_in_the_same_moment_one_holds_it_and_the_other
                 let mut transaction = database.begin().await.expect("a transaction");
                 let (t, who) = (&mut transaction, member(account));
                 let one = claim::open(t, who, &whom, &domain, mail, &key(), now).await;
-                opened.push((account, one.expect("it is open")));
+                opened.push(one.expect("it is open"));
                 transaction.commit().await.expect("it is committed");
             }
-            let [(first, one), (second, other)] = &opened[..] else { panic!("two") };
-            let (one, other) = tokio::join!(
-                follow(&database, *first, one, now),
-                follow(&database, *second, other, now),
-            );
+            let [one, other] = &opened[..] else { panic!("two") };
+            let (one, other) =
+                tokio::join!(follow(&database, one, now), follow(&database, other, now));
             let states = [one, other].map(|state| state.unwrap_or_else(|error| panic!("{error}")));
             let held = states.iter().filter(|state| matches!(state, State::Held { .. })).count();
             let wait = states.iter().filter(|one| matches!(one, State::Waiting { .. })).count();
