@@ -27,7 +27,7 @@ use repute_registry::settings::SettingsError;
 use repute_registry::subscriber::SubscriberError;
 use repute_registry::work::WorkError;
 
-use crate::account::ShellError;
+use crate::account::shell::ShellError;
 use crate::api::json;
 use crate::token::Scope;
 

@@ -57,7 +57,7 @@ mod visitor;
 mod work;
 mod zones;
 
-pub use account::{ShellError, address, all, first_link, invite, reset_link};
+pub use account::shell::{ShellError, address, all, first_link, invite, reset_link};
 pub use certificate::{Certificate, CertificateError, CertificateFiles, Doubt};
 pub use config::{Config, Mail, PublicUrl, PublicUrlError, ReturnPath, ReturnPathError};
 pub use mail_address::{MailAddress, MailAddressError};

@@ -11,7 +11,8 @@ use repute_database::accounts::{self, Account, AccountId};
 use repute_database::{Database, Timestamp, Transaction, outbox, person, undelivered};
 use repute_registry::token::Use;
 
-use crate::account::{SHELL, ShellError, known, note};
+use crate::account::note;
+use crate::account::shell::{SHELL, ShellError, known};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::AppError;

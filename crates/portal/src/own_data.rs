@@ -9,7 +9,8 @@ use repute_database::person::Membership;
 use repute_database::{Database, DatabaseError, Timestamp, person};
 use serde_json::{Value, json};
 
-use crate::account::{SHELL, ShellError, known, note};
+use crate::account::note;
+use crate::account::shell::{SHELL, ShellError, known};
 use crate::mail_address::MailAddress;
 use crate::moment::Moment;
 

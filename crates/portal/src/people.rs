@@ -4,7 +4,8 @@ use repute_database::accounts::{self, Account, AccountId, Role};
 use repute_database::links::{self, Purpose};
 use repute_database::{Database, Timestamp, Transaction, factors, sessions, sign_ins};
 
-use crate::account::{SHELL, ShellError, known, note};
+use crate::account::note;
+use crate::account::shell::{SHELL, ShellError, known};
 use crate::config::Config;
 use crate::letter::{self, Event};
 use crate::letters;
