@@ -325,6 +325,23 @@ pub async fn cancel(
     row.map(work).transpose()
 }
 
+/// Gives up open work that was ordered before then and needs a file that nobody has who is there: nobody is at it, and its
+/// server did not take it in all that time. What was given up.
+///
+/// # Errors
+/// If the database fails.
+pub async fn give_up(
+    session: Session<'_>,
+    before: Timestamp,
+    fault: &str,
+    now: Timestamp,
+) -> Result<u64, DatabaseError> {
+    Ok(on!(session, |c| {
+        let query = sqlx::query(GIVE_UP).bind(before.0).bind(now.0).bind(fault);
+        query.execute(c).await?.rows_affected()
+    }))
+}
+
 /// Forgets work that ended before then; how much.
 ///
 /// # Errors
@@ -438,6 +455,9 @@ statements! {
         WHERE id = $1 AND state IN ('queued', 'running')
         RETURNING id, kind, list, source, rule, particulars, actor, state, done, total, created, begun, ended,
             folder, attempts, result, fault";
+    /// Gives up what waits for a server.
+    GIVE_UP = "UPDATE work SET state = 'failed', fault = $3, ended = $2, claimed = NULL, until = NULL
+        WHERE folder IS NOT NULL AND created < $1 AND (state = 'queued' OR (state = 'running' AND until <= $2))";
     /// Forgets it.
     FORGET = "DELETE FROM work WHERE ended < $1";
 }
@@ -561,6 +581,33 @@ mod tests {
             assert!(!kept.expect("it is asked"), "whoever is at it finds out");
             let latest = latest(t.session(), Some(second), 9).await.expect("they are read");
             assert_eq!(latest.iter().map(|work| work.id).collect::<Vec<_>>(), [id]);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_a_server_that_does_not_come_back_is_given_up() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let mut ids = Vec::new();
+            for folder in [Some("gone"), Some("here"), None] {
+                let folder = folder.map(str::to_owned);
+                let new = New { folder, ..purge(t).await };
+                ids.push(order(t.session(), &new, Timestamp(1)).await.expect("it is ordered"));
+            }
+            let taken = claim(t.session(), "a", "here", Timestamp(50), LEASE).await;
+            assert_eq!(taken.expect("a look").expect("it waits").id, ids[1]);
+            for (before, now, count) in [(1, 60, 0), (2, 60, 1), (2, 149, 0), (2, 150, 1)] {
+                let (before, now) = (Timestamp(before), Timestamp(now));
+                let given_up = give_up(t.session(), before, "gone", now).await;
+                assert_eq!(given_up.expect("it is done"), count, "{before:?} {now:?}");
+            }
+            for (id, state) in ids.iter().zip([State::Failed, State::Failed, State::Queued]) {
+                let found = by_id(t.session(), *id).await.expect("it is read").expect("there");
+                assert_eq!(found.state, state);
+                assert_eq!(found.fault == "gone", state == State::Failed);
+            }
         })
         .await;
     }

@@ -34,6 +34,8 @@ pub(crate) struct OneWork {
     row: Row,
     /// Whether the visitor may cancel it.
     may_cancel: bool,
+    /// Whether its file is on another server.
+    is_elsewhere: bool,
     /// What became of it, in sentences.
     said: Vec<String>,
     /// What is to be looked at.
@@ -85,8 +87,10 @@ pub(crate) async fn one(
         Kind::Replay => replayed(&result),
         Kind::Import => imported(&result),
     };
+    let is_elsewhere =
+        work.new.folder.as_ref().is_some_and(|folder| folder != app.means.spool.name());
     let row = Row::of(&mut look, work).await?;
-    Ok(Page(OneWork { frame, row, may_cancel, said, warned, groups }))
+    Ok(Page(OneWork { frame, row, may_cancel, is_elsewhere, said, warned, groups }))
 }
 
 /// `POST /work/{id}/cancel`.

@@ -314,7 +314,7 @@ impl Worker {
         self.spool.discard(work);
     }
 
-    /// Removes files that no open work needs, and forgets what is long over.
+    /// Removes files that no open work needs, gives up what waits for a server that is gone, and forgets what is long over.
     async fn tidy(&self) -> Result<(), DatabaseError> {
         let open = work::open(self.database.read().await?.session()).await?;
         let needed: HashSet<String> = open.iter().filter_map(import::file_of).collect();
@@ -322,8 +322,15 @@ impl Worker {
             warn!("the folder of imports cannot be read: {error}");
         }
         let mut transaction = self.database.begin().await?;
-        work::forget(transaction.session(), Timestamp::now().before(KEPT)).await?;
-        transaction.commit().await
+        let now = Timestamp::now();
+        let fault = "the server that has its file did not come back within a week: order it again";
+        let count = work::give_up(transaction.session(), now.before(MOST_WAIT), fault, now).await?;
+        work::forget(transaction.session(), now.before(KEPT)).await?;
+        transaction.commit().await?;
+        if count > 0 {
+            warn!("{count} imports are given up: no server took their files within a week");
+        }
+        Ok(())
     }
 }
 
@@ -337,5 +344,7 @@ const EVERY: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(5);
 /// So often work is taken: what ends a process each time is given up.
 const MOST_ATTEMPTS: u32 = 5;
+/// How long work waits for the server that has its file.
+const MOST_WAIT: Duration = Duration::from_secs(7 * 86_400);
 /// How long work that is over is shown.
 const KEPT: Duration = Duration::from_secs(90 * 86_400);
