@@ -7,6 +7,8 @@
 mod dns;
 #[path = "serve/free.rs"]
 mod free;
+#[path = "walks/hostile.rs"]
+mod hostile;
 #[path = "walks/packet.rs"]
 mod packet;
 #[path = "serve/pages.rs"]
