@@ -62,6 +62,23 @@ pub async fn is_signed(
     Ok(keys.into_iter().map(is_of).fold(false, |found, is_of| found | is_of))
 }
 
+/// The path of the page to which the text of a target's listing leads, if the list has a key.
+///
+/// # Errors
+/// If the database fails.
+pub async fn path(
+    session: Session<'_>,
+    list: ListId,
+    target: &str,
+) -> Result<Option<String>, DatabaseError> {
+    let target = target.to_ascii_lowercase();
+    let key = tag_keys::of(session, list).await?.into_iter().next();
+    Ok(key.map(|key| {
+        let tag = TagKey::new(key.secret).tag(target.as_bytes());
+        format!("/r/{}/{target}/{}", list.0, String::from_utf8_lossy(&tag))
+    }))
+}
+
 /// Says where people reach the portal, and gives each list a key that has none. Each list whose links change by that
 /// gets a new serial; how many.
 ///

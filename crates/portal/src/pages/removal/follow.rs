@@ -6,9 +6,11 @@ use axum::extract::{Path, State};
 use repute_database::entries;
 use repute_database::lists::{self, List};
 use repute_database::removals::{self, Removal, RemovalId, State as Stage};
-use repute_database::{Timestamp, Transaction};
-use repute_registry::removal::{self, Answer, Kind, Refusal, RemovalError, Still, Why};
+use repute_database::{Session, Timestamp, Transaction};
+use repute_registry::link;
+use repute_registry::removal::{self, Answer, Kind, Refusal, RemovalError, Still, Way, Why};
 
+use crate::access::encode;
 use crate::app::App;
 use crate::error::AppError;
 use crate::frame::{Frame, Page};
@@ -36,7 +38,31 @@ pub(crate) struct RemovalPage {
     is_answered: Option<bool>,
     /// Since when it is on the list again that went.
     again: Option<Timestamp>,
+    /// Where one asks anew, and where one appeals: at the page of the text that led there, if one did.
+    ask: Ask,
     now: Timestamp,
+}
+
+/// Where somebody asks anew.
+struct Ask {
+    /// For a removal.
+    removal: String,
+    /// For an editor's look.
+    appeal: String,
+}
+
+impl Ask {
+    /// For the target of a removal: who came by a signed link goes on by one, as not every list takes off who is typed.
+    async fn of(session: Session<'_>, removal: &Removal, list: &List) -> Result<Ask, AppError> {
+        let new = &removal.new;
+        if new.way == Way::Link
+            && let Some(path) = link::path(session, new.list, &new.target).await?
+        {
+            return Ok(Ask { removal: path.clone(), appeal: path });
+        }
+        let typed = format!("/removals/new?list={}&target={}", list.apex, encode(&new.target));
+        Ok(Ask { appeal: format!("{typed}&appeal=yes"), removal: typed })
+    }
 }
 
 /// `GET /removals/{id}/{token}`. Looking removes nothing: scanners of mail look.
@@ -77,6 +103,7 @@ pub(crate) async fn confirm(
         | Answer::Locked { .. }
         | Answer::ToEditors(_) => None,
     };
+    let ask = Ask::of(transaction.session(), &removal, &list).await?;
     transaction.commit().await?;
     let is_held = match answer {
         Answer::Removed { serial, .. } => is_held(&app, removal.new.list, Some(serial)).await?,
@@ -92,6 +119,7 @@ pub(crate) async fn confirm(
         is_held,
         is_answered,
         again,
+        ask,
         now,
     }))
 }
@@ -128,6 +156,7 @@ async fn standing(
         let said = target.and_then(|target| app.zones.standing(&list.apex, &target));
         is_answered = said.map(|said| matches!(said, Standing::Listed(_)));
     }
+    let ask = Ask::of(look.session(), &removal, &list).await?;
     drop(look);
     let is_held = match (removal.state, removal.serial) {
         (Stage::Granted, Some(serial)) => is_held(app, of, Some(serial)).await?,
@@ -143,6 +172,7 @@ async fn standing(
         is_held,
         is_answered,
         again,
+        ask,
         now,
     }))
 }
