@@ -60,10 +60,11 @@ await walk(async (editor) => {
 
   // A wide network is for two: it waits until another editor has seen it and agrees.
   await page.goto(at("/lists/bl.example/entry?key=9.9.0.0/16"));
-  await page.getByText("List it").first().click();
-  await page.getByLabel("Reason").first().fill("All of it sends what nobody ordered.");
-  await page.getByLabel("Why", { exact: false }).last().fill("more of the same");
-  await editor.presses("List it");
+  const form = page.locator("details", { has: page.locator("summary", { hasText: /^List it$/ }) });
+  await form.locator("summary").click();
+  await form.getByLabel("Reason").fill("All of it sends what nobody ordered.");
+  await form.getByLabel("Why").fill("more of the same");
+  await form.getByRole("button", { name: "List it" }).click();
   await editor.isAt("/queue/motions/1", "Nothing is changed yet", "wider than /20", "9.9.9.0/24", "more of the same");
   await editor.looks("motion-own");
   const other = new Visit(editor.browser);

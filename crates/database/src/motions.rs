@@ -201,6 +201,16 @@ pub async fn page(
     rows.into_iter().map(motion).collect()
 }
 
+/// The open motions of all lists, the first first, at most so many.
+///
+/// # Errors
+/// If the database fails.
+pub async fn open(session: Session<'_>, limit: u32) -> Result<Vec<Motion>, DatabaseError> {
+    let rows: Vec<Row> =
+        on!(session, |c| sqlx::query_as(OPEN).bind(i64::from(limit)).fetch_all(c).await?);
+    rows.into_iter().map(motion).collect()
+}
+
 /// The open motions of a list, the first first, at most so many.
 ///
 /// # Errors
@@ -428,6 +438,9 @@ statements! {
     /// Those in a state.
     PAGE = "SELECT id, list, kind, action, account, reason, two, particulars, state, created, expires,
         decided, decided_by, answer, serial FROM motions WHERE state = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+    /// Those that are open.
+    OPEN = "SELECT id, list, kind, action, account, reason, two, particulars, state, created, expires,
+        decided, decided_by, answer, serial FROM motions WHERE state = 'open' ORDER BY id LIMIT $1";
     /// Those of a list that are open.
     OPEN_OF = "SELECT id, list, kind, action, account, reason, two, particulars, state, created, expires,
         decided, decided_by, answer, serial FROM motions WHERE state = 'open' AND list = $1 ORDER BY id LIMIT $2";

@@ -341,6 +341,16 @@ pub async fn count_open(session: Session<'_>, list: ListId) -> Result<u64, Datab
     Ok(count.unsigned_abs())
 }
 
+/// To how many open proposals of a list one editor agreed, so that they wait for another one.
+///
+/// # Errors
+/// If the database fails.
+pub async fn count_agreed(session: Session<'_>, list: ListId) -> Result<u64, DatabaseError> {
+    let (count,): (i64,) =
+        on!(session, |c| sqlx::query_as(COUNT_AGREED).bind(list.0).fetch_one(c).await?);
+    Ok(count.unsigned_abs())
+}
+
 /// When a rule was last refused a key, if it was.
 ///
 /// # Errors
@@ -621,13 +631,15 @@ statements! {
         FROM rules r JOIN rule_versions v ON v.rule = r.id WHERE r.id = $1 AND v.version = $2";
     /// Whether something is open.
     HAS_OPEN = "SELECT COUNT(*) FROM proposals WHERE rule = $1 AND key = $2 AND state = 'open'";
-    /// Proposes.
+    /// Proposes. Who agreed to what another version of the rule wants agreed to something else.
     PROPOSE = "INSERT INTO proposals
         (rule, version, list, key, hits, from_sources, last, expires, note, state, created, reason)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'open', $10, '')
         ON CONFLICT (rule, key) WHERE state = 'open' DO UPDATE SET version = excluded.version,
         hits = excluded.hits, from_sources = excluded.from_sources, last = excluded.last,
-        expires = excluded.expires, note = excluded.note";
+        expires = excluded.expires, note = excluded.note,
+        agreed = CASE WHEN proposals.version = excluded.version THEN proposals.agreed END,
+        agreed_at = CASE WHEN proposals.version = excluded.version THEN proposals.agreed_at END";
     /// Takes a proposal back.
     WITHDRAW = "DELETE FROM proposals WHERE rule = $1 AND key = $2 AND state = 'open'";
     /// Takes back what all rules propose.
@@ -645,6 +657,9 @@ statements! {
         FROM proposals WHERE rule = $1 AND key = $2 AND state = 'open'";
     /// How many are open.
     COUNT_OPEN = "SELECT COUNT(*) FROM proposals WHERE list = $1 AND state = 'open'";
+    /// How many wait for a second editor.
+    COUNT_AGREED =
+        "SELECT COUNT(*) FROM proposals WHERE list = $1 AND state = 'open' AND agreed IS NOT NULL";
     /// Notes who agrees.
     AGREE = "UPDATE proposals SET agreed = $2, agreed_at = $3 WHERE id = $1 AND state = 'open'";
     /// Notes that he does not.

@@ -369,7 +369,8 @@ pub(crate) fn all() -> Vec<Route> {
         Route::get("/lists/{apex}/kept-out", Least::Role(Editor), get(pages::kept_out::show)),
         Route::post("/lists/{apex}/kept-out", Least::Role(Editor), post(pages::kept_out::let_back)),
         Route::get("/queue/motions/{id}", Least::Role(Editor), get(pages::motion::show)),
-        Route::post("/queue/motions/{id}", Least::Role(Editor), post(pages::motion::decide)),
+        Route::post("/queue/motions/{id}", Least::Role(Editor), post(pages::motion::decide))
+            .fresh_from("/queue/motions/{id}"),
         Route::post(
             "/queue/motions/{id}/conflict",
             Least::Role(Editor),

@@ -12,7 +12,7 @@ use repute_database::removals;
 use repute_database::requests;
 use repute_database::rules::{self, Outcome, Proposed, Terms};
 use repute_database::testing::on_each;
-use repute_database::{Database, Key, Timestamp, Transaction, audit};
+use repute_database::{Agreed, Database, Key, Timestamp, Transaction, audit};
 use repute_dnsxl::{KeyKind, Polarity, ReturnCode};
 use repute_registry::changes::{self, Cause, Change};
 use repute_registry::conflict::{self, Conflict};
@@ -339,6 +339,15 @@ impl World {
     }
 }
 
+/// Takes both lists, for who does more than one thing in a transaction: everybody takes them before the audit log.
+async fn take(t: &mut Transaction, world: &World) {
+    let mut lists = [world.addresses.id, world.names.id];
+    lists.sort_by_key(|list| list.0);
+    for list in lists {
+        lists::lock(t.session(), list).await.expect("nobody has it");
+    }
+}
+
 #[tokio::test]
 async fn every_way_asks_a_second_editor_for_the_same() {
     use TwoEditors::{Code, WideName, WideRange};
@@ -367,6 +376,7 @@ async fn every_way_asks_a_second_editor_for_the_same() {
                 // Nothing of it is kept, so that each way finds the same.
                 let mut transaction = database.begin().await.expect("a transaction");
                 let t = &mut transaction;
+                take(t, &world).await;
                 let (key, with) = (key.parse::<Key>().expect("a key"), code(with));
                 let id = prepare(t, &world, *by, &key, with).await;
                 let what = (&key, with, id);
@@ -425,6 +435,7 @@ async fn who_mends_an_entry_asks_nobody() {
         let world = world(&database).await;
         let mut transaction = database.begin().await.expect("a transaction");
         let t = &mut transaction;
+        take(t, &world).await;
         for (key, with) in
             [("9.9.0.0/16", "127.0.0.9"), ("9.9.9.9", "127.0.0.9"), (".co.uk", "127.0.0.2")]
         {
@@ -544,6 +555,32 @@ async fn a_rule_that_lists_by_itself_proposes_what_is_for_two() {
             rule::replay::replay(&mut look, &world.addresses, &rule, since, Timestamp::now(), step);
         let report = report.await.expect("it is replayed");
         assert_eq!((report.asked.count, report.added.count), (1, 0), "{report:?}");
+        drop(look);
+
+        // Who agreed to it did not agree to what the next version of the rule makes of it.
+        for (reason, is_agreed) in [(None, true), (Some("another one"), false)] {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let now = Timestamp::now();
+            if let Some(reason) = reason {
+                let terms = Terms { reason: reason.to_owned(), ..rule.terms.clone() };
+                rule::put(t, &world.addresses, "high", &terms, &cause, now).await.expect("put");
+            } else {
+                let agreed = Agreed { account: 7, time: now };
+                rules::agree(t.session(), proposals[0].id, agreed).await.expect("it is noted");
+                let horizon = rule::horizon(&rule.terms, now);
+                repute_database::evidence::wait_all(t.session(), horizon).await.expect("they wait");
+            }
+            transaction.commit().await.expect("it is committed");
+            let turn = rule::apply(&database, Timestamp::now()).await.expect("it is applied");
+            assert_eq!(turn.keys, 1);
+            let mut look = database.look().await.expect("a look");
+            let still = rules::proposal_by_id(look.session(), proposals[0].id).await;
+            let still = still.expect("it is read").expect("it is there");
+            assert_eq!(still.agreed.is_some(), is_agreed, "{reason:?}");
+            let count = rules::count_agreed(look.session(), list).await.expect("it is counted");
+            assert_eq!(count, u64::from(is_agreed));
+        }
     })
     .await;
 }
@@ -558,6 +595,7 @@ async fn the_word_of_who_is_locked_demoted_or_partial_by_now_does_not_count() {
             for what in ["locked", "demoted", "late", "as before"] {
                 let mut transaction = database.begin().await.expect("a transaction");
                 let t = &mut transaction;
+                take(t, &world).await;
                 let (key, with) = (key.parse::<Key>().expect("a key"), code("127.0.0.2"));
                 let id = prepare(t, &world, by, &key, with).await;
                 let [first, second, third, ..] = world.editors[..] else { unreachable!("five") };

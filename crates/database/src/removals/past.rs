@@ -137,11 +137,12 @@ statements! {
     /// When an entry was last removed.
     LAST_GRANTED = "SELECT MAX(decided) FROM removals
         WHERE list = $1 AND key = $2 AND state = 'granted' AND (answer = '' OR decided_by IS NOT NULL)";
-    /// The last refusal, unless something was granted later.
+    /// The last refusal, unless something was granted later; a link that found nothing to remove granted nothing.
     LAST_REFUSED = "SELECT decided, answer FROM removals
         WHERE list = $1 AND key >= $2 AND key <= $3 AND decided >= $4 AND state = 'refused'
         AND decided >= COALESCE((SELECT MAX(g.decided) FROM removals g
-            WHERE g.list = $1 AND g.key >= $2 AND g.key <= $3 AND g.decided >= $4 AND g.state = 'granted'), 0)
+            WHERE g.list = $1 AND g.key >= $2 AND g.key <= $3 AND g.decided >= $4 AND g.state = 'granted'
+            AND (g.answer = '' OR g.decided_by IS NOT NULL)), 0)
         ORDER BY decided DESC, id LIMIT 1";
     /// Counts the appeals about an entry whose link was followed.
     APPEALS_OF = "SELECT COUNT(*) FROM removals WHERE list = $1 AND key = $2 AND kind = 'appeal'

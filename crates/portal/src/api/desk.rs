@@ -440,11 +440,13 @@ async fn decide_proposals(State(app): State<App>, call: Call) -> Result<Response
     let person = call.caller.person();
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);
+    let ids: Vec<ProposalId> = proposals.into_iter().map(ProposalId).collect();
+    proposal::take_lists(t, &ids).await?;
     let (mut made, mut waits) = (Vec::new(), Vec::new());
-    for id in proposals {
-        match proposal::decide(t, person, ProposalId(id), verdict, why.trim(), now).await? {
+    for id in ids {
+        match proposal::decide(t, person, id, verdict, why.trim(), now).await? {
             proposal::Decided::Listed(list, serial) => made.push((list, serial)),
-            proposal::Decided::Waits(_) => waits.push(id),
+            proposal::Decided::Waits(_) => waits.push(id.0),
             proposal::Decided::Refused => {}
         }
     }

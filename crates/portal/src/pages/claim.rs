@@ -296,7 +296,7 @@ pub(crate) fn standing(claim: &Claim) -> (&'static str, String) {
             None => ("warn", "proven; somebody else has a better proof".to_owned()),
         },
         State::Held { proven, failures: 0, .. } => {
-            ("good", format!("yours since {} UTC", Moment(proven)))
+            ("good", format!("proven since {} UTC", Moment(proven)))
         }
         State::Held { .. } => ("bad", "yours, but its proof is gone".to_owned()),
         State::Superseded => ("idle", "over: somebody else has a better proof".to_owned()),

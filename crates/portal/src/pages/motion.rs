@@ -137,13 +137,13 @@ pub(crate) fn path(id: MotionId) -> String {
     format!("/queue/motions/{}", id.0)
 }
 
-/// What waits for a second editor.
+/// What waits for a second editor, the oldest first: it ends first.
 pub(crate) async fn waiting(
     mut session: Session<'_>,
     now: Timestamp,
 ) -> Result<Vec<Waiting>, AppError> {
     let mut all = Vec::new();
-    for motion in motions::page(session.again(), Stage::Open, None, MOST).await? {
+    for motion in motions::open(session.again(), MOST).await? {
         if motion.new.expires <= now {
             continue;
         }
@@ -157,7 +157,6 @@ pub(crate) async fn waiting(
             since: motion.new.created,
         });
     }
-    all.reverse();
     Ok(all)
 }
 
@@ -296,7 +295,7 @@ impl MotionPage {
 }
 
 /// So many wait on a page at most.
-const MOST: u32 = 100;
+pub(crate) const MOST: u32 = 100;
 /// Around so many keys is looked.
 const MOST_LOOKED: usize = 20;
 /// So many entries around are shown.

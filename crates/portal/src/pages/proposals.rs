@@ -95,8 +95,8 @@ pub(crate) async fn decide(
     Form(fields): Form<HashMap<String, String>>,
 ) -> Result<Response, AppError> {
     let wrong = |what: &str| AppError::Wrong(what.to_owned());
-    let mut ids: Vec<i64> =
-        fields.keys().filter_map(|name| name.strip_prefix("proposal-")?.parse().ok()).collect();
+    let marked = fields.keys().filter_map(|name| name.strip_prefix("proposal-")?.parse().ok());
+    let mut ids: Vec<ProposalId> = marked.map(ProposalId).collect();
     ids.sort_unstable();
     if ids.is_empty() {
         return Err(wrong("mark the proposals that you decide"));
@@ -109,9 +109,9 @@ pub(crate) async fn decide(
     let why = fields.get("why").map(|why| why.trim()).unwrap_or_default();
     let now = Timestamp::now();
     let mut transaction = app.database.begin().await?;
+    proposal::take_lists(&mut transaction, &ids).await?;
     let (mut made, mut waits) = (Vec::new(), false);
     for id in ids {
-        let id = ProposalId(id);
         let done = proposal::decide(&mut transaction, member.person(), id, verdict, why, now);
         match done.await? {
             Decided::Listed(list, serial) => made.push((list, serial)),
@@ -178,15 +178,11 @@ mod tests {
         }
     }
 
-    /// A list with a rule that proposes what hits two traps; six addresses that did.
-    async fn house(site: &Site) -> Stored {
-        let id = site.add_list("bl.example").await;
-        let mut transaction = site.app.database.begin().await.expect("a transaction");
-        let list = lists::by_id(transaction.session(), id).await.expect("it is read");
+    /// Has a list propose what hits two traps.
+    async fn propose(t: &mut Transaction, list: lists::ListId, cause: &Cause) -> Stored {
+        let now = Timestamp::now();
+        let list = lists::by_id(t.session(), list).await.expect("it is read");
         let list = list.expect("it is there");
-        let (now, cause) = (Timestamp::now(), cause(&mut transaction).await);
-        let added = add_source(&mut transaction, "traps", Kind::Trap, &cause, now).await;
-        added.expect("it is added");
         let terms = Terms {
             classes: Vec::new(),
             sources: Vec::new(),
@@ -203,8 +199,19 @@ mod tests {
             ipv4_prefix: 32,
             ipv6_prefix: 64,
         };
-        rule::put(&mut transaction, &list, "hits", &terms, &cause, now).await.expect("written");
-        rule::set_enabled(&mut transaction, &list, "hits", true, &cause, now).await.expect("on");
+        rule::put(t, &list, "hits", &terms, cause, now).await.expect("written");
+        rule::set_enabled(t, &list, "hits", true, cause, now).await.expect("on");
+        list
+    }
+
+    /// A list with a rule that proposes what hits two traps; six addresses that did.
+    async fn house(site: &Site) -> Stored {
+        let id = site.add_list("bl.example").await;
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let (now, cause) = (Timestamp::now(), cause(&mut transaction).await);
+        let added = add_source(&mut transaction, "traps", Kind::Trap, &cause, now).await;
+        added.expect("it is added");
+        let list = propose(&mut transaction, id, &cause).await;
         let hit = |address: u8, trap: &str| Sighting {
             target: format!("9.0.0.{address}").parse().expect("a target"),
             class: "spam".to_owned(),
@@ -256,6 +263,31 @@ mod tests {
             assert_eq!(site.post("/proposals", &refused).await.location(), "/proposals");
             site.get("/proposals?list=1").await.says(&["3 open", "9.0.0.4"]);
             site.get("/queue").await.says(&["/proposals"]);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn those_of_several_lists_are_decided_at_once_whichever_came_first() {
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            let first = site.add_list("first.example").await;
+            let second = house(&site).await;
+            // Proposals of the first list come last: lists are taken by their numbers all the same.
+            let mut transaction = site.app.database.begin().await.expect("a transaction");
+            let cause = cause(&mut transaction).await;
+            let first = propose(&mut transaction, first, &cause).await;
+            transaction.commit().await.expect("it is committed");
+            let turn = apply(&site.app.database, Timestamp::now()).await.expect("it is applied");
+            assert_eq!(turn.proposed, 6);
+            site.become_role(Some(Role::Editor)).await;
+            let both = [("proposal-1", "yes"), ("proposal-7", "yes"), ("verdict", "accept")];
+            assert_eq!(site.post("/proposals", &both).await.location(), "/proposals");
+            for list in [&first, &second] {
+                assert_eq!(listed(&site, list).await, ["9.0.0.1"]);
+            }
+            let unknown = [("proposal-99", "yes"), ("verdict", "accept")];
+            assert_eq!(site.post("/proposals", &unknown).await.status, StatusCode::NOT_FOUND);
         })
         .await;
     }

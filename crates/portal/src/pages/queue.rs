@@ -156,11 +156,14 @@ pub(crate) async fn show(
     };
     let removals = removals.into_iter().map(asked).collect();
     let mut proposals = Vec::new();
-    // Nobody has them on his desk, and one editor decides them.
-    let narrows = filter.is_mine() || filter.is_for_second() || filter.is_late();
+    // Nobody has them on his desk.
+    let narrows = filter.is_mine() || filter.is_late();
     let of_list = |card: &&ListCard| filter.list().is_none_or(|list| list == card.id);
     for card in cards.iter().filter(of_list).filter(|_| filter.shows("proposals") && !narrows) {
-        let open = rules::count_open(look.session(), card.id).await?;
+        let open = match filter.is_for_second() {
+            true => rules::count_agreed(look.session(), card.id).await?,
+            false => rules::count_open(look.session(), card.id).await?,
+        };
         if open > 0 {
             proposals.push((card.clone(), open));
         }

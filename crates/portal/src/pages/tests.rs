@@ -119,7 +119,7 @@ async fn from_a_claim_to_a_listing_and_back() {
         assert!(text.contains("said that your claim is right"), "{text}");
         let again = site.post(&prove, &[]).await;
         assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
-        site.get("/organisations").await.says(&["&#60;Example&#62;", "yours since"]);
+        site.get("/organisations").await.says(&["&#60;Example&#62;", "proven since"]);
         let page = site.get("/organisations/1").await;
         page.says(&["Nothing of this organisation is published yet", "example.org", "owner"]);
 

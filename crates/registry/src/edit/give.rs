@@ -1,7 +1,7 @@
 //! Entries are given to an organisation, which is responsible for them from then on, or taken from one: an import brings
 //! entries that are nobody's, and only what is an organisation's its members can have changed.
 //!
-//! DNS does not see it. Each key can be taken back ([`super::undo`]), and all of them by giving them again.
+//! DNS does not see it. Each key can be taken back ([`super::undo()`]), and all of them by giving them again.
 
 use repute_database::entries::find::{Sought, find};
 use repute_database::entries::{self, OrganisationId};

@@ -3,8 +3,10 @@
 //! A person goes through [`decide`], which asks whether he may: who belongs to an organisation that has what is proposed
 //! on an allow list does not decide about it. The command line may everything.
 
+use std::collections::BTreeSet;
+
 use repute_database::conflicts::About;
-use repute_database::lists::{self, Stored};
+use repute_database::lists::{self, ListId, Stored};
 use repute_database::rules::{self, Proposal, ProposalId, ProposalState};
 use repute_database::{
     Agreed, DatabaseError, Session, Timestamp, Transaction, audit, entries, organisations,
@@ -69,6 +71,26 @@ pub enum Decided {
     Refused,
     /// Another editor has to agree, and why.
     Waits(TwoEditors),
+}
+
+/// Has whoever else would change the lists of some proposals wait: for who decides several at once, as everybody takes
+/// lists by their numbers and before the audit log.
+///
+/// # Errors
+/// If there is none of one of the numbers, or the database fails.
+pub async fn take_lists(
+    transaction: &mut Transaction,
+    ids: &[ProposalId],
+) -> Result<(), ProposalError> {
+    let mut lists = BTreeSet::new();
+    for id in ids {
+        let proposal = rules::proposal_by_id(transaction.session(), *id).await?;
+        lists.insert(proposal.ok_or(ProposalError::Unknown(id.0))?.list.0);
+    }
+    for list in lists {
+        lists::lock(transaction.session(), ListId(list)).await?;
+    }
+    Ok(())
 }
 
 /// Decides a proposal for whichever list it is. What two editors have to agree to is listed when the second one accepts it.

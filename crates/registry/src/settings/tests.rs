@@ -146,6 +146,8 @@ async fn categories_are_added_and_renamed_and_codes_named() {
     on_each(async |database| {
         let list = add(&database).await;
         let mut transaction = database.begin().await.expect("a transaction");
+        // More than one thing is done here at once, so the list is taken before all of them.
+        lists::lock(transaction.session(), list.id).await.expect("nobody has it");
         let t = &mut transaction;
         let by = hand(Role::Administrator);
         let category = |number, name: &str| Category { number, name: name.to_owned() };

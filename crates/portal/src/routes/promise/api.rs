@@ -248,7 +248,6 @@ const PROMISES: &[Row] = &[
     ),
     ("GET /motions", "/motions", "", "queue:read", "sfffyy"),
     ("GET /motions/{id}", "/motions/1", "", "queue:read", "sfffyy"),
-    ("GET /motions/{id}", "/motions/9", "", "queue:read", "sfffhh"),
     (
         "POST /motions/{id}/decide",
         "/motions/1/decide",
