@@ -30,7 +30,8 @@ pub struct Answer {
 }
 
 /// Takes a key for what is asked now. If it was taken before, what was answered then: whoever else takes it at the
-/// same moment is waited for.
+/// same moment is waited for. What is too old to be asked for again gives way; nothing else is touched, as whoever
+/// asks under another key must not wait for this transaction.
 ///
 /// # Errors
 /// If the database fails.
@@ -41,18 +42,13 @@ pub async fn take(
     digest: &[u8],
     now: Timestamp,
 ) -> Result<Option<Answer>, DatabaseError> {
-    let before = Timestamp(now.0.saturating_sub(KEPT.as_micros() as i64));
-    let (forget, take) = match whose {
-        Whose::Account(_) => (FORGET, TAKE),
-        Whose::Somebody(_) => (FORGET_OPEN, TAKE_OPEN),
-    };
-    on!(session.again(), |c| sqlx::query(forget).bind(before.0).execute(c).await?.rows_affected());
+    let before = now.before(KEPT);
     let rows = on!(session.again(), |c| {
         let query = match whose {
-            Whose::Account(account) => sqlx::query(take).bind(account.0),
-            Whose::Somebody(doer) => sqlx::query(take).bind(doer),
+            Whose::Account(account) => sqlx::query(TAKE).bind(account.0),
+            Whose::Somebody(doer) => sqlx::query(TAKE_OPEN).bind(doer),
         };
-        query.bind(key).bind(digest).bind(now.0).execute(c).await?.rows_affected()
+        query.bind(key).bind(digest).bind(now.0).bind(before.0).execute(c).await?.rows_affected()
     });
     if rows > 0 {
         return Ok(None);
@@ -70,7 +66,7 @@ pub async fn find(
     key: &str,
     now: Timestamp,
 ) -> Result<Option<Answer>, DatabaseError> {
-    let before = Timestamp(now.0.saturating_sub(KEPT.as_micros() as i64));
+    let before = now.before(KEPT);
     let row: Option<(Vec<u8>, i64, String)> = on!(session, |c| {
         let query = match whose {
             Whose::Account(account) => sqlx::query_as(FIND).bind(account.0),
@@ -127,13 +123,30 @@ pub async fn advance(
     Ok(rows == 1)
 }
 
+/// Forgets what nobody is answered any more; how many that were. To be done in a transaction of its own.
+///
+/// # Errors
+/// If the database fails.
+pub async fn forget(mut session: Session<'_>, now: Timestamp) -> Result<u64, DatabaseError> {
+    let before = now.before(KEPT);
+    let mut count = 0;
+    for forget in [FORGET, FORGET_OPEN] {
+        count += on!(session.again(), |c| {
+            sqlx::query(forget).bind(before.0).execute(c).await?.rows_affected()
+        });
+    }
+    Ok(count)
+}
+
 /// How long an answer is kept.
 pub const KEPT: Duration = Duration::from_secs(24 * 3600);
 
 statements! {
     /// Takes a key; whoever comes second waits for the first.
     TAKE = "INSERT INTO answers (account, key, digest, status, body, created) VALUES ($1, $2, $3, 0, '', $4)
-        ON CONFLICT (account, key) DO NOTHING";
+        ON CONFLICT (account, key) DO UPDATE
+            SET digest = excluded.digest, status = 0, body = '', created = excluded.created
+            WHERE answers.created < $5";
     /// What was answered.
     FIND = "SELECT digest, status, body FROM answers
         WHERE account = $1 AND key = $2 AND created >= $3";
@@ -146,7 +159,9 @@ statements! {
     FORGET = "DELETE FROM answers WHERE created < $1";
     /// As `TAKE`, of whoever has no account.
     TAKE_OPEN = "INSERT INTO open_answers (doer, key, digest, status, body, created)
-        VALUES ($1, $2, $3, 0, '', $4) ON CONFLICT (doer, key) DO NOTHING";
+        VALUES ($1, $2, $3, 0, '', $4) ON CONFLICT (doer, key) DO UPDATE
+            SET digest = excluded.digest, status = 0, body = '', created = excluded.created
+            WHERE open_answers.created < $5";
     /// As `FIND`, of whoever has no account.
     FIND_OPEN = "SELECT digest, status, body FROM open_answers
         WHERE doer = $1 AND key = $2 AND created >= $3";
@@ -221,6 +236,52 @@ mod tests {
                 let taken = take(t.session(), &whose[0], "k", b"2", later).await;
                 assert_eq!(taken.expect("taken"), None);
                 transaction.commit().await.expect("it is committed");
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_is_old_is_forgotten_by_itself_and_whoever_asks_waits_for_no_other() {
+        on_each(async |database| {
+            let day = KEPT.as_micros() as i64;
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let id = accounts::add(t.session(), "a@x.example", "", "", Role::Member, Timestamp(1));
+            let account = Whose::Account(id.await.expect("it is added").expect("it is new"));
+            let both = [account, Whose::Somebody(b"a".to_vec())];
+            for whose in &both {
+                for (key, time) in [("old", 1), ("older", 1), ("new", day)] {
+                    let taken = take(t.session(), whose, key, b"1", Timestamp(time)).await;
+                    assert_eq!(taken.expect("it is taken"), None);
+                    keep(t.session(), whose, key, 200, "before").await.expect("it is kept");
+                }
+            }
+            transaction.commit().await.expect("it is committed");
+            let now = Timestamp(day + 2);
+            for whose in &both {
+                let mut transaction = database.begin().await.expect("a transaction");
+                let t = &mut transaction;
+                let taken = take(t.session(), whose, "old", b"2", now).await;
+                assert_eq!(taken.expect("it is taken"), None);
+                let found = find(t.session(), whose, "old", now).await.expect("it is read");
+                let anew = Answer { digest: b"2".to_vec(), status: 0, body: String::new() };
+                assert_eq!(found, Some(anew), "nothing of what was answered before is left");
+                // What is old under another key is still there: nobody waits for whoever takes it.
+                let other = find(t.session(), whose, "older", Timestamp(1)).await;
+                assert!(other.expect("it is read").is_some());
+                transaction.commit().await.expect("it is committed");
+            }
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            for expected in [2, 0] {
+                assert_eq!(forget(t.session(), now).await.expect("it is forgotten"), expected);
+            }
+            for whose in &both {
+                for (key, is_there) in [("old", true), ("older", false), ("new", true)] {
+                    let found = find(t.session(), whose, key, Timestamp(1)).await;
+                    assert_eq!(found.expect("it is read").is_some(), is_there, "{key}");
+                }
             }
         })
         .await;

@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use repute_database::{Timestamp, Transaction, requests};
+use repute_database::{Timestamp, Transaction, answers, requests};
 use repute_registry::claim::Tell;
 use repute_registry::notice::Notice;
 use repute_registry::{
@@ -40,6 +40,7 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
         for (what, done) in [
             ("requests cannot be ended", end_requests(&app).await),
             ("older requests cannot be made findable", fill_keys(&app).await),
+            ("what was answered long ago cannot be forgotten", forget_answers(&app).await),
             ("removals cannot be ended", end_removals(&app).await),
             ("what nobody agreed to cannot be ended", end_motions(&app).await),
             ("the past of lists cannot be kept", keep_history(&app).await),
@@ -159,6 +160,14 @@ async fn forget_history(app: &App) -> Result<(), AppError> {
 async fn forget_failures(app: &App) -> Result<(), AppError> {
     let mut transaction = app.database.begin().await?;
     bounce::forget(&mut transaction, Timestamp::now()).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Forgets what was answered under keys that nobody asks for again: here, as a change that takes long would otherwise
+/// have all others wait until it is over.
+async fn forget_answers(app: &App) -> Result<(), AppError> {
+    let mut transaction = app.database.begin().await?;
+    answers::forget(transaction.session(), Timestamp::now()).await?;
     Ok(transaction.commit().await?)
 }
 
@@ -284,8 +293,15 @@ mod tests {
             expires: long_ago.after(DAY),
         };
         let removal = removals::add(t.session(), &new).await.expect("it is written");
+        let taken = answers::take(t.session(), &somebody(), "key", b"asked", long_ago).await;
+        assert_eq!(taken.expect("it is taken"), None);
         transaction.commit().await.expect("it is committed");
         removal
+    }
+
+    /// Who was answered long ago.
+    fn somebody() -> answers::Whose {
+        answers::Whose::Somebody(b"somebody".to_vec())
     }
 
     /// How a removal stands.
@@ -319,6 +335,11 @@ mod tests {
             while state(&database, removal).await != State::Expired {
                 tokio::task::yield_now().await;
             }
+            let mut look = database.look().await.expect("a look");
+            let (whose, then) = (somebody(), Timestamp::now().before(3 * DAY));
+            let answered = answers::find(look.session(), &whose, "key", then);
+            assert_eq!(answered.await.expect("it is read"), None, "it is forgotten");
+            drop(look);
             stop.cancel();
             others.await.expect("they end");
             looks.await.expect("they end, though nothing was said");
