@@ -6,6 +6,7 @@
 mod head;
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use ring::digest::{Context, SHA256};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -276,8 +277,8 @@ pub async fn actors_of(
     Ok(actors.into_iter().map(|(actor,)| actor).collect())
 }
 
-/// What somebody did to a subject from a moment on, the last ones first: of each deed what it was, and its detail. At
-/// most [`MOST_DETAILS`] rows of his are looked at.
+/// What somebody did to a subject from a moment on, all of it, the last ones first: of each deed what it was, and its
+/// detail.
 ///
 /// # Errors
 /// If the database fails.
@@ -287,16 +288,20 @@ pub async fn details_since(
     subject: &str,
     since: Timestamp,
 ) -> Result<Vec<(String, String)>, DatabaseError> {
-    let rows: Vec<(i64, String, String, String)> = on!(session, |c| {
-        sqlx::query_as(OF_ACTOR).bind(actor).bind(MOST_DETAILS).fetch_all(c).await?
-    });
-    let recent = rows.into_iter().take_while(|(time, ..)| *time >= since.0);
-    let such = recent.filter(|(_, of, ..)| of == subject);
-    Ok(such.map(|(.., action, detail)| (action, detail)).collect())
+    Ok(on!(session, |c| {
+        sqlx::query_as(OF_ACTOR)
+            .bind(actor)
+            .bind(subject)
+            .bind(since.0)
+            .bind(since.before(DISORDER).0)
+            .fetch_all(c)
+            .await?
+    }))
 }
 
-/// So many rows are looked at, of who does much.
-const MOST_DETAILS: i64 = 2_000;
+/// A row may be so much older than the row before it: its time is that of the beginning of what was done, and that took
+/// as long as it did. Behind a row that is older yet nobody looks.
+const DISORDER: Duration = Duration::from_secs(86_400);
 
 /// When a deed was last done to a subject.
 ///
@@ -436,9 +441,12 @@ statements! {
     OF_SUBJECT_BETWEEN = "SELECT a.number, a.time, a.actor, a.action, a.subject, a.detail, w.account, p.name
         FROM audit a LEFT JOIN actors w ON w.pseudonym = a.actor LEFT JOIN accounts p ON p.id = w.account
         WHERE a.subject = $1 AND a.number >= $2 AND a.number <= $3 ORDER BY a.number LIMIT $4";
-    /// What somebody did last.
-    OF_ACTOR = "SELECT time, subject, action, detail FROM audit
-        WHERE actor = $1 ORDER BY number DESC LIMIT $2";
+    /// What somebody did to a subject lately: his rows are gone through from the last one back to one that is much older,
+    /// and not all that he ever did.
+    OF_ACTOR = "SELECT action, detail FROM audit
+        WHERE actor = $1 AND subject = $2 AND time >= $3 AND number > COALESCE(
+            (SELECT number FROM audit WHERE actor = $1 AND time < $4 ORDER BY number DESC LIMIT 1), 0)
+        ORDER BY number DESC";
     /// When a deed was done last.
     LAST_OF = "SELECT time FROM audit WHERE subject = $1 AND action = $2 ORDER BY number DESC LIMIT 1";
     /// The rows of an account.
@@ -518,6 +526,51 @@ mod tests {
             assert_eq!(after(&database, "DELETE FROM audit WHERE number = 7").await, BrokenAt(7));
             let end = "DELETE FROM audit WHERE number > 2099";
             assert_eq!(after(&database, end).await, BrokenAt(2_100));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_somebody_did_to_a_subject_is_not_washed_out_by_what_he_did_to_others() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let (me, other) = (
+                actor(t.session(), 1).await.expect("a pseudonym"),
+                actor(t.session(), 2).await.expect("a pseudonym"),
+            );
+            let hour = 3_600_000_000;
+            let mut deeds = vec![
+                (&me, "list/0", 1, "long ago"),
+                (&me, "list/0", 30 * hour, "before"),
+                (&me, "list/0", 40 * hour, "first"),
+                (&other, "list/0", 40 * hour, "another's"),
+            ];
+            deeds.extend(vec![(&me, "list/1", 40 * hour, "elsewhere"); 2_100]);
+            // What was begun before is written down after it.
+            deeds.push((&me, "list/0", 35 * hour, "slow"));
+            deeds.push((&me, "list/0", 41 * hour, "last"));
+            for (who, subject, time, action) in deeds {
+                let deed = Deed {
+                    time: Timestamp(time),
+                    actor: who.clone(),
+                    action: action.to_owned(),
+                    subject: subject.to_owned(),
+                    detail: "{}".to_owned(),
+                };
+                append(t.session(), &deed).await.expect("it is written");
+            }
+            for (since, expected) in [
+                (40 * hour, &["last", "first"][..]),
+                (35 * hour, &["last", "slow", "first"]),
+                (0, &["last", "slow", "first", "before", "long ago"]),
+                (42 * hour, &[]),
+            ] {
+                let found = details_since(t.session(), &me, "list/0", Timestamp(since)).await;
+                let found = found.expect("they are read");
+                let found: Vec<_> = found.iter().map(|(action, _)| &**action).collect();
+                assert_eq!(found, expected, "since {since}");
+            }
         })
         .await;
     }
