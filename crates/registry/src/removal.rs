@@ -11,6 +11,7 @@ use std::net::IpAddr;
 
 use repute_database::conflicts::About;
 use repute_database::entries::{self, Entry};
+use repute_database::entry_history;
 use repute_database::lists::{self, Leaving, ListId, Stored};
 use repute_database::organisations::{self, MemberRole};
 use repute_database::removals::{self, Likeness, New, Removal, RemovalId, State};
@@ -602,7 +603,7 @@ async fn decide_joined(
     Ok(told)
 }
 
-/// Who agreed to a removal before, if his word still counts: he could decide it now, too.
+/// Who agreed to a removal before, if his word still counts: he could decide it now, too, and it is of the same entry.
 async fn stands(
     transaction: &mut Transaction,
     removal: &Removal,
@@ -611,7 +612,27 @@ async fn stands(
 ) -> Result<Option<Person>, RemovalError> {
     let Some(person) = agreement::stands(transaction, first, now).await? else { return Ok(None) };
     let relation = relation(transaction.session(), person, &removal.new).await?;
-    Ok(permission::may(person.role, relation, Action::Decide).then_some(person))
+    let may = permission::may(person.role, relation, Action::Decide);
+    Ok((may && is_as_it_was(transaction, removal, first).await?).then_some(person))
+}
+
+/// Whether what is listed is still what the first of two editors agreed to take off. That it lasts longer as something
+/// was seen again makes no other entry of it.
+async fn is_as_it_was(
+    transaction: &mut Transaction,
+    removal: &Removal,
+    first: Agreed,
+) -> Result<bool, DatabaseError> {
+    let (list, key) = (removal.new.list, &removal.new.key);
+    // An import of very many names no entries in their history, but those that it brought are there since then.
+    let there = entries::at(transaction.session(), list, key).await?;
+    if there.iter().any(|entry| first.time < entry.since) {
+        return Ok(false);
+    }
+    // Of a key only the last renewal is kept.
+    let steps = entry_history::of_key(transaction.session(), list, key, None, 2).await?;
+    let last = steps.iter().find(|step| step.kind != entry_history::Kind::Renewal);
+    Ok(last.is_none_or(|step| step.time <= first.time))
 }
 
 /// Whether somebody appeals by a removal, or by one that joined it: then a decision says why, whatever it is.

@@ -91,8 +91,19 @@ fn code(text: &str) -> ReturnCode {
     text.parse().expect("a code")
 }
 
-/// Writes what is at a key, as whoever has the shell does.
+/// Writes what is at a key, as whoever has the shell does; long ago.
 async fn put(t: &mut Transaction, list: &Stored, key: &Key, codes: &[ReturnCode]) {
+    put_at(t, list, key, codes, Timestamp(NOW - 9 * HOUR)).await;
+}
+
+/// Writes what is at a key at a moment, with entries that are there for long.
+async fn put_at(
+    t: &mut Transaction,
+    list: &Stored,
+    key: &Key,
+    codes: &[ReturnCode],
+    now: Timestamp,
+) {
     let source = entries::source(t.session(), "hand").await.expect("a source");
     let entry = |code: &ReturnCode| Entry {
         key: key.clone(),
@@ -112,7 +123,7 @@ async fn put(t: &mut Transaction, list: &Stored, key: &Key, codes: &[ReturnCode]
         reason: String::new(),
     };
     let change = Change { key: key.clone(), entries: codes.iter().map(entry).collect() };
-    let done = changes::apply(t, list, &[change], &cause, Timestamp(NOW - 9 * HOUR)).await;
+    let done = changes::apply(t, list, &[change], &cause, now).await;
     done.expect("it is written");
 }
 
@@ -626,6 +637,60 @@ async fn the_word_of_who_is_locked_demoted_or_partial_by_now_does_not_count() {
                 assert_eq!(why, Some(TwoEditors::WideRange), "{by:?}, {what}");
                 // The second one's is the first word now.
                 assert_eq!(go(t, &world, (by, third), at, now).await, None, "{by:?}, {what}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_word_on_a_removal_is_of_the_entry_that_was_there() {
+    on_each(async |database| {
+        let world = world(&database).await;
+        let list = &world.addresses;
+        for what in ["changed", "brought anew", "renewed", "before"] {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let (key, with) = ("9.9.0.0/16".parse::<Key>().expect("a key"), code("127.0.0.2"));
+            let id = prepare(t, &world, By::Removal, &key, with).await;
+            let [first, second, third, ..] = world.editors[..] else { unreachable!("five") };
+            let at = (&key, with, id);
+            let wide = Some(TwoEditors::WideRange);
+            if what == "before" {
+                put_at(t, list, &key, &[code("127.0.0.9")], Timestamp(NOW - 1)).await;
+            }
+            assert_eq!(go(t, &world, (By::Removal, first), at, NOW).await, wide);
+            let later = Timestamp(NOW + 1);
+            match what {
+                "changed" => put_at(t, list, &key, &[code("127.0.0.9")], later).await,
+                "brought anew" => {
+                    // As an import of very many does, of which no key has a step.
+                    let there = entries::at(t.session(), list.id, &key).await.expect("read");
+                    entries::remove(t.session(), list.id, &key).await.expect("it is removed");
+                    let new: Vec<_> =
+                        there.into_iter().map(|entry| Entry { since: later, ..entry }).collect();
+                    entries::put(t.session(), list.id, &new).await.expect("it is written");
+                }
+                "renewed" => {
+                    let cause = Cause {
+                        actor: audit::machine(t.session(), "rules").await.expect("a name"),
+                        action: "entries.renew".to_owned(),
+                        reason: String::new(),
+                    };
+                    let mut entries = entries::at(t.session(), list.id, &key).await.expect("read");
+                    entries[0].expires = Some(Timestamp(NOW + 99 * HOUR));
+                    let change = Change { key: key.clone(), entries };
+                    let renewed = changes::renew(t, list, &[change], &cause, later).await;
+                    renewed.expect("it is renewed");
+                }
+                _ => {}
+            }
+            let counts = matches!(what, "renewed" | "before");
+            let why = go(t, &world, (By::Removal, second), at, NOW + 2).await;
+            assert_eq!(why, (!counts).then_some(TwoEditors::WideRange), "{what}");
+            if !counts {
+                // The second one's is the first word now.
+                assert_eq!(go(t, &world, (By::Removal, third), at, NOW + 3).await, None, "{what}");
             }
         }
     })
