@@ -332,7 +332,7 @@ fn deed(list: &Stored, cause: &Cause, detail: String, now: Timestamp) -> Deed {
 pub const PUBLISH: &str = "publish";
 
 /// Whether a change fits a list.
-fn check(list: &Stored, change: &Change) -> Result<(), ChangeError> {
+pub(crate) fn check(list: &Stored, change: &Change) -> Result<(), ChangeError> {
     let fits = match change.key {
         Key::Network(_) => list.list.keys == KeyKind::Ip,
         Key::Name(..) => list.list.keys == KeyKind::Name,
@@ -397,7 +397,7 @@ const LOOPBACK: &str = "127.0.0.0/8";
 /// The same as those of IPv6.
 const MAPPED_LOOPBACK: &str = "::ffff:127.0.0.0/104";
 /// Characters of a reason, which people read.
-const REASON: usize = 1_000;
+pub(crate) const REASON: usize = 1_000;
 /// Characters of a text: answers of DNS are to fit into one packet.
 const TEXT: usize = 1_000;
 

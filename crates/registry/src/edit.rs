@@ -312,6 +312,13 @@ async fn carry_out(
     (action, reason): (&str, &str),
     now: Timestamp,
 ) -> Result<Made, EditError> {
+    // What could never be written does not wait for anybody.
+    for change in all {
+        changes::check(list, change)?;
+    }
+    if reason.trim().chars().count() > changes::REASON {
+        return Err(ChangeError::Long { what: "the reason", most: changes::REASON }.into());
+    }
     let actor = audit::actor(transaction.session(), person.account).await?;
     if let Some(two) = two_editors::of_changes(transaction, list, &actor, all, now).await? {
         let what = Wanted::Entries(changes::turns(transaction, list, all).await?);
@@ -594,6 +601,34 @@ mod tests {
             assert!(again.expect_err("it waits").contains("is about the same"));
             let many = vec!["!9.9.9.1"; MOST + 1];
             assert!(run(editor, &many).await.expect_err("too much").contains("1001 changes"));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_can_never_be_written_does_not_wait_for_a_second_editor() {
+        on_each(async |database| {
+            let list = list(&database).await;
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let editor = Person { account: 7, role: Role::Editor };
+            let long = "x".repeat(changes::REASON + 1);
+            let mut wordy = said("+45.0.0.0/16 127.0.0.2");
+            let What::List(listing) = &mut wordy.what else { unreachable!() };
+            listing.reason.clone_from(&long);
+            let (wide, name) = (said("+45.0.0.0/16 127.0.0.2"), said("!*.com"));
+            for (edits, why, refused) in [
+                (&[wordy][..], "why", "the reason has more than 1000 characters"),
+                (std::slice::from_ref(&wide), &long, "the reason has more than 1000 characters"),
+                (&[wide.clone(), name], "why", "cannot be on bl.example"),
+            ] {
+                let error = edit(t, editor, &list, edits, "api", why, Timestamp(9)).await;
+                let error = error.expect_err("it is refused").to_string();
+                assert!(error.contains(refused), "{error}");
+            }
+            let just = format!(" {} ", &long[1..]);
+            let made = edit(t, editor, &list, &[wide], "api", &just, Timestamp(9)).await;
+            assert!(matches!(made, Ok(Made::Waits(_, TwoEditors::WideRange))), "{made:?}");
         })
         .await;
     }

@@ -502,6 +502,10 @@ pub async fn decide(
     if conflict::is_declared(transaction.session(), person, About::Removal(id)).await? {
         return Err(Partial.into());
     }
+    // What he says is kept with the removal, in the audit log and in a letter.
+    if verdict.words().chars().count() > MOST_WORDS {
+        return Err(ChangeError::Long { what: "the reason", most: MOST_WORDS }.into());
+    }
     if removal.state != State::Queued {
         return Err(RemovalError::Over(removal.state.word()));
     }
@@ -799,6 +803,8 @@ const MOST_APPEALS_OF_ENTRY: u32 = 3;
 const MOST_APPEALS_BY_NETWORK: u32 = 5;
 /// Characters of what somebody says.
 const MOST_TEXT: usize = 2_000;
+/// Of what an editor says.
+const MOST_WORDS: usize = 1_000;
 
 #[cfg(test)]
 mod tests {

@@ -604,6 +604,28 @@ async fn who_asks_for_what_waits_joins_it_and_hears_the_same() {
 }
 
 #[tokio::test]
+async fn what_an_editor_says_of_a_removal_has_an_end() {
+    on_each(async |database| {
+        let list = world(&database, Polarity::Block).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        list_key(t, &list, "8.8.8.0/24", day(1)).await;
+        remove(t, &list, "8.8.8.8", "a@x.example", day(1)).await.expect("an answer");
+        let id = waiting(t).await[0].id;
+        let words = |count| "x".repeat(count);
+        let long = Verdict::Grant { end: End::AsTheListSays, why: words(1_001) };
+        for verdict in [long, Verdict::Refuse(words(1_001))] {
+            let refused = removal::decide(t, EDITOR, id, &verdict, day(1)).await;
+            let refused = refused.expect_err("it is too long").to_string();
+            assert_eq!(refused, "the reason has more than 1000 characters");
+        }
+        let refuse = Verdict::Refuse(format!(" {} ", words(1_000)));
+        removal::decide(t, EDITOR, id, &refuse, day(1)).await.expect("it is refused");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_an_editor_refused_an_editor_decides_again_for_a_month() {
     on_each(async |database| {
         let list = world(&database, Polarity::Block).await;
