@@ -141,7 +141,13 @@ pub async fn of(
     person: Person,
     about: About,
 ) -> Result<Option<Conflict>, DatabaseError> {
-    if is_declared(session.again(), person, about).await? {
+    let is_declared_here = match about {
+        About::Removal(id) => removal::is_partial(session.again(), person, id).await?,
+        About::Request(_) | About::Proposal(_) | About::Motion(_) => {
+            is_declared(session.again(), person, about).await?
+        }
+    };
+    if is_declared_here {
         return Ok(Some(Conflict::Declared));
     }
     let relation = match about {

@@ -499,7 +499,7 @@ pub async fn decide(
     let entries = entries::at(transaction.session(), new.list, &new.key).await?;
     let relation = relation(transaction.session(), person, new).await?;
     permission::check(person, relation, Action::Decide)?;
-    if conflict::is_declared(transaction.session(), person, About::Removal(id)).await? {
+    if is_partial(transaction.session(), person, id).await? {
         return Err(Partial.into());
     }
     // What he says is kept with the removal, in the audit log and in a letter.
@@ -617,7 +617,27 @@ async fn stands(
     let Some(person) = agreement::stands(transaction, first, now).await? else { return Ok(None) };
     let relation = relation(transaction.session(), person, &removal.new).await?;
     let may = permission::may(person.role, relation, Action::Decide);
-    Ok((may && is_as_it_was(transaction, removal, first).await?).then_some(person))
+    // He may be partial in what joined it after his word, or have said so since.
+    let is_partial = is_partial(transaction.session(), person, removal.id).await?;
+    Ok((may && !is_partial && is_as_it_was(transaction, removal, first).await?).then_some(person))
+}
+
+/// Whether an editor said that he is partial in a removal, or in one that joined it and is decided with it.
+///
+/// # Errors
+/// If the database fails.
+pub(crate) async fn is_partial(
+    mut session: Session<'_>,
+    person: Person,
+    id: RemovalId,
+) -> Result<bool, DatabaseError> {
+    let joined = removals::joined(session.again(), id).await?;
+    for id in std::iter::once(id).chain(joined.iter().map(|other| other.id)) {
+        if conflict::is_declared(session.again(), person, About::Removal(id)).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether what is listed is still what the first of two editors agreed to take off. That it lasts longer as something

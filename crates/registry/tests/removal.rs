@@ -1,5 +1,6 @@
 //! Removals on real databases: off a block list by a link, later each time, and what editors decide.
 
+use repute_database::conflicts::About;
 use repute_database::entries::{self, Entry};
 use repute_database::lists::{self, Leaving, List, Stored};
 use repute_database::testing::on_each;
@@ -8,6 +9,7 @@ use repute_database::{
 };
 use repute_dnsxl::{KeyKind, Polarity};
 use repute_registry::changes::{self, Cause, Change};
+use repute_registry::conflict::{self, Conflict};
 use repute_registry::kept_out::End;
 use repute_registry::notice::Notice;
 use repute_registry::permission::{Person, Role};
@@ -599,6 +601,40 @@ async fn who_asks_for_what_waits_joins_it_and_hears_the_same() {
         let answer = remove(t, &list, "9.9.9.9", "c@x.example", day(3)).await;
         assert_eq!(answer.expect("an answer"), Answer::Locked { until: day(4) });
         assert_eq!(waiting(t).await, []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_is_partial_in_what_joined_a_removal_decides_neither() {
+    on_each(async |database| {
+        let list = world(&database, Polarity::Block).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        list_key(t, &list, "8.8.0.0/16", day(1)).await;
+        for (target, mail) in [("8.8.8.8", "a@x.example"), ("8.8.8.9", "b@x.example")] {
+            let answer = remove(t, &list, target, mail, day(1)).await.expect("an answer");
+            assert_eq!(answer, Answer::ToEditors(Why::Wider));
+        }
+        let first = waiting(t).await[0].id;
+        let joined = removals::joined(t.session(), first).await.expect("they are read")[0].id;
+        let [other, third] = [9, 7].map(|account| Person { account, ..EDITOR });
+        let goes = grant(End::AsTheListSays);
+        // He agreed before he said so.
+        let decided = removal::decide(t, EDITOR, first, &goes, day(1)).await.expect("it is taken");
+        assert_eq!(decided.0, Decided::Waits(TwoEditors::WideRange));
+        let about = About::Removal(joined);
+        conflict::declare(t, EDITOR, about, "my server", day(1)).await.expect("it is noted");
+        let known = conflict::of(t.session(), EDITOR, About::Removal(first)).await;
+        assert_eq!(known.expect("it is read"), Some(Conflict::Declared));
+        for verdict in [&goes, &Verdict::Refuse("no".to_owned())] {
+            let refused = removal::decide(t, EDITOR, first, verdict, day(1)).await;
+            assert!(matches!(refused, Err(RemovalError::Partial(_))), "{refused:?}");
+        }
+        let decided = removal::decide(t, other, first, &goes, day(1)).await.expect("it is taken");
+        assert_eq!(decided.0, Decided::Waits(TwoEditors::WideRange), "his word counts no more");
+        let decided = removal::decide(t, third, first, &goes, day(1)).await.expect("it is taken");
+        assert!(matches!(decided.0, Decided::Granted { .. }), "{decided:?}");
     })
     .await;
 }
