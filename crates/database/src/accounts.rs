@@ -183,6 +183,16 @@ pub async fn hold(session: Session<'_>, id: AccountId) -> Result<Option<Role>, D
     row.map(|(role,)| read_role(&role)).transpose()
 }
 
+/// Holds an account, whether or not it is locked: whoever else would hold or change it waits until this transaction is
+/// over. Whether it is there. As everybody writes the audit log last, it is to be held before that.
+///
+/// # Errors
+/// If the database fails.
+pub async fn hold_any(session: Session<'_>, id: AccountId) -> Result<bool, DatabaseError> {
+    let rows = on!(session, |c| sqlx::query(HOLD_ANY).bind(id.0).execute(c).await?.rows_affected());
+    Ok(rows == 1)
+}
+
 /// Gives an account another password.
 ///
 /// # Errors
@@ -318,6 +328,8 @@ statements! {
     STILL = "UPDATE accounts SET password = password WHERE id = $1 AND password = $2";
     /// Holds an account that is not locked.
     HOLD = "UPDATE accounts SET role = role WHERE id = $1 AND locked IS NULL RETURNING role";
+    /// Holds an account.
+    HOLD_ANY = "UPDATE accounts SET role = role WHERE id = $1";
     /// Another address.
     SET_MAIL = "UPDATE accounts SET mail = $2 WHERE id = $1";
     /// Another name.

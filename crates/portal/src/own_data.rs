@@ -211,6 +211,8 @@ pub(crate) async fn erase(
     for one in person::memberships(transaction.session(), account).await? {
         organisations::lock(transaction.session(), OrganisationId(one.organisation)).await?;
     }
+    // Behind organisations, and before all that is struck out: whoever counts his word holds him until that is written.
+    accounts::hold_any(transaction.session(), account.id).await?;
     if by == By::Himself {
         let all = person::memberships(transaction.session(), account).await?;
         if let Some(one) = all.into_iter().find(is_needed) {

@@ -90,7 +90,11 @@ pub(crate) async fn take(
     if is_so(account, measure) {
         return Ok(());
     }
-    // First this, which has others wait: two who each leave it to the other would leave nobody.
+    // First the account and then the log, as everywhere: an editor's word is held while what he agreed to is written.
+    if !accounts::hold_any(transaction.session(), id).await? {
+        return Err(ShellError::Unknown(account.mail.clone()));
+    }
+    // The log has others wait: two who each leave it to the other would leave nobody.
     let (action, detail) = words(measure);
     note(transaction, by, id, action, detail, now).await?;
     match measure {
@@ -260,6 +264,39 @@ mod tests {
             }
             assert_eq!(subjects.len(), 4, "{subjects:?}");
             assert_eq!(subjects[3], "Your second factors were taken away at Example lists");
+        })
+        .await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn whoever_locks_somebody_and_who_holds_him_do_not_wait_for_each_other() {
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            site.join("boss@example.org", Role::Administrator).await;
+            site.join("ada@example.org", Role::Editor).await;
+            let ada = "ada@example.org".parse().expect("an address");
+            let id = AccountId(number(&site, "ada@example.org").await);
+            let database = &site.app.database;
+            // As somebody who decides with her word: he holds her, and writes the log when he is done.
+            let mut transaction = database.begin().await.expect("a transaction");
+            let held = accounts::hold(transaction.session(), id).await.expect("it is held");
+            assert_eq!(held, Some(Role::Editor));
+            let decide = async {
+                for _ in 0..50 {
+                    let mut look = database.look().await.expect("a look");
+                    audit::head(look.session()).await.expect("it is read");
+                }
+                let t = &mut transaction;
+                let now = Timestamp::now();
+                note(t, SHELL, id, "account.test", "", now).await.expect("it is written");
+                transaction.commit().await.expect("it is committed");
+            };
+            let locked = lock(database, &site.app.config, &ada);
+            let (locked, ()) = tokio::join!(locked, decide);
+            locked.expect("she is locked");
+            let mut connection = database.read().await.expect("a connection");
+            let known = accounts::by_id(connection.session(), id).await.expect("it is read");
+            assert!(known.expect("she is there").locked.is_some());
         })
         .await;
     }

@@ -200,9 +200,12 @@ async fn be_open(transaction: &mut Transaction, about: About) -> Result<(), Conf
     let unknown = || ConflictError::Unknown(about.kind());
     let is_open = match about {
         About::Request(id) => {
-            let found = requests::by_id(transaction.session(), id).await?;
-            let state = state_of(&found.ok_or_else(unknown)?)?;
-            !state.is_over()
+            let found = request::load(transaction, id).await.map_err(|error| match error {
+                RequestError::Unknown(_) => unknown(),
+                RequestError::Database(error) => error.into(),
+                error => error.into(),
+            })?;
+            !state_of(&found)?.is_over()
         }
         About::Removal(id) => {
             let found = removals::by_id(transaction.session(), id).await?;
