@@ -308,6 +308,8 @@ async fn approve(
     }
     // The first of two editors learns of it, too.
     category_of(transaction, request, list, &chosen).await?;
+    // What the terms are held against stays so until it is written.
+    lists::lock(transaction.session(), list.id).await?;
     let settled = settle(transaction, request, list, &chosen, (why, terms), now).await?;
     let plan = plan(transaction, request, list, (positions, &settled), now).await?;
     let actor = audit::actor(transaction.session(), person.account).await?;

@@ -25,6 +25,7 @@ use repute_registry::request::item::Item;
 use repute_registry::request::limit::Limits;
 use repute_registry::request::state::State;
 use repute_registry::request::{self, Draft, RequestError};
+use repute_registry::settings::{self, Hand, Who};
 use repute_registry::two_editors::TwoEditors;
 
 /// Who asks.
@@ -317,7 +318,9 @@ async fn what_cannot_be_is_not_asked_and_what_must_be_mended_comes_back() {
         // Who is suspended gets nothing new.
         let editor = EDITORS[0];
         organisation::suspend(t, editor, bank, "spam", day(3)).await.expect("it is suspended");
-        let refused = approve(t, editor, id, &[0]).await;
+        transaction.commit().await.expect("it is committed");
+        let mut transaction = database.begin().await.expect("a transaction");
+        let refused = approve(&mut transaction, editor, id, &[0]).await;
         assert!(matches!(refused, Err(RequestError::Suspended(_))), "{refused:?}");
     })
     .await;
@@ -528,6 +531,49 @@ async fn an_organisation_has_one_category_on_a_list_and_its_addresses_carry_it()
             logged.extend(some.filter(|(action, _)| action == "organisation.category"));
         }
         assert_eq!(logged.len(), 3, "{logged:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_ended_while_somebody_approves_is_ended_for_him() {
+    on_each(async |database| {
+        let (list, bank) = world(&database, Polarity::Allow).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let policy = lists::publish_policy(t.session(), list.id, "Why.", Timestamp(1)).await;
+        policy.expect("it is published");
+        lists::add_criterion(t.session(), list.id, 1, "old", ("old", "x"), Timestamp(1))
+            .await
+            .expect("it is added");
+        let (id, _) = ask(t, (&list, bank), "add 8.8.8.8 127.0.5.1", None).await;
+        let request = decision::review(t, EDITORS[0], id, day(2)).await.expect("it is taken");
+        transaction.commit().await.expect("it is committed");
+        let criterion = Criterion::This("old".to_owned());
+        let terms = Terms { criterion, ..Terms::default() };
+        let verdict = Verdict::Approve { positions: vec![0], why: String::new(), terms };
+        let mut transaction = database.begin().await.expect("a transaction");
+        let shell = audit::machine(transaction.session(), "shell").await.expect("a name");
+        let hand = Hand { who: Who::Shell(&shell), reason: "", now: day(2) };
+        lists::lock(transaction.session(), list.id).await.expect("it is taken");
+        let end = async {
+            // Whoever approves has come as far as he can meanwhile.
+            for _ in 0..50 {
+                let mut look = database.look().await.expect("a look");
+                lists::criteria(look.session(), list.id).await.expect("they are read");
+            }
+            let ended = settings::end_criterion(&mut transaction, &hand, &list, "old").await;
+            ended.expect("it is ended");
+            transaction.commit().await.expect("it is committed");
+        };
+        let decide = async {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            decision::decide(t, EDITORS[0], id, request.version, &verdict, day(2)).await
+        };
+        let (decided, ()) = tokio::join!(decide, end);
+        let refused = decided.expect_err("it is ended").to_string();
+        assert!(refused.contains("criterion"), "{refused}");
     })
     .await;
 }

@@ -170,6 +170,8 @@ pub(crate) async fn change(
     let (person, now) = (member.person(), Timestamp::now());
     let mut transaction = app.database.begin().await?;
     let list = stored(transaction.session(), &apex).await?;
+    // Nobody else changes the list from here on.
+    lists::lock(transaction.session(), list.id).await?;
     // Who has seen something else would take back unseen what somebody else changed meanwhile.
     let there = entries::at(transaction.session(), list.id, &key).await?;
     // What is taken out of something is not what was seen.

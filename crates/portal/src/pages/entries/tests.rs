@@ -133,6 +133,45 @@ async fn an_editor_lists_changes_takes_off_and_takes_back() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_who_saw_the_same_the_second_sees_first_what_the_first_did() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database.clone());
+        site.add_list("bl.example").await;
+        site.join("ada@example.org", Role::Editor).await;
+        for round in 0..4 {
+            let key = format!("9.9.9.{round}");
+            list_it(&mut site, &key, "127.0.0.2", &[("reason", "a trap")]).await;
+            let page = site.get(&format!("/lists/bl.example/entry?key={key}")).await;
+            let seen = seen(&page);
+            let (config, means) = (site.app.config.clone(), site.app.means.clone());
+            let mut other = Site::by(database.clone(), config, means);
+            other.cookies.clone_from(&site.cookies);
+            let typed = |reason: &'static str| {
+                let (key, seen) = (key.clone(), seen.clone());
+                [
+                    ("act", "list".to_owned()),
+                    ("key", key),
+                    ("seen", seen),
+                    ("code", "127.0.0.2".to_owned()),
+                    ("before", "127.0.0.2".to_owned()),
+                    ("reason", reason.to_owned()),
+                ]
+            };
+            let (one, two) = (typed("of one"), typed("of the other"));
+            let [one, two] = [&one, &two].map(|typed| typed.each_ref().map(|(k, v)| (*k, &**v)));
+            let (one, two) = tokio::join!(
+                site.post("/lists/bl.example/entry", &one),
+                other.post("/lists/bl.example/entry", &two),
+            );
+            let mut both = [one.status.as_u16(), two.status.as_u16()];
+            both.sort_unstable();
+            assert_eq!(both, [303, 412], "round {round}");
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn what_somebody_looks_for_is_found_with_what_is_around_it() {
     on_each_narrow(async |database| {
