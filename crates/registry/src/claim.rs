@@ -155,10 +155,7 @@ pub async fn open(
         For::Existing(id) => {
             let found = organisations::by_id(transaction.session(), *id).await?;
             found.ok_or(OrganisationError::Unknown(id.0))?;
-            // A domain of his own makes nobody the owner of somebody else's organisation.
-            let relation = organisation::relation(transaction.session(), person, *id).await?;
-            let known = organisations::domains(transaction.session(), *id).await?;
-            if relation != Relation::Owner && !known.contains(domain) {
+            if !may_speak(transaction, person.account, *id, domain).await? {
                 return Err(ClaimError::Stranger { id: id.0, domain: domain.clone() });
             }
             *id
@@ -437,8 +434,18 @@ async fn after_look(
         Err(Fault::Unclear { .. } | Fault::NoServers { .. }) => Found::Unclear,
     };
     let domain = claim.new.domain.clone();
-    claims::hold_domain(transaction.session(), &domain).await?;
     let (organisation, account) = (claim.new.organisation, claim.new.account);
+    organisations::lock(transaction.session(), organisation).await?;
+    claims::hold_domain(transaction.session(), &domain).await?;
+    let (what, seen) = match claim.state {
+        State::Waiting { .. }
+            if !may_speak(transaction, account, organisation, &domain).await? =>
+        {
+            let seen = format!("organisation {} is not known by {domain} any more", organisation.0);
+            (Found::Missing, seen)
+        }
+        _ => (what, seen),
+    };
     match claim.state {
         State::Waiting { .. } if what == Found::There => {
             let others = claims::of_domain(transaction.session(), &domain).await?;
@@ -466,7 +473,7 @@ async fn after_look(
             Ok(Vec::new())
         }
         State::Waiting { .. } => {
-            // The challenger's own proof is gone: it is the turn of the next, if nobody holds it.
+            // The challenger's own proof is gone, or what he proves it for is none of his any more: it is the turn of the next, if nobody holds it.
             move_on(transaction, claim, State::Lapsed, &seen).await?;
             let others = claims::of_domain(transaction.session(), &domain).await?;
             if !others.iter().any(|one| matches!(one.state, State::Held { .. })) {
@@ -504,8 +511,13 @@ async fn prove(
     now: Timestamp,
 ) -> Result<(Claim, Vec<Notice>), ClaimError> {
     open_still(claim, now)?;
-    let domain = &claim.new.domain;
+    let (domain, organisation) = (&claim.new.domain, claim.new.organisation);
+    organisations::lock(transaction.session(), organisation).await?;
     claims::hold_domain(transaction.session(), domain).await?;
+    // What was so when it was opened may be two weeks ago.
+    if !may_speak(transaction, claim.new.account, organisation, domain).await? {
+        return Err(ClaimError::Stranger { id: organisation.0, domain: domain.clone() });
+    }
     let others = claims::of_domain(transaction.session(), domain).await?;
     let mut holder = others.iter().find(|one| matches!(one.state, State::Held { .. }));
     let mut notices = Vec::new();
@@ -541,9 +553,23 @@ async fn prove(
     }
     let detail =
         json!({ "domain": domain.to_string(), "claim": claim.id.0, "state": state.word() });
-    let organisation = claim.new.organisation;
     organisation::log(transaction, person, "claim.prove", organisation, &detail, now).await?;
     Ok((Claim { state, seen: seen.to_owned(), ..claim.clone() }, notices))
+}
+
+/// Whether somebody who proves a domain comes to speak for an organisation by it: a domain of his own makes nobody the owner
+/// of somebody else's. Who made it is its owner.
+async fn may_speak(
+    transaction: &mut Transaction,
+    account: i64,
+    id: OrganisationId,
+    domain: &Name,
+) -> Result<bool, DatabaseError> {
+    let role = organisations::role_of(transaction.session(), id, account).await?;
+    if role == Some(MemberRole::Owner) {
+        return Ok(true);
+    }
+    Ok(organisations::domains(transaction.session(), id).await?.contains(domain))
 }
 
 /// Gives a claim its domain, and who made it a say in the organisation.

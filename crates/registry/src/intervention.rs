@@ -133,7 +133,8 @@ pub async fn end_claim(
     }])
 }
 
-/// Says that an organisation is not known by a domain any more, as an editor who named it may.
+/// Says that an organisation is not known by a domain any more, as an editor who named it may. Claims that would bring
+/// somebody to the organisation by it end, and who made them is told.
 ///
 /// # Errors
 /// If the person may not, there is no reason, it is not known by it or has proven it, or the database fails.
@@ -146,6 +147,8 @@ pub async fn forget_domain(
     now: Timestamp,
 ) -> Result<Vec<Notice>, OrganisationError> {
     organisations::lock(transaction.session(), id).await?;
+    // Nobody proves it while it is looked at who has.
+    claims::hold_domain(transaction.session(), domain).await?;
     allow(transaction, person, id, Action::NameDomains).await?;
     let reason = text("taking a domain away", reason)?;
     if !organisations::domains(transaction.session(), id).await?.contains(domain) {
@@ -159,8 +162,36 @@ pub async fn forget_domain(
         return Err(OrganisationError::Proven(domain.clone()));
     }
     organisations::remove_domain(transaction.session(), id, domain).await?;
-    let notices = tell(transaction, id, Stepped::Domain(domain.clone()), reason).await?;
-    let detail = json!({ "domain": domain.to_string(), "reason": reason });
+    let mut notices = tell(transaction, id, Stepped::Domain(domain.clone()), reason).await?;
+    let seen = format!("the organisation is not known by it any more: {reason}");
+    let mut ended = Vec::new();
+    for claim in all.into_iter().filter(|one| one.new.organisation == id) {
+        match claim.state {
+            claims::State::Open | claims::State::Waiting { .. } => {}
+            claims::State::Held { .. }
+            | claims::State::Superseded
+            | claims::State::Lapsed
+            | claims::State::Expired
+            | claims::State::Withdrawn => continue,
+        }
+        let state = claims::State::Withdrawn;
+        if !claims::set_state(transaction.session(), &claim, state, &seen).await? {
+            // It expired in this moment.
+            continue;
+        }
+        ended.push(claim.id.0);
+        let account = claim.new.account;
+        let is_told = |notice: &Notice| matches!(notice, Notice::Stepped { account: one, .. } if *one == account);
+        if !notices.iter().any(is_told) {
+            notices.push(Notice::Stepped {
+                account,
+                organisation: id,
+                what: Stepped::Claim(domain.clone()),
+                reason: reason.to_owned(),
+            });
+        }
+    }
+    let detail = json!({ "domain": domain.to_string(), "claims": ended, "reason": reason });
     log(transaction, person, "organisation.domain.remove", id, &detail, now).await?;
     Ok(notices)
 }
@@ -295,6 +326,22 @@ mod tests {
             assert!(matches!(again, Err(ClaimError::Over(_))), "{again:?}");
             // What an editor named he takes away.
             organisation::name_domain(t, EDITOR, id, &domain, now).await.expect("it is named");
+            // Claims by it end with it, but not those for others.
+            let other = organisations::add(t.session(), "Other", now).await.expect("an Id");
+            let mut begun = Vec::new();
+            for (organisation, account) in [(id, 1), (id, 5), (id, 6), (other, 7)] {
+                let new = New {
+                    organisation,
+                    account,
+                    nonce: [account as u8 + 9; 16],
+                    ..open.new.clone()
+                };
+                let id = claims::add(t.session(), &new).await.expect("it is added");
+                begun.push(Claim { id, new, state: State::Open, seen: String::new() });
+            }
+            let waiting = State::Waiting { proven: now, takes: None };
+            let waits = claims::set_state(t.session(), &begun[2], waiting, "").await;
+            assert!(waits.expect("it is written"));
             for (person, reason) in [(Person { role: Role::Member, ..EDITOR }, "x"), (EDITOR, " ")]
             {
                 let refused = forget_domain(t, person, id, &domain, reason, now).await;
@@ -302,7 +349,15 @@ mod tests {
             }
             let notices = forget_domain(t, EDITOR, id, &domain, "sold", now).await;
             let notices = notices.expect("it is taken away");
-            assert_eq!(told(&notices), [(1, Stepped::Domain(domain.clone()))]);
+            let [claim, also] = [5, 6].map(|account| (account, Stepped::Claim(domain.clone())));
+            assert_eq!(told(&notices), [(1, Stepped::Domain(domain.clone())), claim, also]);
+            let mut states = Vec::new();
+            for claim in &begun {
+                let claim = claims::by_id(t.session(), claim.id).await.expect("it is read");
+                states.push(claim.expect("it is there").state);
+            }
+            use State::{Open, Withdrawn};
+            assert_eq!(states, [Withdrawn, Withdrawn, Withdrawn, Open]);
             let again = forget_domain(t, EDITOR, id, &domain, "sold", now).await;
             assert!(matches!(again, Err(OrganisationError::NotKnown(_))), "{again:?}");
         })

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use repute_database::claims::{self, Claim, ClaimId, Mailbox, Proof, State};
+use repute_database::entries::OrganisationId;
 use repute_database::organisations::{self, MemberRole};
 use repute_database::testing::on_each;
 use repute_database::{Database, Timestamp, Transaction};
@@ -350,6 +351,50 @@ async fn a_domain_of_ones_own_opens_no_other_organisation() {
         named.expect("it is named");
         transaction.commit().await.expect("it is committed");
         open(&database, mallory, For::Existing(bank), Proof::Dns, day(1)).await.expect("open");
+    })
+    .await;
+}
+
+/// Takes a domain away from an organisation as if it never had it, which lets a claim by it stand.
+async fn forget(database: &Database, id: OrganisationId) {
+    let mut transaction = database.begin().await.expect("a transaction");
+    organisations::remove_domain(transaction.session(), id, &domain()).await.expect("removed");
+    transaction.commit().await.expect("it is committed");
+}
+
+#[tokio::test]
+async fn a_claim_brings_nobody_to_an_organisation_that_is_not_known_by_the_domain_any_more() {
+    let world = World::start();
+    on_each(async |database| {
+        let mut transaction = database.begin().await.expect("a transaction");
+        let bank = organisations::add(transaction.session(), "A bank", day(0)).await;
+        let bank = bank.expect("an Id");
+        let named = organisations::add_domain(transaction.session(), bank, &domain()).await;
+        named.expect("it is named");
+        transaction.commit().await.expect("it is committed");
+        // Somebody else holds the domain by mail, so that the better proof waits.
+        let mail = Proof::Mail(Mailbox::Postmaster);
+        let whom = For::New { name: "Example".to_owned(), categories: Vec::new() };
+        let held = open(&database, member(1), whom, mail, day(0)).await.expect("it is open");
+        follow(&database, &held, day(0)).await.expect("it is proven");
+        let whom = For::Existing(bank);
+        let by_mail = open(&database, member(2), whom.clone(), mail, day(0)).await.expect("open");
+        let by_dns =
+            open(&database, member(3), whom, Proof::Dns, day(0)).await.expect("open").claim;
+        world.clear();
+        world.publish(&SERVERS, &format!("token={}", claim::token(&by_dns, &key())));
+        let (by_dns, _) = look(&database, &world, member(3), &by_dns, day(1)).await;
+        assert!(matches!(by_dns.state, State::Waiting { .. }), "{by_dns:?}");
+        forget(&database, bank).await;
+        let refused = follow(&database, &by_mail, day(1)).await;
+        assert!(matches!(refused, Err(ClaimError::Stranger { .. })), "{refused:?}");
+        let told = look_again(&database, &world.look, day(8)).await;
+        assert!(matches!(told[..], [Notice::ClaimLost { account: 3, .. }]), "{told:?}");
+        assert_eq!(state(&database, &by_dns).await, State::Lapsed);
+        assert!(matches!(state(&database, &held.claim).await, State::Held { .. }));
+        let mut connection = database.read().await.expect("a connection");
+        let members = organisations::members(connection.session(), bank).await.expect("read");
+        assert_eq!(members, []);
     })
     .await;
 }
