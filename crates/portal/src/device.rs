@@ -40,11 +40,15 @@ impl Device {
         cookie(headers, name(url)).map(|text| Device(text.to_owned()))
     }
 
-    /// Whether it is a browser of this account.
+    /// Whether it is a browser of this account. Only the very text that was given counts: each other way to write it would
+    /// have a bucket of its own.
     pub(crate) fn is_of(&self, key: &TokenKey, account: AccountId, mail: &str) -> bool {
         let parts = self.0.split_once('.');
-        parts
-            .is_some_and(|(nonce, token)| key.is(token, Use::Device(account.0), &said(nonce, mail)))
+        parts.is_some_and(|(nonce, token)| {
+            let as_given =
+                token.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+            as_given && key.is(token, Use::Device(account.0), &said(nonce, mail))
+        })
     }
 
     /// What it is counted by.
@@ -89,8 +93,17 @@ mod tests {
         assert!(!device.is_of(&TokenKey::new(&[2; 32]), AccountId(7), mail));
         let other = Device::new(&key, AccountId(7), mail).expect("random numbers");
         assert_ne!(device, other);
-        let (nonce, _) = device.0.split_once('.').expect("two parts");
         let (_, token) = other.0.split_once('.').expect("two parts");
+        let text = &device.0;
+        for other in
+            [text.to_uppercase(), format!("{text} "), format!("{text}\t"), text.replace('.', ". ")]
+        {
+            assert_ne!(other, *text);
+            assert!(!Device(other.clone()).is_of(&key, AccountId(7), mail), "{other:?}");
+        }
+        let (nonce, own) = text.split_once('.').expect("two parts");
+        let loud = format!("{nonce}.{}", own.to_uppercase());
+        assert!(!Device(loud).is_of(&key, AccountId(7), mail), "one bucket for one browser");
         for forged in ["", ".", nonce, &format!("{nonce}.{token}"), &format!("{nonce}.")] {
             assert!(!Device(forged.to_owned()).is_of(&key, AccountId(7), mail), "{forged}");
         }
