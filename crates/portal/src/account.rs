@@ -4,8 +4,9 @@
 //! are chosen. Whoever types an address learns nothing from the answer but that mail was sent, if at all.
 //!
 //! Anybody can type anybody's address. So it gets a few letters a day and no more, and one at which letters fail gets none:
-//! but for a link a day to whoever has an account, who may have no other way in. Nobody is kept out by that: whoever uses
-//! the letters of another up has sent him links by it, each of which works for a day.
+//! but for a link a day to whoever has an account, who may have no other way in. Links to another password are counted
+//! apart from what else anybody has sent there, so that nobody is kept out by that: whoever uses them up has sent him links
+//! by it, of which the last one works for a day, and no other one comes soon that would end it.
 //!
 //! What whoever has the shell does with accounts is in [`shell`].
 //!
@@ -40,7 +41,7 @@ use crate::visitor::Member;
 
 /// Sends a link by which somebody makes an account; who has one is told so in the same mail's place.
 pub(crate) async fn ask_to_join(app: &App, mail: &MailAddress) -> Result<(), AppError> {
-    if is_too_much(app, mail).await? {
+    if is_too_much(app, limits::Deed::Mail, mail).await? {
         return Ok(());
     }
     let (secret, now) = (Secret::new()?, Timestamp::now());
@@ -70,8 +71,8 @@ pub(crate) async fn ask_to_join(app: &App, mail: &MailAddress) -> Result<(), App
 }
 
 /// Whether somebody has had as many letters as he may; whoever asked learns nothing of it.
-async fn is_too_much(app: &App, mail: &MailAddress) -> Result<bool, AppError> {
-    match limits::take(app, limits::Deed::Mail, Doer::by_mail(mail.as_str())).await {
+async fn is_too_much(app: &App, deed: limits::Deed, mail: &MailAddress) -> Result<bool, AppError> {
+    match limits::take(app, deed, Doer::by_mail(mail.as_str())).await {
         Ok(()) => Ok(false),
         Err(AppError::TooMany(_)) => Ok(true),
         Err(error) => Err(error),
@@ -80,7 +81,13 @@ async fn is_too_much(app: &App, mail: &MailAddress) -> Result<bool, AppError> {
 
 /// Sends a link by which somebody chooses another password, if there is such an account.
 pub(crate) async fn ask_to_reset(app: &App, mail: &MailAddress) -> Result<(), AppError> {
-    if is_too_much(app, mail).await? {
+    let mut connection = app.database.read().await?;
+    let deed = match accounts::by_mail(connection.session(), mail.as_str()).await? {
+        Some(_) => limits::Deed::ResetMail,
+        None => limits::Deed::Mail,
+    };
+    drop(connection);
+    if is_too_much(app, deed, mail).await? {
         return Ok(());
     }
     let (secret, now) = (Secret::new()?, Timestamp::now());

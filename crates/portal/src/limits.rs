@@ -79,6 +79,8 @@ pub(crate) enum Deed {
     Mail,
     /// To have mail sent to one address, of what it gets on a day.
     MailADay,
+    /// To have a link to another password sent to somebody who has an account, of what he gets on a day.
+    ResetMail,
     /// To have mail sent to somebody at whose address letters fail.
     DeadMail,
     /// To send a form while signed in.
@@ -105,6 +107,7 @@ impl Deed {
             Deed::Code => Some("code"),
             Deed::Mail => Some("mail"),
             Deed::MailADay => Some("mail-a-day"),
+            Deed::ResetMail => Some("reset-mail"),
             Deed::DeadMail => Some("dead-mail"),
             Deed::LookUp
             | Deed::Link
@@ -265,8 +268,8 @@ impl Doer {
             (Deed::Mail, Doer::Mail(_) | Doer::MailAt(..) | Doer::Account(_) | Doer::Device(_)) => {
                 (3, Duration::from_secs(300))
             }
-            // Who uses them up has sent links by it which work until there is another one.
-            (Deed::MailADay, _) => (6, Duration::from_secs(4 * 3600)),
+            // Who uses up the latter has sent links by it, of which each works until there is another one.
+            (Deed::MailADay | Deed::ResetMail, _) => (6, Duration::from_secs(4 * 3600)),
             (Deed::DeadMail, _) => (1, Duration::from_secs(24 * 3600)),
             // More than anybody types, or clicks.
             (Deed::Form, _) => (300, Duration::from_millis(500)),

@@ -228,6 +228,33 @@ async fn whoever_guesses_is_stopped() {
     .await;
 }
 
+#[tokio::test]
+async fn nobody_uses_up_the_links_to_another_password_by_asking_for_accounts() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        site.join("a@example.org", Role::Member).await;
+        letters(&site).await;
+        let mail: MailAddress = "a@example.org".parse().expect("an address");
+        for _ in 0..9 {
+            ask_to_join(&site.app, &mail).await.expect("it is taken");
+        }
+        // Of what the day allows, as if it had been asked for more slowly.
+        let of = || Doer::by_mail(mail.as_str());
+        while limits::take(&site.app, limits::Deed::MailADay, of()).await.is_ok() {}
+        assert_eq!(letters(&site).await, 3, "no more at a time");
+        for turn in 0..9 {
+            site.post("/forgot", &[("mail", "a@example.org")]).await.says(&["Look into your mail"]);
+            if turn == 0 {
+                let (to, link) = mailed(&site).await;
+                assert_eq!(to, "a@example.org");
+                assert_eq!(site.get(&link).await.status, 200, "{link}");
+            }
+        }
+        assert_eq!(letters(&site).await, 5, "six on a day");
+    })
+    .await;
+}
+
 /// The text of the letter that waits.
 async fn letter(site: &Site) -> String {
     let mut transaction = site.app.database.begin().await.expect("a transaction");
