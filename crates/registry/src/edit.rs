@@ -272,13 +272,16 @@ pub async fn edit(
             {
                 return Err(EditError::Category(why));
             }
-            let expires = match listing.map(|listing| listing.end) {
-                None | Some(End::Never) => None,
-                Some(End::After(days)) => {
-                    Some(now.after(Duration::from_secs(u64::from(days) * 86_400)))
-                }
-                Some(End::At(end)) => Some(end),
-                Some(End::AsBefore) => known.as_ref().and_then(|entry| entry.expires),
+            // Of an exclusion only the reason is said anew.
+            let criterion = match listing {
+                Some(_) => criterion,
+                None => known.as_ref().and_then(|entry| entry.criterion),
+            };
+            let expires = match listing.map_or(End::AsBefore, |listing| listing.end) {
+                End::Never => None,
+                End::After(days) => Some(now.after(Duration::from_secs(u64::from(days) * 86_400))),
+                End::At(end) => Some(end),
+                End::AsBefore => known.as_ref().and_then(|entry| entry.expires),
             };
             let review = match listing.map_or(Review::AsBefore, |listing| listing.review) {
                 Review::Never => None,
@@ -629,6 +632,40 @@ mod tests {
             let just = format!(" {} ", &long[1..]);
             let made = edit(t, editor, &list, &[wide], "api", &just, Timestamp(9)).await;
             assert!(matches!(made, Ok(Made::Waits(_, TwoEditors::WideRange))), "{made:?}");
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn an_exclusion_with_another_reason_keeps_its_end_and_its_criterion() {
+        on_each(async |database| {
+            let list = list(&database).await;
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let criteria = lists::criteria(t.session(), list.id).await.expect("they are read");
+            let criterion = Some(criteria[0].id);
+            let key: Key = "9.9.9.7".parse().expect("a key");
+            let excluded = Entry {
+                key: key.clone(),
+                code: None,
+                text: String::new(),
+                reason: "ours".to_owned(),
+                criterion,
+                source: entries::source(t.session(), "hand").await.expect("a source"),
+                organisation: None,
+                since: Timestamp(5),
+                expires: Some(Timestamp(500)),
+                review: Some(Timestamp(400)),
+            };
+            let put = Change { key: key.clone(), entries: vec![excluded.clone()] };
+            let actor = audit::machine(t.session(), "shell").await.expect("a name");
+            let cause = Cause { actor, action: EDIT.to_owned(), reason: String::new() };
+            changes::apply(t, &list, &[put], &cause, Timestamp(5)).await.expect("it is put");
+            let editor = Person { account: 7, role: Role::Editor };
+            let edits = [said("!9.9.9.7")];
+            edit(t, editor, &list, &edits, "hand", "", Timestamp(20)).await.expect("it is done");
+            let found = entries::at(t.session(), list.id, &key).await.expect("they are read");
+            assert_eq!(found, [Entry { reason: "seen".to_owned(), ..excluded }]);
         })
         .await;
     }
