@@ -11,6 +11,7 @@ use repute_database::accounts::{self, Account, AccountId};
 use repute_database::{Database, Timestamp, Transaction, outbox, person, undelivered};
 use repute_registry::token::Use;
 
+use crate::access::encode;
 use crate::account::note;
 use crate::account::shell::{SHELL, ShellError, known};
 use crate::app::App;
@@ -49,7 +50,9 @@ pub(crate) async fn ask(
             let until = now.after(GOOD_FOR);
             let token = app.means.key.token(Use::Mail(account.id.0), &nonce(account, to, until));
             let url = &app.config.public_url;
-            let link = format!("{url}/account/mail/{}/{to}/{token}", until.0);
+            // `/`, `?` and `#` may stand in an address, but end its place in a path.
+            let place = encode(to.as_str()).replace('/', "%2F");
+            let link = format!("{url}/account/mail/{}/{place}/{token}", until.0);
             letter::new_mail(&app.config, to, link)?
         }
     };
@@ -201,7 +204,7 @@ mod tests {
             assert!(site.get(&link).await.location().starts_with("/sign-in?next=/account/mail/"));
             site.cookies = ada;
             for forged in [
-                link.replace("ada@new.example", "ada@evil.example"),
+                link.replace("ada%40new.example", "ada%40evil.example"),
                 link.replacen("/mail/", "/mail/9", 1),
                 link[..link.len() - 1].to_owned(),
             ] {
@@ -220,6 +223,23 @@ mod tests {
             assert_eq!(site.post("/sign-in", &old).await.status, 422);
             let new = [("mail", "ada@new.example"), ("password", "the first words")];
             assert_eq!(site.post("/sign-in", &new).await.status, 303);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn an_address_with_marks_of_a_path_is_proved_too() {
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            site.join("ada@example.org", Role::Member).await;
+            let to = "a/b?c#d%2f+e@new.example";
+            assert_eq!(site.post("/account/mail", &[("mail", to)]).await.location(), "/account");
+            let (recipient, words) = letter(&site).await;
+            assert_eq!(recipient, to);
+            let link = path(&words);
+            site.get(&link).await.says(&[to, "Take this address"]);
+            assert_eq!(site.post(&link, &[]).await.location(), "/account");
+            site.get("/account").await.says(&[to]);
         })
         .await;
     }
