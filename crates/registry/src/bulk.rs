@@ -2,12 +2,14 @@
 //!
 //! Each is decided by itself, by the same rules as alone, in a transaction of its own: what cannot be decided is left
 //! out and says why. A dry run does the same and then drops the transaction, so that it cannot say anything else than
-//! what will happen.
+//! what will happen; what of the past counts for the next one it carries along.
 
-use repute_database::lists::{self, ListId};
+use std::collections::HashMap;
+
+use repute_database::lists::{self, ListId, Stored};
 use repute_database::removals::{self, RemovalId};
 use repute_database::requests::{self, RequestId};
-use repute_database::{DatabaseError, Key, Timestamp, Transaction, entries};
+use repute_database::{DatabaseError, Key, Timestamp, Transaction, audit, entries};
 use repute_dnsxl::Network;
 
 use crate::decision::{self, Decided, Reason, Terms, Verdict};
@@ -19,6 +21,8 @@ use crate::removal::{self, RemovalError};
 use crate::request::item::Item;
 use crate::request::state::State;
 use crate::request::{self, RequestError};
+use crate::two_editors;
+use crate::weight::Weight;
 
 /// What is decided about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +53,10 @@ pub enum Outcome {
     LeftOut(String),
 }
 
+/// How much the decisions of a dry run would have changed of each list until now.
+#[derive(Clone, Debug, Default)]
+pub struct Tried(HashMap<ListId, Weight>);
+
 /// What changes on a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Impact {
@@ -76,15 +84,79 @@ pub async fn carry_out(
     ruling: &Ruling,
     now: Timestamp,
 ) -> Result<(Outcome, Vec<Notice>), DatabaseError> {
+    carry_out_after(transaction, person, pick, ruling, Weight::default(), now).await
+}
+
+/// What a decision would lead to, in a transaction that the caller drops, if those that were tried before it were made.
+///
+/// # Errors
+/// If the database fails.
+pub async fn try_out(
+    transaction: &mut Transaction,
+    person: Person,
+    pick: Pick,
+    ruling: &Ruling,
+    tried: &mut Tried,
+    now: Timestamp,
+) -> Result<Outcome, DatabaseError> {
+    let list = match pick {
+        Pick::Request(id, _) => {
+            requests::by_id(transaction.session(), id).await?.map(|found| found.new.list)
+        }
+        Pick::Removal(id) => {
+            removals::by_id(transaction.session(), id).await?.map(|found| found.new.list)
+        }
+    };
+    let stored = match list {
+        Some(list) => lists::by_id(transaction.session(), list).await?,
+        None => None,
+    };
+    // What is not there any more says so.
+    let Some(stored) = stored else {
+        return Ok(carry_out(transaction, person, pick, ruling, now).await?.0);
+    };
+    let more = tried.0.entry(stored.id).or_default();
+    // Only what he did alone counts, as the log has it.
+    let before = done(transaction, person, &stored, now).await?;
+    let (outcome, _) = carry_out_after(transaction, person, pick, ruling, *more, now).await?;
+    if matches!(outcome, Outcome::Done(_)) {
+        let after = done(transaction, person, &stored, now).await?;
+        *more = more.and(after.more_than(before));
+    }
+    Ok(outcome)
+}
+
+/// How much an editor changed of a list alone lately.
+async fn done(
+    transaction: &mut Transaction,
+    person: Person,
+    list: &Stored,
+    now: Timestamp,
+) -> Result<Weight, DatabaseError> {
+    match audit::known_actor(transaction.session(), person.account).await? {
+        Some(actor) => two_editors::recently(transaction.session(), &actor, list, now).await,
+        None => Ok(Weight::default()),
+    }
+}
+
+/// Decides about one if the editor had done more lately than the audit log says.
+async fn carry_out_after(
+    transaction: &mut Transaction,
+    person: Person,
+    pick: Pick,
+    ruling: &Ruling,
+    more: Weight,
+    now: Timestamp,
+) -> Result<(Outcome, Vec<Notice>), DatabaseError> {
     match pick {
         Pick::Request(id, version) => {
-            match of_request(transaction, person, (id, version), ruling, now).await {
+            match of_request(transaction, person, (id, version), ruling, more, now).await {
                 Ok(done) => Ok(done),
                 Err(RequestError::Database(error)) => Err(error),
                 Err(error) => Ok((Outcome::LeftOut(error.to_string()), Vec::new())),
             }
         }
-        Pick::Removal(id) => match of_removal(transaction, person, id, ruling, now).await {
+        Pick::Removal(id) => match of_removal(transaction, person, id, ruling, more, now).await {
             Ok(done) => Ok(done),
             Err(RemovalError::Database(error)) => Err(error),
             Err(error) => Ok((Outcome::LeftOut(error.to_string()), Vec::new())),
@@ -98,6 +170,7 @@ async fn of_request(
     person: Person,
     (id, seen): (RequestId, i64),
     ruling: &Ruling,
+    more: Weight,
     now: Timestamp,
 ) -> Result<(Outcome, Vec<Notice>), RequestError> {
     let mut request = request::load(transaction, id).await?;
@@ -126,7 +199,7 @@ async fn of_request(
     };
     let version = request.version;
     let (decided, notices) =
-        decision::decide(transaction, person, id, version, &verdict, now).await?;
+        decision::decide_after(transaction, person, (id, version), &verdict, more, now).await?;
     let outcome = match decided {
         Decided::Published(serial) => {
             impact.held = held(transaction, request.new.list, serial).await?;
@@ -144,6 +217,7 @@ async fn of_removal(
     person: Person,
     id: RemovalId,
     ruling: &Ruling,
+    more: Weight,
     now: Timestamp,
 ) -> Result<(Outcome, Vec<Notice>), RemovalError> {
     let removal = removals::by_id(transaction.session(), id).await?.ok_or(RemovalError::Link)?;
@@ -152,7 +226,8 @@ async fn of_removal(
         // Its reasons are about organisations; who asked for a removal reads the words alone.
         Ruling::Reject(_, why) => removal::Verdict::Refuse(why.clone()),
     };
-    let (decided, notices) = removal::decide(transaction, person, id, &verdict, now).await?;
+    let (decided, notices) =
+        removal::decide_after(transaction, person, id, &verdict, more, now).await?;
     let outcome = match decided {
         removal::Decided::Refused => Outcome::Done(Impact::default()),
         removal::Decided::Waits(two) => Outcome::Second(two.to_string()),

@@ -31,6 +31,7 @@ use crate::request::item::Item;
 use crate::request::state::State;
 use crate::request::{self, RequestError, allow, load, state_of, step, write};
 use crate::two_editors::{self, TwoEditors};
+use crate::weight::Weight;
 
 /// What an editor decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,6 +167,18 @@ pub async fn decide(
     verdict: &Verdict,
     now: Timestamp,
 ) -> Result<(Decided, Vec<Notice>), RequestError> {
+    decide_after(transaction, person, (id, version), verdict, Weight::default(), now).await
+}
+
+/// The same if the editor had done more lately than the audit log says.
+pub(crate) async fn decide_after(
+    transaction: &mut Transaction,
+    person: Person,
+    (id, version): (RequestId, i64),
+    verdict: &Verdict,
+    more: Weight,
+    now: Timestamp,
+) -> Result<(Decided, Vec<Notice>), RequestError> {
     let mut request = load(transaction, id).await?;
     allow(transaction.session(), person, request.new.organisation, Action::Decide).await?;
     be_free(transaction.session(), person, &request).await?;
@@ -182,7 +195,7 @@ pub async fn decide(
     let (state, reason, text) = match verdict {
         Verdict::Approve { positions, why, terms } if !positions.is_empty() => {
             let approved = (&**positions, &**why, terms);
-            return approve(transaction, person, request, &list, approved, now).await;
+            return approve(transaction, person, request, &list, approved, more, now).await;
         }
         Verdict::Approve { .. } => {
             return Err(RequestError::Items("say which items are approved, or reject".to_owned()));
@@ -294,6 +307,7 @@ async fn approve(
     request: &mut Request,
     list: &Stored,
     (positions, why, terms): (&[usize], &str, &Terms),
+    more: Weight,
     now: Timestamp,
 ) -> Result<(Decided, Vec<Notice>), RequestError> {
     let items = request::items(transaction.session(), request.id).await?;
@@ -313,7 +327,8 @@ async fn approve(
     let settled = settle(transaction, request, list, &chosen, (why, terms), now).await?;
     let plan = plan(transaction, request, list, (positions, &settled), now).await?;
     let actor = audit::actor(transaction.session(), person.account).await?;
-    let two = two_editors::of_changes(transaction, list, &actor, &plan.changes, now).await?;
+    let t = &mut *transaction;
+    let two = two_editors::of_changes_after(t, list, &actor, &plan.changes, more, now).await?;
     let agreed = match two {
         None => None,
         Some(two) => {

@@ -34,6 +34,7 @@ use crate::request::check::Evidence;
 use crate::rule;
 use crate::token::{self, NoRandom, TokenKey, Use};
 use crate::two_editors::{self, TwoEditors};
+use crate::weight::Weight;
 
 pub mod control;
 pub mod wave;
@@ -491,6 +492,18 @@ pub async fn decide(
     verdict: &Verdict,
     now: Timestamp,
 ) -> Result<(Decided, Vec<Notice>), RemovalError> {
+    decide_after(transaction, person, id, verdict, Weight::default(), now).await
+}
+
+/// The same if the editor had done more lately than the audit log says.
+pub(crate) async fn decide_after(
+    transaction: &mut Transaction,
+    person: Person,
+    id: RemovalId,
+    verdict: &Verdict,
+    more: Weight,
+    now: Timestamp,
+) -> Result<(Decided, Vec<Notice>), RemovalError> {
     let removal = removals::by_id(transaction.session(), id).await?.ok_or(RemovalError::Link)?;
     // Nobody else decides or changes the entry meanwhile, and what was read before that is read again.
     lists::lock(transaction.session(), removal.new.list).await?;
@@ -522,7 +535,8 @@ pub async fn decide(
             let list = lists::by_id(transaction.session(), new.list).await?;
             let list = list.ok_or(DatabaseError::Missing("list"))?;
             let changes = [gone(&removal, entries)];
-            let two = two_editors::of_changes(transaction, &list, &actor, &changes, now).await?;
+            let t = &mut *transaction;
+            let two = two_editors::of_changes_after(t, &list, &actor, &changes, more, now).await?;
             let first = match removal.agreed.filter(|first| first.account != person.account) {
                 Some(first) if two.is_some() => stands(transaction, &removal, first, now).await?,
                 Some(_) | None => None,

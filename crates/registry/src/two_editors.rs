@@ -55,10 +55,25 @@ pub(crate) async fn of_changes(
     changes: &[Change],
     now: Timestamp,
 ) -> Result<Option<TwoEditors>, DatabaseError> {
+    of_changes_after(transaction, list, actor, changes, Weight::default(), now).await
+}
+
+/// The same if the editor had done more lately than the audit log says.
+///
+/// # Errors
+/// If the database fails.
+pub(crate) async fn of_changes_after(
+    transaction: &mut Transaction,
+    list: &Stored,
+    actor: &str,
+    changes: &[Change],
+    more: Weight,
+    now: Timestamp,
+) -> Result<Option<TwoEditors>, DatabaseError> {
     let turns = changes::turns(transaction, list, changes).await?;
     let for_two = lists::codes_for_two(transaction.session(), list.id).await?;
     let past = recently(transaction.session(), actor, list, now).await?;
-    Ok(of_turns(&turns, &for_two, past))
+    Ok(of_turns(&turns, &for_two, past.and(more)))
 }
 
 /// The same of turns; `for_two` are the codes that the list says so of, and `past` what the same editor did lately.
@@ -212,7 +227,7 @@ fn step(turn: &Turn) -> Option<Step<'_>> {
 }
 
 /// How much somebody changed of a list alone within [`SPAN`], by whatever way.
-async fn recently(
+pub(crate) async fn recently(
     session: Session<'_>,
     actor: &str,
     list: &Stored,

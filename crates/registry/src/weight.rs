@@ -52,6 +52,16 @@ impl Weight {
         }
     }
 
+    /// What this is more than an earlier one.
+    #[must_use]
+    pub fn more_than(self, earlier: Weight) -> Weight {
+        Weight {
+            ipv4: self.ipv4.saturating_sub(earlier.ipv4),
+            ipv6: self.ipv6.saturating_sub(earlier.ipv6),
+            removed: self.removed.saturating_sub(earlier.removed),
+        }
+    }
+
     /// Whether it is more than a /20 of IPv4, or a /40 of IPv6.
     pub fn is_wide(self) -> bool {
         self.ipv4 > 1 << 12 || self.ipv6 > 1 << 24

@@ -14,6 +14,7 @@ use repute_database::rules::{self, Outcome, Proposed, Terms};
 use repute_database::testing::on_each;
 use repute_database::{Agreed, Database, Key, Timestamp, Transaction, audit};
 use repute_dnsxl::{KeyKind, Polarity, ReturnCode};
+use repute_registry::bulk::{self, Pick, Ruling, Tried};
 use repute_registry::changes::{self, Cause, Change};
 use repute_registry::conflict::{self, Conflict};
 use repute_registry::decision::{self, Terms as Said};
@@ -639,6 +640,58 @@ async fn the_word_of_who_is_locked_demoted_or_partial_by_now_does_not_count() {
                 assert_eq!(go(t, &world, (by, third), at, now).await, None, "{by:?}, {what}");
             }
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_preview_of_many_says_what_will_become_of_each() {
+    on_each(async |database| {
+        let world = world(&database).await;
+        let mut picks = Vec::new();
+        let keys = (0..26).map(|place| format!("9.9.9.{place}"));
+        for key in keys.chain(["x.example".to_owned()]) {
+            let key: Key = key.parse().expect("a key");
+            let with = code("127.0.0.2");
+            let mut transaction = database.begin().await.expect("a transaction");
+            let id = prepare(&mut transaction, &world, By::Removal, &key, with).await;
+            transaction.commit().await.expect("it is committed");
+            picks.push(Pick::Removal(removals::RemovalId(id)));
+        }
+        // Where another one agreed before, it is not his alone, and does not count.
+        let by = (By::Removal, world.editors[1]);
+        let wide: Key = "11.0.0.0/16".parse().expect("a key");
+        let with = code("127.0.0.2");
+        let mut transaction = database.begin().await.expect("a transaction");
+        let id = prepare(&mut transaction, &world, By::Removal, &wide, with).await;
+        assert!(go(&mut transaction, &world, by, (&wide, with, id), NOW).await.is_some());
+        picks.insert(0, Pick::Removal(removals::RemovalId(id)));
+        transaction.commit().await.expect("it is committed");
+        let (editor, now) = (world.editors[0], Timestamp(NOW));
+        let (mut tried, mut seen, mut made) = (Tried::default(), Vec::new(), Vec::new());
+        for pick in picks.clone() {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let outcome = bulk::try_out(t, editor, pick, &Ruling::Approve, &mut tried, now).await;
+            seen.push(outcome.expect("it is tried"));
+        }
+        for pick in picks {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let done = bulk::carry_out(t, editor, pick, &Ruling::Approve, now).await;
+            made.push(done.expect("it is done").0);
+            transaction.commit().await.expect("it is committed");
+        }
+        // Guards look at all that waits to be published, which a preview does not make.
+        let kinds =
+            |all: &[bulk::Outcome]| -> Vec<_> { all.iter().map(std::mem::discriminant).collect() };
+        assert_eq!(kinds(&seen), kinds(&made), "{seen:?} {made:?}");
+        let waits: Vec<_> = seen
+            .iter()
+            .enumerate()
+            .filter_map(|(place, one)| matches!(one, bulk::Outcome::Second(_)).then_some(place))
+            .collect();
+        assert_eq!(waits, [25, 26], "the 25th of one list, and none of the other: {seen:?}");
     })
     .await;
 }

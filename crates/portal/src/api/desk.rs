@@ -12,7 +12,7 @@ use repute_database::removals::RemovalId;
 use repute_database::requests::RequestId;
 use repute_database::rules::{self, ProposalId, ProposalState};
 use repute_database::{Timestamp, consistency, reviews};
-use repute_registry::bulk::{self, Impact, Outcome, Pick, Ruling};
+use repute_registry::bulk::{self, Impact, Outcome, Pick, Ruling, Tried};
 use repute_registry::consistency::reasons;
 use repute_registry::decision::Reason;
 use repute_registry::publish;
@@ -298,6 +298,7 @@ async fn decide(State(app): State<App>, call: Call) -> Result<Response, AppError
     // Each has a transaction of its own, which also keeps what became of it and of those before.
     let (person, now) = (call.caller.person(), Timestamp::now());
     let mut steps = call.steps::<OfOne>(&app).await?;
+    let mut tried = Tried::default();
     loop {
         let Some(pick) = picks.get(steps.done.len()).copied() else {
             app.mail_waits.notify_one();
@@ -305,15 +306,20 @@ async fn decide(State(app): State<App>, call: Call) -> Result<Response, AppError
             if let Some(response) = steps.answer(&app, StatusCode::OK, &decided).await? {
                 return Ok(response);
             }
-            steps = call.steps(&app).await?;
+            (steps, tried) = (call.steps(&app).await?, Tried::default());
             continue;
         };
         let mut transaction = app.database.begin().await?;
-        let (outcome, notices) =
-            bulk::carry_out(&mut transaction, person, pick, &ruling, now).await?;
+        let t = &mut transaction;
+        if many.dry_run {
+            let outcome = bulk::try_out(t, person, pick, &ruling, &mut tried, now).await?;
+            steps.done.push(OfOne::of(pick, outcome));
+            continue;
+        }
+        let (outcome, notices) = bulk::carry_out(t, person, pick, &ruling, now).await?;
         let is_made = matches!(outcome, Outcome::Done(_) | Outcome::Second(_));
         steps.done.push(OfOne::of(pick, outcome));
-        if !is_made || many.dry_run {
+        if !is_made {
             continue;
         }
         if steps.keep(&mut transaction).await? {

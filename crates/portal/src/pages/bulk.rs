@@ -8,7 +8,7 @@ use axum::extract::State;
 use repute_database::Timestamp;
 use repute_database::removals::{self, RemovalId};
 use repute_database::requests::RequestId;
-use repute_registry::bulk::{self, Impact, Outcome, Pick, Ruling};
+use repute_registry::bulk::{self, Impact, Outcome, Pick, Ruling, Tried};
 use repute_registry::decision::Reason;
 
 use crate::app::App;
@@ -71,7 +71,7 @@ pub(crate) async fn decide(
         _ => return Err(wrong("choose what to do")),
     };
     let now = Timestamp::now();
-    let (mut lines, mut impact) = (Vec::new(), Impact::default());
+    let (mut lines, mut impact, mut tried) = (Vec::new(), Impact::default(), Tried::default());
     for pick in picks {
         let mut transaction = app.database.begin().await?;
         let (path, name) = match pick {
@@ -82,17 +82,21 @@ pub(crate) async fn decide(
                 (format!("/queue/removals/{}", id.0), format!("Removal of {target}"))
             }
         };
-        let done = bulk::carry_out(&mut transaction, member.person(), pick, &ruling, now).await?;
-        let (outcome, notices) = done;
-        match &outcome {
-            // Whatever was begun for it must not stay.
-            Outcome::LeftOut(_) => drop(transaction),
-            Outcome::Done(_) | Outcome::Second(_) if is_done => {
-                notice::put(&app, &mut transaction, &notices, now).await?;
-                transaction.commit().await?;
+        let (t, person) = (&mut transaction, member.person());
+        let outcome = if is_done {
+            let (outcome, notices) = bulk::carry_out(t, person, pick, &ruling, now).await?;
+            match &outcome {
+                // Whatever was begun for it must not stay.
+                Outcome::LeftOut(_) => drop(transaction),
+                Outcome::Done(_) | Outcome::Second(_) => {
+                    notice::put(&app, t, &notices, now).await?;
+                    transaction.commit().await?;
+                }
             }
-            Outcome::Done(_) | Outcome::Second(_) => drop(transaction),
-        }
+            outcome
+        } else {
+            bulk::try_out(t, person, pick, &ruling, &mut tried, now).await?
+        };
         if let Outcome::Done(one) = &outcome {
             impact.add(one);
         }
