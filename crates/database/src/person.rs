@@ -369,8 +369,8 @@ mod tests {
     use crate::organisations::{self, Contact, MemberRole};
     use crate::testing::on_each;
     use crate::{
-        Transaction, answers, backup, contact_mails, links, lists, outbox, removals, requests,
-        sign_ins,
+        Transaction, answers, backup, contact_mails, links, lists, motions, outbox, removals,
+        requests, sign_ins,
     };
 
     /// Somebody of whom there is something in every table that knows people.
@@ -493,6 +493,18 @@ mod tests {
             expires: later,
         };
         removals::add(t.session(), &removal).await.expect("it is asked for");
+        // Somebody else's, with his address in its words.
+        let motion = motions::New {
+            list,
+            what: motions::What::Entries(Vec::new()),
+            action: "entries.edit".to_owned(),
+            account: 99,
+            reason: format!("as agreed with {mail}"),
+            two: "wide".to_owned(),
+            created: now,
+            expires: later,
+        };
+        motions::add(t.session(), &motion).await.expect("it is wanted");
         let actor = audit::actor(t.session(), id.0).await.expect("a pseudonym");
         let deed = Deed {
             time: now,
@@ -557,7 +569,12 @@ mod tests {
             // Once in each of a dozen tables, in the words of a note and in those of a request.
             let others = text.matches("other@x.example").count();
             assert!(others >= 12, "{others}: {text}");
-            for words in ["ada is <(erased)>.", "write to (erased)", "ada is <other@x.example>."] {
+            for words in [
+                "ada is <(erased)>.",
+                "write to (erased)",
+                "as agreed with (erased)",
+                "ada is <other@x.example>.",
+            ] {
                 assert!(text.contains(words), "{words}: {text}");
             }
         })

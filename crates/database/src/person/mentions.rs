@@ -119,6 +119,9 @@ const TEXTS: &[(&str, &str)] = &[
     ("passkeys", "name"),
     ("subscribers", "name"),
     ("conflicts", "reason"),
+    ("motions", "reason"),
+    ("motions", "answer"),
+    ("motions", "particulars"),
 ];
 
 #[cfg(test)]
