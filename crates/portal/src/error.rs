@@ -208,6 +208,7 @@ impl From<OrganisationError> for AppError {
             OrganisationError::LastOwner
             | OrganisationError::Invitations
             | OrganisationError::NoAccount(_)
+            | OrganisationError::LockedAccount(_)
             | OrganisationError::NotKnown(_)
             | OrganisationError::Proven(_)
             | OrganisationError::Text(_)

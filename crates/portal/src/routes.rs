@@ -168,7 +168,7 @@ pub(crate) fn all() -> Vec<Route> {
             Least::Role(Administrator),
             post(pages::organisation::intervene),
         )
-        .fresh_from("/organisations"),
+        .fresh_from("/organisations/{id}"),
         Route::post("/claims/{id}/end", Least::Role(Administrator), post(pages::claim::end))
             .fresh_from("/organisations"),
         Route::post(

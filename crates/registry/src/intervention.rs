@@ -36,6 +36,10 @@ pub async fn appoint(
     let account = accounts::by_mail(transaction.session(), mail).await?;
     let unknown = || OrganisationError::NoAccount(mail.chars().take(80).collect());
     let account = account.ok_or_else(unknown)?;
+    // Nobody can speak by one that is locked, and nobody deletes or locks it meanwhile.
+    if accounts::hold(transaction.session(), account.id).await?.is_none() {
+        return Err(OrganisationError::LockedAccount(account.mail));
+    }
     let mut notices = tell(transaction, id, Stepped::Owner, reason).await?;
     let owner = MemberRole::Owner;
     organisations::put_member(transaction.session(), id, account.id.0, owner, now).await?;
@@ -261,6 +265,13 @@ mod tests {
                 let role = organisations::role_of(t.session(), id, *account).await;
                 assert_eq!(role.expect("it is read"), Some(MemberRole::Owner));
             }
+            let eva = accounts::add(t.session(), "eva@x.example", "E", "$", Standing::Member, now);
+            let eva = eva.await.expect("it is added").expect("it is new");
+            accounts::lock(t.session(), eva, Some(now)).await.expect("it is locked");
+            let locked = appoint(t, ADMINISTRATOR, id, "eva@x.example", "gone", now).await;
+            assert!(matches!(locked, Err(OrganisationError::LockedAccount(_))), "{locked:?}");
+            let role = organisations::role_of(t.session(), id, eva.0).await;
+            assert_eq!(role.expect("it is read"), None);
             let mail = "noc@x.example".to_owned();
             let contact = Contact { mail, purpose: Purpose::Technical };
             let added = add_contact(t, ADMINISTRATOR, id, &contact, "dead", now).await;

@@ -47,6 +47,9 @@ pub enum OrganisationError {
     /// Nobody has an account with this address.
     #[error("nobody has an account with the address `{0}`: have its reader sign up first")]
     NoAccount(String),
+    /// Nobody can sign in with it.
+    #[error("the account of {0} is locked: unlock it first, or name somebody else")]
+    LockedAccount(String),
     /// It is not known by this domain.
     #[error("the organisation is not known by {0}")]
     NotKnown(Name),

@@ -929,6 +929,9 @@ async fn an_administrator_steps_in_for_an_organisation_and_ends_a_claim() {
         site.get("/organisations/1").await.says(&[words]);
         let again = site.post("/claims/1/end", &[("why", "x")]).await;
         assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
+        site.let_time_pass().await;
+        let asked = site.post(place, &[("act", "appoint")]).await;
+        assert_eq!(asked.location(), "/confirm?next=/organisations/1", "back to the form");
     })
     .await;
 }
