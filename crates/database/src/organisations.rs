@@ -492,9 +492,11 @@ const ADD_NUMBERED: &str = "INSERT INTO organisations (id, name, created) ";
 const ADD_DOMAINS: &str = "INSERT INTO domains (organisation, domain) ";
 /// Behind them.
 const ADD_DOMAINS_END: &str = " ON CONFLICT (organisation, domain) DO NOTHING";
-/// Has PostgreSQL go on behind the largest Id, which SQLite does by itself.
+/// Has PostgreSQL go on behind the largest Id, which SQLite does by itself. Never back: another transaction may have taken
+/// a number that is not seen here yet.
 const GO_ON: &str = "SELECT setval(pg_get_serial_sequence('organisations', 'id'),
-    COALESCE((SELECT MAX(id) FROM organisations), 1), EXISTS (SELECT 1 FROM organisations))";
+    GREATEST((SELECT MAX(id) FROM organisations), last_value),
+    is_called OR EXISTS (SELECT 1 FROM organisations)) FROM organisations_id_seq";
 
 statements! {
     /// Adds an organisation.
@@ -599,6 +601,19 @@ mod tests {
             assert_eq!(find::there(t.session(), &ids).await.expect("they are read"), ids[..1]);
             let next = add(t.session(), "Next", Timestamp(8)).await.expect("an Id");
             assert_eq!(next, ids[1]);
+            // A number that was given once is not given again, whatever is seen of it.
+            on!(t.session(), |c| {
+                let query = sqlx::query("DELETE FROM organisations WHERE id = 43");
+                query.execute(c).await.expect("it is gone").rows_affected()
+            });
+            let old = [(OrganisationId(9), "d.example".to_owned(), &[][..])];
+            add_numbered(t.session(), &old, Timestamp(9)).await.expect("it is added");
+            let expected = match t.session() {
+                Session::Sqlite(_) => OrganisationId(43),
+                Session::Postgres(..) => OrganisationId(44),
+            };
+            let next = add(t.session(), "After", Timestamp(9)).await.expect("an Id");
+            assert_eq!(next, expected);
         })
         .await;
     }
