@@ -426,6 +426,7 @@ impl From<SettingsError> for AppError {
             | SettingsError::SlugTaken(_)
             | SettingsError::NoCriterion(_)
             | SettingsError::CriterionEnded(_)
+            | SettingsError::CriterionInUse { .. }
             | SettingsError::SameCriterion(_)
             | SettingsError::CategoryTaken(_)
             | SettingsError::NoCategory(_)

@@ -16,6 +16,7 @@ use repute_database::dns::{self, Settings};
 use repute_database::entries::CriterionId;
 use repute_database::lists::{self, Leaving, Stored};
 use repute_database::motions::{MotionId, What};
+use repute_database::rules::{self, Rule};
 use repute_database::{DatabaseError, Timestamp, Transaction, changes, kept_out, publications};
 use repute_dnsxl::{KeyKind, Name, ReturnCode, Target};
 use serde_json::{Value, json};
@@ -119,6 +120,16 @@ pub enum SettingsError {
     /// Nothing is listed by it any more.
     #[error("the criterion `{0}` is ended: add another one")]
     CriterionEnded(String),
+    /// A rule that is on lists by it.
+    #[error(
+        "the rule `{rule}` lists by the criterion `{slug}`: give it another one, or disable it, first"
+    )]
+    CriterionInUse {
+        /// Its short name.
+        slug: String,
+        /// The rule.
+        rule: String,
+    },
     /// It says so already.
     #[error("the criterion `{0}` says the same")]
     SameCriterion(String),
@@ -317,7 +328,8 @@ pub async fn change_criterion(
 /// Has nothing be listed by a criterion any more. It stays for the entries that name it.
 ///
 /// # Errors
-/// If the person may not, there is none of this short name or it is ended, or the database fails.
+/// If the person may not, there is none of this short name or it is ended, a rule that is on lists by it, or the database
+/// fails.
 pub async fn end_criterion(
     transaction: &mut Transaction,
     hand: &Hand<'_>,
@@ -326,6 +338,11 @@ pub async fn end_criterion(
 ) -> Result<(), SettingsError> {
     let actor = may(transaction, hand).await?;
     let known = open_criterion(transaction, list, slug).await?;
+    let rules = rules::of_list(transaction.session(), list.id).await?;
+    let by_it = |rule: &Rule| rule.enabled.is_some() && rule.terms.criterion == Some(known.id);
+    if let Some(rule) = rules.into_iter().find(by_it) {
+        return Err(SettingsError::CriterionInUse { slug: slug.to_owned(), rule: rule.name });
+    }
     lists::end_criterion(transaction.session(), known.id, hand.now).await?;
     record(transaction, hand, &actor, "criterion.end", list, json!({ "slug": slug })).await
 }

@@ -120,6 +120,30 @@ async fn policies_have_versions_and_criteria_belong_to_one() {
         assert!(matches!(change(t, &editor, "trap", "x").await, Err(SettingsError::Denied(_))));
         let denied = end_criterion(t, &editor, &list, "trap").await;
         assert!(matches!(denied, Err(SettingsError::Denied(_))), "{denied:?}");
+        // A rule that is on must not go on listing by what is ended.
+        let known = lists::criteria(t.session(), list.id).await.expect("they are read");
+        let terms = rules::Terms {
+            classes: Vec::new(),
+            sources: Vec::new(),
+            hits: 1,
+            from_sources: 1,
+            from_traps: 0,
+            span: 100,
+            lasts: 1_000,
+            outcome: rules::Outcome::Propose,
+            code: ReturnCode::LISTED,
+            text: "traps".to_owned(),
+            reason: "it hit traps".to_owned(),
+            criterion: known.iter().find(|one| one.slug == "trap").map(|one| one.id),
+            ipv4_prefix: 32,
+            ipv6_prefix: 64,
+        };
+        let put = rules::put(t.session(), list.id, "traps", &terms, Timestamp(1)).await;
+        let (rule, _) = put.expect("it is written");
+        rules::set_enabled(t.session(), rule, Some(Timestamp(1))).await.expect("it is on");
+        let used = end_criterion(t, &by, &list, "trap").await.expect_err("a rule lists by it");
+        assert!(used.to_string().starts_with("the rule `traps` lists by"), "{used}");
+        rules::set_enabled(t.session(), rule, None).await.expect("it is off");
         end_criterion(t, &by, &list, "trap").await.expect("it is ended");
         for over in [
             end_criterion(t, &by, &list, "trap").await,
