@@ -62,8 +62,8 @@ await walk(async (editor) => {
   await page.goto(at("/lists/bl.example/entry?key=9.9.0.0/16"));
   const form = page.locator("details", { has: page.locator("summary", { hasText: /^List it$/ }) });
   await form.locator("summary").click();
-  await form.getByLabel("Reason").fill("All of it sends what nobody ordered.");
-  await form.getByLabel("Why").fill("more of the same");
+  await form.getByLabel(/^Reason/).fill("All of it sends what nobody ordered.");
+  await form.getByLabel(/^Why/).fill("more of the same");
   await form.getByRole("button", { name: "List it" }).click();
   await editor.isAt("/queue/motions/1", "Nothing is changed yet", "wider than /20", "9.9.9.0/24", "more of the same");
   await editor.looks("motion-own");

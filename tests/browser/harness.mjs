@@ -110,10 +110,17 @@ export class Visit {
       await this.page.setViewportSize({ width, height: size.height });
       const over = await this.page.evaluate(() => {
         const { scrollWidth, clientWidth } = document.documentElement;
-        return scrollWidth - clientWidth;
+        if (scrollWidth <= clientWidth) return [];
+        // What is clipped or scrolls by itself makes no page wider.
+        const wide = [...document.body.querySelectorAll("*:not(pre *)")].filter((one) => {
+          const { left, width } = one.getBoundingClientRect();
+          const isOpen = getComputedStyle(one).overflowX === "visible";
+          return isOpen && one.checkVisibility() && left + Math.max(width, one.scrollWidth) > clientWidth;
+        });
+        return [`by ${scrollWidth - clientWidth}`, ...wide.slice(-3).map((one) => one.outerHTML.slice(0, 300))];
       });
-      if (over > 0 && folder) await this.page.screenshot({ path: `${folder}/${name}-over.png`, fullPage: true });
-      assert.equal(over, 0, `${name} is wider than ${width} pixels`);
+      if (over.length > 0 && folder) await this.page.screenshot({ path: `${folder}/${name}-over.png`, fullPage: true });
+      assert.deepEqual(over, [], `${name} is wider than ${width} pixels`);
       const { violations } = await this.page.evaluate(() => globalThis.axe.run());
       const serious = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
       const told = serious.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html).join(" ")}`);

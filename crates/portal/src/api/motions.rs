@@ -36,7 +36,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .says(
                 "What a second editor has to agree to",
                 "With what is there before and afterwards. Who is partial in it is at \
-                 `/api/v1/queue/motion/{id}/conflicts`.",
+                 /api/v1/queue/motion/{id}/conflicts.",
             )
             .by(READ)
             .answers::<Shown>(),
