@@ -1,19 +1,22 @@
 //! A manifest: what a list is at a serial, in which parcels, and who says so.
 //!
 //! ```text
-//!  repute-manifest 1
+//!  repute-manifest 2
 //!  list bl.example 3                     the name and the number of the list
 //!  serial 17
 //!  made 1763830000                       Unix seconds
 //!  expires 1763833600
 //!  approved 12                           the last serial that a second person approved; 0 if there is none
+//!  content 5f2e9c0d...                   a sum over all that the list says: what comes out of the parcels has it
 //!  whole 15 48123 9f86d0...              the list at a serial: bytes, SHA-256
 //!  delta 14 15 812 60303a...             what changed from a serial to the next one
 //!  delta 15 17 1024 fd61a0...
 //!  signature 5c3f2f0b9e8d7a61 4e1a...    by each key: its short name, Ed25519 over all lines before the first signature
 //! ```
 //! There is one text for what a manifest says, so that what is signed is what is read. The deltas lead from one to the
-//! next and to the serial; the whole list is one of the serials on that way. Does not read the clock.
+//! next and to the serial; the whole list is one of the serials on that way. Serials alone do not tell what a list is:
+//! where a database was put back by other means than ours, they come a second time with other content, and the sum
+//! tells. Does not read the clock.
 
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
@@ -37,6 +40,8 @@ pub struct Manifest {
     pub expires: u64,
     /// The last serial that a second person approved though a guard refused it; 0 if there is none.
     pub approved: u32,
+    /// A sum over all that the list says at this serial ([`repute_zone::journal::Editor::checksum`]).
+    pub content: u128,
     /// The list as a whole, at this or an earlier serial.
     pub whole: Item,
     /// What changed, one after the other, to the serial.
@@ -161,9 +166,10 @@ impl Manifest {
 
     /// What is signed.
     fn body(&self) -> String {
-        let Manifest { origin, serial, made, expires, approved, whole, deltas } = self;
+        let Manifest { origin, serial, made, expires, approved, content, whole, deltas } = self;
         let mut text = format!(
-            "{FIRST}\nlist {} {}\nserial {serial}\nmade {made}\nexpires {expires}\napproved {approved}\n",
+            "{FIRST}\nlist {} {}\nserial {serial}\nmade {made}\nexpires {expires}\napproved {approved}\n\
+             content {content:032x}\n",
             origin.apex, origin.id
         );
         let _ =
@@ -227,6 +233,9 @@ fn read(body: &str) -> Result<Manifest, ManifestError> {
     let narrow = |value: u64| u32::try_from(value).map_err(|_| ManifestError::Inconsistent);
     let serial = narrow(one("serial")?)?;
     let (made, expires, approved) = (one("made")?, one("expires")?, narrow(one("approved")?)?);
+    let (number, words) = next("content")?;
+    let [content] = words[..] else { return Err(ManifestError::Line(number)) };
+    let content = u128::from_str_radix(content, 16).map_err(|_| ManifestError::Line(number))?;
     let (number, words) = next("whole")?;
     let [to, length, digest] = words[..] else { return Err(ManifestError::Line(number)) };
     let whole = item("0", to, length, digest, number)?;
@@ -241,7 +250,7 @@ fn read(body: &str) -> Result<Manifest, ManifestError> {
         }
         deltas.push(item(from, to, length, digest, number)?);
     }
-    Ok(Manifest { origin, serial, made, expires, approved, whole, deltas })
+    Ok(Manifest { origin, serial, made, expires, approved, content, whole, deltas })
 }
 
 /// Reads an item.
@@ -296,7 +305,7 @@ pub enum ManifestError {
 }
 
 /// The first line.
-const FIRST: &str = "repute-manifest 1";
+const FIRST: &str = "repute-manifest 2";
 /// Most deltas that a manifest may name.
 pub(crate) const MOST_DELTAS: usize = 1_000;
 /// Most signatures that are looked at.
@@ -317,6 +326,7 @@ pub(crate) mod tests {
             made: 1_000,
             expires: 4_600,
             approved: 12,
+            content: 0x5f2e,
             whole: item(0, 15),
             deltas: vec![item(14, 15), item(15, 17)],
         }

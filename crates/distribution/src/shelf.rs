@@ -54,6 +54,8 @@ pub struct Delivery<'d> {
     pub serial: u32,
     /// The last serial that a second person approved; 0 if there is none.
     pub approved: u32,
+    /// A sum over all that the list says at this serial ([`repute_zone::journal::Editor::checksum`]).
+    pub content: u128,
 }
 
 /// The manifests of some lists.
@@ -99,11 +101,15 @@ impl Shelf {
         delivery: Delivery<'_>,
         delta: Option<(u32, &[u8])>,
     ) -> Result<bool, ShelfError> {
-        let Delivery { origin, serial, approved } = delivery;
+        let Delivery { origin, serial, approved, content } = delivery;
         let mut keys = self.keys();
         let known = self.known(&origin.apex).filter(|known| known.origin == *origin);
         let Some(known) = known else { return Ok(true) };
-        let mut manifest = Manifest { approved, ..known };
+        if known.serial == serial && known.content != content {
+            // The same serial stood for something else: nothing that is on the shelf leads here.
+            return Ok(true);
+        }
+        let mut manifest = Manifest { approved, content, ..known };
         if manifest.serial != serial {
             let has_room = manifest.parts().count() <= MOST_DELTAS;
             let delta = delta.filter(|(from, _)| *from == manifest.serial && has_room);
@@ -126,7 +132,7 @@ impl Shelf {
     /// # Errors
     /// If it cannot be written; the shelf is as it was then.
     pub fn put_whole(&self, delivery: Delivery<'_>, bytes: &[u8]) -> Result<(), ShelfError> {
-        let Delivery { origin, serial, approved } = delivery;
+        let Delivery { origin, serial, approved, content } = delivery;
         let whole = Item::of(0, serial, bytes);
         let mut keys = self.keys();
         self.written(self.store(&origin.apex).put_item(&whole, bytes))?;
@@ -140,12 +146,17 @@ impl Shelf {
             );
         }
         let deltas = match known {
-            Some(known) if known.origin == *origin && known.serial == serial => known.deltas,
+            Some(known)
+                if (&known.origin, known.serial, known.content) == (origin, serial, content) =>
+            {
+                known.deltas
+            }
             Some(_) | None => Vec::new(),
         };
         let (made, expires) = (0, 0);
         let origin = origin.clone();
-        self.sign(&mut keys, Manifest { origin, serial, made, expires, approved, whole, deltas })
+        let manifest = Manifest { origin, serial, made, expires, approved, content, whole, deltas };
+        self.sign(&mut keys, manifest)
     }
 
     /// Says that these are all lists there are, and that what is on the shelf is still so. Takes no time unless there
@@ -338,7 +349,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let shelf = Shelf::open(folder.path()).expect("it opens");
         let origin = origin("bl.example");
-        let at = |serial| Delivery { origin: &origin, serial, approved: 0 };
+        let at =
+            |serial| Delivery { origin: &origin, serial, approved: 0, content: u128::from(serial) };
         assert!(shelf.put(at(5), None).expect("it is asked"), "there is none");
         shelf.put_whole(at(5), b"five").expect("it is put");
         assert!(!shelf.put(at(7), Some((5, b"five to seven"))).expect("it is put"));
@@ -360,11 +372,16 @@ mod tests {
         assert!(news.has_changed().expect("it is there"));
         let [manifest] = &all(&shelf)[..] else { panic!("one list") };
         assert_eq!((manifest.whole.to, manifest.deltas.len()), (7, 1), "who was at 5 may go on");
+        let other = Delivery { content: 77, ..at(7) };
+        assert!(shelf.put(other, None).expect("asked"), "this serial stood for something else");
         let many = vec![0; LITTLE as usize + 100];
         assert!(shelf.put(at(8), Some((7, &many))).expect("it is put"), "it has become old");
         let [manifest] = &all(&shelf)[..] else { panic!("one list") };
         assert_eq!((manifest.serial, manifest.deltas.len()), (8, 2), "{manifest:?}");
         assert!(!old.exists(), "what is not named any more is gone");
+        shelf.put_whole(Delivery { content: 88, ..at(8) }, b"other").expect("it is put");
+        let [manifest] = &all(&shelf)[..] else { panic!("one list") };
+        assert_eq!((manifest.content, manifest.deltas.len()), (88, 0), "no way leads to it");
     }
 
     #[test]
@@ -373,7 +390,7 @@ mod tests {
         let shelf = Shelf::open(folder.path()).expect("it opens");
         for apex in ["a.example", "b.example"] {
             let origin = origin(apex);
-            let delivery = Delivery { origin: &origin, serial: 1, approved: 0 };
+            let delivery = Delivery { origin: &origin, serial: 1, approved: 0, content: 1 };
             shelf.put_whole(delivery, b"entries").expect("it is put");
         }
         let b: Name = "b.example".parse().expect("a name");
@@ -394,7 +411,7 @@ mod tests {
         let shelf = Shelf::open(folder.path()).expect("it opens");
         let put = |apex: &str| {
             let origin = origin(apex);
-            let delivery = Delivery { origin: &origin, serial: 1, approved: 0 };
+            let delivery = Delivery { origin: &origin, serial: 1, approved: 0, content: 1 };
             shelf.put_whole(delivery, b"entries").expect("it is put");
         };
         put("a.example");

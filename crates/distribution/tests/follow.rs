@@ -131,6 +131,35 @@ fn nothing_that_was_forged_cut_or_replayed_is_served() {
 }
 
 #[test]
+fn a_serial_that_comes_again_with_another_list_is_read_anew() {
+    let ((stage, url), data_dir) = (Stage::new(), tempfile::tempdir().unwrap());
+    let (follower, told) = follow(&stage, &url, &data_dir);
+    let lost = ["198.51.100.1", "198.51.100.2"].map(|network| stage.publish(&[network], 0));
+    told.until("all of it is there", |said| said.serial() == lost[1]);
+    // The database is put back, and goes on with something else under the same serials.
+    stage.put_back();
+    let said = told.until("it is told", |said| said.fault.is_some());
+    assert!(said.fault.unwrap().contains("the serial goes back from 9 to 5"));
+    stage.publish(&["203.0.113.1"], 0);
+    assert_eq!(stage.publish(&["203.0.113.2"], 0), lost[1]);
+    let said = told.until("it is as the portal has it", |said| said.lists("203.0.113.1"));
+    assert!(said.lists("203.0.113.2") && said.lists("192.0.2.1") && !said.lists("198.51.100.1"));
+    let serial = stage.publish(&["203.0.113.3"], 0);
+    told.until("it goes on", |said| said.serial() == serial && said.lists("203.0.113.3"));
+    // The same while nobody follows: what leads on from the serial is no way for who had another list there.
+    drop(follower);
+    stage.put_back();
+    for network in ["100.64.0.1", "100.64.0.2", "100.64.0.3", "100.64.0.4"] {
+        stage.publish(&[network], 0);
+    }
+    stage.asked();
+    let (_follower, told) = follow(&stage, &url, &data_dir);
+    let said = told.until("it is as the portal has it", |said| said.lists("100.64.0.4"));
+    assert!(said.lists("100.64.0.1") && !said.lists("203.0.113.1"));
+    assert_eq!(said.zone.unwrap().entries(), 5);
+}
+
+#[test]
 fn old_manifests_are_told_and_refused() {
     let ((stage, url), data_dir) = (Stage::new(), tempfile::tempdir().unwrap());
     let keys = Keys::open(&repute_distribution::keys_in(stage.folder.path())).unwrap();

@@ -17,6 +17,7 @@ fn fuzz_manifests() {
         made: 1_000,
         expires: 4_600,
         approved: 12,
+        content: 0x5f2e,
         whole: item(0, 15),
         deltas: vec![item(14, 15), item(15, 17)],
     };

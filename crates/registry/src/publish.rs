@@ -79,6 +79,8 @@ pub struct Edition<'e> {
     pub serial: u32,
     /// The last serial that was refused, and that a second person approved.
     pub approved: Option<u32>,
+    /// A sum over all that the list says ([`repute_zone::journal::Editor::checksum`]).
+    pub content: u128,
 }
 
 /// Publishes the lists of a database.

@@ -7,18 +7,20 @@
 //! patch has grown, [`Editor::compact`] builds the indexes anew; the caller chooses the moment.
 
 mod entries;
+mod sum;
 
 use std::sync::Arc;
 
 use repute_dnsxl::{KeyKind, Name, Network, ReturnCode};
 
 use crate::dataset::{Addresses, Content, Dataset, DatasetKind, Header, Names, TooMany};
-use crate::parcel::Setting;
+use crate::parcel::{Setting, setting_bytes};
 use crate::value::Text;
 use crate::zone::{Zone, ZoneSpec};
 use repute_dnsxl::Extent;
 
 use entries::{Entries, Indexes, Touched};
+use sum::Sum;
 
 /// The changes from one serial to the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,6 +157,14 @@ impl Editor {
     /// What is around the entries.
     pub(crate) fn setting(&self) -> Setting {
         Setting { spec: self.spec.clone(), keys: self.keys.clone(), ttl: self.ttl }
+    }
+
+    /// A sum over all that the list says, whatever its serial: servers on which it differs at one serial went apart. The
+    /// first call goes through all entries; from then on changes keep it.
+    pub fn checksum(&mut self) -> u128 {
+        let mut sum = self.entries.sum();
+        sum.add(Sum::of_setting(&setting_bytes(&self.setting())));
+        sum.0
     }
 
     /// The version.
@@ -312,6 +322,39 @@ mod tests {
         assert_eq!(editor.zone().entries(), 4);
         apply(&mut editor, &[("d.example", Both, None), ("a.b.c.example", Exact, None)]);
         assert_eq!(editor.zone().entries(), 1);
+    }
+
+    #[test]
+    fn the_sum_is_that_of_what_is_there_whatever_came_before() {
+        use Extent::{Below, Both, Exact};
+        let (one, two) = (Some("listed"), Some("other"));
+        let steps: &[&[(&str, Extent, Option<&str>)]] = &[
+            &[("192.0.2.0/24", Exact, one), ("2001:db8::/32", Exact, two)],
+            &[("192.0.2.0/24", Exact, two), ("192.0.2.0/25", Exact, one), ("x.example", Both, one)],
+            &[("a.x.example", Exact, two), ("x.example", Below, two), ("192.0.2.1", Exact, None)],
+            &[("2001:db8::/32", Exact, None), ("x.example", Exact, None)],
+            &[("192.0.2.0/25", Exact, one), ("a.x.example", Both, two)],
+        ];
+        let mut kept = editor(&[KeyKind::Ip, KeyKind::Name], &[]);
+        let mut sums = vec![kept.checksum()];
+        for step in steps {
+            apply(&mut kept, step);
+            let mut entries: Vec<Change> = kept.changes().collect();
+            entries.reverse();
+            let mut anew =
+                Editor::new(kept.spec.clone(), &kept.keys, kept.ttl, entries).expect("few");
+            assert_eq!(kept.checksum(), anew.checksum(), "{step:?}");
+            kept.compact().expect("few");
+            assert_eq!(kept.checksum(), anew.checksum(), "{step:?}");
+            sums.push(kept.checksum());
+        }
+        let count = sums.len();
+        sums.sort_unstable();
+        sums.dedup();
+        assert_eq!(sums.len(), count, "each step made another list");
+        let before = kept.checksum();
+        kept.reshape(kept.spec.clone(), kept.ttl + 1);
+        assert_ne!(kept.checksum(), before, "how long answers are kept is a part of it");
     }
 
     #[test]

@@ -27,6 +27,7 @@ use crate::dataset::TooMany;
 use crate::journal::{Change, Editor, Record, Refused};
 use crate::zone::{Zone, ZoneSpec};
 use read::Reader;
+pub(crate) use write::setting_bytes;
 
 /// A parcel whose bytes are good.
 #[derive(Clone, Debug)]

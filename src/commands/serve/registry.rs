@@ -186,9 +186,9 @@ fn delivered<T>(
     edition: &Edition<'_>,
     put: impl FnOnce(Delivery<'_>) -> Result<T, ShelfError>,
 ) -> Option<T> {
-    let Edition { list, apex, serial, approved } = *edition;
+    let Edition { list, apex, serial, approved, content } = *edition;
     let origin = Origin { id: u64::try_from(list.0).ok()?, apex: apex.clone() };
-    let delivery = Delivery { origin: &origin, serial, approved: approved.unwrap_or(0) };
+    let delivery = Delivery { origin: &origin, serial, approved: approved.unwrap_or(0), content };
     put(delivery)
         .map_err(|error| {
             let why = format!("{:#}", anyhow::Error::from(error));

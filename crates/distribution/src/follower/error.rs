@@ -54,6 +54,11 @@ pub(super) enum FollowError {
     /// What was signed does not lead on.
     #[error(transparent)]
     Order(#[from] journal::Refused),
+    /// What was signed does not make what it should.
+    #[error(
+        "the parcels of serial {0} do not make the list that the manifest says: bring both servers to the same version"
+    )]
+    Content(u32),
     /// It has too many entries.
     #[error(transparent)]
     TooMany(#[from] TooMany),
@@ -85,6 +90,7 @@ impl FollowError {
             | FollowError::TooLarge(..)
             | FollowError::Parcel(_)
             | FollowError::Order(_)
+            | FollowError::Content(_)
             | FollowError::TooMany(_)
             | FollowError::Guards(_) => false,
         }

@@ -55,14 +55,19 @@ impl Work {
         let fresh = self.fetch(followed, &manifest, &store)?;
         let is_served = followed.served.as_ref().is_some_and(|zone| {
             zone.serial() == manifest.serial
-                && followed.manifest.as_ref().is_some_and(|known| known.origin == manifest.origin)
+                && followed.manifest.as_ref().is_some_and(|known| {
+                    (&known.origin, known.content) == (&manifest.origin, manifest.content)
+                })
         });
         if !is_served {
             let editor = advance(followed.editor.take(), followed, &manifest, &fresh);
-            let editor = match editor {
+            let mut editor = match editor {
                 Some(editor) => editor,
                 None => build(&store, &manifest)?,
             };
+            if editor.checksum() != manifest.content {
+                return Err(FollowError::Content(manifest.serial));
+            }
             let zone = Arc::clone(editor.zone());
             if let Err(why) = self.check(&zone, followed.served.as_deref(), &manifest) {
                 followed.refused = Some((manifest, why.clone()));
@@ -176,7 +181,7 @@ impl Work {
 impl Manifest {
     /// Whether another says the same of the list, at whatever time.
     fn says_as(&self, other: &Manifest) -> bool {
-        let key = |one: &Manifest| (one.origin.clone(), one.serial, one.approved, one.whole.digest);
+        let key = |one: &Manifest| (one.origin.clone(), one.serial, one.approved, one.content);
         key(self) == key(other)
     }
 }
@@ -195,6 +200,14 @@ fn advance(
     for item in manifest.way(editor.serial())? {
         let parcel = open(fresh.get(&item.file())?.clone(), item, manifest).ok()?;
         editor.take(&parcel).ok()?;
+    }
+    if editor.checksum() != manifest.content {
+        warn!(
+            zone = %manifest.origin.apex,
+            "`{}` is read anew: what was served under the serials before was another list than the portal's now, as \
+             after its database was put back", manifest.origin.apex
+        );
+        return None;
     }
     Some(editor)
 }

@@ -8,9 +8,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use repute_distribution::{Config, Delivery, Keys, Origin, Outlet, Shelf, keys_in};
-use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode};
+use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode, relative_name};
 use repute_zone::journal::{Change, Editor, Key, Record, State};
-use repute_zone::{Dialect, Link, Soa, TagKey, Text, Zone, ZoneSpec};
+use repute_zone::{Dialect, Hit, Link, Relative, Soa, TagKey, Text, Zone, ZoneSpec};
 use tempfile::TempDir;
 
 /// What a portal does to what it hands out: the path, and the body.
@@ -66,7 +66,8 @@ impl Stage {
         editor.apply(&record).unwrap();
         let delta = editor.delta(from, record.changes);
         let origin = origin();
-        let delivery = Delivery { origin: &origin, serial: from + 2, approved };
+        let content = editor.checksum();
+        let delivery = Delivery { origin: &origin, serial: from + 2, approved, content };
         if self.shelf.put(delivery, Some((from, &delta))).unwrap() {
             self.shelf.put_whole(delivery, &editor.whole()).unwrap();
         }
@@ -74,11 +75,18 @@ impl Stage {
         from + 2
     }
 
+    /// Puts the list back to what it was at serial 5, as if something had restored its database, and nobody who hands
+    /// it out remembered more.
+    pub(crate) fn put_back(&self) {
+        *self.editor.lock().unwrap() = editor();
+        self.publish_whole(0);
+    }
+
     /// Hands out the whole list as it is.
     pub(crate) fn publish_whole(&self, approved: u32) {
-        let editor = self.editor.lock().unwrap();
-        let (origin, serial) = (origin(), editor.serial());
-        let delivery = Delivery { origin: &origin, serial, approved };
+        let mut editor = self.editor.lock().unwrap();
+        let (origin, serial, content) = (origin(), editor.serial(), editor.checksum());
+        let delivery = Delivery { origin: &origin, serial, approved, content };
         self.shelf.put_whole(delivery, &editor.whole()).unwrap();
         self.tell();
     }
@@ -192,6 +200,22 @@ impl Said {
     /// The serial.
     pub(crate) fn serial(&self) -> u32 {
         self.zone.as_ref().map_or(0, |zone| zone.serial())
+    }
+
+    /// Whether the list has an address.
+    pub(crate) fn lists(&self, address: &str) -> bool {
+        let Some(zone) = &self.zone else { return false };
+        let wire = relative_name(&address.parse().unwrap());
+        let (mut labels, mut at) = (Vec::new(), 0);
+        while at < wire.len() {
+            labels.push(at as u8);
+            at += 1 + usize::from(wire[at]);
+        }
+        let mut is_listed = false;
+        zone.visit(Relative::new(&wire, &labels), |hit| {
+            is_listed |= matches!(hit, Hit::Listing(_));
+        });
+        is_listed
     }
 }
 

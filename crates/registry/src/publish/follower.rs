@@ -431,11 +431,12 @@ impl Follower {
     async fn hand_on(&mut self) -> Result<(), FollowError> {
         // The editor is where the version that was published is only until it takes the next one in.
         let Some(approved) = self.unhanded.take() else { return Ok(()) };
-        let (Some(book), news) = (self.book.take(), self.news.take()) else { return Ok(()) };
+        let (Some(mut book), news) = (self.book.take(), self.news.take()) else { return Ok(()) };
         let (outlet, apex, list) = (Arc::clone(&self.outlet), self.apex.clone(), self.id);
         let handed = spawn_blocking(move || {
-            let editor = &book.editor;
-            let edition = Edition { list, apex: &apex, serial: editor.serial(), approved };
+            let editor = &mut book.editor;
+            let (serial, content) = (editor.serial(), editor.checksum());
+            let edition = Edition { list, apex: &apex, serial, approved, content };
             let delta = news.map(|news| (news.from, editor.delta(news.from, news.changes)));
             if outlet.hand_on(&edition, delta) {
                 outlet.hand_on_whole(&edition, editor.whole());

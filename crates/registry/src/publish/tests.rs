@@ -93,8 +93,10 @@ impl Shelf {
 
     /// Makes sure that a server elsewhere has what is served.
     fn compare(&self, edition: &Edition<'_>) {
-        let copy = self.copy.lock().expect("whole");
-        let there = copy.as_ref().expect("it has the list").zone();
+        let mut copy = self.copy.lock().expect("whole");
+        let copy = copy.as_mut().expect("it has the list");
+        assert_eq!(copy.checksum(), edition.content, "by what changed as by the whole");
+        let there = copy.zone();
         let here = self.zone().expect("it is served");
         let said = |zone: &Zone| {
             (zone.serial(), zone.entries(), zone.soa().cloned(), zone.link().cloned())

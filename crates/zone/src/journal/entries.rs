@@ -20,6 +20,8 @@ use crate::resolve::{Cover, Entry, Overlap, sweep};
 use crate::value::{ValueBuilder, ValueId, Values};
 use repute_dnsxl::Extent;
 
+use super::sum::Sum;
+
 /// The entries and what they answer.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
@@ -33,6 +35,8 @@ pub(super) struct Entries {
     names: HashMap<Box<[u8]>, NameState>,
     /// How many entries it takes to say them.
     name_entries: u64,
+    /// The sum over all of it, once somebody has asked for it.
+    sum: Option<Sum>,
 }
 
 /// Networks, by first address and length of the prefix.
@@ -131,6 +135,62 @@ impl Entries {
         }
     }
 
+    /// The sum over all entries. The first one who asks has all of them gone through; from then on changes keep it.
+    pub(super) fn sum(&mut self) -> Sum {
+        if let Some(sum) = self.sum {
+            return sum;
+        }
+        let mut sum = Sum::default();
+        // Neighbours mostly say the same.
+        let mut last = (ValueId::NOTHING, self.said(ValueId::NOTHING));
+        let mut said = |value: ValueId| {
+            if value != last.0 {
+                last = (value, self.said(value));
+            }
+            last.1
+        };
+        for (&(first, len), &value) in &self.v4 {
+            sum.add(Sum::of_v4(first, len, said(value)));
+        }
+        for (&(first, len), &value) in &self.v6 {
+            sum.add(Sum::of_v6(first, len, said(value)));
+        }
+        for (name, state) in &self.names {
+            sum.add(self.of_name(name, *state));
+        }
+        *self.sum.insert(sum)
+    }
+
+    /// What an answer says, whatever its number.
+    fn said(&self, value: ValueId) -> Sum {
+        Sum::of_answers(&self.values.answers(value))
+    }
+
+    /// What a name is, beside those on the way to others.
+    fn of_name(&self, name: &[u8], state: NameState) -> Sum {
+        if state.entries() == 0 {
+            return Sum::default();
+        }
+        let said = |say| match say {
+            Say::Nothing => None,
+            Say::Excluded => Some(self.said(ValueId::NOTHING)),
+            Say::Listed(value) => Some(self.said(ValueId(value))),
+        };
+        Sum::of_name(name, said(state.exact), said(state.below))
+    }
+
+    /// Keeps the sum where a network was one thing and is now another.
+    fn resum(&mut self, of: impl Fn(Sum) -> Sum, was: Option<ValueId>, is: Option<ValueId>) {
+        let Some(mut sum) = self.sum.filter(|_| was != is) else { return };
+        if let Some(was) = was {
+            sum.subtract(of(self.said(was)));
+        }
+        if let Some(is) = is {
+            sum.add(of(self.said(is)));
+        }
+        self.sum = Some(sum);
+    }
+
     /// Takes a change in, and notes what it touches.
     pub(super) fn enter(&mut self, change: &Change, touched: &mut Touched) {
         let value = match &change.state {
@@ -144,12 +204,14 @@ impl Entries {
         match &change.key {
             Key::Network(Network::V4(network)) => {
                 let key = (network.first(), network.prefix_len());
-                put(&mut self.v4, key, value);
+                let was = put(&mut self.v4, key, value);
+                self.resum(|said| Sum::of_v4(key.0, key.1, said), was, value);
                 touched.v4.push(key);
             }
             Key::Network(Network::V6(network)) => {
                 let key = (network.first(), network.prefix_len());
-                put(&mut self.v6, key, value);
+                let was = put(&mut self.v6, key, value);
+                self.resum(|said| Sum::of_v6(key.0, key.1, said), was, value);
                 touched.v6.push(key);
             }
             Key::Name(name, extent) => {
@@ -175,6 +237,11 @@ impl Entries {
         }
         if now == before {
             return;
+        }
+        if let Some(mut sum) = self.sum {
+            sum.subtract(self.of_name(name, before));
+            sum.add(self.of_name(name, now));
+            self.sum = Some(sum);
         }
         self.name_entries = self.name_entries + now.entries() - before.entries();
         self.keep_name(name, now, touched);
@@ -310,12 +377,16 @@ impl NameState {
     }
 }
 
-/// Enters a network, or removes it.
-fn put<K: Ord>(networks: &mut Networks<K>, key: (K, u8), value: Option<ValueId>) {
+/// Enters a network, or removes it; what it was.
+fn put<K: Ord>(
+    networks: &mut Networks<K>,
+    key: (K, u8),
+    value: Option<ValueId>,
+) -> Option<ValueId> {
     match value {
         Some(value) => networks.insert(key, value),
         None => networks.remove(&key),
-    };
+    }
 }
 
 /// An address as a number.

@@ -29,6 +29,13 @@ pub(super) fn parcel(
     writer.out
 }
 
+/// What is around the entries of a list, as its parcels have it.
+pub(crate) fn setting_bytes(setting: &Setting) -> Vec<u8> {
+    let mut writer = Writer { out: Vec::new(), answers: HashMap::new() };
+    writer.setting(setting);
+    writer.out
+}
+
 /// What was written.
 struct Writer {
     /// The bytes.
