@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::Response;
 use repute_database::lists::{self, Criterion};
-use repute_database::work::{self, Kind};
+use repute_database::work::{self, Work};
 use repute_database::{Timestamp, audit};
 use repute_dnsxl::ReturnCode;
 use repute_registry::import::{Import, Mode, Whose};
@@ -108,7 +108,9 @@ async fn take(
     wanted.import.criterion = criterion;
     let open = work::open(connection.session()).await?;
     drop(connection);
-    if open.iter().filter(|work| work.new.kind == Kind::Import).count() >= MOST_OPEN {
+    // Those of another server take no room here.
+    let is_here = |work: &&Work| app.means.spool.has(work);
+    if open.iter().filter(is_here).count() >= MOST_OPEN {
         let why =
             format!("{MOST_OPEN} imports wait already: wait until one is done, or cancel one");
         return Err(AppError::Conflict(why));

@@ -8,6 +8,7 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use repute_database::work::Work;
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -79,6 +80,11 @@ impl Spool {
         }
     }
 
+    /// Whether it holds the file of some work.
+    pub fn has(&self, work: &Work) -> bool {
+        work.new.folder.as_deref() == Some(&*self.name)
+    }
+
     /// Removes the file of work that is over, if it has one.
     pub fn discard(&self, work: &Work) {
         if let Some(file) = super::import::file_of(work) {
@@ -94,14 +100,17 @@ impl Spool {
         }
     }
 
-    /// Removes all files but these. Nobody may be making one.
+    /// Removes all files but these, and but those that somebody may be making.
     ///
     /// # Errors
     /// If the folder cannot be read.
-    pub(super) fn sweep(&self, but: &HashSet<String>) -> io::Result<()> {
+    pub(super) fn sweep(&self, but: &HashSet<String>, now: SystemTime) -> io::Result<()> {
         for file in fs::read_dir(&self.folder)?.flatten() {
             let name = file.file_name().to_string_lossy().into_owned();
-            if is_name(&name) && !but.contains(&name) {
+            let written = file.metadata().and_then(|file| file.modified());
+            let age = written.ok().and_then(|written| now.duration_since(written).ok());
+            let is_old = age.is_some_and(|age| age > MAKING);
+            if is_name(&name) && is_old && !but.contains(&name) {
                 self.remove(&name);
             }
         }
@@ -164,6 +173,8 @@ fn is_name(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'))
 }
 
+/// A file to which nothing was written for so long is not being made any more.
+const MAKING: Duration = Duration::from_secs(3_600);
 /// The file that says how the folder is called.
 const NAME: &str = "name";
 
@@ -189,9 +200,13 @@ mod tests {
             io::read_to_string(spool.file(&name).expect("it is there")).expect("x"),
             "words"
         );
-        spool.sweep(&HashSet::from([name.clone()])).expect("it is swept");
+        let now = SystemTime::now();
+        let later = now + 2 * MAKING;
+        spool.sweep(&HashSet::from([name.clone()]), later).expect("it is swept");
         assert!(spool.file(&name).is_ok());
-        spool.sweep(&HashSet::new()).expect("it is swept");
+        spool.sweep(&HashSet::new(), now).expect("it is swept");
+        assert!(spool.file(&name).is_ok(), "somebody may be writing it");
+        spool.sweep(&HashSet::new(), later).expect("it is swept");
         assert!(spool.file(&name).is_err());
         assert_eq!(
             Spool::open(&folder.path().join("spool")).expect("it opens").name(),

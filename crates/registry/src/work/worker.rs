@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use repute_database::work::{self, End, Kind, Work, WorkId};
 use repute_database::{Database, DatabaseError, Session, Timestamp};
@@ -118,11 +118,14 @@ impl From<RuleError> for Undone {
 
 /// Does work until it is stopped, as soon as it is told that there is some, and a little later if another process is.
 pub async fn run(worker: Worker, waits: &Notify, stop: CancellationToken) {
-    if let Err(error) = worker.tidy().await {
-        warn!("files of imports that nobody needs cannot be removed: {error}");
-    }
-    let mut is_told = false;
+    let (mut is_told, mut tidied) = (false, None::<Instant>);
     loop {
+        if tidied.is_none_or(|tidied| tidied.elapsed() > TIDY) {
+            tidied = Some(Instant::now());
+            if let Err(error) = worker.tidy(Timestamp::now()).await {
+                warn!("what is left of work that is over cannot be cleared away: {error}");
+            }
+        }
         match worker.turn(Timestamp::now(), &stop).await {
             Ok(true) => {
                 is_told = false;
@@ -315,14 +318,14 @@ impl Worker {
     }
 
     /// Removes files that no open work needs, gives up what waits for a server that is gone, and forgets what is long over.
-    async fn tidy(&self) -> Result<(), DatabaseError> {
+    async fn tidy(&self, now: Timestamp) -> Result<(), DatabaseError> {
+        // What comes in meanwhile is younger than what is swept.
         let open = work::open(self.database.read().await?.session()).await?;
         let needed: HashSet<String> = open.iter().filter_map(import::file_of).collect();
-        if let Err(error) = self.spool.sweep(&needed) {
+        if let Err(error) = self.spool.sweep(&needed, SystemTime::now()) {
             warn!("the folder of imports cannot be read: {error}");
         }
         let mut transaction = self.database.begin().await?;
-        let now = Timestamp::now();
         let fault = "the server that has its file did not come back within a week: order it again";
         let count = work::give_up(transaction.session(), now.before(MOST_WAIT), fault, now).await?;
         work::forget(transaction.session(), now.before(KEPT)).await?;
@@ -334,6 +337,8 @@ impl Worker {
     }
 }
 
+/// How often what is left of work is cleared away.
+const TIDY: Duration = Duration::from_secs(3_600);
 /// How long work is somebody's who says nothing of it.
 pub(super) const LEASE: Duration = Duration::from_secs(20);
 /// How often he says how far it is.
