@@ -16,6 +16,7 @@ use repute_database::organisations::{self, MemberRole, find};
 use repute_database::{Database, DatabaseError, Session, Timestamp, Transaction, undelivered};
 use repute_dnsxl::Name;
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::category;
 use crate::notice::Notice;
@@ -373,8 +374,22 @@ pub async fn look_again(
     let due = claims::due(transaction.session(), now, AT_ONCE).await?;
     transaction.commit().await?;
     let mut first = Ok(());
-    for claim in due {
-        let done = look_once(database, look, key, tell, &claim, now).await;
+    // Servers that say nothing hold up a few others, and not all.
+    let (mut due, mut searches) = (due.into_iter(), JoinSet::new());
+    loop {
+        while searches.len() < AT_A_TIME
+            && let Some(claim) = due.next()
+        {
+            let (look, token) = (look.clone(), token(&claim, key));
+            searches.spawn(async move {
+                let found = found_of(&look, &claim, token).await;
+                (claim, found)
+            });
+        }
+        let Some(searched) = searches.join_next().await else { break };
+        // A fault of ours ended it: it is due still.
+        let Ok((claim, found)) = searched else { continue };
+        let done = after_search(database, tell, &claim, found, now).await;
         // Another process was faster, and told of it.
         let done = done.or_else(|error| match error {
             ClaimError::Over(_) => Ok(()),
@@ -385,19 +400,22 @@ pub async fn look_again(
     first
 }
 
-/// Looks again at the proof of a claim.
-async fn look_once(
+/// What is found of the proof of a claim.
+async fn found_of(look: &Look, claim: &Claim, token: String) -> io::Result<Result<usize, Fault>> {
+    match claim.new.proof {
+        Proof::Dns => search_for(look, claim, token).await,
+        Proof::Mail(_) => Ok(Ok(1)),
+    }
+}
+
+/// Writes down what was found of the proof of a claim, and what follows.
+async fn after_search(
     database: &Database,
-    look: &Look,
-    key: &TokenKey,
     tell: &impl Tell,
     claim: &Claim,
+    found: io::Result<Result<usize, Fault>>,
     now: Timestamp,
 ) -> Result<(), ClaimError> {
-    let found = match claim.new.proof {
-        Proof::Dns => search(look, claim, key).await,
-        Proof::Mail(_) => Ok(Ok(1)),
-    };
     let found = found.map_err(|_| DatabaseError::Missing("socket to ask name servers with"))?;
     let mut transaction = database.begin().await?;
     let notices = after_look(&mut transaction, claim, &found, now).await?;
@@ -415,7 +433,12 @@ pub async fn search(
     claim: &Claim,
     key: &TokenKey,
 ) -> io::Result<Result<usize, Fault>> {
-    let (look, domain, token) = (look.clone(), claim.new.domain.clone(), token(claim, key));
+    search_for(look, claim, token(claim, key)).await
+}
+
+/// The same for the text of the record.
+async fn search_for(look: &Look, claim: &Claim, token: String) -> io::Result<Result<usize, Fault>> {
+    let (look, domain) = (look.clone(), claim.new.domain.clone());
     let task = tokio::task::spawn_blocking(move || look.run(&domain, &token));
     task.await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
@@ -449,8 +472,18 @@ async fn after_look(
     match claim.state {
         State::Waiting { .. } if what == Found::There => {
             let others = claims::of_domain(transaction.session(), &domain).await?;
+            let holders = || others.iter().filter(|one| matches!(one.state, State::Held { .. }));
+            let is_better = |holder: &Claim| {
+                standing::strength(claim.new.proof) > standing::strength(holder.new.proof)
+            };
+            if !holders().all(is_better) {
+                // He was told, and proved it as well.
+                let seen = "whoever holds it has proven it as well since";
+                move_on(transaction, claim, standing::in_line(claim.state), seen).await?;
+                return Ok(Vec::new());
+            }
             let mut notices = Vec::new();
-            for holder in others.iter().filter(|one| matches!(one.state, State::Held { .. })) {
+            for holder in holders() {
                 move_on(transaction, holder, State::Superseded, "a better proof").await?;
                 if holder.new.organisation == organisation {
                     let (id, holder) = (organisation, holder.new.account);
@@ -549,7 +582,18 @@ async fn prove(
                 notices.push(Notice::ClaimChallenged { account, domain, takes });
             }
         }
-        _ => hold(transaction, claim, seen, now).await?,
+        _ => {
+            hold(transaction, claim, seen, now).await?;
+            // Those who would have taken it from a lesser proof wait without a day now.
+            let is_equal = |one: &&Claim| {
+                matches!(one.state, State::Waiting { takes: Some(_), .. })
+                    && standing::strength(one.new.proof) <= standing::strength(claim.new.proof)
+            };
+            for other in others.iter().filter(|one| one.id != claim.id).filter(is_equal) {
+                let state = standing::in_line(other.state);
+                move_on(transaction, other, state, &other.seen).await?;
+            }
+        }
     }
     let detail =
         json!({ "domain": domain.to_string(), "claim": claim.id.0, "state": state.word() });
@@ -660,3 +704,5 @@ const OPEN_CLAIMS: usize = 20;
 const CLAIMS_A_DAY: usize = 30;
 /// Claims that are looked at in one run.
 const AT_ONCE: u32 = 200;
+/// Claims whose proof is looked for at a time.
+const AT_A_TIME: usize = 16;

@@ -57,9 +57,14 @@ impl World {
 
     /// Puts a text on all servers, or on one.
     fn publish(&self, servers: &[IpAddr], text: &str) {
+        self.publish_all(servers, &[text.to_owned()]);
+    }
+
+    /// The same of several texts.
+    fn publish_all(&self, servers: &[IpAddr], all: &[String]) {
         let mut texts = self.texts.lock().expect("whole");
         for server in servers {
-            texts.insert(*server, vec!["v=spf1 -all".to_owned(), text.to_owned()]);
+            texts.insert(*server, [&["v=spf1 -all".to_owned()], all].concat());
         }
     }
 
@@ -329,6 +334,51 @@ async fn a_proof_by_dns_takes_a_domain_from_one_by_mail_after_a_week() {
         let (again, notices) = look(&database, &world, bert, &again, day(11)).await;
         assert!(matches!(again.state, State::Held { .. }), "{again:?}");
         assert_eq!((state(&database, &his).await, notices), (State::Superseded, vec![]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_is_told_and_proves_it_as_well_keeps_the_domain() {
+    let world = World::start();
+    on_each(async |database| {
+        let (anna, bert, key) = (member(1), member(2), key());
+        let whom = || For::New { name: "Example".to_owned(), categories: Vec::new() };
+        let mail = Proof::Mail(Mailbox::Postmaster);
+        let hers = open(&database, anna, whom(), mail, day(0)).await.expect("it is open");
+        let [Notice::ClaimLink { token, .. }] = &hers.notices[..] else {
+            panic!("{:?}", hers.notices)
+        };
+        let mut transaction = database.begin().await.expect("a transaction");
+        let (t, yes) = (&mut transaction, Answer::Yes);
+        claim::follow_link(t, hers.claim.id, token, yes, &key, day(1)).await.expect("proven");
+        transaction.commit().await.expect("it is committed");
+        let his = open(&database, bert, whom(), Proof::Dns, day(2)).await.expect("it is open");
+        let organisation = For::Existing(hers.claim.new.organisation);
+        let better = open(&database, anna, organisation, Proof::Dns, day(2)).await;
+        let (his, better) = (his.claim, better.expect("it is open").claim);
+        world.clear();
+        let tokens = [&his, &better].map(|claim| format!("token={}", claim::token(claim, &key)));
+        world.publish_all(&SERVERS, &tokens);
+        let (his, told) = look(&database, &world, bert, &his, day(3)).await;
+        assert_eq!(his.state, State::Waiting { proven: day(3), takes: Some(day(10)) });
+        assert!(matches!(told[..], [Notice::ClaimChallenged { account: 1, .. }]), "{told:?}");
+        // She does what the letter says.
+        let (better, _) = look(&database, &world, anna, &better, day(4)).await;
+        assert!(matches!(better.state, State::Held { .. }), "{better:?}");
+        let in_line = State::Waiting { proven: day(3), takes: None };
+        assert_eq!(state(&database, &his).await, in_line, "an equal proof takes nothing");
+        // As it was written before equal proofs were compared: the day comes all the same.
+        let mut transaction = database.begin().await.expect("a transaction");
+        let known = claims::by_id(transaction.session(), his.id).await.expect("it is read");
+        let due = State::Waiting { proven: day(3), takes: Some(day(10)) };
+        let known = known.expect("it is there");
+        let is_set = claims::set_state(transaction.session(), &known, due, "").await;
+        assert!(is_set.expect("it is set"));
+        transaction.commit().await.expect("it is committed");
+        assert_eq!(look_again(&database, &world.look, day(10)).await, []);
+        assert_eq!(state(&database, &his).await, in_line);
+        assert!(matches!(state(&database, &better).await, State::Held { .. }));
     })
     .await;
 }

@@ -56,6 +56,14 @@ pub fn looked(proven: Timestamp, failures: u32, found: Found, now: Timestamp) ->
     State::Held { proven, due: Some(now.after(next)), failures }
 }
 
+/// Where a claim stands that was proven, behind a holder who proved it as well.
+pub(super) fn in_line(state: State) -> State {
+    match state {
+        State::Waiting { proven, .. } => State::Waiting { proven, takes: None },
+        state => state,
+    }
+}
+
 /// How much a proof is worth.
 pub(super) fn strength(proof: Proof) -> u8 {
     match proof {
