@@ -30,13 +30,14 @@ pub(crate) async fn ask(
         limits::take_within(app, transaction, Deed::Mail, doer).await?;
     }
     let organisation = organisations::by_id(transaction.session(), id).await?;
-    let name = organisation.ok_or(AppError::NotFound)?.name;
+    let name = letter::foreign(&organisation.ok_or(AppError::NotFound)?.name);
     let token = app.means.key.token(Use::Contact(id.0), &nonce(mail));
     let words = Words {
         site: &app.config.title,
-        subject: format!("May we write to you about {name}?"),
+        subject: format!("May we write to you from {}?", app.config.title),
         what: format!(
-            "{name} named this address as one of its contacts at {}: for what concerns its entries on our lists.",
+            "The organisation \u{201c}{name}\u{201d} named this address as one of its contacts at {}: for what \
+             concerns its entries on our lists.",
             app.config.title
         ),
         lines: Vec::new(),

@@ -212,6 +212,7 @@ impl From<OrganisationError> for AppError {
             | OrganisationError::NotKnown(_)
             | OrganisationError::Proven(_)
             | OrganisationError::Text(_)
+            | OrganisationError::Name
             | OrganisationError::Category(..)
             | OrganisationError::Mail(_) => AppError::Wrong(error.to_string()),
         }

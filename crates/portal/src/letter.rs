@@ -176,8 +176,7 @@ pub(crate) fn invitation(
     (organisation, is_published): (&str, bool),
     secret: &Secret,
 ) -> Result<Letter, askama::Error> {
-    // It is somebody else's text, in a letter of ours.
-    let name: String = organisation.chars().filter(|c| !c.is_control()).take(80).collect();
+    let name = foreign(organisation);
     let words = Words {
         site: &config.title,
         subject: format!("You are invited at {}", config.title),
@@ -192,6 +191,12 @@ pub(crate) fn invitation(
         stop: None,
     };
     write(to, &words)
+}
+
+/// What somebody else is called, in a letter of ours: the beginning of it, on one line, and read the way it is written.
+pub(crate) fn foreign(name: &str) -> String {
+    let turns = |c| matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    name.chars().filter(|c| !c.is_control() && !turns(*c)).take(80).collect()
 }
 
 /// What a letter says of an organisation that has nothing on any list.

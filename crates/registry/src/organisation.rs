@@ -29,6 +29,11 @@ pub enum OrganisationError {
     /// A text is empty or too long.
     #[error("{0} needs a text of at most {MOST_TEXT} characters")]
     Text(&'static str),
+    /// No name.
+    #[error(
+        "a name is one line of 1 to {MOST_NAME} characters, none of which turns the writing around"
+    )]
+    Name,
     /// As many as are open at a time.
     #[error("{MOST_OPEN} invitations are open: wait until some are followed, or take some back")]
     Invitations,
@@ -100,7 +105,7 @@ pub async fn found(
     name: &str,
     now: Timestamp,
 ) -> Result<OrganisationId, OrganisationError> {
-    let name = text("a name", name)?;
+    let name = called(name)?;
     let id = organisations::add(transaction.session(), name, now).await?;
     let owner = MemberRole::Owner;
     organisations::put_member(transaction.session(), id, person.account, owner, now).await?;
@@ -121,7 +126,7 @@ pub async fn add(
     now: Timestamp,
 ) -> Result<OrganisationId, OrganisationError> {
     permission::check(person, Relation::Stranger, Action::AddOrganisation)?;
-    let name = text("a name", name)?;
+    let name = called(name)?;
     let id = organisations::add(transaction.session(), name, now).await?;
     for domain in domains {
         organisations::add_domain(transaction.session(), id, domain).await?;
@@ -359,7 +364,21 @@ pub(crate) fn text<'t>(of: &'static str, words: &'t str) -> Result<&'t str, Orga
     }
 }
 
-/// Characters of a name, a reason, a note.
+/// A name, without space around it. It stands in letters and pages that others read as ours, so it is one line, and
+/// short.
+pub(crate) fn called(name: &str) -> Result<&str, OrganisationError> {
+    let name = name.trim();
+    let turns = |c| matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_one = !name.chars().any(|c| c.is_control() || turns(c));
+    match is_one && (1..=MOST_NAME).contains(&name.chars().count()) {
+        true => Ok(name),
+        false => Err(OrganisationError::Name),
+    }
+}
+
+/// Characters of a name.
+const MOST_NAME: usize = 200;
+/// Characters of a reason, a note.
 const MOST_TEXT: usize = 2_000;
 
 #[cfg(test)]
@@ -422,8 +441,11 @@ mod tests {
             let subject = format!("organisation/{}", id.0);
             let deeds = audit::of_subject(t.session(), &subject, 9).await.expect("they are read");
             assert_eq!(deeds.len(), 1);
-            let refused = add(t, editor, " ", &[], now).await;
-            assert!(matches!(refused, Err(OrganisationError::Text(_))));
+            let long = "x".repeat(MOST_NAME + 1);
+            for name in [" ", "two\nlines", "turned \u{202e}dnuora", &long] {
+                let refused = add(t, editor, name, &[], now).await;
+                assert!(matches!(refused, Err(OrganisationError::Name)), "{name}");
+            }
             let refused = add(t, person(2, Role::Member), "Other", &[], now).await;
             assert!(matches!(refused, Err(OrganisationError::Denied(_))));
         })

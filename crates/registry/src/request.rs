@@ -546,8 +546,8 @@ async fn possible(
             Item::Category(number) if !categories.iter().any(|one| one.number == *number) => {
                 return wrong(format!("{} has no category {number}", list.list.apex));
             }
-            Item::Name(text) if text.trim().is_empty() || text.chars().count() > MOST_NAME => {
-                return wrong(format!("a name has 1 to {MOST_NAME} characters"));
+            Item::Name(text) if organisation::called(text).is_err() => {
+                return wrong(OrganisationError::Name.to_string());
             }
             Item::Website(text)
                 if !(text.starts_with("https://") || text.starts_with("http://"))

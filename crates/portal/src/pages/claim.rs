@@ -132,6 +132,7 @@ pub(crate) async fn open(
                     | ClaimError::Stranger { .. }
                     | ClaimError::Organisation(
                         OrganisationError::Text(_)
+                        | OrganisationError::Name
                         | OrganisationError::Unknown(_)
                         | OrganisationError::NoList
                         | OrganisationError::Category(..),
