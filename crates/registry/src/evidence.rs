@@ -157,7 +157,7 @@ pub async fn set_closed(
     record(transaction, name, cause, detail, now).await
 }
 
-/// Takes what a source saw, all of it or nothing: one row of the audit log with how much it was. What was told before,
+/// Takes what a source saw, all of it or nothing: one row of the audit log with how much of it was new, if any. What was told before,
 /// by another file or call than this one, counts once. An IPv4 address in the form of IPv6 is one of IPv4.
 ///
 /// # Errors
@@ -206,6 +206,10 @@ pub async fn take(
         *classes.entry(&seen.class).or_default() += u64::from(seen.count);
     }
     let known = observations.len() as u64 - taken;
+    if taken == 0 {
+        // Who says the same again and again makes no row of the log, which nobody can shorten.
+        return Ok(Taken { taken, known });
+    }
     let detail = json!({ "count": taken, "known": known, "hits": classes, "reason": cause.reason });
     record(transaction, name, cause, detail, now).await?;
     Ok(Taken { taken, known })

@@ -90,6 +90,9 @@ async fn carry_out(
     }
     let all = lists::all(transaction.session()).await?;
     let names = names(transaction).await?;
+    // All of it is thought over before the first of it is written: whoever writes has the end of the audit log, for which
+    // everybody else waits.
+    let mut outcomes = Vec::new();
     for (list, rules) in &ruled {
         let mut changed = BTreeMap::new();
         for rule in rules {
@@ -109,6 +112,9 @@ async fn carry_out(
         let renewed = others.into_iter().filter(|held| held.is_renewed).map(Held::change);
         let (changed, renewed): (Vec<Change>, Vec<Change>) =
             (changed.into_iter().map(Held::change).collect(), renewed.collect());
+        outcomes.push((list, changed, renewed));
+    }
+    for (list, changed, renewed) in outcomes {
         let cause = |action: &str| Cause {
             actor: audit::SYSTEM.to_owned(),
             action: action.to_owned(),
