@@ -63,7 +63,8 @@ pub async fn put(
     Ok(())
 }
 
-/// Takes a letter that is due; nobody else gets it for so long. One that is not [`sent`] by then is taken again.
+/// Takes a letter that is due, and of those first one that nobody can unsubscribe from: somebody asked for it and waits.
+/// Nobody else gets it for so long. One that is not [`sent`] by then is taken again.
 ///
 /// # Errors
 /// If the database fails.
@@ -159,7 +160,8 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $5, 0, $6)";
     /// Takes one out for a while.
     TAKE = "UPDATE outbox SET due = $2, attempts = attempts + 1 WHERE due <= $1 AND id =
-        (SELECT id FROM outbox WHERE due <= $1 ORDER BY due, id LIMIT 1)
+        (SELECT id FROM outbox WHERE due <= $1
+            ORDER BY CASE unsubscribe WHEN '' THEN 0 ELSE 1 END, due, id LIMIT 1)
         RETURNING id, recipient, subject, plain, html, attempts, unsubscribe, created";
     /// It is known to whom it went.
     KEEP = "INSERT INTO sent_letters (letter, created, recipient, sent)
