@@ -51,9 +51,7 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
             ("refused versions cannot be told of", tell_refused(&app).await),
             ("limits that are over cannot be forgotten", limits::tidy(&app).await),
         ] {
-            if let Err(error) = done {
-                tracing::error!("{what}: {}", whole(&error));
-            }
+            told(what, done);
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -65,22 +63,32 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
 /// Asks DNS about what is due until it is told to stop. Then it does not wait for answers: what is under way is looked at
 /// again by whoever comes next.
 pub(crate) async fn look(app: App, stop: CancellationToken) {
-    let looks = async {
+    // Each at its own pace: slow servers of some domains keep nobody else from being looked at.
+    let proofs = async {
         loop {
-            for (what, done) in [
-                ("proofs of domains cannot be looked for", look_again(&app).await),
-                ("DNS of organisations cannot be looked at", watch(&app, Timestamp::now()).await),
-            ] {
-                if let Err(error) = done {
-                    tracing::error!("{what}: {}", whole(&error));
-                }
-            }
+            told("proofs of domains cannot be looked for", look_again(&app).await);
             tokio::time::sleep(EVERY).await;
         }
+    };
+    let organisations = async {
+        loop {
+            told("DNS of organisations cannot be looked at", watch(&app, Timestamp::now()).await);
+            tokio::time::sleep(EVERY).await;
+        }
+    };
+    let looks = async {
+        tokio::join!(proofs, organisations);
     };
     tokio::select! {
         () = stop.cancelled() => {}
         () = looks => {}
+    }
+}
+
+/// Says what went wrong, if something did.
+fn told(what: &str, done: Result<(), AppError>) {
+    if let Err(error) = done {
+        tracing::error!("{what}: {}", whole(&error));
     }
 }
 
