@@ -17,12 +17,19 @@ pub(crate) fn address(peer: SocketAddr, headers: &HeaderMap, trusted: &[Network]
         if !is_trusted(address) {
             break;
         }
-        match said.trim().parse::<IpAddr>() {
-            Ok(before) => address = before.to_canonical(),
-            Err(_) => break,
+        match parse(said.trim()) {
+            Some(before) => address = before.to_canonical(),
+            None => break,
         }
     }
     address
+}
+
+/// An address as proxies write it: some name the port, too, and then put an address of IPv6 into brackets.
+fn parse(said: &str) -> Option<IpAddr> {
+    let bare = said.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(said);
+    let with_port = || said.parse::<SocketAddr>().ok().map(|address| address.ip());
+    bare.parse().ok().or_else(with_port)
 }
 
 #[cfg(test)]
@@ -49,5 +56,9 @@ mod tests {
         check("127.0.0.1", &["203.0.113.9", "192.0.2.1, 10.1.2.3"], "192.0.2.1");
         check("127.0.0.1", &["203.0.113.9, nonsense"], "127.0.0.1");
         check("::ffff:127.0.0.1", &["2001:db8::7"], "2001:db8::7");
+        check("127.0.0.1", &["192.0.2.1:4711"], "192.0.2.1");
+        check("127.0.0.1", &["203.0.113.9, [2001:db8::7]:4711"], "2001:db8::7");
+        check("127.0.0.1", &["[2001:db8::7]"], "2001:db8::7");
+        check("127.0.0.1", &["203.0.113.9, 192.0.2.1:port"], "127.0.0.1");
     }
 }
