@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use repute_database::Database;
 use repute_distribution::Shelf;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -41,6 +41,8 @@ pub(crate) struct Parts {
     pub(crate) mail_waits: Notify,
     /// Told when there is work to be done.
     pub(crate) work_waits: Notify,
+    /// Who notes that somebody was here: one at a time.
+    pub(crate) notes: Arc<Semaphore>,
     /// What servers elsewhere may have.
     pub(crate) shelf: Arc<Shelf>,
     /// Cancelled when the portal ends, so that nobody is left waiting.
@@ -69,6 +71,7 @@ impl App {
             passkeys,
             mail_waits: Notify::new(),
             work_waits: Notify::new(),
+            notes: Arc::new(Semaphore::new(1)),
             shelf,
             closing,
         }))

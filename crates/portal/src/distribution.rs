@@ -29,6 +29,7 @@ use crate::app::App;
 use crate::error::AppError;
 use crate::limits::{self, Deed, Doer};
 use crate::secret::digest_of;
+use crate::seen::{self, Used};
 use crate::visitor::Visitor;
 
 /// Admits whoever shows a token that is not revoked.
@@ -65,12 +66,7 @@ async fn subscriber(
     };
     let doer = Doer::Subscriber(subscriber.id);
     app.limits.take(Deed::Fetch, &doer, moment).map_err(AppError::TooMany)?;
-    // A write for each request would be too many.
-    if subscriber.seen.is_none_or(|seen| now.0 - seen.0 > SEEN_EVERY) {
-        let mut transaction = app.database.begin().await?;
-        subscribers::see(transaction.session(), subscriber.id, now).await?;
-        transaction.commit().await?;
-    }
+    seen::note(app, Used::Subscriber(subscriber.id), subscriber.seen, now).await;
     Ok(subscriber)
 }
 
@@ -187,8 +183,6 @@ impl hyper::body::Body for FileBody {
 const LONGEST: Duration = Duration::from_secs(15);
 /// So many bytes of a file are read at once.
 const PART: usize = 256 * 1024;
-/// How often it is noted that a token is in use, in microseconds.
-const SEEN_EVERY: i64 = 5 * 60 * 1_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -222,7 +216,8 @@ mod tests {
     /// Puts a list on the shelf, or a change of it.
     fn publish(site: &Site, apex: &str, id: ListId, serial: u32, from: Option<u32>) {
         let origin = Origin { id: id.0 as u64, apex: apex.parse().expect("a name") };
-        let delivery = Delivery { origin: &origin, serial, approved: 0 };
+        let delivery =
+            Delivery { origin: &origin, serial, approved: 0, content: u128::from(serial) };
         match from {
             Some(from) => {
                 assert!(!site.app.shelf.put(delivery, Some((from, b"changes"))).expect("put"));
@@ -299,7 +294,8 @@ mod tests {
             let app = site.app.clone();
             let origin = |apex: &str, id| Origin { id, apex: apex.parse().expect("a name") };
             let put = |origin: &Origin, from: u32, to: u32| {
-                let delivery = Delivery { origin, serial: to, approved: 0 };
+                let delivery =
+                    Delivery { origin, serial: to, approved: 0, content: u128::from(to) };
                 app.shelf.put(delivery, Some((from, b"changes"))).expect("it is put");
             };
             let (news, ()) = tokio::join!(ask(&mut site, &path, "one", &waiting), async {

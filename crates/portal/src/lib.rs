@@ -46,6 +46,7 @@ mod post;
 mod recovery;
 mod routes;
 mod secret;
+mod seen;
 mod server;
 mod snippet;
 mod spans;

@@ -18,6 +18,7 @@ use crate::config::PublicUrl;
 use crate::error::AppError;
 use crate::flash::Flash;
 use crate::secret::digest_of;
+use crate::seen::{self, Used};
 
 /// Who visits.
 #[derive(Clone, Debug)]
@@ -51,7 +52,8 @@ impl Visitor {
         let address = client::address(peer, headers, &app.config.trusted_proxies);
         let flash = cookie(headers, flash_name(&app.config.public_url)).and_then(Flash::from_word);
         let member = match cookie(headers, session_cookie(&app.config.public_url)) {
-            Some(secret) => member(app, secret).await?,
+            // Boxed: most who ask have no session, and would carry the place for its queries through every layer.
+            Some(secret) => Box::pin(member(app, secret)).await?,
             None => None,
         };
         Ok(Visitor { address, member, flash })
@@ -76,7 +78,8 @@ impl Member {
 
     /// Whether the person proved who he is a short while ago.
     pub(crate) fn is_fresh(&self, now: Timestamp) -> bool {
-        now < self.session.proven.after(FRESH)
+        // A proof from times to come is one of a clock that was wrong then, or is wrong now.
+        self.session.proven < now.after(SKEW) && now < self.session.proven.after(FRESH)
     }
 }
 
@@ -97,12 +100,7 @@ async fn member(app: &App, secret: &str) -> Result<Option<Member>, DatabaseError
     let found = sessions::find(connection.session(), &digest_of(secret), now).await?;
     drop(connection);
     let Some((session, account)) = found else { return Ok(None) };
-    // A write for each request would be too many.
-    if now.0 - session.seen.0 > SEEN_EVERY {
-        let mut transaction = app.database.begin().await?;
-        sessions::see(transaction.session(), session.id, now).await?;
-        transaction.commit().await?;
-    }
+    seen::note(app, Used::Session(session.id), Some(session.seen), now).await;
     Ok(Some(Member { account, session }))
 }
 
@@ -141,7 +139,7 @@ pub(crate) fn flash_name(url: &PublicUrl) -> &'static str {
     if url.is_secure() { "__Host-flash" } else { "flash" }
 }
 
+/// By how much the clocks of two servers may differ.
+const SKEW: Duration = Duration::from_secs(60);
 /// How long a proof is fresh.
 const FRESH: Duration = Duration::from_secs(10 * 60);
-/// How often it is noted that a session is in use, in microseconds.
-const SEEN_EVERY: i64 = 5 * 60 * 1_000_000;

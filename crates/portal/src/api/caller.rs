@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::error::{AppError, Hidden};
 use crate::limits::{self, Deed, Doer};
 use crate::secret::digest_of;
+use crate::seen::{self, Used};
 use crate::token::Scope;
 use crate::visitor::{Visitor, person};
 
@@ -92,12 +93,7 @@ async fn caller(app: &App, visitor: &Visitor, headers: &HeaderMap) -> Result<Cal
     };
     let doer = Doer::Account(account.id.0);
     app.limits.take(Deed::Call, &doer, now.1).map_err(AppError::TooMany)?;
-    // A write for each request would be too many.
-    if token.seen.is_none_or(|seen| now.0.0 - seen.0 > SEEN_EVERY) {
-        let mut transaction = app.database.begin().await?;
-        tokens::see(transaction.session(), token.id, now.0).await?;
-        transaction.commit().await?;
-    }
+    seen::note(app, Used::Token(token.id), token.seen, now.0).await;
     Ok(Caller { account, token })
 }
 
@@ -107,6 +103,3 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (kind, token) = shown.split_once(' ')?;
     kind.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
-
-/// How often it is noted that a token is in use, in microseconds.
-const SEEN_EVERY: i64 = 5 * 60 * 1_000_000;
