@@ -1,6 +1,9 @@
 //! The lists as they are described, remembered for a moment: every page names them, and they hardly change.
+//!
+//! Look-ups go by them and by the zones in memory, so a database that is slow or gone keeps nobody from those: what was
+//! read before is good until something else is read.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use repute_database::categories::{self, Category};
@@ -8,7 +11,7 @@ use repute_database::lists::{self, Criterion, Leaving, ListId, State};
 use repute_database::{Database, DatabaseError, Session, Timestamp, entries};
 use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode};
 use repute_registry::publish;
-use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use crate::app::App;
 use crate::error::AppError;
@@ -132,24 +135,52 @@ pub(crate) fn leaving_words(leaving: Leaving) -> &'static str {
 
 /// The lists, and when they were read.
 #[derive(Debug, Default)]
-pub(crate) struct Overview(Mutex<Option<(Instant, Arc<Vec<ListCard>>)>>);
+pub(crate) struct Overview {
+    /// What was read last, and until when it is not read again.
+    known: Mutex<Option<(Instant, Arc<Vec<ListCard>>)>>,
+    /// Whoever reads it again: one is enough.
+    reading: tokio::sync::Mutex<()>,
+}
 
 impl Overview {
-    /// All lists that are not retired, as they were a moment ago.
+    /// All lists that are not retired, as they were a moment ago; as they were last known, if the database does not say.
     pub(crate) async fn get(
         &self,
         database: &Database,
         zones: &dyn Zones,
     ) -> Result<Arc<Vec<ListCard>>, DatabaseError> {
-        let mut known = self.0.lock().await;
-        if let Some((at, lists)) = &*known
-            && at.elapsed() < FRESH
-        {
-            return Ok(Arc::clone(lists));
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Boxed: it is rare, and its queries would be room in every page.
+        let reading = || Box::pin(read(database, zones));
+        let Some((until, lists)) = known else {
+            return Ok(self.keep(reading().await?));
+        };
+        if Instant::now() < until {
+            return Ok(lists);
         }
-        let lists = Arc::new(read(database, zones).await?);
-        *known = Some((Instant::now(), Arc::clone(&lists)));
-        Ok(lists)
+        // Whoever comes while one reads takes what is there.
+        let Ok(_turn) = self.reading.try_lock() else { return Ok(lists) };
+        match timeout(PATIENCE, reading()).await {
+            Ok(Ok(read)) => Ok(self.keep(read)),
+            Ok(Err(error)) => Ok(self.go_on(&lists, &error)),
+            Err(slow) => Ok(self.go_on(&lists, &slow)),
+        }
+    }
+
+    /// Remembers what was read.
+    fn keep(&self, lists: Vec<ListCard>) -> Arc<Vec<ListCard>> {
+        let lists = Arc::new(lists);
+        let known = Some((Instant::now() + FRESH, Arc::clone(&lists)));
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        lists
+    }
+
+    /// Goes on with what was known, for a while without asking.
+    fn go_on(&self, lists: &Arc<Vec<ListCard>>, why: &dyn std::error::Error) -> Arc<Vec<ListCard>> {
+        tracing::warn!("pages show the lists as they were: {}", crate::error::whole(why));
+        let known = Some((Instant::now() + AGAIN, Arc::clone(lists)));
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        Arc::clone(lists)
     }
 }
 
@@ -235,10 +266,51 @@ fn link_of(contact: &str) -> Option<String> {
 
 /// How long they are remembered.
 const FRESH: Duration = Duration::from_secs(2);
+/// How long whoever reads them again waits for the database.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// When a database that did not say is asked again.
+const AGAIN: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
+    use axum::http::StatusCode;
+    use repute_database::testing::on_each_narrow;
+
     use super::*;
+    use crate::testing::Site;
+    use crate::zones::Standing;
+
+    #[tokio::test]
+    async fn lists_are_there_while_the_database_is_not() {
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            let early = site.app.overview.get(&site.app.database, &*site.app.zones).await;
+            assert_eq!(early.expect("it is read").len(), 0);
+            site.add_list("bl.example").await;
+            let age = || {
+                let mut known = site.app.overview.known.lock().expect("whole");
+                known.as_mut().expect("it was read").0 = Instant::now();
+            };
+            age();
+            let read = site.app.overview.get(&site.app.database, &*site.app.zones).await;
+            assert_eq!(read.expect("it is read").len(), 1);
+            let name = "bl.example".parse().expect("a name");
+            let other = "198.51.100.1".parse().expect("a target");
+            let row = (name, other, Standing::NotListed);
+            site.zones.0.lock().expect("whole").push(row);
+            age();
+            site.app.database.close().await;
+            for path in ["/lookup?target=192.0.2.1", "/status", "/api/v1/lookup?target=192.0.2.1"] {
+                let answer = site.get(path).await;
+                assert_eq!(answer.status, StatusCode::OK, "{path}");
+                answer.says(&["bl.example"]);
+            }
+            // One who asks learns that it is away, those behind him do not ask for a while.
+            let known = site.app.overview.known.lock().expect("whole");
+            assert!(known.as_ref().expect("it is there").0 > Instant::now() + FRESH);
+        })
+        .await;
+    }
 
     #[test]
     fn a_contact_leads_to_a_letter_or_a_page_or_is_to_be_read() {
