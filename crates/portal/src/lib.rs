@@ -27,6 +27,7 @@ mod factor;
 mod flash;
 mod form;
 mod frame;
+mod impatient;
 mod letter;
 mod letters;
 mod limits;

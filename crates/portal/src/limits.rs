@@ -201,6 +201,13 @@ impl Doer {
         Doer::Network(Around::person(address))
     }
 
+    /// The networks around an address in which others may be, too, the smallest first, and how many times as much as one
+    /// person each may.
+    pub(crate) fn around(address: IpAddr) -> impl Iterator<Item = (Doer, u32)> {
+        let circles = Around::person(address).circles();
+        circles.map(|around| (Doer::Network(around), around.share()))
+    }
+
     /// Whoever has a mail address.
     pub(crate) fn by_mail(mail: &str) -> Doer {
         Doer::Mail(digest_of(mail))

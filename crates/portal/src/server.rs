@@ -28,6 +28,7 @@ use tower::ServiceExt as _;
 use crate::app::App;
 use crate::certificate::Certificate;
 use crate::config::Config;
+use crate::impatient::Impatient;
 use crate::limits::Doer;
 use crate::means::Means;
 use crate::zones::Zones;
@@ -176,36 +177,41 @@ async fn accept(listener: TcpListener, hall: Hall) {
 #[derive(Clone, Debug, Default)]
 struct Crowd(Arc<Mutex<HashMap<Doer, usize>>>);
 
-/// A place in it, until it is dropped.
+/// A place in it, until it is dropped: in each of these networks.
 #[derive(Debug)]
-struct Seat(Crowd, Option<Doer>);
+struct Seat(Crowd, Vec<Doer>);
 
 impl Crowd {
-    /// A place for another connection from an address, unless its network has as many as one may. Behind a trusted proxy
-    /// are many people.
+    /// A place for another connection from an address, unless its network, or what lies around that, has as many as one
+    /// may. Behind a trusted proxy are many people.
     fn seat(&self, address: IpAddr, is_proxy: bool) -> Option<Seat> {
         if is_proxy {
-            return Some(Seat(self.clone(), None));
+            return Some(Seat(self.clone(), Vec::new()));
         }
-        let doer = Doer::at(address);
+        let around: Vec<(Doer, u32)> = Doer::around(address).collect();
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(doer.clone()).or_default();
-        if *count >= OF_NETWORK {
+        let has = |doer: &Doer| counts.get(doer).copied().unwrap_or_default();
+        let most = |share: u32| (OF_NETWORK * share as usize).min(OF_ANY);
+        if around.iter().any(|(doer, share)| has(doer) >= most(*share)) {
             return None;
         }
-        *count += 1;
-        Some(Seat(self.clone(), Some(doer)))
+        let doers: Vec<Doer> = around.into_iter().map(|(doer, _)| doer).collect();
+        for doer in &doers {
+            *counts.entry(doer.clone()).or_default() += 1;
+        }
+        Some(Seat(self.clone(), doers))
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let Some(doer) = self.1.take() else { return };
         let mut counts = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&doer) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&doer);
+        for doer in self.1.drain(..) {
+            if let Some(count) = counts.get_mut(&doer) {
+                *count -= 1;
+                if *count == 0 {
+                    counts.remove(&doer);
+                }
             }
         }
     }
@@ -242,7 +248,7 @@ async fn serve(
         .max_headers(HEAD_LINES)
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        .serve_connection(TokioIo::new(Impatient::new(stream)), TowerToHyperService::new(service));
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,
@@ -253,8 +259,10 @@ async fn serve(
 
 /// Most connections at a time.
 const CONNECTIONS: usize = 1_024;
-/// Most of them from one address of IPv4, or one /64 of IPv6.
+/// Most of them from one address of IPv4, or one /64 of IPv6; wider networks have a share of more.
 const OF_NETWORK: usize = 128;
+/// Most of them from any network.
+const OF_ANY: usize = CONNECTIONS / 4;
 /// Most bytes of a request's head.
 const HEAD_BYTES: usize = 32 * 1024;
 /// Most header lines of a request.
@@ -283,6 +291,15 @@ mod tests {
         assert!(crowd.seat(at("2001:db8::2"), false).is_none(), "it is the same network");
         assert!(crowd.seat(at("2001:db8::2"), true).is_some(), "a proxy has many people");
         assert!(crowd.seat(at("2001:db8:0:1::1"), false).is_some());
+        // Nor one who has many of them: a household has 256, whoever asks for it 65,536.
+        let many = |count: u32, base: u128| -> usize {
+            let address = |n: u32| IpAddr::from((base + (u128::from(n) << 64)).to_be_bytes());
+            let taken = (0..count).flat_map(|n| (0..100).map(move |_| address(n)));
+            let seats: Vec<Seat> = taken.filter_map(|at| crowd.seat(at, false)).collect();
+            seats.len()
+        };
+        assert_eq!(many(20, 0x2001_0db8_0001 << 80), OF_ANY, "a /56");
+        assert_eq!(many(900, 0x2001_0db8_0002 << 80), OF_ANY, "a /48");
         seats.pop();
         assert!(crowd.seat(at("2001:db8::2"), false).is_some());
         seats.clear();
