@@ -234,6 +234,9 @@ pub(crate) async fn sign_in(
             limits::take(app, limits::Deed::Try, Doer::Device(device.digest())).await?;
         }
         None => {
+            // What his network does besides, programs with old tokens among it, counts only for who is in no browser of
+            // his.
+            limits::take(app, limits::Deed::Try, Doer::at(address)).await?;
             limits::take(app, limits::Deed::Try, Doer::by_mail_at(&mail, address)).await?;
             let everywhere = limits::take(app, limits::Deed::Try, Doer::by_mail(&mail)).await;
             everywhere.map_err(|error| match error {

@@ -8,7 +8,6 @@ use crate::error::AppError;
 use crate::flash::Flash;
 use crate::form::Form;
 use crate::frame::{Frame, Page, say};
-use crate::limits::{self, Deed, Doer};
 use crate::pages::second::to_second;
 use crate::visitor::{Member, Visitor, session_cookie};
 use askama::Template;
@@ -68,7 +67,6 @@ pub(crate) async fn submit(
     headers: HeaderMap,
     Form(typed): Form<Typed>,
 ) -> Result<Response, AppError> {
-    limits::take(&app, Deed::Try, Doer::at(visitor.address)).await?;
     let client = client(&visitor, &headers);
     let device = Device::shown(&headers, &app.config.public_url);
     let (mail, address) = (&typed.mail, visitor.address);
