@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::distribution;
 use crate::error::AppError;
 use crate::limits::{Deed, Doer};
+use crate::pages::confirm;
 use crate::token::Scope;
 use crate::visitor::{Visitor, cookie, session_cookie};
 
@@ -67,8 +68,13 @@ pub(crate) async fn admit(
         return AppError::ForeignPage.into_response();
     }
     match least {
-        Least::Subscriber => return distribution::admit(&app, &visitor, request, next).await,
-        Least::Token(scopes) => return api::admit(&app, &visitor, scopes, request, next).await,
+        // Boxed: what they ask of the database would be room that every request carries through each layer.
+        Least::Subscriber => {
+            return Box::pin(distribution::admit(&app, &visitor, request, next)).await;
+        }
+        Least::Token(scopes) => {
+            return Box::pin(api::admit(&app, &visitor, scopes, request, next)).await;
+        }
         Least::Anonymous | Least::Role(_) => {}
     }
     if least.admits(visitor.role()) {
@@ -84,7 +90,7 @@ pub(crate) async fn admit(
             Proof::Fresh { page } if !is_fresh() => {
                 let own = own_path(&request);
                 let next = page.map_or_else(|| own.to_owned(), |page| page_of(page, own));
-                Redirect::to(&format!("/confirm?next={}", encode(&next))).into_response()
+                Box::pin(confirm::ask(&app, request, &next)).await
             }
             Proof::Any | Proof::Fresh { .. } => next.run(request).await,
         };

@@ -8,6 +8,7 @@
 
 mod access;
 mod account;
+mod again;
 mod api;
 mod app;
 mod asset;

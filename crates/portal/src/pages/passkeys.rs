@@ -19,9 +19,10 @@ use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
 use crate::pages::account::done_at;
+use crate::pages::confirm::Sent;
 use crate::pages::recovery::Codes;
 use crate::pages::second::{begin_again, let_in, second_cookie};
-use crate::pages::sign_in::{client, own, signed_in, to};
+use crate::pages::sign_in::{client, own, signed_in};
 use crate::passkey::{self, Answer};
 use crate::visitor::{Member, Visitor, cookie};
 
@@ -171,14 +172,16 @@ pub(crate) async fn ask_confirm(
 /// `POST /confirm/passkey`.
 pub(crate) async fn confirm(
     State(app): State<App>,
+    frame: Frame,
     visitor: Visitor,
     member: Member,
-    Form(shown): Form<Shown>,
+    Form(form): Form<Vec<(String, String)>>,
 ) -> Result<Response, AppError> {
     passkey::limit(&app, visitor.address).await?;
-    let next = own(&shown.next);
-    passkey::prove(&app, &member, &shown.answer()).await?;
-    Ok(to(&next))
+    let sent = Sent::new(form);
+    let (ceremony, credential) = (sent.field("ceremony"), sent.field("credential"));
+    passkey::prove(&app, &member, &Answer { ceremony, credential }).await?;
+    Ok(sent.go_on(frame))
 }
 
 /// The page.
