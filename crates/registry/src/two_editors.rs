@@ -4,6 +4,9 @@
 //! reason of a wide entry, or has it end earlier, needs nobody. What one editor did within an hour counts together,
 //! as in pieces it would be as much; what another one agreed to does not.
 //!
+//! Of a file that is imported each entry is looked at by itself ([`of_coming`], [`of_going`]), as a feed brings and drops
+//! thousands every day: how much it is together, and within the hour, the guards of the list watch.
+//!
 //! Not here: who the second one is and whether the first one's word still counts ([`crate::agreement`]), and what whoever
 //! has the shell does, rules by themselves, and time: they ask nobody, and the guards of a list look at all of it.
 
