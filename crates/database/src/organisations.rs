@@ -302,6 +302,22 @@ pub async fn lock(session: Session<'_>, id: OrganisationId) -> Result<(), Databa
     Ok(())
 }
 
+/// The same for some at once, in the order of their Ids, as everybody takes them; those that are not there are passed
+/// over.
+///
+/// # Errors
+/// If the database fails.
+pub async fn lock_all(session: Session<'_>, ids: &[OrganisationId]) -> Result<(), DatabaseError> {
+    // SQLite has one writer.
+    let Session::Postgres(c, _) = session else { return Ok(()) };
+    let mut ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    ids.sort_unstable();
+    for part in ids.chunks(ROWS) {
+        sqlx::query(LOCK_ALL).bind(part).execute(&mut *c).await?;
+    }
+    Ok(())
+}
+
 /// The people of an organisation, by account. Whoever else would change them waits until this transaction is over.
 ///
 /// # Errors
@@ -492,6 +508,9 @@ const ADD_NUMBERED: &str = "INSERT INTO organisations (id, name, created) ";
 const ADD_DOMAINS: &str = "INSERT INTO domains (organisation, domain) ";
 /// Behind them.
 const ADD_DOMAINS_END: &str = " ON CONFLICT (organisation, domain) DO NOTHING";
+/// Holds up others who want to change some of them; only PostgreSQL has these words. It is what [`LOCK`] takes of one.
+const LOCK_ALL: &str =
+    "SELECT 1 FROM organisations WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
 /// Has PostgreSQL go on behind the largest Id, which SQLite does by itself. Never back: another transaction may have taken
 /// a number that is not seen here yet.
 const GO_ON: &str = "SELECT setval(pg_get_serial_sequence('organisations', 'id'),
@@ -598,7 +617,10 @@ mod tests {
             let known = domains(t.session(), OrganisationId(7)).await.expect("they are read");
             assert_eq!(known, names);
             let ids = [OrganisationId(42), OrganisationId(43)];
-            assert_eq!(find::there(t.session(), &ids).await.expect("they are read"), ids[..1]);
+            let there = find::by_ids(t.session(), &ids).await.expect("they are read");
+            assert_eq!(there.iter().map(|one| one.id).collect::<Vec<_>>(), ids[..1]);
+            lock_all(t.session(), &ids).await.expect("nobody has them");
+            lock_all(t.session(), &[]).await.expect("nothing is wanted");
             let next = add(t.session(), "Next", Timestamp(8)).await.expect("an Id");
             assert_eq!(next, ids[1]);
             // A number that was given once is not given again, whatever is seen of it.

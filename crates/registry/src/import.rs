@@ -130,7 +130,8 @@ pub async fn run(
     now: Timestamp,
     step: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Report, ChangeError> {
-    // Organisations come before lists, for whoever waits for both.
+    // Organisations come before lists, for whoever waits for both; what is read of them then stays as it is.
+    owners::hold(transaction, import, content).await?;
     let owners = Owners::find(transaction.session(), import, content).await?;
     owners.add(transaction, now).await?;
     // Whoever else changes the list waits from here on, so that what is compared is what is changed.

@@ -74,9 +74,26 @@ pub enum Problem {
     /// A parameter behind an entry's `@` does nothing. The entry counts.
     #[error("{0}")]
     Parameter(&'static str),
+    /// The number of an organisation is none that one can have. Holds the largest. The entry counts.
+    #[error("expected the Id of an organisation, from 1 to {0}; the entry is given to nobody")]
+    Id(u32),
     /// The table would have more distinct answers than an index can name.
     #[error("more than {} distinct answers; this entry is left out", crate::value::ValueId::MAX)]
     ManyValues,
+}
+
+impl Fault {
+    /// A fault at a byte of a line, counted from 0.
+    pub fn new(
+        source: Arc<str>,
+        (number, line): (u64, &[u8]),
+        at: usize,
+        problem: Problem,
+    ) -> Fault {
+        let text = String::from_utf8_lossy(line).chars().take(LONGEST_SHOWN).collect();
+        let column = u32::try_from(at).map_or(u32::MAX, |at| at.saturating_add(1));
+        Fault { source, line: number, column, text, problem }
+    }
 }
 
 impl Problem {
@@ -91,6 +108,7 @@ impl Problem {
                 | Problem::CodeOutside(_)
                 | Problem::CodeUndeclared(_)
                 | Problem::Unused(_)
+                | Problem::Id(_)
         )
     }
 }
@@ -108,7 +126,7 @@ pub struct Faults {
 
 impl Faults {
     /// Adds a fault.
-    pub(crate) fn push(&mut self, fault: Fault) {
+    pub fn push(&mut self, fault: Fault) {
         if fault.problem.is_warning() {
             self.warnings += 1;
         } else {
@@ -117,6 +135,15 @@ impl Faults {
         if self.kept.len() < MOST_KEPT {
             self.kept.push(fault);
         }
+    }
+
+    /// Takes in what somebody else found in the same file: of both the first lines are kept.
+    pub fn merge(&mut self, other: Faults) {
+        self.errors += other.errors;
+        self.warnings += other.warnings;
+        self.kept.extend(other.kept);
+        self.kept.sort_by_key(|fault| fault.line);
+        self.kept.truncate(MOST_KEPT);
     }
 
     /// How many lines do not count.
@@ -144,3 +171,34 @@ impl fmt::Display for Fault {
 
 /// Faults kept with their text.
 const MOST_KEPT: usize = 1000;
+/// How many characters of a faulty line are kept.
+pub(crate) const LONGEST_SHOWN: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_readings_of_a_file_the_first_lines_are_kept() {
+        let reading = |lines: &[u64], problem: Problem| {
+            let mut faults = Faults::default();
+            for line in lines {
+                faults.push(Fault::new("list".into(), (*line, b"x;y"), 2, problem.clone()));
+            }
+            faults
+        };
+        let mut all = reading(&[2, 5], Problem::LongLine);
+        all.merge(reading(&[1, 3, 5, 9], Problem::Id(7)));
+        assert_eq!((all.errors(), all.warnings()), (2, 4));
+        let lines: Vec<u64> = all.iter().map(|fault| fault.line).collect();
+        assert_eq!(lines, [1, 2, 3, 5, 5, 9]);
+        let first = all.iter().next().map(ToString::to_string);
+        let words = "list:1:3: expected the Id of an organisation, from 1 to 7; the entry is given to nobody";
+        assert_eq!(first.as_deref(), Some(words));
+        let many: Vec<u64> = (0..MOST_KEPT as u64).map(|at| at * 2).collect();
+        let mut all = reading(&many, Problem::LongLine);
+        all.merge(reading(&many, Problem::Id(7)));
+        assert_eq!(all.iter().last().map(|fault| fault.line), Some(MOST_KEPT as u64 - 2));
+        assert_eq!(all.iter().count(), MOST_KEPT);
+    }
+}

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use repute_dnsxl::{ReturnCode, Target};
 
 use crate::dataset::{Dataset, TooMany};
-use crate::fault::{Fault, Faults, LONGEST_LINE, Problem};
+use crate::fault::{Fault, Faults, LONGEST_LINE, LONGEST_SHOWN, Problem};
 use crate::zone::{DEFAULT_TTL, Dialect};
 
 use code::Codes;
@@ -162,11 +162,9 @@ impl Progress {
     /// Reports a fault at a place in a line.
     #[cold]
     pub(crate) fn fault(&mut self, line: &[u8], at: usize, problem: Problem) {
-        let indent = std::iter::repeat_n(' ', self.indent);
-        let text =
-            indent.chain(String::from_utf8_lossy(line).chars()).take(LONGEST_SHOWN).collect();
-        let (source, column) = (Arc::clone(&self.source), (self.indent + at) as u32 + 1);
-        self.faults.push(Fault { source, line: self.line, column, text, problem });
+        let whole = [&b" ".repeat(self.indent), line].concat();
+        let (source, at) = (Arc::clone(&self.source), self.indent + at);
+        self.faults.push(Fault::new(source, (self.line, &whole), at, problem));
     }
 }
 
@@ -258,8 +256,6 @@ fn indent(line: &[u8], stripped: &[u8]) -> usize {
     stripped.as_ptr().addr().saturating_sub(line.as_ptr().addr()).min(line.len())
 }
 
-/// How many characters of a faulty line are kept.
-const LONGEST_SHOWN: usize = 200;
 /// How much is read at once.
 const BLOCK: usize = 256 * 1024;
 

@@ -287,6 +287,10 @@ fn show(
         line +=
             &format!("; {} Ids are other organisations here, which get nothing", report.strangers);
     }
+    if report.suspended > 0 {
+        line +=
+            &format!("; {} Ids are suspended organisations, which get nothing", report.suspended);
+    }
     if let Some(serial) = report.serial {
         line += &format!("; serial {serial}");
     }

@@ -67,27 +67,27 @@ pub async fn domains_of(
     rows.into_iter().map(read).collect()
 }
 
-/// Which of some organisations are there.
+/// Those of some organisations that are there, by Id.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn there(
+pub async fn by_ids(
     session: Session<'_>,
     ids: &[OrganisationId],
-) -> Result<Vec<OrganisationId>, DatabaseError> {
+) -> Result<Vec<Organisation>, DatabaseError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let rows: Vec<(i64,)> = on!(session, |c| {
-        let mut query = QueryBuilder::new(THERE);
+    let rows: Vec<Row> = on!(session, |c| {
+        let mut query = QueryBuilder::new(BY_IDS);
         let mut places = query.separated(", ");
         for id in ids {
             places.push_bind(id.0);
         }
-        query.push(")");
+        query.push(") ORDER BY id");
         query.build_query_as().fetch_all(c).await?
     });
-    Ok(rows.into_iter().map(|(id,)| OrganisationId(id)).collect())
+    Ok(rows.into_iter().map(organisation).collect())
 }
 
 /// Which of some organisations have anything on any list.
@@ -127,8 +127,9 @@ fn pattern(words: &str) -> String {
 
 /// Before the Ids of [`domains_of`].
 const DOMAINS_OF: &str = "SELECT organisation, domain FROM domains WHERE organisation IN (";
-/// Before the Ids of [`there`].
-const THERE: &str = "SELECT id FROM organisations WHERE id IN (";
+/// Before the Ids of [`by_ids`].
+const BY_IDS: &str =
+    "SELECT id, name, website, suspension, created FROM organisations WHERE id IN (";
 /// Before the Ids of [`published`].
 const PUBLISHED: &str = "WITH wanted (id) AS (";
 /// Behind them.

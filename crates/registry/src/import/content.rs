@@ -10,7 +10,7 @@ use repute_dnsxl::{KeyKind, ReturnCode};
 use repute_zone::format::table::{self, Layout as Divided, TableKind, TableOptions};
 use repute_zone::format::written::Says;
 use repute_zone::format::{Input, ReadError, ReadOptions, rbldnsd};
-use repute_zone::{DatasetKind, Faults, journal};
+use repute_zone::{DatasetKind, Fault, Faults, Problem, journal};
 use ring::digest::{Context, SHA256};
 
 /// What a file brings.
@@ -33,8 +33,8 @@ pub struct Content {
     /// How many lines were read that are neither empty nor comments.
     pub lines: u64,
     /// The numbers of organisations, by their domains, which are the texts of their entries; only dnswl.org's files have
-    /// them. A domain that stands beside several numbers has none.
-    pub numbers: HashMap<String, i64>,
+    /// them. A domain that stands beside several numbers has none, nor has one beside what is no such number.
+    pub numbers: HashMap<String, u32>,
     /// The digest of its bytes, in hexadecimal digits.
     pub sha256: String,
 }
@@ -106,7 +106,7 @@ pub fn read(
     text.by_ref().take(HEAD).read_to_end(&mut head).map_err(failed)?;
     let layout = reading.layout.unwrap_or_else(|| look(&head, reading.keys));
     let options = ReadOptions { now: reading.now, ..ReadOptions::default() };
-    let mut numbers = Numbers::default();
+    let mut numbers = Numbers::of(&shared);
     let whole = io::Cursor::new(head).chain(text);
     let reader: Box<dyn Read + '_> = match layout {
         Layout::Dnswl => Box::new(Numbered { inner: whole, numbers: &mut numbers }),
@@ -146,7 +146,9 @@ pub fn read(
     rows.sort_by(|a, b| a.place.cmp(&b.place));
     rows.dedup_by(|second, first| second.place == first.place);
     let repeated = (count - rows.len()) as u64;
-    let (faults, lines) = (written.faults, written.lines);
+    let (mut faults, lines) = (written.faults, written.lines);
+    let (numbers, wrong) = numbers.end();
+    faults.merge(wrong);
     let layout = Some(layout);
     Ok(Content {
         name: name.to_owned(),
@@ -157,7 +159,7 @@ pub fn read(
         misfits,
         faults,
         lines,
-        numbers: numbers.end(),
+        numbers,
         sha256,
     })
 }
@@ -277,15 +279,31 @@ pub fn heading(fields: &[&str], separator: u8, line: u32) -> Option<Columns> {
 }
 
 /// The numbers of organisations that stand in the lines of a file of dnswl.org's: `network;category;score;domain;number`.
-#[derive(Debug, Default)]
 struct Numbers {
+    /// The file.
+    source: Arc<str>,
     /// The line so far.
     line: Vec<u8>,
+    /// How many were before it.
+    lines: u64,
     /// What was found, none for a domain with several.
-    of: HashMap<String, Option<i64>>,
+    of: HashMap<String, Option<u32>>,
+    /// Where something else than a number stands.
+    faults: Faults,
 }
 
 impl Numbers {
+    /// Nothing yet of a file.
+    fn of(source: &Arc<str>) -> Numbers {
+        Numbers {
+            source: Arc::clone(source),
+            line: Vec::new(),
+            lines: 0,
+            of: HashMap::new(),
+            faults: Faults::default(),
+        }
+    }
+
     /// Takes what was read.
     fn take(&mut self, bytes: &[u8]) {
         let mut parts = bytes.split(|byte| *byte == b'\n');
@@ -303,12 +321,24 @@ impl Numbers {
     /// Looks at a line.
     fn end_line(&mut self) {
         let line = std::mem::take(&mut self.line);
+        self.lines += 1;
         let Ok(line) = std::str::from_utf8(&line) else { return };
-        let mut fields = line.split(';').map(|field| field.trim().trim_matches('"'));
-        let (Some(domain), Some(number)) = (fields.nth(3), fields.next()) else { return };
-        let number = number.parse::<i64>().ok().filter(|number| *number > 0);
-        if domain.is_empty() {
+        if line.trim_start_matches('\u{feff}').trim_start().starts_with(['#', ';']) {
             return;
+        }
+        let mut fields = line.split(';');
+        let (Some(domain), Some(field)) = (fields.nth(3), fields.next()) else { return };
+        let [domain, number] = [domain, field].map(|field| field.trim().trim_matches('"'));
+        if domain.is_empty() || number.is_empty() {
+            return;
+        }
+        let number = number.parse::<u32>().ok().filter(|number| *number > 0);
+        if number.is_none() {
+            // Both are parts of the one line.
+            let at = field.as_ptr().addr() - line.as_ptr().addr();
+            let at = at + (field.len() - field.trim_start().len());
+            let line = (self.lines, line.trim_end().as_bytes());
+            self.faults.push(Fault::new(self.source.clone(), line, at, Problem::Id(u32::MAX)));
         }
         let known = self.of.entry(domain.to_owned()).or_insert(number);
         if *known != number {
@@ -316,10 +346,11 @@ impl Numbers {
         }
     }
 
-    /// All that was found.
-    fn end(mut self) -> HashMap<String, i64> {
+    /// All that was found, and where it was none.
+    fn end(mut self) -> (HashMap<String, u32>, Faults) {
         self.end_line();
-        self.of.into_iter().filter_map(|(domain, number)| Some((domain, number?))).collect()
+        let of = self.of.into_iter().filter_map(|(domain, number)| Some((domain, number?)));
+        (of.collect(), self.faults)
     }
 }
 

@@ -2,13 +2,13 @@
 //!
 //! A number is only a number: it may be that of quite another organisation here. So entries go to one that is there only if
 //! it is known by the domain that the file has beside the number; one that is not there is added, known by that domain, and
-//! whoever proves the domain speaks for it.
+//! whoever proves the domain speaks for it. One that is suspended gets none, as by every other way.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use repute_database::bulk::{Place, Row};
 use repute_database::entries::OrganisationId;
-use repute_database::organisations::{self, find};
+use repute_database::organisations::{self, State, find};
 use repute_database::{DatabaseError, Session, Timestamp, Transaction};
 use repute_dnsxl::Name;
 
@@ -24,6 +24,25 @@ pub(super) struct Owners {
     pub(super) new: BTreeMap<i64, Vec<Name>>,
     /// How many numbers are here those of others.
     pub(super) others: u64,
+    /// How many are those of organisations that are suspended.
+    pub(super) suspended: u64,
+}
+
+/// Has nobody suspend, or change, the organisations that a file names until the transaction is over.
+///
+/// # Errors
+/// If the database fails.
+pub(super) async fn hold(
+    transaction: &mut Transaction,
+    import: &Import,
+    content: &Content,
+) -> Result<(), DatabaseError> {
+    let ids: BTreeSet<u32> = match import.whose {
+        Whose::Nobodys => return Ok(()),
+        Whose::ByNumber => content.numbers.values().copied().collect(),
+    };
+    let ids: Vec<OrganisationId> = ids.into_iter().map(|id| OrganisationId(id.into())).collect();
+    organisations::lock_all(transaction.session(), &ids).await
 }
 
 impl Owners {
@@ -44,26 +63,31 @@ impl Owners {
         let mut domains: BTreeMap<i64, Vec<(Name, &str)>> = BTreeMap::new();
         for (text, number) in &content.numbers {
             if let Ok(domain) = text.parse::<Name>() {
-                domains.entry(*number).or_default().push((domain, text));
+                domains.entry(i64::from(*number)).or_default().push((domain, text));
             }
         }
         let ids: Vec<OrganisationId> = domains.keys().map(|id| OrganisationId(*id)).collect();
         for part in ids.chunks(AT_ONCE) {
-            let there = find::there(session.again(), part).await?;
-            let there: HashSet<OrganisationId> = there.into_iter().collect();
+            let there = find::by_ids(session.again(), part).await?;
+            let there: HashMap<OrganisationId, State> =
+                there.into_iter().map(|one| (one.id, one.state)).collect();
             let known = find::domains_of(session.again(), part).await?;
             let known: HashSet<(OrganisationId, Name)> = known.into_iter().collect();
             for id in part {
                 let Some(mut theirs) = domains.remove(&id.0) else { continue };
                 theirs.sort_by(|a, b| a.1.cmp(b.1));
                 let is_known = |(name, _): &(Name, &str)| known.contains(&(*id, name.clone()));
-                match there.contains(id) {
-                    true if !theirs.iter().any(is_known) => {
+                match there.get(id) {
+                    Some(_) if !theirs.iter().any(is_known) => {
                         owners.others += 1;
                         continue;
                     }
-                    true => {}
-                    false => {
+                    Some(State::Suspended { .. }) => {
+                        owners.suspended += 1;
+                        continue;
+                    }
+                    Some(State::Active) => {}
+                    None => {
                         let mut names: Vec<Name> =
                             theirs.iter().map(|(name, _)| name.clone()).collect();
                         // The same name, written in two ways, is one domain.

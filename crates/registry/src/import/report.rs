@@ -33,6 +33,8 @@ pub struct Report {
     pub organisations: u64,
     /// Numbers of the file that are here those of other organisations, whose entries are nobody's.
     pub strangers: u64,
+    /// Numbers of the file that are those of suspended organisations, which get nothing.
+    pub suspended: u64,
     /// The first that are new, changed and removed, in words.
     pub examples: Examples,
     /// The widest networks among the new ones, the widest first; none narrower than a /24 of IPv4 or a /48 of IPv6.
@@ -71,6 +73,7 @@ impl Report {
             "kept_out": self.kept_out,
             "organisations": self.organisations,
             "strangers": self.strangers,
+            "suspended": self.suspended,
             "faults": content.map_or(0, |content| content.faults.errors()),
             "sha256": content.map(|content| &content.sha256),
             "widest": widest,
@@ -135,6 +138,7 @@ impl Report {
             // Without anything to change nothing of it is written.
             organisations: if difference.is_empty() { 0 } else { owners.new.len() as u64 },
             strangers: owners.others,
+            suspended: owners.suspended,
             examples,
             widest: wide,
             for_two,

@@ -1,5 +1,7 @@
 //! Imports on both databases.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use repute_database::audit::{self, Verified};
 use repute_database::entries::OrganisationId;
 use repute_database::lists::{self, List};
@@ -198,6 +200,28 @@ fn files_are_read_as_they_look() {
     let dnswl = "# x\n192.0.2.0/24;4;2;example.org;42\n2001:db8::/32;5;0;example.net;7\n";
     let entries = ["192.0.2.0/24 127.0.4.2 example.org", "2001:db8::/32 127.0.5.0 example.net"];
     check(dnswl, &reading(), &entries, 0);
+    let numbered = "# a;b;c;d;no number\n192.0.2.1;4;2;a.example;4294967295\n\n\
+                    192.0.2.2;4;2;b.example; 4294967296\n192.0.2.3;4;2;c.example;0\n\
+                    192.0.2.4;4;2;d.example;\n192.0.2.300;4;2;e.example;5\n192.0.2.5;4;2;f.example;x";
+    let content =
+        read("list", numbered.as_bytes(), |file| Ok(file), &reading()).expect("it is read");
+    assert_eq!(content.rows.len(), 5, "entries without a good number count");
+    let mut numbers: Vec<_> = content.numbers.iter().map(|(name, id)| (&**name, *id)).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [("a.example", u32::MAX), ("e.example", 5)]);
+    let faults: Vec<String> = content.faults.iter().map(ToString::to_string).collect();
+    let wrong =
+        "expected the Id of an organisation, from 1 to 4294967295; the entry is given to nobody";
+    assert_eq!(
+        faults.iter().filter(|fault| fault.ends_with(wrong)).count(),
+        faults.len() - 1,
+        "{faults:?}"
+    );
+    let places = ["list:4:26: ", "list:5:25: ", "list:7:", "list:8:25: "];
+    for (fault, place) in faults.iter().zip(places) {
+        assert!(fault.starts_with(place), "{fault}");
+    }
+    assert_eq!((content.faults.errors(), content.faults.warnings()), (1, 3));
     let counted = "# ipsum\n192.0.2.1\t10\n192.0.2.2\t2\n";
     check(counted, &reading(), &["192.0.2.1 127.0.0.2 ", "192.0.2.2 127.0.0.2 "], 0);
     let coded = Reading { code: ReturnCode::last_octet(9), ..reading() };
@@ -457,6 +481,71 @@ async fn numbers_of_dnswls_files_are_organisations_unless_they_are_others() {
         let done = import(&database, &list, "dnswl", Mode::ReplaceSource, text).await;
         assert_eq!(counts(&done), [0, 0, 1, 0, 7, 0]);
         assert_eq!(whose().await, [0, 1, 2, 77, 0, 0, 0, 77]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn organisations_of_a_file_are_held_and_get_nothing_while_they_are_suspended() {
+    on_each(async |database| {
+        let list = add(&database).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let domain = "post.example".parse().expect("a name");
+        let id = organisations::add(t.session(), "Post", Timestamp(1)).await.expect("an Id");
+        organisations::add_domain(t.session(), id, &domain).await.expect("it is added");
+        let state = organisations::State::Suspended { reason: "spam".to_owned() };
+        organisations::set_state(t.session(), id, &state).await.expect("it is suspended");
+        transaction.commit().await.expect("it is committed");
+        let text = "192.0.2.2;4;2;post.example;1\n";
+        let whose = async || {
+            let mut read = database.read().await.expect("a connection");
+            let all = entries::page(read.session(), list.id, None, None, 99).await;
+            let all = all.expect("they are read").into_iter();
+            all.map(|entry| entry.organisation).collect::<Vec<_>>()
+        };
+        let done = import(&database, &list, "dnswl", Mode::ReplaceSource, text).await;
+        assert_eq!((done.added, done.suspended, done.strangers), (1, 1, 0));
+        assert_eq!(whose().await, [None]);
+        let mut transaction = database.begin().await.expect("a transaction");
+        let active = organisations::State::Active;
+        organisations::set_state(transaction.session(), id, &active).await.expect("it may again");
+        transaction.commit().await.expect("it is committed");
+        // Whoever wants to suspend it while an import is about to give it something waits for that.
+        let import = Import {
+            source: "dnswl".to_owned(),
+            mode: Mode::ReplaceSource,
+            reason: "a test".to_owned(),
+            expires: None,
+            criterion: None,
+            review: None,
+            whose: Whose::ByNumber,
+        };
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let cause = Cause {
+            actor: audit::machine(t.session(), "shell").await.expect("a name"),
+            action: "list.import".to_owned(),
+            reason: "a test".to_owned(),
+        };
+        let done = run(t, &list, &import, &content(text), &cause, Timestamp(6), &mut |_| ()).await;
+        assert_eq!(done.expect("it is done").suspended, 0);
+        let is_over = AtomicBool::new(false);
+        let suspending = async {
+            let mut second = database.begin().await.expect("a transaction");
+            organisations::lock(second.session(), id).await.expect("the import ends");
+            assert!(is_over.load(Ordering::Relaxed), "the import has it");
+        };
+        let importing = async {
+            // Longer than it takes to suspend what nobody has.
+            for _ in 0..99 {
+                organisations::by_id(transaction.session(), id).await.expect("it is read");
+            }
+            is_over.store(true, Ordering::Relaxed);
+            transaction.commit().await.expect("it is committed");
+        };
+        tokio::join!(suspending, importing);
+        assert_eq!(whose().await, [Some(id)]);
     })
     .await;
 }
