@@ -6,7 +6,7 @@
 //! ([`schema`]), so that no table can be forgotten; the bytes are [`mod@file`]'s business.
 
 pub mod file;
-mod schema;
+pub(crate) mod schema;
 
 use std::io::{self, BufRead, Write};
 

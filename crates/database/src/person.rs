@@ -45,6 +45,10 @@ pub struct Kept {
     pub requests: Vec<Filed>,
     /// What he asked to have removed.
     pub removals: Vec<Filed>,
+    /// What he wanted another editor to agree to.
+    pub motions: Vec<Filed>,
+    /// What he said that he is partial in.
+    pub conflicts: Vec<Conflict>,
     /// What he did, as the audit log has it.
     pub deeds: Vec<Deed>,
     /// Letters that wait to be sent to him, and news that is gathered for one: when they were written, and what they are
@@ -97,7 +101,7 @@ pub struct Filed {
     pub id: i64,
     /// The apex of the list.
     pub list: String,
-    /// What it is about: an organisation, or a target.
+    /// What it is about: an organisation, a target, or what changes.
     pub about: String,
     /// Why, in his words.
     pub reason: String,
@@ -105,6 +109,19 @@ pub struct Filed {
     pub state: String,
     /// When.
     pub created: Timestamp,
+}
+
+/// Something that somebody said he is partial in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// What: `request`, `removal`, `proposal` or `motion`.
+    pub kind: String,
+    /// The number of that.
+    pub number: i64,
+    /// Why, in his words.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// All that is kept of a person.
@@ -127,6 +144,16 @@ pub async fn kept(
     let removals: Vec<FiledRow> = on!(session.again(), |c| {
         sqlx::query_as(REMOVALS).bind(&account.mail).fetch_all(c).await?
     });
+    let motions: Vec<FiledRow> =
+        on!(session.again(), |c| sqlx::query_as(MOTIONS).bind(id.0).fetch_all(c).await?);
+    let conflicts: Vec<(String, i64, String, i64)> =
+        on!(session.again(), |c| sqlx::query_as(CONFLICTS).bind(id.0).fetch_all(c).await?);
+    let conflict = |(kind, number, reason, since): (String, i64, String, i64)| Conflict {
+        kind,
+        number,
+        reason,
+        since: Timestamp(since),
+    };
     Ok(Kept {
         sessions: sessions::of(session.again(), id, now).await?,
         factors: factors::of(session.again(), id).await?,
@@ -137,6 +164,8 @@ pub async fn kept(
         claims: claims::of_account(session.again(), id.0).await?,
         requests: requests.into_iter().map(filed).collect(),
         removals: removals.into_iter().map(filed).collect(),
+        motions: motions.into_iter().map(filed).collect(),
+        conflicts: conflicts.into_iter().map(conflict).collect(),
         deeds: audit::of_account(session.again(), id.0).await?,
         wanted: digests::wanted(session.again(), id).await?,
         invitations: invitations::of_mail(session.again(), &account.mail, now).await?,
@@ -206,32 +235,32 @@ pub async fn move_to(
 }
 
 /// Erases a person. What he filed is nobody's from then on; claims that are not decided are withdrawn, and what he
-/// alone of two agreed to is open again.
+/// alone of two agreed to is open again. The organisations that he belongs to are to be held, and nothing behind them.
 ///
 /// # Errors
-/// If the database fails.
+/// [`DatabaseError::Busy`] if somebody counted his word, or gave him something, at the same moment: then nothing is to be
+/// committed. If the database fails.
 pub async fn erase(mut session: Session<'_>, account: &Account) -> Result<(), DatabaseError> {
-    drop_contacts(session.again(), &account.mail).await?;
-    for statement in [WITHDRAW_CLAIMS, CUT_CLAIMS, CUT_REQUESTS, CUT_MOTIONS] {
-        on!(session.again(), |c| {
-            let query = sqlx::query(statement).bind(account.id.0).bind(NOBODY);
-            query.execute(c).await?.rows_affected()
-        });
+    for room in Room::ALL {
+        room.cut(session.again(), account).await?;
+        room.cut_address(session.again(), &account.mail).await?;
     }
-    for statement in [CUT_REVIEWS, CUT_APPROVALS, CUT_AGREEMENTS, CUT_ACCEPTANCES, LEAVE] {
-        on!(session.again(), |c| {
-            sqlx::query(statement).bind(account.id.0).execute(c).await?.rows_affected()
-        });
+    // Behind all of that, as everywhere. Whoever counts his word, or makes him an owner, holds him until it is written.
+    if !accounts::hold_any(session.again(), account.id).await? {
+        return Err(DatabaseError::Missing("account"));
     }
-    cut_address(session.again(), &account.mail).await?;
+    let (left,): (i64,) =
+        on!(session.again(), |c| sqlx::query_as(LEFT).bind(account.id.0).fetch_one(c).await?);
+    if left > 0 {
+        return Err(DatabaseError::Busy);
+    }
     audit::erase(session.again(), account.id.0).await?;
     // Sessions, factors, what browsers were asked, news for him and his invitations go with it.
-    on!(session.again(), |c| sqlx::query(DROP_ACCOUNT)
+    on!(session, |c| sqlx::query(DROP_ACCOUNT)
         .bind(account.id.0)
         .execute(c)
         .await?
         .rows_affected());
-    mentions::strike_out(session, &account.mail).await?;
     Ok(())
 }
 
@@ -241,40 +270,86 @@ pub async fn erase(mut session: Session<'_>, account: &Account) -> Result<(), Da
 /// If the database fails.
 pub async fn erase_address(mut session: Session<'_>, mail: &str) -> Result<bool, DatabaseError> {
     let mail = mail.to_lowercase();
-    let contacts = drop_contacts(session.again(), &mail).await?;
-    let cut = cut_address(session.again(), &mail).await?;
-    let struck = mentions::strike_out(session, &mail).await?;
-    Ok(contacts + cut > 0 || struck > 0)
+    let mut rows = 0;
+    for room in Room::ALL {
+        rows += room.cut_address(session.again(), &mail).await?;
+    }
+    Ok(rows > 0)
 }
 
-/// Has no organisation be written to at an address any more. How many rows that were.
-async fn drop_contacts(mut session: Session<'_>, mail: &str) -> Result<u64, DatabaseError> {
-    let mut rows = 0;
-    for statement in [DROP_CONTACTS, DROP_CONTACT_MAILS] {
-        rows += on!(session.again(), |c| {
-            sqlx::query(statement).bind(mail).execute(c).await?.rows_affected()
-        });
-    }
-    Ok(rows)
+/// A part of the database, as far as people stand in it. A person is cut out of one after the other, in the order in which
+/// transactions take rows: so whoever erases waits for nobody who waits for him.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Room {
+    /// Organisations, with their people, contacts and notes.
+    Organisations,
+    /// Claims.
+    Claims,
+    /// Requests.
+    Requests,
+    /// Removals.
+    Removals,
+    /// What stands beside lists.
+    Lists,
+    /// What is decided behind a list: proposals, changes for two; and who is partial in what.
+    Motions,
+    /// Letters, answers, work: what nobody else waits for.
+    Letters,
 }
 
-/// Cuts an address from what was filed by it, and forgets what is there for it. How many rows that were.
-async fn cut_address(mut session: Session<'_>, mail: &str) -> Result<u64, DatabaseError> {
-    let mut rows = 0;
-    for statement in [
-        CUT_REMOVALS,
-        DROP_LINKS,
-        DROP_LETTERS,
-        DROP_SENT,
-        DROP_FAILURES,
-        DROP_INVITATIONS,
-        DROP_ANSWERS,
-    ] {
-        rows += on!(session.again(), |c| {
-            sqlx::query(statement).bind(mail).execute(c).await?.rows_affected()
-        });
+impl Room {
+    /// All of them, in the order of rows.
+    const ALL: [Room; 7] = [
+        Room::Organisations,
+        Room::Claims,
+        Room::Requests,
+        Room::Removals,
+        Room::Lists,
+        Room::Motions,
+        Room::Letters,
+    ];
+
+    /// Cuts an account from what is in it.
+    async fn cut(self, mut session: Session<'_>, account: &Account) -> Result<(), DatabaseError> {
+        let (to_nobody, away): (&[&str], &[&str]) = match self {
+            Room::Organisations => (&[], &[LEAVE]),
+            Room::Claims => (&[WITHDRAW_CLAIMS, CUT_CLAIMS], &[]),
+            Room::Requests => (&[CUT_REQUESTS], &[CUT_REVIEWS, CUT_APPROVALS]),
+            Room::Removals => (&[], &[CUT_AGREEMENTS]),
+            Room::Motions => (&[CUT_MOTIONS], &[CUT_ACCEPTANCES]),
+            Room::Lists | Room::Letters => (&[], &[]),
+        };
+        for statement in to_nobody {
+            on!(session.again(), |c| {
+                let query = sqlx::query(*statement).bind(account.id.0).bind(NOBODY);
+                query.execute(c).await?.rows_affected()
+            });
+        }
+        for statement in away {
+            on!(session.again(), |c| {
+                sqlx::query(*statement).bind(account.id.0).execute(c).await?.rows_affected()
+            });
+        }
+        Ok(())
     }
-    Ok(rows)
+
+    /// Cuts an address from what was filed by it, forgets what is there for it, and strikes it out of words. How many rows
+    /// and texts that were.
+    async fn cut_address(self, mut session: Session<'_>, mail: &str) -> Result<u64, DatabaseError> {
+        let statements: &[&str] = match self {
+            Room::Organisations => &[DROP_CONTACTS, DROP_CONTACT_MAILS, DROP_INVITATIONS],
+            Room::Removals => &[CUT_REMOVALS],
+            Room::Letters => &[DROP_LINKS, DROP_LETTERS, DROP_SENT, DROP_FAILURES, DROP_ANSWERS],
+            Room::Claims | Room::Requests | Room::Lists | Room::Motions => &[],
+        };
+        let mut rows = 0;
+        for statement in statements {
+            rows += on!(session.again(), |c| {
+                sqlx::query(*statement).bind(mail).execute(c).await?.rows_affected()
+            });
+        }
+        Ok(rows + mentions::strike_out(session, self, mail).await?)
+    }
 }
 
 /// A row of contacts.
@@ -311,6 +386,12 @@ statements! {
     /// What he asked to have removed.
     REMOVALS = "SELECT r.id, l.apex, r.target, r.reason, r.state, r.created FROM removals r
         JOIN lists l ON l.id = r.list WHERE r.mail = $1 ORDER BY r.id";
+    /// What he wanted of two.
+    MOTIONS = "SELECT m.id, l.apex, m.kind, m.reason, m.state, m.created FROM motions m
+        JOIN lists l ON l.id = m.list WHERE m.account = $1 ORDER BY m.id";
+    /// What he is partial in.
+    CONFLICTS = "SELECT kind, subject, reason, since FROM conflicts WHERE account = $1
+        ORDER BY since, kind, subject";
     /// What waits to be sent to him.
     LETTERS = "SELECT created, subject FROM outbox WHERE recipient = $1
         UNION ALL SELECT d.created, d.subject FROM digests d JOIN accounts a ON a.id = d.account WHERE a.mail = $1
@@ -335,6 +416,12 @@ statements! {
     /// What he wanted another editor to agree to nobody wants any more.
     CUT_MOTIONS = "UPDATE motions SET account = $2,
         state = CASE WHEN state = 'open' THEN 'withdrawn' ELSE state END WHERE account = $1";
+    /// What there is of him all the same.
+    LEFT = "SELECT (SELECT COUNT(*) FROM members WHERE account = $1) +
+        (SELECT COUNT(*) FROM claims WHERE account = $1) + (SELECT COUNT(*) FROM requests WHERE account = $1) +
+        (SELECT COUNT(*) FROM requests WHERE editor = $1) + (SELECT COUNT(*) FROM request_approvals WHERE account = $1) +
+        (SELECT COUNT(*) FROM removals WHERE agreed = $1) + (SELECT COUNT(*) FROM proposals WHERE agreed = $1) +
+        (SELECT COUNT(*) FROM motions WHERE account = $1)";
     /// He belongs nowhere.
     LEAVE = "DELETE FROM members WHERE account = $1";
     /// Removals say no more who asked; one that waits for an editor is still decided.
@@ -360,6 +447,9 @@ statements! {
 }
 
 #[cfg(test)]
+mod everywhere;
+
+#[cfg(test)]
 mod tests {
     use std::time::Duration;
 
@@ -369,12 +459,12 @@ mod tests {
     use crate::organisations::{self, Contact, MemberRole};
     use crate::testing::on_each;
     use crate::{
-        Transaction, answers, backup, contact_mails, links, lists, motions, outbox, removals,
-        requests, sign_ins,
+        Transaction, answers, backup, conflicts, contact_mails, links, lists, motions, outbox,
+        removals, requests, sign_ins,
     };
 
     /// Somebody of whom there is something in every table that knows people.
-    async fn somebody(transaction: &mut Transaction, mail: &str) -> Account {
+    pub(super) async fn somebody(transaction: &mut Transaction, mail: &str) -> Account {
         let (now, later) = (Timestamp(10), Timestamp(1_000));
         let t = transaction;
         let id = accounts::add(t.session(), mail, "Ada", "$hash", Role::Editor, now).await;
@@ -505,6 +595,12 @@ mod tests {
             expires: later,
         };
         motions::add(t.session(), &motion).await.expect("it is wanted");
+        let own = motions::New { account: id.0, reason: "his own".to_owned(), ..motion };
+        let own = motions::add(t.session(), &own).await.expect("it is wanted");
+        let about = conflicts::About::Motion(own);
+        let partial =
+            conflicts::Declared { account: id, reason: "it is mine".to_owned(), since: now };
+        conflicts::put(t.session(), about, &partial).await.expect("it is declared");
         let actor = audit::actor(t.session(), id.0).await.expect("a pseudonym");
         let deed = Deed {
             time: now,
@@ -518,7 +614,7 @@ mod tests {
     }
 
     /// How much there is of a person, in each of the places.
-    async fn counts(transaction: &mut Transaction, account: &Account) -> [usize; 13] {
+    async fn counts(transaction: &mut Transaction, account: &Account) -> [usize; 15] {
         let kept = kept(transaction.session(), account, Timestamp(20)).await.expect("it is read");
         [
             kept.sessions.len(),
@@ -534,6 +630,8 @@ mod tests {
             usize::from(kept.undelivered.is_some()),
             kept.sent.len(),
             kept.contacts.len(),
+            kept.motions.len(),
+            kept.conflicts.len(),
         ]
     }
 
@@ -544,10 +642,10 @@ mod tests {
             let other = somebody(&mut transaction, "other@x.example").await;
             let account = somebody(&mut transaction, "ada@secret.example").await;
             let t = &mut transaction;
-            assert_eq!(counts(t, &account).await, [1; 13]);
+            assert_eq!(counts(t, &account).await, [1; 15]);
             let before = counts(t, &other).await;
             erase(t.session(), &account).await.expect("he is erased");
-            assert_eq!(counts(t, &account).await, [0; 13]);
+            assert_eq!(counts(t, &account).await, [0; 15]);
             assert_eq!(counts(t, &other).await, before);
             let whole = audit::verify(t.session()).await.expect("it is read");
             assert_eq!(whole, audit::Verified::Whole(2));
@@ -559,7 +657,7 @@ mod tests {
                 accounts::add(t.session(), "n@x.example", "N", "", Role::Member, Timestamp(1));
             let next = next.await.expect("it is added").expect("it is new");
             let next = accounts::by_id(t.session(), next).await.expect("read").expect("there");
-            assert_eq!(counts(t, &next).await, [0; 13]);
+            assert_eq!(counts(t, &next).await, [0; 15]);
             transaction.commit().await.expect("it is committed");
             // Whatever table there will be: nothing in the database knows his address.
             let (mut bytes, mut snapshot) = (Vec::new(), database.look().await.expect("a look"));

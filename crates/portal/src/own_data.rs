@@ -86,6 +86,14 @@ pub(crate) async fn document(
         };
         all.iter().map(row).collect()
     };
+    let conflicts = kept.conflicts.iter().map(|one| {
+        json!({
+            "about": one.kind,
+            "number": one.number,
+            "reason": one.reason,
+            "time": time(one.since),
+        })
+    });
     let deeds = kept.deeds.iter().map(|deed| {
         json!({
             "time": time(deed.time),
@@ -127,6 +135,8 @@ pub(crate) async fn document(
         "claims": claims.collect::<Vec<_>>(),
         "requests": filed(&kept.requests, "organisation"),
         "removals": filed(&kept.removals, "target"),
+        "changes-for-two": filed(&kept.motions, "kind"),
+        "conflicts-of-interest": conflicts.collect::<Vec<_>>(),
         "pseudonym": kept.deeds.first().map(|deed| &deed.actor),
         "log": deeds.collect::<Vec<_>>(),
         "letters": letters.collect::<Vec<_>>(),
@@ -211,8 +221,6 @@ pub(crate) async fn erase(
     for one in person::memberships(transaction.session(), account).await? {
         organisations::lock(transaction.session(), OrganisationId(one.organisation)).await?;
     }
-    // Behind organisations, and before all that is struck out: whoever counts his word holds him until that is written.
-    accounts::hold_any(transaction.session(), account.id).await?;
     if by == By::Himself {
         let all = person::memberships(transaction.session(), account).await?;
         if let Some(one) = all.into_iter().find(is_needed) {
@@ -302,6 +310,9 @@ mod tests {
             assert_eq!(actions, ["account.join", "account.password"]);
             assert_eq!(kept["letters"][0]["subject"], "Your password was changed at Example lists");
             assert!(kept["sessions"].as_array().is_some_and(|all| all.len() == 1));
+            for name in ["changes-for-two", "conflicts-of-interest"] {
+                assert!(kept[name].is_array(), "{name} are told of");
+            }
             for name in ["tokens", "passkeys"] {
                 assert!(kept[name].is_array(), "{name} stand by themselves");
                 assert!(kept["second-factors"].get(name).is_none(), "{name}");

@@ -7,7 +7,7 @@ use crate::database::DatabaseError;
 use crate::session::Session;
 
 /// All tables, those before others that these name. A table that names itself is to be in the order of its rows.
-pub(super) async fn tables(mut session: Session<'_>) -> Result<Vec<Table>, DatabaseError> {
+pub(crate) async fn tables(mut session: Session<'_>) -> Result<Vec<Table>, DatabaseError> {
     let names: Vec<(String,)> = match session.again() {
         Session::Sqlite(c) => sqlx::query_as(TABLES_SQLITE).fetch_all(c).await?,
         Session::Postgres(c, _) => sqlx::query_as(TABLES_POSTGRES).fetch_all(c).await?,
