@@ -13,6 +13,7 @@ use repute_database::claims::{self, Claim, ClaimId, New, Proof, State};
 use repute_database::entries::OrganisationId;
 use repute_database::lists::ListId;
 use repute_database::organisations::{self, MemberRole, find};
+use repute_database::person::NOBODY;
 use repute_database::{Database, DatabaseError, Session, Timestamp, Transaction, undelivered};
 use repute_dnsxl::Name;
 use serde_json::json;
@@ -557,14 +558,15 @@ async fn prove(
     let is_ours = |one: &&Claim| one.new.organisation == claim.new.organisation;
     if let Some(ours) = holder.filter(is_ours) {
         let is_own = ours.new.account == claim.new.account;
-        let is_equal = standing::strength(ours.new.proof) == standing::strength(claim.new.proof);
-        if is_own || is_equal {
+        let [new, known] = [claim, ours].map(|one| (one.new.account, one.new.proof));
+        let is_replaced = standing::replaces(new, known);
+        if is_replaced {
             move_on(transaction, ours, State::Superseded, "a newer proof").await?;
             holder = None;
         }
         // Nobody has to be told that he proved something better, or again; but that a colleague did, who reads the
         // same mailbox or writes the same zone, and speaks for the organisation beside him.
-        if is_equal && !is_own {
+        if is_replaced && !is_own && ours.new.account != NOBODY {
             let (account, domain) = (ours.new.account, domain.clone());
             notices.push(Notice::ClaimShared {
                 account,

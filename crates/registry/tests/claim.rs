@@ -11,7 +11,7 @@ use repute_database::claims::{self, Claim, ClaimId, Mailbox, Proof, State};
 use repute_database::entries::OrganisationId;
 use repute_database::organisations::{self, MemberRole};
 use repute_database::testing::on_each;
-use repute_database::{Database, Timestamp, Transaction};
+use repute_database::{Database, Timestamp, Transaction, accounts, person};
 use repute_dnsxl::Name;
 use repute_registry::claim::challenge::{Fault, Look, Reach};
 use repute_registry::claim::{self, Answer, ClaimError, For, Opened, Tell};
@@ -480,6 +480,56 @@ async fn colleagues_who_prove_the_same_speak_for_the_organisation_side_by_side()
         let members = organisations::members(connection.session(), id).await.expect("read");
         let owners: Vec<_> = members.iter().map(|one| (one.account, one.role)).collect();
         assert_eq!(owners, [(1, MemberRole::Owner), (2, MemberRole::Owner)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_colleague_takes_the_place_of_who_is_gone_while_his_record_stays() {
+    on_each(async |database| {
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let mut ids = Vec::new();
+        for mail in ["ada@x.example", "bert@x.example"] {
+            let role = accounts::Role::Member;
+            let added = accounts::add(t.session(), mail, "A", "$none", role, day(0)).await;
+            ids.push(added.expect("it is added").expect("it is new"));
+        }
+        transaction.commit().await.expect("it is committed");
+        let [ada, bert] = [ids[0], ids[1]];
+        let new = For::New { name: "Example".to_owned(), categories: Vec::new() };
+        let opened = open(&database, member(ada.0), new, Proof::Dns, day(0)).await;
+        let by_dns = opened.expect("it is open").claim;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        claim::take(t, member(ada.0), by_dns.id, &Ok(2), day(0)).await.expect("it is proven");
+        transaction.commit().await.expect("it is committed");
+        let of = For::Existing(by_dns.new.organisation);
+        let mail = Proof::Mail(Mailbox::Postmaster);
+        let opened = open(&database, member(bert.0), of, mail, day(1)).await.expect("it is open");
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let account = accounts::by_id(t.session(), ada).await.expect("it is read").expect("there");
+        person::erase(t.session(), &account).await.expect("she is erased");
+        transaction.commit().await.expect("it is committed");
+        let state = state(&database, &by_dns).await;
+        assert!(matches!(state, State::Held { .. }), "her record is still there: {state:?}");
+        let [Notice::ClaimLink { token, .. }] = &opened.notices[..] else { panic!("{opened:?}") };
+        let mut transaction = database.begin().await.expect("a transaction");
+        let (t, key, yes) = (&mut transaction, key(), Answer::Yes);
+        let proven = claim::follow_link(t, opened.claim.id, token, yes, &key, day(2)).await;
+        let (proven, notices) = proven.expect("it is proven");
+        transaction.commit().await.expect("it is committed");
+        assert!(matches!(proven.state, State::Held { .. }), "{proven:?}");
+        assert!(
+            matches!(notices[..], [Notice::ClaimAnswered { account, .. }] if account == bert.0),
+            "nobody else is told: {notices:?}"
+        );
+        assert!(matches!(self::state(&database, &by_dns).await, State::Superseded));
+        let mut connection = database.read().await.expect("a connection");
+        let id = by_dns.new.organisation;
+        let members = organisations::members(connection.session(), id).await.expect("read");
+        assert_eq!(members.iter().map(|one| one.account).collect::<Vec<_>>(), [bert.0]);
     })
     .await;
 }

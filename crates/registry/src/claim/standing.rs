@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use repute_database::Timestamp;
 use repute_database::claims::{Proof, State};
+use repute_database::person::NOBODY;
 
 /// Where a claim stands that was just proven, beside the one that holds the domain.
 pub fn proven(proof: Proof, holder: Option<Proof>, now: Timestamp) -> State {
@@ -15,6 +16,12 @@ pub fn proven(proof: Proof, holder: Option<Proof>, now: Timestamp) -> State {
         // An equal proof is no reason to take anything from anybody.
         Some(_) => State::Waiting { proven: now, takes: None },
     }
+}
+
+/// Whether a claim that was just proven takes the place of the one that holds the domain for the same organisation: it is the
+/// same person's, the proof is worth as much, or whoever held it is gone and nobody speaks by it any more.
+pub fn replaces((account, proof): (i64, Proof), holder: (i64, Proof)) -> bool {
+    account == holder.0 || holder.0 == NOBODY || strength(proof) == strength(holder.1)
 }
 
 /// Where a claim stands that holds its domain from now on.
@@ -103,6 +110,22 @@ mod tests {
             (mail, Some(Proof::Mail(Mailbox::Postmaster)), waits(None)),
         ] {
             assert_eq!(proven(proof, holder, now), state, "{proof:?} {holder:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_as_good_ones_own_or_nobodys_is_replaced() {
+        let (dns, mail) = (Proof::Dns, Proof::Mail(Mailbox::Abuse));
+        for (proof, holder, expected) in [
+            ((7, mail), (7, dns), true),
+            ((7, dns), (8, dns), true),
+            ((7, mail), (8, Proof::Mail(Mailbox::Postmaster)), true),
+            ((7, mail), (8, dns), false),
+            ((7, dns), (8, mail), false),
+            ((7, mail), (NOBODY, dns), true),
+            ((7, dns), (NOBODY, mail), true),
+        ] {
+            assert_eq!(replaces(proof, holder), expected, "{proof:?} {holder:?}");
         }
     }
 
