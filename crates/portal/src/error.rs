@@ -297,6 +297,7 @@ impl From<EditError> for AppError {
             | EditError::Nothing
             | EditError::Code { .. }
             | EditError::Criterion { .. }
+            | EditError::CriterionEnded { .. }
             | EditError::Category(_)
             | EditError::NoOrganisation(_)
             | EditError::Suspended(_)
@@ -318,6 +319,7 @@ impl From<RuleError> for AppError {
             | RuleError::Wide
             | RuleError::Text
             | RuleError::Code(_)
+            | RuleError::CriterionEnded(_)
             | RuleError::Change(_) => AppError::Wrong(error.to_string()),
         }
     }

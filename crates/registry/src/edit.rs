@@ -130,6 +130,14 @@ pub enum EditError {
         /// What was named.
         slug: String,
     },
+    /// It would be listed by one again that was ended since.
+    #[error("the criterion `{slug}` is ended since: list `{key}` by another one")]
+    CriterionEnded {
+        /// What was to be listed.
+        key: String,
+        /// The criterion.
+        slug: String,
+    },
     /// Nobody sends from there.
     #[error("`{key}` is reserved ({what}): nothing comes from there that a list could tell of")]
     Reserved {
@@ -373,7 +381,7 @@ pub(crate) async fn stale(
         if turn.after.iter().any(|entry| !turn.before.contains(entry) && is_over(entry)) {
             return Ok(Some(format!("the time for which {key} was to be listed is over")));
         }
-        match undo::check_codes(transaction, list, key, &there, &turn.after).await {
+        match undo::check_fit(transaction, list, key, &there, &turn.after).await {
             Ok(()) => {}
             Err(EditError::Database(error)) => return Err(error.into()),
             Err(error) => return Ok(Some(error.to_string())),

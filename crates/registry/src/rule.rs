@@ -76,6 +76,9 @@ pub enum RuleError {
     /// The list has no such code.
     #[error("the list has no code {0}: add it with its meaning first")]
     Code(repute_dnsxl::ReturnCode),
+    /// Nothing is listed by its criterion any more.
+    #[error("the criterion `{0}` is ended: write a version of the rule with another one first")]
+    CriterionEnded(String),
     /// There is no such rule.
     #[error("there is no rule `{0}` of this list{known}", known = known(.1))]
     Unknown(String, Vec<String>),
@@ -104,6 +107,7 @@ pub async fn put(
     now: Timestamp,
 ) -> Result<i64, RuleError> {
     check(name, terms)?;
+    check_criterion(transaction, list, terms).await?;
     let codes = lists::codes(transaction.session(), list.id).await?;
     if !codes.is_empty() && !codes.iter().any(|(code, _)| *code == terms.code) {
         return Err(RuleError::Code(terms.code));
@@ -129,6 +133,8 @@ pub async fn set_enabled(
 ) -> Result<RuleId, RuleError> {
     let rule = find(transaction, list, name, None).await?;
     if is_on {
+        // The list before the evidence, as everywhere.
+        check_criterion(transaction, list, &rule.terms).await?;
         look_back(transaction, &rule.terms, now).await?;
     }
     rules::set_enabled(transaction.session(), rule.id, is_on.then_some(now)).await?;
@@ -228,6 +234,21 @@ pub fn source_name(rule: &str) -> String {
 /// From when on what was seen may matter to a rule.
 pub fn horizon(terms: &Terms, now: Timestamp) -> Timestamp {
     Timestamp(now.0.saturating_sub(terms.span).saturating_sub(terms.lasts))
+}
+
+/// Makes sure that entries may be listed by a rule's criterion. Nobody ends it meanwhile: that takes the list, too.
+async fn check_criterion(
+    transaction: &mut Transaction,
+    list: &Stored,
+    terms: &Terms,
+) -> Result<(), RuleError> {
+    let Some(id) = terms.criterion else { return Ok(()) };
+    lists::lock(transaction.session(), list.id).await?;
+    let known = lists::criteria(transaction.session(), list.id).await?;
+    match known.into_iter().find(|known| known.id == id && !known.is_open()) {
+        Some(ended) => Err(RuleError::CriterionEnded(ended.slug)),
+        None => Ok(()),
+    }
 }
 
 /// Has all keys wait that a rule may have something to say of.

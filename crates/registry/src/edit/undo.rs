@@ -63,7 +63,7 @@ pub async fn undo(
         let (key, serial) = hand_back(transaction, list, (key, back), &cause, now).await?;
         return Ok((key, Made::Published(serial)));
     }
-    check_codes(transaction, list, &key, &there, &back).await?;
+    check_fit(transaction, list, &key, &there, &back).await?;
     check_interest(transaction.session(), person, list, std::iter::once(&key)).await?;
     check_owners(transaction.session(), person, &there).await?;
     check_owners(transaction.session(), person, &back).await?;
@@ -91,7 +91,7 @@ pub async fn undo_at_shell(
     if is_handed_over(&there, &back) {
         return hand_back(transaction, list, (key, back), &cause, now).await;
     }
-    check_codes(transaction, list, &key, &there, &back).await?;
+    check_fit(transaction, list, &key, &there, &back).await?;
     let change = Change { key: key.clone(), entries: back };
     let serial = write(transaction, list, &[change], (&cause, None), now).await?;
     Ok((key, serial))
@@ -182,7 +182,7 @@ fn back(step: &Step, there: &[Entry], now: Timestamp) -> Result<Vec<Entry>, Undo
 }
 
 /// Makes sure that what comes back still fits the list.
-pub(super) async fn check_codes(
+pub(super) async fn check_fit(
     transaction: &mut Transaction,
     list: &Stored,
     key: &Key,
@@ -190,6 +190,7 @@ pub(super) async fn check_codes(
     back: &[Entry],
 ) -> Result<(), EditError> {
     let codes = lists::codes(transaction.session(), list.id).await?;
+    let criteria = lists::criteria(transaction.session(), list.id).await?;
     for entry in back.iter().filter(|entry| !there.contains(entry)) {
         let Some(code) = entry.code else { continue };
         check_reserved(key)?;
@@ -197,6 +198,13 @@ pub(super) async fn check_codes(
             let known = codes.iter().map(|(code, _)| code.to_string()).collect::<Vec<_>>();
             let (apex, known) = (list.list.apex.to_string(), known.join(", "));
             return Err(EditError::Code { apex, code, known });
+        }
+        // One that is ended stays where it is, and comes nowhere else.
+        let is_here = |id| there.iter().any(|entry| entry.criterion == Some(id));
+        let ended = criteria.iter().find(|one| entry.criterion == Some(one.id) && !one.is_open());
+        if let Some(ended) = ended.filter(|ended| !is_here(ended.id)) {
+            let (key, slug) = (key.to_string(), ended.slug.clone());
+            return Err(EditError::CriterionEnded { key, slug });
         }
     }
     Ok(())
@@ -211,6 +219,7 @@ mod tests {
     use super::*;
     use crate::changes;
     use crate::edit::edit;
+    use crate::motion;
     use crate::permission::Role;
     use crate::two_editors::TwoEditors;
 
@@ -304,6 +313,39 @@ mod tests {
             let (_, steps) = look(&database, &list, "9.9.9.2").await;
             let over = take_back(&database, EDITOR, &list, steps[0].id, later).await;
             assert!(over.expect_err("it is refused").contains("over since"));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn nothing_is_listed_again_by_a_criterion_that_is_ended() {
+        on_each(async |database| {
+            let list = list(&database).await;
+            make(&database, &list, &["+9.9.9.1 127.0.0.2", "+9.9.9.2 127.0.0.2"], 10).await;
+            make(&database, &list, &["-9.9.9.1"], 20).await;
+            // What waits for a second editor names it, too.
+            let wide = said("+45.0.0.0/16 127.0.0.2");
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let waits = edit(t, EDITOR, &list, &[wide], "hand", "why", Timestamp(30)).await;
+            let Ok(Made::Waits(id, _)) = waits else { panic!("{waits:?}") };
+            let trap = lists::criteria(t.session(), list.id).await.expect("they are read")[0].id;
+            lists::end_criterion(t.session(), trap, Timestamp(40)).await.expect("it is ended");
+            let confirm = motion::Verdict::Confirm;
+            let done = motion::decide(t, OTHER, id, &confirm, Timestamp(50)).await;
+            let Ok(motion::Decided::Stale(why)) = done else { panic!("{done:?}") };
+            assert!(why.starts_with("the criterion `trap` is ended since"), "{why}");
+            transaction.commit().await.expect("it is committed");
+            let (_, steps) = look(&database, &list, "9.9.9.1").await;
+            let refused = take_back(&database, EDITOR, &list, steps[0].id, 60).await;
+            let refused = refused.expect_err("nothing is listed by it");
+            assert!(refused.contains("list `9.9.9.1` by another one"), "{refused}");
+            // What is listed by it stays so, whatever becomes of the rest.
+            let mut transaction = database.begin().await.expect("a transaction");
+            let key: Key = "9.9.9.2".parse().expect("a key");
+            let there = entries::at(transaction.session(), list.id, &key).await.expect("read");
+            let later = Entry { expires: None, ..there[0].clone() };
+            check_fit(&mut transaction, &list, &key, &there, &[later]).await.expect("it may");
         })
         .await;
     }

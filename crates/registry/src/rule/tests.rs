@@ -556,3 +556,32 @@ async fn what_is_seen_again_lasts_longer_and_publishes_nothing() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_rule_whose_criterion_is_ended_is_not_turned_on() {
+    on_each(async |database| {
+        let (list, _) = house(&database, &terms(1, Outcome::List)).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let version = lists::publish_policy(t.session(), list.id, "", Timestamp(3)).await;
+        let version = version.expect("it is published");
+        let said = ("", "");
+        let trap = lists::add_criterion(t.session(), list.id, version, "trap", said, Timestamp(3));
+        let trap = trap.await.expect("it is added");
+        let now = Timestamp(4);
+        let by_trap = Terms { criterion: Some(trap), ..terms(1, Outcome::List) };
+        let cause = cause(t, "test").await;
+        put(t, &list, "hits", &by_trap, &cause, now).await.expect("it is written, and off");
+        lists::end_criterion(t.session(), trap, now).await.expect("it is ended");
+        let on = set_enabled(t, &list, "hits", true, &cause, now).await;
+        let why = on.expect_err("nothing is listed by it").to_string();
+        assert!(why.starts_with("the criterion `trap` is ended: write a version"), "{why}");
+        let again = put(t, &list, "hits", &by_trap, &cause, now).await;
+        assert!(matches!(again, Err(RuleError::CriterionEnded(_))), "{again:?}");
+        set_enabled(t, &list, "hits", false, &cause, now).await.expect("off is off");
+        // By another one, or by none, it may.
+        put(t, &list, "hits", &terms(1, Outcome::List), &cause, now).await.expect("written");
+        set_enabled(t, &list, "hits", true, &cause, now).await.expect("it is on");
+    })
+    .await;
+}
