@@ -11,7 +11,7 @@ use repute_dnsxl::ReturnCode;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::database::DatabaseError;
-use crate::entries::{CriterionId, OrganisationId, SourceId};
+use crate::entries::{CriterionId, Named, OrganisationId, SourceId};
 use crate::key::Key;
 use crate::lists::{ListId, read_code};
 use crate::session::{Session, on};
@@ -82,8 +82,9 @@ pub struct Common {
     pub since: Timestamp,
     /// Until when all of them are.
     pub expires: Option<Timestamp>,
-    /// Which criterion of the policy they meet; without it those that are there keep theirs.
-    pub criterion: Option<CriterionId>,
+    /// Which criterion of the policy they meet; without it those that are there keep theirs, and with the one that they
+    /// have its version.
+    pub criterion: Option<Named>,
     /// When somebody looks at them again; without it those that are there keep their day.
     pub review: Option<Timestamp>,
 }
@@ -173,7 +174,8 @@ pub async fn put(
     rows: &[Row],
 ) -> Result<(), DatabaseError> {
     let (expires, review) = (common.expires.map(|time| time.0), common.review.map(|time| time.0));
-    let criterion = common.criterion.map(|id| id.0);
+    let criterion = common.criterion.map(|named| named.id.0);
+    let version = common.criterion.and_then(|named| named.version);
     match session.again() {
         Session::Sqlite(_) => {}
         Session::Postgres(c, _) => {
@@ -191,6 +193,7 @@ pub async fn put(
                     .bind(common.since.0)
                     .bind(expires)
                     .bind(criterion)
+                    .bind(version)
                     .bind(review)
                     .execute(&mut *c)
                     .await?;
@@ -209,6 +212,7 @@ pub async fn put(
             .bind(common.since.0)
             .bind(expires)
             .bind(criterion)
+            .bind(version)
             .bind(review);
         for row in part {
             query = query.bind(&*row.place.key).bind(row.place.code_text()).bind(&*row.text);
@@ -301,21 +305,25 @@ const POSTGRES_ROWS: usize = 10_000;
 
 /// Before the rows of [`put_rows`].
 const PUT_FROM: &str =
-    "INSERT INTO entries (list, reason, source, since, expires, criterion, review, key, code, text)
-    SELECT ?, ?, ?, ?, ?, ?, ?, column1, column2, column3 FROM (VALUES ";
+    "INSERT INTO entries (list, reason, source, since, expires, criterion, criterion_version, review, key, code, text)
+    SELECT ?, ?, ?, ?, ?, ?, ?, ?, column1, column2, column3 FROM (VALUES ";
 /// Behind them. Without its `WHERE` the conflict would be read as that of a join.
 const PUT_OVER: &str =
     ") WHERE true ON CONFLICT (list, key, code) DO UPDATE SET text = excluded.text,
     reason = excluded.reason, source = excluded.source, expires = excluded.expires,
-    criterion = COALESCE(excluded.criterion, entries.criterion), review = COALESCE(excluded.review, entries.review)";
+    criterion = COALESCE(excluded.criterion, entries.criterion), criterion_version = CASE
+        WHEN COALESCE(excluded.criterion, entries.criterion) = entries.criterion THEN entries.criterion_version
+        ELSE excluded.criterion_version END, review = COALESCE(excluded.review, entries.review)";
 /// The same for PostgreSQL, with arrays, which SQLite does not know.
 const PUT_ARRAYS: &str =
-    "INSERT INTO entries (list, key, code, text, reason, source, since, expires, criterion, review)
-    SELECT $1, r.key, r.code, r.text, $5, $6, $7, $8, $9, $10
+    "INSERT INTO entries (list, key, code, text, reason, source, since, expires, criterion, criterion_version, review)
+    SELECT $1, r.key, r.code, r.text, $5, $6, $7, $8, $9, $10, $11
     FROM UNNEST($2::BYTEA[], $3::TEXT[], $4::TEXT[]) AS r (key, code, text)
     ON CONFLICT (list, key, code) DO UPDATE SET text = excluded.text,
     reason = excluded.reason, source = excluded.source, expires = excluded.expires,
-    criterion = COALESCE(excluded.criterion, entries.criterion), review = COALESCE(excluded.review, entries.review)";
+    criterion = COALESCE(excluded.criterion, entries.criterion), criterion_version = CASE
+        WHEN COALESCE(excluded.criterion, entries.criterion) = entries.criterion THEN entries.criterion_version
+        ELSE excluded.criterion_version END, review = COALESCE(excluded.review, entries.review)";
 /// Removes entries of an array of PostgreSQL.
 const REMOVE_ARRAY: &str = "DELETE FROM entries WHERE id = ANY($1)";
 /// Removes entries of a JSON array, which SQLite reads as a table.
@@ -405,17 +413,29 @@ mod tests {
                 lists::add_criterion(session.again(), list, 1, "trap", ("x", "x"), Timestamp(1));
             let trap = trap.await;
             let (trap, review) = (trap.expect("it is added"), Some(Timestamp(77)));
-            let said = Common { criterion: Some(trap), review, ..common.clone() };
-            for common in [&said, &common] {
+            let named = Named { id: trap, version: Some(1) };
+            let said = Common { criterion: Some(named), review, ..common.clone() };
+            // One that is named again stays the version that it was.
+            let later =
+                Common { criterion: Some(Named { version: Some(2), ..named }), ..said.clone() };
+            for common in [&said, &common, &later] {
                 put(session.again(), list, common, &again[..1]).await.expect("it is written");
                 let at = entries::at(session.again(), list, &key).await.expect("they are read");
                 let of = at.iter().filter(|entry| entry.criterion.is_some());
                 let of: Vec<_> = of.map(|entry| (entry.criterion, entry.review)).collect();
-                assert_eq!(of, [(Some(trap), review)]);
+                assert_eq!(of, [(Some(named), review)]);
                 let held = slice(session.again(), list, None, 5_000).await.expect("they are read");
                 let of = held.iter().filter(|held| held.criterion == Some(trap));
                 assert_eq!(of.map(|held| held.review).collect::<Vec<_>>(), [review]);
             }
+            let other =
+                lists::add_criterion(session.again(), list, 1, "old", ("x", "x"), Timestamp(1));
+            let other = Named { id: other.await.expect("it is added"), version: Some(3) };
+            let said = Common { criterion: Some(other), ..common.clone() };
+            put(session.again(), list, &said, &again[..1]).await.expect("it is written");
+            let at = entries::at(session.again(), list, &key).await.expect("they are read");
+            let of = at.iter().filter_map(|entry| entry.criterion);
+            assert_eq!(of.collect::<Vec<_>>(), [other]);
             let all = words(&mut session, list, 10_000).await;
             for limit in [1, 2, 3, 9] {
                 let mut parts = words(&mut session, list, limit).await;

@@ -22,6 +22,16 @@ pub struct SourceId(pub i64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CriterionId(pub i64);
 
+/// A criterion as an entry names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Named {
+    /// Which.
+    pub id: CriterionId,
+    /// The version that was in force when the entry came to name it, which may be long after the entry was listed; none
+    /// where that was before it was kept: there what it said when the entry was listed counts.
+    pub version: Option<i64>,
+}
+
 /// Names an organisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OrganisationId(pub i64);
@@ -38,7 +48,7 @@ pub struct Entry {
     /// Why, for people.
     pub reason: String,
     /// Which criterion it meets.
-    pub criterion: Option<CriterionId>,
+    pub criterion: Option<Named>,
     /// Where it comes from.
     pub source: SourceId,
     /// Who is responsible for it.
@@ -111,7 +121,8 @@ pub async fn put(
                     .push_bind(code_text(entry.code))
                     .push_bind(entry.text.clone())
                     .push_bind(entry.reason.clone())
-                    .push_bind(entry.criterion.map(|id| id.0))
+                    .push_bind(entry.criterion.map(|named| named.id.0))
+                    .push_bind(entry.criterion.and_then(|named| named.version))
                     .push_bind(entry.source.0)
                     .push_bind(entry.organisation.map(|id| id.0))
                     .push_bind(entry.since.0)
@@ -407,18 +418,30 @@ pub async fn count_of(
 }
 
 /// A row of entries.
-type Row =
-    (Vec<u8>, String, String, String, Option<i64>, i64, Option<i64>, i64, Option<i64>, Option<i64>);
+type Row = (
+    Vec<u8>,
+    String,
+    String,
+    String,
+    Option<i64>,
+    Option<i64>,
+    i64,
+    Option<i64>,
+    i64,
+    Option<i64>,
+    Option<i64>,
+);
 
 /// Reads a row.
 fn entry(row: Row) -> Result<Entry, DatabaseError> {
-    let (key, code, text, reason, criterion, source, organisation, since, expires, review) = row;
+    let (key, code, text, reason, criterion, version, source, organisation, since, expires, review) =
+        row;
     Ok(Entry {
         key: Key::from_bytes(&key)?,
         code: if code.is_empty() { None } else { Some(read_code(&code)?) },
         text,
         reason,
-        criterion: criterion.map(CriterionId),
+        criterion: criterion.map(|id| Named { id: CriterionId(id), version }),
         source: SourceId(source),
         organisation: organisation.map(OrganisationId),
         since: Timestamp(since),
@@ -451,20 +474,21 @@ fn listing((key, code, text): ListingRow) -> Result<Listing, DatabaseError> {
 
 /// Keys in a statement.
 const KEYS: usize = 1_000;
-/// Rows in a statement: 11 values each, and SQLite takes 32,766.
+/// Rows in a statement: 12 values each, and SQLite takes 32,766.
 const ROWS: usize = 1_000;
 /// Before the rows of [`put`].
 const PUT: &str = "INSERT INTO entries
-    (list, key, code, text, reason, criterion, source, organisation, since, expires, review) ";
+    (list, key, code, text, reason, criterion, criterion_version, source, organisation, since, expires, review) ";
 /// Behind them.
 const PUT_OVER: &str = " ON CONFLICT (list, key, code) DO UPDATE SET text = excluded.text,
-    reason = excluded.reason, criterion = excluded.criterion, source = excluded.source,
+    reason = excluded.reason, criterion = excluded.criterion,
+    criterion_version = excluded.criterion_version, source = excluded.source,
     organisation = excluded.organisation, expires = excluded.expires, review = excluded.review";
 /// Before the keys of [`over`].
 const OVER: &str = "WITH wanted (key) AS (";
 /// Behind them.
 const OVER_JOIN: &str =
-    ") SELECT e.key, e.code, e.text, e.reason, e.criterion, e.source, e.organisation,
+    ") SELECT e.key, e.code, e.text, e.reason, e.criterion, e.criterion_version, e.source, e.organisation,
     e.since, e.expires, e.review FROM wanted CROSS JOIN entries e WHERE e.list = ";
 /// Behind the keys of [`listings_at`].
 const LISTINGS_JOIN: &str =
@@ -483,13 +507,13 @@ statements! {
     /// Removes a key.
     REMOVE = "DELETE FROM entries WHERE list = $1 AND key = $2";
     /// The entries of a key.
-    AT = "SELECT key, code, text, reason, criterion, source, organisation, since, expires, review
+    AT = "SELECT key, code, text, reason, criterion, criterion_version, source, organisation, since, expires, review
         FROM entries WHERE list = $1 AND key = $2 ORDER BY code";
     /// Some entries, in order.
-    PAGE = "SELECT key, code, text, reason, criterion, source, organisation, since, expires, review
+    PAGE = "SELECT key, code, text, reason, criterion, criterion_version, source, organisation, since, expires, review
         FROM entries WHERE list = $1 AND key >= $2 AND key <= $3 AND key > $4 ORDER BY key, code LIMIT $5";
     /// An organisation's, in order.
-    OF_ORGANISATION = "SELECT key, code, text, reason, criterion, source, organisation, since, expires, review
+    OF_ORGANISATION = "SELECT key, code, text, reason, criterion, criterion_version, source, organisation, since, expires, review
         FROM entries WHERE organisation = $1 AND list = $2 AND key > $3 ORDER BY key, code LIMIT $4";
     /// Some of what a list answers, in order.
     LISTINGS = "SELECT key, code, text FROM entries WHERE list = $1 AND (key, code) > ($2, $3)
@@ -497,7 +521,7 @@ statements! {
     /// What is over.
     EXPIRE = "DELETE FROM entries WHERE id IN
         (SELECT id FROM entries WHERE list = $1 AND expires <= $2 ORDER BY expires, id LIMIT $3)
-        RETURNING key, code, text, reason, criterion, source, organisation, since, expires, review";
+        RETURNING key, code, text, reason, criterion, criterion_version, source, organisation, since, expires, review";
     /// Whether there is one.
     HAS_EXPIRED = "SELECT id FROM entries WHERE list = $1 AND expires <= $2 LIMIT 1";
     /// Removes what a source brought.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sqlx::QueryBuilder;
 
 use crate::database::DatabaseError;
-use crate::entries::{CriterionId, Entry, OrganisationId, SourceId};
+use crate::entries::{CriterionId, Entry, Named, OrganisationId, SourceId};
 use crate::key::Key;
 use crate::lists::ListId;
 use crate::session::{Session, on};
@@ -367,7 +367,8 @@ fn entries_value(entries: &[Entry]) -> Value {
             "code": entry.code.map(|code| code.to_string()),
             "text": entry.text,
             "reason": entry.reason,
-            "criterion": entry.criterion.map(|id| id.0),
+            "criterion": entry.criterion.map(|named| named.id.0),
+            "criterion_version": entry.criterion.and_then(|named| named.version),
             "source": entry.source.0,
             "organisation": entry.organisation.map(|id| id.0),
             "since": entry.since.0,
@@ -396,7 +397,10 @@ fn entries_in(value: &Value) -> Option<Vec<Entry>> {
             code,
             text: text_at(value, "text")?,
             reason: text_at(value, "reason")?,
-            criterion: value["criterion"].as_i64().map(CriterionId),
+            criterion: value["criterion"].as_i64().map(|id| Named {
+                id: CriterionId(id),
+                version: value["criterion_version"].as_i64(),
+            }),
             source: SourceId(value["source"].as_i64()?),
             organisation: value["organisation"].as_i64().map(OrganisationId),
             since: Timestamp(value["since"].as_i64()?),

@@ -3,7 +3,7 @@
 use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode};
 
 use crate::database::DatabaseError;
-use crate::entries::CriterionId;
+use crate::entries::{CriterionId, Named};
 use crate::session::{Session, on};
 use crate::statement::statements;
 use crate::time::Timestamp;
@@ -411,16 +411,19 @@ impl Criterion {
         self.ended.is_none()
     }
 
-    /// As it was in force at a moment; before its first version as that.
-    #[must_use]
-    pub fn at(&self, time: Timestamp) -> Criterion {
-        let then = self.versions.iter().rev().find(|one| one.since <= time);
-        match then.or(self.versions.first()) {
-            Some(CriterionVersion { title, text, .. }) => {
-                Criterion { title: title.clone(), text: text.clone(), ..self.clone() }
-            }
-            None => self.clone(),
-        }
+    /// As something names it now.
+    pub fn named(&self) -> Named {
+        Named { id: self.id, version: self.versions.last().map(|last| last.version) }
+    }
+
+    /// What it said to an entry that names it and was listed then: where the entry does not know, that of the day on
+    /// which it was listed, and before the first version as that.
+    pub fn said(&self, version: Option<i64>, listed: Timestamp) -> Option<&CriterionVersion> {
+        let is_then = |one: &&CriterionVersion| match version {
+            Some(version) => one.version <= version,
+            None => one.since <= listed,
+        };
+        self.versions.iter().rev().find(is_then).or(self.versions.first())
     }
 }
 
@@ -490,6 +493,16 @@ pub async fn criteria(
         Criterion { id: CriterionId(id), slug, title, text, ended, versions }
     };
     Ok(rows.into_iter().map(criterion).collect())
+}
+
+/// A criterion as something names it now.
+///
+/// # Errors
+/// If the database fails.
+pub async fn named(session: Session<'_>, id: CriterionId) -> Result<Named, DatabaseError> {
+    let (version,): (Option<i64>,) =
+        on!(session, |c| sqlx::query_as(LAST_VERSION).bind(id.0).fetch_one(c).await?);
+    Ok(Named { id, version })
 }
 
 /// Has a criterion say something else from now on; the version that is.
@@ -669,6 +682,8 @@ statements! {
     ADD_CRITERION_VERSION = "INSERT INTO criterion_versions (criterion, version, title, text, since)
         VALUES ($1, 1 + COALESCE((SELECT MAX(version) FROM criterion_versions WHERE criterion = $1), 0), $2, $3, $4)
         RETURNING version";
+    /// Which version of one is in force.
+    LAST_VERSION = "SELECT MAX(version) FROM criterion_versions WHERE criterion = $1";
     /// Ends one.
     END_CRITERION = "UPDATE criteria SET ended = $2 WHERE id = $1";
     /// One more criterion.
@@ -778,11 +793,19 @@ pub(crate) mod tests {
             assert_eq!(version.expect("it is changed"), 2);
             let all = criteria(transaction.session(), list).await.expect("they are read");
             assert_eq!((&*all[0].title, all[0].is_open()), ("A trap", true));
-            for (time, text) in
-                [(1, "Mail to nobody."), (8, "Mail to nobody."), (9, "Mail to none.")]
-            {
-                assert_eq!(all[0].at(Timestamp(time)).text, text, "at {time}");
+            let (former, now) = ("Mail to nobody.", "Mail to none.");
+            for (version, time, text) in [
+                (None, 1, former),
+                (None, 8, former),
+                (None, 9, now),
+                (Some(1), 9, former),
+                (Some(2), 1, now),
+            ] {
+                let said = all[0].said(version, Timestamp(time)).expect("it says something");
+                assert_eq!(said.text, text, "{version:?} at {time}");
             }
+            let last = named(transaction.session(), id).await.expect("it is read");
+            assert_eq!((last, last.version), (all[0].named(), Some(2)));
             end_criterion(transaction.session(), id, Timestamp(20)).await.expect("it is ended");
             let all = criteria(transaction.session(), list).await.expect("they are read");
             assert_eq!(all[0].ended, Some(Timestamp(20)));

@@ -1,7 +1,7 @@
 //! The history of an entry as people read it: who, what, why, and whether it can be taken back.
 
 use repute_database::audit;
-use repute_database::entries::{CriterionId, Entry, SourceId};
+use repute_database::entries::{Entry, Named, SourceId};
 use repute_database::entry_history::{Kind, Step, Turn};
 use repute_database::lists::{Criterion, ListId};
 use repute_database::{DatabaseError, Session, Timestamp, entries, lists};
@@ -58,9 +58,9 @@ impl Names {
         self.criteria.iter().filter(|one| one.is_open())
     }
 
-    /// A criterion.
-    pub(crate) fn criterion(&self, id: CriterionId) -> Option<&Criterion> {
-        self.criteria.iter().find(|known| known.id == id)
+    /// A criterion that an entry names.
+    pub(crate) fn criterion(&self, named: Named) -> Option<&Criterion> {
+        self.criteria.iter().find(|known| known.id == named.id)
     }
 }
 
@@ -152,8 +152,12 @@ fn called(entry: &Entry) -> String {
 fn differences(before: &Entry, after: &Entry, names: &Names) -> String {
     let day = |time: Option<Timestamp>| time.map_or("never".to_owned(), |t| Moment(t).to_string());
     let criterion = |entry: &Entry| {
-        let found = entry.criterion.and_then(|id| names.criterion(id));
-        found.map_or("none".to_owned(), |found| found.slug.clone())
+        let found = entry.criterion.and_then(|named| Some((named, names.criterion(named)?)));
+        match found.map(|(named, found)| (&*found.slug, named.version)) {
+            Some((slug, Some(version))) => format!("{slug} (version {version})"),
+            Some((slug, None)) => slug.to_owned(),
+            None => "none".to_owned(),
+        }
     };
     let organisation =
         |entry: &Entry| entry.organisation.map_or("none".to_owned(), |id| id.0.to_string());

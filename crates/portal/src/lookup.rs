@@ -1,8 +1,8 @@
 //! What our lists say of an address or a name: from the zones in memory, and from the database only why.
 
 use idna::AsciiDenyList;
-use repute_database::entries::{self, Entry};
-use repute_database::lists::{self, Leaving};
+use repute_database::entries::{self, Entry, Named};
+use repute_database::lists::{Criterion, Leaving};
 use repute_database::{DatabaseError, Timestamp};
 use repute_dnsxl::{KeyKind, ReturnCode, Target, TargetError};
 
@@ -29,7 +29,7 @@ pub(crate) struct Reason {
     /// In words.
     pub(crate) reason: String,
     /// Which criterion of the policy it meets.
-    pub(crate) criterion: Option<lists::Criterion>,
+    pub(crate) criterion: Option<Met>,
     /// Since when.
     pub(crate) since: Timestamp,
     /// Until when.
@@ -38,6 +38,21 @@ pub(crate) struct Reason {
     pub(crate) review: Option<Timestamp>,
     /// The version of the policy that was in force when it was listed.
     pub(crate) policy: Option<i64>,
+}
+
+/// A criterion, as it was in force when the entry came to name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Met {
+    /// Its short name.
+    pub(crate) slug: String,
+    /// What it was called.
+    pub(crate) title: String,
+    /// What it said.
+    pub(crate) text: String,
+    /// Which version that is.
+    pub(crate) version: i64,
+    /// Whether it says something else now.
+    pub(crate) is_former: bool,
 }
 
 impl Finding {
@@ -168,18 +183,27 @@ pub(crate) fn explained(card: &ListCard, deciding: Vec<Entry>) -> Vec<Reason> {
     let reasons = deciding.into_iter().map(|entry| Reason {
         key: entry.key.to_string(),
         reason: entry.reason,
-        // As it was in force when it was listed by it.
-        criterion: card
-            .criteria
-            .iter()
-            .find(|known| Some(known.id) == entry.criterion)
-            .map(|known| known.at(entry.since)),
+        criterion: met(&card.criteria, entry.criterion, entry.since),
         since: entry.since,
         until: entry.expires,
         review: entry.review,
         policy: card.policy_at(entry.since),
     });
     reasons.collect()
+}
+
+/// A criterion as an entry that was listed then names it.
+fn met(criteria: &[Criterion], named: Option<Named>, listed: Timestamp) -> Option<Met> {
+    let named = named?;
+    let known = criteria.iter().find(|known| known.id == named.id)?;
+    let said = known.said(named.version, listed)?;
+    Some(Met {
+        slug: known.slug.clone(),
+        title: said.title.clone(),
+        text: said.text.clone(),
+        version: said.version,
+        is_former: known.named().version != Some(said.version),
+    })
 }
 
 #[cfg(test)]

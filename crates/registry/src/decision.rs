@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use repute_database::conflicts::About;
-use repute_database::entries::{self, CriterionId, Entry};
+use repute_database::entries::{self, Entry, Named};
 use repute_database::lists::{self, Stored};
 use repute_database::requests::{
     self, Approval, New, Outcome as Ended, Request, RequestId, Standing,
@@ -81,7 +81,7 @@ pub enum Criterion {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settled {
     /// Which criterion of the policy the entries meet.
-    criterion: Option<CriterionId>,
+    criterion: Option<Named>,
     /// When somebody looks at them again; after a year without it.
     review: Option<Timestamp>,
     /// What is never listed of the networks, and why.

@@ -250,11 +250,13 @@ pub async fn edit(
                 }
                 let of_slug = |slug: &String| {
                     // One that is ended stays where it is, and comes nowhere else.
-                    let is_here = |id| left.iter().any(|entry| entry.criterion == Some(id));
+                    let is_here = |id| {
+                        left.iter().any(|entry| entry.criterion.is_some_and(|one| one.id == id))
+                    };
                     let found = criteria.iter().find(|known| known.slug == *slug);
                     let found = found.filter(|known| known.is_open() || is_here(known.id));
                     let missing = || EditError::Criterion { apex: apex(), slug: slug.clone() };
-                    found.map(|found| found.id).ok_or_else(missing)
+                    found.map(lists::Criterion::named).ok_or_else(missing)
                 };
                 let criterion = listing.criterion.as_ref().map(of_slug).transpose()?;
                 let code = Some(listing.code);
@@ -280,10 +282,13 @@ pub async fn edit(
             {
                 return Err(EditError::Category(why));
             }
-            // Of an exclusion only the reason is said anew.
-            let criterion = match listing {
-                Some(_) => criterion,
-                None => known.as_ref().and_then(|entry| entry.criterion),
+            let before = known.as_ref().and_then(|entry| entry.criterion);
+            let criterion = match (listing, before, criterion) {
+                // Of an exclusion only the reason is said anew.
+                (None, before, _) => before,
+                // What goes on to meet a criterion met it as it was then.
+                (Some(_), Some(before), Some(now)) if before.id == now.id => Some(before),
+                (Some(_), _, now) => now,
             };
             let expires = match listing.map_or(End::AsBefore, |listing| listing.end) {
                 End::Never => None,
@@ -651,7 +656,7 @@ mod tests {
             let mut transaction = database.begin().await.expect("a transaction");
             let t = &mut transaction;
             let criteria = lists::criteria(t.session(), list.id).await.expect("they are read");
-            let criterion = Some(criteria[0].id);
+            let criterion = Some(criteria[0].named());
             let key: Key = "9.9.9.7".parse().expect("a key");
             let excluded = Entry {
                 key: key.clone(),

@@ -144,12 +144,16 @@ pub async fn run(
     if difference.is_empty() {
         return Ok(Report::new(&difference, content, &owners, None, &for_two)?);
     }
+    let criterion = match import.criterion {
+        Some(id) => Some(lists::named(transaction.session(), id).await?),
+        None => None,
+    };
     let common = Common {
         source,
         reason: import.reason.clone(),
         since: now,
         expires: import.expires,
-        criterion: import.criterion,
+        criterion,
         review: import.review,
     };
     let rows: Vec<_> = difference

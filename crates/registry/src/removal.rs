@@ -260,7 +260,7 @@ pub async fn ask(
     };
     let id = removals::add(transaction.session(), &new).await?;
     let (domain, source) = (wave::domain(&ask.target, &ask.seen), Some(entry.source));
-    let likeness = Likeness { domain, source, criterion: entry.criterion };
+    let likeness = Likeness { domain, source, criterion: entry.criterion.map(|named| named.id) };
     removals::liken(transaction.session(), id, &likeness).await?;
     let token = key.token(Use::Removal(id.0), &new.nonce);
     let (target, kind) = (ask.target.clone(), ask.kind);

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use repute_database::entries::{self, CriterionId, OrganisationId};
+use repute_database::entries::{self, Named, OrganisationId};
 use repute_database::lists::{self, Stored};
 use repute_database::organisations;
 use repute_database::requests::{
@@ -476,10 +476,10 @@ pub(crate) async fn criterion(
     session: Session<'_>,
     list: &Stored,
     slug: &str,
-) -> Result<CriterionId, RequestError> {
+) -> Result<Named, RequestError> {
     let all = lists::criteria(session, list.id).await?;
     let found = all.iter().find(|known| known.slug == slug && known.is_open());
-    let found = found.map(|known| known.id);
+    let found = found.map(lists::Criterion::named);
     found.ok_or_else(|| {
         let slug = slug.escape_debug();
         RequestError::Items(format!("the policy of {} has no criterion `{slug}`", list.list.apex))

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use repute_database::audit::{self, Verified};
-use repute_database::entries::{self, Entry, OrganisationId};
+use repute_database::entries::{self, Entry, Named, OrganisationId};
 use repute_database::lists::{self, List, Stored};
 use repute_database::organisations::{self, MemberRole};
 use repute_database::requests::{self, Outcome as Ended, RequestId};
@@ -589,8 +589,12 @@ async fn an_editor_names_a_criterion_a_review_and_what_stays_out() {
         for slug in ["bank", "known"] {
             let id = lists::add_criterion(t.session(), list.id, 1, slug, (slug, "x"), Timestamp(1))
                 .await;
-            ids.push(Some(id.expect("it is added")));
+            ids.push(Some(Named { id: id.expect("it is added"), version: Some(1) }));
         }
+        // A decision names what the criterion says when it is made.
+        let known = ids[1].as_mut().expect("it was added");
+        let changed = lists::change_criterion(t.session(), known.id, "known", "y", Timestamp(2));
+        known.version = Some(changed.await.expect("it says something else"));
         let begin = async |t: &mut Transaction, lines: &str, slug: Option<&str>, review| {
             let items = items(lines);
             let draft = Draft {

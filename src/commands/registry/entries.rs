@@ -95,7 +95,12 @@ async fn add(database: &Database, args: &EntryArgs) -> anyhow::Result<Verdict> {
     let (criterion, organisation, review) =
         known.map_or((None, None, None), |e| (e.criterion, e.organisation, e.review));
     let criterion = match &args.criterion {
-        Some(slug) => Some(criterion_of(transaction.session(), &stored, slug).await?),
+        Some(slug) => {
+            let id = criterion_of(transaction.session(), &stored, slug).await?;
+            let now = lists::named(transaction.session(), id).await?;
+            // What goes on to meet a criterion met it as it was then.
+            Some(criterion.filter(|before| before.id == id).unwrap_or(now))
+        }
         None => criterion,
     };
     let review = args.review.map_or(review, |span| Some(now.after(span.0)));

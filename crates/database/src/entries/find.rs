@@ -198,20 +198,20 @@ statements! {
     END = "WITH walk AS (SELECT key FROM entries WHERE list = $1 AND key >= $2 AND key <= $3 AND key > $4
         ORDER BY key LIMIT $5) SELECT (SELECT COUNT(*) FROM walk), key FROM walk ORDER BY key DESC LIMIT 1";
     /// Entries along the keys: those of a walk, and of its last key all, are picked from.
-    FIND = "SELECT key, code, text, reason, criterion, source, organisation, since, expires, review FROM
-        (SELECT key, code, text, reason, criterion, source, organisation, since, expires, review
+    FIND = "SELECT key, code, text, reason, criterion, criterion_version, source, organisation, since, expires, review FROM
+        (SELECT key, code, text, reason, criterion, criterion_version, source, organisation, since, expires, review
         FROM entries WHERE list = $1 AND key >= $2 AND key <= $3 AND key > $4 ORDER BY key, code LIMIT 40000) AS walk
         WHERE (CAST($5 AS BIGINT) IS NULL OR organisation = $5) AND (CAST($6 AS BIGINT) IS NULL OR source = $6)
         AND (CAST($7 AS TEXT) IS NULL OR code = $7)
         AND (CAST($9 AS TEXT) IS NULL OR text = $9) ORDER BY key, code LIMIT $8";
     /// Entries of an organisation: neither the list's index nor the order of keys is the way to them.
-    FIND_OF_ORGANISATION = "SELECT key, code, text, reason, criterion, source, organisation, since, expires, review
+    FIND_OF_ORGANISATION = "SELECT key, code, text, reason, criterion, criterion_version, source, organisation, since, expires, review
         FROM entries WHERE organisation = $5 AND list + 0 = $1 AND key >= $2 AND key <= $3 AND key > $4
         AND (CAST($6 AS BIGINT) IS NULL OR source + 0 = $6) AND (CAST($7 AS TEXT) IS NULL OR code = $7)
         AND (CAST($9 AS TEXT) IS NULL OR text = $9)
         ORDER BY key, code LIMIT $8";
     /// Entries of a source.
-    FIND_OF_SOURCE = "SELECT key, code, text, reason, criterion, source, organisation, since, expires, review
+    FIND_OF_SOURCE = "SELECT key, code, text, reason, criterion, criterion_version, source, organisation, since, expires, review
         FROM entries WHERE source = $6 AND list + 0 = $1 AND key >= $2 AND key <= $3 AND key > $4
         AND (CAST($5 AS BIGINT) IS NULL OR organisation + 0 = $5) AND (CAST($7 AS TEXT) IS NULL OR code = $7)
         AND (CAST($9 AS TEXT) IS NULL OR text = $9)

@@ -101,6 +101,8 @@ struct Why {
     policy: Option<i64>,
     /// The short name of the criterion that it meets.
     criterion: Option<String>,
+    /// The version of that criterion that was in force when the entry came to name it.
+    criterion_version: Option<i64>,
     /// In words.
     reason: String,
 }
@@ -282,7 +284,8 @@ impl From<Finding> for Said {
             until: reason.until.map(|until| Moment(until).rfc3339()),
             review: reason.review.map(|review| Moment(review).rfc3339()),
             policy: reason.policy,
-            criterion: reason.criterion.as_ref().map(|criterion| criterion.slug.clone()),
+            criterion: reason.criterion.as_ref().map(|met| met.slug.clone()),
+            criterion_version: reason.criterion.as_ref().map(|met| met.version),
             reason: reason.reason.clone(),
         };
         Said {

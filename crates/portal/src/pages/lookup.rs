@@ -148,10 +148,11 @@ mod tests {
             ("A trap was hit", "Clean up."),
             Timestamp(1),
         );
-        let criterion = criterion.await.expect("it is added");
+        let id_of = criterion.await.expect("it is added");
+        let criterion = lists::named(t.session(), id_of).await.expect("it is there");
         // What it says later is not what the entry was listed by.
         let (session, later) = (t.session(), Timestamp(1_900_000_000_000_000));
-        let changed = lists::change_criterion(session, criterion, "Something else", "x", later);
+        let changed = lists::change_criterion(session, id_of, "Something else", "x", later);
         assert_eq!(changed.await.expect("it is changed"), 2);
         let source = entries::source(t.session(), "test").await.expect("a source");
         let entry = |key: &str, is_listed: bool| Entry {

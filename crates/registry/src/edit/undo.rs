@@ -290,6 +290,40 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_entry_meets_its_criterion_as_it_was_when_it_was_named() {
+        on_each(async |database| {
+            let list = list(&database).await;
+            make(&database, &list, &["+9.9.9.1 127.0.0.2", "!9.9.9.2"], 10).await;
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let trap =
+                lists::criteria(t.session(), list.id).await.expect("they are read").remove(0);
+            let changed = lists::change_criterion(t.session(), trap.id, "b", "b", Timestamp(15));
+            assert_eq!(changed.await.expect("it says something else"), 2);
+            transaction.commit().await.expect("it is committed");
+            let version = async |key: &str| {
+                let (there, _) = look(&database, &list, key).await;
+                there.first().and_then(|entry| entry.criterion).and_then(|named| named.version)
+            };
+            // Another edit names the same, which does not become what it says by now.
+            make(&database, &list, &["+9.9.9.1 127.0.0.2"], 20).await;
+            assert_eq!(version("9.9.9.1").await, Some(1));
+            make(&database, &list, &["-9.9.9.1"], 30).await;
+            let (_, steps) = look(&database, &list, "9.9.9.1").await;
+            take_back(&database, OTHER, &list, steps[0].id, 40).await.expect("it is taken back");
+            assert_eq!(version("9.9.9.1").await, Some(1));
+            // What is listed anew meets what it says by now, and so does what was there and named none.
+            make(&database, &list, &["-9.9.9.1", "+9.9.9.1 127.0.0.2"], 50).await;
+            make(&database, &list, &["+9.9.9.2 127.0.0.2", "-9.9.9.2"], 50).await;
+            assert_eq!(version("9.9.9.1").await, Some(2));
+            let (_, steps) = look(&database, &list, "9.9.9.1").await;
+            take_back(&database, OTHER, &list, steps[0].id, 60).await.expect("it is taken back");
+            assert_eq!(version("9.9.9.1").await, Some(1));
+        })
+        .await;
+    }
+
+    #[tokio::test]
     async fn what_has_changed_since_or_is_over_stays() {
         on_each(async |database| {
             let list = list(&database).await;

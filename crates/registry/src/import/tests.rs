@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use repute_database::audit::{self, Verified};
-use repute_database::entries::OrganisationId;
+use repute_database::entries::{Named, OrganisationId};
 use repute_database::lists::{self, List};
 use repute_database::testing::on_each;
 use repute_database::{
@@ -393,15 +393,16 @@ async fn an_import_says_which_criterion_its_entries_meet_and_when_they_are_looke
             repute_database::lists::add_criterion(t.session(), list.id, 1, "trap", ("x", "x"), now);
         let trap = trap.await.expect("it is added");
         transaction.commit().await.expect("it is committed");
-        let content = content("192.0.2.1 :2:x\n192.0.2.2 :2:x\n");
+        let content = self::content("192.0.2.1 :2:x\n192.0.2.2 :2:x\n");
         let (some, day) = (Some(trap), Some(Timestamp(99)));
+        let met = Some(Named { id: trap, version: Some(1) });
         for (criterion, review, expected) in [
             (None, None, ([2, 0, 0, 0, 0, 0], None, None)),
-            (some, None, ([0, 0, 2, 0, 0, 0], some, None)),
-            (some, day, ([0, 0, 2, 0, 0, 0], some, day)),
-            (some, day, ([0, 0, 0, 0, 2, 0], some, day)),
+            (some, None, ([0, 0, 2, 0, 0, 0], met, None)),
+            (some, day, ([0, 0, 2, 0, 0, 0], met, day)),
+            (some, day, ([0, 0, 0, 0, 2, 0], met, day)),
             // What is not said stays.
-            (None, None, ([0, 0, 0, 0, 2, 0], some, day)),
+            (None, None, ([0, 0, 0, 0, 2, 0], met, day)),
         ] {
             let import = Import {
                 source: "feed".to_owned(),
@@ -428,6 +429,30 @@ async fn an_import_says_which_criterion_its_entries_meet_and_when_they_are_looke
             }
             transaction.commit().await.expect("it is committed");
         }
+        // What the criterion says by then is what new ones meet, and those that were there met it as it was.
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let changed = repute_database::lists::change_criterion(t.session(), trap, "y", "y", now);
+        assert_eq!(changed.await.expect("it says something else"), 2);
+        let import = Import {
+            source: "feed".to_owned(),
+            mode: Mode::ReplaceSource,
+            reason: "another".to_owned(),
+            expires: None,
+            criterion: some,
+            review: None,
+            whose: Whose::Nobodys,
+        };
+        let cause = Cause {
+            actor: audit::machine(t.session(), "shell").await.expect("a name"),
+            action: "list.import".to_owned(),
+            reason: "a test".to_owned(),
+        };
+        let more = self::content("192.0.2.1 :2:x\n192.0.2.2 :2:new\n192.0.2.3 :2:x\n");
+        run(t, &list, &import, &more, &cause, now, &mut |_| ()).await.expect("it is done");
+        let page = entries::page(t.session(), list.id, None, None, 9).await.expect("read");
+        let versions = page.iter().map(|entry| entry.criterion.and_then(|named| named.version));
+        assert_eq!(versions.collect::<Vec<_>>(), [Some(1), Some(1), Some(2)]);
     })
     .await;
 }

@@ -227,7 +227,8 @@ async fn plan(
     let source = entries::source(transaction.session(), &source_name(&rule.name)).await?;
     let mut entries = entries::at(transaction.session(), list.id, key).await?;
     if !entries.iter().any(|entry| entry.code == Some(rule.terms.code)) {
-        entries.push(turn::entry_of(&rule, key, source, proposal.proposed.expires, now));
+        let times = (now, proposal.proposed.expires);
+        entries.push(turn::entry_of(transaction.session(), &rule, key, source, times).await?);
     }
     Ok(Change { key: key.clone(), entries })
 }

@@ -158,6 +158,40 @@ async fn list_by_hand(
     transaction.commit().await.expect("it is committed");
 }
 
+#[tokio::test]
+async fn what_a_rule_lists_meets_its_criterion_as_it_is_by_then() {
+    on_each(async |database| {
+        let (block, _) = house(&database, &terms(1, Outcome::List)).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        lists::publish_policy(t.session(), block.id, "x", Timestamp(2)).await.expect("published");
+        let trap = lists::add_criterion(t.session(), block.id, 1, "trap", ("x", "x"), Timestamp(2));
+        let trap = trap.await.expect("it is added");
+        let cause = cause(t, "test").await;
+        let by_it = Terms { criterion: Some(trap), ..terms(1, Outcome::List) };
+        let put = put(t, &block, "traps", &by_it, &cause, Timestamp(3)).await;
+        assert_eq!(put.expect("it is written"), 2);
+        transaction.commit().await.expect("it is committed");
+        see(&database, "traps", "9.0.0.1", &[10]).await;
+        turn(&database, 10).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let changed = lists::change_criterion(transaction.session(), trap, "y", "y", Timestamp(4));
+        assert_eq!(changed.await.expect("it says something else"), 2);
+        transaction.commit().await.expect("it is committed");
+        // One is renewed and met it before; the other one is new.
+        see(&database, "traps", "9.0.0.1", &[20]).await;
+        see(&database, "traps", "9.0.0.2", &[20]).await;
+        turn(&database, 20).await;
+        assert_eq!(times(&database, &block, "9.0.0.1").await, [(10, 1_020)]);
+        let mut read = database.read().await.expect("a connection");
+        let page = entries::page(read.session(), block.id, None, None, 9).await.expect("read");
+        let named = |version| Some(entries::Named { id: trap, version: Some(version) });
+        let found: Vec<_> = page.iter().map(|entry| entry.criterion).collect();
+        assert_eq!(found, [named(1), named(2)]);
+    })
+    .await;
+}
+
 #[test]
 fn hits_count_within_their_span_from_sources_and_traps_and_classes() {
     let names = [(1, "traps"), (2, "users")];

@@ -9,7 +9,7 @@ use repute_database::entries::{self, Entry};
 use repute_database::evidence::{self, EvidenceSourceId};
 use repute_database::lists::{self, State, Stored};
 use repute_database::rules::{self, Outcome, Proposed, Rule};
-use repute_database::{Database, Key, Timestamp, Transaction, audit};
+use repute_database::{Database, DatabaseError, Key, Session, Timestamp, Transaction, audit};
 
 use super::settled::unsettled;
 use super::standing::{Hold, hold};
@@ -157,25 +157,29 @@ pub(super) async fn names(
 }
 
 /// A new entry of a rule.
-pub(super) fn entry_of(
+pub(super) async fn entry_of(
+    session: Session<'_>,
     rule: &Rule,
     key: &Key,
     source: entries::SourceId,
-    until: Timestamp,
-    now: Timestamp,
-) -> Entry {
-    Entry {
+    (now, until): (Timestamp, Timestamp),
+) -> Result<Entry, DatabaseError> {
+    let criterion = match rule.terms.criterion {
+        Some(id) => Some(lists::named(session, id).await?),
+        None => None,
+    };
+    Ok(Entry {
         key: key.clone(),
         code: Some(rule.terms.code),
         text: rule.terms.text.clone(),
         reason: rule.terms.reason.clone(),
-        criterion: rule.terms.criterion,
+        criterion,
         source,
         organisation: None,
         since: now,
         expires: Some(until),
         review: None,
-    }
+    })
 }
 
 /// The entries of a key, as they are to be.
@@ -277,7 +281,9 @@ impl Look<'_> {
                 return Ok(());
             }
             None if rule.terms.outcome == Outcome::List => {
-                held.entries.push(entry_of(rule, &key, source, verdict.until, now));
+                let times = (now, verdict.until);
+                let entry = entry_of(transaction.session(), rule, &key, source, times).await?;
+                held.entries.push(entry);
                 held.is_changed = true;
                 turn.added += 1;
                 return Ok(());

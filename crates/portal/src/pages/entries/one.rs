@@ -369,13 +369,23 @@ impl One {
 
     /// The criteria that an entry may name: those that are not ended, and its own.
     fn criteria_of<'o>(&'o self, entry: &'o Entry) -> impl Iterator<Item = &'o Criterion> {
-        let is_here = |one: &&Criterion| one.is_open() || Some(one.id) == entry.criterion;
+        let is_here = |one: &&Criterion| {
+            one.is_open() || Some(one.id) == entry.criterion.map(|named| named.id)
+        };
         self.names.criteria.iter().filter(is_here)
+    }
+
+    /// Which version of its criterion an entry names, if that is not the one in force.
+    fn former(&self, entry: &Entry) -> Option<i64> {
+        let named = entry.criterion?;
+        let said = self.names.criterion(named)?.said(named.version, entry.since)?;
+        let last = self.names.criterion(named)?.named().version;
+        Some(said.version).filter(|version| Some(*version) != last)
     }
 
     /// Whether a criterion is that of an entry.
     fn is_of(&self, entry: &Entry, slug: &str) -> bool {
-        let found = entry.criterion.and_then(|id| self.names.criterion(id));
+        let found = entry.criterion.and_then(|named| self.names.criterion(named));
         found.is_some_and(|found| found.slug == slug)
     }
 }

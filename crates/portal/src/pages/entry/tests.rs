@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use axum::http::Method;
 use repute_database::accounts::Role;
 use repute_database::dns::{Links, Settings};
+use repute_database::entries::Named;
 use repute_database::lists::Leaving;
 use repute_database::removals::RemovalId;
 use repute_database::testing::on_each_narrow;
@@ -26,6 +27,7 @@ async fn list(site: &Site, apex: &str, keys: &[&str]) -> ListId {
     let criterion =
         lists::add_criterion(t.session(), id, 1, "trap", (title, "Close the relay."), Timestamp(1));
     let criterion = criterion.await.expect("it is added");
+    let criterion = lists::named(t.session(), criterion).await.expect("it is there");
     let source = entries::source(t.session(), "test").await.expect("a source");
     let all: Vec<Entry> = keys
         .iter()
@@ -79,6 +81,45 @@ async fn asked(site: &Site, id: i64) -> removals::New {
     let mut connection = site.app.database.read().await.expect("a connection");
     let found = removals::by_id(connection.session(), RemovalId(id)).await;
     found.expect("it is read").expect("it is there").new
+}
+
+#[tokio::test]
+async fn a_criterion_is_shown_as_it_was_when_the_entry_came_to_name_it() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let keys = ["192.0.2.7", "192.0.2.8", "192.0.2.9"];
+        let bl = list(&site, "bl.example", &keys).await;
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let trap = lists::criteria(t.session(), bl).await.expect("they are read").remove(0);
+        let since = Timestamp(1_800_000_000_000_000);
+        let changed = lists::change_criterion(t.session(), trap.id, "Two hits", "Twice.", since);
+        assert_eq!(changed.await.expect("it says something else"), 2);
+        // All were listed before that: one names it since, and of one it was not kept.
+        for (key, version) in [("192.0.2.8", Some(2)), ("192.0.2.9", None)] {
+            let key = key.parse().expect("a key");
+            let mut found = entries::at(t.session(), bl, &key).await.expect("they are read");
+            found[0].criterion = Some(Named { id: trap.id, version });
+            entries::put(t.session(), bl, &found).await.expect("it is written");
+        }
+        transaction.commit().await.expect("it is committed");
+        for (key, title, text, version) in [
+            ("192.0.2.7", "A &#60;trap&#62; was hit", "Close the relay.", 1),
+            ("192.0.2.8", "Two hits", "Twice.", 2),
+            ("192.0.2.9", "A &#60;trap&#62; was hit", "Close the relay.", 1),
+        ] {
+            let path = path_of(&site.app.database, bl, key).await;
+            let page = site.get(&path).await;
+            page.says(&[title, text]);
+            assert_eq!(page.text.contains("(version 1, by which it was listed)"), version == 1);
+            let page = site.get(&format!("/lookup?target={key}")).await;
+            page.says(&[title]);
+            assert_eq!(page.text.contains(", as version 1 had it"), version == 1, "{key}");
+            let said = site.get(&format!("/api/v1/lookup?target={key}")).await;
+            said.says(&["\"criterion\":\"trap\"", &format!("\"criterion_version\":{version}")]);
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
