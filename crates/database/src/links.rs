@@ -74,6 +74,22 @@ pub async fn find(
     row.map(link).transpose()
 }
 
+/// How many links of a purpose for an address still work.
+///
+/// # Errors
+/// If the database fails.
+pub async fn count(
+    session: Session<'_>,
+    purpose: Purpose,
+    mail: &str,
+    now: Timestamp,
+) -> Result<u64, DatabaseError> {
+    let (count,): (i64,) = on!(session, |c| {
+        sqlx::query_as(COUNT).bind(purpose.word()).bind(mail).bind(now.0).fetch_one(c).await?
+    });
+    Ok(count.unsigned_abs())
+}
+
 /// Uses a link up: only one who does gets it.
 ///
 /// # Errors
@@ -138,6 +154,8 @@ statements! {
     ADD = "INSERT INTO links (digest, purpose, mail, role, expires) VALUES ($1, $2, $3, $4, $5)";
     /// A link.
     FIND = "SELECT purpose, mail, role, expires FROM links WHERE digest = $1 AND expires > $2";
+    /// How many there are for an address.
+    COUNT = "SELECT COUNT(*) FROM links WHERE purpose = $1 AND mail = $2 AND expires > $3";
     /// Uses a link up.
     TAKE = "DELETE FROM links WHERE digest = $1 AND expires > $2
         RETURNING purpose, mail, role, expires";
@@ -167,6 +185,15 @@ mod tests {
             };
             for (digest, mail) in [(b"a", Some("a@x.example")), (b"b", None), (b"c", None)] {
                 add(t.session(), digest, &link(mail)).await.expect("it is made");
+            }
+            for (purpose, mail, now, expect) in [
+                (Purpose::Join, "a@x.example", 99, 1),
+                (Purpose::Join, "a@x.example", 100, 0),
+                (Purpose::Reset, "a@x.example", 99, 0),
+                (Purpose::Join, "b@x.example", 99, 0),
+            ] {
+                let found = count(t.session(), purpose, mail, Timestamp(now)).await;
+                assert_eq!(found.expect("a number"), expect, "{purpose:?} {mail} {now}");
             }
             let found = find(t.session(), b"a", Timestamp(99)).await.expect("it is read");
             assert_eq!(found, Some(link(Some("a@x.example"))));

@@ -6,7 +6,8 @@
 //! Anybody can type anybody's address. So it gets a few letters a day and no more, and one at which letters fail gets none:
 //! but for a link a day to whoever has an account, who may have no other way in. Links to another password are counted
 //! apart from what else anybody has sent there, so that nobody is kept out by that: whoever uses them up has sent him links
-//! by it, of which the last one works for a day, and no other one comes soon that would end it.
+//! by it, each of which works for a day until one of them is used. None ends another one, so that nobody keeps somebody
+//! out either by asking again whenever he has just been sent one.
 //!
 //! What whoever has the shell does with accounts is in [`shell`].
 //!
@@ -53,13 +54,15 @@ pub(crate) async fn ask_to_join(app: &App, mail: &MailAddress) -> Result<(), App
     let letter = match known {
         Some(_) => letter::known(&app.config, mail)?,
         None => {
+            if are_many(&mut transaction, Purpose::Join, mail.as_str(), now).await? {
+                return Ok(());
+            }
             let link = Link {
                 purpose: Purpose::Join,
                 mail: Some(mail.to_string()),
                 role: Role::Member,
                 expires: now.after(LINK),
             };
-            links::revoke(transaction.session(), Purpose::Join, Some(mail.as_str())).await?;
             links::add(transaction.session(), &secret.digest(), &link).await?;
             letter::join(&app.config, mail, &secret)?
         }
@@ -68,6 +71,16 @@ pub(crate) async fn ask_to_join(app: &App, mail: &MailAddress) -> Result<(), App
     transaction.commit().await?;
     app.mail_waits.notify_one();
     Ok(())
+}
+
+/// Whether as many links work that were sent to somebody as there may be: then no other one is made, as those are good.
+async fn are_many(
+    transaction: &mut Transaction,
+    purpose: Purpose,
+    mail: &str,
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
+    Ok(links::count(transaction.session(), purpose, mail, now).await? >= MOST_LINKS)
 }
 
 /// Whether somebody has had as many letters as he may; whoever asked learns nothing of it.
@@ -108,6 +121,9 @@ pub(crate) async fn ask_to_reset(app: &App, mail: &MailAddress) -> Result<(), Ap
     }
     let letter = match known {
         Some(account) => {
+            if are_many(&mut transaction, Purpose::Reset, &account.mail, now).await? {
+                return Ok(());
+            }
             add_reset(&mut transaction, &account, &secret, now).await?;
             letter::reset(&app.config, mail, &secret)?
         }
@@ -442,7 +458,7 @@ pub(crate) async fn end_other_sessions(
     Ok(())
 }
 
-/// Stores a link for another password.
+/// Stores a link for another password, beside those that were sent before.
 async fn add_reset(
     transaction: &mut Transaction,
     account: &Account,
@@ -455,7 +471,6 @@ async fn add_reset(
         role: account.role,
         expires: now.after(LINK),
     };
-    links::revoke(transaction.session(), Purpose::Reset, Some(&account.mail)).await?;
     links::add(transaction.session(), &secret.digest(), &link).await
 }
 
@@ -481,6 +496,8 @@ pub(crate) async fn note(
     Ok(())
 }
 
+/// So many links of a purpose work at once for an address: more than are sent within the day for which they do.
+const MOST_LINKS: u64 = 16;
 /// How long a link works.
 const LINK: Duration = Duration::from_secs(24 * 3600);
 /// How long a second factor is waited for.

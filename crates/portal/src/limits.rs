@@ -275,7 +275,7 @@ impl Doer {
             (Deed::Mail, Doer::Mail(_) | Doer::MailAt(..) | Doer::Account(_) | Doer::Device(_)) => {
                 (3, Duration::from_secs(300))
             }
-            // Who uses up the latter has sent links by it, of which each works until there is another one.
+            // Who uses up the latter has sent links by it, each of which works for a day.
             (Deed::MailADay | Deed::ResetMail, _) => (6, Duration::from_secs(4 * 3600)),
             (Deed::DeadMail, _) => (1, Duration::from_secs(24 * 3600)),
             // More than anybody types, or clicks.

@@ -56,7 +56,7 @@ pub async fn first_link(
     invite(database, url, None, Role::Administrator).await.map(Some)
 }
 
-/// Makes a link by which an account gets another password.
+/// Makes a link by which an account gets another password. Those before stop working: who has the shell may mean that.
 ///
 /// # Errors
 /// If there is no such account, or the database fails.
@@ -68,6 +68,7 @@ pub async fn reset_link(
     let secret = Secret::new()?;
     let mut transaction = database.begin().await?;
     let account = known(&mut transaction, mail).await?;
+    links::revoke(transaction.session(), Purpose::Reset, Some(&account.mail)).await?;
     add_reset(&mut transaction, &account, &secret, Timestamp::now()).await?;
     transaction.commit().await?;
     Ok(format!("{url}/reset/{}", secret.text()))

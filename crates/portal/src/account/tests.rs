@@ -255,6 +255,58 @@ async fn nobody_uses_up_the_links_to_another_password_by_asking_for_accounts() {
     .await;
 }
 
+#[tokio::test]
+async fn a_link_works_although_somebody_asks_for_another_one() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        site.join("a@example.org", Role::Member).await;
+        site.cookies.clear();
+        letters(&site).await;
+        // The same for whoever makes an account and whoever chooses another password.
+        for (form, mail, purpose) in [
+            ("/forgot", "a@example.org", Purpose::Reset),
+            ("/sign-up", "b@example.org", Purpose::Join),
+        ] {
+            let mut links = Vec::new();
+            for _ in 0..3 {
+                site.post(form, &[("mail", mail)]).await.says(&["Look into your mail"]);
+                links.push(mailed(&site).await.1);
+            }
+            for link in &links {
+                assert_eq!(site.get(link).await.status, 200, "{form}");
+            }
+            // Once one is used the others are over.
+            let fields = [("name", "B"), ("password", "some other words")];
+            assert_eq!(site.post(&links[0], &fields).await.status, 303, "{form}");
+            site.cookies.clear();
+            for link in &links {
+                assert_eq!(site.get(link).await.status, 404, "{form}");
+            }
+            letters(&site).await;
+            let mut connection = site.app.database.read().await.expect("a connection");
+            let left = links::count(connection.session(), purpose, mail, Timestamp::now()).await;
+            assert_eq!(left.expect("a number"), 0);
+        }
+        // There are only so many: another one is not sent, and ends none.
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let account = accounts::by_mail(transaction.session(), "a@example.org").await;
+        let account = account.expect("it is read").expect("it is there");
+        let mut secrets = Vec::new();
+        for _ in 0..MOST_LINKS {
+            let (secret, now) = (Secret::new().expect("chance"), Timestamp::now());
+            add_reset(&mut transaction, &account, &secret, now).await.expect("it is made");
+            secrets.push(secret);
+        }
+        transaction.commit().await.expect("it is committed");
+        site.post("/forgot", &[("mail", "a@example.org")]).await.says(&["Look into your mail"]);
+        assert_eq!(letters(&site).await, 0);
+        for secret in secrets {
+            assert_eq!(site.get(&format!("/reset/{}", secret.text())).await.status, 200);
+        }
+    })
+    .await;
+}
+
 /// The text of the letter that waits.
 async fn letter(site: &Site) -> String {
     let mut transaction = site.app.database.begin().await.expect("a transaction");
