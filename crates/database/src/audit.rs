@@ -277,6 +277,46 @@ pub async fn actors_of(
     Ok(actors.into_iter().map(|(actor,)| actor).collect())
 }
 
+/// The details of deeds of one kind that were done to a subject from one row up to another, in their order.
+///
+/// # Errors
+/// If the database fails.
+pub async fn details_of(
+    session: Session<'_>,
+    subject: &str,
+    rows: RangeInclusive<u64>,
+    action: &str,
+) -> Result<Vec<String>, DatabaseError> {
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let details: Vec<(String,)> = on!(session, |c| {
+        sqlx::query_as(DETAILS_OF)
+            .bind(subject)
+            .bind(number(*rows.start()))
+            .bind(number(*rows.end()))
+            .bind(action)
+            .fetch_all(c)
+            .await?
+    });
+    Ok(details.into_iter().map(|(detail,)| detail).collect())
+}
+
+/// Who did deeds of one kind to a subject of which the detail has these words. They are no pattern of SQL.
+///
+/// # Errors
+/// If the database fails.
+pub async fn actors_saying(
+    session: Session<'_>,
+    subject: &str,
+    action: &str,
+    words: &str,
+) -> Result<Vec<String>, DatabaseError> {
+    let pattern = format!("%{words}%");
+    let actors: Vec<(String,)> = on!(session, |c| {
+        sqlx::query_as(ACTORS_SAYING).bind(subject).bind(action).bind(pattern).fetch_all(c).await?
+    });
+    Ok(actors.into_iter().map(|(actor,)| actor).collect())
+}
+
 /// What somebody did to a subject from a moment on, all of it, the last ones first: of each deed what it was, and its
 /// detail.
 ///
@@ -437,6 +477,12 @@ statements! {
     /// Who did something to a subject.
     ACTORS_OF = "SELECT DISTINCT actor FROM audit
         WHERE subject = $1 AND number >= $2 AND number <= $3 AND action <> $4 ORDER BY actor";
+    /// The details of deeds of one kind.
+    DETAILS_OF = "SELECT detail FROM audit
+        WHERE subject = $1 AND number >= $2 AND number <= $3 AND action = $4 ORDER BY number";
+    /// Who did deeds of one kind that say something.
+    ACTORS_SAYING = "SELECT DISTINCT actor FROM audit
+        WHERE subject = $1 AND action = $2 AND detail LIKE $3 ORDER BY actor";
     /// What was done to a subject, and by whom.
     OF_SUBJECT_BETWEEN = "SELECT a.number, a.time, a.actor, a.action, a.subject, a.detail, w.account, p.name
         FROM audit a LEFT JOIN actors w ON w.pseudonym = a.actor LEFT JOIN accounts p ON p.id = w.account

@@ -69,6 +69,15 @@ pub struct Step {
     pub detail: String,
 }
 
+/// What became of a key, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// What became of it.
+    pub turn: Turn,
+    /// By whom: a pseudonym of the audit log.
+    pub actor: String,
+}
+
 /// What the steps of one change have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Under {
@@ -214,6 +223,34 @@ pub async fn first_behind(
         }
     }
     Ok(turns)
+}
+
+/// The last steps of each of these keys, the latest first, at most so many of each.
+///
+/// # Errors
+/// If the database fails.
+pub async fn past_of(
+    mut session: Session<'_>,
+    list: ListId,
+    keys: &[Key],
+    most: u32,
+) -> Result<Vec<Past>, DatabaseError> {
+    let mut all = Vec::new();
+    for part in keys.chunks(ROWS) {
+        let rows: Vec<(Vec<u8>, String, String, String)> = on!(session.again(), |c| {
+            let mut query = QueryBuilder::new(PAST_OF);
+            query.push_values(part, |mut row, key| {
+                row.push_bind(key.to_bytes());
+            });
+            query.push(PAST_FROM).push_bind(list.0);
+            query.push(PAST_MOST).push_bind(i64::from(most)).push(PAST_END);
+            query.build_query_as().fetch_all(c).await?
+        });
+        for (key, before, after, actor) in rows {
+            all.push(Past { turn: turn((key, before, after))?, actor });
+        }
+    }
+    Ok(all)
 }
 
 /// A step of a list, by its number.
@@ -445,6 +482,16 @@ const FIRST_FROM: &str =
 const FIRST_BEHIND: &str = " AND o.key = wanted.key AND o.audit > ";
 /// Behind that.
 const FIRST_END: &str = ")";
+/// Before the keys of [`past_of`].
+const PAST_OF: &str = "WITH wanted (key) AS (";
+/// Before its list.
+const PAST_FROM: &str = ") SELECT h.key, h.before, h.after, a.actor FROM wanted
+    CROSS JOIN entry_history h JOIN audit a ON a.number = h.audit WHERE h.id IN
+    (SELECT o.id FROM entry_history o WHERE o.key = wanted.key AND o.list = ";
+/// Before how many of each.
+const PAST_MOST: &str = " ORDER BY o.id DESC LIMIT ";
+/// Behind that.
+const PAST_END: &str = ") ORDER BY h.id DESC";
 /// Before the list of [`drop_renewals`].
 const DROP_RENEWALS: &str = "DELETE FROM entry_history WHERE kind = 'renewal' AND list = ";
 

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{kept_out, reserved, two_editors};
 
+pub(crate) mod ends;
 mod turns;
 
 pub use turns::MOST_EACH;
@@ -215,6 +216,7 @@ pub async fn expire(
     if gone.is_empty() {
         return Ok(0);
     }
+    let ended_by = ends::set_by(transaction, list, &gone).await?;
     let (keys, kind, turns) = turns::of_gone(transaction, list.id, gone).await?;
     changes::note(transaction.session(), list.id, serial, &keys).await?;
     let mut shown = Vec::new();
@@ -226,6 +228,7 @@ pub async fn expire(
         "serial": serial,
         "count": keys.len(),
         "changes": named(&shown),
+        "ended_by": ended_by,
         "reason": cause.reason,
     });
     // Time took them off, and no policy.

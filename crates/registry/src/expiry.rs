@@ -79,7 +79,7 @@ async fn expire_some(
     let mut transaction = database.begin().await?;
     let cause = Cause {
         actor: audit::SYSTEM.to_owned(),
-        action: "entries.expire".to_owned(),
+        action: EXPIRED.to_owned(),
         reason: "their time is over".to_owned(),
     };
     let keys = changes::expire(&mut transaction, list, AT_ONCE, &cause, now).await?;
@@ -91,6 +91,8 @@ async fn expire_some(
     Ok(keys)
 }
 
+/// What the audit log calls it.
+pub(crate) const EXPIRED: &str = "entries.expire";
 /// What the job is called.
 const EXPIRE: &str = "expire";
 /// How often entries are looked at.

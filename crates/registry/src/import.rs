@@ -112,7 +112,8 @@ pub async fn dry_run(
     let owners = Owners::find(session.again(), import, content).await?;
     let by = (import, source, &owners);
     let difference = compare(session, list, by, content, now, step).await?;
-    Ok(Report::new(&difference, content, &owners, None, &for_two)?)
+    let terms = (import.expires, &for_two[..]);
+    Ok(Report::new(&difference, content, &owners, None, terms)?)
 }
 
 /// Takes a file's entries into a list. What of it is for two editors to decide the report says: whether one alone may do
@@ -141,8 +142,9 @@ pub async fn run(
     let session = transaction.session();
     let by = (import, Some(source), &owners);
     let difference = compare(session, list, by, content, now, step).await?;
+    let terms = (import.expires, &for_two[..]);
     if difference.is_empty() {
-        return Ok(Report::new(&difference, content, &owners, None, &for_two)?);
+        return Ok(Report::new(&difference, content, &owners, None, terms)?);
     }
     let criterion = match import.criterion {
         Some(id) => Some(lists::named(transaction.session(), id).await?),
@@ -204,7 +206,7 @@ pub async fn run(
     let places = listed
         .map(|at| &content.rows[*at as usize].place)
         .chain(difference.removed.iter().map(|(_, place)| place));
-    let report = Report::new(&difference, content, &owners, Some(serial), &for_two)?;
+    let report = Report::new(&difference, content, &owners, Some(serial), terms)?;
     let bulk = Bulk {
         serial,
         places: places.collect(),
@@ -217,6 +219,9 @@ pub async fn run(
             "added": report.added,
             "changed": report.changed,
             "renewed": report.renewed,
+            "shortened": report.shortened,
+            // Whose doing it is that entries end then is looked for here, see `changes::ends`.
+            "expires": import.expires.map(|end| end.0),
             "removed": report.removed,
             "unchanged": report.unchanged,
             "kept": report.kept,

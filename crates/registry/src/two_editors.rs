@@ -1,8 +1,9 @@
 //! What two editors have to agree to: the one place that decides it, by whatever way an entry comes, changes or goes.
 //!
-//! It goes by what a change makes of each key. Only what newly gets a code or covers something else counts: who mends the
-//! reason of a wide entry, or has it end earlier, needs nobody. What one editor did within an hour counts together,
-//! as in pieces it would be as much; what another one agreed to does not.
+//! It goes by what a change makes of each key. Only what newly gets a code or covers something else counts, and until
+//! when: who has an entry end earlier takes it off, only later, and who has it end later lists it for the time that is
+//! added. Who mends the reason of a wide entry needs nobody. What one editor did within an hour counts together, as in
+//! pieces it would be as much; what another one agreed to does not.
 //!
 //! Of a file that is imported each entry is looked at by itself ([`of_coming`], [`of_going`]), as a feed brings and drops
 //! thousands every day: how much it is together, and within the hour, the guards of the list watch.
@@ -13,6 +14,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use repute_database::entries::Entry;
 use repute_database::entry_history::Turn;
 use repute_database::lists::{self, Stored};
 use repute_database::{DatabaseError, Key, Session, Timestamp, Transaction, audit};
@@ -41,10 +43,19 @@ pub enum TwoEditors {
 /// What a change makes of a key, as far as it matters here.
 struct Step<'k> {
     key: &'k Key,
-    /// With which codes it is listed until now; none is that it is never listed.
-    before: Vec<Option<ReturnCode>>,
-    /// With which afterwards.
-    after: Vec<Option<ReturnCode>>,
+    /// How it is listed until now.
+    before: Vec<Said>,
+    /// How afterwards.
+    after: Vec<Said>,
+}
+
+/// What an entry says of its key, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Said {
+    /// With which code it is listed; none is that it is never listed.
+    code: Option<ReturnCode>,
+    /// Until when; [`FOR_EVER`] without an end.
+    until: Timestamp,
 }
 
 /// Why another editor has to agree to what somebody wants to change in a list, if so.
@@ -95,8 +106,8 @@ pub fn of_items<'i>(
         .collect();
     let steps = keys.iter().map(|(key, item, now)| Step {
         key,
-        before: now.iter().copied().map(Some).collect(),
-        after: item.code().into_iter().map(Some).collect(),
+        before: now.iter().copied().map(|code| Said::of(Some(code), None)).collect(),
+        after: item.code().into_iter().map(|code| Said::of(Some(code), None)).collect(),
     });
     of_steps(&steps.collect::<Vec<_>>(), for_two, Weight::default())
 }
@@ -107,14 +118,26 @@ pub(crate) fn of_coming(
     code: Option<ReturnCode>,
     for_two: &[ReturnCode],
 ) -> Option<TwoEditors> {
-    let step = Step { key, before: Vec::new(), after: vec![code] };
+    let step = Step { key, before: Vec::new(), after: vec![Said::of(code, None)] };
     of_steps(&[step], for_two, Weight::default())
 }
 
 /// Why one editor alone does not take a key off that is listed with a code, or excluded, if so.
 pub(crate) fn of_going(key: &Key, code: Option<ReturnCode>) -> Option<TwoEditors> {
-    let step = Step { key, before: vec![code], after: Vec::new() };
+    let step = Step { key, before: vec![Said::of(code, None)], after: Vec::new() };
     of_steps(&[step], &[], Weight::default())
+}
+
+/// Why one editor alone does not have an entry end at another time than it did, if so.
+pub(crate) fn of_staying(
+    key: &Key,
+    code: Option<ReturnCode>,
+    (before, after): (Option<Timestamp>, Option<Timestamp>),
+    for_two: &[ReturnCode],
+) -> Option<TwoEditors> {
+    let said = |end| vec![Said::of(code, end)];
+    let step = Step { key, before: said(before), after: said(after) };
+    of_steps(&[step], for_two, Weight::default())
 }
 
 /// How much turns weigh together, for the audit log.
@@ -142,18 +165,31 @@ fn of_steps(steps: &[Step<'_>], for_two: &[ReturnCode], past: Weight) -> Option<
 }
 
 impl Step<'_> {
-    /// Whether nothing changes that DNS could tell of by a code.
+    /// Whether nothing changes that DNS could tell of, now or later.
     fn is_same(&self) -> bool {
-        let is_in = |some: &[Option<ReturnCode>], all: &[Option<ReturnCode>]| {
-            some.iter().all(|code| all.contains(code))
-        };
+        let is_in = |some: &[Said], all: &[Said]| some.iter().all(|said| all.contains(said));
         is_in(&self.before, &self.after) && is_in(&self.after, &self.before)
     }
 
-    /// Whether it newly gets one of these codes.
+    /// Whether it gets one of these codes, or keeps it longer.
     fn gains(&self, codes: &[ReturnCode]) -> bool {
-        let mut new = self.after.iter().filter(|code| !self.before.contains(code));
-        new.any(|code| code.is_some_and(|code| codes.contains(&code)))
+        let is_one = |said: &Said| said.code.is_some_and(|code| codes.contains(&code));
+        self.after.iter().filter(|said| is_one(said)).any(|said| {
+            let before = self.before.iter().find(|before| before.code == said.code);
+            before.is_none_or(|before| before.until < said.until)
+        })
+    }
+
+    /// Whether it is listed with other codes, or some of it ends earlier. A later end of what a list has is no news to
+    /// it: programs say again every day what they still see.
+    fn is_other(&self) -> bool {
+        let is_in = |some: &[Said], all: &[Said], is_enough: fn(&Said, &Said) -> bool| {
+            some.iter().all(|said| {
+                all.iter().any(|other| other.code == said.code && is_enough(said, other))
+            })
+        };
+        !is_in(&self.before, &self.after, |before, after| before.until <= after.until)
+            || !is_in(&self.after, &self.before, |_, _| true)
     }
 
     /// Why it covers more than one decides about, if it does and becomes something else.
@@ -174,18 +210,29 @@ impl Step<'_> {
     /// How much it weighs; a single address weighs nothing, as programs list them one by one all day: if they are too
     /// many for a list, its guard against sudden changes knows.
     fn weight(&self) -> Weight {
-        if self.is_same() {
+        if !self.is_other() {
             return Weight::default();
         }
-        let is_listed = |codes: &[Option<ReturnCode>]| codes.iter().any(Option::is_some);
-        let is_gone = is_listed(&self.before) && !is_listed(&self.after);
+        let listed_until = |all: &[Said]| {
+            all.iter().filter(|said| said.code.is_some()).map(|said| said.until).max()
+        };
+        // What is to go earlier goes, too: otherwise one would have all of a list end tomorrow.
+        let is_gone = listed_until(&self.after) < listed_until(&self.before);
         // What is never listed is off the list by that, too, whatever is around it.
-        let is_out = self.after.contains(&None) && !self.before.contains(&None);
+        let is_never = |all: &[Said]| all.iter().any(|said| said.code.is_none());
+        let is_out = is_never(&self.after) && !is_never(&self.before);
         let of = match self.key {
             Key::Network(network) if !is_single(*network) => Weight::of(*network),
             Key::Network(_) | Key::Name(..) => Weight::default(),
         };
         Weight { removed: u64::from(is_gone || is_out), ..of }
+    }
+}
+
+impl Said {
+    /// With a code, or as what is never listed, until an end if there is one.
+    fn of(code: Option<ReturnCode>, end: Option<Timestamp>) -> Said {
+        Said { code, until: end.unwrap_or(FOR_EVER) }
     }
 }
 
@@ -222,11 +269,11 @@ impl fmt::Display for TwoEditors {
 
 /// What a turn makes of its key, if it is of one.
 fn step(turn: &Turn) -> Option<Step<'_>> {
-    let codes = |entries: &[repute_database::entries::Entry]| {
-        entries.iter().map(|entry| entry.code).collect::<Vec<_>>()
+    let said = |entries: &[Entry]| {
+        entries.iter().map(|entry| Said::of(entry.code, entry.expires)).collect::<Vec<_>>()
     };
     let key = turn.key.as_ref()?;
-    Some(Step { key, before: codes(&turn.before), after: codes(&turn.after) })
+    Some(Step { key, before: said(&turn.before), after: said(&turn.after) })
 }
 
 /// How much somebody changed of a list alone within [`SPAN`], by whatever way.
@@ -259,6 +306,8 @@ pub(crate) fn is_single(network: Network) -> bool {
     }
 }
 
+/// Behind all ends.
+const FOR_EVER: Timestamp = Timestamp(i64::MAX);
 /// What one editor changes within this time counts together.
 const SPAN: Duration = Duration::from_secs(3_600);
 
@@ -267,16 +316,20 @@ mod tests {
     use super::*;
     use crate::weight::MASS;
 
-    /// What is decided of changes of keys, each as `key before > after`, where codes are the last part of 127.0.0.x and
-    /// `!` is never.
+    /// What is decided of changes of keys, each as `key before > after`, where codes are the last part of 127.0.0.x, maybe
+    /// with an `@end`, and `!` is never.
     fn check(words: &[&str], past: Weight) -> Option<TwoEditors> {
         let for_two = ["127.0.0.9".parse().expect("a code")];
-        let codes = |words: &str| -> Vec<Option<ReturnCode>> {
-            let code = |word: &str| match word {
-                "!" => None,
-                last => Some(format!("127.0.0.{last}").parse().expect("a code")),
+        let codes = |words: &str| -> Vec<Said> {
+            let said = |word: &str| {
+                let (code, end) = word.split_once('@').unwrap_or((word, ""));
+                let code = match code {
+                    "!" => None,
+                    last => Some(format!("127.0.0.{last}").parse().expect("a code")),
+                };
+                Said::of(code, end.parse().ok().map(Timestamp))
             };
-            words.split_whitespace().map(code).collect()
+            words.split_whitespace().map(said).collect()
         };
         let read = |words: &&str| -> (Key, Vec<_>, Vec<_>) {
             let (key, rest) = words.split_once(' ').expect("a key");
@@ -309,8 +362,21 @@ mod tests {
             ("192.0.0.0/19 2 > 3", Some(WideRange)),
             ("192.0.0.0/19 2 >", Some(WideRange)),
             ("192.0.0.0/19 > !", Some(WideRange)),
-            // Another reason, or another end.
+            // Another reason.
             ("192.0.0.0/19 2 > 2", None),
+            ("192.0.0.0/19 2@7 > 2@7", None),
+            // Another end.
+            ("192.0.0.0/19 2 > 2@7", Some(WideRange)),
+            ("192.0.0.0/19 2@7 > 2@8", Some(WideRange)),
+            ("192.0.0.0/19 !@7 > !", Some(WideRange)),
+            ("192.0.0.0/20 2 > 2@7", None),
+            ("192.0.0.0/20 2@7 > 2", None),
+            ("*.com 2@7 > 2", Some(WideName)),
+            ("192.0.2.1 9@7 > 9", Some(Code)),
+            ("192.0.2.1 9@7 > 9@8", Some(Code)),
+            ("192.0.2.1 9 > 9@8", None),
+            ("192.0.2.1 2@7 > 2", None),
+            ("192.0.2.1 2 > 2@7", None),
             ("192.0.0.0/19 2 3 > 3 2", None),
             ("2001:d00::/40 > 2", None),
             ("2001:d00::/39 > 2", Some(WideRange)),
@@ -334,12 +400,26 @@ mod tests {
         assert_eq!(check(&pieces(16, "192.0.2.0/24 > 2"), none), None);
         assert_eq!(check(&pieces(17, "192.0.2.0/24 > 2"), none), Some(WideRange));
         assert_eq!(check(&pieces(17, "192.0.2.0/24 2 > 2"), none), None);
+        assert_eq!(check(&pieces(17, "192.0.2.0/24 2 > 2@7"), none), Some(WideRange));
+        assert_eq!(check(&pieces(17, "192.0.2.0/24 2@7 > 2@8"), none), None);
         assert_eq!(check(&pieces(2, "2001:db8::/40 > 2"), none), Some(WideRange));
         assert_eq!(check(&pieces(9_999, "192.0.2.1 > 2"), none), None);
         let mass = MASS as usize;
-        for words in ["192.0.2.1 2 >", "x.example 2 >", "192.0.2.1 > !"] {
+        for words in [
+            "192.0.2.1 2 >",
+            "x.example 2 >",
+            "192.0.2.1 > !",
+            // What ends earlier goes, only later.
+            "192.0.2.1 2 > 2@7",
+            "192.0.2.1 2@8 > 2@7",
+            "x.example 2 3@9 > 2@8",
+        ] {
             assert_eq!(check(&pieces(mass, words), none), Some(MassRemoval), "{words}");
             assert_eq!(check(&pieces(mass - 1, words), none), None, "{words}");
+        }
+        // One of several codes may end, and what lasts longer is no removal.
+        for words in ["192.0.2.1 2 3 > 2 3@7", "192.0.2.1 2@7 > 2@8", "192.0.2.1 2@7 > 3"] {
+            assert_eq!(check(&pieces(mass, words), none), None, "{words}");
         }
         // What was done before counts for what adds to it, and for nothing else.
         let past = Weight { ipv4: 1 << 12, ipv6: 0, removed: MASS };

@@ -976,3 +976,57 @@ async fn an_editor_or_another_administrator_agrees_to_looser_guards() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_end_that_comes_earlier_takes_off_and_one_that_comes_later_lists() {
+    on_each(async |database| {
+        let world = world(&database).await;
+        let list = &world.addresses;
+        let two = code("127.0.0.2");
+        let singles: Vec<Key> =
+            (1..=25).map(|n| format!("45.9.0.{n}").parse().expect("a key")).collect();
+        let (wide, high): (Key, Key) =
+            ("45.0.0.0/16".parse().expect("a key"), "45.8.0.1".parse().expect("a key"));
+        let mut transaction = database.begin().await.expect("a transaction");
+        put(&mut transaction, list, &wide, &[two]).await;
+        put(&mut transaction, list, &high, &[code("127.0.0.9")]).await;
+        for key in &singles {
+            put(&mut transaction, list, key, &[two]).await;
+        }
+        transaction.commit().await.expect("it is committed");
+        let ends = async |keys: &[Key], code: ReturnCode, end: End| {
+            let listing = |_| {
+                What::List(Listing {
+                    code,
+                    before: None,
+                    text: String::new(),
+                    reason: "seen".to_owned(),
+                    criterion: None,
+                    end,
+                    review: Review::AsBefore,
+                })
+            };
+            let edits: Vec<Edit> =
+                keys.iter().map(|key| Edit { key: key.clone(), what: listing(key) }).collect();
+            let mut transaction = database.begin().await.expect("a transaction");
+            let (t, now) = (&mut transaction, Timestamp(NOW));
+            let made = edit::edit(t, world.editors[0], list, &edits, "hand", "", now).await;
+            transaction.commit().await.expect("it is committed");
+            match made.expect("it is done") {
+                Made::Published(_) => None,
+                Made::Waits(_, two) => Some(two),
+            }
+        };
+        let (day, nine) = (End::After(1), code("127.0.0.9"));
+        assert_eq!(ends(&[wide], two, day).await, Some(TwoEditors::WideRange));
+        assert_eq!(ends(&singles, two, day).await, Some(TwoEditors::MassRemoval));
+        // A single one is what one decides, and he may have it last longer again, ...
+        assert_eq!(ends(&singles[..1], two, day).await, None);
+        assert_eq!(ends(&singles[..1], two, End::Never).await, None);
+        // ... but not with a code that another one has to agree to.
+        let high = [high];
+        assert_eq!(ends(&high, nine, End::After(7)).await, None);
+        assert_eq!(ends(&high, nine, End::Never).await, Some(TwoEditors::Code));
+    })
+    .await;
+}

@@ -274,6 +274,9 @@ fn show(
         false => words.join(", "),
     };
     line += &format!("; {unchanged} unchanged");
+    if report.shortened > 0 {
+        line += &format!(", {} end earlier than until now", report.shortened);
+    }
     if *kept > 0 {
         line += &format!(", {kept} of other sources stay theirs");
     }

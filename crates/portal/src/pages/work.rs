@@ -179,6 +179,7 @@ fn said(kind: Kind, result: &Value) -> Vec<String> {
             let is_dry = result["dry_run"].as_bool().unwrap_or(false);
             let mut line = format!("{} unchanged", number(result, "unchanged"));
             for (name, words) in [
+                ("shortened", "end earlier than until now"),
                 ("kept", "of other sources stay theirs"),
                 ("kept_out", "kept out by decisions"),
                 ("faults", "faulty lines are left out"),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use repute_database::Timestamp;
 use repute_database::bulk::{Held, Place, Row};
 use repute_database::entries::SourceId;
 
@@ -19,6 +20,8 @@ pub struct Difference {
     pub renewed: Vec<u32>,
     /// Entries that go: how the database names them, and what they are.
     pub removed: Vec<(i64, Place)>,
+    /// Of those that change or are renewed, which end at another time, and when they did until now.
+    pub ends: Vec<(u32, Option<Timestamp>)>,
     /// How many of the file's are in the list already.
     pub unchanged: u64,
     /// How many of the file's another source has brought, whose they stay.
@@ -86,6 +89,9 @@ impl<'i> Merge<'i> {
                         && self.import.criterion.is_none_or(|one| held.criterion == Some(one))
                         && self.import.review.is_none_or(|day| held.review == Some(day))
                         && (held.organisation.is_some() || self.owners.of(row).is_none());
+                    if is_own && held.expires != self.import.expires {
+                        self.found.ends.push((at, held.expires));
+                    }
                     match (is_own, *held.text == *row.text, is_same) {
                         (false, ..) => self.found.kept += 1,
                         (true, false, _) => self.found.changed.push(at),

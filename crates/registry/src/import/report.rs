@@ -1,7 +1,7 @@
 //! What an import changes, for people.
 
 use repute_database::bulk::{Place, Row};
-use repute_database::{DatabaseError, Key};
+use repute_database::{DatabaseError, Key, Timestamp};
 use repute_dnsxl::{Name, Network, ReturnCode};
 use serde_json::{Value, json};
 
@@ -39,7 +39,9 @@ pub struct Report {
     pub examples: Examples,
     /// The widest networks among the new ones, the widest first; none narrower than a /24 of IPv4 or a /48 of IPv6.
     pub widest: Vec<Network>,
-    /// How many of the new ones and of those that go are for two editors to decide.
+    /// How many of those that stay end earlier than until now.
+    pub shortened: u64,
+    /// How many of the new ones, of those that go and of those that end at another time are for two editors to decide.
     pub for_two: u64,
     /// The first of them, in words.
     pub first_for_two: Vec<String>,
@@ -64,6 +66,7 @@ impl Report {
             "list": apex.to_string(),
             "dry_run": is_dry,
             "serial": self.serial,
+            "shortened": self.shortened,
             "added": self.added,
             "changed": self.changed,
             "renewed": self.renewed,
@@ -88,7 +91,7 @@ impl Report {
         content: &Content,
         owners: &Owners,
         serial: Option<u32>,
-        codes_for_two: &[ReturnCode],
+        (expires, codes_for_two): (Option<Timestamp>, &[ReturnCode]),
     ) -> Result<Report, DatabaseError> {
         let row = |at: &u32| &content.rows[*at as usize];
         let first = |numbers: &[u32]| {
@@ -101,13 +104,17 @@ impl Report {
             removed: removed.collect::<Result<_, _>>()?,
         };
         let (mut for_two, mut first_for_two) = (0, Vec::new());
-        let coming = difference.added.iter().map(|at| (&row(at).place, true));
-        let going = difference.removed.iter().map(|(_, place)| (place, false));
-        for (place, comes) in coming.chain(going) {
+        let coming = difference.added.iter().map(|at| (&row(at).place, Fate::Comes));
+        let going = difference.removed.iter().map(|(_, place)| (place, Fate::Goes));
+        let staying = difference.ends.iter().map(|(at, end)| (&row(at).place, Fate::Ends(*end)));
+        for (place, fate) in coming.chain(going).chain(staying) {
             let (key, code) = (place.key()?, place.code());
-            let two = match comes {
-                true => two_editors::of_coming(&key, code, codes_for_two),
-                false => two_editors::of_going(&key, code),
+            let two = match fate {
+                Fate::Comes => two_editors::of_coming(&key, code, codes_for_two),
+                Fate::Goes => two_editors::of_going(&key, code),
+                Fate::Ends(end) => {
+                    two_editors::of_staying(&key, code, (end, expires), codes_for_two)
+                }
             };
             if two.is_some() {
                 for_two += 1;
@@ -116,6 +123,12 @@ impl Report {
                 }
             }
         }
+        let is_sooner = |before: &Option<Timestamp>| match (before, expires) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(before), Some(end)) => end < *before,
+        };
+        let shortened = difference.ends.iter().filter(|(_, before)| is_sooner(before)).count();
         let mut wide = Vec::new();
         for row in difference.added.iter().map(row).filter(|row| row.place.code().is_some()) {
             if let Key::Network(network) = row.place.key()?
@@ -141,10 +154,22 @@ impl Report {
             suspended: owners.suspended,
             examples,
             widest: wide,
+            shortened: shortened as u64,
             for_two,
             first_for_two,
         })
     }
+}
+
+/// What becomes of an entry.
+#[derive(Clone, Copy)]
+enum Fate {
+    /// It is new.
+    Comes,
+    /// It goes.
+    Goes,
+    /// It stays and ends at another time than this one.
+    Ends(Option<Timestamp>),
 }
 
 /// How narrow a network is: an IPv6 network is as wide as an IPv4 network of half its length.

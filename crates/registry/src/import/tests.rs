@@ -574,3 +574,47 @@ async fn organisations_of_a_file_are_held_and_get_nothing_while_they_are_suspend
     })
     .await;
 }
+
+#[tokio::test]
+async fn another_end_of_what_stays_is_for_two_where_the_entry_is() {
+    on_each(async |database| {
+        let list = add(&database).await;
+        let text = "9.8.0.0/16 :2:x\n9.9.2.1 :2:x\n";
+        import(&database, &list, "feed", Mode::ReplaceSource, text).await;
+        for (end, of, changed) in [
+            (Some(100), "earlier", ([0, 0, 2, 0, 0, 0], 2, 1)),
+            (Some(100), "the same", ([0, 0, 0, 0, 2, 0], 0, 0)),
+            (Some(200), "later", ([0, 0, 2, 0, 0, 0], 0, 1)),
+            (Some(90), "earlier again", ([0, 0, 2, 0, 0, 0], 2, 1)),
+            (None, "never", ([0, 0, 2, 0, 0, 0], 0, 1)),
+        ] {
+            let import = Import {
+                source: "feed".to_owned(),
+                mode: Mode::ReplaceList,
+                reason: "a test".to_owned(),
+                expires: end.map(Timestamp),
+                criterion: None,
+                review: None,
+                whose: Whose::Nobodys,
+            };
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let cause = Cause {
+                actor: audit::machine(t.session(), "shell").await.expect("a name"),
+                action: "list.import".to_owned(),
+                reason: String::new(),
+            };
+            let (content, now) = (content(text), Timestamp(5));
+            let done = run(t, &list, &import, &content, &cause, now, &mut |_| ()).await;
+            let done = done.expect("it is done");
+            assert_eq!((counts(&done), done.shortened, done.for_two), changed, "{of}");
+            if done.for_two > 0 {
+                assert_eq!(done.first_for_two, ["9.8.0.0/16 127.0.0.2"], "{of}");
+            }
+            if done.serial.is_some() {
+                transaction.commit().await.expect("it is committed");
+            }
+        }
+    })
+    .await;
+}

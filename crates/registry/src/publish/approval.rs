@@ -6,6 +6,8 @@ use repute_database::publications::{self, Outcome, Publication};
 use repute_database::{DatabaseError, Session, Timestamp, Transaction, evidence};
 use serde_json::json;
 
+use crate::changes::ends;
+use crate::expiry::EXPIRED;
 use crate::permission::{self, Action, Denied, Person, Relation};
 
 /// Why a version cannot be approved so.
@@ -123,8 +125,12 @@ async fn authors(
     let good = publications::last_good(session.again(), list.id).await?;
     let rows = good.map_or(0, |good| good.audit) + 1..=refused.audit;
     let subject = format!("list/{}", list.list.apex);
-    let mut authors = audit::actors_of(session.again(), &subject, rows, APPROVE).await?;
+    let mut authors = audit::actors_of(session.again(), &subject, rows.clone(), APPROVE).await?;
     if authors.iter().any(|author| author == audit::SYSTEM) {
+        // What time took off is the work of who said when.
+        for detail in audit::details_of(session.again(), &subject, rows, EXPIRED).await? {
+            authors.extend(ends::told(&detail));
+        }
         // What rules made is the work of who handed in what they go by.
         let rows = refused.audit.saturating_sub(FEEDERS)..=refused.audit;
         for (_, source) in evidence::names(session.again()).await? {

@@ -18,6 +18,8 @@ use repute_zone::{Hit, Relative};
 use super::*;
 use crate::changes::{Cause, Change, apply};
 use crate::evidence::{Sighting, Told, add_source, take};
+use crate::import::content::{self, Reading};
+use crate::import::{self, Import, Mode, Whose};
 use crate::settings::{Hand, Set, Who, configure};
 
 mod restored;
@@ -500,6 +502,92 @@ async fn who_hands_in_evidence_does_not_approve_what_rules_made_of_it() {
             let said = approve(&mut transaction, &list, 3, who, Timestamp(9)).await;
             assert_eq!(matches!(said, Err(ApprovalError::Own { .. })), is_own, "{said:?}");
             assert_eq!(said.is_ok(), !is_own);
+        }
+        publisher.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_set_an_end_does_not_approve_what_time_made_of_it() {
+    in_each(async |place| {
+        let database = Database::open(&place).await.expect("it opens");
+        let list = add(&database).await;
+        let (one, importer, mender) =
+            (actor(&database, 1).await, actor(&database, 2).await, actor(&database, 3).await);
+        change(&database, &list, &one, &["192.0.2.0/24"]).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let canaries = ["192.0.2.9", "192.0.2.10"].map(|text| text.parse().expect("a target"));
+        let settings = Settings { canaries: canaries.into(), ..Settings::default() };
+        let hand = Hand { who: Who::Shell(&one), reason: "", now: Timestamp(3) };
+        configure(&mut transaction, &hand, &list, &settings).await.expect("it is set");
+        // One of them is excluded by hand until a moment, and another one mends the reason; ...
+        let t = &mut transaction;
+        let source = entries::source(t.session(), "test").await.expect("a source");
+        let by = |actor: &str, action: &str| Cause {
+            actor: actor.to_owned(),
+            action: action.to_owned(),
+            reason: String::new(),
+        };
+        let excluded = |reason: &str| {
+            let mut change = change_of("!192.0.2.9", source, Some(Timestamp(50)));
+            reason.clone_into(&mut change.entries[0].reason);
+            [change]
+        };
+        for (who, reason) in [(&one, "ours"), (&mender, "ours, really")] {
+            let cause = by(who, "entries.edit");
+            apply(t, &list, &excluded(reason), &cause, Timestamp(9)).await.expect("it is put");
+        }
+        // ... the other one by a file of many.
+        let mut file = "!192.0.2.10\n".to_owned();
+        for last in 0..=crate::changes::MOST_EACH {
+            file += &format!("198.51.100.{last} :2:x\n");
+        }
+        let reading = Reading {
+            layout: None,
+            keys: KeyKind::Ip,
+            code: "127.0.0.2".parse().expect("a code"),
+            minimum: None,
+            subdomains: false,
+            now: 0,
+        };
+        let content = content::read("many.txt", file.as_bytes(), |file| Ok(file), &reading);
+        let import = Import {
+            source: "feed".to_owned(),
+            mode: Mode::Add,
+            reason: "\"expires\":60,".to_owned(),
+            expires: Some(Timestamp(60)),
+            criterion: None,
+            review: None,
+            whose: Whose::Nobodys,
+        };
+        let content = content.expect("it is read");
+        let cause = by(&importer, "list.import");
+        import::run(t, &list, &import, &content, &cause, Timestamp(9), &mut |_| ())
+            .await
+            .expect("it is imported");
+        transaction.commit().await.expect("it is committed");
+        let shelf = Shelf::new();
+        let publisher = Publisher::start(database.clone(), shelf.clone());
+        shelf.until("it is published", |shelf| shelf.lists("198.51.100.1")).await;
+        let mut serial = shelf.serial();
+        for (now, canary, who) in [(50, "192.0.2.9", &one), (60, "192.0.2.10", &importer)] {
+            until_written(&database, &list, serial).await;
+            crate::expiry::expire(&database, Timestamp(now)).await.expect("it is done");
+            let words = format!("{canary} would be listed");
+            shelf.until("it is refused", |shelf| shelf.holds(&words)).await;
+            serial += 1;
+            until_written(&database, &list, serial).await;
+            for (by, is_own) in [(who, true), (&mender, false)] {
+                let mut transaction = database.begin().await.expect("a transaction");
+                let said = approve(&mut transaction, &list, serial, by, Timestamp(70)).await;
+                assert_eq!(matches!(said, Err(ApprovalError::Own { .. })), is_own, "{said:?}");
+                assert_eq!(said.is_ok(), !is_own);
+                if !is_own {
+                    transaction.commit().await.expect("it is committed");
+                }
+            }
+            shelf.until("it is published", |shelf| shelf.serial() == serial).await;
         }
         publisher.stop().await;
     })
