@@ -475,7 +475,8 @@ async fn after_look(
             let others = claims::of_domain(transaction.session(), &domain).await?;
             let holders = || others.iter().filter(|one| matches!(one.state, State::Held { .. }));
             let is_better = |holder: &Claim| {
-                standing::strength(claim.new.proof) > standing::strength(holder.new.proof)
+                holder.new.account == NOBODY
+                    || standing::strength(claim.new.proof) > standing::strength(holder.new.proof)
             };
             if !holders().all(is_better) {
                 // He was told, and proved it as well.

@@ -421,17 +421,18 @@ async fn letter(site: &mut Site) -> String {
 
 /// The last letter; all are sent by that.
 async fn letter_text(site: &mut Site) -> String {
-    let (mut transaction, mut last) = (begin(site).await, String::new());
+    let (mut transaction, mut last) = (begin(site).await, (0, String::new()));
     let (now, lease) = (Timestamp::now(), Duration::from_secs(60));
     while let Some(taken) = outbox::take(transaction.session(), now, lease).await.expect("read") {
         outbox::give_up(transaction.session(), taken.id).await.expect("it is sent");
-        last = taken.letter.plain;
+        // What somebody waits for leaves first, whenever it was written.
+        last = last.max((taken.id.0, taken.letter.plain));
     }
     transaction.commit().await.expect("it is committed");
     let cookies = std::mem::take(&mut site.cookies);
     *site = anew(&site.app.database).await;
     site.cookies = cookies;
-    last
+    last.1
 }
 
 /// The value of a field on a page.
