@@ -36,6 +36,8 @@ pub async fn take(
     // What is full by then can be done once more.
     let room = each.saturating_mul(i64::from(rate.burst) - 1);
     let latest = now.0.saturating_add(room);
+    // No bucket is fuller than that: what says so was written by a clock that was ahead.
+    let never = latest.saturating_add(each).saturating_add(SKEW);
     let taken: Option<(i64,)> = on!(session.again(), |c| {
         sqlx::query_as(TAKE)
             .bind(deed)
@@ -44,6 +46,7 @@ pub async fn take(
             .bind(now.0)
             .bind(each)
             .bind(latest)
+            .bind(never)
             .fetch_optional(c)
             .await?
     });
@@ -81,8 +84,8 @@ statements! {
     /// Moves a bucket on, unless that would be too far.
     TAKE = "INSERT INTO limits (deed, doer, until) VALUES ($1, $2, $3)
         ON CONFLICT (deed, doer) DO UPDATE SET
-            until = CASE WHEN limits.until > $4 THEN limits.until + $5 ELSE $3 END
-        WHERE limits.until <= $6 RETURNING until";
+            until = CASE WHEN limits.until > $4 AND limits.until <= $7 THEN limits.until + $5 ELSE $3 END
+        WHERE limits.until <= $6 OR limits.until > $7 RETURNING until";
     /// How a bucket stands.
     UNTIL = "SELECT until FROM limits WHERE deed = $1 AND doer = $2";
     /// Forgets what is over.
@@ -93,6 +96,9 @@ statements! {
     EVICT = "DELETE FROM limits WHERE (deed, doer) IN
         (SELECT deed, doer FROM limits ORDER BY until, deed, doer LIMIT $1)";
 }
+
+/// By how much the clocks of two servers may differ, in microseconds.
+const SKEW: i64 = 60 * 1_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -131,6 +137,21 @@ mod tests {
             for (now, most, gone) in [(200, 9, 1), (200, 1, 1), (200, 1, 0), (220, 1, 1)] {
                 let tidied = tidy(transaction.session(), Timestamp(now), most).await;
                 assert_eq!(tidied.expect("a number"), gone, "{now} {most}");
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_was_ahead_keeps_nobody_out() {
+        on_each(async |database| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let day = 86_400_000_000;
+            for (now, is_free) in
+                [(day, true), (day, true), (day, false), (300, true), (300, true), (300, false)]
+            {
+                let done = take(transaction.session(), "try", b"c", RATE, Timestamp(now)).await;
+                assert_eq!(done.expect("an answer").is_ok(), is_free, "{now}");
             }
         })
         .await;
