@@ -200,8 +200,9 @@ pub(super) async fn check_fit(
             return Err(EditError::Code { apex, code, known });
         }
         // One that is ended stays where it is, and comes nowhere else.
-        let is_here = |id| there.iter().any(|entry| entry.criterion == Some(id));
-        let ended = criteria.iter().find(|one| entry.criterion == Some(one.id) && !one.is_open());
+        let names = |entry: &Entry, id| entry.criterion.is_some_and(|named| named.id == id);
+        let is_here = |id| there.iter().any(|entry| names(entry, id));
+        let ended = criteria.iter().find(|one| names(entry, one.id) && !one.is_open());
         if let Some(ended) = ended.filter(|ended| !is_here(ended.id)) {
             let (key, slug) = (key.to_string(), ended.slug.clone());
             return Err(EditError::CriterionEnded { key, slug });
