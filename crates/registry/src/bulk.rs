@@ -16,7 +16,7 @@ use crate::decision::{self, Decided, Reason, Terms, Verdict};
 use crate::kept_out::End;
 use crate::notice::Notice;
 use crate::permission::Person;
-use crate::publish;
+use crate::publish::{self, Together};
 use crate::removal::{self, RemovalError};
 use crate::request::item::Item;
 use crate::request::state::State;
@@ -53,9 +53,20 @@ pub enum Outcome {
     LeftOut(String),
 }
 
-/// How much the decisions of a dry run would have changed of each list until now.
+/// What the decisions of a dry run would have done to each list until now.
 #[derive(Clone, Debug, Default)]
-pub struct Tried(HashMap<ListId, Weight>);
+pub struct Tried(HashMap<ListId, Sum>);
+
+/// What they would have done to one.
+#[derive(Clone, Debug, Default)]
+struct Sum {
+    /// How much of it would count as what the editor did alone.
+    weight: Weight,
+    /// What all of them would bring.
+    together: Together,
+    /// Why the guards of the list would keep one of them back, and so all behind it.
+    held: Option<String>,
+}
 
 /// What changes on a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,15 +126,50 @@ pub async fn try_out(
     let Some(stored) = stored else {
         return Ok(carry_out(transaction, person, pick, ruling, now).await?.0);
     };
-    let more = tried.0.entry(stored.id).or_default();
+    let sum = tried.0.entry(stored.id).or_default();
     // Only what he did alone counts, as the log has it.
     let before = done(transaction, person, &stored, now).await?;
-    let (outcome, _) = carry_out_after(transaction, person, pick, ruling, *more, now).await?;
-    if matches!(outcome, Outcome::Done(_)) {
+    let (mut outcome, _) =
+        carry_out_after(transaction, person, pick, ruling, sum.weight, now).await?;
+    if let Outcome::Done(impact) = &mut outcome {
         let after = done(transaction, person, &stored, now).await?;
-        *more = more.and(after.more_than(before));
+        sum.weight = sum.weight.and(after.more_than(before));
+        sum.take(transaction, (pick, &stored), impact, now).await?;
     }
     Ok(outcome)
+}
+
+impl Sum {
+    /// Takes in what one would do, and says of it what the guards would make of all until now: what each alone may do
+    /// they may not do together, and what is kept back keeps back all that comes later.
+    async fn take(
+        &mut self,
+        transaction: &mut Transaction,
+        (pick, list): (Pick, &Stored),
+        impact: &mut Impact,
+        now: Timestamp,
+    ) -> Result<(), DatabaseError> {
+        let names = match pick {
+            // Those of a request are of its organisation, and no entries.
+            Pick::Request(..) => 0,
+            Pick::Removal(_) => impact.other,
+        };
+        if impact.added.is_empty() && impact.changed + impact.removed.len() + names == 0 {
+            return Ok(());
+        }
+        self.together.added.extend(&impact.added);
+        self.together.removed += (impact.removed.len() + names) as u64;
+        if impact.held.is_none() {
+            impact.held = match &self.held {
+                Some(why) => Some(format!("it comes behind what is kept back, because {why}")),
+                None => publish::prospect_of_many(transaction.session(), list, &self.together, now)
+                    .await?
+                    .map(|why| format!("with those before it, {why}")),
+            };
+        }
+        self.held = self.held.take().or_else(|| impact.held.clone());
+        Ok(())
+    }
 }
 
 /// How much an editor changed of a list alone lately.
@@ -287,8 +333,15 @@ async fn impact(
     Ok(impact)
 }
 
+impl Outcome {
+    /// Whether the guards of the list keep it back until a second person has looked.
+    pub fn is_held(&self) -> bool {
+        matches!(self, Outcome::Done(Impact { held: Some(_), .. }))
+    }
+}
+
 impl Impact {
-    /// Adds another one.
+    /// Adds another one; of several that are kept back it says why of the first.
     pub fn add(&mut self, other: &Impact) {
         self.added.extend(&other.added);
         self.removed.extend(&other.removed);

@@ -21,6 +21,7 @@ mod check;
 mod follower;
 mod prospect;
 mod shape;
+mod together;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub use approval::{ApprovalError, approve, approve_by, is_author};
 pub use brought::{Brought, Counts, Fate, Row, brought};
 use follower::Follower;
 pub use prospect::{Prospect, prospect, tell, waiting};
+pub use together::{Together, prospect_of_many};
 
 /// Who serves zones. Called from tasks: what takes long is done elsewhere, but for [`Self::keep`].
 pub trait Outlet: Send + Sync + 'static {

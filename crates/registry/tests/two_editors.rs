@@ -8,6 +8,7 @@ use repute_database::entry_history;
 use repute_database::lists::{self, List, Stored};
 use repute_database::motions::{self, MotionId};
 use repute_database::organisations;
+use repute_database::publications::{self, Outcome as Published, Publication};
 use repute_database::removals;
 use repute_database::requests;
 use repute_database::rules::{self, Outcome, Proposed, Terms};
@@ -692,6 +693,57 @@ async fn a_preview_of_many_says_what_will_become_of_each() {
             .filter_map(|(place, one)| matches!(one, bulk::Outcome::Second(_)).then_some(place))
             .collect();
         assert_eq!(waits, [25, 26], "the 25th of one list, and none of the other: {seen:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_preview_adds_up_what_the_guards_would_make_of_many() {
+    on_each(async |database| {
+        let world = world(&database).await;
+        let mut picks = Vec::new();
+        for key in ["9.9.9.1", "9.9.9.2", "9.9.9.3"] {
+            let key: Key = key.parse().expect("a key");
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let id = prepare(t, &world, By::Removal, &key, code("127.0.0.2")).await;
+            transaction.commit().await.expect("it is committed");
+            picks.push(Pick::Removal(removals::RemovalId(id)));
+        }
+        let (editor, now) = (world.editors[0], Timestamp(NOW));
+        // An hour ago there were many more, so that the second one is one too many.
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let audit = audit::head(t.session()).await.expect("the log").rows;
+        for (serial, time, entries) in [(1, NOW - 2 * HOUR, 3_000), (2, NOW - 1, 2_001)] {
+            let publication = Publication {
+                serial,
+                time: Timestamp(time),
+                entries,
+                audit,
+                outcome: Published::Published,
+            };
+            let list = world.addresses.id;
+            publications::note(t.session(), list, &publication).await.expect("it is noted");
+        }
+        transaction.commit().await.expect("it is committed");
+        let mut tried = Tried::default();
+        let mut held = Vec::new();
+        for pick in picks {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let outcome = bulk::try_out(t, editor, pick, &Ruling::Approve, &mut tried, now).await;
+            let bulk::Outcome::Done(impact) = outcome.expect("it is tried") else {
+                panic!("each may be done");
+            };
+            held.push(impact.held.unwrap_or_default());
+        }
+        assert_eq!(held[0], "");
+        assert!(
+            held[1].starts_with("with those before it, 1999 entries, where an hour"),
+            "{held:?}"
+        );
+        assert!(held[2].starts_with("it comes behind what is kept back, because"), "{held:?}");
     })
     .await;
 }

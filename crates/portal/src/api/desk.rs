@@ -35,7 +35,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .says(
                 "Decide requests and removals together",
                 "Each by itself, by the same rules as alone: what cannot be decided is left out and says why. With \
-                 `dry_run` nothing happens, and it says what would.",
+                 `dry_run` nothing happens, and it says what would, with what the guards of a list would make of all of \
+                 them together.",
             )
             .by(WRITE)
             .takes::<Many>()
@@ -125,6 +126,8 @@ struct Picked {
 struct Decided<'r> {
     /// Whether it happened, or only would.
     dry_run: bool,
+    /// How many of them the guards of their lists keep back until another editor approves a version.
+    held: usize,
     /// What became of each.
     results: &'r [OfOne],
 }
@@ -302,7 +305,8 @@ async fn decide(State(app): State<App>, call: Call) -> Result<Response, AppError
     loop {
         let Some(pick) = picks.get(steps.done.len()).copied() else {
             app.mail_waits.notify_one();
-            let decided = Decided { dry_run: many.dry_run, results: &steps.done };
+            let held = steps.done.iter().filter(|one| one.held.is_some()).count();
+            let decided = Decided { dry_run: many.dry_run, held, results: &steps.done };
             if let Some(response) = steps.answer(&app, StatusCode::OK, &decided).await? {
                 return Ok(response);
             }

@@ -139,6 +139,11 @@ impl Bulk {
         )
     }
 
+    /// How many the guards of their lists keep back.
+    fn held(&self) -> usize {
+        self.lines.iter().filter(|one| one.outcome.is_held()).count()
+    }
+
     /// Whether there is something to confirm.
     fn can_confirm(&self) -> bool {
         let (done, second, _) = self.counts();

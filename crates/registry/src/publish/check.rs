@@ -82,7 +82,7 @@ pub(super) fn is_too_much(entries: u64, percent: u8, largest: u64) -> Option<Str
 
 /// Whether a list of so many entries has grown or shrunk by more than so many per cent, however many changes that took:
 /// rules and expiry go in small steps, and a clock that is wrong by a year has everything expire.
-fn is_too_much_in_steps(was: u64, percent: u8, is: u64) -> Option<String> {
+pub(super) fn is_too_much_in_steps(was: u64, percent: u8, is: u64) -> Option<String> {
     let most = (was / 100 * u64::from(percent)).max(FEW);
     (percent > 0 && was > FEW && was.abs_diff(is) > most)
         .then(|| format!("{is} entries, where an hour ago there were {was}, are a change of more than {percent} %"))

@@ -57,6 +57,41 @@ async fn many_are_decided_at_once_and_first_it_is_told_what_would_happen() {
 }
 
 #[tokio::test]
+async fn a_dry_run_adds_up_what_the_guards_would_keep_back() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let list = site.add_list("wl.example").await;
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let code = "127.0.5.1".parse().expect("a code");
+        lists::set_code(transaction.session(), list, code, "low").await.expect("it is set");
+        // Each address may be listed, and the two of a /31 not together.
+        let settings = dns::Settings { ipv4_prefix: 31, ..dns::Settings::default() };
+        dns::set(transaction.session(), list, &settings).await.expect("it is set");
+        transaction.commit().await.expect("it is committed");
+        let member = Program::new(&mut site, Role::Member, &[Scope::RequestsWrite]).await;
+        let editor = Program::new(&mut site, Role::Editor, &[Scope::QueueWrite]).await;
+        let id = member.organisation(&site).await;
+        let mut picked = Vec::new();
+        for network in ["5.9.0.6", "5.9.0.7", "5.9.0.9"] {
+            let wanted = json!({ "list": "wl.example", "reason": "our mail", "items": [
+            { "action": "add", "network": network, "code": "127.0.5.1" }] });
+            let path = format!("/organisations/{id}/requests");
+            let made = json(&member.post(&mut site, &path, &wanted).await);
+            picked.push(json!({ "id": made["id"], "version": made["version"] }));
+        }
+        let body = json!({ "verdict": "approve", "requests": picked, "dry_run": true });
+        let tried = json(&editor.post(&mut site, "/queue/bulk", &body).await);
+        let why = "with those before it, all of 5.9.0.6/31 would be listed";
+        assert_eq!(tried["held"], 2, "{tried}");
+        assert_eq!(tried["results"][0]["held"], Value::Null, "{tried}");
+        assert_eq!(tried["results"][1]["held"], why, "{tried}");
+        let behind = format!("it comes behind what is kept back, because {why}");
+        assert_eq!(tried["results"][2]["held"], behind, "{tried}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn many_are_decided_once_under_a_key_whatever_ends_in_the_middle() {
     on_each_narrow(async |database| {
         let mut site = Site::over(database);

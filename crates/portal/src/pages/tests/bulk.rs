@@ -114,7 +114,11 @@ async fn what_the_guards_would_hold_is_told_before_and_after() {
         let held =
             "1 newly listed; the list’s guards keep it back until another editor approves it";
         let chosen = [("request-1", version), ("verdict", "approve")];
-        site.post("/queue/bulk", &chosen).await.says(&["would be decided", held]);
+        site.post("/queue/bulk", &chosen).await.says(&[
+            "would be decided",
+            held,
+            "Kept back by the list’s guards</dt><dd>1</dd>",
+        ]);
         let confirmed = [&chosen[..], &[("confirm", "yes")]].concat();
         site.post("/queue/bulk", &confirmed).await.says(&["Decided", held]);
         assert_eq!(codes(&site.app.database, list, "8.8.8.8").await, ["127.0.5.1"]);
