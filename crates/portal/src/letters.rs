@@ -122,7 +122,7 @@ fn digest<'a>(app: &'a App, account: &Account, items: &[Item]) -> Words<'a> {
         lines,
         action: "See your organisations",
         link: format!("{}/organisations", app.config.public_url),
-        otherwise: "Nothing of this needs you. Letters that do come at once.",
+        otherwise: "Nothing of this waits for you alone. Letters about what does come at once.",
         stop: Some(stop_link(app, account)),
     }
 }

@@ -74,16 +74,18 @@ fn is_asked_for(notice: &Notice) -> bool {
         | Notice::Stepped { .. }
         | Notice::RequestMoved { .. }
         | Notice::VersionRefused { .. }
+        | Notice::MotionWaits { .. }
         | Notice::RemovalDecided { .. }
         | Notice::Consistency { .. }
         | Notice::Review { .. } => false,
     }
 }
 
-/// Whether nobody has to do anything about it, so that who is told may want it later, or not at all.
+/// Whether he who is told need not do anything about it himself, so that he may want it later, or not at all.
 fn is_news(notice: &Notice) -> bool {
     match notice {
-        Notice::ClaimHeld { .. } => true,
+        // Any editor who is not partial can agree.
+        Notice::ClaimHeld { .. } | Notice::MotionWaits { .. } => true,
         Notice::RequestMoved { state, .. } => *state != State::NeedsInfo,
         Notice::Consistency { news, .. } => news.iter().all(|one| one.state == Standing::Ok),
         Notice::ClaimLink { .. }
@@ -133,7 +135,8 @@ fn whom(notice: &Notice) -> Whom {
         | Notice::ClaimAnswered { account, .. }
         | Notice::Stepped { account, .. }
         | Notice::RequestMoved { account, .. }
-        | Notice::VersionRefused { account, .. } => Whom::Account(*account),
+        | Notice::VersionRefused { account, .. }
+        | Notice::MotionWaits { account, .. } => Whom::Account(*account),
         Notice::RemovalLink { mail, .. } | Notice::RemovalDecided { mail, .. } => {
             Whom::Mail(mail.clone())
         }
@@ -185,6 +188,20 @@ fn words<'a>(app: &'a App, notice: &Notice) -> Words<'a> {
             "Look at it: approve it, if you did not make the change yourself, or take the change back",
             "/queue".to_owned(),
             "This is written once, however long the list stands still.",
+        ),
+        Notice::MotionWaits { motion, list, about, mover, reason, two, .. } => words(
+            format!("A change of {list} waits for a second editor: {about}"),
+            match mover {
+                Some(mover) => format!(
+                    "{mover} wants to change {about} ({list}), for which two have to agree: it is {two}. Why: {reason}"
+                ),
+                None => format!(
+                    "{about} ({list}) is to change, for which two have to agree: it is {two}. Why: {reason}"
+                ),
+            },
+            "See what would change, and agree or refuse",
+            format!("/queue/motions/{}", motion.0),
+            "Any editor but the one who wants it can decide; after two weeks it ends by itself.",
         ),
         Notice::ClaimFails { domain, seen, .. } => words(
             format!("The proof of {domain} is gone"),

@@ -20,7 +20,8 @@ use crate::agreement::{self, PATIENCE};
 use crate::changes::Cause;
 use crate::conflict::{self, Partial};
 use crate::edit::{self, EditError};
-use crate::permission::{self, Action, Denied, Person, Relation};
+use crate::notice::Notice;
+use crate::permission::{self, Action, Denied, Person, Relation, Role};
 use crate::settings::{self, SettingsError};
 use crate::two_editors::TwoEditors;
 
@@ -212,6 +213,68 @@ pub(crate) async fn relation(
         Err(EditError::Denied(Denied(_, relation))) => Ok(relation),
         Err(EditError::Database(error)) => Err(error),
         Err(_) => Ok(Relation::Stranger),
+    }
+}
+
+/// Those who may agree to a motion that waits are told of it: neither who wants it nor who is partial in it.
+///
+/// # Errors
+/// If the database fails.
+pub async fn notices(
+    transaction: &mut Transaction,
+    id: MotionId,
+) -> Result<Vec<Notice>, DatabaseError> {
+    let Some(motion) = motions::by_id(transaction.session(), id).await? else {
+        return Ok(Vec::new());
+    };
+    let Some(list) = lists::by_id(transaction.session(), motion.new.list).await? else {
+        return Ok(Vec::new());
+    };
+    let mover = mover(transaction.session(), &motion).await?;
+    let mut notices = Vec::new();
+    for account in accounts::editors(transaction.session()).await? {
+        let role = match account.role {
+            accounts::Role::Member => Role::Member,
+            accounts::Role::Editor => Role::Editor,
+            accounts::Role::Administrator => Role::Administrator,
+        };
+        let person = Person { account: account.id.0, role };
+        if motion.new.account == person.account {
+            continue;
+        }
+        match check(transaction, person, &list, &motion).await {
+            Ok(()) => {}
+            Err(MotionError::Database(error) | MotionError::Edit(EditError::Database(error))) => {
+                return Err(error);
+            }
+            Err(_) => continue,
+        }
+        notices.push(Notice::MotionWaits {
+            account: person.account,
+            motion: id,
+            list: list.list.apex.clone(),
+            about: about(&motion.new.what),
+            mover: mover.clone(),
+            reason: motion.new.reason.clone(),
+            two: why(&motion),
+        });
+    }
+    Ok(notices)
+}
+
+/// What something is about, in few words.
+pub fn about(what: &What) -> String {
+    match what {
+        What::Entries(turns) => match &turns[..] {
+            [] => "nothing".to_owned(),
+            [one] => one.key.as_ref().map_or_else(String::new, ToString::to_string),
+            [one, ..] => {
+                let first = one.key.as_ref().map_or_else(String::new, ToString::to_string);
+                format!("{first} and {} more", turns.len() - 1)
+            }
+        },
+        What::Publishing { .. } => "the guards of the list".to_owned(),
+        What::Code { code, .. } => format!("the code {code}"),
     }
 }
 

@@ -3,6 +3,7 @@
 use repute_database::Timestamp;
 use repute_database::claims::{ClaimId, Mailbox};
 use repute_database::entries::OrganisationId;
+use repute_database::motions::MotionId;
 use repute_database::removals::RemovalId;
 use repute_database::requests::RequestId;
 use repute_database::reviews::Due;
@@ -143,6 +144,23 @@ pub enum Notice {
         serial: u32,
         /// Why.
         why: String,
+    },
+    /// A change of one editor waits for another one.
+    MotionWaits {
+        /// Who is told: an editor who may agree to it.
+        account: i64,
+        /// The change.
+        motion: MotionId,
+        /// The list.
+        list: Name,
+        /// What it is about, in words.
+        about: String,
+        /// Who wants it.
+        mover: Option<String>,
+        /// Why, in his words.
+        reason: String,
+        /// Why two have to agree.
+        two: String,
     },
     /// The link that removes an entry, to who asked for it.
     RemovalLink {

@@ -7,14 +7,15 @@ use axum::response::Response;
 use repute_database::entries::find::Sought;
 use repute_database::entries::{self, Entry, OrganisationId, SourceId};
 use repute_database::kept_out as stored;
+use repute_database::motions::MotionId;
 use repute_database::{Key, Timestamp, Transaction, lists};
 use repute_registry::edit::{self, Edit, End, Listing, Made, Review, What, Which};
-use repute_registry::publish;
+use repute_registry::{motion, publish};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::organisations::{DONE, Done};
-use crate::api::{Call, Endpoint};
+use crate::api::{Call, Endpoint, Write};
 use crate::app::App;
 use crate::error::AppError;
 use crate::lookup::parse;
@@ -343,6 +344,7 @@ async fn change(
     let list = lists::by_id(t.session(), id).await?.ok_or(AppError::NotFound)?;
     let made = edit::edit(t, person, &list, &edits, source, &reason, now).await?;
     let changed = Changed::of(t, &list, made).await?;
+    changed.tell(&mut write).await?;
     write.done(changed.status(), &changed).await
 }
 
@@ -363,6 +365,13 @@ impl Changed {
                 Changed { serial: None, motion: Some(id.0), because, held: None }
             }
         })
+    }
+
+    /// Tells those who may agree to what waits.
+    pub(super) async fn tell(&self, write: &mut Write) -> Result<(), AppError> {
+        let Some(id) = self.motion else { return Ok(()) };
+        let notices = motion::notices(&mut write.transaction, MotionId(id)).await?;
+        write.tell(&notices).await
     }
 
     /// The status that says so.

@@ -145,6 +145,7 @@ async fn undo(
     let list = stored(t.session(), &apex).await?;
     let (_, made) = edit::undo(t, person, &list, StepId(step), &reason, now).await?;
     let changed = Changed::of(t, &list, made).await?;
+    changed.tell(&mut write).await?;
     write.done(changed.status(), &changed).await
 }
 

@@ -199,6 +199,10 @@ async fn decide(
         Decided::Withdrawn => "withdrawn",
     };
     let motion = Shown::of(t.session(), &motion).await?;
+    if decided == Decided::TakenOver {
+        let notices = motion::notices(t, id).await?;
+        write.tell(&notices).await?;
+    }
     write.done(StatusCode::OK, &Outcome { outcome, held, motion }).await
 }
 

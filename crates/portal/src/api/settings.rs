@@ -639,6 +639,10 @@ async fn carry_out(
     let mut after = Settings::of(t.session(), &list).await?;
     let mark = after.mark()?;
     after.motion = motion.map(|id| id.0);
+    if let Some(id) = motion {
+        let notices = repute_registry::motion::notices(t, id).await?;
+        write.tell(&notices).await?;
+    }
     let mut response = write.done(status, &after).await?;
     response.headers_mut().insert(ETAG, mark);
     Ok(response)

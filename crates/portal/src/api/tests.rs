@@ -4,6 +4,7 @@ mod asking;
 mod desk;
 mod directory;
 mod history;
+mod motions;
 mod settings;
 mod work;
 

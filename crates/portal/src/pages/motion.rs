@@ -20,6 +20,7 @@ use crate::flash::Flash;
 use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
+use crate::notice;
 use crate::pages::conflict::{Interest, interest};
 use crate::pages::entries::one;
 use crate::pages::sign_in::back;
@@ -128,7 +129,12 @@ pub(crate) async fn decide(
         Decided::Refused => Flash::MotionRefused,
         Decided::Withdrawn => Flash::MotionWithdrawn,
     };
+    if decided == Decided::TakenOver {
+        let notices = motion::notices(t, id).await?;
+        notice::put(&app, t, &notices, now).await?;
+    }
     transaction.commit().await?;
+    app.mail_waits.notify_one();
     Ok(back(&path(id), flash))
 }
 
@@ -150,7 +156,7 @@ pub(crate) async fn waiting(
         let list = lists::by_id(session.again(), motion.new.list).await?;
         all.push(Waiting {
             id: motion.id,
-            about: about(&motion.new.what),
+            about: motion::about(&motion.new.what),
             list: list.map_or_else(String::new, |list| list.list.title),
             mover: mover(session.again(), &motion).await?,
             two: motion::why(&motion),
@@ -158,22 +164,6 @@ pub(crate) async fn waiting(
         });
     }
     Ok(all)
-}
-
-/// What a motion is about, in few words.
-pub(crate) fn about(what: &What) -> String {
-    match what {
-        What::Entries(turns) => match &turns[..] {
-            [] => "nothing".to_owned(),
-            [one] => one.key.as_ref().map_or_else(String::new, ToString::to_string),
-            [one, ..] => {
-                let first = one.key.as_ref().map_or_else(String::new, ToString::to_string);
-                format!("{first} and {} more", turns.len() - 1)
-            }
-        },
-        What::Publishing { .. } => "the guards of the list".to_owned(),
-        What::Code { code, .. } => format!("the code {code}"),
-    }
 }
 
 /// What changes, each with what becomes of it.

@@ -25,6 +25,7 @@ use crate::flash::Flash;
 use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
+use crate::notice;
 use crate::overview::leaving_words;
 use crate::pages::motion::path as motion_path;
 use crate::pages::sign_in::back;
@@ -147,7 +148,12 @@ pub(crate) async fn change(
     };
     match done {
         Ok(()) => {
+            if let Some(id) = motion {
+                let notices = repute_registry::motion::notices(t, id).await?;
+                notice::put(&app, t, &notices, hand.now).await?;
+            }
             transaction.commit().await?;
+            app.mail_waits.notify_one();
             Ok(match motion {
                 Some(id) => back(&motion_path(id), Flash::MotionMade),
                 None => {

@@ -25,6 +25,7 @@ use crate::flash::Flash;
 use crate::form::Form;
 use crate::frame::{Frame, Page};
 use crate::moment::Moment;
+use crate::notice;
 use crate::overview::stored;
 use crate::pages::entries::key_of;
 use crate::pages::motion;
@@ -181,7 +182,7 @@ pub(crate) async fn change(
     }
     let (t, edits) = (&mut transaction, [edit]);
     let made = edit::edit(t, person, &list, &edits, SOURCE, &typed.why, now).await?;
-    done(transaction, &list, &edits[0].key, made, Flash::EntryChanged).await
+    done(&app, transaction, &list, &edits[0].key, made, Flash::EntryChanged).await
 }
 
 /// `POST /lists/{apex}/entry/undo`: an editor takes a change back.
@@ -196,11 +197,12 @@ pub(crate) async fn undo(
     let list = stored(transaction.session(), &apex).await?;
     let t = &mut transaction;
     let (key, made) = edit::undo(t, person, &list, StepId(step), &why, now).await?;
-    done(transaction, &list, &key, made, Flash::ChangeUndone).await
+    done(&app, transaction, &list, &key, made, Flash::ChangeUndone).await
 }
 
-/// Has a change hold and goes back to the entry, or goes to where it waits for a second editor.
+/// Has a change hold and goes back to the entry, or goes to where it waits for a second editor, of whom all are told.
 async fn done(
+    app: &App,
     mut transaction: Transaction,
     list: &Stored,
     key: &Key,
@@ -210,7 +212,10 @@ async fn done(
     let serial = match made {
         Made::Published(serial) => serial,
         Made::Waits(id, _) => {
+            let notices = repute_registry::motion::notices(&mut transaction, id).await?;
+            notice::put(app, &mut transaction, &notices, Timestamp::now()).await?;
             transaction.commit().await?;
+            app.mail_waits.notify_one();
             return Ok(back(&motion::path(id), Flash::MotionMade));
         }
     };
