@@ -1,9 +1,10 @@
 //! Databases of a test's own, SQLite and PostgreSQL, which go with it.
 
 use std::fs::{self, Permissions};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -144,27 +145,16 @@ async fn shared() -> Option<&'static Shared> {
 struct Shared {
     /// Where it is, and its first database.
     place: PgConnectOptions,
-    /// Nothing is written there. It ends with this process, however that does, and the server with it.
-    _alive: ChildStdin,
+    /// It is never dropped, and ends with this process.
+    _server: Server,
 }
 
 impl Shared {
     /// Starts one and makes what is copied.
     async fn start() -> Option<Shared> {
-        let mut server = Server::start_by(|programs, folder| {
-            // A value that lasts as long as the process is never dropped, so somebody else has to end the server.
-            let server = Server::command(programs, folder);
-            let mut guard = Command::new("sh");
-            guard.args(["-c", "\"$@\" & read -r _; kill -QUIT $!; wait; rm -r \"$0\""]).arg(folder);
-            guard.arg(server.get_program()).args(server.get_args()).current_dir("/");
-            guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-            guard
-        })?;
-        let alive = server.process.stdin.take().expect("it is a pipe");
+        let server = Server::start()?;
         let place = server.url().parse().expect("it is a place");
-        // The guard ends it and removes its folder, so it must not end with this value.
-        std::mem::forget(server);
-        let shared = Shared { place, _alive: alive };
+        let shared = Shared { place, _server: server };
         shared.say("CREATE DATABASE empty").await;
         let empty = Place::Server(Box::new(shared.place.clone().database("empty")));
         open_narrow(&empty).await.close().await;
@@ -197,11 +187,13 @@ pub async fn open_narrow(place: &Place) -> Database {
     Database::open_with(place, 1, 1).await.expect("it opens")
 }
 
-/// A running server of PostgreSQL; it ends with this value.
+/// A running server of PostgreSQL; it ends with this value, or with this process, however that ends.
 #[derive(Debug)]
 pub struct Server {
-    /// The server.
-    process: Child,
+    /// The guard of the server, who outlives this process if that is killed: he ends the server by a signal that he is told
+    /// in a line. Once nobody can tell him one any more he ends it at once, and takes its folder away. A server that is
+    /// killed instead would leave its shared memory to the system.
+    guard: Child,
     /// Its data and its socket.
     folder: TempDir,
 }
@@ -209,11 +201,6 @@ pub struct Server {
 impl Server {
     /// Starts one that listens on a socket in its folder only; none where tests run without peers.
     pub fn start() -> Option<Server> {
-        Server::start_by(Server::command)
-    }
-
-    /// The same by a command that is made of where the programs are and of its folder.
-    fn start_by(command: impl FnOnce(&Path, &Path) -> Command) -> Option<Server> {
         if std::env::var_os("REPUTE_NO_PEERS").is_some() {
             return None;
         }
@@ -228,8 +215,8 @@ impl Server {
         let mut init = as_somebody(programs.join("initdb"));
         init.arg("--pgdata").arg(&data).args(["--auth=trust", "--username=repute", "--no-sync"]);
         run(init.args(["--encoding=UTF8", "--locale=C"]));
-        let process = command(&programs, folder.path()).spawn();
-        let server = Server { process: process.expect("PostgreSQL starts"), folder };
+        let guard = Server::command(&programs, folder.path()).spawn();
+        let server = Server { guard: guard.expect("PostgreSQL starts"), folder };
         server.wait(&programs);
         Some(server)
     }
@@ -247,13 +234,13 @@ impl Server {
 
     /// Stops it, as an operator would; it can be started again.
     pub fn stopped(mut self) -> Stopped {
-        let stop = ["-s", "INT", &self.process.id().to_string()];
-        run(Command::new("kill").args(stop));
-        self.process.wait().expect("it ends");
+        let mut told = self.guard.stdin.take().expect("it is a pipe");
+        told.write_all(b"INT\n").expect("the guard is there");
+        self.guard.wait().expect("it ends");
         Stopped(self)
     }
 
-    /// The server's command.
+    /// The command of the server, with its guard.
     fn command(programs: &Path, folder: &Path) -> Command {
         let mut server = as_somebody(programs.join("postgres"));
         server.arg("-D").arg(folder.join("data")).arg("-k").arg(folder);
@@ -261,8 +248,10 @@ impl Server {
         server.args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=400"]);
         // Its folder may lie in memory.
         server.args(["-c", "max_wal_size=128MB"]);
-        server.stdout(Stdio::null()).stderr(Stdio::null());
-        server
+        let mut guard = Command::new("sh");
+        guard.args(["-c", GUARD]).arg(folder).arg(server.get_program()).args(server.get_args());
+        guard.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        guard
     }
 
     /// Waits until it answers.
@@ -282,9 +271,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Its other processes end when this one does, and nothing in the folder is needed.
-        drop(self.process.kill());
-        drop(self.process.wait());
+        // Whoever is told nothing more ends the server, and takes the folder.
+        drop(self.guard.stdin.take());
+        drop(self.guard.wait());
     }
 }
 
@@ -296,8 +285,8 @@ impl Stopped {
     /// Starts it again.
     pub fn again(self) -> Server {
         let (programs, mut server) = (programs(), self.0);
-        let process = Server::command(&programs, server.folder.path()).spawn();
-        server.process = process.expect("PostgreSQL starts");
+        let guard = Server::command(&programs, server.folder.path()).spawn();
+        server.guard = guard.expect("PostgreSQL starts");
         server.wait(&programs);
         server
     }
@@ -335,5 +324,42 @@ fn run(command: &mut Command) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Starts the server that its arguments say, and ends it by the signal of the first line that comes, or if none comes at
+/// once, with the folder that is its name. A shell has nothing of its own to end before that.
+const GUARD: &str = r#"trap '' INT TERM; "$@" & read -r signal && kill -s "$signal" $! && wait && exit
+kill -s QUIT $! 2>/dev/null; wait; rm -rf "$0""#;
 /// How long it may take to start on a machine under load.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether the system has a piece of shared memory, by its number.
+    fn is_shared(number: &str) -> bool {
+        let all = fs::read_to_string("/proc/sysvipc/shm").expect("it is read");
+        all.lines().any(|line| line.split_whitespace().nth(1) == Some(number))
+    }
+
+    #[test]
+    fn a_server_leaves_neither_memory_nor_a_folder() {
+        for is_stopped in [false, true] {
+            let Some(server) = Server::start() else { return };
+            let folder = server.folder.path().to_owned();
+            // Its seventh line is the key of its shared memory, and its number.
+            let told = fs::read_to_string(folder.join("data/postmaster.pid")).expect("it runs");
+            let memory = told.lines().nth(6).expect("a seventh line");
+            let memory = memory.split_whitespace().nth(1).expect("a number").to_owned();
+            assert!(is_shared(&memory), "{told}");
+            match is_stopped {
+                true => {
+                    let stopped = server.stopped();
+                    assert!(folder.exists() && !is_shared(&memory), "all its data is there");
+                    drop(stopped.again());
+                }
+                false => drop(server),
+            }
+            assert!(!is_shared(&memory) && !folder.exists());
+        }
+    }
+}
