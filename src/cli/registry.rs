@@ -4,8 +4,9 @@ pub(crate) mod evidence;
 pub(crate) mod list;
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use list::{CategoryCommand, CriterionCommand, DnsCommand, PolicyCommand, SetArgs};
 use repute_database::Timestamp;
 use repute_database::audit::Head;
@@ -338,6 +339,12 @@ pub(crate) enum EntryCommand {
         #[arg(long)]
         reason: String,
     },
+    /// Say whose entries are: an organisation's, so that its members can have them changed, or nobody's
+    ///
+    /// Those that are named, with all their codes; or all that come from a source, have a code, lie within a network or
+    /// name, or are an organisation's now. DNS does not see it, and no letter is written: tell those whom it concerns.
+    #[command(after_help = GIVE_HELP)]
+    Give(GiveArgs),
     /// Show what lists an address or name, the most specific first
     ///
     /// Exit code: 0 listed, 1 not listed, 2 could not tell.
@@ -350,6 +357,59 @@ pub(crate) enum EntryCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Arguments of `repute registry entry give`.
+#[derive(Debug, Args)]
+#[command(group(
+    ArgGroup::new("which").required(true).multiple(true).args(["keys", "source", "code", "within", "of"])
+))]
+pub(crate) struct GiveArgs {
+    /// The list
+    pub(crate) list: Name,
+    /// The networks or names, as they are listed
+    #[arg(value_name = "NETWORK|NAME", conflicts_with_all = ["source", "code", "within", "of"])]
+    pub(crate) keys: Vec<String>,
+    /// The Id of the organisation whose they are from now on, or `nobody`
+    #[arg(long, value_name = "ID|nobody")]
+    pub(crate) to: Receiver,
+    /// All that came from this source
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+    /// All with this code
+    #[arg(long, value_name = "CODE")]
+    pub(crate) code: Option<ReturnCode>,
+    /// All within this network, or this name and below
+    #[arg(long, value_name = "NETWORK|NAME")]
+    pub(crate) within: Option<String>,
+    /// All that are this organisation's now
+    #[arg(long, value_name = "ID")]
+    pub(crate) of: Option<i64>,
+    /// Why, for the audit log
+    #[arg(long)]
+    pub(crate) reason: String,
+}
+
+/// Who gets entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Receiver {
+    /// Nobody.
+    Nobody,
+    /// The organisation with this Id.
+    Organisation(i64),
+}
+
+impl FromStr for Receiver {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Receiver, &'static str> {
+        let id = text.trim_start_matches('#').parse();
+        match (text, id) {
+            ("nobody", _) => Ok(Receiver::Nobody),
+            (_, Ok(id)) => Ok(Receiver::Organisation(id)),
+            (_, Err(_)) => Err("an Id is a number; `nobody` takes entries from whom they are"),
+        }
+    }
 }
 
 /// Arguments of `repute registry entry add`.
@@ -603,6 +663,13 @@ const ENTRY_HELP: &str = "\
 Examples:
   repute registry --database lists.db entry add bl.example 192.0.2.7 --code 4 --reason 'open proxy' --expires 30d
   repute registry --database lists.db entry add bl.example 192.0.2.9 --exclude --reason 'our own monitor'";
+
+/// Below `repute registry entry give --help`.
+const GIVE_HELP: &str = "\
+Examples:
+  repute registry --database lists.db entry give wl.example 192.0.2.0/24 --to 42 --reason 'their new range'
+  repute registry --database lists.db entry give wl.example --source partner --to 42 --reason 'theirs, says the partner'
+  repute registry --database lists.db entry give wl.example --of 42 --to nobody --reason 'the company is gone'";
 
 /// Below `repute registry import --help`.
 const IMPORT_HELP: &str = "\

@@ -4,10 +4,10 @@
 use repute_database::accounts::{self, AccountId};
 use repute_database::consistency::State as Standing;
 use repute_database::reviews::Due;
-use repute_database::{Timestamp, Transaction, outbox};
+use repute_database::{Key, Timestamp, Transaction, outbox};
 use repute_registry::claim::Answer;
 use repute_registry::consistency::News;
-use repute_registry::notice::{Notice, Reader, Stepped};
+use repute_registry::notice::{Handed, Notice, Reader, Stepped};
 use repute_registry::removal::{Kind, Still};
 use repute_registry::request::state::State;
 
@@ -72,6 +72,7 @@ fn is_asked_for(notice: &Notice) -> bool {
         | Notice::ClaimShared { .. }
         | Notice::ClaimAnswered { .. }
         | Notice::Stepped { .. }
+        | Notice::Handed { .. }
         | Notice::RequestMoved { .. }
         | Notice::VersionRefused { .. }
         | Notice::MotionWaits { .. }
@@ -84,8 +85,9 @@ fn is_asked_for(notice: &Notice) -> bool {
 /// Whether he who is told need not do anything about it himself, so that he may want it later, or not at all.
 fn is_news(notice: &Notice) -> bool {
     match notice {
+        Notice::ClaimHeld { .. } | Notice::Handed { .. } => true,
         // Any editor who is not partial can agree.
-        Notice::ClaimHeld { .. } | Notice::MotionWaits { .. } => true,
+        Notice::MotionWaits { .. } => true,
         Notice::RequestMoved { state, .. } => *state != State::NeedsInfo,
         Notice::Consistency { news, .. } => news.iter().all(|one| one.state == Standing::Ok),
         Notice::ClaimLink { .. }
@@ -134,6 +136,7 @@ fn whom(notice: &Notice) -> Whom {
         | Notice::ClaimShared { account, .. }
         | Notice::ClaimAnswered { account, .. }
         | Notice::Stepped { account, .. }
+        | Notice::Handed { account, .. }
         | Notice::RequestMoved { account, .. }
         | Notice::VersionRefused { account, .. }
         | Notice::MotionWaits { account, .. } => Whom::Account(*account),
@@ -298,6 +301,34 @@ fn words<'a>(app: &'a App, notice: &Notice) -> Words<'a> {
                 "If that is not right, write to who runs this site.",
             )
         }
+        Notice::Handed { organisation, list, what, first, more, reason, .. } => {
+            let id = organisation.0;
+            let why = match &**reason {
+                "" => String::new(),
+                reason => format!(" The reason given: {reason}"),
+            };
+            let (subject, happened) = match what {
+                Handed::To => (
+                    format!("Your organisation has entries on {list}"),
+                    format!("These entries of {list} are organisation {id}'s from now on.{why}"),
+                ),
+                Handed::From => (
+                    format!("Your organisation has fewer entries on {list}"),
+                    format!("These entries of {list} are not organisation {id}'s any more.{why}"),
+                ),
+            };
+            Words {
+                lines: handed_lines(first, *more),
+                ..words(
+                    subject,
+                    happened,
+                    "See what your organisation has",
+                    format!("/organisations/{id}"),
+                    "DNS answers as before: only who can ask for changes is another. If that is not right, write to the \
+                     contact of the list.",
+                )
+            }
+        }
         Notice::RequestMoved { request, state, held, .. } => words(
             format!("Your request {} is {state}", request.0),
             match state {
@@ -406,6 +437,15 @@ fn words<'a>(app: &'a App, notice: &Notice) -> Words<'a> {
             )
         },
     }
+}
+
+/// What entries name, a line each.
+fn handed_lines(first: &[Key], more: usize) -> Vec<String> {
+    let mut lines: Vec<String> = first.iter().map(Key::to_string).collect();
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    lines
 }
 
 /// What a letter says of the entry that lists a target after another one went.

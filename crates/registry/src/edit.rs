@@ -25,7 +25,7 @@ use crate::two_editors::{self, TwoEditors};
 mod give;
 mod undo;
 
-pub use give::{GIVE, Given, Which, give};
+pub use give::{GIVE, Given, Which, give, give_at_shell};
 pub use undo::{UndoError, can_be_undone, undo, undo_at_shell};
 
 /// A change of one key.

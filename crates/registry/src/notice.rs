@@ -1,12 +1,12 @@
 //! What people are told of what happens: who is told what, as values. Words, languages and mail are others' business.
 
-use repute_database::Timestamp;
 use repute_database::claims::{ClaimId, Mailbox};
 use repute_database::entries::OrganisationId;
 use repute_database::motions::MotionId;
 use repute_database::removals::RemovalId;
 use repute_database::requests::RequestId;
 use repute_database::reviews::Due;
+use repute_database::{Key, Timestamp};
 use repute_dnsxl::{Name, Target};
 
 use crate::claim::Answer;
@@ -36,6 +36,15 @@ pub enum Stepped {
     Claim(Name),
     /// It is not known by a domain any more that an editor had named.
     Domain(Name),
+}
+
+/// Which way entries went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handed {
+    /// To the organisation.
+    To,
+    /// From it.
+    From,
 }
 
 /// Something that somebody is told.
@@ -121,6 +130,23 @@ pub enum Notice {
         /// What was done.
         what: Stepped,
         /// Why.
+        reason: String,
+    },
+    /// Somebody said that entries of a list are his organisation's from now on, or no more.
+    Handed {
+        /// Who is told.
+        account: i64,
+        /// The organisation.
+        organisation: OrganisationId,
+        /// The list.
+        list: Name,
+        /// Which way they went.
+        what: Handed,
+        /// The first of what they name.
+        first: Vec<Key>,
+        /// How many more there are.
+        more: usize,
+        /// Why; it may be empty.
         reason: String,
     },
     /// A request came to a state that its author wants to know.

@@ -1,12 +1,13 @@
 //! `repute registry entry`.
 
 use anyhow::bail;
-use repute_database::entries::{self, Entry};
+use repute_database::entries::find::{Coded, Sought};
+use repute_database::entries::{self, Entry, OrganisationId};
 use repute_database::entry_history::StepId;
-use repute_database::{Database, Key, Timestamp, lists};
+use repute_database::{Database, Key, Session, Timestamp, lists};
 use repute_dnsxl::{Name, ReturnCode};
 use repute_registry::changes::{self, Change};
-use repute_registry::edit;
+use repute_registry::edit::{self, EditError, Which};
 use repute_registry::kept_out::{self, End};
 use repute_registry::rule;
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use super::log::time;
 use super::prospect::foretell;
 use super::settings::criterion_of;
 use super::{cause, history, list, plain};
-use crate::cli::registry::{EntryArgs, EntryCommand};
+use crate::cli::registry::{EntryArgs, EntryCommand, GiveArgs, Receiver};
 use crate::exit::{Verdict, say};
 
 /// Runs one of the commands about entries.
@@ -38,6 +39,7 @@ pub(super) async fn run(database: &Database, command: EntryCommand) -> anyhow::R
         EntryCommand::Undo { list, step, reason } => {
             history::undo(database, &list, StepId(step), &reason).await
         }
+        EntryCommand::Give(args) => give(database, &args).await,
         EntryCommand::At { list: apex, target, json } => {
             let mut connection = database.read().await?;
             let stored = list(connection.session(), &apex).await?;
@@ -157,6 +159,58 @@ async fn remove(
     say!("{apex}: {key} removed ({gone}), serial {serial}");
     foretell(database, &stored, Some(serial)).await?;
     Ok(Verdict::Yes)
+}
+
+/// Says whose entries are. Very many are given in parts, each as one row of the audit log.
+async fn give(database: &Database, args: &GiveArgs) -> anyhow::Result<Verdict> {
+    let to = match args.to {
+        Receiver::Nobody => None,
+        Receiver::Organisation(id) => Some(OrganisationId(id)),
+    };
+    let keys = args.keys.iter().map(|key| key.parse()).collect::<Result<Vec<Key>, _>>()?;
+    let mut count = 0;
+    loop {
+        let mut transaction = database.begin().await?;
+        let stored = list(transaction.session(), &args.list).await?;
+        let which = match keys.is_empty() {
+            false => Which::Keys(keys.clone()),
+            true => Which::Sought(sought(transaction.session(), args).await?),
+        };
+        let cause = cause(&mut transaction, edit::GIVE, &args.reason).await?;
+        let (t, now) = (&mut transaction, Timestamp::now());
+        let given = edit::give_at_shell(t, &cause.actor, &stored, &which, to, &args.reason, now);
+        let (given, _) = match given.await {
+            // What is theirs already stays so, and somebody may have given the last of them meanwhile.
+            Err(EditError::Nothing) if count > 0 => break,
+            given => given?,
+        };
+        transaction.commit().await?;
+        count += given.keys;
+        if !given.is_more {
+            break;
+        }
+    }
+    let whose = to.map_or_else(|| "nobody's".to_owned(), |id| format!("organisation {}'s", id.0));
+    say!("{}: {count} networks or names are {whose} now", args.list);
+    Ok(Verdict::Yes)
+}
+
+/// What those have in common that are given.
+async fn sought(mut session: Session<'_>, args: &GiveArgs) -> anyhow::Result<Sought> {
+    let source = match &args.source {
+        Some(name) => match entries::known_source(session.again(), name).await? {
+            Some(known) => Some(known),
+            None => bail!("no entry came from `{name}`"),
+        },
+        None => None,
+    };
+    Ok(Sought {
+        within: args.within.as_ref().map(|within| within.parse()).transpose()?,
+        organisation: args.of.map(OrganisationId),
+        source,
+        code: args.code.map(Coded::With),
+        text: None,
+    })
 }
 
 /// Shows entries.

@@ -424,7 +424,8 @@ async fn give(
         }
     };
     let to = organisation.map(OrganisationId);
-    let given = edit::give(t, person, &list, &which, to, &reason, now).await?;
+    let (given, notices) = edit::give(t, person, &list, &which, to, &reason, now).await?;
+    write.tell(&notices).await?;
     write.done(StatusCode::OK, &Given { keys: given.keys, more: given.is_more }).await
 }
 

@@ -1,16 +1,21 @@
 //! Entries are given to an organisation, which is responsible for them from then on, or taken from one: an import brings
 //! entries that are nobody's, and only what is an organisation's its members can have changed.
 //!
-//! DNS does not see it. Each key can be taken back ([`super::undo()`]), and all of them by giving them again.
+//! DNS does not see it. Each key can be taken back ([`super::undo()`]), and all of them by giving them again. The people of
+//! the organisations are told.
+
+use std::collections::BTreeMap;
 
 use repute_database::entries::find::{Sought, find};
 use repute_database::entries::{self, OrganisationId};
 use repute_database::lists::{self, Stored};
 use repute_database::organisations::{self, State};
 use repute_database::{Key, Timestamp, Transaction, audit};
+use repute_dnsxl::ReturnCode;
 
 use super::{EditError, MOST, check_owners};
 use crate::changes::{self, Cause, Change};
+use crate::notice::{Handed, Notice};
 use crate::organisation;
 use crate::permission::{self, Action, Person};
 
@@ -19,7 +24,7 @@ use crate::permission::{self, Action, Person};
 pub enum Which {
     /// All entries of these keys.
     Keys(Vec<Key>),
-    /// All entries of the keys that are found so, as many as are taken at once.
+    /// The entries that are found so and no others of their keys, as many as are taken at once.
     Sought(Sought),
 }
 
@@ -32,7 +37,7 @@ pub struct Given {
     pub is_more: bool,
 }
 
-/// Gives entries of a list to an organisation, or to nobody.
+/// Gives entries of a list to an organisation, or to nobody; what its people, and those of whom they are taken from, are told.
 ///
 /// # Errors
 /// If the person may not, or there are none: then the transaction is to be dropped.
@@ -44,8 +49,44 @@ pub async fn give(
     to: Option<OrganisationId>,
     reason: &str,
     now: Timestamp,
-) -> Result<Given, EditError> {
+) -> Result<(Given, Vec<Notice>), EditError> {
     check_owners(transaction.session(), person, &[]).await?;
+    hand(transaction, Giver::Editor(person), list, which, (to, reason), now).await
+}
+
+/// Gives them on behalf of whoever has the shell, and so the database.
+///
+/// # Errors
+/// If there are none, or the organisation gets none: then the transaction is to be dropped.
+pub async fn give_at_shell(
+    transaction: &mut Transaction,
+    actor: &str,
+    list: &Stored,
+    which: &Which,
+    to: Option<OrganisationId>,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(Given, Vec<Notice>), EditError> {
+    hand(transaction, Giver::Shell(actor), list, which, (to, reason), now).await
+}
+
+/// Who gives.
+enum Giver<'g> {
+    /// An editor, who gives nothing to his own organisation and takes nothing from it.
+    Editor(Person),
+    /// Whoever has the shell, by his name in the audit log.
+    Shell(&'g str),
+}
+
+/// Hands entries over.
+async fn hand(
+    transaction: &mut Transaction,
+    giver: Giver<'_>,
+    list: &Stored,
+    which: &Which,
+    (to, reason): (Option<OrganisationId>, &str),
+    now: Timestamp,
+) -> Result<(Given, Vec<Notice>), EditError> {
     if let Some(id) = to {
         // Nobody suspends it meanwhile.
         organisations::lock(transaction.session(), id).await?;
@@ -54,17 +95,20 @@ pub async fn give(
             State::Active => {}
             State::Suspended { .. } => return Err(EditError::Suspended(id.0)),
         }
-        let relation = organisation::relation(transaction.session(), person, id).await?;
-        permission::check(person, relation, Action::EditEntries)?;
+        if let Giver::Editor(person) = giver {
+            let relation = organisation::relation(transaction.session(), person, id).await?;
+            permission::check(person, relation, Action::EditEntries)?;
+        }
     }
     lists::lock(transaction.session(), list.id).await?;
     let (keys, is_more) = match which {
         Which::Keys(keys) if keys.len() > MOST => return Err(EditError::Many(keys.len())),
-        Which::Keys(keys) => (keys.clone(), false),
+        Which::Keys(keys) => (keys.iter().map(|key| (key.clone(), Of::All)).collect(), false),
         Which::Sought(sought) => found(transaction, list, sought, to).await?,
     };
     let mut all: Vec<Change> = Vec::new();
-    for key in keys {
+    let mut from: BTreeMap<i64, Vec<Key>> = BTreeMap::new();
+    for (key, of) in keys {
         if all.iter().any(|change| change.key == key) {
             continue;
         }
@@ -73,19 +117,45 @@ pub async fn give(
             let (apex, key) = (list.list.apex.to_string(), key.to_string());
             return Err(EditError::Missing { apex, key });
         }
-        check_owners(transaction.session(), person, &entries).await?;
-        if entries.iter().all(|entry| entry.organisation == to) {
-            continue;
-        }
+        let mut is_given = false;
         for entry in &mut entries {
+            let is_meant = match &of {
+                Of::All => true,
+                Of::These(codes) => codes.contains(&entry.code),
+            };
+            if !is_meant || entry.organisation == to {
+                continue;
+            }
+            if let Giver::Editor(person) = giver {
+                check_owners(transaction.session(), person, std::slice::from_ref(entry)).await?;
+            }
+            if let Some(id) = entry.organisation {
+                let keys = from.entry(id.0).or_default();
+                if keys.last() != Some(&key) {
+                    keys.push(key.clone());
+                }
+            }
             entry.organisation = to;
+            is_given = true;
         }
-        all.push(Change { key, entries });
+        if is_given {
+            all.push(Change { key, entries });
+        }
     }
     if all.is_empty() {
         return Err(EditError::Nothing);
     }
-    let actor = audit::actor(transaction.session(), person.account).await?;
+    let actor = match giver {
+        Giver::Editor(person) => audit::actor(transaction.session(), person.account).await?,
+        Giver::Shell(actor) => actor.to_owned(),
+    };
+    let mut notices = Vec::new();
+    let taken = from.into_iter().map(|(id, keys)| (OrganisationId(id), Handed::From, keys));
+    let keys = || all.iter().map(|change| change.key.clone()).collect();
+    let given = to.map(|id| (id, Handed::To, keys()));
+    for (id, what, keys) in taken.chain(given) {
+        notices.extend(tell(transaction, list, (id, what, keys), reason).await?);
+    }
     let whom = to.map_or_else(|| "nobody".to_owned(), |id| format!("organisation {}", id.0));
     let reason = match reason.trim() {
         "" => format!("to {whom}"),
@@ -93,29 +163,57 @@ pub async fn give(
     };
     let cause = Cause { actor, action: GIVE.to_owned(), reason };
     changes::hand_over(transaction, list, &all, &cause, now).await?;
-    Ok(Given { keys: all.len(), is_more })
+    Ok((Given { keys: all.len(), is_more }, notices))
 }
 
-/// The keys that are found so and are somebody else's, as many as are taken at once; whether there are more.
+/// What the people of an organisation are told.
+async fn tell(
+    transaction: &mut Transaction,
+    list: &Stored,
+    (id, what, keys): (OrganisationId, Handed, Vec<Key>),
+    reason: &str,
+) -> Result<Vec<Notice>, EditError> {
+    let members = organisations::members(transaction.session(), id).await?;
+    let notice = |member: organisations::Member| Notice::Handed {
+        account: member.account,
+        organisation: id,
+        list: list.list.apex.clone(),
+        what,
+        first: keys.iter().take(SHOWN).cloned().collect(),
+        more: keys.len().saturating_sub(SHOWN),
+        reason: reason.trim().to_owned(),
+    };
+    Ok(members.into_iter().map(notice).collect())
+}
+
+/// Which entries of a key.
+#[derive(Debug)]
+enum Of {
+    /// All.
+    All,
+    /// Those with these codes; none is that it is never listed.
+    These(Vec<Option<ReturnCode>>),
+}
+
+/// The keys with entries that are found so and are somebody else's, as many as are taken at once; whether there are more.
 async fn found(
     transaction: &mut Transaction,
     list: &Stored,
     sought: &Sought,
     to: Option<OrganisationId>,
-) -> Result<(Vec<Key>, bool), EditError> {
-    let (mut keys, mut after): (Vec<Key>, _) = (Vec::new(), None);
+) -> Result<(Vec<(Key, Of)>, bool), EditError> {
+    let (mut keys, mut after): (Vec<(Key, Of)>, _) = (Vec::new(), None);
     loop {
         let limit = MOST as u32;
         let found = find(transaction.session(), list.id, sought, after.as_ref(), limit).await?;
         for entry in found.entries.into_iter().filter(|entry| entry.organisation != to) {
             // They come in the order of their keys.
-            if keys.last() == Some(&entry.key) {
-                continue;
+            let is_full = keys.len() == MOST;
+            match keys.last_mut() {
+                Some((key, Of::These(codes))) if *key == entry.key => codes.push(entry.code),
+                _ if is_full => return Ok((keys, true)),
+                _ => keys.push((entry.key, Of::These(vec![entry.code]))),
             }
-            if keys.len() == MOST {
-                return Ok((keys, true));
-            }
-            keys.push(entry.key);
         }
         after = found.next;
         if after.is_none() {
@@ -124,11 +222,14 @@ async fn found(
     }
 }
 
+/// So many keys are named in a letter.
+const SHOWN: usize = 10;
 /// What the audit log calls it.
 pub const GIVE: &str = "entries.give";
 
 #[cfg(test)]
 mod tests {
+    use repute_database::entries::find;
     use repute_database::entry_history;
     use repute_database::testing::on_each;
 
@@ -154,7 +255,7 @@ mod tests {
             let keys = ["45.0.0.0/20", "9.9.9.2"].map(|key| key.parse().expect("a key"));
             let which = Which::Keys(keys.to_vec());
             let given = give(t, EDITOR, &list, &which, Some(id), "theirs", now).await;
-            assert_eq!(given.expect("they are given"), Given { keys: 2, is_more: false });
+            assert_eq!(given.expect("they are given").0, Given { keys: 2, is_more: false });
             let theirs = entries::of_organisation(t.session(), list.id, id, None, 9).await;
             let theirs = theirs.expect("they are read");
             assert_eq!(
@@ -180,9 +281,9 @@ mod tests {
             let sought = Sought { code: None, text: Some(String::new()), ..Sought::default() };
             let which = Which::Sought(sought);
             let given = give(t, EDITOR, &list, &which, Some(id), "", now).await;
-            assert_eq!(given.expect("they are given"), Given { keys: 3, is_more: false });
+            assert_eq!(given.expect("they are given").0, Given { keys: 3, is_more: false });
             let given = give(t, EDITOR, &list, &which, None, "", now).await;
-            assert_eq!(given.expect("they are taken").keys, 3);
+            assert_eq!(given.expect("they are taken").0.keys, 3);
         })
         .await;
     }
@@ -224,6 +325,68 @@ mod tests {
                 let refused = refused.expect_err("it is refused").to_string();
                 assert!(refused.contains(why), "{refused}");
             }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn of_a_key_only_what_was_found_is_given_and_those_whom_it_concerns_are_told() {
+        on_each(async |database| {
+            let list = list(&database).await;
+            let mut transaction = database.begin().await.expect("a transaction");
+            let (t, now) = (&mut transaction, Timestamp(9));
+            let other: ReturnCode = "127.0.0.9".parse().expect("a code");
+            lists::set_code(t.session(), list.id, other, "other").await.expect("it is set");
+            let mut ids = Vec::new();
+            for (name, account) in [("Ours", 21), ("Theirs", 22)] {
+                let id = organisations::add(t.session(), name, now).await.expect("an Id");
+                let role = organisations::MemberRole::Member;
+                organisations::put_member(t.session(), id, account, role, now).await.expect("put");
+                ids.push(id);
+            }
+            let edits = ["+9.9.9.1 127.0.0.2", "+9.9.9.1 127.0.0.9", "+9.9.9.2 127.0.0.9"];
+            edit(t, EDITOR, &list, &edits.map(said), "hand", "", now).await.expect("written");
+            let whose = async |t: &mut Transaction| {
+                let all = entries::page(t.session(), list.id, None, None, 9).await;
+                let all = all.expect("they are read");
+                all.iter().map(|one| one.organisation).collect::<Vec<_>>()
+            };
+            let told = |notices: &[Notice]| {
+                let told = notices.iter().map(|notice| match notice {
+                    Notice::Handed { account, what, first, more, reason, .. } => {
+                        let first = first.iter().map(ToString::to_string).collect::<Vec<_>>();
+                        (*account, *what, first.join(" "), *more, reason.clone())
+                    }
+                    other => panic!("{other:?}"),
+                });
+                told.collect::<Vec<_>>()
+            };
+            let with = find::Coded::With("127.0.0.2".parse().expect("a code"));
+            let which = Which::Sought(Sought { code: Some(with), ..Sought::default() });
+            let (given, notices) =
+                give(t, EDITOR, &list, &which, Some(ids[0]), " theirs ", now).await.expect("given");
+            assert_eq!(given, Given { keys: 1, is_more: false });
+            assert_eq!(whose(t).await, [Some(ids[0]), None, None], "the other code stays nobody's");
+            let (key, why) = ("9.9.9.1".to_owned(), "theirs".to_owned());
+            assert_eq!(told(&notices), [(21, Handed::To, key.clone(), 0, why)]);
+            // All of the keys, from one to the other.
+            let keys = ["9.9.9.1", "9.9.9.2"].map(|key| key.parse().expect("a key"));
+            let which = Which::Keys(keys.to_vec());
+            let actor = audit::machine(t.session(), "shell").await.expect("a name");
+            let given = give_at_shell(t, &actor, &list, &which, Some(ids[1]), "", now).await;
+            let (given, notices) = given.expect("they are given");
+            assert_eq!(given, Given { keys: 2, is_more: false });
+            assert_eq!(whose(t).await, [Some(ids[1]); 3]);
+            let both = "9.9.9.1 9.9.9.2".to_owned();
+            let expected = [
+                (21, Handed::From, key, 0, String::new()),
+                (22, Handed::To, both, 0, String::new()),
+            ];
+            assert_eq!(told(&notices), expected);
+            let state = State::Suspended { reason: "spam".to_owned() };
+            organisations::set_state(t.session(), ids[0], &state).await.expect("it is written");
+            let refused = give_at_shell(t, &actor, &list, &which, Some(ids[0]), "", now).await;
+            assert!(matches!(refused, Err(EditError::Suspended(_))), "{refused:?}");
         })
         .await;
     }

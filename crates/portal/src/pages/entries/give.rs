@@ -15,6 +15,7 @@ use crate::entry_history::Names;
 use crate::error::AppError;
 use crate::flash::Flash;
 use crate::form::Form;
+use crate::notice;
 use crate::overview::stored;
 use crate::pages::sign_in::back;
 use crate::visitor::Member;
@@ -80,8 +81,11 @@ pub(crate) async fn give(
     if which == Which::Keys(Vec::new()) {
         return Err(wrong("choose entries first"));
     }
-    let given = edit::give(&mut transaction, person, &list, &which, to, &typed.why, now).await?;
+    let t = &mut transaction;
+    let (given, notices) = edit::give(t, person, &list, &which, to, &typed.why, now).await?;
+    notice::put(&app, t, &notices, now).await?;
     transaction.commit().await?;
+    app.mail_waits.notify_one();
     let apex = &list.list.apex;
     let path = match typed.from.is_empty() {
         true => narrowed.path(apex),

@@ -1,10 +1,11 @@
 //! The editors' pages of a list.
 
 use axum::http::StatusCode;
-use repute_database::accounts::Role;
+use repute_database::accounts::{self, Role};
+use repute_database::entries::OrganisationId;
 use repute_database::entry_history;
 use repute_database::testing::on_each_narrow;
-use repute_database::{Timestamp, Transaction, organisations};
+use repute_database::{Timestamp, Transaction, organisations, outbox};
 
 use super::*;
 use crate::testing::{Answer, Site};
@@ -271,8 +272,15 @@ async fn entries_are_given_to_an_organisation_one_by_one_by_choice_and_by_domain
     on_each_narrow(async |database| {
         let mut site = Site::over(database);
         site.add_list("bl.example").await;
+        site.join("bert@x.example", Role::Member).await;
         site.join("ada@x.example", Role::Editor).await;
         site.post("/organisations", &[("name", "Post"), ("domains", "post.example")]).await;
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let (t, post) = (&mut transaction, OrganisationId(1));
+        let bert = accounts::by_mail(t.session(), "bert@x.example").await.expect("it is read");
+        let (bert, owner) = (bert.expect("he is there").id.0, organisations::MemberRole::Owner);
+        organisations::put_member(t.session(), post, bert, owner, Timestamp(1)).await.expect("put");
+        transaction.commit().await.expect("it is committed");
         for key in ["9.9.9.1", "9.9.9.2", "9.9.9.3", "9.9.9.4"] {
             let text = if key == "9.9.9.4" { "other.example" } else { "post.example" };
             let fields = [("reason", "mail"), ("text", text)];
@@ -304,6 +312,26 @@ async fn entries_are_given_to_an_organisation_one_by_one_by_choice_and_by_domain
         assert_eq!(site.post(place, &chosen).await.location(), "/lists/bl.example/entries");
         for (key, whose) in [("9.9.9.1", None), ("9.9.9.2", None), ("9.9.9.3", Some(1))] {
             assert_eq!(of(&site, key).await, whose, "{key}");
+        }
+        // Those who belong to it are told of each.
+        let mut letters = Vec::new();
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let (t, lease) = (&mut transaction, std::time::Duration::from_secs(60));
+        while let Some(sent) =
+            outbox::take(t.session(), Timestamp::now(), lease).await.expect("read")
+        {
+            assert_eq!(sent.letter.recipient, "bert@x.example");
+            letters.push((sent.letter.subject, sent.letter.plain));
+        }
+        drop(transaction);
+        let subjects: Vec<&str> = letters.iter().map(|(subject, _)| &**subject).collect();
+        let (more, fewer) = ("has entries on bl.example", "has fewer entries on bl.example");
+        for (subject, words) in subjects.iter().zip([more, more, fewer]) {
+            assert!(subject.contains(words), "{subjects:?}");
+        }
+        assert_eq!(letters.len(), 3, "{subjects:?}");
+        for words in ["9.9.9.4", "organisation 1's from now on", "The reason given: theirs"] {
+            assert!(letters[0].1.contains(words), "{}", letters[0].1);
         }
         for (fields, why) in [
             ([("to", "1"), ("which", "found")], "Say first which entries"),
