@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use repute_database::audit::Deed;
 use repute_database::conflicts::About;
 use repute_database::entries::{self, Entry, Named};
 use repute_database::lists::{self, Stored};
@@ -18,6 +19,7 @@ use repute_database::{
 };
 use repute_database::{claims, organisations};
 use repute_dnsxl::Network;
+use serde_json::{Value, json};
 
 use crate::agreement;
 use crate::category;
@@ -211,6 +213,11 @@ pub(crate) async fn decide_after(
         end_items(transaction, request, &[], &BTreeMap::new()).await?;
     }
     step(transaction, request, person, state, reason, text, now).await?;
+    if state == State::Rejected {
+        let items = requests::items(transaction.session(), id).await?.len();
+        let detail = json!({ "items": items, "reason": reason });
+        log(transaction, person, "request.reject", (request, &list), detail, now).await?;
+    }
     let notices = match state {
         State::Queued => Vec::new(),
         _ => vec![Notice::RequestMoved {
@@ -221,6 +228,30 @@ pub(crate) async fn decide_after(
         }],
     };
     Ok((Decided::Moved(state), notices))
+}
+
+/// Writes into the audit log what was decided of a request, behind all that it changes, and by which version of the policy.
+/// The words of it stay in the request's history, from which whoever is named in them goes: the log is for ever.
+async fn log(
+    transaction: &mut Transaction,
+    person: Person,
+    action: &str,
+    (request, list): (&Request, &Stored),
+    mut detail: Value,
+    now: Timestamp,
+) -> Result<(), RequestError> {
+    detail["list"] = list.list.apex.to_string().into();
+    detail["organisation"] = request.new.organisation.0.into();
+    detail["policy"] = request.standing.policy.into();
+    let deed = Deed {
+        time: now,
+        actor: audit::actor(transaction.session(), person.account).await?,
+        action: action.to_owned(),
+        subject: format!("request/{}", request.id.0),
+        detail: detail.to_string(),
+    };
+    audit::append(transaction.session(), &deed).await?;
+    Ok(())
 }
 
 /// Whether an editor decides a request without deciding about himself: he neither asked for it nor ever claimed to
@@ -512,6 +543,11 @@ async fn carry_out(
     let policy = lists::policy_version(transaction.session(), list.id).await?;
     let standing = Standing { state, serial, policy, ..request.standing.clone() };
     write(transaction, request, person, standing, "", "", now).await?;
+    // What changes a list has its row with that.
+    if serial.is_none() {
+        let agreed = json!({ "items": positions.len(), "agreed": agreed });
+        log(transaction, person, "request.approve", (request, list), agreed, now).await?;
+    }
     Ok(serial)
 }
 

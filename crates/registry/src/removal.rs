@@ -9,6 +9,7 @@
 
 use std::net::IpAddr;
 
+use repute_database::audit::Deed;
 use repute_database::conflicts::About;
 use repute_database::entries::{self, Entry};
 use repute_database::entry_history;
@@ -21,6 +22,7 @@ use repute_database::{
     kept_out as database_kept_out, undelivered,
 };
 use repute_dnsxl::{Extent, Name, Polarity, Target};
+use serde_json::json;
 
 use crate::agreement;
 use crate::changes::{self, Cause, Change, ChangeError};
@@ -578,8 +580,44 @@ pub(crate) async fn decide_after(
         Decided::Granted { serial, .. } => Some((*serial, by_guards)),
         Decided::Refused | Decided::Waits(_) => None,
     };
-    told.extend(decide_joined(transaction, person, id, (verdict, serial), now).await?);
+    let joined = removals::joined(transaction.session(), id).await?;
+    told.extend(decide_joined(transaction, person, &joined, (verdict, serial), now).await?);
+    // What goes has its row with what changed of the list.
+    if is_refused {
+        let joined: Vec<RemovalId> = joined.iter().map(|one| one.id).collect();
+        log_refusal(transaction, person, &removal, &joined, now).await?;
+    }
     Ok((decided, told))
+}
+
+/// Writes a refusal into the audit log, behind all that it changes: of which removal, with those that waited with it, and
+/// by which version of the policy. What was said stays with the removal, from which it goes with whoever asked: the log is
+/// for ever.
+async fn log_refusal(
+    transaction: &mut Transaction,
+    person: Person,
+    removal: &Removal,
+    joined: &[RemovalId],
+    now: Timestamp,
+) -> Result<(), RemovalError> {
+    let list = lists::by_id(transaction.session(), removal.new.list).await?;
+    let list = list.ok_or(DatabaseError::Missing("list"))?;
+    let joined: Vec<i64> = joined.iter().map(|id| id.0).collect();
+    let detail = json!({
+        "list": list.list.apex.to_string(),
+        "kind": removal.new.kind.word(),
+        "joined": joined,
+        "policy": lists::policy_version(transaction.session(), list.id).await?,
+    });
+    let deed = Deed {
+        time: now,
+        actor: audit::actor(transaction.session(), person.account).await?,
+        action: "removal.refuse".to_owned(),
+        subject: format!("removal/{}", removal.id.0),
+        detail: detail.to_string(),
+    };
+    audit::append(transaction.session(), &deed).await?;
+    Ok(())
 }
 
 /// Decides those that waited with a removal as that was, with the serial that has it and what holds that back, and who
@@ -587,13 +625,13 @@ pub(crate) async fn decide_after(
 async fn decide_joined(
     transaction: &mut Transaction,
     person: Person,
-    first: RemovalId,
+    all: &[Removal],
     (verdict, granted): (&Verdict, Option<(u32, Option<String>)>),
     now: Timestamp,
 ) -> Result<Vec<Notice>, RemovalError> {
     let actor = audit::actor(transaction.session(), person.account).await?;
     let mut told = Vec::new();
-    for joined in removals::joined(transaction.session(), first).await? {
+    for joined in all.iter().cloned() {
         let state = match verdict {
             Verdict::Grant { .. } => State::Granted,
             Verdict::Refuse(_) => State::Refused,

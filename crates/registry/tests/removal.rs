@@ -586,6 +586,17 @@ async fn who_asks_for_what_waits_joins_it_and_hears_the_same() {
         let (_, told) = removal::decide(t, EDITOR, first.id, &refuse, day(1)).await.expect("done");
         let why = Some("the relay is open");
         assert_eq!(refusals(&told), [("a@x.example", why), ("b@x.example", why)]);
+        // The log has it once, and neither whoever asked nor the words, which may name somebody.
+        let log = audit::of_subject(t.session(), &format!("removal/{}", first.id.0), 9).await;
+        let log = log.expect("it is read");
+        let [row] = &log[..] else { panic!("{log:?}") };
+        let actor = audit::actor(t.session(), EDITOR.account).await.expect("a pseudonym");
+        assert_eq!((&*row.action, &row.actor), ("removal.refuse", &actor));
+        let detail: serde_json::Value = serde_json::from_str(&row.detail).expect("JSON");
+        let expected = serde_json::json!({
+            "list": "list.example", "kind": "removal", "joined": [joined.id.0], "policy": null,
+        });
+        assert_eq!(detail, expected);
         // Both hear of the other decision, too, and it counts once.
         for mail in ["d@x.example", "e@x.example"] {
             remove(t, &list, "9.9.9.9", mail, day(2)).await.expect("an answer");

@@ -253,6 +253,17 @@ async fn two_editors_decide_what_does_much_harm_and_none_his_own() {
         let history = requests::history(t.session(), id).await.expect("read");
         let last = history.last().expect("one");
         assert_eq!((&*last.reason, &*last.text), ("fcrdns", "no PTR"));
+        // The log has it, and none of the words, which may name somebody.
+        let log = audit::of_subject(t.session(), &format!("request/{}", id.0), 9).await;
+        let log = log.expect("it is read");
+        let [row] = &log[..] else { panic!("{log:?}") };
+        let actor = audit::actor(t.session(), EDITORS[0].account).await.expect("a pseudonym");
+        assert_eq!((&*row.action, &row.actor), ("request.reject", &actor));
+        let detail: serde_json::Value = serde_json::from_str(&row.detail).expect("JSON");
+        let expected = serde_json::json!({
+            "list": "list.example", "organisation": bank.0, "policy": null, "items": 1, "reason": "fcrdns",
+        });
+        assert_eq!(detail, expected);
         assert!(matches!(
             request::withdraw(t, ANNA, id, day(3)).await,
             Err(RequestError::State(State::Rejected))
