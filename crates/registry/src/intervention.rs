@@ -10,11 +10,11 @@ use repute_database::entries::OrganisationId;
 use repute_database::organisations::{self, Contact, MemberRole};
 use repute_database::{Timestamp, Transaction, audit, contact_mails};
 use repute_dnsxl::Name;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::claim::{self, ClaimError};
 use crate::notice::{Notice, Stepped};
-use crate::organisation::{self, OrganisationError, allow, is_mail, log, text};
+use crate::organisation::{OrganisationError, allow, is_mail, log, text};
 use crate::permission::{Action, Person};
 
 /// Makes somebody who has an account an owner of an organisation, so that there is one.
@@ -29,9 +29,8 @@ pub async fn appoint(
     reason: &str,
     now: Timestamp,
 ) -> Result<(Account, Vec<Notice>), OrganisationError> {
-    organisations::lock(transaction.session(), id).await?;
-    allow(transaction, person, id, Action::Intervene).await?;
-    let reason = text("stepping in", reason)?;
+    let step = Step::begin(transaction, person, id, (Action::Intervene, STEPPING_IN), reason, now);
+    let step = step.await?;
     let mail = mail.trim();
     let account = accounts::by_mail(transaction.session(), mail).await?;
     let unknown = || OrganisationError::NoAccount(mail.chars().take(80).collect());
@@ -40,21 +39,16 @@ pub async fn appoint(
     if accounts::hold(transaction.session(), account.id).await?.is_none() {
         return Err(OrganisationError::LockedAccount(account.mail));
     }
-    let mut notices = tell(transaction, id, Stepped::Owner, reason).await?;
+    let mut notices = step.tell(transaction, Stepped::Owner).await?;
     let owner = MemberRole::Owner;
     organisations::put_member(transaction.session(), id, account.id.0, owner, now).await?;
     notices.retain(
         |notice| !matches!(notice, Notice::Stepped { account: one, .. } if *one == account.id.0),
     );
-    notices.push(Notice::Stepped {
-        account: account.id.0,
-        organisation: id,
-        what: Stepped::You,
-        reason: reason.to_owned(),
-    });
+    notices.push(step.notice(account.id.0, Stepped::You));
     let member = audit::actor(transaction.session(), account.id.0).await?;
-    let detail = json!({ "member": member, "owner": true, "reason": reason });
-    log(transaction, person, "organisation.appoint", id, &detail, now).await?;
+    let detail = json!({ "member": member, "owner": true });
+    step.end(transaction, "organisation.appoint", detail).await?;
     Ok((account, notices))
 }
 
@@ -70,16 +64,15 @@ pub async fn add_contact(
     reason: &str,
     now: Timestamp,
 ) -> Result<Vec<Notice>, OrganisationError> {
-    allow(transaction, person, id, Action::Intervene).await?;
-    let reason = text("stepping in", reason)?;
+    let step = Step::begin(transaction, person, id, (Action::Intervene, STEPPING_IN), reason, now);
+    let step = step.await?;
     if !is_mail(&contact.mail) {
         return Err(OrganisationError::Mail(contact.mail.chars().take(80).collect()));
     }
     organisations::add_contact(transaction.session(), id, contact).await?;
-    let notices = tell(transaction, id, Stepped::Contacts, reason).await?;
+    let notices = step.tell(transaction, Stepped::Contacts).await?;
     // Without the address, which may be a person's: the log is for ever.
-    log(transaction, person, "organisation.contact.add", id, &json!({ "reason": reason }), now)
-        .await?;
+    step.end(transaction, "organisation.contact.add", json!({})).await?;
     Ok(notices)
 }
 
@@ -95,13 +88,12 @@ pub async fn remove_contact(
     reason: &str,
     now: Timestamp,
 ) -> Result<Vec<Notice>, OrganisationError> {
-    allow(transaction, person, id, Action::Intervene).await?;
-    let reason = text("stepping in", reason)?;
+    let step = Step::begin(transaction, person, id, (Action::Intervene, STEPPING_IN), reason, now);
+    let step = step.await?;
     organisations::remove_contact(transaction.session(), id, contact).await?;
     contact_mails::forget(transaction.session(), id, &contact.mail).await?;
-    let notices = tell(transaction, id, Stepped::Contacts, reason).await?;
-    log(transaction, person, "organisation.contact.remove", id, &json!({ "reason": reason }), now)
-        .await?;
+    let notices = step.tell(transaction, Stepped::Contacts).await?;
+    step.end(transaction, "organisation.contact.remove", json!({})).await?;
     Ok(notices)
 }
 
@@ -121,20 +113,14 @@ pub async fn end_claim(
     let found = found.ok_or(ClaimError::Unknown)?;
     let id = found.new.organisation;
     // Who may not step in learns nothing of what there is.
-    let relation = organisation::relation(transaction.session(), person, id).await?;
-    crate::permission::check(person, relation, Action::Intervene)?;
-    let reason = text("stepping in", reason)?;
-    let seen = format!("ended by who runs this site: {reason}");
+    let step = Step::begin(transaction, person, id, (Action::Intervene, STEPPING_IN), reason, now);
+    let step = step.await?;
+    let seen = format!("ended by who runs this site: {}", step.reason);
     claim::end(transaction, &found, &seen, now).await?;
     let domain = found.new.domain.to_string();
-    let detail = json!({ "domain": domain, "claim": claim.0, "reason": reason });
-    log(transaction, person, "claim.end", id, &detail, now).await?;
-    Ok(vec![Notice::Stepped {
-        account: found.new.account,
-        organisation: id,
-        what: Stepped::Claim(found.new.domain),
-        reason: reason.to_owned(),
-    }])
+    let detail = json!({ "domain": domain, "claim": claim.0 });
+    step.end(transaction, "claim.end", detail).await?;
+    Ok(vec![step.notice(found.new.account, Stepped::Claim(found.new.domain))])
 }
 
 /// Says that an organisation is not known by a domain any more, as an editor who named it may. Claims that would bring
@@ -150,11 +136,10 @@ pub async fn forget_domain(
     reason: &str,
     now: Timestamp,
 ) -> Result<Vec<Notice>, OrganisationError> {
-    organisations::lock(transaction.session(), id).await?;
+    let what = (Action::NameDomains, "taking a domain away");
+    let step = Step::begin(transaction, person, id, what, reason, now).await?;
     // Nobody proves it while it is looked at who has.
     claims::hold_domain(transaction.session(), domain).await?;
-    allow(transaction, person, id, Action::NameDomains).await?;
-    let reason = text("taking a domain away", reason)?;
     if !organisations::domains(transaction.session(), id).await?.contains(domain) {
         return Err(OrganisationError::NotKnown(domain.clone()));
     }
@@ -166,8 +151,8 @@ pub async fn forget_domain(
         return Err(OrganisationError::Proven(domain.clone()));
     }
     organisations::remove_domain(transaction.session(), id, domain).await?;
-    let mut notices = tell(transaction, id, Stepped::Domain(domain.clone()), reason).await?;
-    let seen = format!("the organisation is not known by it any more: {reason}");
+    let mut notices = step.tell(transaction, Stepped::Domain(domain.clone())).await?;
+    let seen = format!("the organisation is not known by it any more: {}", step.reason);
     let mut ended = Vec::new();
     for claim in all.into_iter().filter(|one| one.new.organisation == id) {
         match claim.state {
@@ -187,36 +172,72 @@ pub async fn forget_domain(
         let account = claim.new.account;
         let is_told = |notice: &Notice| matches!(notice, Notice::Stepped { account: one, .. } if *one == account);
         if !notices.iter().any(is_told) {
-            notices.push(Notice::Stepped {
-                account,
-                organisation: id,
-                what: Stepped::Claim(domain.clone()),
-                reason: reason.to_owned(),
-            });
+            notices.push(step.notice(account, Stepped::Claim(domain.clone())));
         }
     }
-    let detail = json!({ "domain": domain.to_string(), "claims": ended, "reason": reason });
-    log(transaction, person, "organisation.domain.remove", id, &detail, now).await?;
+    let detail = json!({ "domain": domain.to_string(), "claims": ended });
+    step.end(transaction, "organisation.domain.remove", detail).await?;
     Ok(notices)
 }
 
-/// What the owners of an organisation are told.
-async fn tell(
-    transaction: &mut Transaction,
+/// The one way in which somebody steps in: he may, he says why, those whom it concerns are told, and the log has it last.
+struct Step<'r> {
+    /// Who.
+    person: Person,
+    /// For which organisation.
     id: OrganisationId,
-    what: Stepped,
-    reason: &str,
-) -> Result<Vec<Notice>, OrganisationError> {
-    let members = organisations::members(transaction.session(), id).await?;
-    let owners = members.into_iter().filter(|member| member.role == MemberRole::Owner);
-    let notice = |owner: organisations::Member| Notice::Stepped {
-        account: owner.account,
-        organisation: id,
-        what: what.clone(),
-        reason: reason.to_owned(),
-    };
-    Ok(owners.map(notice).collect())
+    /// Why, in his words.
+    reason: &'r str,
+    /// When.
+    now: Timestamp,
 }
+
+impl<'r> Step<'r> {
+    /// Holds the organisation, and lets somebody step in who may and says why; `what` is what he does, as permissions and
+    /// as people know it.
+    async fn begin(
+        transaction: &mut Transaction,
+        person: Person,
+        id: OrganisationId,
+        what: (Action, &'static str),
+        reason: &'r str,
+        now: Timestamp,
+    ) -> Result<Step<'r>, OrganisationError> {
+        organisations::lock(transaction.session(), id).await?;
+        allow(transaction, person, id, what.0).await?;
+        Ok(Step { person, id, reason: text(what.1, reason)?, now })
+    }
+
+    /// What somebody is told of it.
+    fn notice(&self, account: i64, what: Stepped) -> Notice {
+        Notice::Stepped { account, organisation: self.id, what, reason: self.reason.to_owned() }
+    }
+
+    /// What the owners of the organisation are told.
+    async fn tell(
+        &self,
+        transaction: &mut Transaction,
+        what: Stepped,
+    ) -> Result<Vec<Notice>, OrganisationError> {
+        let members = organisations::members(transaction.session(), self.id).await?;
+        let owners = members.into_iter().filter(|member| member.role == MemberRole::Owner);
+        Ok(owners.map(|owner| self.notice(owner.account, what.clone())).collect())
+    }
+
+    /// Writes it into the audit log, with the reason.
+    async fn end(
+        &self,
+        transaction: &mut Transaction,
+        action: &str,
+        mut detail: Value,
+    ) -> Result<(), OrganisationError> {
+        detail["reason"] = self.reason.into();
+        log(transaction, self.person, action, self.id, &detail, self.now).await
+    }
+}
+
+/// What an administrator has to give a reason for.
+const STEPPING_IN: &str = "stepping in";
 
 #[cfg(test)]
 mod tests {
@@ -226,6 +247,7 @@ mod tests {
     use repute_database::testing::on_each;
 
     use super::*;
+    use crate::organisation;
     use crate::permission::Role;
 
     /// Who steps in.
