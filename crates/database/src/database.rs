@@ -125,6 +125,24 @@ pub enum DatabaseError {
         /// Why.
         source: sqlx::Error,
     },
+    /// The folder of its file is not there.
+    #[error(
+        "cannot open the database {file}: there is no folder {folder}; make it, or name a file in one that is there"
+    )]
+    NoFolder {
+        /// The file.
+        file: String,
+        /// Its folder.
+        folder: String,
+    },
+    /// Its file cannot be made or opened.
+    #[error("cannot open the database {file}")]
+    File {
+        /// The file.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
     /// Its schema cannot be brought to this version.
     #[error("cannot bring the database {place} to this version's schema")]
     Migrate {
@@ -151,6 +169,10 @@ impl DatabaseError {
     /// Whether the database is not to be reached now, and the same may work later.
     pub fn is_away(&self) -> bool {
         use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Tls, WorkerCrashed};
+        // A disk may be mounted later.
+        if let Self::NoFolder { .. } | Self::File { .. } = self {
+            return true;
+        }
         let (Self::Open { source, .. } | Self::Statement(source)) = self else { return false };
         // A server that shuts down or starts says so itself (class 57 of PostgreSQL's codes).
         let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
@@ -209,7 +231,7 @@ impl Database {
         let migrating = |source| DatabaseError::Migrate { place: place.to_string(), source };
         let pool = match place {
             Place::File(path) => {
-                make_file(path).map_err(|error| failed(error.into()))?;
+                make_file(path)?;
                 let options = SqliteConnectOptions::new()
                     .filename(path)
                     .create_if_missing(true)
@@ -351,10 +373,19 @@ impl Transaction {
 
 /// Makes a file that is not there yet, for its owner alone: digests of passwords will be in it. What SQLite puts
 /// beside it gets the same rights.
-fn make_file(path: &Path) -> io::Result<()> {
+fn make_file(path: &Path) -> Result<(), DatabaseError> {
+    let file = path.display().to_string();
+    // A name alone is in the folder where one is.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        Ok(_) | Err(_) => Ok(()),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => match folder.filter(|folder| !folder.exists()) {
+            Some(folder) if error.kind() == io::ErrorKind::NotFound => {
+                Err(DatabaseError::NoFolder { file, folder: folder.display().to_string() })
+            }
+            Some(_) | None => Err(DatabaseError::File { file, source: error }),
+        },
     }
 }
 
@@ -469,14 +500,20 @@ mod tests {
 
     #[tokio::test]
     async fn who_cannot_open_a_database_is_told_why() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        std::fs::write(&file, "x").expect("it is written");
         for (place, why) in [
-            ("/nowhere/lists.db", "No such file or directory"),
+            ("/nowhere/lists.db", "there is no folder /nowhere; make it"),
+            (&*file.join("lists.db").display().to_string(), "Not a directory"),
             ("postgres://repute@127.0.0.1:9/lists", "Connection refused"),
         ] {
             let place: Place = place.parse().expect("a place");
             let error = Database::open(&place).await.expect_err("nothing is there");
-            let source = std::error::Error::source(&error).expect("a reason").to_string();
-            assert!(source.contains(why), "{source}");
+            let source = std::error::Error::source(&error).map(ToString::to_string);
+            let told = format!("{error}: {}", source.unwrap_or_default());
+            assert!(told.contains(why), "{told}");
+            assert!(error.is_away(), "it may be there later: {told}");
         }
     }
 
