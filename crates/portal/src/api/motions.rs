@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::entries::Listed;
-use crate::api::{Call, Endpoint};
+use crate::api::{Call, Caller, Endpoint};
 use crate::app::App;
 use crate::entry_history::Names;
 use crate::error::AppError;
@@ -44,7 +44,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .says(
                 "Agree to a change, refuse it, or take your own back",
                 "What has changed since it was wanted is not done: the outcome is `stale`. If who wanted it is no \
-                 editor any more, or locked, it is `taken-over`: you want it now, and another editor has to agree.",
+                 editor any more, or locked, it is `taken-over`: you want it now, and another editor has to agree. To \
+                 agree asks for `entries:write`, too, and of an administrator's token for `lists:write` where it is \
+                 about the settings of a list.",
             )
             .by(WRITE)
             .takes::<Decision>()
@@ -177,6 +179,11 @@ async fn decide(
     };
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);
+    if verdict == Verdict::Confirm
+        && let Some(motion) = motions::by_id(t.session(), id).await?
+    {
+        may_do(&call.caller, &motion.new.what)?;
+    }
     let decided = motion::decide(t, person, id, &verdict, now).await?;
     let motion = motions::by_id(t.session(), id).await?.ok_or(AppError::NotFound)?;
     let held = match decided {
@@ -204,6 +211,19 @@ async fn decide(
         write.tell(&notices).await?;
     }
     write.done(StatusCode::OK, &Outcome { outcome, held, motion }).await
+}
+
+/// Fails if a token may not do what its owner could do by it himself. Agreeing has it done, or has him want it if who
+/// wanted it may not any more. An editor who may only agree to what administrators want needs no scope of theirs.
+fn may_do(caller: &Caller, what: &What) -> Result<(), AppError> {
+    let scope = match what {
+        What::Entries(_) => Scope::EntriesWrite,
+        What::Publishing { .. } | What::Code { .. } => Scope::ListsWrite,
+    };
+    match caller.account.role < scope.least() || caller.has(scope) {
+        true => Ok(()),
+        false => Err(AppError::Scope(scope)),
+    }
 }
 
 impl Shown {

@@ -1,4 +1,4 @@
-//! Changes that two have to agree to, as programs use them: who is told.
+//! Changes that two have to agree to, as programs use them: what agreeing asks for, and who is told.
 
 use std::time::Duration;
 
@@ -31,6 +31,74 @@ async fn mail(site: &Site, program: &Program) -> String {
     let mut connection = site.app.database.read().await.expect("a connection");
     let account = accounts::by_id(connection.session(), program.account).await;
     account.expect("it is read").expect("it is there").mail
+}
+
+/// A range that two have to agree to.
+fn wide(key: &str) -> Value {
+    json!({ "reason": "all of <it>", "changes": [
+        { "action": "list", "key": key, "code": "127.0.0.2", "reason": "a trap" } ]})
+}
+
+#[tokio::test]
+async fn agreeing_asks_for_what_the_change_itself_asks_for() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        site.add_list("bl.example").await;
+        let (queue, lists, entries) = (Scope::QueueWrite, Scope::ListsWrite, Scope::EntriesWrite);
+        let first = Program::new(&mut site, Role::Editor, &[entries]).await;
+        let some = Program::new(&mut site, Role::Editor, &[queue]).await;
+        let both = Program::new(&mut site, Role::Editor, &[queue, entries]).await;
+        let confirm = json!({ "verdict": "confirm" });
+        let made = first.post(&mut site, "/lists/bl.example/entries", &wide("9.9.0.0/16")).await;
+        assert_eq!((made.status, &json(&made)["motion"]), (StatusCode::ACCEPTED, &json!(1)));
+        let refused = some.post(&mut site, "/motions/1/decide", &confirm).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{refused:?}");
+        refused.says(&["needs the scope", "entries:write"]);
+        let done = both.post(&mut site, "/motions/1/decide", &confirm).await;
+        assert_eq!(json(&done)["outcome"], "done", "{done:?}");
+        // Who may not do it at all says no, and more he need not have.
+        first.post(&mut site, "/lists/bl.example/entries", &wide("9.8.0.0/16")).await;
+        let no = json!({ "verdict": "refuse", "why": "too wide" });
+        let done = some.post(&mut site, "/motions/2/decide", &no).await;
+        assert_eq!(json(&done)["outcome"], "refused", "{done:?}");
+        // Settings are an administrator's, whose program has to be one for settings; an editor only agrees.
+        let wants = Program::new(&mut site, Role::Administrator, &[lists]).await;
+        let other = Program::new(&mut site, Role::Administrator, &[queue, entries]).await;
+        let loose = |max_change: u8| json!({ "reason": "x", "dns": { "max_change": max_change } });
+        let (patch, path) = (Method::PATCH, "/lists/bl.example/settings");
+        for (turn, program) in [(3, &some), (4, &other)] {
+            let change = loose(if turn == 3 { 90 } else { 95 });
+            let made = wants.ask(&mut site, patch.clone(), path, None, &change).await;
+            assert_eq!(json(&made)["motion"], turn, "{made:?}");
+            let decide = format!("/motions/{turn}/decide");
+            let answer = program.post(&mut site, &decide, &confirm).await;
+            if turn == 3 {
+                assert_eq!(json(&answer)["outcome"], "done", "{answer:?}");
+            } else {
+                assert_eq!(answer.status, StatusCode::FORBIDDEN, "{answer:?}");
+                answer.says(&["lists:write"]);
+            }
+        }
+        // Who wanted it is no administrator any more: whoever confirms it wants it himself.
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        accounts::set_role(t.session(), wants.account, Role::Member).await.expect("it is set");
+        transaction.commit().await.expect("it is committed");
+        let again = other.post(&mut site, "/motions/4/decide", &confirm).await;
+        assert_eq!(again.status, StatusCode::FORBIDDEN, "{again:?}");
+        let full = Program::new(&mut site, Role::Administrator, &[queue, lists]).await;
+        told(&site, &[]).await;
+        let taken = full.post(&mut site, "/motions/4/decide", &confirm).await;
+        assert_eq!(json(&taken)["outcome"], "taken-over", "{taken:?}");
+        // The others are told anew that it waits.
+        let mut others = Vec::new();
+        for program in [&first, &some, &both, &other] {
+            others.push(mail(&site, program).await);
+        }
+        others.sort();
+        assert_eq!(told(&site, &["the guards of the list", "/queue/motions/4"]).await, others);
+    })
+    .await;
 }
 
 #[tokio::test]

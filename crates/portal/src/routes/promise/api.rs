@@ -252,7 +252,8 @@ const PROMISES: &[Row] = &[
         "POST /motions/{id}/decide",
         "/motions/1/decide",
         r#"{"verdict":"confirm"}"#,
-        "queue:write",
+        // It wants both: one to decide, the other one to change entries.
+        "queue:write entries:write",
         "sfffyy",
     ),
     (
