@@ -320,20 +320,26 @@ pub(crate) async fn prove_by_password(
     member: &Member,
     password: String,
 ) -> Result<bool, AppError> {
-    limits::take(app, limits::Deed::Try, Doer::Account(member.account.id.0)).await?;
-    let mut connection = app.database.read().await?;
-    let is_enough = !factors::of(connection.session(), member.account.id).await?.are_asked();
-    drop(connection);
-    if !is_enough {
-        return Ok(false);
-    }
-    if !app.hashing.verify(password, Some(member.account.password.clone())).await? {
+    if !is_proof(app, &member.account, password).await? {
         return Ok(false);
     }
     let mut transaction = app.database.begin().await?;
     sessions::prove(transaction.session(), member.session.id, Timestamp::now()).await?;
     transaction.commit().await?;
     Ok(true)
+}
+
+/// Whether a password proves who somebody is: it is right, and all that he has.
+pub(crate) async fn is_proof(
+    app: &App,
+    account: &Account,
+    password: String,
+) -> Result<bool, AppError> {
+    limits::take(app, limits::Deed::Try, Doer::Account(account.id.0)).await?;
+    let mut connection = app.database.read().await?;
+    let is_enough = !factors::of(connection.session(), account.id).await?.are_asked();
+    drop(connection);
+    Ok(is_enough && app.hashing.verify(password, Some(account.password.clone())).await?)
 }
 
 /// What becomes of something that lets others in when its account gets another password.
@@ -428,10 +434,20 @@ pub(crate) fn name(typed: &str) -> Result<&str, &'static str> {
 /// Has somebody be called otherwise.
 pub(crate) async fn rename(app: &App, id: AccountId, name: &str) -> Result<(), AppError> {
     let mut transaction = app.database.begin().await?;
+    rename_within(&mut transaction, id, name, Timestamp::now()).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// The same within a transaction.
+pub(crate) async fn rename_within(
+    transaction: &mut Transaction,
+    id: AccountId,
+    name: &str,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
     accounts::set_name(transaction.session(), id, name).await?;
     // Without the name, as the log is for ever.
-    note(&mut transaction, id, id, "account.name", "", Timestamp::now()).await?;
-    Ok(transaction.commit().await?)
+    note(transaction, id, id, "account.name", "", now).await
 }
 
 /// Ends a session of an account.

@@ -69,16 +69,37 @@ pub(crate) async fn finish(
 
 /// Notes that somebody signed in proved who he is, if a code is right.
 pub(crate) async fn prove(app: &App, member: &Member, typed: &str) -> Result<bool, AppError> {
-    limit(app, &member.account).await?;
     let now = Timestamp::now();
-    let mut transaction = app.database.begin().await?;
-    if !take(&mut transaction, app, &member.account, typed, now).await? {
+    let Some(mut transaction) = proven(app, &member.account, typed, now).await? else {
         return Ok(false);
-    }
+    };
     sessions::prove(transaction.session(), member.session.id, now).await?;
     transaction.commit().await?;
     app.mail_waits.notify_one();
     Ok(true)
+}
+
+/// Whether a code proves who somebody is; it is used up.
+pub(crate) async fn is_proof(app: &App, account: &Account, typed: &str) -> Result<bool, AppError> {
+    let Some(transaction) = proven(app, account, typed, Timestamp::now()).await? else {
+        return Ok(false);
+    };
+    transaction.commit().await?;
+    app.mail_waits.notify_one();
+    Ok(true)
+}
+
+/// A transaction in which a code is used up, if it is right.
+async fn proven(
+    app: &App,
+    account: &Account,
+    typed: &str,
+    now: Timestamp,
+) -> Result<Option<Transaction>, AppError> {
+    limit(app, account).await?;
+    let mut transaction = app.database.begin().await?;
+    let is_right = take(&mut transaction, app, account, typed, now).await?;
+    Ok(is_right.then_some(transaction))
 }
 
 /// Begins to set codes up: a new key, which counts for nothing until a code of it was shown. None if one counts.
@@ -263,14 +284,17 @@ const MOST_FAILURES: u32 = 4;
 mod tests {
     use std::time::Duration;
 
+    use axum::http::{Method, StatusCode};
     use repute_database::accounts::{self, Role};
     use repute_database::outbox;
     use repute_database::testing::{old, on_each_narrow};
     use repute_registry::token::TokenKey;
 
     use super::*;
+    use crate::api::tests::Program;
     use crate::means::Means;
     use crate::testing::Site;
+    use crate::token::Scope;
 
     /// The code of an account's app, so many half minutes from now.
     async fn code(site: &Site, mail: &str, later: i64) -> String {
@@ -357,6 +381,32 @@ mod tests {
             refused.says(&["Codes cannot be checked", "Use a recovery code or a passkey"]);
             let typed = [("code", &*recovery[0]), ("next", "/status")];
             assert_eq!(other.post("/sign-in/second", &typed).await.location(), "/status");
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_program_shows_a_code_where_a_password_is_not_all() {
+        on_each_narrow(async |database| {
+            let mut site = Site::over(database);
+            site.join("a@example.org", Role::Member).await;
+            let recovery = set_up(&mut site, "a@example.org").await;
+            let program = Program::of(&site, &[Scope::AccountWrite]).await;
+            site.cookies.clear();
+            letters(&site).await;
+            for (field, shown, is_enough) in [
+                ("password", "the first words", false),
+                ("code", "000000", false),
+                ("code", &*recovery[0], true),
+                ("code", &*recovery[0], false),
+            ] {
+                let body = serde_json::json!({ "mail": "b@example.org", field: shown });
+                let answer = program.ask(&mut site, Method::PATCH, "/me", None, &body).await;
+                assert_eq!(answer.status == StatusCode::OK, is_enough, "{field}: {answer:?}");
+                let sent = letters(&site).await;
+                let is_sent = sent.iter().any(|letter| letter.starts_with("Your new mail address"));
+                assert_eq!(is_sent, is_enough, "{sent:?}");
+            }
         })
         .await;
     }

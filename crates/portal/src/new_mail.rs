@@ -22,25 +22,52 @@ use crate::letters;
 use crate::limits::{self, Deed, Doer};
 use crate::mail_address::MailAddress;
 use crate::secret::digest_of;
-use crate::visitor::Member;
 
 /// Sends a link to the address that somebody wants to have. Whether there is an account with it is told there alone.
 pub(crate) async fn ask(
     app: &App,
-    member: &Member,
+    account: &Account,
     to: &MailAddress,
     address: IpAddr,
 ) -> Result<(), AppError> {
-    let (account, now) = (&member.account, Timestamp::now());
+    if !may_ask(app, account, to, address).await? {
+        return Ok(());
+    }
+    let mut transaction = app.database.begin().await?;
+    ask_within(app, &mut transaction, account, to, Timestamp::now()).await?;
+    transaction.commit().await?;
+    app.mail_waits.notify_one();
+    Ok(())
+}
+
+/// Whether somebody may have a letter sent there now.
+///
+/// # Errors
+/// If he asks too often; how often others asked for letters to that address he does not learn.
+pub(crate) async fn may_ask(
+    app: &App,
+    account: &Account,
+    to: &MailAddress,
+    address: IpAddr,
+) -> Result<bool, AppError> {
     for doer in [Doer::at(address), Doer::Account(account.id.0)] {
         limits::take(app, Deed::Mail, doer).await?;
     }
     match limits::take(app, Deed::Mail, Doer::by_mail(to.as_str())).await {
         // Nobody learns here who else has had letters.
-        Err(AppError::TooMany(_)) => return Ok(()),
-        taken => taken?,
+        Err(AppError::TooMany(_)) => Ok(false),
+        taken => taken.map(|()| true),
     }
-    let mut transaction = app.database.begin().await?;
+}
+
+/// Writes the letter with the link.
+pub(crate) async fn ask_within(
+    app: &App,
+    transaction: &mut Transaction,
+    account: &Account,
+    to: &MailAddress,
+    now: Timestamp,
+) -> Result<(), AppError> {
     if undelivered::dead(transaction.session(), to.as_str()).await?.is_some() {
         return Ok(());
     }
@@ -56,10 +83,7 @@ pub(crate) async fn ask(
             letter::new_mail(&app.config, to, link)?
         }
     };
-    outbox::put(transaction.session(), &letter, now).await?;
-    transaction.commit().await?;
-    app.mail_waits.notify_one();
-    Ok(())
+    Ok(outbox::put(transaction.session(), &letter, now).await?)
 }
 
 /// Whether a link is that of somebody for an address, and still good.

@@ -43,6 +43,8 @@ pub(crate) enum Scope {
     Subscribers,
     /// Choose letters, see where one is signed in, end sessions and tokens.
     Account,
+    /// Say what one is called, ask for another mail address.
+    AccountWrite,
     /// See evidence, its sources and rules.
     EvidenceRead,
     /// Add and close sources of evidence, and purge them.
@@ -61,7 +63,7 @@ pub(crate) enum Scope {
 
 impl Scope {
     /// All of them, as a person reads them.
-    pub(crate) const ALL: [Scope; 19] = [
+    pub(crate) const ALL: [Scope; 20] = [
         Scope::OrganisationsRead,
         Scope::OrganisationsWrite,
         Scope::RequestsWrite,
@@ -74,6 +76,7 @@ impl Scope {
         Scope::PeopleWrite,
         Scope::Subscribers,
         Scope::Account,
+        Scope::AccountWrite,
         Scope::EvidenceRead,
         Scope::EvidencePurge,
         Scope::RulesWrite,
@@ -98,6 +101,7 @@ impl Scope {
             Scope::PeopleWrite => "people:write",
             Scope::Subscribers => "subscribers",
             Scope::Account => "account",
+            Scope::AccountWrite => "account:write",
             Scope::EvidenceRead => "evidence:read",
             Scope::EvidencePurge => "evidence:purge",
             Scope::RulesWrite => "rules:write",
@@ -131,6 +135,9 @@ impl Scope {
             Scope::Account => {
                 "Choose your letters, see where you are signed in, end sessions and tokens"
             }
+            Scope::AccountWrite => {
+                "Change what you are called, and with your password or a code your mail address"
+            }
             Scope::EvidenceRead => {
                 "See what was seen, its sources, rules and what they would change"
             }
@@ -155,7 +162,8 @@ impl Scope {
             Scope::OrganisationsRead
             | Scope::OrganisationsWrite
             | Scope::RequestsWrite
-            | Scope::Account => Role::Member,
+            | Scope::Account
+            | Scope::AccountWrite => Role::Member,
             Scope::QueueRead
             | Scope::QueueWrite
             | Scope::EntriesRead
@@ -303,7 +311,7 @@ mod tests {
     fn each_scope_has_a_word_of_its_own() {
         let words: std::collections::BTreeSet<&str> = Scope::ALL.map(Scope::word).into();
         assert_eq!(words.len(), Scope::ALL.len());
-        assert_eq!(Scope::of_role(Role::Member).count(), 4);
+        assert_eq!(Scope::of_role(Role::Member).count(), 5);
         assert_eq!(Scope::of_role(Role::Administrator).count(), Scope::ALL.len());
     }
 }

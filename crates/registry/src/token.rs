@@ -69,6 +69,11 @@ impl TokenKey {
         self.digest(b"doer---", doer)
     }
 
+    /// A digest of what a program asks, by which nobody without the key finds a secret in it.
+    pub fn digest_of_call(&self, digest: &[u8]) -> Vec<u8> {
+        self.digest(b"call---", digest)
+    }
+
     /// A key for something else, made of this one: nobody comes from it to this one, or to another.
     pub(crate) fn derived(&self, what: &[u8; 7]) -> [u8; 32] {
         let digest = hmac::sign(&self.0, what);

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use repute_database::accounts::Account;
 use repute_database::digests::{self, Wanted};
 use repute_database::sessions::{self, SessionId, SignedIn};
 use repute_database::tokens::{self, Token, TokenId};
@@ -13,13 +14,18 @@ use repute_database::{Timestamp, Transaction};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::account::note;
+use crate::account::{self, note};
 use crate::api::organisations::{DONE, Done};
 use crate::api::{Call, Caller, Endpoint};
 use crate::app::App;
 use crate::error::AppError;
+use crate::factor;
+use crate::limits::{self, Deed, Doer};
+use crate::mail_address::MailAddress;
 use crate::moment::Moment;
+use crate::new_mail;
 use crate::token::Scope;
+use crate::visitor::Visitor;
 
 /// What there is.
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -28,6 +34,15 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .says("Whose token this is", "What it may be used for, and until when.")
             .by_any_token()
             .answers::<Me>(),
+        Endpoint::patch("/api/v1/me", GROUP, change)
+            .says(
+                "Change what you are called, or your mail address",
+                "Another address is yours once you have followed the link that is sent there, where you are signed in. \
+                 It is asked for with your `password`, or with a `code` if you have second factors, as on the page.",
+            )
+            .by(CHANGE)
+            .takes::<Changes>()
+            .answers::<Changed>(),
         Endpoint::get("/api/v1/me/letters", GROUP, letters)
             .says("Which letters you get", "")
             .by(SCOPES)
@@ -79,6 +94,31 @@ struct Me {
     scopes: Vec<&'static str>,
     /// When the token ends by itself.
     expires: Option<String>,
+}
+
+/// What is to be changed of an account.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Changes {
+    /// What to call you; without it that stays.
+    name: Option<String>,
+    /// Which mail address you want; without it that stays.
+    mail: Option<String>,
+    /// Your password, for another address.
+    password: Option<String>,
+    /// A code of your app or a recovery code, for another address if you have second factors.
+    code: Option<String>,
+}
+
+/// How an account is after that.
+#[derive(Serialize, JsonSchema)]
+struct Changed {
+    /// What you are called.
+    name: String,
+    /// Your mail address: the one before, until the link is followed.
+    mail: String,
+    /// Where a link was asked for by which the address becomes yours; nothing if none was.
+    asked: Option<String>,
 }
 
 /// Which letters somebody gets.
@@ -149,6 +189,69 @@ async fn show(caller: Caller) -> Json<Me> {
         token: caller.token.name,
         expires: caller.token.expires.map(|end| Moment(end).rfc3339()),
     })
+}
+
+/// `PATCH /api/v1/me`.
+async fn change(
+    State(app): State<App>,
+    visitor: Visitor,
+    mut call: Call,
+) -> Result<Response, AppError> {
+    let Changes { name, mail, password, code } = call.read()?;
+    let account = call.caller.account.clone();
+    let wrong = |why: &str| AppError::Wrong(why.to_owned());
+    let name = name.as_deref().map(account::name).transpose().map_err(wrong)?;
+    let to = mail.map(|mail| mail.parse::<MailAddress>());
+    let to = to.transpose().map_err(|error| AppError::Wrong(error.to_string()))?;
+    if name.is_none() && to.is_none() {
+        return Err(wrong("say what is to be changed: `name`, `mail` or both"));
+    }
+    if to.as_ref().is_some_and(|to| to.as_str() == account.mail) {
+        return Err(wrong("that is your address already"));
+    }
+    call.hide(&app);
+    // What was done already asks for no other proof.
+    call.known(&app).await?;
+    let mut is_sent = false;
+    if let Some(to) = &to {
+        prove(&app, &visitor, &account, (password, code)).await?;
+        is_sent = new_mail::may_ask(&app, &account, to, visitor.address).await?;
+    }
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    if let Some(name) = name {
+        account::rename_within(t, account.id, name, now).await?;
+    }
+    if let Some(to) = to.as_ref().filter(|_| is_sent) {
+        new_mail::ask_within(&app, t, &account, to, now).await?;
+        write.has_written();
+    }
+    let name = name.map_or(account.name, str::to_owned);
+    let asked = to.map(|to| to.to_string());
+    write.done(StatusCode::OK, &Changed { name, mail: account.mail, asked }).await
+}
+
+/// Fails unless somebody proves who he is: whoever found his token must not have letters sent as if he were him.
+async fn prove(
+    app: &App,
+    visitor: &Visitor,
+    account: &Account,
+    shown: (Option<String>, Option<String>),
+) -> Result<(), AppError> {
+    limits::take(app, Deed::Try, Doer::at(visitor.address)).await?;
+    let is_proven = match shown {
+        (_, Some(code)) => factor::is_proof(app, account, &code).await?,
+        (Some(password), None) => account::is_proof(app, account, password).await?,
+        (None, None) => false,
+    };
+    match is_proven {
+        true => Ok(()),
+        false => Err(AppError::Refused(
+            "another mail address needs your `password`, or, if you have second factors, a `code`: what was sent does \
+             not prove who you are"
+                .to_owned(),
+        )),
+    }
 }
 
 /// `GET /api/v1/me/letters`.
@@ -228,6 +331,8 @@ async fn end(
     write.done(StatusCode::OK, &DONE).await
 }
 
+/// To change who one is.
+const CHANGE: &[Scope] = &[Scope::AccountWrite];
 /// To look after one's account.
 const SCOPES: &[Scope] = &[Scope::Account];
 /// The heading.

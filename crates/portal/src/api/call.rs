@@ -188,6 +188,12 @@ impl<A: Asker> Call<A> {
         }
     }
 
+    /// Has what is kept of it under its key tell nothing of a secret in its body: who reads the database could try all
+    /// secrets that there are on a digest without a key.
+    pub(crate) fn hide(&mut self, app: &App) {
+        self.digest = app.means.key.digest_of_call(&self.digest);
+    }
+
     /// The moment at which it came.
     pub(crate) fn now(&self) -> Timestamp {
         self.now

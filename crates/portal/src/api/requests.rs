@@ -5,6 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use repute_database::entries::OrganisationId;
+use repute_database::organisations::find;
 use repute_database::requests::{self, Request, RequestId};
 use repute_database::{Session, Timestamp, lists};
 use repute_dnsxl::Network;
@@ -190,6 +191,8 @@ pub(super) struct Card {
     id: i64,
     /// In whose name.
     organisation: i64,
+    /// Whether that has anything on any list; else nothing of it is published yet.
+    published: bool,
     /// Of which list; nothing if that is gone.
     list: Option<String>,
     /// Where it stands: `queued`, `in-review`, `published` and others.
@@ -422,14 +425,16 @@ pub(super) fn network(text: &str) -> Result<Network, AppError> {
 
 impl Card {
     /// Of a request.
-    pub(super) async fn of(session: Session<'_>, request: &Request) -> Result<Card, AppError> {
-        let list = lists::by_id(session, request.new.list).await?;
+    pub(super) async fn of(mut session: Session<'_>, request: &Request) -> Result<Card, AppError> {
+        let list = lists::by_id(session.again(), request.new.list).await?;
+        let published = find::published(session, &[request.new.organisation]).await?;
         let standing = &request.standing;
         let waits = matches!(&*standing.state, "queued" | "in-review");
         let service = standing.submitted.filter(|_| waits).map(service);
         Ok(Card {
             id: request.id.0,
             organisation: request.new.organisation.0,
+            published: !published.is_empty(),
             list: list.map(|list| list.list.apex.to_string()),
             state: standing.state.clone(),
             reason: request.new.reason.clone(),

@@ -1,5 +1,6 @@
 //! The API as programs use it: tokens, scopes, changes that are done once; a walk from a claim to an entry.
 
+mod account;
 mod asking;
 mod desk;
 mod directory;
@@ -13,7 +14,7 @@ use repute_database::accounts::{self, AccountId, Role};
 use repute_database::evidence::{self as database_evidence, Kind};
 use repute_database::organisations::{self, MemberRole};
 use repute_database::testing::on_each_narrow;
-use repute_database::{Timestamp, audit, backup, dns, lists, sessions};
+use repute_database::{Timestamp, answers, audit, backup, dns, lists, sessions};
 use repute_registry::changes::Cause;
 use repute_registry::evidence;
 use serde_json::{Value, json};
@@ -358,7 +359,11 @@ async fn a_program_asks_an_editors_program_decides_and_it_is_on_the_list() {
         assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
         let made = json(&made);
         let request = made["id"].as_i64().expect("a number");
-        assert_eq!(made["state"], "queued", "{made}");
+        assert_eq!(
+            (&made["state"], &made["published"]),
+            (&json!("queued"), &json!(false)),
+            "{made}"
+        );
         let path = format!("/requests/{request}");
         assert_eq!(stranger.get(&mut site, &path).await.status, 404);
         assert_eq!(json(&member.get(&mut site, &path).await)["items"][1]["subject"], "5.9.0.8");
@@ -376,6 +381,7 @@ async fn a_program_asks_an_editors_program_decides_and_it_is_on_the_list() {
         let done = json(&editor.post(&mut site, &path, &verdict).await);
         assert_eq!(done["outcome"], "published", "{done}");
         assert_eq!(done["request"]["items"][1]["outcome"], "rejected");
+        assert_eq!(done["request"]["published"], true, "{done}");
         let own = json(
             &member.get(&mut site, &format!("/organisations/{id}/entries?list=wl.example")).await,
         );

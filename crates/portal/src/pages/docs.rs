@@ -17,7 +17,7 @@ pub(crate) struct Docs {
     frame: Frame,
     document: &'static Document,
     origin: String,
-    scopes: [Scope; 19],
+    scopes: [Scope; 20],
 }
 
 /// `GET /api`.

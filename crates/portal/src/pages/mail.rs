@@ -62,7 +62,7 @@ pub(crate) async fn ask(
     let fault = match mail.parse::<MailAddress>() {
         Ok(to) if to.as_str() == member.account.mail => "That is your address already.".to_owned(),
         Ok(to) => {
-            new_mail::ask(&app, &member, &to, visitor.address).await?;
+            new_mail::ask(&app, &member.account, &to, visitor.address).await?;
             return Ok(done(Flash::MailAsked));
         }
         Err(error) => error.to_string(),

@@ -27,6 +27,7 @@ const PROMISES: &[Row] = &[
     ),
     // One's own account.
     ("GET /me", "/me", "", "*", "syyyyy"),
+    ("PATCH /me", "/me", r#"{"name":"Ada"}"#, "account:write", "syyyyy"),
     ("GET /me/letters", "/me/letters", "", "account", "syyyyy"),
     ("PUT /me/letters", "/me/letters", r#"{"letters":"weekly"}"#, "account", "syyyyy"),
     ("GET /me/sessions", "/me/sessions", "", "account", "syyyyy"),
