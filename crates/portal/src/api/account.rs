@@ -24,6 +24,7 @@ use crate::limits::{self, Deed, Doer};
 use crate::mail_address::MailAddress;
 use crate::moment::Moment;
 use crate::new_mail;
+use crate::pages::arrive;
 use crate::token::Scope;
 use crate::visitor::Visitor;
 
@@ -55,12 +56,24 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .by(SCOPES)
             .takes::<Letters>()
             .answers::<Letters>(),
+        Endpoint::post("/api/v1/me/letters/try", GROUP, try_letter)
+            .says(
+                "Have one more letter sent to you",
+                "Where letters came back none goes any more, until the link of this one is followed. While letters \
+                 arrive none is sent.",
+            )
+            .by(SCOPES)
+            .answers::<Done>(),
         Endpoint::get("/api/v1/me/sessions", GROUP, signed_in)
             .says("Where you are signed in", "")
             .by(SCOPES)
             .answers::<Sessions>(),
         Endpoint::delete("/api/v1/me/sessions/{session}", GROUP, sign_out)
             .says("Sign out somewhere", "")
+            .by(SCOPES)
+            .answers::<Done>(),
+        Endpoint::delete("/api/v1/me/sessions", GROUP, sign_out_everywhere)
+            .says("Sign out everywhere", "Tokens stay.")
             .by(SCOPES)
             .answers::<Done>(),
         Endpoint::get("/api/v1/me/tokens", GROUP, of_account)
@@ -271,6 +284,23 @@ async fn choose(State(app): State<App>, call: Call) -> Result<Response, AppError
     write.done(StatusCode::OK, &Letters { letters }).await
 }
 
+/// `POST /api/v1/me/letters/try`.
+async fn try_letter(
+    State(app): State<App>,
+    visitor: Visitor,
+    call: Call,
+) -> Result<Response, AppError> {
+    let Account { id, mail, .. } = &call.caller.account;
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    for doer in [Doer::at(visitor.address), Doer::Account(id.0), Doer::by_mail(mail)] {
+        limits::take_within(&app, t, Deed::Mail, doer).await?;
+    }
+    arrive::put(&app, t, mail, now).await?;
+    write.has_written();
+    write.done(StatusCode::OK, &DONE).await
+}
+
 /// `GET /api/v1/me/sessions`.
 async fn signed_in(State(app): State<App>, caller: Caller) -> Result<Json<Sessions>, AppError> {
     let mut connection = app.database.read().await?;
@@ -296,6 +326,13 @@ async fn sign_out(
     if !sessions::end(session, account, SessionId(id)).await? {
         return Err(AppError::NotFound);
     }
+    write.done(StatusCode::OK, &DONE).await
+}
+
+/// `DELETE /api/v1/me/sessions`.
+async fn sign_out_everywhere(State(app): State<App>, call: Call) -> Result<Response, AppError> {
+    let mut write = call.begin(&app).await?;
+    sessions::end_others(write.transaction.session(), call.caller.account.id, None).await?;
     write.done(StatusCode::OK, &DONE).await
 }
 

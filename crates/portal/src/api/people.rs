@@ -5,6 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use repute_database::accounts::{self, Account, AccountId, Role};
+use repute_database::factors;
 use repute_database::undelivered::{self, Undelivered};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .by(READ)
             .query::<Search>()
             .answers::<People>(),
+        Endpoint::get("/api/v1/people/{id}", GROUP, one)
+            .says(
+                "Somebody who has an account",
+                "With his second factors, and when he was last seen.",
+            )
+            .by(READ)
+            .answers::<Whole>(),
         Endpoint::put("/api/v1/people/{id}/role", GROUP, role)
             .says("Give an account another role", "The last administrator stays one.")
             .by(WRITE)
@@ -82,6 +90,28 @@ struct Somebody {
     undelivered: Option<String>,
 }
 
+/// All that is shown of somebody.
+#[derive(Serialize, JsonSchema)]
+struct Whole {
+    #[serde(flatten)]
+    person: Somebody,
+    /// When he was last here, to a few minutes (RFC 3339).
+    seen: Option<String>,
+    /// What besides a password he is asked for.
+    factors: Shown,
+}
+
+/// What somebody is asked for besides a password; nothing of it where a password is enough.
+#[derive(Serialize, JsonSchema)]
+struct Shown {
+    /// Since when an app makes codes for him.
+    codes: Option<String>,
+    /// How many passkeys he has.
+    passkeys: u32,
+    /// How many recovery codes are left.
+    recovery_codes: u32,
+}
+
 /// A role.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -105,6 +135,24 @@ async fn search(
     let dead = undelivered::among(connection.session(), &mails).await?;
     let people = people.into_iter().map(|one| Somebody::of(one, &dead)).collect();
     Ok(Json(People { people, next }))
+}
+
+/// `GET /api/v1/people/{id}`.
+async fn one(State(app): State<App>, Path(id): Path<i64>) -> Result<Json<Whole>, AppError> {
+    let mut connection = app.database.read().await?;
+    let account = accounts::by_id(connection.session(), AccountId(id)).await?;
+    let account = account.ok_or(AppError::NotFound)?;
+    let factors = factors::of(connection.session(), account.id).await?;
+    let dead = undelivered::among(connection.session(), &[&account.mail]).await?;
+    Ok(Json(Whole {
+        seen: account.seen.map(|seen| Moment(seen).rfc3339()),
+        person: Somebody::of(account, &dead),
+        factors: Shown {
+            codes: factors.totp.map(|since| Moment(since).rfc3339()),
+            passkeys: factors.passkeys,
+            recovery_codes: factors.recovery,
+        },
+    }))
 }
 
 /// `PUT /api/v1/people/{id}/role`.

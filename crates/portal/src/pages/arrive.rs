@@ -130,7 +130,7 @@ pub(crate) async fn confirm(
 }
 
 /// Puts a letter for an address to which none goes.
-async fn put(
+pub(crate) async fn put(
     app: &App,
     transaction: &mut Transaction,
     mail: &str,

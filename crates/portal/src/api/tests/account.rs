@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use repute_database::outbox;
 use repute_database::testing::on_each_narrow;
+use repute_database::undelivered::{self, Undelivered};
 
 use super::*;
 
@@ -95,6 +96,66 @@ async fn a_program_changes_a_name_and_with_a_proof_asks_for_another_address() {
         assert_eq!(json(&asked)["asked"], "eve@example.org");
         let (to, text) = letter(&site).await.expect("a letter");
         assert!(to == "eve@example.org" && text.contains("You have one already"), "{text}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_program_signs_out_everywhere_and_has_a_letter_sent() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        site.join("eve@example.org", Role::Member).await;
+        let eve = site.cookies.clone();
+        site.join("ada@example.org", Role::Member).await;
+        let ada = site.cookies.clone();
+        let program = Program::of(&site, &[Scope::Account]).await;
+        site.cookies.clear();
+        while letter(&site).await.is_some() {}
+        // While letters arrive there is nothing to try.
+        let tried = program.post(&mut site, "/me/letters/try", &Value::Null).await;
+        assert_eq!(json(&tried), json!({ "done": true }));
+        assert_eq!(letter(&site).await, None);
+        let mut transaction = site.app.database.begin().await.expect("a transaction");
+        let (t, now) = (&mut transaction, Timestamp::now());
+        let held = undelivered::hold(t.session(), "ada@example.org", now).await;
+        let dead = Undelivered { dead: Some(now), ..held.expect("it is held") };
+        undelivered::put(t.session(), &dead).await.expect("it is written");
+        transaction.commit().await.expect("it is committed");
+        let tried = program.post(&mut site, "/me/letters/try", &Value::Null).await;
+        assert_eq!(json(&tried), json!({ "done": true }));
+        let (to, text) = letter(&site).await.expect("a letter");
+        assert!(to == "ada@example.org" && text.contains("/letters/"), "{text}");
+        let out = program.ask(&mut site, Method::DELETE, "/me/sessions", None, &Value::Null).await;
+        assert_eq!(json(&out), json!({ "done": true }));
+        for (cookies, is_in) in [(ada, false), (eve, true)] {
+            site.cookies = cookies;
+            assert_eq!(site.get("/account").await.status == StatusCode::OK, is_in);
+        }
+        site.cookies.clear();
+        assert_eq!(program.get(&mut site, "/me").await.status, StatusCode::OK, "tokens stay");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_administrators_program_sees_of_somebody_what_the_page_shows() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        site.join("ada@example.org", Role::Editor).await;
+        let ada = Program::of(&site, &[Scope::Account]).await;
+        let boss = Program::new(&mut site, Role::Administrator, &[Scope::PeopleRead]).await;
+        let path = format!("/people/{}", ada.account.0);
+        let shown = json(&boss.get(&mut site, &path).await);
+        let expect = (
+            "ada@example.org",
+            "editor",
+            json!({
+                "codes": null, "passkeys": 0, "recovery_codes": 0
+            }),
+        );
+        assert_eq!((&shown["mail"], &shown["role"]), (&json!(expect.0), &json!(expect.1)));
+        assert_eq!(shown["factors"], expect.2, "{shown}");
+        assert!(shown["seen"].is_string() && shown["locked"].is_null(), "{shown}");
     })
     .await;
 }

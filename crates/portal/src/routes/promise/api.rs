@@ -30,7 +30,9 @@ const PROMISES: &[Row] = &[
     ("PATCH /me", "/me", r#"{"name":"Ada"}"#, "account:write", "syyyyy"),
     ("GET /me/letters", "/me/letters", "", "account", "syyyyy"),
     ("PUT /me/letters", "/me/letters", r#"{"letters":"weekly"}"#, "account", "syyyyy"),
+    ("POST /me/letters/try", "/me/letters/try", "", "account", "syyyyy"),
     ("GET /me/sessions", "/me/sessions", "", "account", "syyyyy"),
+    ("DELETE /me/sessions", "/me/sessions", "", "account", "syyyyy"),
     ("DELETE /me/sessions/{session}", "/me/sessions/$session", "", "account", "shhyhh"),
     ("GET /me/tokens", "/me/tokens", "", "account", "syyyyy"),
     ("DELETE /me/tokens/{token}", "/me/tokens/3", "", "account", "shhyhh"),
@@ -489,6 +491,7 @@ const PROMISES: &[Row] = &[
         "sffffy",
     ),
     ("GET /people", "/people", "", "people:read", "sffffy"),
+    ("GET /people/{id}", "/people/$owner", "", "people:read", "sffffy"),
     (
         "PUT /people/{id}/role",
         "/people/$owner/role",
