@@ -88,6 +88,8 @@ pub struct Note {
     pub time: Timestamp,
     /// By whom: a pseudonym of the audit log.
     pub actor: String,
+    /// What the account is called by now that it belongs to, as long as that is there; it is read, not written.
+    pub name: Option<String>,
     /// What.
     pub text: String,
 }
@@ -455,10 +457,10 @@ pub async fn notes(
     id: OrganisationId,
     limit: u32,
 ) -> Result<Vec<Note>, DatabaseError> {
-    let rows: Vec<(i64, String, String)> = on!(session, |c| {
+    let rows: Vec<(i64, String, Option<String>, String)> = on!(session, |c| {
         sqlx::query_as(NOTES).bind(id.0).bind(i64::from(limit)).fetch_all(c).await?
     });
-    let note = |(time, actor, text)| Note { time: Timestamp(time), actor, text };
+    let note = |(time, actor, name, text)| Note { time: Timestamp(time), actor, name, text };
     Ok(rows.into_iter().map(note).collect())
 }
 
@@ -560,14 +562,16 @@ statements! {
     /// Adds a note.
     ADD_NOTE = "INSERT INTO notes (organisation, time, actor, text) VALUES ($1, $2, $3, $4)";
     /// The last notes.
-    NOTES = "SELECT time, actor, text FROM notes WHERE organisation = $1 ORDER BY id DESC LIMIT $2";
+    NOTES = "SELECT n.time, n.actor, p.name, n.text
+        FROM notes n LEFT JOIN actors w ON w.pseudonym = n.actor LEFT JOIN accounts p ON p.id = w.account
+        WHERE n.organisation = $1 ORDER BY n.id DESC LIMIT $2";
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit;
     use crate::testing::on_each;
+    use crate::{accounts, audit};
 
     #[tokio::test]
     async fn an_organisation_is_stored_as_it_is() {
@@ -669,17 +673,24 @@ mod tests {
             remove_contact(transaction.session(), id, &general).await.expect("it is removed");
             let all = contacts(transaction.session(), id).await.expect("they are read");
             assert_eq!(all, [abuse]);
-            let actor = audit::actor(transaction.session(), 5).await.expect("a pseudonym");
-            let note = |time, text: &str| Note {
+            let (mail, role, now) = ("ed@example.org", accounts::Role::Editor, Timestamp(1));
+            let added = accounts::add(transaction.session(), mail, "Edith", "$none", role, now);
+            let account = added.await.expect("it is added").expect("it is new");
+            let actor = audit::actor(transaction.session(), account.0).await.expect("a pseudonym");
+            let note = |time, name: Option<&str>, text: &str| Note {
                 time: Timestamp(time),
                 actor: actor.clone(),
+                name: name.map(str::to_owned),
                 text: text.to_owned(),
             };
-            for note in [note(1, "called them"), note(2, "called again")] {
+            for note in [note(1, None, "called them"), note(2, None, "called again")] {
                 add_note(transaction.session(), id, &note).await.expect("it is written");
             }
             let last = notes(transaction.session(), id, 1).await.expect("they are read");
-            assert_eq!(last, [note(2, "called again")]);
+            assert_eq!(last, [note(2, Some("Edith"), "called again")]);
+            audit::erase(transaction.session(), account.0).await.expect("it is gone");
+            let last = notes(transaction.session(), id, 1).await.expect("they are read");
+            assert_eq!(last, [note(2, None, "called again")], "whoever is gone has no name");
         })
         .await;
     }

@@ -531,7 +531,7 @@ mod tests {
         contact_mails::stop(t.session(), organisation, mail, now).await.expect("stopped");
         let actor = audit::actor(t.session(), id.0).await.expect("a pseudonym");
         let text = format!("Ada is <{}>.", mail.to_uppercase());
-        let note = organisations::Note { time: now, actor, text };
+        let note = organisations::Note { time: now, actor, name: None, text };
         organisations::add_note(t.session(), organisation, &note).await.expect("it is written");
         let invitation = Invitation {
             organisation,

@@ -288,7 +288,7 @@ pub async fn note(
     allow(transaction, person, id, Action::WriteNote).await?;
     let text = text("a note", words)?.to_owned();
     let actor = audit::actor(transaction.session(), person.account).await?;
-    let note = Note { time: now, actor, text };
+    let note = Note { time: now, actor, name: None, text };
     Ok(organisations::add_note(transaction.session(), id, &note).await?)
 }
 

@@ -276,6 +276,8 @@ struct Noted {
     text: String,
     /// The editor's pseudonym in the audit log.
     actor: String,
+    /// What the editor is called, as long as the account is there.
+    name: Option<String>,
     /// When (RFC 3339).
     time: String,
 }
@@ -538,6 +540,7 @@ async fn one(
             .map(|note| Noted {
                 text: note.text,
                 actor: note.actor,
+                name: note.name,
                 time: Moment(note.time).rfc3339(),
             })
             .collect(),

@@ -220,6 +220,9 @@ async fn the_queue_is_narrowed_to_a_kind_to_what_is_mine_and_to_what_a_second_ed
         let answer = program.get(&mut site, "/removals/1").await;
         let shown: serde_json::Value = serde_json::from_str(&answer.text).expect("JSON");
         assert_eq!(shown["notes"][0]["text"], "seems <fine>", "{shown}");
+        let who = shown["notes"][0]["name"].as_str().expect("whoever wrote it is there");
+        let who = who.replace('<', "&#60;").replace('>', "&#62;");
+        page.says(&[&format!("<p class=\"soft\">{who}, ")]);
         assert_eq!(shown["service"], "late");
         assert_eq!(shown["neighbours"].as_array().map(Vec::len), Some(2));
         assert!(shown["findings"][0]["mend"].as_str().is_some_and(|mend| mend.contains("dig ")));
