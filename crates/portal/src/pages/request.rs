@@ -649,6 +649,12 @@ impl RequestPage {
         self.is_own() && matches!(self.stage, Stage::NeedsInfo | Stage::Draft)
     }
 
+    /// What an editor asks, once that is what it waits for.
+    fn question(&self) -> Option<&str> {
+        let asked = self.history.iter().rev().find(|event| event.state == Stage::NeedsInfo.word());
+        asked.filter(|_| self.stage == Stage::NeedsInfo).map(|event| &*event.text)
+    }
+
     /// The criteria that its list has.
     fn criteria(&self) -> Vec<&Criterion> {
         self.card.as_ref().map(|card| open(card).collect()).unwrap_or_default()
