@@ -1,5 +1,8 @@
 //! The portal in a real browser: walks of people through the pages of the real binary, which `tests/browser/` tells.
 //!
+//! Each walk goes over SQLite, where every page on the way is looked at, and then over PostgreSQL, where the pages are the
+//! same and what happens is what counts.
+//!
 //! With `SCREENSHOTS=FOLDER` in the environment each page that is looked at is kept there as pictures.
 
 #[path = "serve/dns.rs"]
@@ -11,24 +14,91 @@ mod free;
 #[expect(dead_code, reason = "a walk needs a part of what tests of the command need")]
 mod process;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
+use std::sync::OnceLock;
 
 use free::free_address;
 use process::{Place, Served, zone};
-use repute_database::entries::{self, Entry};
+use repute_database::entries::{self, Entry, OrganisationId};
 use repute_database::list_days::{self, Day};
-use repute_database::{Timestamp, Transaction, lists, organisations};
+use repute_database::organisations::{Contact, Purpose};
+use repute_database::testing::Server;
+use repute_database::{Timestamp, Transaction, contact_mails, lists, organisations};
+
+/// A walk: it is gone once, by whichever test wants it first.
+struct Walk {
+    /// What happens on it; the paths of the pages that were looked at.
+    story: fn(&Ground) -> Vec<String>,
+    /// The same, once it was gone.
+    looked: OnceLock<Vec<String>>,
+}
+
+impl Walk {
+    /// One that nobody has gone yet.
+    const fn new(story: fn(&Ground) -> Vec<String>) -> Walk {
+        Walk { story, looked: OnceLock::new() }
+    }
+
+    /// Goes it on each kind of database; the paths of the pages that were looked at.
+    fn looked(&self) -> &[String] {
+        self.looked.get_or_init(|| {
+            if std::env::var_os("REPUTE_NO_PEERS").is_some() {
+                return Vec::new();
+            }
+            let looked = (self.story)(&Ground { place: Place::new(), server: None });
+            assert!(!looked.is_empty(), "a walk looks at what it comes by");
+            let server = Server::start();
+            assert!(server.is_some(), "there is PostgreSQL");
+            (self.story)(&Ground { place: Place::new(), server });
+            looked
+        })
+    }
+}
+
+/// All walks.
+static WALKS: [&Walk; 8] =
+    [&ACCOUNTS, &LETTERS, &REGISTRY, &LINK, &SILENCE, &DESK, &EVIDENCE, &ORGANISATION];
+
+/// What a walk goes over.
+struct Ground {
+    /// The folder of its portal.
+    place: Place,
+    /// The server of its database; without one that is a file.
+    server: Option<Server>,
+}
+
+impl Ground {
+    /// Where the database is.
+    fn database(&self) -> repute_database::Place {
+        match &self.server {
+            Some(server) => server.place(),
+            None => repute_database::Place::File(self.place.path("data/registry.db")),
+        }
+    }
+
+    /// What the configuration says of the database.
+    fn registry(&self) -> String {
+        match &self.server {
+            Some(server) => format!("[registry]\ndatabase = \"{}\"\n", server.url()),
+            None => String::new(),
+        }
+    }
+}
 
 /// A portal with its server, for a walk; `dns` is where it answers DNS, `more` what stands below `[portal]` besides.
-fn portal<'p>(place: &'p Place, dns: SocketAddr, more: &str) -> (Served<'p>, String) {
-    std::fs::create_dir(place.path("data")).unwrap();
+fn portal<'p>(ground: &'p Ground, dns: SocketAddr, more: &str) -> (Served<'p>, String) {
+    let place = &ground.place;
+    // What a walk finds there may have been put there before.
+    std::fs::create_dir_all(place.path("data")).unwrap();
     let portal = free_address();
     let url = format!("http://localhost:{}", portal.port());
     let config = format!(
-        "{}[portal]\nlisten = \"{portal}\"\npublic-url = \"{url}\"\n{more}",
-        place.header().replace("127.0.0.1:0", &dns.to_string())
+        "{}{}[portal]\nlisten = \"{portal}\"\npublic-url = \"{url}\"\n{more}",
+        place.header().replace("127.0.0.1:0", &dns.to_string()),
+        ground.registry()
     );
     let server = Served::start(place, &config);
     // It opens its database beside what answers DNS.
@@ -93,27 +163,39 @@ remote-control:
   control-enable: no
 "#;
 
-/// Runs a walk to its good end.
-fn walk(name: &str, arguments: &[&str]) {
+/// Runs a walk to its good end; the paths of the pages that it looked at.
+fn walk(ground: &Ground, name: &str, arguments: &[&str]) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
     assert!(folder.join("node_modules").exists(), "`./test` installs what drives the browser");
-    let output = Command::new("node").current_dir(folder).arg(name).args(arguments).output();
+    let mut command = Command::new("node");
+    command.current_dir(folder).arg(name).args(arguments);
+    if ground.server.is_some() {
+        // Each page is looked at once, and is the same on each database.
+        command.env("LOOKS", "none");
+    }
+    let output = command.output();
     let output = output.unwrap_or_else(|error| panic!("no node: {error}; `./test` installs it"));
     let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}{told}", String::from_utf8_lossy(&output.stdout));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{told}");
+    said.lines().filter_map(|line| line.strip_prefix("looked at ")).map(str::to_owned).collect()
 }
 
 #[test]
 fn an_account_is_guarded_by_codes_and_passkeys() {
-    if std::env::var_os("REPUTE_NO_PEERS").is_some() {
-        return;
-    }
-    let place = Place::new();
-    let (server, _) = portal(&place, free_address(), "");
+    ACCOUNTS.looked();
+}
+
+/// An account, from the link that makes it to the factors by which it is guarded.
+static ACCOUNTS: Walk = Walk::new(accounts);
+
+/// What happens there.
+fn accounts(ground: &Ground) -> Vec<String> {
+    let (server, _) = portal(ground, free_address(), "");
     let (status, link) =
         server.run(&["admin", "add", "ada@example.org", "--role", "administrator"]);
     assert_eq!(status, 0, "{link}");
-    walk("accounts.mjs", &[link.trim()]);
+    let looked = walk(ground, "accounts.mjs", &[link.trim()]);
     // Whoever has the shell helps who has lost it all.
     assert_eq!(server.run(&["admin", "reset-factors", "ada@example.org"]), (0, String::new()));
     let (status, told) = server.run(&["admin", "reset-factors", "nobody@example.org"]);
@@ -122,24 +204,30 @@ fn an_account_is_guarded_by_codes_and_passkeys() {
     let (_, all) = server.run(&["admin", "list", "--json"]);
     let all: serde_json::Value = serde_json::from_str(&all).expect("JSON");
     assert_eq!((&all[0]["mail"], &all[0]["locked"]), (&"ada@example.org".into(), &false.into()));
+    looked
+}
+
+#[test]
+fn letters_that_come_back_and_arrive_again() {
+    LETTERS.looked();
 }
 
 /// What everybody sees; the first list; a letter that comes back, one that arrives again, and a password that is forgotten.
-#[test]
-fn letters_that_come_back_and_arrive_again() {
-    if std::env::var_os("REPUTE_NO_PEERS").is_some() {
-        return;
-    }
-    let place = Place::new();
+static LETTERS: Walk = Walk::new(letters);
+
+/// What happens there.
+fn letters(ground: &Ground) -> Vec<String> {
+    let place = &ground.place;
     let dns = free_address();
-    let (server, _) = portal(&place, dns, "");
+    let (server, _) = portal(ground, dns, "");
     let (status, link) =
         server.run(&["admin", "add", "ada@example.org", "--role", "administrator"]);
     assert_eq!(status, 0, "{link}");
     let (mail, config) = (place.path("data").join("mail"), place.path("repute.toml"));
     let [mail, config] = [mail, config].map(|path| path.display().to_string());
     let bounce = [env!("CARGO_BIN_EXE_repute"), "--config", &config, "registry", "bounce"];
-    walk("letters.mjs", &[&[link.trim(), &dns.port().to_string(), &mail], &bounce[..]].concat());
+    let port = dns.port().to_string();
+    walk(ground, "letters.mjs", &[&[link.trim(), &port, &mail], &bounce[..]].concat())
 }
 
 /// Changes a database beside its server, as no command and no page does.
@@ -182,36 +270,60 @@ fn give_entry(place: &repute_database::Place, apex: &str, key: &str) {
         let (t, now) = (transaction, Timestamp::now());
         let list = list_of(t, apex).await;
         let organisation = organisations::add(t.session(), "Example Mail", now).await.unwrap();
-        let entry = Entry {
-            key: key.parse().unwrap(),
-            code: Some("127.0.5.2".parse().unwrap()),
-            text: String::new(),
-            reason: String::new(),
-            criterion: None,
-            source: entries::source(t.session(), "hand").await.unwrap(),
-            organisation: Some(organisation),
-            since: now,
-            expires: None,
-            review: None,
-        };
+        let entry = entry_of(t, key, organisation, None).await;
         entries::put(t.session(), list, &[entry]).await.unwrap();
     });
 }
 
-/// A database in a file of a walk.
-fn file(place: &Place) -> repute_database::Place {
-    repute_database::Place::File(place.path("data/registry.db"))
+/// An address of an organisation, and when it is to be looked at again.
+async fn entry_of(
+    transaction: &mut Transaction,
+    key: &str,
+    organisation: OrganisationId,
+    review: Option<Timestamp>,
+) -> Entry {
+    Entry {
+        key: key.parse().unwrap(),
+        code: Some("127.0.5.2".parse().unwrap()),
+        text: String::new(),
+        reason: String::new(),
+        criterion: None,
+        source: entries::source(transaction.session(), "hand").await.unwrap(),
+        organisation: Some(organisation),
+        since: Timestamp::now(),
+        expires: None,
+        review,
+    }
+}
+
+#[test]
+fn from_a_claim_to_a_listing_and_back() {
+    REGISTRY.looked();
+}
+
+/// An organisation for which nobody speaks: a contact who gets letters, and an address that should have been looked at.
+fn give_organisation(place: &repute_database::Place, apex: &str, key: &str) {
+    change(place, async |transaction| {
+        let (t, now) = (transaction, Timestamp::now());
+        let id = organisations::add(t.session(), "Example Mail", now).await.unwrap();
+        let mail = "noc@example.org".to_owned();
+        let contact = Contact { mail: mail.clone(), purpose: Purpose::Technical };
+        organisations::add_contact(t.session(), id, &contact).await.unwrap();
+        contact_mails::confirm(t.session(), id, &mail, now).await.unwrap();
+        let list = list_of(t, apex).await;
+        let entry = entry_of(t, key, id, Some(Timestamp(now.0 - 1))).await;
+        entries::put(t.session(), list, &[entry]).await.unwrap();
+    });
 }
 
 /// Sign-up, claim by a TXT record that our own server serves, request, editor, DNS, look-up, removal.
-#[test]
-fn from_a_claim_to_a_listing_and_back() {
-    if std::env::var_os("REPUTE_NO_PEERS").is_some() {
-        return;
-    }
-    let place = Place::new();
+static REGISTRY: Walk = Walk::new(registry);
+
+/// What happens there.
+fn registry(ground: &Ground) -> Vec<String> {
+    let place = &ground.place;
     let (dns, at) = (free_address(), free_address());
-    let _resolver = resolver(&place, at, dns);
+    let _resolver = resolver(place, at, dns);
     place.write("example.org", "ns A 127.0.0.1\nmail A 8.8.8.8\nmail2 A 8.8.4.4\n");
     let own = zone("example.org", "generic", &["example.org"]).replace(
         "[[zone.source]]",
@@ -225,7 +337,7 @@ fn from_a_claim_to_a_listing_and_back() {
          canned-reasons = [\"Write to our postmaster first.\"]\n{own}{others}",
         dns.port()
     );
-    let (server, url) = portal(&place, dns, &more);
+    let (server, url) = portal(ground, dns, &more);
     let does = |line: &[&str]| done(&server, line);
     for (apex, template, title) in
         [("wl.example", "dnswl", "Good senders"), ("bl.example", "blocklist", "Spam sources")]
@@ -235,31 +347,36 @@ fn from_a_claim_to_a_listing_and_back() {
     for key in ["192.0.2.7", "198.51.100.0/24"] {
         does(&["registry", "entry", "add", "bl.example", key, "--reason", "traps hit"]);
     }
-    give_past(&file(&place), "bl.example");
+    give_past(&ground.database(), "bl.example");
     let editor = does(&["admin", "add", "edith@example.org", "--role", "editor"]);
     let (mail, zone_file) = (place.path("data").join("mail"), place.path("example.org"));
     let (mail, zone_file) = (mail.display().to_string(), zone_file.display().to_string());
     let port = dns.port().to_string();
-    walk("registry.mjs", &[&url, &port, editor.trim(), &mail, &zone_file]);
+    let looked = walk(ground, "registry.mjs", &[&url, &port, editor.trim(), &mail, &zone_file]);
     does(&["registry", "verify"]);
+    looked
+}
+
+#[test]
+fn from_a_reject_to_the_removal() {
+    LINK.looked();
 }
 
 /// The text of a listing leads to the page that says why and what to mend, and from there off the list.
-#[test]
-fn from_a_reject_to_the_removal() {
-    if std::env::var_os("REPUTE_NO_PEERS").is_some() {
-        return;
-    }
-    let place = Place::new();
+static LINK: Walk = Walk::new(link);
+
+/// What happens there.
+fn link(ground: &Ground) -> Vec<String> {
+    let place = &ground.place;
     let (dns, at) = (free_address(), free_address());
-    let _resolver = resolver(&place, at, dns);
+    let _resolver = resolver(place, at, dns);
     // The name of the address leads nowhere yet.
     place.write("example.org", "ns A 127.0.0.1\n");
     let own = zone("example.org", "generic", &["example.org"]).replace(
         "[[zone.source]]",
         "test-entries = false\nname-servers = [\"ns.example.org\"]\n[[zone.source]]",
     );
-    let (server, url) = portal(&place, dns, &format!("resolvers = [\"{at}\"]\n{own}"));
+    let (server, url) = portal(ground, dns, &format!("resolvers = [\"{at}\"]\n{own}"));
     let does = |line: &[&str]| done(&server, line);
     let add = ["registry", "list", "add"];
     does(
@@ -286,29 +403,34 @@ fn from_a_reject_to_the_removal() {
     let (mail, zone_file) = (place.path("data").join("mail"), place.path("example.org"));
     let (mail, zone_file) = (mail.display().to_string(), zone_file.display().to_string());
     let join = does(&["admin", "add", "edith@example.org", "--role", "administrator"]);
-    walk("link.mjs", &[&url, &dns.port().to_string(), &mail, &zone_file, join.trim()]);
+    let looked =
+        walk(ground, "link.mjs", &[&url, &dns.port().to_string(), &mail, &zone_file, join.trim()]);
     does(&["registry", "verify"]);
+    looked
+}
+
+#[test]
+fn what_no_resolver_answers_comes_later_and_is_unknown() {
+    SILENCE.looked();
 }
 
 /// Resolvers that take every question and answer none keep no page from being shown.
-#[test]
-fn what_no_resolver_answers_comes_later_and_is_unknown() {
-    if std::env::var_os("REPUTE_NO_PEERS").is_some() {
-        return;
-    }
-    let place = Place::new();
+static SILENCE: Walk = Walk::new(silence);
+
+/// What happens there.
+fn silence(ground: &Ground) -> Vec<String> {
     let dns = free_address();
     let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let at = silent.local_addr().unwrap();
     let more = format!("resolvers = [\"{at}\"]\nask-other-lists = false\n");
-    let (server, url) = portal(&place, dns, &more);
+    let (server, url) = portal(ground, dns, &more);
     let does = |line: &[&str]| done(&server, line);
     for (apex, template) in [("bl.example", "blocklist"), ("wl.example", "dnswl")] {
         does(&["registry", "list", "add", apex, "--template", template, "--title", apex]);
     }
     does(&["registry", "entry", "add", "bl.example", "8.8.8.8", "--reason", "traps hit"]);
     does(&["registry", "list", "dns", "set", "bl.example", "--links", "on"]);
-    give_entry(&file(&place), "wl.example", "8.8.8.8");
+    give_entry(&ground.database(), "wl.example", "8.8.8.8");
     let mut link = String::new();
     dns::until("the link", || {
         let text = dns::ask_txt(dns, "8.8.8.8.bl.example").answers.into_iter().next();
@@ -318,18 +440,22 @@ fn what_no_resolver_answers_comes_later_and_is_unknown() {
     let path = &link[link.find("/r/").unwrap()..];
     let path = path.trim_end_matches('"');
     let join = does(&["admin", "add", "ada@example.org", "--role", "editor"]);
-    walk("silence.mjs", &[&url, path, join.trim()]);
+    walk(ground, "silence.mjs", &[&url, path, join.trim()])
+}
+
+#[test]
+fn an_editor_goes_through_a_list() {
+    DESK.looked();
 }
 
 /// An editor goes through a list, changes an entry, takes that back, and approves what guards refused.
-#[test]
-fn an_editor_goes_through_a_list() {
-    if std::env::var_os("REPUTE_NO_PEERS").is_some() {
-        return;
-    }
-    let place = Place::new();
+static DESK: Walk = Walk::new(desk);
+
+/// What happens there.
+fn desk(ground: &Ground) -> Vec<String> {
+    let place = &ground.place;
     let dns = free_address();
-    let (server, url) = portal(&place, dns, "");
+    let (server, url) = portal(ground, dns, "");
     let does = |line: &[&str]| done(&server, line);
     let list = ["registry", "list", "add", "bl.example", "--template", "blocklist"];
     does(&[&list[..], &["--title", "Spam sources"]].concat());
@@ -343,19 +469,28 @@ fn an_editor_goes_through_a_list() {
     let config = place.path("repute.toml").display().to_string();
     let program = [env!("CARGO_BIN_EXE_repute"), "--config", &config];
     let port = dns.port().to_string();
-    walk("desk.mjs", &[&[&*url, &port, join.trim(), too.trim()], &program[..]].concat());
+    let looked = walk(
+        ground,
+        "desk.mjs",
+        &[&[&*url, &port, join.trim(), too.trim()], &program[..]].concat(),
+    );
     does(&["registry", "verify"]);
+    looked
+}
+
+#[test]
+fn from_what_traps_saw_to_a_listing_and_the_end_of_a_source() {
+    EVIDENCE.looked();
 }
 
 /// What traps saw is proposed by a rule, listed by an editor, answered by DNS, and gone with its source.
-#[test]
-fn from_what_traps_saw_to_a_listing_and_the_end_of_a_source() {
-    if std::env::var_os("REPUTE_NO_PEERS").is_some() {
-        return;
-    }
-    let place = Place::new();
+static EVIDENCE: Walk = Walk::new(evidence);
+
+/// What happens there.
+fn evidence(ground: &Ground) -> Vec<String> {
+    let place = &ground.place;
     let dns = free_address();
-    let (server, url) = portal(&place, dns, "");
+    let (server, url) = portal(ground, dns, "");
     let does = |line: &[&str]| done(&server, line);
     let list = ["registry", "list", "add", "bl.example", "--template", "blocklist"];
     does(&[&list[..], &["--title", "Spam sources"]].concat());
@@ -370,6 +505,86 @@ fn from_what_traps_saw_to_a_listing_and_the_end_of_a_source() {
     let rule = place.path("traps.toml").display().to_string();
     does(&["registry", "rule", "add", "bl.example", "traps", &rule]);
     let link = does(&["admin", "add", "edith@example.org", "--role", "administrator"]);
-    walk("evidence.mjs", &[&url, &dns.port().to_string(), link.trim()]);
+    let looked = walk(ground, "evidence.mjs", &[&url, &dns.port().to_string(), link.trim()]);
     does(&["registry", "verify"]);
+    looked
 }
+
+#[test]
+fn an_organisation_that_cannot_help_itself() {
+    ORGANISATION.looked();
+}
+
+/// An administrator steps in for an organisation; its new owner is asked, told and written to, and gone in the end.
+static ORGANISATION: Walk = Walk::new(organisation);
+
+/// What happens there.
+fn organisation(ground: &Ground) -> Vec<String> {
+    let place = &ground.place;
+    std::fs::create_dir(place.path("data")).unwrap();
+    // All of it is there before the portal, which reminds people as soon as it starts.
+    let database = ground.server.as_ref().map_or("data/registry.db".to_owned(), Server::url);
+    let list = ["registry", "list", "add", "wl.example", "--template", "dnswl"];
+    let mut add = place.command(&list);
+    let add = add.args(["--title", "Good senders", "--database", &database]).output().unwrap();
+    assert!(add.status.success(), "{}", String::from_utf8_lossy(&add.stderr));
+    give_organisation(&ground.database(), "wl.example", "8.8.8.8");
+    let more = "resolvers = [\"127.0.0.1:9\"]\nask-other-lists = false\n";
+    let (server, url) = portal(ground, free_address(), more);
+    let does = |line: &[&str]| done(&server, line);
+    let above = does(&["admin", "add", "ada@example.org", "--role", "administrator"]);
+    let member = does(&["admin", "add", "grace@example.org", "--role", "member"]);
+    let mail = place.path("data").join("mail").display().to_string();
+    let looked = walk(ground, "organisation.mjs", &[&url, &mail, above.trim(), member.trim()]);
+    does(&["registry", "verify"]);
+    looked
+}
+
+/// The route of pages that a path takes: of those that fit it the one with the fewest parts that may be anything.
+fn route_of<'r>(path: &str, routes: &BTreeSet<&'r str>) -> Option<&'r str> {
+    let parts = |path: &'r str| path.split('/').skip(1);
+    let fits = |route: &&&'r str| {
+        let (parts, there): (Vec<_>, Vec<_>) =
+            (parts(route).collect(), path.split('/').skip(1).collect());
+        let is_same = |(part, there): (&&str, &&str)| part.starts_with('{') || part == there;
+        parts.len() == there.len() && parts.iter().zip(&there).all(is_same)
+    };
+    let any = |route: &&&'r str| parts(route).filter(|part| part.starts_with('{')).count();
+    routes.iter().filter(fits).min_by_key(any).copied()
+}
+
+/// Whoever adds a page takes a walk there.
+#[test]
+fn every_page_is_looked_at_on_a_walk() {
+    if std::env::var_os("REPUTE_NO_PEERS").is_some() {
+        return;
+    }
+    // A test beside this table makes sure that it has every route.
+    let table = include_str!("../crates/portal/src/routes/promise/pages.rs");
+    let routes = table.split('"').filter_map(|text| text.strip_prefix("GET "));
+    let mut routes: BTreeSet<&str> = routes.collect();
+    assert!(routes.len() > 60, "the table is read: {routes:?}");
+    for no_page in NO_PAGES {
+        assert!(routes.remove(no_page), "there is no {no_page} any more");
+    }
+    let mut seen = BTreeSet::new();
+    for walk in WALKS {
+        for path in walk.looked() {
+            if let Some(route) = route_of(path, &routes) {
+                seen.insert(route);
+            }
+        }
+    }
+    let never: Vec<_> = routes.difference(&seen).collect();
+    assert!(never.is_empty(), "no walk looks at {never:?}");
+}
+
+/// What is asked for and is no page: files, and what programs read.
+const NO_PAGES: [&str; 6] = [
+    "/assets/{name}",
+    "/api/v1/openapi.json",
+    "/api/v1/distribution/manifests",
+    "/api/v1/distribution/lists/{apex}/{from}/{to}",
+    "/account/data.json",
+    "/people/{id}/data.json",
+];

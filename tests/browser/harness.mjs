@@ -2,7 +2,8 @@
 // of an app, and a look at each page: as a person sees it, and as axe does.
 //
 // A walk is a file that is run by `node WALK ARGUMENTS...` and ends with 0 if all went well; tests/browser.rs runs each.
-// With SCREENSHOTS=FOLDER each page that is looked at is also kept as a picture, by day, by night and on a phone.
+// With SCREENSHOTS=FOLDER each page that is looked at is also kept as a picture, by day, by night and on a phone; with
+// LOOKS=none it only goes its way. The paths of the pages that it looked at are told as it goes.
 
 import { strict as assert } from "node:assert";
 import { createHmac } from "node:crypto";
@@ -42,7 +43,8 @@ export class Visit {
   async begin(options = {}) {
     this.context = await this.browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
     this.page = await this.context.newPage();
-    this.page.setDefaultTimeout(20_000);
+    // As long as only a broken page takes, on a machine that has other things to do.
+    this.page.setDefaultTimeout(60_000);
     this.page.on("pageerror", (error) => this.complaints.push(String(error)));
     this.page.on("console", (message) => {
       // A form that is refused is answered by 4xx, which the browser notes.
@@ -102,6 +104,8 @@ export class Visit {
 
   /** Looks at the page in each way: it fits, axe finds nothing serious, and it is kept as a picture if that is wanted. */
   async looks(name) {
+    if (process.env.LOOKS === "none") return;
+    console.log(`looked at ${new URL(this.page.url()).pathname}`);
     await this.page.evaluate(AXE);
     const size = this.page.viewportSize();
     const folder = process.env.SCREENSHOTS;
@@ -134,7 +138,7 @@ export class Visit {
 
 /** Waits until something is so. */
 export async function until(what, isSo) {
-  for (let tries = 0; tries < 800; tries += 1) {
+  for (let tries = 0; tries < 2400; tries += 1) {
     if (await isSo()) return;
     await pause(25);
   }
@@ -170,6 +174,9 @@ export function letters(folder) {
 
 /** The path of the link in a letter. The headers name where it is unsubscribed from. */
 export const linkIn = (letter) => letter.slice(letter.indexOf("\n\n")).match(/http:\/\/localhost:\d+(\/\S+)/)[1];
+
+/** The path of the link in a letter by which fewer come, if it has one. */
+export const stopIn = (letter) => letter.match(/^Fewer letters: http:\/\/localhost:\d+(\/\S+)/m)?.[1];
 
 /** Reads the letters in a folder: the path of the link in the next one to an address. */
 export function reader(folder) {

@@ -115,6 +115,8 @@ await walk(async (member) => {
   await member.sees("DNS and lists of others were asked just now.");
   await member.isAt("/organisations/1/hints", "A higher score is possible.", "bl.others.example", "no website");
   await member.looks("hints");
+  await page.goto(at("/organisations/1/hints/checks"));
+  await member.looks("hints-checks");
   await page.goto(at("/lists/bl.example"));
   await page.getByText("The same as a table").click();
   await member.looks("list");
