@@ -74,6 +74,28 @@ fn kill_an_import(database: &str, folder: &Path, is_writing: impl Fn() -> bool) 
     );
 }
 
+/// What would be lost by a slip of the hand is not.
+#[test]
+fn a_backup_does_not_take_the_place_of_its_database_nor_is_one_of_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let database = path("lists.db");
+    done(&["registry", "list", "add", "bl.example"], &database);
+    std::os::unix::fs::symlink(&database, path("link")).expect("it is made");
+    for itself in [&database, &path("link")] {
+        let output = repute(&["backup", itself], &database);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains("is the database itself: name another file"), "{told}");
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(standing(&database), (0, 1), "it is there");
+    }
+    let output = repute(&["backup", &path("none.backup")], &path("none.db"));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("there is no database") && told.contains("none.db"), "{told}");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!Path::new(&path("none.db")).exists() && !Path::new(&path("none.backup")).exists());
+}
+
 /// The database of a configuration is there before any server has started.
 #[test]
 fn lists_may_be_there_before_the_server() {

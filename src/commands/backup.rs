@@ -2,12 +2,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use repute_database::backup::{self, Extent, Into};
-use repute_database::{Database, Timestamp};
+use repute_database::{Database, Place, Timestamp};
 use repute_registry::restore::{self, Restored};
 
 use super::registry::database::{open, place};
@@ -18,6 +18,9 @@ use crate::exit::Verdict;
 /// Writes a backup.
 pub(super) fn run(config: Option<&Path>, args: &BackupArgs) -> anyhow::Result<Verdict> {
     let place = place(config, args.database.as_deref())?;
+    if let Place::File(database) = &place {
+        keeps(database, &args.file)?;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let database = open(&place).await?;
@@ -29,6 +32,25 @@ pub(super) fn run(config: Option<&Path>, args: &BackupArgs) -> anyhow::Result<Ve
         eprintln!("{}: {} rows of {} tables", args.file.display(), extent.rows, extent.tables);
         Ok(Verdict::Yes)
     })
+}
+
+/// Makes sure that there is a database, and that the backup does not take the place of it.
+fn keeps(database: &Path, backup: &Path) -> anyhow::Result<()> {
+    // Whoever mistypes its name would have an empty one, and a backup of that.
+    if !database.exists() {
+        bail!("there is no database {}: name the one that the server has", database.display());
+    }
+    let of = |path: &Path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
+    let itself = ["", "-wal", "-shm"].map(|ending| {
+        let mut name = database.as_os_str().to_owned();
+        name.push(ending);
+        of(Path::new(&name))
+    });
+    let is_itself = of(backup).is_some_and(|there| itself.contains(&Some(there)));
+    if is_itself {
+        bail!("{} is the database itself: name another file for its backup", backup.display());
+    }
+    Ok(())
 }
 
 /// Restores a backup.
@@ -81,7 +103,7 @@ async fn replace(database: &Database, path: &Path) -> anyhow::Result<Extent> {
     // Nobody else is to read what people entrust to a list.
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part);
     let mut file = file.with_context(failed)?;
-    let written = write(database, &mut file).await;
+    let written = write(database, &mut file).await.with_context(failed);
     let kept = written.and_then(|extent| {
         file.sync_all().and_then(|()| fs::rename(&part, path)).with_context(failed)?;
         Ok(extent)

@@ -31,7 +31,14 @@ pub(super) async fn run(database: &Database, command: EntryCommand) -> anyhow::R
             let stored = list(connection.session(), &apex).await?;
             let found = entries::at(connection.session(), stored.id, &key.parse()?).await?;
             show(database, &found, json).await?;
-            Ok(if found.is_empty() { Verdict::No } else { Verdict::Yes })
+            if found.is_empty() {
+                eprintln!(
+                    "{apex} has no entry for {} itself: `repute registry entry at` shows what covers an address or a name",
+                    plain(&key)
+                );
+                return Ok(Verdict::No);
+            }
+            Ok(Verdict::Yes)
         }
         EntryCommand::History { list, key, limit, json } => {
             history::show(database, &list, &key.parse()?, limit, json).await

@@ -52,7 +52,13 @@ pub(super) async fn run(
     let mut connection = database.read().await?;
     let deeds = match list {
         Some(list) => {
-            audit::of_subject(connection.session(), &format!("list/{list}"), limit).await?
+            let subject = format!("list/{list}");
+            let deeds = audit::of_subject(connection.session(), &subject, limit).await?;
+            // One that is gone may have left rows.
+            if deeds.is_empty() {
+                super::list(connection.session(), list).await?;
+            }
+            deeds
         }
         None => {
             let head = audit::head(connection.session()).await?;
