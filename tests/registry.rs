@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use repute_database::testing::Server;
+use repute_database::{Database, Place, entries, lists};
 use serde_json::Value;
 
 /// Runs the program about a database.
@@ -72,6 +73,79 @@ fn kill_an_import(database: &str, folder: &Path, is_writing: impl Fn() -> bool) 
     assert!(
         done(&["registry", "verify"], database).starts_with("the audit log is whole: 3 rows\n")
     );
+}
+
+/// By which criterion of a list each of these addresses is listed, and when it is looked at again.
+fn terms(database: &str, keys: &[&str]) -> Vec<(Option<String>, Option<i64>)> {
+    let place: Place = database.parse().expect("a place");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let database = Database::open(&place).await.expect("it opens");
+        let mut connection = database.read().await.expect("a connection");
+        let apex = "bl.example".parse().expect("a name");
+        let list = lists::by_apex(connection.session(), &apex).await.expect("it is read");
+        let list = list.expect("it is there").id;
+        let criteria = lists::criteria(connection.session(), list).await.expect("they are read");
+        let slug = |id| criteria.iter().find(|one| one.id == id).map(|one| one.slug.clone());
+        let mut found = Vec::new();
+        for key in keys {
+            let key = key.parse().expect("a key");
+            let all = entries::at(connection.session(), list, &key).await.expect("it is read");
+            let [entry] = &all[..] else { panic!("{key} is there once: {all:?}") };
+            found.push((entry.criterion.and_then(slug), entry.review.map(|review| review.0)));
+        }
+        found
+    })
+}
+
+/// Imports files that name a criterion and a review date, others, none, and what is none.
+fn import_by_terms(database: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = addresses(&folder.path().join("two.txt"), 2);
+    let policy = folder.path().join("policy.txt");
+    fs::write(&policy, "We list senders of spam.").expect("it is written");
+    done(&["registry", "list", "add", "bl.example"], database);
+    let policy = policy.to_string_lossy();
+    done(&["registry", "list", "policy", "publish", "bl.example", &policy], database);
+    for slug in ["trap", "old"] {
+        let add = ["registry", "list", "criterion", "add", "bl.example", slug];
+        done(&[&add[..], &["--title", "A trap", "--text", "It was hit."]].concat(), database);
+    }
+    let end = ["registry", "list", "criterion", "end", "bl.example", "old"];
+    done(&[&end[..], &["--reason", "nobody asks"]].concat(), database);
+    let import = ["registry", "import", "bl.example", &file, "--source", "feed"];
+    for (wrong, words) in [
+        (["--criterion", "none"], "bl.example has no criterion `none`"),
+        (["--criterion", "old"], "bl.example has no criterion `old`"),
+        (["--review-on", "2027-02-30"], "2027-02-30"),
+    ] {
+        let output = repute(&[&import[..], &wrong].concat(), database);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && told.contains(words), "{wrong:?}: {told}");
+        assert_eq!(standing(database).0, 0, "{wrong:?}");
+    }
+    let keys = ["10.0.0.0", "10.0.0.1"];
+    // 2027-03-01 and 2028-01-02, at midnight.
+    let (first, second) = (1_803_859_200_000_000, 1_830_384_000_000_000);
+    for (more, expect) in [
+        (&["--criterion", "trap", "--review-on", "2027-03-01"][..], first),
+        // One that names none leaves what stands there.
+        (&[], first),
+        (&["--review-on", "2028-01-02"], second),
+    ] {
+        done(&[&import[..], more].concat(), database);
+        let expect = (Some("trap".to_owned()), Some(expect));
+        assert_eq!(terms(database, &keys), [expect.clone(), expect], "{more:?}");
+    }
+}
+
+#[test]
+fn a_file_names_a_criterion_and_a_day_for_all_that_is_in_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    import_by_terms(&folder.path().join("lists.db").to_string_lossy());
+    if let Some(server) = Server::start() {
+        import_by_terms(&server.url());
+    }
 }
 
 /// What would be lost by a slip of the hand is not.

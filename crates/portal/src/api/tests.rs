@@ -7,6 +7,7 @@ mod directory;
 mod history;
 mod motions;
 mod settings;
+mod terms;
 mod work;
 
 use axum::http::{Method, StatusCode};
