@@ -6,9 +6,13 @@
 mod dns;
 #[path = "serve/free.rs"]
 mod free;
+#[path = "published/imported.rs"]
+mod imported;
 #[path = "serve/process.rs"]
 #[expect(dead_code, reason = "these tests need a part of what tests of the command need")]
 mod process;
+#[path = "serve/random.rs"]
+mod random;
 #[path = "published/together.rs"]
 mod together;
 

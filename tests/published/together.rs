@@ -16,8 +16,8 @@ use crate::free::free_address;
 use crate::process::{Place, Served};
 
 /// One of the servers.
-struct Portal<'p> {
-    server: Served<'p>,
+pub(crate) struct Portal<'p> {
+    pub(crate) server: Served<'p>,
     /// Where its portal is.
     at: SocketAddr,
     /// The folder of its letters.
@@ -26,7 +26,7 @@ struct Portal<'p> {
 
 impl<'p> Portal<'p> {
     /// Starts it on a database; `more` stands below `[portal]` besides.
-    fn start(place: &'p Place, database: &str, more: &str) -> Portal<'p> {
+    pub(crate) fn start(place: &'p Place, database: &str, more: &str) -> Portal<'p> {
         // The key of links is the same at both.
         let at = free_address();
         place.write("link.key", &"5f".repeat(32));
@@ -57,7 +57,7 @@ impl<'p> Portal<'p> {
     }
 
     /// The same of one that answers.
-    fn ask(&self, request: &str, path: &str, head: &str, body: &str) -> String {
+    pub(crate) fn ask(&self, request: &str, path: &str, head: &str, body: &str) -> String {
         self.try_ask(request, path, head, body).expect("it answers")
     }
 
@@ -68,12 +68,19 @@ impl<'p> Portal<'p> {
     }
 
     /// Makes an administrator; his cookie, as a line of a head.
-    fn join(&self, mail: &str) -> String {
+    pub(crate) fn join(&self, mail: &str) -> String {
         let (code, link) = self.server.run(&["admin", "add", mail, "--role", "administrator"]);
         assert_eq!(code, 0, "{link}");
         let path = link.trim().strip_prefix(URL).expect("it is ours").to_owned();
         let made = self.post(&path, "", "name=Anna&password=some+long+words");
         format!("Cookie: {}\r\n", between(&made, "set-cookie: ", ";"))
+    }
+
+    /// Makes a token with scopes, as a form says them; by somebody's cookie.
+    pub(crate) fn token(&self, cookie: &str, scopes: &str) -> String {
+        let form = format!("name=a+test&days=30&{scopes}");
+        let page = self.post("/account/tokens", cookie, &form);
+        format!("repute_{}", between(&page, "repute_", "<")).trim().to_owned()
     }
 
     /// Lists an address by the API, under a key; the serial that is answered, if there is an answer.
@@ -158,10 +165,7 @@ fn two_portals_share_sessions_serials_and_letters_and_one_outlives_the_other() {
     assert!(is_in(&one, &cookie));
 
     // A token that one made, at both: each entry has a serial of its own, and none is missing.
-    let form = "name=a+test&days=30&entries%3Aread=yes&entries%3Awrite=yes";
-    let token = one.post("/account/tokens", &cookie, form);
-    let token = format!("repute_{}", between(&token, "repute_", "<"));
-    let token = token.trim();
+    let token = &*one.token(&cookie, "entries%3Aread=yes&entries%3Awrite=yes");
     let serials: BTreeMap<u32, String> = thread::scope(|scope| {
         let writers =
             [&one, &other, &one, &other].into_iter().enumerate().map(|(writer, portal)| {
