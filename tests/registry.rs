@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use repute_database::entries::Named;
 use repute_database::testing::Server;
 use repute_database::{Database, Place, entries, lists};
 use serde_json::Value;
@@ -86,7 +87,9 @@ fn terms(database: &str, keys: &[&str]) -> Vec<(Option<String>, Option<i64>)> {
         let list = lists::by_apex(connection.session(), &apex).await.expect("it is read");
         let list = list.expect("it is there").id;
         let criteria = lists::criteria(connection.session(), list).await.expect("they are read");
-        let slug = |id| criteria.iter().find(|one| one.id == id).map(|one| one.slug.clone());
+        let slug = |named: Named| {
+            criteria.iter().find(|one| one.id == named.id).map(|one| one.slug.clone())
+        };
         let mut found = Vec::new();
         for key in keys {
             let key = key.parse().expect("a key");

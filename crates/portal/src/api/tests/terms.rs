@@ -76,7 +76,7 @@ async fn a_file_names_a_criterion_and_a_day_for_all_that_is_in_it() {
             for key in ["9.9.2.1", "9.9.2.2"] {
                 let all = there(site, list, key).await;
                 assert_eq!(all.len(), 1, "{query}");
-                assert_eq!(all[0].criterion, Some(criterion), "{query}");
+                assert_eq!(all[0].criterion.map(|named| named.id), Some(criterion), "{query}");
                 assert_eq!(review(&all[0]).as_deref(), Some(day), "{query}");
             }
         }
@@ -121,7 +121,7 @@ async fn a_request_names_a_criterion_and_a_day_and_its_decision_may_say_otherwis
         assert_eq!(json(&editor.post(site, &decide, &yes).await)["outcome"], "published");
         let listed = there(site, list, "5.9.0.7").await;
         assert_eq!(
-            (listed[0].criterion, review(&listed[0])),
+            (listed[0].criterion.map(|named| named.id), review(&listed[0])),
             (Some(trap), Some("2027-03-01".to_owned()))
         );
 
@@ -151,7 +151,7 @@ async fn a_request_names_a_criterion_and_a_day_and_its_decision_may_say_otherwis
         assert_eq!(done["outcome"], "published", "{done}");
         let listed = there(site, list, "5.9.1.0/30").await;
         assert_eq!(
-            (listed[0].criterion, review(&listed[0])),
+            (listed[0].criterion.map(|named| named.id), review(&listed[0])),
             (Some(own), Some("2028-01-02".to_owned()))
         );
         let without = there(site, list, "5.9.1.1").await;
