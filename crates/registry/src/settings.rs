@@ -115,8 +115,8 @@ pub enum SettingsError {
     #[error("this list has a criterion `{0}`: take another short name")]
     SlugTaken(String),
     /// There is none of this short name.
-    #[error("this list has no criterion `{0}`")]
-    NoCriterion(String),
+    #[error("this list has no criterion `{0}`{known}", known = known(.1))]
+    NoCriterion(String, Vec<String>),
     /// Nothing is listed by it any more.
     #[error("the criterion `{0}` is ended: add another one")]
     CriterionEnded(String),
@@ -355,11 +355,20 @@ async fn open_criterion(
 ) -> Result<lists::Criterion, SettingsError> {
     lists::lock(transaction.session(), list.id).await?;
     let known = lists::criteria(transaction.session(), list.id).await?;
-    let found = known.into_iter().find(|known| known.slug == slug);
-    let found = found.ok_or_else(|| SettingsError::NoCriterion(slug.to_owned()))?;
+    let slugs = || known.iter().filter(|one| one.is_open()).map(|one| one.slug.clone()).collect();
+    let found = known.iter().find(|known| known.slug == slug).cloned();
+    let found = found.ok_or_else(|| SettingsError::NoCriterion(slug.to_owned(), slugs()))?;
     match found.is_open() {
         true => Ok(found),
         false => Err(SettingsError::CriterionEnded(slug.to_owned())),
+    }
+}
+
+/// The criteria there are, behind an error.
+fn known(slugs: &[String]) -> String {
+    match slugs.is_empty() {
+        true => ": none is open".to_owned(),
+        false => format!(": it has {}", slugs.join(", ")),
     }
 }
 

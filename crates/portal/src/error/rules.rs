@@ -282,7 +282,7 @@ impl From<SettingsError> for AppError {
             | SettingsError::NoPolicy
             | SettingsError::Slug(_)
             | SettingsError::SlugTaken(_)
-            | SettingsError::NoCriterion(_)
+            | SettingsError::NoCriterion(..)
             | SettingsError::CriterionEnded(_)
             | SettingsError::CriterionInUse { .. }
             | SettingsError::SameCriterion(_)

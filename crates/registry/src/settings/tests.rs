@@ -115,7 +115,9 @@ async fn policies_have_versions_and_criteria_belong_to_one() {
         let same = change(t, &by, "trap", "Mail to none.").await;
         assert!(matches!(same, Err(SettingsError::SameCriterion(_))), "{same:?}");
         let none = change(t, &by, "traps", "Mail.").await;
-        assert!(matches!(none, Err(SettingsError::NoCriterion(_))), "{none:?}");
+        assert!(matches!(none, Err(SettingsError::NoCriterion(..))), "{none:?}");
+        let none = end_criterion(t, &by, &list, "tarp").await.expect_err("there is none");
+        assert_eq!(none.to_string(), "this list has no criterion `tarp`: it has trap");
         let editor = hand(Role::Editor);
         assert!(matches!(change(t, &editor, "trap", "x").await, Err(SettingsError::Denied(_))));
         let denied = end_criterion(t, &editor, &list, "trap").await;
