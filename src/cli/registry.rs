@@ -255,7 +255,7 @@ pub(crate) enum KeptOutCommand {
         /// At most so many
         #[arg(long, short = 'n', value_name = "ROWS", default_value_t = 100)]
         limit: u32,
-        /// Go on behind this one
+        /// Go on behind this one; with its code if that is shown, in quotes
         #[arg(long, value_name = "NETWORK|NAME", conflicts_with = "key")]
         after: Option<String>,
         /// Write JSON, an object a line
@@ -269,6 +269,9 @@ pub(crate) enum KeptOutCommand {
         /// The network or name, as it was listed
         #[arg(value_name = "NETWORK|NAME")]
         key: String,
+        /// The code, if only that is kept out
+        #[arg(long)]
+        code: Option<ReturnCode>,
         /// Why, for the audit log
         #[arg(long)]
         reason: String,

@@ -526,6 +526,7 @@ async fn carry_out(
         action: "request.publish".to_owned(),
         reason: format!("request {}", request.id.0),
     };
+    let off = kept_out::leaving(transaction, list.id, &changes).await?;
     let serial = match changes.is_empty() {
         true => None,
         false => {
@@ -533,11 +534,9 @@ async fn carry_out(
             Some(done.await?)
         }
     };
-    // What was decided to go no feed brings back.
+    // What was decided to go no feed brings back, nor a score that was lowered.
     let by = (&*cause.actor, &*cause.reason);
-    for change in changes.iter().filter(|change| change.entries.is_empty()) {
-        kept_out::keep(transaction, list.id, &change.key, by, End::AsTheListSays, now).await?;
-    }
+    kept_out::keep_all(transaction, list.id, &off, by, End::AsTheListSays, now).await?;
     end_items(transaction, request, positions, &before).await?;
     let state = State::Published.word().to_owned();
     let policy = lists::policy_version(transaction.session(), list.id).await?;

@@ -418,22 +418,14 @@ async fn write(
     (cause, second): (&Cause, Option<&str>),
     now: Timestamp,
 ) -> Result<u32, EditError> {
-    // What an editor took off whole no rule lists again for what was seen before, and no import brings back.
-    let mut off = Vec::new();
+    // What an editor took off whole no rule lists again for what was seen before; and no import brings back what left.
     for Change { key, .. } in all.iter().filter(|change| change.entries.is_empty()) {
         settle(transaction, list.id, key, now).await?;
-        let before = entries::at(transaction.session(), list.id, key).await?;
-        // What was never to be listed is not on the list by that, and may be now.
-        if before.iter().any(|entry| entry.code.is_some()) {
-            off.push(key);
-        }
     }
+    let off = kept_out::leaving(transaction, list.id, all).await?;
     let serial = changes::apply_agreed(transaction, list, all, cause, second, now).await?;
-    let by = (&*cause.actor, &*cause.reason);
-    for key in off {
-        let end = kept_out::End::AsTheListSays;
-        kept_out::keep(transaction, list.id, key, by, end, now).await?;
-    }
+    let (by, end) = ((&*cause.actor, &*cause.reason), kept_out::End::AsTheListSays);
+    kept_out::keep_all(transaction, list.id, &off, by, end, now).await?;
     Ok(serial)
 }
 

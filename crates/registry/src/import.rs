@@ -245,8 +245,9 @@ async fn compare(
     now: Timestamp,
     step: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Difference, ChangeError> {
-    let kept_out = kept_out::keys(session.again(), list.id, now).await?;
-    let mut merge = Merge::new(&content.rows, import, source, &kept_out, owners);
+    let keys = kept_out::keys(session.again(), list.id, now).await?;
+    let places = kept_out::places(session.again(), list.id, now).await?;
+    let mut merge = Merge::new(&content.rows, import, source, (&keys, &places), owners);
     let (mut after, mut count) = (None, 0);
     loop {
         let held = bulk::slice(session.again(), list.id, after.as_ref(), READ).await?;

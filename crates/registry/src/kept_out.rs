@@ -1,15 +1,21 @@
 //! What was taken off a list stays off it, although a feed still has it: imports pass it over, until the time that the
 //! list sets is over, somebody takes it back, or it is listed by a newer decision or by a rule for what was seen since.
 //!
+//! Of a key that stays on the list with another code, only the code that it lost is kept off, and from rules as well:
+//! what they see is told by the code that it has, and they would say again at once what somebody judged too high.
+//!
 //! An entry without a code would do more than that: it would take the address out of every network that is listed
 //! around it, which nobody decided.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use repute_database::audit::{self, Deed};
-use repute_database::kept_out::{self, KeptOut};
+use repute_database::entries::{self, Entry};
+use repute_database::kept_out::{self, KeptOut, Spot};
 use repute_database::lists::{ListId, Stored};
 use repute_database::{DatabaseError, Key, Timestamp, Transaction};
+use repute_dnsxl::ReturnCode;
 use serde_json::json;
 
 use crate::changes::Change;
@@ -35,7 +41,7 @@ pub enum KeptOutError {
     Denied(#[from] Denied),
     /// It is not kept off.
     #[error("{0} is not kept off this list")]
-    Missing(Key),
+    Missing(Spot),
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -53,6 +59,56 @@ pub async fn keep(
     end: End,
     now: Timestamp,
 ) -> Result<(), DatabaseError> {
+    let spot = Spot { key: key.clone(), code: None };
+    keep_all(transaction, list, &[spot], (actor, reason), end, now).await
+}
+
+/// What leaves a list by changes: keys that are listed no more, and of others the codes that they lose. To be called
+/// before [`crate::changes::apply`] writes them.
+///
+/// # Errors
+/// If the database fails.
+pub async fn leaving(
+    transaction: &mut Transaction,
+    list: ListId,
+    changes: &[Change],
+) -> Result<Vec<Spot>, DatabaseError> {
+    let keys: Vec<Key> = changes.iter().map(|change| change.key.clone()).collect();
+    let there = entries::at_each(transaction.session(), list, &keys).await?;
+    let mut before: HashMap<&Key, Vec<ReturnCode>> = HashMap::new();
+    for entry in &there {
+        before.entry(&entry.key).or_default().extend(entry.code);
+    }
+    let mut all = Vec::new();
+    for Change { key, entries } in changes {
+        let lost = before.get(key).into_iter().flatten();
+        let has = |code: &ReturnCode| entries.iter().any(|entry: &Entry| entry.code == Some(*code));
+        let lost: Vec<ReturnCode> = lost.filter(|code| !has(code)).copied().collect();
+        let spot = |code| Spot { key: key.clone(), code };
+        match entries.is_empty() {
+            // What was never to be listed is not on the list by that, and may be now.
+            true => all.extend((!lost.is_empty()).then(|| spot(None))),
+            false => all.extend(lost.into_iter().map(|code| spot(Some(code)))),
+        }
+    }
+    Ok(all)
+}
+
+/// Keeps off a list what left it, from now on. To be called after [`crate::changes::apply`] took it off.
+///
+/// # Errors
+/// If the database fails.
+pub async fn keep_all(
+    transaction: &mut Transaction,
+    list: ListId,
+    spots: &[Spot],
+    (actor, reason): (&str, &str),
+    end: End,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    if spots.is_empty() {
+        return Ok(());
+    }
     let until = match end {
         End::Never => None,
         End::AtOnce => return Ok(()),
@@ -61,12 +117,15 @@ pub async fn keep(
             days => Some(now.after(Duration::from_secs(u64::from(days) * 86_400))),
         },
     };
-    let (actor, reason) = (actor.to_owned(), reason.to_owned());
-    let new = KeptOut { key: key.clone(), since: now, until, actor, reason };
-    kept_out::put(transaction.session(), list, &new).await
+    for Spot { key, code } in spots {
+        let (actor, reason) = (actor.to_owned(), reason.to_owned());
+        let new = KeptOut { key: key.clone(), code: *code, since: now, until, actor, reason };
+        kept_out::put(transaction.session(), list, &new).await?;
+    }
+    Ok(())
 }
 
-/// Lets imports list a key again.
+/// Lets imports list a key again, or again with a code.
 ///
 /// # Errors
 /// If the person may not, or it is not kept off.
@@ -74,13 +133,13 @@ pub async fn let_back(
     transaction: &mut Transaction,
     person: Person,
     list: &Stored,
-    key: &Key,
+    spot: &Spot,
     reason: &str,
     now: Timestamp,
 ) -> Result<(), KeptOutError> {
     permission::check(person, Relation::Stranger, Action::EditEntries)?;
     let actor = audit::actor(transaction.session(), person.account).await?;
-    let_back_at_shell(transaction, actor, list, key, reason, now).await
+    let_back_at_shell(transaction, actor, list, spot, reason, now).await
 }
 
 /// The same on behalf of whoever has the shell, and so the database.
@@ -91,33 +150,43 @@ pub async fn let_back_at_shell(
     transaction: &mut Transaction,
     actor: String,
     list: &Stored,
-    key: &Key,
+    spot: &Spot,
     reason: &str,
     now: Timestamp,
 ) -> Result<(), KeptOutError> {
-    if !kept_out::remove(transaction.session(), list.id, key).await? {
-        return Err(KeptOutError::Missing(key.clone()));
+    let Spot { key, code } = spot;
+    if !kept_out::remove(transaction.session(), list.id, key, *code).await? {
+        return Err(KeptOutError::Missing(spot.clone()));
+    }
+    let mut detail = json!({ "key": key.to_string(), "reason": reason });
+    if let Some(code) = code {
+        detail["code"] = code.to_string().into();
     }
     let deed = Deed {
         time: now,
         actor,
         action: "kept-out.end".to_owned(),
         subject: format!("list/{}", list.list.apex),
-        detail: json!({ "key": key.to_string(), "reason": reason }).to_string(),
+        detail: detail.to_string(),
     };
     audit::append(transaction.session(), &deed).await?;
     Ok(())
 }
 
-/// Ends what is said of keys that are listed anew: that is the newer decision.
+/// Ends what is said of keys and codes that are listed anew: that is the newer decision.
 pub(crate) async fn give_way(
     transaction: &mut Transaction,
     list: ListId,
     changes: &[Change],
 ) -> Result<(), DatabaseError> {
-    for change in changes.iter().filter(|one| one.entries.iter().any(|entry| entry.code.is_some()))
-    {
-        kept_out::remove(transaction.session(), list, &change.key).await?;
+    for Change { key, entries } in changes {
+        let codes: Vec<ReturnCode> = entries.iter().filter_map(|entry| entry.code).collect();
+        if !codes.is_empty() {
+            kept_out::remove(transaction.session(), list, key, None).await?;
+        }
+        for code in codes {
+            kept_out::remove(transaction.session(), list, key, Some(code)).await?;
+        }
     }
     Ok(())
 }

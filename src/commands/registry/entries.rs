@@ -147,7 +147,7 @@ async fn remove(
     let stored = list(transaction.session(), apex).await?;
     lists::lock(transaction.session(), stored.id).await?;
     let mut left = entries::at(transaction.session(), stored.id, key).await?;
-    let (before, was_listed) = (left.len(), left.iter().any(|entry| entry.code.is_some()));
+    let before = left.len();
     left.retain(|entry| code.is_some() && entry.code != code);
     if left.len() == before {
         bail!("{apex} has no such entry for {key}: `repute registry entry show {apex} {key}`");
@@ -157,11 +157,10 @@ async fn remove(
     let changes = [Change { key: key.clone(), entries: left }];
     let now = Timestamp::now();
     rule::settle(&mut transaction, stored.id, key, now).await?;
+    let off = kept_out::leaving(&mut transaction, stored.id, &changes).await?;
     let serial = changes::apply(&mut transaction, &stored, &changes, &cause, now).await?;
-    if was_listed && changes[0].entries.is_empty() {
-        let (by, end) = ((&*cause.actor, reason), End::AsTheListSays);
-        kept_out::keep(&mut transaction, stored.id, key, by, end, now).await?;
-    }
+    let (by, end) = ((&*cause.actor, reason), End::AsTheListSays);
+    kept_out::keep_all(&mut transaction, stored.id, &off, by, end, now).await?;
     transaction.commit().await?;
     say!("{apex}: {key} removed ({gone}), serial {serial}");
     foretell(database, &stored, Some(serial)).await?;

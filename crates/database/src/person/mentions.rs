@@ -109,6 +109,7 @@ pub(super) fn texts(room: Room) -> &'static [(&'static str, &'static str)] {
         Room::Removals => &[("removals", "reason"), ("removals", "answer")],
         Room::Lists => &[
             ("kept_out", "reason"),
+            ("kept_out_codes", "reason"),
             ("consistency", "reasons"),
             ("publications", "why"),
             ("subscribers", "name"),

@@ -8,7 +8,7 @@ use repute_database::entries::find::Sought;
 use repute_database::entries::{self, Entry, OrganisationId, SourceId};
 use repute_database::kept_out as stored;
 use repute_database::motions::MotionId;
-use repute_database::{Key, Timestamp, Transaction, lists};
+use repute_database::{Key, NoKey, Timestamp, Transaction, lists};
 use repute_registry::edit::{self, Edit, End, Listing, Made, Review, What, Which};
 use repute_registry::{motion, publish};
 use schemars::JsonSchema;
@@ -78,7 +78,7 @@ struct Wanted {
     target: Option<String>,
     /// What is within this network, or below this name.
     within: Option<String>,
-    /// The key after which to go on.
+    /// What `next` said, after which to go on.
     after: Option<String>,
     /// So many keys at most: up to 1000.
     limit: Option<u32>,
@@ -228,7 +228,7 @@ struct After {
 struct AllKeptOut {
     /// The keys.
     kept_out: Vec<KeptOut>,
-    /// The key after which to go on, if there are more.
+    /// Where to go on, if there are more.
     next: Option<String>,
 }
 
@@ -237,6 +237,9 @@ struct AllKeptOut {
 struct KeptOut {
     /// An address, a network or a name.
     key: String,
+    /// The code that it lost while it stayed on the list with another one: no import and no rule gives it that again.
+    /// Nothing if it is kept off with whatever code.
+    code: Option<String>,
     /// Since when (RFC 3339).
     since: String,
     /// Until when; nothing if for ever.
@@ -251,6 +254,8 @@ struct KeptOut {
 struct LetBack {
     /// An address, a network or a name.
     key: String,
+    /// The code, if only that is kept off.
+    code: Option<String>,
     /// Why, for the audit log.
     reason: String,
 }
@@ -262,20 +267,26 @@ async fn kept_out(
     Query(After { after }): Query<After>,
 ) -> Result<Json<AllKeptOut>, AppError> {
     let list = card(&app, &apex).await?.id;
-    let after = after.as_deref().map(key).transpose()?;
+    let after = after.as_deref().map(spot).transpose()?;
     let mut look = app.database.look().await?;
     let (after, now) = (after.as_ref(), Timestamp::now());
     let mut found = stored::page(look.session(), list, after, now, MOST + 1).await?;
     let is_more = found.len() > MOST as usize;
     found.truncate(MOST as usize);
-    let next = found.last().filter(|_| is_more).map(|last| last.key.to_string());
+    let next = found.last().filter(|_| is_more).map(|last| last.spot().to_string());
     let shown = |one: stored::KeptOut| KeptOut {
         key: one.key.to_string(),
+        code: one.code.map(|code| code.to_string()),
         since: Moment(one.since).rfc3339(),
         until: one.until.map(|end| Moment(end).rfc3339()),
         reason: one.reason,
     };
     Ok(Json(AllKeptOut { kept_out: found.into_iter().map(shown).collect(), next }))
+}
+
+/// What is kept off, as it is written.
+fn spot(text: &str) -> Result<stored::Spot, AppError> {
+    text.parse().map_err(|error: NoKey| AppError::Wrong(error.to_string()))
 }
 
 /// `POST /api/v1/lists/{apex}/kept-out/end`.
@@ -284,13 +295,14 @@ async fn let_back(
     Path(apex): Path<String>,
     call: Call,
 ) -> Result<Response, AppError> {
-    let LetBack { key: name, reason } = call.read()?;
-    let (key, id) = (key(&name)?, card(&app, &apex).await?.id);
+    let LetBack { key, code, reason } = call.read()?;
+    let spot = spot(&format!("{key} {}", code.unwrap_or_default()))?;
+    let id = card(&app, &apex).await?.id;
     let person = call.caller.person();
     let mut write = call.begin(&app).await?;
     let (t, now) = (&mut write.transaction, write.now);
     let list = lists::by_id(t.session(), id).await?.ok_or(AppError::NotFound)?;
-    repute_registry::kept_out::let_back(t, person, &list, &key, reason.trim(), now).await?;
+    repute_registry::kept_out::let_back(t, person, &list, &spot, reason.trim(), now).await?;
     write.done(StatusCode::OK, &DONE).await
 }
 

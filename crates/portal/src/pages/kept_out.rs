@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use repute_database::kept_out::{self, KeptOut};
+use repute_database::kept_out::{self, KeptOut, Spot};
 use repute_database::lists::Stored;
 use repute_database::{Key, NoKey, Timestamp};
 use repute_dnsxl::Name;
@@ -44,7 +44,7 @@ pub(crate) struct Narrowed {
     /// A key.
     #[serde(default)]
     find: String,
-    /// The key behind which to go on.
+    /// The key behind which to go on, maybe with its code.
     #[serde(default)]
     after: String,
 }
@@ -53,6 +53,9 @@ pub(crate) struct Narrowed {
 #[derive(Deserialize)]
 pub(crate) struct Typed {
     key: String,
+    /// With which code alone; nothing for whatever code.
+    #[serde(default)]
+    code: String,
     #[serde(default)]
     why: String,
 }
@@ -72,13 +75,12 @@ pub(crate) async fn show(
     let (found, is_more) = match find.is_empty() {
         false => {
             let key: Key = find.parse().map_err(wrong)?;
-            let found = kept_out::at(look.session(), list.id, &key, now).await?;
-            (found.into_iter().collect::<Vec<_>>(), false)
+            (kept_out::all_at(look.session(), list.id, &key, now).await?, false)
         }
         true => {
             let after = match after.is_empty() {
                 true => None,
-                false => Some(after.parse().map_err(wrong)?),
+                false => Some(after.parse::<Spot>().map_err(wrong)?),
             };
             let mut found =
                 kept_out::page(look.session(), list.id, after.as_ref(), now, MOST + 1).await?;
@@ -87,7 +89,7 @@ pub(crate) async fn show(
             (found, is_more)
         }
     };
-    let last = found.last().filter(|_| is_more).map(|last| last.key.to_string());
+    let last = found.last().filter(|_| is_more).map(|last| last.spot().to_string());
     let next = last.map(|last| format!("{}?after={}", path(&list.list.apex), encode(&last)));
     let count = kept_out::count(look.session(), list.id, now).await?;
     let days = kept_out::days(look.session(), list.id).await?;
@@ -99,13 +101,14 @@ pub(crate) async fn let_back(
     State(app): State<App>,
     member: Member,
     Path(apex): Path<String>,
-    Form(Typed { key, why }): Form<Typed>,
+    Form(Typed { key, code, why }): Form<Typed>,
 ) -> Result<Response, AppError> {
-    let key: Key = key.trim().parse().map_err(|error: NoKey| AppError::Wrong(error.to_string()))?;
+    let spot = format!("{} {}", key.trim(), code.trim());
+    let spot: Spot = spot.parse().map_err(|error: NoKey| AppError::Wrong(error.to_string()))?;
     let mut transaction = app.database.begin().await?;
     let list = stored(transaction.session(), &apex).await?;
     let (person, now) = (member.person(), Timestamp::now());
-    rules::let_back(&mut transaction, person, &list, &key, why.trim(), now).await?;
+    rules::let_back(&mut transaction, person, &list, &spot, why.trim(), now).await?;
     transaction.commit().await?;
     Ok(back(&path(&list.list.apex), Flash::LetBack))
 }
@@ -165,6 +168,22 @@ mod tests {
             let again = site.post(place, &[("key", "192.0.2.7")]).await;
             assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
             site.get(&format!("{place}?find=192.0.2.7")).await.says(&["Nothing"]);
+            // Of some keys only a code is kept off, which is let back alone.
+            let mut transaction = site.app.database.begin().await.expect("a transaction");
+            let spots: Vec<Spot> = ["9.9.9.9 127.0.0.3", "9.9.9.9 127.0.0.4"]
+                .map(|spot| spot.parse().expect("a spot"))
+                .into();
+            let (t, by, end) = (&mut transaction, (&*actor, ""), End::Never);
+            let kept = rules::keep_all(t, list, &spots, by, end, Timestamp::now()).await;
+            kept.expect("they are kept off");
+            transaction.commit().await.expect("it is committed");
+            let found = site.get(&format!("{place}?find=9.9.9.9")).await;
+            found.says(&["<code>127.0.0.3</code>", "name=\"code\" value=\"127.0.0.4\""]);
+            let entry = site.get("/lists/bl.example/entry?key=9.9.9.9").await;
+            entry.says(&["no rule gives it 127.0.0.3 again"]);
+            site.post(place, &[("key", "9.9.9.9"), ("code", "127.0.0.3")]).await;
+            let found = site.get(&format!("{place}?find=9.9.9.9")).await;
+            assert!(!found.text.contains("127.0.0.3") && found.text.contains("127.0.0.4"));
             site.become_role(Some(Role::Member)).await;
             assert!(!site.get("/lists/bl.example").await.text.contains(place));
             // The list keeps what it is told to.

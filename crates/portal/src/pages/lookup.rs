@@ -209,6 +209,7 @@ mod tests {
             let actor = audit::actor(transaction.session(), 5).await.expect("a pseudonym");
             let kept = KeptOut {
                 key: "9.9.9.0/24".parse().expect("a key"),
+                code: "127.0.0.3".parse().ok(),
                 since: Timestamp(1),
                 until: None,
                 actor,
@@ -216,7 +217,7 @@ mod tests {
             };
             kept_out::put(transaction.session(), id, &kept).await.expect("it is written");
             transaction.commit().await.expect("it is committed");
-            let words = ["Kept out by a decision", "9.9.9.0/24", "removal &#60;7&#62;"];
+            let words = ["Kept out by a decision", "9.9.9.0/24 127.0.0.3", "removal &#60;7&#62;"];
             let page = site.get("/lookup?target=9.9.9.9").await;
             assert!(!page.text.contains(words[0]), "that is for editors");
             site.become_role(Some(Role::Editor)).await;

@@ -50,8 +50,8 @@ pub(super) struct Merge<'i> {
     import: &'i Import,
     /// The number of their source, if it has one yet.
     source: Option<SourceId>,
-    /// The bytes of keys that are kept off the list.
-    kept_out: &'i BTreeSet<Vec<u8>>,
+    /// The bytes of keys that are kept off the list, and others with the codes that are.
+    kept_out: (&'i BTreeSet<Vec<u8>>, &'i BTreeSet<Place>),
     /// Whose the file's entries are.
     owners: &'i Owners,
     /// What was found so far.
@@ -64,7 +64,7 @@ impl<'i> Merge<'i> {
         rows: &'i [Row],
         import: &'i Import,
         source: Option<SourceId>,
-        kept_out: &'i BTreeSet<Vec<u8>>,
+        kept_out: (&'i BTreeSet<Vec<u8>>, &'i BTreeSet<Place>),
         owners: &'i Owners,
     ) -> Merge<'i> {
         Merge { rows, next: 0, import, source, kept_out, owners, found: Difference::default() }
@@ -118,7 +118,8 @@ impl<'i> Merge<'i> {
     /// Takes the next of the file's, which the list does not have: new, unless it was decided otherwise.
     fn add(&mut self) {
         let place = &self.rows[self.next].place;
-        match place.code().is_some() && place.is_of(self.kept_out) {
+        let (keys, places) = self.kept_out;
+        match place.code().is_some() && (place.is_of(keys) || places.contains(place)) {
             true => self.found.kept_out += 1,
             false => self.found.added.push(self.next as u32),
         }

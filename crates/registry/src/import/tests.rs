@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use repute_database::audit::{self, Verified};
 use repute_database::entries::{Named, OrganisationId};
+use repute_database::kept_out::Spot;
 use repute_database::lists::{self, List};
 use repute_database::testing::on_each;
 use repute_database::{
@@ -278,10 +279,11 @@ async fn what_was_taken_off_by_a_decision_no_import_brings_back() {
         lists::lock(transaction.session(), list.id).await.expect("nobody has it");
         let t = &mut transaction;
         let member = Person { role: Role::Member, ..editor };
-        let denied = kept_out::let_back(t, member, &list, &keys[0], "", Timestamp(4)).await;
+        let spot = Spot { key: keys[0].clone(), code: None };
+        let denied = kept_out::let_back(t, member, &list, &spot, "", Timestamp(4)).await;
         assert!(matches!(denied, Err(KeptOutError::Denied(_))));
         let back = async |t: &mut Transaction| {
-            kept_out::let_back(t, editor, &list, &keys[0], "it was right", Timestamp(4)).await
+            kept_out::let_back(t, editor, &list, &spot, "it was right", Timestamp(4)).await
         };
         back(t).await.expect("it is let back");
         assert!(matches!(back(t).await, Err(KeptOutError::Missing(_))));
@@ -320,7 +322,7 @@ async fn a_list_says_for_how_long_decisions_hold_against_imports() {
         ] {
             let mut transaction = database.begin().await.expect("a transaction");
             let t = &mut transaction;
-            database_kept_out::remove(t.session(), list.id, &key).await.expect("an answer");
+            database_kept_out::remove(t.session(), list.id, &key, None).await.expect("an answer");
             database_kept_out::set_days(t.session(), list.id, days).await.expect("it is set");
             let actor = audit::actor(t.session(), editor.account).await.expect("a pseudonym");
             let kept = kept_out::keep(t, list.id, &key, (&actor, "why"), end, Timestamp(at)).await;
@@ -615,6 +617,62 @@ async fn another_end_of_what_stays_is_for_two_where_the_entry_is() {
                 transaction.commit().await.expect("it is committed");
             }
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_code_that_was_taken_from_a_key_no_import_brings_back() {
+    on_each(async |database| {
+        let list = add(&database).await;
+        let feed = "9.9.2.1 :5:x\n9.9.2.2 :2:x\n9.9.2.2 :5:x\n";
+        import(&database, &list, "feed", Mode::ReplaceSource, feed).await;
+        let editor = Person { account: 8, role: Role::Editor };
+        let (low, high): (ReturnCode, ReturnCode) =
+            ("127.0.0.3".parse().expect("a code"), "127.0.0.5".parse().expect("a code"));
+        let listing = |code, before| {
+            What::List(Listing {
+                code,
+                text: String::new(),
+                reason: "less bad".to_owned(),
+                criterion: None,
+                before,
+                end: edit::End::Never,
+                review: edit::Review::AsBefore,
+            })
+        };
+        let change = async |key: &str, what: What| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let edit = Edit { key: key.parse().expect("a key"), what };
+            let t = &mut transaction;
+            let done = edit::edit(t, editor, &list, &[edit], "hand", "why", Timestamp(4)).await;
+            done.expect("it is done");
+            transaction.commit().await.expect("it is committed");
+        };
+        change("9.9.2.1", listing(low, Some(high))).await;
+        change("9.9.2.2", What::Remove { code: Some(high) }).await;
+        let left = ["9.9.2.1 127.0.0.3  hand", "9.9.2.2 127.0.0.2 x feed"];
+        for (source, mode, text, count) in [
+            ("feed", Mode::ReplaceSource, feed, 2),
+            ("feed", Mode::Add, feed, 2),
+            ("other", Mode::ReplaceSource, "9.9.2.1 :5:x\n", 1),
+        ] {
+            let report = import(&database, &list, source, mode, text).await;
+            assert_eq!((report.added, report.kept_out), (0, count), "{source} {mode:?}");
+            assert_eq!(words(&database, &list).await, left, "{source} {mode:?}");
+        }
+        // Let back, and by a newer decision, they come again.
+        let mut transaction = database.begin().await.expect("a transaction");
+        lists::lock(transaction.session(), list.id).await.expect("nobody has it");
+        let (t, spot) = (&mut transaction, "9.9.2.2 127.0.0.5".parse().expect("a spot"));
+        kept_out::let_back(t, editor, &list, &spot, "right", Timestamp(4)).await.expect("it may");
+        let log = audit::of_subject(t.session(), "list/bl.example", 1).await.expect("it is read");
+        assert!(log[0].detail.contains("127.0.0.5"), "{}", log[0].detail);
+        transaction.commit().await.expect("it is committed");
+        change("9.9.2.1", listing(high, None)).await;
+        change("9.9.2.1", What::Remove { code: Some(low) }).await;
+        let report = import(&database, &list, "feed", Mode::ReplaceSource, feed).await;
+        assert_eq!((report.added, report.kept, report.kept_out), (1, 1, 0));
     })
     .await;
 }

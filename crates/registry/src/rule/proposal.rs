@@ -219,9 +219,9 @@ async fn plan(
     let version = rules::version(transaction.session(), proposal.rule, proposal.version).await?;
     let rule = version.ok_or(DatabaseError::Missing("version of a rule"))?;
     let all = lists::all(transaction.session()).await?;
-    match hold(transaction.session(), &all, list, key, rule.terms.code).await? {
-        // That is what the editor was asked.
-        Some(Hold::Organisation | Hold::TwoEditors) | None => {}
+    match hold(transaction.session(), &all, list, key, (rule.terms.code, now)).await? {
+        // That is what the editor was asked, or the newer decision.
+        Some(Hold::Organisation | Hold::TwoEditors | Hold::KeptOut) | None => {}
         Some(held) => return Err(ProposalError::Held(id.0, held.word())),
     }
     let source = entries::source(transaction.session(), &source_name(&rule.name)).await?;

@@ -108,7 +108,8 @@ pub async fn replay(
                     report.renewed.add(&key);
                 }
                 Some(_) => report.same += 1,
-                None => match hold(look.session(), &all, list, &key, rule.terms.code).await? {
+                None => match hold(look.session(), &all, list, &key, (rule.terms.code, now)).await?
+                {
                     Some(Hold::Organisation | Hold::TwoEditors) => report.asked.add(&key),
                     Some(_) => report.held.add(&key),
                     None => report.added.add(&key),

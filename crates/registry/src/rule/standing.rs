@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use repute_database::entries::{self, Entry, OrganisationId};
 use repute_database::lists::{self, Stored};
-use repute_database::{DatabaseError, Key, Session, dns};
+use repute_database::{DatabaseError, Key, Session, Timestamp, dns, kept_out};
 use repute_dnsxl::{Network, Polarity, ReturnCode};
 use repute_zone::guard::is_shared_suffix;
 
@@ -25,6 +25,8 @@ pub(super) enum Hold {
     Suffix,
     /// An organisation has it, or a part of it, on an allow list.
     Organisation,
+    /// Somebody decided that it is not to have this code.
+    KeptOut,
     /// Two editors have to agree to it.
     TwoEditors,
 }
@@ -38,6 +40,7 @@ impl Hold {
             Hold::Canary => "a canary of this list",
             Hold::Suffix => "a top-level domain or public suffix",
             Hold::Organisation => "an organisation has it on an allow list",
+            Hold::KeptOut => "a decision took this code from it",
             Hold::TwoEditors => "two editors have to agree to it",
         }
     }
@@ -49,7 +52,7 @@ pub(super) async fn hold(
     all: &[Stored],
     list: &Stored,
     key: &Key,
-    code: ReturnCode,
+    (code, now): (ReturnCode, Timestamp),
 ) -> Result<Option<Hold>, DatabaseError> {
     if let Key::Network(network) = key
         && let Some(what) = reserved::reserved_for(*network)
@@ -73,6 +76,9 @@ pub(super) async fn hold(
     let decides = over.first().map(|first| first.key.clone());
     if over.iter().any(|entry| Some(&entry.key) == decides.as_ref() && entry.code.is_none()) {
         return Ok(Some(Hold::Excluded));
+    }
+    if kept_out::is_code(session.again(), list.id, key, code, now).await? {
+        return Ok(Some(Hold::KeptOut));
     }
     let holders = holders(session.again(), all, list, key, 1).await?;
     if !holders.is_empty() {

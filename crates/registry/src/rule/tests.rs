@@ -14,8 +14,10 @@ use super::run::{forget_daily, look};
 use super::touched::{Touched, touched};
 use super::*;
 use crate::changes::{self, Change};
+use crate::edit;
 use crate::evidence::{Sighting, Taken, Told, add_source, purge, take};
 use crate::notice::Notice;
+use crate::permission::{Person, Role};
 use crate::removal::wave::Waves;
 use crate::removal::{self, Answer, Ask};
 use crate::token::TokenKey;
@@ -616,6 +618,47 @@ async fn a_rule_whose_criterion_is_ended_is_not_turned_on() {
         // By another one, or by none, it may.
         put(t, &list, "hits", &terms(1, Outcome::List), &cause, now).await.expect("written");
         set_enabled(t, &list, "hits", true, &cause, now).await.expect("it is on");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_code_that_was_taken_from_a_key_no_rule_gives_it_again() {
+    on_each(async |database| {
+        let (list, _) = house(&database, &terms(1, Outcome::List)).await;
+        see(&database, "traps", "9.0.0.1", &[10]).await;
+        assert_eq!(turn(&database, 20).await.added, 1);
+        let (key, now): (Key, _) = ("9.0.0.1".parse().expect("a key"), Timestamp(30 * S));
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let there = entries::at(t.session(), list.id, &key).await.expect("they are read");
+        let code = "127.0.0.99".parse().expect("a code");
+        lists::set_code(t.session(), list.id, code, "less").await.expect("it is set");
+        let listing = edit::Listing {
+            code,
+            before: there[0].code,
+            text: String::new(),
+            reason: "less bad".to_owned(),
+            criterion: None,
+            end: edit::End::AsBefore,
+            review: edit::Review::AsBefore,
+        };
+        let edits = [edit::Edit { key: key.clone(), what: edit::What::List(listing) }];
+        let editor = Person { account: 8, role: Role::Editor };
+        edit::edit(t, editor, &list, &edits, "hand", "why", now).await.expect("it is done");
+        transaction.commit().await.expect("it is committed");
+        let codes = async || {
+            let mut read = database.read().await.expect("a connection");
+            let there = entries::at(read.session(), list.id, &key).await.expect("they are read");
+            there.iter().filter_map(|entry| entry.code).collect::<Vec<_>>()
+        };
+        see(&database, "traps", "9.0.0.1", &[40]).await;
+        let held = turn(&database, 50).await;
+        assert_eq!((held.added, held.held, codes().await), (0, 1, vec![code]));
+        // Until the time that the list keeps it off is over.
+        let late = 30 + 30 * 86_400;
+        see(&database, "traps", "9.0.0.1", &[late]).await;
+        assert_eq!(turn(&database, late + 10).await.added, 1);
     })
     .await;
 }

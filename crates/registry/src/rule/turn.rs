@@ -274,7 +274,7 @@ impl Look<'_> {
             return Ok(());
         }
         let code = rule.terms.code;
-        let note = match hold(transaction.session(), all, list, &key, code).await? {
+        let note = match hold(transaction.session(), all, list, &key, (code, now)).await? {
             Some(held @ (Hold::Organisation | Hold::TwoEditors)) => held.word(),
             Some(_) => {
                 turn.held += 1;

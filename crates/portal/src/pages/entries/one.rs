@@ -45,8 +45,8 @@ pub(crate) struct One {
     rows: Vec<(Entry, Option<String>)>,
     /// What covers it.
     above: Vec<Entry>,
-    /// Whether imports leave it out.
-    kept_out: Option<KeptOut>,
+    /// What imports leave out of it.
+    kept_out: Vec<KeptOut>,
     /// What became of it, the latest first.
     history: Vec<Told>,
     /// Where earlier steps are.
@@ -131,7 +131,7 @@ pub(crate) async fn show(
     let names = Names::of(look.session(), list.id).await?;
     let there = entries::at(look.session(), list.id, &key).await?;
     let above = entries::above(look.session(), list.id, &key).await?;
-    let kept_out = kept_out::at(look.session(), list.id, &key, now).await?;
+    let kept_out = kept_out::all_at(look.session(), list.id, &key, now).await?;
     let before = before.map(StepId);
     let mut steps =
         entry_history::of_key(look.session(), list.id, &key, before, MOST_STEPS + 1).await?;

@@ -338,6 +338,7 @@ async fn block_list(site: &Site) -> u32 {
     }
     let kept = kept_out::KeptOut {
         key: "9.9.6.6".parse().expect("a key"),
+        code: None,
         since: now,
         until: None,
         actor: cause.actor.clone(),
