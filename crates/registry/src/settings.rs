@@ -18,7 +18,7 @@ use repute_database::lists::{self, Leaving, Stored};
 use repute_database::motions::{MotionId, What};
 use repute_database::rules::{self, Rule};
 use repute_database::{DatabaseError, Timestamp, Transaction, changes, kept_out, publications};
-use repute_dnsxl::{KeyKind, Name, ReturnCode, Target};
+use repute_dnsxl::{KeyKind, Name, Polarity, ReturnCode, Target};
 use serde_json::{Value, json};
 
 use crate::changes::Cause;
@@ -411,8 +411,8 @@ pub async fn rename_category(
 }
 
 /// Gives a code of a list a meaning, or another one; and says, if it is to be said, whether two editors have to agree to
-/// entries with it, and how those leave the list for whoever asks. That one is enough where two had to agree is for two
-/// people to say.
+/// entries with it, and how those leave the list for whoever asks. A new one is for two if one of the list's that is like
+/// it is, unless something else is said. That one is enough where two had to agree is for two people to say.
 ///
 /// # Errors
 /// If the person may not, it is no return code by convention, or the database fails.
@@ -431,13 +431,23 @@ pub async fn set_code(
     text("the meaning of a code", meaning, TITLE)?;
     lists::lock(transaction.session(), list.id).await?;
     let all_for_two = lists::codes_for_two(transaction.session(), list.id).await?;
+    let codes = lists::codes(transaction.session(), list.id).await?;
+    let before = codes.into_iter().find(|(known, _)| *known == code).map(|(_, meaning)| meaning);
+    // Otherwise whoever adds it would list alone what two decide about everywhere else.
+    let is_like = before.is_none()
+        && all_for_two.iter().any(|marked| is_as_strict(list.list.polarity, code, *marked));
     if let Who::Person(person) = hand.who
         && for_two == Some(false)
-        && all_for_two.contains(&code)
+        && (all_for_two.contains(&code) || is_like)
     {
-        let codes = lists::codes(transaction.session(), list.id).await?;
-        let before = codes.into_iter().find(|(known, _)| *known == code);
-        let before = before.map_or_else(String::new, |(_, meaning)| meaning);
+        if is_like {
+            lists::set_code(transaction.session(), list.id, code, meaning.trim()).await?;
+            lists::set_two_editors(transaction.session(), list.id, code, true).await?;
+            let (code, meaning) = (code.to_string(), meaning.trim());
+            let detail = json!({ "code": code, "meaning": meaning, "two_editors": true });
+            record(transaction, hand, &actor, CODE, list, detail).await?;
+        }
+        let before = before.unwrap_or_else(|| meaning.trim().to_owned());
         let what = What::Code { code, before, after: meaning.trim().to_owned() };
         if let Some(leaving) = leaving {
             lists::set_leaving(transaction.session(), list.id, code, leaving).await?;
@@ -448,7 +458,7 @@ pub async fn set_code(
     }
     lists::set_code(transaction.session(), list.id, code, meaning.trim()).await?;
     let mut detail = json!({ "code": code.to_string(), "meaning": meaning });
-    if let Some(is_for_two) = for_two {
+    if let Some(is_for_two) = for_two.or(is_like.then_some(true)) {
         lists::set_two_editors(transaction.session(), list.id, code, is_for_two).await?;
         detail["two_editors"] = is_for_two.into();
     }
@@ -458,6 +468,16 @@ pub async fn set_code(
     }
     record(transaction, hand, &actor, CODE, list, detail).await?;
     Ok(Set::Done(None))
+}
+
+/// Whether a code says at least as much as one that two editors decide about: it ends as that does, as the highest score
+/// of every category; and on an allow list, where scores go up with the last number, also if that is higher.
+fn is_as_strict(polarity: Polarity, code: ReturnCode, marked: ReturnCode) -> bool {
+    let ([.., new], [.., known]) = (code.0.octets(), marked.0.octets());
+    match polarity {
+        Polarity::Allow => new >= known,
+        Polarity::Block | Polarity::Info => new == known,
+    }
 }
 
 /// Has a list published by other settings; the serial that shows them. Guards that refuse less are for two people to want.

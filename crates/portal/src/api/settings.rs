@@ -409,7 +409,8 @@ struct Named {
 struct Meaning {
     /// In words.
     meaning: String,
-    /// Whether two editors have to agree to entries with it; without it that stays as it is.
+    /// Whether two editors have to agree to entries with it; without it that stays as it is, and a new code is for two if
+    /// one that is like it is.
     two_editors: Option<bool>,
     /// How its entries are taken off a block list for whoever asks: `link`, `editor` or `none`; without it that stays as
     /// it is.

@@ -135,7 +135,14 @@ pub(crate) async fn change(
         "code" => match field("code").parse() {
             Err(_) => Err(format!("`{}` is no return code, such as 127.0.0.2", field("code"))),
             Ok(code) => {
-                let rules = (Some(field("two") == "yes"), Leaving::by_word(field("removal")));
+                // Of a new code nobody says by an empty box that one editor is enough.
+                let known = lists::codes(t.session(), list.id).await?;
+                let is_known = known.iter().any(|(known, _)| *known == code);
+                let for_two = match field("two") {
+                    "yes" => Some(true),
+                    _ => is_known.then_some(false),
+                };
+                let rules = (for_two, Leaving::by_word(field("removal")));
                 let set = settings::set_code(t, &hand, &list, code, field("meaning"), rules).await;
                 waits(&mut motion, set)?
             }

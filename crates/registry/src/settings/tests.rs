@@ -4,10 +4,11 @@ use repute_database::Database;
 use repute_database::lists::List;
 use repute_database::publications::{Outcome, Publication};
 use repute_database::testing::on_each;
-use repute_dnsxl::Polarity;
 
 use super::*;
+use crate::changes::Cause;
 use crate::permission::Role;
+use crate::template::Template;
 
 /// Adds a list of addresses.
 async fn add(database: &Database) -> Stored {
@@ -325,6 +326,73 @@ async fn one_administrator_tightens_guards_and_two_people_loosen_them() {
             let done = motion::decide(t, administrator, id, &verdict, by.now).await;
             assert_eq!(done.expect("it is his"), motion::Decided::Withdrawn);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_code_is_for_two_editors_if_those_like_it_are() {
+    on_each(async |database| {
+        let list = add(&database).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let allow = List {
+            apex: "wl.example".parse().expect("a name"),
+            polarity: Polarity::Allow,
+            ..list.list.clone()
+        };
+        let cause = Cause {
+            actor: audit::SYSTEM.to_owned(),
+            action: "list.add".to_owned(),
+            reason: String::new(),
+        };
+        let allow = crate::lists::add(t, &allow, Template::Dnswl, &cause, Timestamp(1)).await;
+        let allow = allow.expect("it is added");
+        transaction.commit().await.expect("it is committed");
+        let by = hand(Role::Administrator);
+        let code = |text: &str| text.parse::<ReturnCode>().expect("a code");
+        // Each in a transaction of its own, as two lists are changed.
+        let set = async |hand: &Hand<'_>, list: &Stored, new: ReturnCode, said: Option<bool>| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let set = set_code(&mut transaction, hand, list, new, "x", (said, None)).await;
+            transaction.commit().await.expect("it is committed");
+            set.expect("it is taken")
+        };
+        let for_two = async |list: &Stored| {
+            let mut read = database.read().await.expect("a connection");
+            lists::codes_for_two(read.session(), list.id).await.expect("they are read")
+        };
+        // What is said of it, whether that waits, and whether two editors decide about it then.
+        for (apex, new, said, waits, is_for_two) in [
+            (&allow, "127.0.16.2", None, false, false),
+            (&allow, "127.0.16.3", None, false, true),
+            (&allow, "127.0.17.4", None, false, true),
+            (&allow, "127.0.18.3", Some(false), true, true),
+            (&allow, "127.0.19.1", Some(true), false, true),
+            (&list, "127.0.0.9", Some(true), false, true),
+            (&list, "127.0.1.9", None, false, true),
+            (&list, "127.0.1.10", None, false, false),
+            // That of one that is there changes by what is said alone.
+            (&list, "127.0.1.10", Some(true), false, true),
+            (&list, "127.0.1.10", None, false, true),
+        ] {
+            let done = set(&by, apex, code(new), said).await;
+            assert_eq!(matches!(done, Set::Waits(_)), waits, "{new} {said:?}");
+            let marked = for_two(apex).await;
+            assert_eq!(marked.contains(&code(new)), is_for_two, "{new} {said:?}");
+            let mut read = database.read().await.expect("a connection");
+            let known = lists::codes(read.session(), apex.id).await.expect("they are read");
+            assert!(known.contains(&(code(new), "x".to_owned())), "{new} {said:?}");
+        }
+        // Where two people took the marks off, none comes back; and whoever has the shell says it himself.
+        let shell = Hand { who: Who::Shell(audit::SYSTEM), ..by };
+        let done = set(&shell, &allow, code("127.0.20.3"), Some(false)).await;
+        assert_eq!(done, Set::Done(None));
+        for marked in for_two(&allow).await {
+            set(&shell, &allow, marked, Some(false)).await;
+        }
+        set(&by, &allow, code("127.0.21.3"), None).await;
+        assert_eq!(for_two(&allow).await, []);
     })
     .await;
 }
