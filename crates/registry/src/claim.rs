@@ -9,6 +9,7 @@
 use std::error::Error;
 use std::io;
 
+use repute_database::accounts::{self, AccountId};
 use repute_database::claims::{self, Claim, ClaimId, New, Proof, State};
 use repute_database::entries::OrganisationId;
 use repute_database::lists::ListId;
@@ -102,6 +103,9 @@ pub enum ClaimError {
         /// The domain.
         domain: Name,
     },
+    /// Who made it is locked.
+    #[error("the account that made this claim is locked: ask the administrators of this portal")]
+    Locked,
     /// No challenge can be made.
     #[error(transparent)]
     Random(#[from] NoRandom),
@@ -468,6 +472,10 @@ async fn after_look(
             let seen = format!("organisation {} is not known by {domain} any more", organisation.0);
             (Found::Missing, seen)
         }
+        // It waits on, as whoever is locked may be let in again; but it gives him nothing meanwhile.
+        State::Waiting { .. } if is_locked(transaction, account).await? => {
+            (Found::Unclear, "who made the claim is locked".to_owned())
+        }
         _ => (what, seen),
     };
     match claim.state {
@@ -550,6 +558,9 @@ async fn prove(
     organisations::lock(transaction.session(), organisation).await?;
     claims::hold_domain(transaction.session(), domain).await?;
     // What was so when it was opened may be two weeks ago.
+    if is_locked(transaction, claim.new.account).await? {
+        return Err(ClaimError::Locked);
+    }
     if !may_speak(transaction, claim.new.account, organisation, domain).await? {
         return Err(ClaimError::Stranger { id: organisation.0, domain: domain.clone() });
     }
@@ -602,6 +613,12 @@ async fn prove(
         json!({ "domain": domain.to_string(), "claim": claim.id.0, "state": state.word() });
     organisation::log(transaction, person, "claim.prove", organisation, &detail, now).await?;
     Ok((Claim { state, seen: seen.to_owned(), ..claim.clone() }, notices))
+}
+
+/// Whether an account is locked, which then comes to nothing.
+async fn is_locked(transaction: &mut Transaction, account: i64) -> Result<bool, DatabaseError> {
+    let found = accounts::by_id(transaction.session(), AccountId(account)).await?;
+    Ok(found.is_some_and(|found| found.locked.is_some()))
 }
 
 /// Whether somebody who proves a domain comes to speak for an organisation by it: a domain of his own makes nobody the owner

@@ -1,11 +1,12 @@
 //! Invitations: owners ask people to belong to their organisation, by mail.
 //!
 //! Whoever has the link of the letter joins by it, with whatever account; so does whoever proved the address that it went
-//! to. An invitation is good once, for a week, and only while who wrote it is still an owner. Whether there is an account
+//! to. An invitation is good once, for a week, and only while who wrote it is still an owner whom nobody locked. Whether there is an account
 //! with an address is told to nobody.
 
 use std::time::Duration;
 
+use repute_database::accounts::{self, AccountId};
 use repute_database::entries::OrganisationId;
 use repute_database::invitations::{self, Invitation};
 use repute_database::organisations::{self, MemberRole};
@@ -118,13 +119,17 @@ pub async fn join(
     organisation::log(transaction, person, "organisation.join", *id, &detail, now).await
 }
 
-/// An invitation that is still meant: who wrote it is still an owner.
+/// An invitation that is still meant: who wrote it is still an owner, and not locked.
 async fn holds(
     transaction: &mut Transaction,
     found: Option<Invitation>,
 ) -> Result<Invitation, OrganisationError> {
     let found = found.ok_or(OrganisationError::NotInvited)?;
     let (id, by) = (found.organisation, found.account);
+    let writer = accounts::by_id(transaction.session(), AccountId(by)).await?;
+    if writer.is_none_or(|writer| writer.locked.is_some()) {
+        return Err(OrganisationError::NotInvited);
+    }
     match organisations::role_of(transaction.session(), id, by).await? {
         Some(MemberRole::Owner) => Ok(found),
         Some(MemberRole::Member) | None => Err(OrganisationError::NotInvited),
@@ -138,7 +143,7 @@ const HOLDS: Duration = Duration::from_secs(7 * 86_400);
 
 #[cfg(test)]
 mod tests {
-    use repute_database::accounts::{self, Role as Stored};
+    use repute_database::accounts::Role as Stored;
     use repute_database::testing::on_each;
 
     use super::*;
@@ -187,6 +192,16 @@ mod tests {
             organisation::put_member(t, anna, id, bert.account, owner, now).await.expect("put");
             organisation::put_member(t, bert, id, anna.account, member, now).await.expect("put");
             assert!(of_link(t, b"4", now).await.is_err());
+
+            // Nor does one hold that somebody wrote who is locked by now, until he is not any more.
+            invite(t, bert, id, "c@x.example", owner, b"c", now).await.expect("invited");
+            for (since, is_good) in [(Some(now), false), (None, true)] {
+                let account = accounts::AccountId(bert.account);
+                accounts::lock(t.session(), account, since).await.expect("it is said");
+                assert_eq!(of_link(t, b"c", now).await.is_ok(), is_good, "{since:?}");
+                let by_mail = of_mail(t, id, "c@x.example", now).await;
+                assert_eq!(by_mail.is_ok(), is_good, "{since:?}");
+            }
 
             for count in 0..MOST_OPEN - 1 {
                 let (mail, digest) = (format!("m{count}@x.example"), format!("m{count}"));

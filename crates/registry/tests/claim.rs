@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use repute_database::accounts::{self, AccountId};
 use repute_database::claims::{self, Claim, ClaimId, Mailbox, Proof, State};
 use repute_database::entries::OrganisationId;
 use repute_database::organisations::{self, MemberRole};
@@ -659,4 +660,53 @@ fn servers_on_networks_of_ours_are_not_asked() {
     let look = Look { reach: Reach::Public, ..world.look };
     let nobody = look.run(&domain(), "abc").expect("sockets");
     assert!(matches!(nobody, Err(Fault::Unclear { asked: 0, .. })), "{nobody:?}");
+}
+
+#[tokio::test]
+async fn a_claim_of_somebody_who_is_locked_gives_him_nothing() {
+    let world = World::start();
+    on_each(async |database| {
+        let mut transaction = database.begin().await.expect("a transaction");
+        for mail in ["anna@y.example", "bert@y.example"] {
+            let t = &mut transaction;
+            let role = accounts::Role::Member;
+            let added = accounts::add(t.session(), mail, "x", "", role, day(0)).await;
+            added.expect("it is added").expect("it is new");
+        }
+        transaction.commit().await.expect("it is committed");
+        let lock = async |account: i64, since: Option<Timestamp>| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let done = accounts::lock(transaction.session(), AccountId(account), since).await;
+            done.expect("it is said");
+            transaction.commit().await.expect("it is committed");
+        };
+        let (anna, bert) = (member(1), member(2));
+        let whom = For::New { name: "Example".to_owned(), categories: Vec::new() };
+        let mail = Proof::Mail(Mailbox::Postmaster);
+        let hers = open(&database, anna, whom, mail, day(0)).await.expect("it is open");
+        lock(1, Some(day(1))).await;
+        let refused = follow(&database, &hers, day(1)).await;
+        assert!(matches!(refused, Err(ClaimError::Locked)), "{refused:?}");
+        assert_eq!(state(&database, &hers.claim).await, State::Open);
+        lock(1, None).await;
+        let held = follow(&database, &hers, day(1)).await;
+        assert!(matches!(held, Ok(State::Held { .. })), "{held:?}");
+        // Nor does he get what waited for him until he is let in again.
+        let whom = For::Existing(hers.claim.new.organisation);
+        let his = open(&database, bert, whom, Proof::Dns, day(2)).await.expect("it is open").claim;
+        world.clear();
+        world.publish(&SERVERS, &format!("token={}", claim::token(&his, &key())));
+        let (his, _) = look(&database, &world, bert, &his, day(3)).await;
+        assert_eq!(his.state, State::Waiting { proven: day(3), takes: Some(day(10)) });
+        lock(2, Some(day(9))).await;
+        assert_eq!(look_again(&database, &world.look, day(10)).await, []);
+        assert!(matches!(state(&database, &hers.claim).await, State::Held { .. }));
+        lock(2, None).await;
+        let told = look_again(&database, &world.look, day(11)).await;
+        assert!(matches!(
+            told[..],
+            [Notice::ClaimLost { account: 1, .. }, Notice::ClaimHeld { account: 2, .. }]
+        ));
+    })
+    .await;
 }

@@ -30,6 +30,7 @@ impl From<ClaimError> for AppError {
             ClaimError::Database(error) => AppError::Database(error),
             ClaimError::Random(_) => AppError::Random,
             ClaimError::Unknown => AppError::NotFound,
+            ClaimError::Locked => AppError::Refused(error.to_string()),
             ClaimError::Denied(denied) => AppError::Refused(denied.to_string()),
             ClaimError::Organisation(error) => error.into(),
             ClaimError::Link => AppError::StaleLink,

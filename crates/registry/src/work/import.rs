@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
+use repute_database::accounts::{self, AccountId, Role};
 use repute_database::entries::CriterionId;
 use repute_database::lists::{self, ListId, Stored};
 use repute_database::work::{self, End, Kind, New, Subject, Work, WorkId};
-use repute_database::{DatabaseError, Timestamp, Transaction};
+use repute_database::{DatabaseError, Session, Timestamp, Transaction, audit};
 use repute_dnsxl::{KeyKind, ReturnCode};
 use repute_zone::DatasetKind;
 use serde_json::{Value, json};
@@ -129,6 +130,7 @@ pub(super) async fn carry_out(
     let (wanted, file) = read_wanted(work).ok_or_else(|| wrong("it is not understood"))?;
     let list = work.new.subject.list.ok_or_else(|| wrong("it names no list"))?;
     let mut connection = worker.database.read().await?;
+    be_allowed(connection.session(), work).await?;
     let list = lists::by_id(connection.session(), list).await?;
     let list = list.ok_or_else(|| wrong("the list is not there any more"))?;
     let codes = lists::codes(connection.session(), list.id).await?;
@@ -192,6 +194,8 @@ pub(super) async fn carry_out(
             report.first_for_two.join(", ")
         )));
     }
+    // It took a while, and so did the file before.
+    be_allowed(transaction.session(), work).await?;
     // Without anything to change nothing of this is to hold.
     if report.serial.is_none() {
         drop(transaction);
@@ -208,6 +212,25 @@ pub(super) async fn carry_out(
     }
     transaction.commit().await?;
     Ok(true)
+}
+
+/// Makes sure that who ordered work may still order it: it may have waited for a week. He is looked at and not held, as
+/// whoever holds accounts waits for the audit log, and an import has that by the end.
+async fn be_allowed(mut session: Session<'_>, work: &Work) -> Result<(), Undone> {
+    let lost = || {
+        Undone::Wrong(
+            "who ordered it is no administrator any more, or locked: an administrator may order it \
+             anew"
+                .to_owned(),
+        )
+    };
+    let account = audit::account_of(session.again(), &work.new.actor).await?;
+    let account = account.ok_or_else(lost)?;
+    let found = accounts::by_id(session, AccountId(account)).await?.ok_or_else(lost)?;
+    match (found.locked, found.role) {
+        (None, Role::Administrator) => Ok(()),
+        (Some(_), _) | (None, Role::Member | Role::Editor) => Err(lost()),
+    }
 }
 
 /// Reads the file, on a thread of its own.

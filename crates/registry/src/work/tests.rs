@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use repute_database::accounts::{self, AccountId};
 use repute_database::audit;
 use repute_database::evidence as stored;
 use repute_database::lists::{self, List, Stored};
@@ -21,6 +22,19 @@ use crate::evidence::{Sighting, Told, add_source, take};
 use crate::import::{Import, Mode};
 use crate::permission::{Person, Role};
 use crate::rule;
+
+/// Has the account that orders things be an administrator's; whether or not it is there already.
+async fn account(t: &mut Transaction) -> AccountId {
+    let mail = "orders@x.example";
+    let now = Timestamp(1);
+    let known = accounts::by_mail(t.session(), mail).await.expect("it is read");
+    if let Some(known) = known {
+        return known.id;
+    }
+    let role = accounts::Role::Administrator;
+    let id = accounts::add(t.session(), mail, "A", "x", role, now).await;
+    id.expect("it is added").expect("it is new")
+}
 
 /// Somebody with an account.
 const EDITOR: Person = Person { account: 8, role: Role::Editor };
@@ -275,7 +289,8 @@ async fn import(
     };
     let mut transaction = database.begin().await.expect("a transaction");
     let t = &mut transaction;
-    let actor = cause(t).await.actor;
+    let account = account(t).await;
+    let actor = audit::actor(t.session(), account.0).await.expect("a pseudonym");
     let name = file.sync().expect("it is written").to_owned();
     let place = (&worker.spool, &*name);
     let id = order_import(t, list.id, &wanted, place, &actor, Timestamp::now()).await;
@@ -367,7 +382,8 @@ async fn a_file_that_cannot_be_taken_says_why_and_one_that_is_cancelled_is_gone(
         assert_eq!((failed.state, &*failed.fault), (State::Failed, "feed.txt has no entries"));
         let gone = import(&database, &list, &worker, "9.9.2.1\n", false).await;
         let mut transaction = database.begin().await.expect("a transaction");
-        let cancelled = cancel(&mut transaction, EDITOR, gone, Timestamp::now()).await;
+        let other = Person { role: Role::Administrator, ..EDITOR };
+        let cancelled = cancel(&mut transaction, other, gone, Timestamp::now()).await;
         transaction.commit().await.expect("it is committed");
         worker.spool.discard(&cancelled.expect("it is cancelled"));
         assert_eq!(files(&folder), 0);
@@ -382,6 +398,50 @@ async fn a_file_that_cannot_be_taken_says_why_and_one_that_is_cancelled_is_gone(
         assert!(worker.turn(Timestamp::now(), &stop).await.expect("it is given up"));
         let failed = at(&database, bad).await;
         assert_eq!((failed.state, files(&folder)), (State::Failed, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_is_taken_only_while_who_ordered_it_may_still_order_it() {
+    on_each_narrow(async |database| {
+        let list = list(&database).await;
+        let (worker, folder) = worker(&database);
+        let stop = CancellationToken::new();
+        for (is_locked, role, is_done) in [
+            (true, accounts::Role::Administrator, false),
+            (false, accounts::Role::Editor, false),
+            (false, accounts::Role::Administrator, true),
+        ] {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let by = account(t).await;
+            accounts::lock(t.session(), by, None).await.expect("it is said");
+            let first = accounts::Role::Administrator;
+            accounts::set_role(t.session(), by, first).await.expect("it is said");
+            transaction.commit().await.expect("it is committed");
+            let id = import(&database, &list, &worker, "9.9.2.1\n", false).await;
+            // It waits, and he loses what he had.
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let since = is_locked.then_some(Timestamp(2));
+            accounts::lock(t.session(), by, since).await.expect("it is said");
+            accounts::set_role(t.session(), by, role).await.expect("it is said");
+            transaction.commit().await.expect("it is committed");
+            assert!(worker.turn(Timestamp::now(), &stop).await.expect("it is done"));
+            let done = at(&database, id).await;
+            assert_eq!(done.state == State::Done, is_done, "{} {role:?}", done.fault);
+            assert_eq!(
+                done.fault.contains("no administrator any more"),
+                !is_done,
+                "{}",
+                done.fault
+            );
+            assert_eq!(files(&folder), 0, "nobody needs it any more");
+            let mut read = database.read().await.expect("a connection");
+            let there = entries::page(read.session(), list.id, None, None, 9).await;
+            assert_eq!(there.expect("it is read").len(), usize::from(is_done));
+        }
     })
     .await;
 }
