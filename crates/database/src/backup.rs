@@ -382,9 +382,9 @@ const MOST_TRIES: u32 = 20;
 const MOST_VALUES: usize = 30_000;
 
 /// What is not restored, as what has ended since must not come back: whoever was signed in signs in again, programs get
-/// new tokens, people new links and invitations, letters that waited, or news for one, may have been sent, and how often
-/// somebody did something is of no use.
-const ENDED: [&str; 11] = [
+/// new tokens, people new links and invitations, letters that waited, or news for one, may have been sent, work may have
+/// been done or cancelled, and its files are elsewhere, and how often somebody did something is of no use.
+const ENDED: [&str; 12] = [
     "sessions",
     "links",
     "sign_ins",
@@ -396,6 +396,7 @@ const ENDED: [&str; 11] = [
     "invitations",
     "limits",
     "open_answers",
+    "work",
 ];
 
 statements! {

@@ -8,7 +8,7 @@ use repute_dnsxl::ReturnCode;
 use super::*;
 use crate::audit::Deed;
 use crate::testing::on_each;
-use crate::{Database, Key, Place, Timestamp, bulk, changes, entries, jobs, lists};
+use crate::{Database, Key, Place, Timestamp, bulk, changes, entries, jobs, lists, work};
 
 /// Fills a database with something in many tables.
 async fn fill(database: &Database) {
@@ -347,6 +347,35 @@ async fn what_has_ended_since_a_backup_does_not_come_back() {
                 sqlx::query_as(kept).fetch_one(c).await.expect("they are counted")
             });
             assert_eq!(count, 1);
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn work_that_was_ordered_before_the_backup_does_not_begin_behind_it() {
+    on_each(async |from| {
+        fill(&from).await;
+        let mut transaction = from.begin().await.expect("a transaction");
+        let new = work::New {
+            kind: work::Kind::Import,
+            subject: work::Subject::default(),
+            particulars: "{}".to_owned(),
+            actor: audit::SYSTEM.to_owned(),
+            total: 0,
+            folder: None,
+        };
+        work::order(transaction.session(), &new, Timestamp(1)).await.expect("it is ordered");
+        transaction.commit().await.expect("it is committed");
+        let file = backup(&from).await;
+        let open = work::open(from.read().await.expect("a connection").session()).await;
+        assert_eq!(open.expect("it is read").len(), 1, "it is there until it is restored");
+        let file = &*file;
+        on_each(async |to| {
+            restored(&to, file, Into::Empty).await.expect("it is restored");
+            let open = work::open(to.read().await.expect("a connection").session()).await;
+            assert_eq!(open.expect("it is read"), []);
         })
         .await;
     })
