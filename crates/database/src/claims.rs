@@ -287,6 +287,14 @@ pub async fn count_mail(
     Ok(rows == 1)
 }
 
+/// Forgets how many mails went to domains before a day; of how many domains and days that was.
+///
+/// # Errors
+/// If the database fails.
+pub async fn forget_mails(session: Session<'_>, before: i64) -> Result<u64, DatabaseError> {
+    Ok(on!(session, |c| sqlx::query(FORGET_MAILS).bind(before).execute(c).await?.rows_affected()))
+}
+
 /// A row of claims.
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -395,6 +403,8 @@ statements! {
         expires, proven, takes, due, failures, seen FROM claims WHERE due <= $1 ORDER BY due, id LIMIT $2";
     /// Ends those that were not met.
     EXPIRE = "UPDATE claims SET state = 'expired' WHERE state = 'open' AND expires <= $1";
+    /// Forgets counts of days that are over.
+    FORGET_MAILS = "DELETE FROM claim_mails WHERE day < $1";
     /// Counts a mail, up to a number.
     COUNT_MAIL = "INSERT INTO claim_mails (domain, day, count) VALUES ($1, $2, 1)
         ON CONFLICT (domain, day) DO UPDATE SET count = claim_mails.count + 1
@@ -480,6 +490,14 @@ mod tests {
                 let domain = domain.parse().expect("a name");
                 let counted = count_mail(transaction.session(), &domain, day, 2).await;
                 assert_eq!(counted.expect("an answer"), is_sent, "{domain} {day}");
+            }
+            // Of days that are over nothing stays; the next day everybody may again.
+            assert_eq!(forget_mails(transaction.session(), 2).await.expect("a number"), 2);
+            assert_eq!(forget_mails(transaction.session(), 2).await.expect("a number"), 0);
+            let domain = "a.example".parse().expect("a name");
+            for is_sent in [true, false] {
+                let counted = count_mail(transaction.session(), &domain, 2, 2).await;
+                assert_eq!(counted.expect("an answer"), is_sent);
             }
             add(transaction.session(), &new).await.expect("it is made");
             assert!(add(transaction.session(), &new).await.is_err());

@@ -304,6 +304,21 @@ pub async fn forget(session: Session<'_>, before: Timestamp) -> Result<u64, Data
     Ok(on!(session, |c| sqlx::query(FORGET).bind(before.0).execute(c).await?.rows_affected()))
 }
 
+/// Drops removals that nobody went on with and that were made before one moment, and those that ended and were made
+/// before another one; how many. The latest one stays, so that no number is given twice.
+///
+/// # Errors
+/// If the database fails.
+pub async fn drop_old(
+    session: Session<'_>,
+    (expired, ended): (Timestamp, Timestamp),
+) -> Result<u64, DatabaseError> {
+    Ok(on!(session, |c| {
+        let query = sqlx::query(DROP_OLD).bind(expired.0).bind(ended.0);
+        query.execute(c).await?.rows_affected()
+    }))
+}
+
 /// A row of removals.
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -419,6 +434,9 @@ statements! {
     TAKE_BACK = "UPDATE removals SET agreed = NULL, agreed_at = NULL WHERE id = $1 AND agreed = $2";
     /// Ends those that were not followed.
     EXPIRE = "UPDATE removals SET state = 'expired' WHERE state = 'sent' AND expires <= $1";
+    /// Drops what is long over.
+    DROP_OLD = "DELETE FROM removals WHERE id < (SELECT MAX(id) FROM removals) AND mail = ''
+        AND ((state = 'expired' AND created < $1) OR (state IN ('granted', 'refused') AND created < $2))";
     /// Forgets people.
     FORGET = "UPDATE removals SET mail = '', network = '', reason = ''
         WHERE created < $1 AND mail <> '' AND state NOT IN ('sent', 'queued')";
@@ -446,7 +464,7 @@ mod tests {
                 kind: if number == 1 { Kind::Removal } else { Kind::Appeal },
                 way: if number == 1 { Way::Typed } else { Way::Link },
                 control: [Control::None, Control::Address, Control::Domain]
-                    [usize::from(number) - 1],
+                    [usize::from(number - 1) % 3],
                 nonce: [number; 16],
                 created: Timestamp(i64::from(number)),
                 expires: Timestamp(100),
@@ -522,6 +540,34 @@ mod tests {
             assert_eq!((&*first.new.mail, &*first.new.network), ("", ""));
             let second = by_id(session.session(), ids[1]).await.expect("read").expect("there");
             assert_eq!(second.new.mail, "b@x.example", "it is needed for the answer");
+            let id = add(session.session(), &new(4, "c@x.example")).await;
+            ids.push(id.expect("it is written"));
+            // What nobody went on with goes first, what was decided later, and what waits never.
+            let states: Vec<State> = {
+                let mut all = Vec::new();
+                for id in &ids {
+                    let one = by_id(session.session(), *id).await.expect("read").expect("there");
+                    all.push(one.state);
+                }
+                all
+            };
+            let long = (Timestamp(i64::MAX), Timestamp(0));
+            let gone = drop_old(session.session(), long).await.expect("a number");
+            let last = ids.iter().max().expect("some");
+            let is_over = |at: usize, of: &[State]| of.contains(&states[at]) && ids[at] != *last;
+            let expired = (0..ids.len()).filter(|at| is_over(*at, &[State::Expired])).count();
+            assert_eq!(gone, expired as u64, "{states:?}");
+            let all = (Timestamp(i64::MAX), Timestamp(i64::MAX));
+            let gone = drop_old(session.session(), all).await.expect("a number");
+            let of = [State::Granted, State::Refused];
+            let decided = (0..ids.len()).filter(|at| is_over(*at, &of)).count();
+            assert_eq!(gone, decided as u64, "{states:?}");
+            assert_eq!((expired, decided), (1, 1), "{states:?}");
+            for (at, id) in ids.iter().enumerate() {
+                let left = by_id(session.session(), *id).await.expect("it is read");
+                let of = [State::Expired, State::Granted, State::Refused];
+                assert_eq!(left.is_none(), is_over(at, &of), "{at} of {states:?}");
+            }
         })
         .await;
     }

@@ -778,7 +778,8 @@ impl Verdict {
     }
 }
 
-/// Ends links that nobody followed, and forgets who asked for what is long over.
+/// Ends links that nobody followed, forgets who asked for what is long over, and drops what nobody looks for any more:
+/// whoever asks is a stranger, and nothing that strangers write stays for ever.
 ///
 /// # Errors
 /// If the database fails.
@@ -786,7 +787,9 @@ pub async fn tidy(transaction: &mut Transaction, now: Timestamp) -> Result<u64, 
     database_kept_out::expire(transaction.session(), now).await?;
     let ended = removals::expire(transaction.session(), now).await?;
     let before = Timestamp(now.0 - KEPT);
-    Ok(ended + removals::forget(transaction.session(), before).await?)
+    let forgotten = removals::forget(transaction.session(), before).await?;
+    let over = (before, Timestamp(now.0 - ENDED_KEPT));
+    Ok(ended + forgotten + removals::drop_old(transaction.session(), over).await?)
 }
 
 /// Until when an entry is locked that is on the list since a moment, and was removed so often in the 30 days before:
@@ -861,6 +864,8 @@ const DAY: i64 = 86_400_000_000;
 const LINK: i64 = 2 * DAY;
 /// How long it is known who asked.
 const KEPT: i64 = 90 * DAY;
+/// For so long a removal that was decided is kept, as what became of its entry is.
+const ENDED_KEPT: i64 = 730 * DAY;
 /// Removals in a day that are a mass, by one person.
 const MASS_BY_MAIL: u32 = 5;
 /// From one network.
