@@ -170,6 +170,11 @@ pub async fn add(session: Session<'_>, new: &New) -> Result<MotionId, DatabaseEr
     Ok(MotionId(id))
 }
 
+/// How many bytes what is wanted takes where it is kept.
+pub fn size(what: &What) -> usize {
+    written(what).len()
+}
+
 /// A motion by its number.
 ///
 /// # Errors

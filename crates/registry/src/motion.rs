@@ -97,8 +97,17 @@ pub enum NoRoom {
     /// Another one is about the same.
     #[error("number {} waits for a second editor and is about the same: decide or take back that first", .0.0)]
     Same(MotionId),
+    /// It is more than anybody reads.
+    #[error(
+        "what you want changes so much at once that it cannot wait for a second editor: want it in parts, of fewer \
+         networks or names"
+    )]
+    Large,
     /// Very many wait.
-    #[error("{MOST_OPEN} changes of this list wait for a second editor: have some decided first")]
+    #[error(
+        "as many changes of this list wait for a second editor as can, {MOST_OPEN} or fewer large ones: have some \
+         decided first"
+    )]
     Full,
 }
 
@@ -125,12 +134,17 @@ pub(crate) async fn open(
     wish: Wish<'_>,
     now: Timestamp,
 ) -> Result<Result<MotionId, NoRoom>, DatabaseError> {
+    if motions::size(&wish.what) > MOST_BYTES {
+        return Ok(Err(NoRoom::Large));
+    }
     let open = motions::open_of(transaction.session(), list.id, MOST_OPEN).await?;
     let open: Vec<Motion> = open.into_iter().filter(|one| now < one.new.expires).collect();
     if let Some(same) = open.iter().find(|one| is_about_same(&one.new.what, &wish.what)) {
         return Ok(Err(NoRoom::Same(same.id)));
     }
-    if open.len() >= MOST_OPEN as usize {
+    let bytes = open.iter().map(|one| motions::size(&one.new.what)).sum::<usize>();
+    let is_full = bytes + motions::size(&wish.what) > MOST_OPEN_BYTES;
+    if open.len() >= MOST_OPEN as usize || is_full {
         return Ok(Err(NoRoom::Full));
     }
     let new = New {
@@ -470,6 +484,10 @@ pub fn why(motion: &Motion) -> String {
     two.map_or_else(|| settings::LOOSER.to_owned(), |two| two.to_string())
 }
 
+/// So many bytes one takes at most: a thousand keys with the usual words.
+const MOST_BYTES: usize = 1 << 20;
+/// So many all of a list that wait: whoever wants one more reads them all.
+const MOST_OPEN_BYTES: usize = 16 << 20;
 /// So many wait of a list at most.
 const MOST_OPEN: u32 = 200;
 /// Characters of a reason.

@@ -1082,3 +1082,41 @@ async fn an_end_that_comes_earlier_takes_off_and_one_that_comes_later_lists() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_waits_is_no_more_than_somebody_reads() {
+    on_each(async |database| {
+        let world = world(&database).await;
+        let mut transaction = database.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        let mut count = 0_u32;
+        for (letters, is_taken) in [(20, true), (900, false)] {
+            let edits: Vec<Edit> = (0..1_000)
+                .map(|_| {
+                    count += 1;
+                    let key = format!("45.{}.{}.0/24", count / 256, count % 256);
+                    let listing = Listing {
+                        code: code("127.0.0.2"),
+                        before: None,
+                        text: String::new(),
+                        reason: "x".repeat(letters),
+                        criterion: None,
+                        end: End::Never,
+                        review: Review::AsBefore,
+                    };
+                    Edit { key: key.parse().expect("a key"), what: What::List(listing) }
+                })
+                .collect();
+            let (list, now) = (&world.addresses, Timestamp(NOW));
+            let made = edit::edit(t, world.editors[0], list, &edits, "hand", "", now).await;
+            match is_taken {
+                true => assert!(matches!(made, Ok(Made::Waits(..))), "{made:?}"),
+                false => {
+                    let refused = made.expect_err("it is refused");
+                    assert!(matches!(refused, EditError::NoRoom(NoRoom::Large)), "{refused:?}");
+                }
+            }
+        }
+    })
+    .await;
+}

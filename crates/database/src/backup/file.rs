@@ -7,7 +7,8 @@
 //! {"end":{"rows":1,"sha256":"..."}}
 //! ```
 //! Bytes are hexadecimal digits. The last line has the digest of all before it, so that a file that was cut or changed
-//! is refused. A line has a largest size; whatever else stands in a file, reading it takes no more memory than that.
+//! is refused. A line has a largest size, more than a database takes in a row: the writer writes no longer one, and so no
+//! backup is made that cannot be read. Whatever stands in a file, reading it takes no more memory than that.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -188,6 +189,8 @@ pub struct Writer<'w> {
     digest: Context,
     /// How many rows there are.
     rows: u64,
+    /// The longest line that it writes.
+    longest: u64,
 }
 
 impl Writer<'_> {
@@ -196,7 +199,8 @@ impl Writer<'_> {
     /// # Errors
     /// If it cannot be written.
     pub fn new<'w>(out: &'w mut (dyn Write + Send), schema: &[i64]) -> io::Result<Writer<'w>> {
-        let mut writer = Writer { out, digest: Context::new(&SHA256), rows: 0 };
+        let mut writer =
+            Writer { out, digest: Context::new(&SHA256), rows: 0, longest: LONGEST_LINE };
         writer.line(&json!({ "format": FORMAT, "version": VERSION, "schema": schema }))?;
         Ok(writer)
     }
@@ -234,6 +238,12 @@ impl Writer<'_> {
     /// Writes a line.
     fn line(&mut self, line: &Json) -> io::Result<()> {
         let line = format!("{line}\n");
+        if line.len() as u64 > self.longest {
+            let most = self.longest;
+            let words =
+                format!("row {} is longer than {most} bytes, and could not be restored", self.rows);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, words));
+        }
         self.digest.update(line.as_bytes());
         self.out.write_all(line.as_bytes())
     }
@@ -392,5 +402,22 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
 const FORMAT: &str = "repute-backup";
 /// The version of these lines.
 const VERSION: u64 = 1;
-/// Longest line, in bytes: more than any text that is taken from anybody.
-const LONGEST_LINE: u64 = 16 << 20;
+/// Longest line, in bytes, with its end: more than SQLite takes in a row, and PostgreSQL in a column.
+const LONGEST_LINE: u64 = 1 << 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_is_written_that_could_not_be_read() {
+        let mut out = Vec::new();
+        let mut writer = Writer::new(&mut out, &[1]).expect("memory takes it");
+        writer.longest = 20;
+        let row = |length: usize| [Value::Text("x".repeat(length))];
+        // Two brackets, two quotes and the end of the line.
+        writer.row(&row(15)).expect("it just fits");
+        let refused = writer.row(&row(16)).expect_err("it is too long").to_string();
+        assert_eq!(refused, "row 2 is longer than 20 bytes, and could not be restored");
+    }
+}

@@ -381,3 +381,38 @@ async fn work_that_was_ordered_before_the_backup_does_not_begin_behind_it() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_huge_row_is_restored() {
+    on_each(async |from| {
+        let huge = "\u{1}ä\"".repeat(6 << 20);
+        let mut transaction = from.begin().await.expect("a transaction");
+        let t = &mut transaction;
+        lists::tests::add(&mut t.session(), "bl.example").await;
+        let actor = audit::actor(t.session(), 1).await.expect("a pseudonym");
+        let new = crate::kept_out::KeptOut {
+            key: "192.0.2.1".parse().expect("a key"),
+            code: None,
+            since: Timestamp(1),
+            until: None,
+            actor,
+            reason: huge.clone(),
+        };
+        let list = lists::by_apex(t.session(), &"bl.example".parse().expect("a name")).await;
+        let list = list.expect("it is read").expect("it is there").id;
+        crate::kept_out::put(t.session(), list, &new).await.expect("it is written");
+        transaction.commit().await.expect("it is committed");
+        let file = backup(&from).await;
+        assert!(file.len() > 32 << 20, "{}", file.len());
+        let file = &*file;
+        on_each(async |to| {
+            restored(&to, file, Into::Empty).await.expect("it is restored");
+            let mut read = to.read().await.expect("a connection");
+            let found = crate::kept_out::at(read.session(), list, &new.key, Timestamp(9)).await;
+            let found = found.expect("it is read").expect("it is there");
+            assert!(found.reason == huge, "all of it");
+        })
+        .await;
+    })
+    .await;
+}

@@ -27,7 +27,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get("/api/v1/motions", GROUP, all)
             .says(
                 "Changes that wait for a second editor",
-                "The latest first, a hundred at a time; or those that ended in a way.",
+                "The latest first, twenty-five at a time, each with the first twenty of its keys; or those that ended in \
+                 a way.",
             )
             .by(READ)
             .query::<Wanted>()
@@ -93,8 +94,10 @@ struct Shown {
     created: String,
     /// Until when somebody can agree.
     expires: String,
-    /// What becomes of each key.
+    /// What becomes of each key; where many changes are listed, of the first ones.
     keys: Vec<OneKey>,
+    /// Of how many more keys something becomes, which the change alone shows.
+    more_keys: usize,
     /// What becomes of settings, a sentence each.
     settings: Vec<String>,
     /// What was said when it ended; nothing if nothing was.
@@ -153,7 +156,7 @@ async fn all(
     let next = found.last().filter(|_| found.len() >= MOST as usize).map(|last| last.id.0);
     let mut shown = Vec::new();
     for motion in &found {
-        shown.push(Shown::of(look.session(), motion).await?);
+        shown.push(Shown::of(look.session(), motion, SHOWN).await?);
     }
     Ok(Json(Motions { motions: shown, next }))
 }
@@ -162,7 +165,7 @@ async fn all(
 async fn one(State(app): State<App>, Path(id): Path<i64>) -> Result<Json<Shown>, AppError> {
     let mut look = app.database.look().await?;
     let motion = motions::by_id(look.session(), MotionId(id)).await?.ok_or(AppError::NotFound)?;
-    Ok(Json(Shown::of(look.session(), &motion).await?))
+    Ok(Json(Shown::of(look.session(), &motion, usize::MAX).await?))
 }
 
 /// `POST /api/v1/motions/{id}/decide`.
@@ -205,7 +208,7 @@ async fn decide(
         Decided::Refused => "refused",
         Decided::Withdrawn => "withdrawn",
     };
-    let motion = Shown::of(t.session(), &motion).await?;
+    let motion = Shown::of(t.session(), &motion, usize::MAX).await?;
     if decided == Decided::TakenOver {
         let notices = motion::notices(t, id).await?;
         write.tell(&notices).await?;
@@ -227,8 +230,8 @@ fn may_do(caller: &Caller, what: &What) -> Result<(), AppError> {
 }
 
 impl Shown {
-    /// Of a motion.
-    async fn of(mut session: Session<'_>, motion: &Motion) -> Result<Shown, AppError> {
+    /// Of a motion, with so many keys at most.
+    async fn of(mut session: Session<'_>, motion: &Motion, most: usize) -> Result<Shown, AppError> {
         let new = &motion.new;
         let list = lists::by_id(session.again(), new.list).await?.ok_or(AppError::NotFound)?;
         let names = Names::of(session.again(), list.id).await?;
@@ -236,9 +239,13 @@ impl Shown {
         let listed = |all: &[entries::Entry]| -> Vec<Listed> {
             all.iter().map(|entry| Listed::of(entry, &sources)).collect()
         };
+        let count = match &new.what {
+            What::Entries(turns) => turns.len(),
+            What::Publishing { .. } | What::Code { .. } => 0,
+        };
         let (keys, settings) = match &new.what {
             What::Entries(turns) => {
-                let keys = turns.iter().filter_map(|turn| {
+                let keys = turns.iter().take(most).filter_map(|turn| {
                     let key = turn.key.as_ref()?.to_string();
                     Some(OneKey { key, before: listed(&turn.before), after: listed(&turn.after) })
                 });
@@ -259,6 +266,7 @@ impl Shown {
             created: Moment(new.created).rfc3339(),
             expires: Moment(new.expires).rfc3339(),
             keys,
+            more_keys: count.saturating_sub(most),
             settings,
             answer: Some(motion.answer.clone()).filter(|answer| !answer.is_empty()),
             serial: motion.serial,
@@ -273,4 +281,6 @@ const WRITE: &[Scope] = &[Scope::QueueWrite];
 /// The heading.
 const GROUP: &str = "Editors";
 /// So many at a time.
-const MOST: u32 = 100;
+const MOST: u32 = 25;
+/// So many keys of each, where many are listed.
+const SHOWN: usize = 20;
