@@ -129,5 +129,11 @@ await walk(async (host) => {
   await desk.goto(at("/lists/bl.example/settings"));
   await editor.isAt("/lists/bl.example/settings", "Spam sources");
   await editor.looks("settings");
+  await desk.goto(at("/lists/bl.example/purge"));
+  await editor.isAt("/lists/bl.example/purge", "Purge a source", "See what would go");
+  await editor.looks("purge");
+  await editor.presses("See what would go");
+  await desk.getByText("Nothing was changed.").waitFor();
+  await editor.looks("purge-tried");
   await editor.end();
 });

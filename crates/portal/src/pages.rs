@@ -32,6 +32,7 @@ pub(crate) mod password;
 pub(crate) mod people;
 pub(crate) mod proposals;
 pub(crate) mod prove;
+pub(crate) mod purge;
 pub(crate) mod queue;
 pub(crate) mod recovery;
 pub(crate) mod removal;

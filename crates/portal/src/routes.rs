@@ -353,6 +353,10 @@ pub(crate) fn all() -> Vec<Route> {
             post(pages::settings::change),
         )
         .fresh(),
+        Route::get("/lists/{apex}/purge", Least::Role(Administrator), get(pages::purge::show))
+            .fresh(),
+        Route::post("/lists/{apex}/purge", Least::Role(Administrator), post(pages::purge::order))
+            .fresh(),
         Route::get("/lists/{apex}/entries", Least::Role(Editor), get(pages::entries::show)),
         Route::post(
             "/lists/{apex}/entries/give",

@@ -32,6 +32,8 @@ pub(crate) struct About {
     pub(crate) file: Option<String>,
     /// Whether nothing is to be changed.
     pub(crate) is_dry: bool,
+    /// Whether all entries of the source are to leave the list.
+    pub(crate) is_clearing: bool,
 }
 
 impl About {
@@ -52,7 +54,8 @@ impl About {
             }
             Kind::Import => About {
                 source: text("source"),
-                file: text("name"),
+                file: text("name").filter(|_| !said["file"].is_null()),
+                is_clearing: said["file"].is_null(),
                 is_dry: said["dry_run"].as_bool().unwrap_or(false),
                 ..about
             },
@@ -67,6 +70,13 @@ impl About {
             Kind::Replay => {
                 let (name, version) = self.rule.clone().unwrap_or_default();
                 format!("Replay of rule {name}, version {version}, on {}", word(&self.list))
+            }
+            Kind::Import if self.is_clearing => {
+                let what = format!("source {} from {}", word(&self.source), word(&self.list));
+                match self.is_dry {
+                    true => format!("Dry run of the purge of {what}"),
+                    false => format!("Purge of {what}"),
+                }
             }
             Kind::Import if self.is_dry => {
                 format!("Dry run of {} for {}", word(&self.file), word(&self.list))

@@ -21,7 +21,7 @@ use serde_json::json;
 
 use crate::permission::{Person, Role};
 
-pub use import::{Layout, Wanted, order as order_import};
+pub use import::{Layout, Wanted, order as order_import, order_clearing};
 pub use purge::order as order_purge;
 pub use replay::order as order_replay;
 pub use spool::{Spool, Spooled};
@@ -39,6 +39,9 @@ pub enum WorkError {
     /// Somebody else ordered it.
     #[error("work is cancelled by who ordered it, or by an administrator")]
     Others,
+    /// Nothing was ever brought under this name.
+    #[error("there is no source `{0}` of entries")]
+    NoSource(String),
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),

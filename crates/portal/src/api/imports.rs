@@ -1,4 +1,5 @@
-//! `POST /api/v1/lists/{apex}/imports`: a file is taken into a list, or it is told what that would change.
+//! `POST /api/v1/lists/{apex}/imports`: a file is taken into a list, or it is told what that would change; and `…/purge`: a
+//! source is, that has nothing any more.
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use repute_database::lists::{self, Criterion};
 use repute_database::work::{self, Work};
 use repute_database::{Timestamp, audit};
 use repute_dnsxl::ReturnCode;
+use repute_registry::changes::Cause;
 use repute_registry::import::{Import, Mode, Whose};
 use repute_registry::permission::{self, Action, Relation};
 use repute_registry::work::{self as rules, Layout, Wanted};
@@ -37,6 +39,16 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .query::<Asked>()
             .reads("application/octet-stream")
             .within(LONG)
+            .begins::<OneWork>(),
+        Endpoint::post("/api/v1/lists/{apex}/purge", "Entries", purge)
+            .says(
+                "Purge a source of entries",
+                "All entries that the source brought leave the list. It is done as work, as one version or nothing: try it \
+                 first with `dry_run`. What two editors have to agree to stands against it (`for_two_editors` in the \
+                 result), and the list's guards look at it as at each version.",
+            )
+            .by(SCOPES)
+            .takes::<Purge>()
             .begins::<OneWork>(),
     ]
 }
@@ -78,6 +90,45 @@ struct Asked {
     reason: String,
     /// What the file is called in messages and the audit log.
     name: Option<String>,
+}
+
+/// What is to go.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Purge {
+    /// The source whose entries go.
+    source: String,
+    /// Whether nothing is to be changed.
+    #[serde(default)]
+    dry_run: bool,
+    /// Why, for the audit log.
+    #[serde(default)]
+    reason: String,
+}
+
+/// `POST /api/v1/lists/{apex}/purge`.
+async fn purge(
+    State(app): State<App>,
+    Path(apex): Path<String>,
+    call: Call,
+) -> Result<Response, AppError> {
+    permission::check(call.caller.person(), Relation::Stranger, Action::ChangeLists)
+        .map_err(|denied| AppError::Refused(denied.to_string()))?;
+    let Purge { source, dry_run, reason } = call.read()?;
+    if reason.len() > MOST_REASON {
+        return Err(AppError::Wrong("the reason has more than 1000 characters".to_owned()));
+    }
+    let mut write = call.begin(&app).await?;
+    let (t, now) = (&mut write.transaction, write.now);
+    let list = stored(t.session(), &apex).await?;
+    let cause = Cause {
+        actor: audit::actor(t.session(), call.caller.account.id.0).await?,
+        action: String::new(),
+        reason: reason.trim().to_owned(),
+    };
+    let what = (source.trim(), dry_run);
+    let id = rules::order_clearing(t, list.id, what, &cause, now).await?;
+    begun(&app, &call, write, id).await
 }
 
 /// `POST /api/v1/lists/{apex}/imports`.

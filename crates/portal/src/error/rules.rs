@@ -249,6 +249,7 @@ impl From<WorkError> for AppError {
             WorkError::Database(error) => AppError::Database(error),
             WorkError::Unknown(_) => AppError::NotFound,
             WorkError::Over(_) => AppError::Conflict(error.to_string()),
+            WorkError::NoSource(_) => AppError::Wrong(error.to_string()),
             WorkError::Others => AppError::Refused(error.to_string()),
         }
     }

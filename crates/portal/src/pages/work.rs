@@ -36,6 +36,8 @@ pub(crate) struct OneWork {
     may_cancel: bool,
     /// Whether its file is on another server.
     is_elsewhere: bool,
+    /// The list and the source that can be purged from it now, as this was the trial of that.
+    clears: Option<(String, String)>,
     /// What became of it, in sentences.
     said: Vec<String>,
     /// What is to be looked at.
@@ -89,8 +91,13 @@ pub(crate) async fn one(
     };
     let is_elsewhere =
         work.new.folder.as_ref().is_some_and(|folder| folder != app.means.spool.name());
+    let about = About::of(look.session(), &work).await?;
+    let is_trial = about.is_clearing && about.is_dry && work.state == Stands::Done;
+    let is_more = number(&result, "removed") > 0 && number(&result, "for_two_editors") == 0;
+    let clears = about.list.zip(about.source);
+    let clears = clears.filter(|_| is_trial && is_more && frame.is_administrator());
     let row = Row::of(&mut look, work).await?;
-    Ok(Page(OneWork { frame, row, may_cancel, is_elsewhere, said, warned, groups }))
+    Ok(Page(OneWork { frame, row, may_cancel, is_elsewhere, clears, said, warned, groups }))
 }
 
 /// `POST /work/{id}/cancel`.
@@ -196,8 +203,11 @@ fn said(kind: Kind, result: &Value) -> Vec<String> {
                 (false, Some(serial)) => format!("It is serial {serial} of the list."),
                 (false, None) => "Nothing had to be changed.".to_owned(),
             };
-            let digest = result["sha256"].as_str().unwrap_or_default();
-            vec![first, format!("{line}."), format!("SHA-256 of the file: {digest}.")]
+            let mut lines = vec![first, format!("{line}.")];
+            // A purge of a source has no file.
+            let digest = result["sha256"].as_str().filter(|digest| !digest.is_empty());
+            lines.extend(digest.map(|digest| format!("SHA-256 of the file: {digest}.")));
+            lines
         }
     }
 }
@@ -214,6 +224,14 @@ fn warned(result: &Value) -> Vec<String> {
     let codes = texts(&result["codes_without_meaning"]);
     if !codes.is_empty() {
         warned.push(format!("The list does not say what {} means.", codes.join(", ")));
+    }
+    let (count, first) =
+        (number(result, "for_two_editors"), texts(&result["first_for_two_editors"]));
+    if count > 0 {
+        warned.push(format!(
+            "Two editors have to agree to {count} of these changes, such as {}: this is done only without them.",
+            first.join(", ")
+        ));
     }
     warned.extend(texts(&result["first_faults"]));
     warned

@@ -1,10 +1,11 @@
-//! A file that is taken into a list, or of which it is told what it would change.
+//! A file that is taken into a list, or of which it is told what it would change. To purge a source from a list is to take
+//! in that it has nothing any more: the same, without a file.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use repute_database::accounts::{self, AccountId, Role};
-use repute_database::entries::CriterionId;
+use repute_database::entries::{self, CriterionId};
 use repute_database::lists::{self, ListId, Stored};
 use repute_database::work::{self, End, Kind, New, Subject, Work, WorkId};
 use repute_database::{DatabaseError, Session, Timestamp, Transaction, audit};
@@ -12,6 +13,7 @@ use repute_dnsxl::{KeyKind, ReturnCode};
 use repute_zone::DatasetKind;
 use serde_json::{Value, json};
 
+use super::WorkError;
 use super::spool::Spool;
 use super::worker::{Beat, Claim, Undone, Worker};
 use crate::changes::{Cause, ChangeError};
@@ -113,6 +115,42 @@ pub async fn order(
     work::order(transaction.session(), &new, now).await
 }
 
+/// Orders that all entries of a source leave a list, or that it is told what would.
+///
+/// # Errors
+/// If there is no such source, or the database fails.
+pub async fn order_clearing(
+    transaction: &mut Transaction,
+    list: ListId,
+    (source, is_dry): (&str, bool),
+    cause: &Cause,
+    now: Timestamp,
+) -> Result<WorkId, WorkError> {
+    // A slip in the name would look like a list that has nothing of it any more.
+    if entries::known_source(transaction.session(), source).await?.is_none() {
+        return Err(WorkError::NoSource(source.to_owned()));
+    }
+    let particulars = json!({
+        "file": null,
+        "source": source,
+        "mode": Mode::ReplaceSource.word(),
+        "reason": cause.reason,
+        "dry_run": is_dry,
+        "subdomains": false,
+        "name": "",
+    });
+    let new = New {
+        kind: Kind::Import,
+        subject: Subject { list: Some(list), ..Subject::default() },
+        particulars: particulars.to_string(),
+        actor: cause.actor.clone(),
+        total: 0,
+        // Any process does it.
+        folder: None,
+    };
+    Ok(work::order(transaction.session(), &new, now).await?)
+}
+
 /// The file of an import.
 pub(super) fn file_of(work: &Work) -> Option<String> {
     let said: Value = serde_json::from_str(&work.new.particulars).ok()?;
@@ -136,14 +174,17 @@ pub(super) async fn carry_out(
     let codes = lists::codes(connection.session(), list.id).await?;
     drop(connection);
     let now = Timestamp::now();
-    let content = read(worker, &wanted, &file, &list, now).await?;
+    let content = match &file {
+        Some(file) => read(worker, &wanted, file, &list, now).await?,
+        None => Content::default(),
+    };
     let is_rbldnsd = matches!(content.layout, Some(content::Layout::Rbldnsd(_)));
     if wanted.code.is_some() && is_rbldnsd {
         return Err(wrong(
             "rbldnsd's files say their codes themselves: leave the code out, or say the layout",
         ));
     }
-    if content.rows.is_empty() && wanted.import.mode != Mode::Add {
+    if file.is_some() && content.rows.is_empty() && wanted.import.mode != Mode::Add {
         return Err(Undone::Wrong(format!("{} has no entries", content.name)));
     }
     let strange: BTreeSet<ReturnCode> =
@@ -179,7 +220,7 @@ pub(super) async fn carry_out(
     let mut transaction = worker.database.begin().await?;
     let cause = Cause {
         actor: work.new.actor.clone(),
-        action: "list.import".to_owned(),
+        action: if file.is_some() { "list.import" } else { CLEAR }.to_owned(),
         reason: import.reason.clone(),
     };
     let report =
@@ -187,9 +228,18 @@ pub(super) async fn carry_out(
     let report = report.map_err(changed)?;
     // Whoever ordered it is one person.
     if report.for_two > 0 {
+        let remedy = match file {
+            Some(_) => {
+                "leave them out of the file and make them on their pages, where another editor agrees, or have \
+                 whoever has the shell import it"
+            }
+            None => {
+                "take them off on their pages first, where another editor agrees, or have whoever has the shell purge \
+                 the source"
+            }
+        };
         return Err(Undone::Wrong(format!(
-            "two editors have to agree to {} of its changes, such as {}: leave them out of the file and make them on \
-             their pages, where another editor agrees, or have whoever has the shell import it",
+            "two editors have to agree to {} of its changes, such as {}: {remedy}",
             report.for_two,
             report.first_for_two.join(", ")
         )));
@@ -291,8 +341,8 @@ fn told(
     told.to_string()
 }
 
-/// What is wanted, and the name of the file.
-fn read_wanted(work: &Work) -> Option<(Wanted, String)> {
+/// What is wanted, and the name of the file; without one all entries of the source go.
+fn read_wanted(work: &Work) -> Option<(Wanted, Option<String>)> {
     let said: Value = serde_json::from_str(&work.new.particulars).ok()?;
     let text = |name: &str| said[name].as_str().map(str::to_owned);
     let mode = [Mode::Add, Mode::ReplaceSource, Mode::ReplaceList];
@@ -318,9 +368,15 @@ fn read_wanted(work: &Work) -> Option<(Wanted, String)> {
         subdomains: said["subdomains"].as_bool()?,
         name: text("name")?,
     };
-    Some((wanted, text("file")?))
+    let file = match &said["file"] {
+        Value::Null => None,
+        file => Some(file.as_str()?.to_owned()),
+    };
+    Some((wanted, file))
 }
 
+/// What the audit log calls the purge of a source of entries.
+const CLEAR: &str = "source.purge";
 /// So many codes are named that the list does not know.
 const SHOWN: usize = 5;
 /// So many faulty lines are told.

@@ -445,3 +445,78 @@ async fn a_file_is_taken_only_while_who_ordered_it_may_still_order_it() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_source_is_purged_from_a_list_like_a_file_that_has_nothing() {
+    on_each_narrow(async |database| {
+        let list = list(&database).await;
+        let (worker, _folder) = worker(&database);
+        let stop = CancellationToken::new();
+        let put = async |source: &str, keys: &[&str]| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let source = entries::source(t.session(), source).await.expect("a source");
+            let entry = |key: &&str| entries::Entry {
+                key: key.parse().expect("a key"),
+                code: Some(ReturnCode::LISTED),
+                text: String::new(),
+                reason: "x".to_owned(),
+                criterion: None,
+                source,
+                organisation: None,
+                since: Timestamp(1),
+                expires: None,
+                review: None,
+            };
+            let all: Vec<_> = keys.iter().map(entry).collect();
+            entries::put(t.session(), list.id, &all).await.expect("they are written");
+            transaction.commit().await.expect("it is committed");
+        };
+        put("feed", &["9.9.2.1", "9.9.2.2"]).await;
+        put("other", &["9.9.2.3"]).await;
+        put("wide", &["9.9.3.1", "9.8.0.0/16"]).await;
+        let order = async |source: &str, is_dry: bool| {
+            let mut transaction = database.begin().await.expect("a transaction");
+            let t = &mut transaction;
+            let by = account(t).await;
+            let cause = Cause {
+                actor: audit::actor(t.session(), by.0).await.expect("a pseudonym"),
+                action: String::new(),
+                reason: "it went bad".to_owned(),
+            };
+            let now = Timestamp::now();
+            let id = order_clearing(t, list.id, (source, is_dry), &cause, now).await?;
+            transaction.commit().await.expect("it is committed");
+            assert!(worker.turn(Timestamp::now(), &stop).await.expect("it is done"));
+            Ok::<Work, WorkError>(at(&database, id).await)
+        };
+        let left = async || {
+            let mut read = database.read().await.expect("a connection");
+            let all = entries::page(read.session(), list.id, None, None, 9).await;
+            all.expect("it is read").iter().map(|entry| entry.key.to_string()).collect::<Vec<_>>()
+        };
+        let slip = order("fed", true).await;
+        assert!(matches!(slip, Err(WorkError::NoSource(_))), "{slip:?}");
+        for (is_dry, removed, count) in [(true, 2, 5), (false, 2, 3), (false, 0, 3)] {
+            let done = order("feed", is_dry).await.expect("it is ordered");
+            assert_eq!((done.state, &*done.fault), (State::Done, ""));
+            let found: Value = serde_json::from_str(&done.result).expect("it is JSON");
+            assert_eq!(found["removed"], json!(removed), "{found}");
+            assert_eq!(left().await.len(), count);
+        }
+        // What two have to agree to nobody purges alone, and a trial says so.
+        for is_dry in [true, false] {
+            let done = order("wide", is_dry).await.expect("it is ordered");
+            match is_dry {
+                true => assert!(done.result.contains("9.8.0.0/16 127.0.0.2"), "{}", done.result),
+                false => assert!(done.fault.contains("take them off on their pages"), "{done:?}"),
+            }
+            assert_eq!(left().await, ["9.8.0.0/16", "9.9.2.3", "9.9.3.1"]);
+        }
+        let mut read = database.read().await.expect("a connection");
+        let log = audit::of_subject(read.session(), "list/bl.example", 9).await.expect("the log");
+        assert_eq!((log.len(), &*log[0].action), (1, "source.purge"));
+        assert!(log[0].detail.contains("it went bad"), "{}", log[0].detail);
+    })
+    .await;
+}

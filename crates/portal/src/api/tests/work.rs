@@ -120,6 +120,43 @@ async fn a_purge_and_a_replay_are_ordered_shown_and_cancelled() {
 }
 
 #[tokio::test]
+async fn a_source_of_entries_is_tried_and_purged_once() {
+    on_each_narrow(async |database| {
+        let mut site = Site::over(database);
+        let site = &mut site;
+        site.add_list("bl.example").await;
+        let admin = Program::new(site, Role::Administrator, &[Scope::EntriesImport]).await;
+        let editor = Program::new(site, Role::Editor, &[Scope::EntriesWrite]).await;
+        let feed = "bl.example/imports?source=feed&reason=x";
+        send(site, &admin, feed, "a", "9.9.2.1 :2:x\n9.9.2.2 :2:x\n").await;
+        site.work().await;
+        let purge = "/lists/bl.example/purge";
+        let of = |source: &str, is_dry: bool| {
+            json!({ "source": source, "dry_run": is_dry, "reason": "it went bad" })
+        };
+        assert_eq!(editor.post(site, purge, &of("feed", true)).await.status, StatusCode::FORBIDDEN);
+        let slip = admin.post(site, purge, &of("fed", false)).await;
+        assert_eq!(slip.status, StatusCode::UNPROCESSABLE_ENTITY, "{slip:?}");
+        for (id, is_dry) in [(2, true), (3, false)] {
+            for is_again in [false, true] {
+                let (key, what) = (format!("key-{id}"), of("feed", is_dry));
+                let answer = admin.ask(site, Method::POST, purge, Some(&key), &what).await;
+                assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+                assert_eq!(answer.header("location"), format!("/api/v1/work/{id}"));
+                assert_eq!(answer.header("idempotency-replayed") == "true", is_again);
+            }
+            site.work().await;
+            let found = json(&admin.get(site, &format!("/work/{id}")).await);
+            assert_eq!((&found["state"], &found["source"]), (&json!("done"), &json!("feed")));
+            assert_eq!((&found["file"], &found["dry_run"]), (&Value::Null, &json!(is_dry)));
+            assert_eq!(found["result"]["removed"], json!(2), "{found}");
+            assert_eq!(found["result"]["serial"].is_null(), is_dry, "{found}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_file_is_tried_taken_once_and_held_by_the_guards() {
     on_each_narrow(async |database| {
         let mut site = Site::over(database);

@@ -339,6 +339,13 @@ const PROMISES: &[Row] = &[
         "entries:import",
         "sffffy",
     ),
+    (
+        "POST /lists/{apex}/purge",
+        "/lists/bl.example/purge",
+        r#"{"source":"test","dry_run":true,"reason":"x"}"#,
+        "entries:import",
+        "sffffy",
+    ),
     // Evidence, its sources and rules.
     (
         "POST /evidence",

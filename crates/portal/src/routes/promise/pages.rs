@@ -328,6 +328,8 @@ const PROMISES: &[Row] = &[
         "part=policy&text=other&reason=x",
         "sffffy",
     ),
+    ("GET /lists/{apex}/purge", "/lists/bl.example/purge", "", "sffffy"),
+    ("POST /lists/{apex}/purge", "/lists/bl.example/purge", "source=test&act=try", "sffffy"),
     // Servers elsewhere, by a token that is nobody's who signs in.
     ("GET /api/v1/distribution/manifests", "/api/v1/distribution/manifests", "", "ssssss"),
     (
