@@ -12,7 +12,7 @@ use repute_database::claims::{self, Claim, ClaimId, Mailbox, Proof, State};
 use repute_database::entries::OrganisationId;
 use repute_database::organisations::{self, MemberRole};
 use repute_database::testing::on_each;
-use repute_database::{Database, Timestamp, Transaction, accounts, person};
+use repute_database::{Database, Timestamp, Transaction, person};
 use repute_dnsxl::Name;
 use repute_registry::claim::challenge::{Fault, Look, Reach};
 use repute_registry::claim::{self, Answer, ClaimError, For, Opened, Tell};
