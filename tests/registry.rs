@@ -245,7 +245,8 @@ fn a_killed_import_leaves_nothing_half_in_postgresql_and_a_backup_moves_it() {
     let file = folder.path().join("moved.db");
     let file = file.to_string_lossy();
     done(&["restore", &backup], &file);
-    assert_eq!(standing(&file), (200_000, 10_000_003), "it goes on far ahead");
+    let (entries, serial) = standing(&file);
+    assert!(entries == 200_000 && serial > 10_000_000, "it goes on far ahead: {serial}");
     assert!(done(&["registry", "verify"], &file).starts_with("the audit log is whole: 4 rows\n"));
     let again = repute(&["restore", &backup], &file);
     let told = String::from_utf8_lossy(&again.stderr);
