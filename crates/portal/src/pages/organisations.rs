@@ -1,4 +1,6 @@
 //! `/organisations`: for whom somebody speaks, and where he is invited to; for editors, all organisations.
+//!
+//! Editors come here to look one up, and few of them speak for anybody: the directory stands above what is their own.
 
 use askama::Template;
 use axum::extract::{Query, State};
@@ -202,8 +204,16 @@ mod tests {
                 assert!(!page.text.contains("Number 2."), "{words}");
             }
             site.get("/organisations?find=zeta").await.says(&["None is like this"]);
+            let page = site.get("/organisations").await;
+            let at = |words: &str| page.text.find(words).expect(words);
+            assert!(at("All organisations</h1>") < at("Number 2."), "{}", page.text);
+            for own in ["Your organisations</h2>", "You speak for nobody yet", "Claim a domain</a>"]
+            {
+                assert!(at("Number 50.") < at(own), "{own}");
+            }
             site.become_role(Some(Role::Member)).await;
             let page = site.get("/organisations").await;
+            page.says(&["Your organisations</h1>", "You speak for nobody yet"]);
             assert!(!page.text.contains("All organisations"), "{}", page.text);
         })
         .await;
