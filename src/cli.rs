@@ -20,7 +20,7 @@ use clap_complete::Shell;
 use repute_dnsxl::{Name, Target};
 use repute_zone::DatasetKind;
 
-use admin::{ADMIN_HELP, AdminCommand};
+use admin::{ADMIN_HELP, AdminArgs};
 use audit::{AUDIT_HELP, AuditArgs};
 use backup::{BACKUP_HELP, BackupArgs, RESTORE_HELP, RestoreArgs};
 use catalogue::CatalogueCommand;
@@ -77,8 +77,8 @@ pub(crate) enum Command {
     #[command(after_help = RESTORE_HELP)]
     Restore(RestoreArgs),
     /// The portal's accounts: make the first one, give roles, help those who are locked out
-    #[command(subcommand, after_help = ADMIN_HELP)]
-    Admin(AdminCommand),
+    #[command(after_help = ADMIN_HELP)]
+    Admin(AdminArgs),
     /// The lists of the registry: what is published, what was refused, how one ends
     #[command(subcommand)]
     List(ListCommand),

@@ -31,7 +31,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Check(args) => check::run(config, &args),
         Command::Audit(args) => audit::run(config, &args),
         Command::Catalogue(command) => catalogue::run(config, &command),
-        Command::Admin(command) => admin::run(config, command),
+        Command::Admin(args) => admin::run(config, args),
         Command::Serve => serve::run(config),
         Command::Monitor(args) => monitor::run(config, &args),
         Command::Registry(args) => registry::run(config, *args),

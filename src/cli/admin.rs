@@ -1,8 +1,20 @@
 //! `repute admin`, as it is typed.
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use repute_database::accounts::Role;
 use repute_portal::MailAddress;
+
+/// Arguments of `repute admin`.
+#[derive(Debug, Args)]
+pub(crate) struct AdminArgs {
+    /// The database: a file, or a server as postgres://user@host/database. A password is better not written here:
+    /// PGPASSWORD and the file PGPASSFILE names are read
+    #[arg(long, global = true, value_name = "PLACE")]
+    pub(crate) database: Option<String>,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: AdminCommand,
+}
 
 /// What to do with the portal's accounts.
 #[derive(Debug, Subcommand)]
@@ -104,10 +116,11 @@ impl From<RoleName> for Role {
 
 /// Behind the help of `repute admin`.
 pub(crate) const ADMIN_HELP: &str = "\
-It works on the database of `[registry]`, whether a server runs or not.
+It works on the database of `[registry]`, or on the one of --database, whether a server runs or not.
 
 Examples:
   repute admin add you@example.org --role administrator
+  repute admin --database lists.db list
   repute admin role somebody@example.org editor
   repute admin reset you@example.org
   repute admin reset-factors you@example.org

@@ -4,23 +4,24 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context;
-use repute_database::Database;
 use repute_portal::Erased;
 use serde_json::json;
 
-use crate::cli::admin::AdminCommand;
+use super::registry::database::{open, place};
+use crate::cli::admin::{AdminArgs, AdminCommand};
 use crate::config::{Config, Origin};
 use crate::exit::Verdict;
 
 /// Does it.
-pub(super) fn run(path: Option<&Path>, command: AdminCommand) -> anyhow::Result<Verdict> {
+pub(super) fn run(path: Option<&Path>, args: AdminArgs) -> anyhow::Result<Verdict> {
     let config = Config::find(path)?;
+    let place = place(path, args.database.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start a thread for the database")?;
     runtime.block_on(async {
-        let database = Database::open(&config.registry.database).await?;
+        let database = open(&place).await?;
         // Without a configuration the portal takes another port where its own is taken, and says in the database where it is.
         let known = match config.origin {
             Origin::BuiltIn => repute_portal::address(&database).await?,
@@ -28,7 +29,7 @@ pub(super) fn run(path: Option<&Path>, command: AdminCommand) -> anyhow::Result<
         };
         let url = known.as_ref().unwrap_or(&config.portal.portal.public_url);
         let mut out = std::io::stdout().lock();
-        match command {
+        match args.command {
             AdminCommand::Add { mail, role } => {
                 let link =
                     repute_portal::invite(&database, url, mail.as_ref(), role.into()).await?;
