@@ -4,7 +4,8 @@ use anyhow::bail;
 use repute_database::entries::find::{Coded, Sought};
 use repute_database::entries::{self, Entry, OrganisationId};
 use repute_database::entry_history::StepId;
-use repute_database::{Database, Key, Session, Timestamp, lists};
+use repute_database::lists::{self, Criterion, CriterionVersion, Stored};
+use repute_database::{Database, Key, Session, Timestamp};
 use repute_dnsxl::{Name, ReturnCode};
 use repute_registry::changes::{self, Change};
 use repute_registry::edit::{self, EditError, Which};
@@ -30,7 +31,7 @@ pub(super) async fn run(database: &Database, command: EntryCommand) -> anyhow::R
             let mut connection = database.read().await?;
             let stored = list(connection.session(), &apex).await?;
             let found = entries::at(connection.session(), stored.id, &key.parse()?).await?;
-            show(database, &found, json).await?;
+            show(database, &stored, &found, json).await?;
             if found.is_empty() {
                 eprintln!(
                     "{apex} has no entry for {} itself: `repute registry entry at` shows what covers an address or a name",
@@ -51,7 +52,7 @@ pub(super) async fn run(database: &Database, command: EntryCommand) -> anyhow::R
             let mut connection = database.read().await?;
             let stored = list(connection.session(), &apex).await?;
             let found = entries::over(connection.session(), stored.id, &target).await?;
-            show(database, &found, json).await?;
+            show(database, &stored, &found, json).await?;
             // The most specific key decides, and an exclusion there beats its codes.
             let decides = found
                 .first()
@@ -220,13 +221,20 @@ async fn sought(mut session: Session<'_>, args: &GiveArgs) -> anyhow::Result<Sou
 }
 
 /// Shows entries.
-async fn show(database: &Database, found: &[Entry], is_json: bool) -> anyhow::Result<()> {
-    let sources = entries::sources(database.read().await?.session()).await?;
+async fn show(
+    database: &Database,
+    stored: &Stored,
+    found: &[Entry],
+    is_json: bool,
+) -> anyhow::Result<()> {
+    let mut connection = database.read().await?;
+    let sources = entries::sources(connection.session()).await?;
+    let criteria = lists::criteria(connection.session(), stored.id).await?;
     for entry in found {
         let source = sources.iter().find(|(id, _)| *id == entry.source);
         let source = source.map_or("?", |(_, name)| name);
         if is_json {
-            say!("{}", object(entry, source));
+            say!("{}", object(entry, source, &criteria));
             continue;
         }
         let code = entry.code.map_or_else(|| "never listed".to_owned(), |code| code.to_string());
@@ -237,17 +245,40 @@ async fn show(database: &Database, found: &[Entry], is_json: bool) -> anyhow::Re
         if !entry.text.is_empty() {
             say!("    {}", plain(&entry.text));
         }
+        if let Some((known, said)) = met(entry, &criteria) {
+            let (slug, title) = (plain(&known.slug), plain(&said.title));
+            say!("    criterion {slug}, version {}: {title}", said.version);
+        }
+        if let Some(review) = entry.review {
+            let review = time(review);
+            let day = review.split_once('T').map_or(&*review, |(day, _)| day);
+            say!("    to be reviewed on {day}");
+        }
     }
     Ok(())
 }
 
-/// An entry for machines.
-pub(super) fn object(entry: &Entry, source: &str) -> Value {
+/// The criterion that an entry names, and what it said to it.
+fn met<'c>(
+    entry: &Entry,
+    criteria: &'c [Criterion],
+) -> Option<(&'c Criterion, &'c CriterionVersion)> {
+    let named = entry.criterion?;
+    let known = criteria.iter().find(|known| known.id == named.id)?;
+    Some((known, known.said(named.version, entry.since)?))
+}
+
+/// An entry for machines, with what the criteria of its list say.
+pub(super) fn object(entry: &Entry, source: &str, criteria: &[Criterion]) -> Value {
+    let met = met(entry, criteria);
     json!({
         "key": entry.key.to_string(),
         "code": entry.code.map(|code| code.to_string()),
         "text": entry.text,
         "reason": entry.reason,
+        "criterion": met.map(|(known, _)| &known.slug),
+        "criterion_version": met.map(|(_, said)| said.version),
+        "criterion_title": met.map(|(_, said)| &said.title),
         "source": source,
         "since": time(entry.since),
         "expires": entry.expires.map(time),

@@ -2,6 +2,7 @@
 
 use repute_database::entries::{self, Entry, SourceId};
 use repute_database::entry_history::{self, Step, StepId};
+use repute_database::lists::{self, Criterion};
 use repute_database::{Database, Key, Timestamp};
 use repute_dnsxl::Name;
 use repute_registry::edit;
@@ -26,13 +27,14 @@ pub(super) async fn show(
     let stored = list(look.session(), apex).await?;
     let steps = entry_history::of_key(look.session(), stored.id, key, None, limit).await?;
     let sources = entries::sources(look.session()).await?;
+    let criteria = lists::criteria(look.session(), stored.id).await?;
     let users = shell_user::names(look.session()).await?;
     for step in &steps {
         let user = users.iter().find(|(pseudonym, _)| *pseudonym == step.actor);
         let user = user.map(|(_, name)| &**name);
         let detail: Value = serde_json::from_str(&step.detail).unwrap_or_default();
         if is_json {
-            say!("{}", step_object(step, user, &detail, &sources));
+            say!("{}", step_object(step, user, &detail, (&sources, &criteria)));
             continue;
         }
         let reason = detail["reason"].as_str().unwrap_or_default();
@@ -79,11 +81,11 @@ fn step_object(
     step: &Step,
     user: Option<&str>,
     detail: &Value,
-    sources: &[(SourceId, String)],
+    (sources, criteria): (&[(SourceId, String)], &[Criterion]),
 ) -> Value {
     let listed = |entries: &[Entry]| -> Vec<Value> {
         let source = |id| sources.iter().find(|(known, _)| *known == id).map_or("?", |(_, n)| n);
-        entries.iter().map(|entry| object(entry, source(entry.source))).collect()
+        entries.iter().map(|entry| object(entry, source(entry.source), criteria)).collect()
     };
     json!({
         "step": step.id.0,
