@@ -1,7 +1,7 @@
 //! The database: where it is, how it is opened, connections and transactions.
 
 use std::fmt;
-use std::fs::OpenOptions;
+use std::fs::{Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -143,6 +143,14 @@ pub enum DatabaseError {
         /// Why.
         source: io::Error,
     },
+    /// What is there is another file.
+    #[error(
+        "{file} is no database, and was left as it is: name the file of a database, or one that is not there yet"
+    )]
+    NoDatabase {
+        /// The file.
+        file: String,
+    },
     /// Its schema cannot be brought to this version.
     #[error("cannot bring the database {place} to this version's schema")]
     Migrate {
@@ -240,7 +248,11 @@ impl Database {
                     // What is acknowledged survives the loss of power, too.
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(PATIENCE);
-                let write = connect_file(&options).await.map_err(failed)?;
+                let write =
+                    connect_file(&options).await.map_err(|error| match is_no_database(&error) {
+                        true => DatabaseError::NoDatabase { file: path.display().to_string() },
+                        false => failed(error),
+                    })?;
                 migrate_file(&write).await.map_err(migrating)?;
                 let read = SqlitePoolOptions::new().max_connections(readers);
                 let read = read.acquire_timeout(PATIENCE);
@@ -379,7 +391,10 @@ fn make_file(path: &Path) -> Result<(), DatabaseError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match is_too_short(path) {
+            true => Err(DatabaseError::NoDatabase { file }),
+            false => Ok(()),
+        },
         Err(error) => match folder.filter(|folder| !folder.exists()) {
             Some(folder) if error.kind() == io::ErrorKind::NotFound => {
                 Err(DatabaseError::NoFolder { file, folder: folder.display().to_string() })
@@ -387,6 +402,17 @@ fn make_file(path: &Path) -> Result<(), DatabaseError> {
             Some(_) | None => Err(DatabaseError::File { file, source: error }),
         },
     }
+}
+
+/// Whether a file is too short to be a database, and not empty: SQLite takes such a one over and writes its tables into
+/// it, while it refuses what is longer by itself. It is not opened here: who closes a file loses all locks that this
+/// process has on it, and it may be a database that is in use.
+fn is_too_short(path: &Path) -> bool {
+    let is_short = |meta: Metadata| meta.is_file() && (1..SHORTEST).contains(&meta.len());
+    // With a journal beside it SQLite puts back what was there before.
+    let mut journal = path.as_os_str().to_owned();
+    journal.push("-journal");
+    path.metadata().is_ok_and(is_short) && !Path::new(&journal).exists()
 }
 
 /// Opens a file to write. Of several who open a new one at once SQLite lets one make it, and tells the others that it
@@ -426,6 +452,12 @@ fn is_busy(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| code == "5")
 }
 
+/// Whether SQLite says that a file does not begin as its own do (SQLITE_NOTADB).
+fn is_no_database(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code == "26")
+}
+
 /// Brings the schema of a file to this version. Several processes may open a new file at once, and SQLite has no lock
 /// for that as PostgreSQL has: whoever finds that another one was quicker looks again at what is left to do.
 async fn migrate_file(pool: &SqlitePool) -> Result<(), MigrateError> {
@@ -444,6 +476,8 @@ async fn migrate_file(pool: &SqlitePool) -> Result<(), MigrateError> {
     }
 }
 
+/// A page of SQLite has so many bytes at least, and a database that is not empty has one.
+const SHORTEST: u64 = 512;
 /// How often what another process may be at is tried: at least once for each step of a schema.
 const MOST_TRIES: u32 = 20;
 /// How long a connection, or SQLite's lock, is waited for.
@@ -495,6 +529,30 @@ mod tests {
             let meta = file.and_then(|file| file.metadata()).expect("it is there");
             let mode = std::os::unix::fs::PermissionsExt::mode(&meta.permissions());
             assert_eq!(mode & 0o077, 0, "others may not read what is in it");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_is_left_as_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("notes.txt");
+        let place = Place::File(path.clone());
+        let long = "192.0.2.1\n".repeat(2_000);
+        for length in [1, 20, 511, 512, 4_096, long.len()] {
+            let text = &long[..length];
+            std::fs::write(&path, text).expect("it is written");
+            let error = Database::open(&place).await.expect_err("it is a text");
+            let told = error.to_string();
+            assert!(matches!(error, DatabaseError::NoDatabase { .. }), "{told}");
+            assert!(told.contains("notes.txt is no database") && !error.is_away(), "{told}");
+            assert_eq!(std::fs::read_to_string(&path).expect("it is there"), text);
+            let files = std::fs::read_dir(folder.path()).expect("a folder").count();
+            assert_eq!(files, 1, "nothing is put beside it");
+        }
+        // An empty one is as good as none, and what is a database then is opened again.
+        std::fs::write(&path, "").expect("it is written");
+        for _ in 0..2 {
+            Database::open(&place).await.expect("it opens").close().await;
         }
     }
 
