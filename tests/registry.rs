@@ -254,6 +254,42 @@ fn a_killed_import_leaves_nothing_half_in_postgresql_and_a_backup_moves_it() {
     assert_eq!(again.status.code(), Some(2));
 }
 
+/// A restore that fails leaves no database where none was, which somebody would take for the one that he wanted.
+#[test]
+fn a_restore_that_fails_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let (database, backup, new) = (path("lists.db"), path("lists.backup"), path("new.db"));
+    done(&["registry", "list", "add", "bl.example"], &database);
+    done(&["backup", &backup], &database);
+    let whole = fs::read(&backup).expect("it is there");
+    let names = || {
+        let files = fs::read_dir(folder.path()).expect("a folder");
+        let names = files.map(|file| file.expect("it is there").file_name());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    };
+    let bad = path("bad.backup");
+    let cut = whole.get(..whole.len() / 2).expect("a half");
+    let but_the_last = whole.get(..whole.len() - 2).expect("nearly all");
+    for bytes in [&b"192.0.2.1\n"[..], b"", cut, but_the_last] {
+        fs::write(&bad, bytes).expect("it is written");
+        let before = names();
+        let output = repute(&["restore", &bad], &new);
+        assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(names(), before);
+    }
+    done(&["restore", &backup], &new);
+    let restored = standing(&new);
+    assert!(restored.1 > 10_000_000, "nothing was in the way: {restored:?}");
+    assert!(names().iter().all(|name| !name.to_string_lossy().contains("part")));
+    // What is there stays as it is.
+    let told = repute(&["restore", &bad, "--force"], &new);
+    assert_eq!(told.status.code(), Some(2), "{}", String::from_utf8_lossy(&told.stderr));
+    assert_eq!(standing(&new), restored);
+}
+
 #[test]
 fn a_password_is_never_shown() {
     for command in [&["registry", "lists"][..], &["backup", "x"], &["restore", "/dev/null"]] {

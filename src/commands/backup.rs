@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use repute_database::backup::{self, Extent, Into};
@@ -41,11 +41,7 @@ fn keeps(database: &Path, backup: &Path) -> anyhow::Result<()> {
         bail!("there is no database {}: name the one that the server has", database.display());
     }
     let of = |path: &Path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
-    let itself = ["", "-wal", "-shm"].map(|ending| {
-        let mut name = database.as_os_str().to_owned();
-        name.push(ending);
-        of(Path::new(&name))
-    });
+    let itself = ["", "-wal", "-shm"].map(|ending| of(&with_ending(database, ending)));
     let is_itself = of(backup).is_some_and(|there| itself.contains(&Some(there)));
     if is_itself {
         bail!("{} is the database itself: name another file for its backup", backup.display());
@@ -67,13 +63,11 @@ pub(super) fn restore(config: Option<&Path>, args: &RestoreArgs) -> anyhow::Resu
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let database = open(&place).await?;
-        let mut transaction = database.begin().await?;
-        let (by, now) = (shell_user::number(), Timestamp::now());
-        let Restored { extent, lists } =
-            restore::restore(&mut transaction, &mut *input, into, by, now).await?;
-        transaction.commit().await?;
-        database.close().await;
+        let restored = match &place {
+            Place::File(file) if !file.exists() => restore_new(file, &mut *input, into).await?,
+            Place::File(_) | Place::Server(_) => restore_into(&place, &mut *input, into).await?,
+        };
+        let Restored { extent, lists } = restored;
         eprintln!(
             "{place}: {} rows of {} tables restored, the audit log is whole",
             extent.rows, extent.tables
@@ -88,6 +82,58 @@ pub(super) fn restore(config: Option<&Path>, args: &RestoreArgs) -> anyhow::Resu
         );
         Ok(Verdict::Yes)
     })
+}
+
+/// Restores into a file that is not there. It gets its name when all is in it, so that what fails leaves nothing behind.
+async fn restore_new(
+    file: &Path,
+    input: &mut (dyn BufRead + Send),
+    into: Into,
+) -> anyhow::Result<Restored> {
+    let failed = || format!("cannot make {}", file.display());
+    // Another restore into the same file has another one.
+    let part = with_ending(file, &format!(".{}.part", std::process::id()));
+    let [log, others @ ..] = ["-wal", "-shm", "-journal"].map(|ending| with_ending(&part, ending));
+    let restored = restore_into(&Place::File(part.clone()), input, into).await;
+    let kept = restored.and_then(|restored| {
+        // SQLite leaves its log where it cannot take all of it into the file.
+        if log.exists() {
+            bail!("cannot make {}: its disk is full, or fails", file.display());
+        }
+        // Unlike a new name, a second one never takes the place of what somebody has made meanwhile.
+        fs::hard_link(&part, file).with_context(failed)?;
+        Ok(restored)
+    });
+    for left in others.iter().chain([&log, &part]) {
+        drop(fs::remove_file(left));
+    }
+    kept
+}
+
+/// Restores into a database.
+async fn restore_into(
+    place: &Place,
+    input: &mut (dyn BufRead + Send),
+    into: Into,
+) -> anyhow::Result<Restored> {
+    let database = open(place).await?;
+    let restored = async {
+        let mut transaction = database.begin().await?;
+        let (by, now) = (shell_user::number(), Timestamp::now());
+        let restored = restore::restore(&mut transaction, input, into, by, now).await?;
+        transaction.commit().await?;
+        anyhow::Ok(restored)
+    };
+    let restored = restored.await;
+    database.close().await;
+    restored
+}
+
+/// A file beside another one, whose name goes on so.
+fn with_ending(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// Writes a backup beside a file, which it takes the place of when it is on disk.
