@@ -35,6 +35,7 @@ pub(crate) use portal::PortalConfig;
 pub(crate) use restart::Opened;
 pub(crate) use value::Span;
 
+use crate::exit::tell;
 use file::FileConfig;
 
 /// The configuration as it is used.
@@ -138,7 +139,7 @@ impl Config {
             }
             // It may hold what is not for everybody; who asks lists need not be let in.
             Err(error) if named.is_none() && error.kind() == io::ErrorKind::PermissionDenied => {
-                eprintln!("repute: {}: {error}; its lists are left out", path.display());
+                tell!("repute: {}: {error}; its lists are left out", path.display());
                 return Ok(());
             }
             Err(error) => {

@@ -8,7 +8,7 @@
 //! | 75 | not now: whoever hands mail on is to try again (`EX_TEMPFAIL`) |
 
 use std::error::Error;
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 /// Writes a line to standard output. Where nobody reads any more, the function that says it ends with that error,
@@ -20,6 +20,22 @@ macro_rules! say {
     }};
 }
 pub(crate) use say;
+
+/// Writes a line to standard error. Whether anybody reads it changes nothing of what is done, and nobody is left to be
+/// told; `eprintln!` would panic.
+macro_rules! tell {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        drop(writeln!(std::io::stderr(), $($words)*));
+    }};
+}
+pub(crate) use tell;
+
+/// Writes a text to standard output as programs do whose exit code has a meaning of its own, whether anybody reads or not.
+pub(crate) fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}
 
 /// What a command found, if it did what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +72,7 @@ pub(crate) fn code(result: anyhow::Result<Verdict>) -> ExitCode {
         // `repute zone export | head` is a fine thing to do.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("repute: {}", story(error.chain()));
+            tell!("repute: {}", story(error.chain()));
             ExitCode::from(2)
         }
     }

@@ -3,6 +3,9 @@
 //! Here a process starts and ends. What was typed is in `cli`, what the configuration says in
 //! `config`, what is done in `commands`; everything that answers a query is in the crates below.
 
+// Both panic where nobody reads any more, as in `repute … 2>&1 | head`: `exit::say` and `exit::tell` do not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod cli;
 mod commands;
 mod config;

@@ -18,6 +18,8 @@ pub(crate) fn start(level: LogLevel, format: LogFormat) {
     let lines = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(std::io::stderr)
+        // Where nobody reads standard error any more it would tell so there, and panic.
+        .log_internal_errors(false)
         .with_target(false)
         .with_ansi(false);
     match format {

@@ -290,6 +290,59 @@ fn a_restore_that_fails_leaves_nothing_behind() {
     assert_eq!(standing(&new), restored);
 }
 
+/// As in `repute registry import … 2>&1 | head`: what was asked for is done, and nobody is told of a fault that is none.
+#[test]
+fn what_is_asked_for_is_done_whether_or_not_anybody_reads_of_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let (database, faulty) = (path("lists.db"), path("faulty.txt"));
+    fs::write(&faulty, "192.0.2.1\n?\n192.0.2.2\n").expect("it is written");
+    done(&["registry", "list", "add", "bl.example"], &database);
+    let unread = |arguments: &[&str]| {
+        let gone = || std::io::pipe().expect("a pipe").1;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_repute"));
+        let command = command.args(arguments).stdin(Stdio::null());
+        let both = command.stdout(gone()).stderr(gone()).status().expect("it runs");
+        let talk = command.stdout(Stdio::null()).status().expect("it runs");
+        (both.code(), talk.code())
+    };
+    let of = |arguments: &[&str]| unread(&[arguments, &["--database", &*database]].concat());
+    let import = ["registry", "import", "bl.example", &*faulty, "--source", "feed"];
+    // Where only the talk is not read, the code still says that a line is faulty.
+    assert_eq!(of(&import), (Some(0), Some(1)));
+    assert_eq!(standing(&database).0, 2, "it was done");
+    for arguments in [
+        &["registry", "lists"][..],
+        &["registry", "log"],
+        &["registry", "entry", "at", "bl.example", "192.0.2.1"],
+        &["registry", "rule", "run"],
+        &["registry", "evidence", "sources", "add", "traps"],
+        &["registry", "evidence", "import", "--source", "feed", &faulty],
+        &["backup", "-"],
+    ] {
+        let (both, talk) = of(arguments);
+        assert!(both.is_some_and(|code| code < 3), "{arguments:?}: {both:?}");
+        assert!(talk.is_some_and(|code| code < 3), "{arguments:?}: {talk:?}");
+    }
+    for arguments in [
+        &["--help"][..],
+        &["nothing"],
+        &["config", "example"],
+        &["config", "check", "--config", &faulty],
+        &["zone", "check", "--kind", "ip4set", &faulty],
+        &["zone", "export", "--kind", "ip4set", &faulty],
+        &["completions", "bash"],
+        &["rbldnsd", "-h"],
+        &["rbldnsd", "-d", &format!("bl.example:ip4set:{faulty}")],
+        &["check_rbl", "--help"],
+        &["check", "--monitoring", "--help"],
+    ] {
+        let (both, talk) = unread(arguments);
+        assert!(both.is_some_and(|code| code < 4), "{arguments:?}: {both:?}");
+        assert!(talk.is_some_and(|code| code < 4), "{arguments:?}: {talk:?}");
+    }
+}
+
 #[test]
 fn a_password_is_never_shown() {
     for command in [&["registry", "lists"][..], &["backup", "x"], &["restore", "/dev/null"]] {

@@ -39,6 +39,23 @@ use dns::{ask, ask_txt, listed, rcode, until};
 use process::{Place, Served};
 
 #[test]
+fn a_server_whose_messages_go_nowhere_serves_on() {
+    let place = Place::new();
+    place.write("a.txt", "192.0.2.1\n");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "exec \"$0\" \"$@\" 2> /dev/full", env!("CARGO_BIN_EXE_repute")]);
+    command.current_dir(place.path(""));
+    let server = Served::start_by(&place, &place.config("addresses", &["a.txt"]), command);
+    assert!(listed(server.dns, "1.2.0.192.bl.example"));
+    place.write("a.txt", "192.0.2.2\n");
+    until("a change that is logged", || listed(server.dns, "2.2.0.192.bl.example"));
+    place.write("a.txt", "?\n");
+    place.write("a.txt", "192.0.2.3\n");
+    until("another one", || listed(server.dns, "3.2.0.192.bl.example"));
+    server.stop();
+}
+
+#[test]
 fn an_edit_changes_the_answer_however_it_is_written() {
     let place = Place::new();
     place.write("a.txt", "192.0.2.1\n");

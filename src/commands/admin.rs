@@ -10,7 +10,7 @@ use serde_json::json;
 use super::registry::database::{open, place};
 use crate::cli::admin::{AdminArgs, AdminCommand};
 use crate::config::{Config, Origin};
-use crate::exit::Verdict;
+use crate::exit::{Verdict, tell};
 
 /// Does it.
 pub(super) fn run(path: Option<&Path>, args: AdminArgs) -> anyhow::Result<Verdict> {
@@ -60,10 +60,10 @@ pub(super) fn run(path: Option<&Path>, args: AdminArgs) -> anyhow::Result<Verdic
             AdminCommand::Delete { mail, yes: _ } => {
                 match repute_portal::delete(&database, &mail).await? {
                     Erased::Account => {
-                        eprintln!("the account of {mail} is gone");
+                        tell!("the account of {mail} is gone");
                     }
                     Erased::Address => {
-                        eprintln!("{mail} had no account; what was kept of it is gone");
+                        tell!("{mail} had no account; what was kept of it is gone");
                     }
                 }
             }

@@ -13,7 +13,7 @@ use repute_registry::restore::{self, Restored};
 use super::registry::database::{open, place};
 use super::shell_user;
 use crate::cli::backup::{BackupArgs, RestoreArgs};
-use crate::exit::Verdict;
+use crate::exit::{Verdict, tell};
 
 /// Writes a backup.
 pub(super) fn run(config: Option<&Path>, args: &BackupArgs) -> anyhow::Result<Verdict> {
@@ -29,7 +29,7 @@ pub(super) fn run(config: Option<&Path>, args: &BackupArgs) -> anyhow::Result<Ve
             false => replace(&database, &args.file).await?,
         };
         database.close().await;
-        eprintln!("{}: {} rows of {} tables", args.file.display(), extent.rows, extent.tables);
+        tell!("{}: {} rows of {} tables", args.file.display(), extent.rows, extent.tables);
         Ok(Verdict::Yes)
     })
 }
@@ -68,14 +68,14 @@ pub(super) fn restore(config: Option<&Path>, args: &RestoreArgs) -> anyhow::Resu
             Place::File(_) | Place::Server(_) => restore_into(&place, &mut *input, into).await?,
         };
         let Restored { extent, lists } = restored;
-        eprintln!(
+        tell!(
             "{place}: {} rows of {} tables restored, the audit log is whole",
             extent.rows, extent.tables
         );
         for (list, serial) in lists {
-            eprintln!("{list}: goes on with serial {serial}, and whoever follows it reads it anew");
+            tell!("{list}: goes on with serial {serial}, and whoever follows it reads it anew");
         }
-        eprintln!(
+        tell!(
             "what was revoked, removed or used since the backup is as it was then: look through servers that may have lists \
              (`repute registry subscriber list`), roles and locks, passkeys, codes and recovery codes, and revoke again what \
              should be"

@@ -30,7 +30,7 @@ use repute_lookup::survey::Report;
 
 use crate::cli::check::CheckArgs;
 use crate::config::Span;
-use crate::exit::Verdict;
+use crate::exit::{Verdict, tell};
 
 use memory::{Remembered, unix_now};
 use set::Set;
@@ -54,7 +54,7 @@ pub(super) fn run(config: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Ver
     let until = Instant::now() + LONGEST_SEARCH;
     let found = my_mail::subjects(&args.targets, args, &resolvers, timeout, until)?;
     for line in found.told.iter().filter(|_| !args.quiet) {
-        eprintln!("{line}");
+        tell!("{line}");
     }
     let targets = Targets::resolve(found.subjects, &resolvers, timeout)?;
     let is_cut = warn_of_missing(&targets) || !found.gaps.is_empty();
@@ -84,7 +84,7 @@ pub(super) fn run(config: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Ver
     }
     warn_of_unreachable(&findings);
     if findings.no_resolver && !args.quiet {
-        eprintln!("repute: no resolver answers; `repute check --doctor` says more");
+        tell!("repute: no resolver answers; `repute check --doctor` says more");
     }
     let verdict = shower.verdict();
     Ok(if is_cut && verdict == Verdict::Yes { Verdict::Unknown } else { verdict })
@@ -114,7 +114,7 @@ fn warn_of_missing(targets: &Targets) -> bool {
     let mut is_cut = false;
     for (subject, missing) in targets.missing() {
         if missing != Missing::Address {
-            eprintln!("repute: {subject}: {missing}; only the name itself is looked up");
+            tell!("repute: {subject}: {missing}; only the name itself is looked up");
             is_cut = true;
         }
     }
@@ -134,7 +134,7 @@ fn without_addresses(targets: &Targets) -> HashMap<Target, Missing> {
 /// Says which servers could not even be asked.
 fn warn_of_unreachable(findings: &Findings) {
     for (address, error) in &findings.unreachable {
-        eprintln!("repute: cannot ask {address}: {error}");
+        tell!("repute: cannot ask {address}: {error}");
     }
 }
 

@@ -17,7 +17,7 @@ use super::monitor;
 use super::serve::Belongings;
 use crate::cli::ConfigCommand;
 use crate::config::{Config, EXAMPLE, Opened, Origin};
-use crate::exit::Verdict;
+use crate::exit::{Verdict, tell};
 use crate::privilege::Account;
 
 /// Prints the annotated configuration, or checks one.
@@ -50,7 +50,7 @@ fn check(named: Option<&Path>, config: &Config, out: &mut impl Write) -> anyhow:
         }
     }
     for warning in warnings(config).into_iter().chain(monitor::warning(named, &config.monitor)) {
-        eprintln!("repute: warning: {warning}");
+        tell!("repute: warning: {warning}");
     }
     let path = path.display();
     if let Err(error) = certificate(config) {
@@ -74,7 +74,7 @@ fn certificate(config: &Config) -> anyhow::Result<()> {
     };
     let certificate = Certificate::open(files)?;
     for doubt in certificate.doubts(portal.portal.public_url.host(), SystemTime::now()) {
-        eprintln!("repute: warning: {doubt}");
+        tell!("repute: warning: {doubt}");
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 use super::serve::Belongings;
 use crate::cli::monitor::{MonitorArgs, MonitorCommand};
 use crate::config::{Config, MonitorConfig, Origin};
-use crate::exit::{Verdict, say, story};
+use crate::exit::{Verdict, say, story, tell};
 use crate::privilege::Account;
 use crate::systemd::Notify;
 use crate::telemetry;
@@ -84,10 +84,10 @@ fn once(path: Option<&Path>, config: &Config) -> anyhow::Result<Verdict> {
         writeln!(out, "{line}")?;
     }
     if let Some(error) = monitor.save_error() {
-        eprintln!("repute: {error}");
+        tell!("repute: {error}");
     }
     if !tally.all_told {
-        eprintln!("repute: not everybody could be told; the next round tries again");
+        tell!("repute: not everybody could be told; the next round tries again");
     }
     Ok(match (tally.listed + tally.broken, tally.unknown) {
         (0, 0) => Verdict::Yes,

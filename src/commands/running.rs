@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use repute_nameserver::control::{Answer, ControlError, Request, ask};
 
 use crate::config::USUAL_FILE;
+use crate::exit::tell;
 
 /// Asks the server of a configuration.
 pub(super) fn ask_server(
@@ -24,7 +25,7 @@ pub(super) fn ask_server(
             let Some(elsewhere) = elsewhere(config) else { return Err(error) };
             let answer = ask(&elsewhere, request);
             if answer.is_ok() {
-                eprintln!(
+                tell!(
                     "repute: the server listens at {} until it is restarted, and not at {} yet",
                     elsewhere.display(),
                     control.display()

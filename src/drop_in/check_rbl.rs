@@ -52,7 +52,7 @@ pub(crate) fn main(arguments: &[OsString]) -> ExitCode {
             return Output { long, ..Output::unknown(NAME, error) }.write();
         }
     };
-    print!("{text}");
+    crate::exit::print(&text);
     State::Unknown.exit_code()
 }
 

@@ -26,16 +26,18 @@ use options::{Asked, Options, Task};
 use plan::Plan;
 use talk::Talk;
 
+use crate::exit::print;
+
 /// Runs as rbldnsd would with these arguments, of which the program's name is not one.
 pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let options = match options::parse(arguments) {
         Ok(Asked::Run(options)) => options,
         Ok(Asked::Help) => {
-            print!("{}", usage::usage());
+            print(&usage::usage());
             return ExitCode::SUCCESS;
         }
         Ok(Asked::Usage) => {
-            print!("{}", usage::usage());
+            print(&usage::usage());
             return ExitCode::FAILURE;
         }
         Err(message) => {
@@ -69,7 +71,7 @@ fn load_once(options: &Options, talk: &Talk) -> Result<ExitCode, String> {
     match options.task {
         Task::Dump => dump::write(&plan, &datasets, &mut std::io::stdout().lock())
             .map_err(|why| process::failed("unable to write the dump", &why))?,
-        Task::Serve | Task::Load => println!("zones loaded successfully"),
+        Task::Serve | Task::Load => print("zones loaded successfully\n"),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -13,7 +13,7 @@ use repute_lookup::catalogue::import::{Program, import};
 
 use crate::cli::catalogue::{ImportArgs, ImportFrom};
 use crate::config::shown;
-use crate::exit::Verdict;
+use crate::exit::{Verdict, tell};
 
 /// Reads the files and writes their lists. `No` if something in them could not be taken.
 pub(super) fn run(args: &ImportArgs) -> anyhow::Result<Verdict> {
@@ -35,11 +35,11 @@ pub(super) fn run(args: &ImportArgs) -> anyhow::Result<Verdict> {
     let import = import(&texts, &Catalogue::shipped());
     for fault in &import.faults {
         let name = files.get(fault.text).map_or("", |(name, ..)| name);
-        eprintln!("{name}:{}: {}", fault.line, shown(&fault.problem.to_string()));
+        tell!("{name}:{}: {}", fault.line, shown(&fault.problem.to_string()));
     }
     if import.lists.is_empty() && import.faults.is_empty() {
         let names: Vec<&str> = files.iter().map(|(name, ..)| &**name).collect();
-        eprintln!("{}: no lists are asked there", names.join(", "));
+        tell!("{}: no lists are asked there", names.join(", "));
     }
     let mut out = io::stdout().lock();
     out.write_all(import.to_toml().as_bytes())?;

@@ -18,6 +18,7 @@ use repute_lookup::list::{Access, KeyPlace, List, NameForm, Secret};
 use repute_lookup::resolver;
 
 use crate::config::{Config, USUAL_FILE};
+use crate::exit::tell;
 
 /// The lists that are known: the shipped ones; over them those of a file of their own, and over these the
 /// tables of the configuration. Each is the usual file, if it is there, unless another is named.
@@ -91,7 +92,7 @@ pub(crate) fn at_own_servers(
                 at.servers = servers;
             }
             Err(error) => {
-                eprintln!("repute: {}: {error}; asked by way of the resolver", at.list.zone);
+                tell!("repute: {}: {error}; asked by way of the resolver", at.list.zone);
             }
         }
     }

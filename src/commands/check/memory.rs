@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::exit::tell;
 use nix::unistd::{Uid, User};
 use repute_lookup::cache::Cache;
 use repute_lookup::health::Memory;
@@ -30,7 +31,7 @@ impl Remembered {
         let Some(place) = self.place else { return };
         self.known.memory.forget(unix_now());
         if let Err(error) = self.known.memory.write(&place) {
-            eprintln!("repute: cannot write {}: {error}", place.display());
+            tell!("repute: cannot write {}: {error}", place.display());
         }
     }
 }

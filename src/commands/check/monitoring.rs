@@ -58,7 +58,7 @@ pub(crate) fn main(arguments: &[OsString]) -> ExitCode {
         Err(Refused::Output(output)) => output.write(),
         Err(Refused::Help(text)) => {
             // The guidelines: help and version are no state.
-            print!("{text}");
+            exit::print(&text);
             State::Unknown.exit_code()
         }
     }

@@ -11,7 +11,7 @@ use repute_lookup::resolve::Missing;
 use repute_lookup::survey::Report;
 
 use crate::cli::check::CheckArgs;
-use crate::exit::Verdict;
+use crate::exit::{Verdict, tell};
 
 use super::fold::Fold;
 use super::set::Set;
@@ -86,7 +86,7 @@ impl<'a> Shower<'a> {
             junit::end(&mut out)?;
         }
         if self.asked == 0 && !self.args.quiet {
-            eprintln!("repute: no block list that is asked takes what is checked");
+            tell!("repute: no block list that is asked takes what is checked");
         }
         let is_text = !(self.args.quiet || self.args.json || self.args.csv || self.args.junit);
         if is_text && self.asked > 1 {

@@ -14,14 +14,14 @@ use repute_registry::bounce::{self, Noted};
 use super::{database, plain};
 use crate::commands::serve::link_key;
 use crate::config::{Config, Origin};
-use crate::exit::{Verdict, say, story};
+use crate::exit::{Verdict, say, story, tell};
 
 /// Takes a report.
 pub(super) fn run(config: Option<&Path>, named: Option<&str>) -> anyhow::Result<Verdict> {
     match take(config, named) {
         Ok(()) => Ok(Verdict::Yes),
         Err(error) => {
-            eprintln!("repute: {}", story(error.chain()));
+            tell!("repute: {}", story(error.chain()));
             Ok(Verdict::Later)
         }
     }

@@ -6,7 +6,7 @@ use repute_distribution::{Keys, keys_in};
 
 use crate::cli::registry::DistributionCommand;
 use crate::config::Config;
-use crate::exit::{Verdict, say};
+use crate::exit::{Verdict, say, tell};
 
 /// Runs one of its commands.
 pub(super) fn run(config: Option<&Path>, command: &DistributionCommand) -> anyhow::Result<Verdict> {
@@ -14,19 +14,19 @@ pub(super) fn run(config: Option<&Path>, command: &DistributionCommand) -> anyho
     let mut keys = Keys::open(&keys_in(&Config::find(config)?.process.data_dir))?;
     if *add {
         keys.add()?;
-        eprintln!(
+        tell!(
             "all of these keys sign, from the next change on or within five minutes: tell the followers of them"
         );
     }
     if let Some(id) = remove {
         keys.remove(id)?;
-        eprintln!(
+        tell!(
             "followers that do not know one of these keys go on with what they have, and take nothing new"
         );
     }
     for key in keys.public() {
         say!("{key}  {}", key.id());
     }
-    eprintln!("the keys that sign lie in {}", keys.folder().display());
+    tell!("the keys that sign lie in {}", keys.folder().display());
     Ok(Verdict::Yes)
 }

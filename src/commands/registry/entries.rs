@@ -18,7 +18,7 @@ use super::prospect::foretell;
 use super::settings::criterion_of;
 use super::{cause, history, list, plain};
 use crate::cli::registry::{EntryArgs, EntryCommand, GiveArgs, Receiver};
-use crate::exit::{Verdict, say};
+use crate::exit::{Verdict, say, tell};
 
 /// Runs one of the commands about entries.
 pub(super) async fn run(database: &Database, command: EntryCommand) -> anyhow::Result<Verdict> {
@@ -33,7 +33,7 @@ pub(super) async fn run(database: &Database, command: EntryCommand) -> anyhow::R
             let found = entries::at(connection.session(), stored.id, &key.parse()?).await?;
             show(database, &stored, &found, json).await?;
             if found.is_empty() {
-                eprintln!(
+                tell!(
                     "{apex} has no entry for {} itself: `repute registry entry at` shows what covers an address or a name",
                     plain(&key)
                 );

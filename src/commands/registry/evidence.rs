@@ -18,7 +18,7 @@ use super::{cause, plain};
 use crate::cli::registry::evidence::{EvidenceCommand, ObserveArgs};
 use crate::commands::serve::link_key;
 use crate::config::{Config, Origin};
-use crate::exit::Verdict;
+use crate::exit::{Verdict, say};
 
 /// Runs one of its commands.
 pub(super) async fn run(
@@ -68,7 +68,7 @@ async fn add(
     let done = done.await?;
     transaction.commit().await?;
     let what = if done.known > 0 { "known already" } else { "taken" };
-    println!("{}: {what} from {}", taken[0].target, plain(&args.source));
+    say!("{}: {what} from {}", taken[0].target, plain(&args.source));
     Ok(Verdict::Yes)
 }
 
@@ -96,14 +96,14 @@ async fn show(
                 "is_trap": trap.is_some(),
                 "detail": detail,
             });
-            println!("{object}");
+            say!("{object}");
             continue;
         }
         let at = if trap.is_some() { " at a trap" } else { "" };
         let seen = time(*seen);
         let line =
             format!("{seen}  {key}  {count} × {class}{at}  ({})  {}", plain(source), plain(detail));
-        println!("{}", line.trim_end());
+        say!("{}", line.trim_end());
     }
     Ok(if found.is_empty() { Verdict::No } else { Verdict::Yes })
 }

@@ -19,7 +19,7 @@ use super::prospect::foretell;
 use super::settings::criterion_of;
 use super::{cause, list, plain};
 use crate::cli::registry::{ImportArgs, ImportFormat, ModeWord, PurgeArgs};
-use crate::exit::{Verdict, say};
+use crate::exit::{Verdict, say, tell};
 
 /// Takes a file's entries into a list.
 pub(super) async fn run(database: &Database, args: &ImportArgs) -> anyhow::Result<Verdict> {
@@ -44,7 +44,7 @@ pub(super) async fn run(database: &Database, args: &ImportArgs) -> anyhow::Resul
     tell_faults(&content);
     let is_guessed = reading.layout.is_none();
     if let Some(layout) = content.layout.filter(|_| is_guessed) {
-        eprintln!("{}: read as {}; --format says otherwise", content.name, layout_words(layout));
+        tell!("{}: read as {}; --format says otherwise", content.name, layout_words(layout));
     }
     if args.organisations && content.layout != Some(Layout::Dnswl) {
         bail!("only dnswl.org's files have Ids of organisations: leave --organisations out");
@@ -61,7 +61,7 @@ pub(super) async fn run(database: &Database, args: &ImportArgs) -> anyhow::Resul
     if !codes.is_empty() && !strange.is_empty() {
         let apex = &args.list;
         let few: Vec<String> = strange.iter().take(MOST_CODES).map(ToString::to_string).collect();
-        eprintln!(
+        tell!(
             "{}: {apex} does not say what {} codes mean, such as {}: `repute registry list codes {apex} \
              CODE=MEANING` does",
             content.name,
@@ -230,11 +230,11 @@ fn tell_faults(content: &Content) {
     // What a second column would be good for is said in words of the configuration file.
     let faults = content.faults.iter().filter(|f| !matches!(f.problem, Problem::Unused(_)));
     for fault in faults.take(MOST_FAULTS) {
-        eprintln!("{}", plain(&fault.to_string()));
+        tell!("{}", plain(&fault.to_string()));
     }
     let errors = content.faults.errors();
     if errors > MOST_FAULTS as u64 {
-        eprintln!("{}: {errors} faulty lines in all, which are left out", content.name);
+        tell!("{}: {errors} faulty lines in all, which are left out", content.name);
     }
     for (count, why) in [
         (content.misfits, "name what the list does not take"),
@@ -242,7 +242,7 @@ fn tell_faults(content: &Content) {
         (content.repeated, "repeat another with the same code; the first counts"),
     ] {
         if count > 0 {
-            eprintln!("{}: {count} entries {why}", content.name);
+            tell!("{}: {count} entries {why}", content.name);
         }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::log::time;
 use super::{cause, list, plain};
 use crate::cli::registry::evidence::{ProposalCommand, StateWord};
-use crate::exit::Verdict;
+use crate::exit::{Verdict, say};
 
 /// Runs one of its commands.
 pub(super) async fn run(database: &Database, command: ProposalCommand) -> anyhow::Result<Verdict> {
@@ -35,7 +35,9 @@ pub(super) async fn run(database: &Database, command: ProposalCommand) -> anyhow
                 lines.push(format!("{}: {key} listed, serial {serial}", stored.list.apex));
             }
             transaction.commit().await?;
-            lines.iter().for_each(|line| println!("{line}"));
+            for line in &lines {
+                say!("{line}");
+            }
             Ok(Verdict::Yes)
         }
         ProposalCommand::Refuse { ids, reason } => {
@@ -49,7 +51,9 @@ pub(super) async fn run(database: &Database, command: ProposalCommand) -> anyhow
                 lines.push(format!("{}: {key} refused", stored.list.apex));
             }
             transaction.commit().await?;
-            lines.iter().for_each(|line| println!("{line}"));
+            for line in &lines {
+                say!("{line}");
+            }
             Ok(Verdict::Yes)
         }
     }
@@ -99,12 +103,12 @@ async fn show(
                     "proposed": time(created),
                     "reason": reason,
                 });
-                println!("{object}");
+                say!("{object}");
                 continue;
             }
             let note = if note.is_empty() { note } else { format!("; {}", plain(&note)) };
             let reason = if reason.is_empty() { reason } else { format!(": {}", plain(&reason)) };
-            println!(
+            say!(
                 "{}  {apex}  {key}  {name}, version {version}: {hits} hits from {from_sources} sources, the last {}, until \
                  {}{note}{reason}",
                 id.0,

@@ -7,6 +7,7 @@ use repute_database::lists::Stored;
 use repute_registry::publish::{Prospect, prospect};
 
 use super::plain;
+use crate::exit::tell;
 
 /// Tells on standard error what keeps a serial from being published, if anything does. Where something looks as if it
 /// did, whoever publishes is given a moment to say it himself.
@@ -24,7 +25,7 @@ pub(super) async fn foretell(
             Prospect::Soon => return Ok(()),
             Prospect::Held { why, is_decided: true } => {
                 let why = plain(&why);
-                eprintln!(
+                tell!(
                     "warning: serial {serial} of {apex} is held back: {why}; if that is meant, a second person runs \
                      `repute list approve {apex} {serial}`"
                 );
@@ -32,7 +33,7 @@ pub(super) async fn foretell(
             }
             Prospect::Held { why, is_decided: false } if waited >= PATIENCE => {
                 let why = plain(&why);
-                eprintln!(
+                tell!(
                     "warning: serial {serial} of {apex} will be held back, as it seems: {why}; once it is published \
                      by `repute serve`, `repute list status {apex}` says so"
                 );
@@ -40,7 +41,7 @@ pub(super) async fn foretell(
             }
             Prospect::Behind { serial: other, why } if waited >= PATIENCE => {
                 let why = plain(&why);
-                eprintln!(
+                tell!(
                     "warning: serial {serial} of {apex} waits behind serial {other}, which was refused: {why}; \
                      `repute list status {apex}` says what to do"
                 );

@@ -16,7 +16,7 @@ use serde_json::json;
 use super::log::time;
 use super::{cause, list, plain};
 use crate::cli::registry::evidence::RuleCommand;
-use crate::exit::Verdict;
+use crate::exit::{Verdict, say};
 
 /// Runs one of its commands.
 pub(super) async fn run(database: &Database, command: RuleCommand) -> anyhow::Result<Verdict> {
@@ -31,12 +31,8 @@ pub(super) async fn run(database: &Database, command: RuleCommand) -> anyhow::Re
             let criteria = lists::criteria(look.session(), stored.id).await?;
             let state =
                 rule.enabled.map_or("off".to_owned(), |at| format!("on since {}", time(at)));
-            println!(
-                "# {apex} {name}, version {} of {}, {state}",
-                rule.version,
-                time(rule.created)
-            );
-            print!("{}", file::write(&rule.terms, &criteria));
+            say!("# {apex} {name}, version {} of {}, {state}", rule.version, time(rule.created));
+            say!("{}", file::write(&rule.terms, &criteria).trim_end_matches('\n'));
             Ok(Verdict::Yes)
         }
         RuleCommand::Enable { list, name, reason } => {
@@ -49,7 +45,7 @@ pub(super) async fn run(database: &Database, command: RuleCommand) -> anyhow::Re
         RuleCommand::Run => {
             let turn = look(database, u32::MAX).await?;
             let Turn { keys, added, renewed, dropped, proposed, held } = turn;
-            println!(
+            say!(
                 "{keys} addresses and names looked at: {added} listed, {renewed} listed longer, {dropped} taken off, \
                  {proposed} proposed, {held} never listed"
             );
@@ -82,7 +78,7 @@ async fn add(
         Some(_) => "on: it holds from now on",
         None => "off: `repute registry rule replay` shows what it would list, `enable` turns it on",
     };
-    println!("{apex}: rule {name}, version {version}, {state}");
+    say!("{apex}: rule {name}, version {version}, {state}");
     Ok(Verdict::Yes)
 }
 
@@ -100,7 +96,7 @@ async fn set_enabled(
     let cause = cause(&mut transaction, action, reason).await?;
     rule::set_enabled(&mut transaction, &stored, name, is_on, &cause, Timestamp::now()).await?;
     transaction.commit().await?;
-    println!("{apex}: rule {name} is {}", if is_on { "on" } else { "off" });
+    say!("{apex}: rule {name} is {}", if is_on { "on" } else { "off" });
     Ok(Verdict::Yes)
 }
 
@@ -130,11 +126,11 @@ async fn all(database: &Database, apex: Option<&Name>, is_json: bool) -> anyhow:
                     "code": terms.code.to_string(),
                     "reason": terms.reason,
                 });
-                println!("{object}");
+                say!("{object}");
                 continue;
             }
             let state = if enabled.is_some() { "on" } else { "off" };
-            println!(
+            say!(
                 "{apex}  {name}  {state}, version {version}: {} hits in {} {} {} for {}: {}",
                 terms.hits,
                 file::span(terms.span),
@@ -145,7 +141,7 @@ async fn all(database: &Database, apex: Option<&Name>, is_json: bool) -> anyhow:
             );
         }
         if open > 0 && !is_json {
-            println!("{}  {open} proposals are open", stored.list.apex);
+            say!("{}  {open} proposals are open", stored.list.apex);
         }
     }
     Ok(Verdict::Yes)

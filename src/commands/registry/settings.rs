@@ -20,7 +20,7 @@ use crate::cli::registry::list::{
 };
 use crate::commands::shell_user;
 use crate::config::Span;
-use crate::exit::{Verdict, say};
+use crate::exit::{Verdict, say, tell};
 
 /// Who sits here, and why he does it.
 pub(super) fn hand<'h>(actor: &'h str, reason: &'h str) -> Hand<'h> {
@@ -85,10 +85,10 @@ fn show_policy(all: &[Policy], version: Option<i64>, are_listed: bool) -> anyhow
         None => all.first(),
     };
     let Some(policy) = found else {
-        eprintln!("there is no such policy: `--versions` shows those there are");
+        tell!("there is no such policy: `--versions` shows those there are");
         return Ok(Verdict::No);
     };
-    eprintln!("version {}, in force from {} on", policy.version, time(policy.published));
+    tell!("version {}, in force from {} on", policy.version, time(policy.published));
     for line in policy.text.lines() {
         say!("{}", plain(line));
     }
@@ -263,7 +263,7 @@ pub(super) async fn dns(database: &Database, command: DnsCommand) -> anyhow::Res
 /// Tells what is not wise.
 pub(super) fn tell_doubts(doubts: &[String]) {
     for doubt in doubts {
-        eprintln!("warning: {doubt}");
+        tell!("warning: {doubt}");
     }
 }
 

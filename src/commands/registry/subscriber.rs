@@ -9,7 +9,7 @@ use serde_json::json;
 use super::log::time;
 use super::{cause, list, plain};
 use crate::cli::registry::SubscriberCommand;
-use crate::exit::{Verdict, say};
+use crate::exit::{Verdict, say, tell};
 
 /// Runs one of its commands.
 pub(super) async fn run(
@@ -43,9 +43,7 @@ async fn add(
     let token = subscriber::add(&mut transaction, name, named, &cause, now).await?;
     transaction.commit().await?;
     say!("{token}");
-    eprintln!(
-        "that is the token of {name}, which is shown only now: it belongs into its `token-file`"
-    );
+    tell!("that is the token of {name}, which is shown only now: it belongs into its `token-file`");
     Ok(Verdict::Yes)
 }
 

@@ -14,7 +14,7 @@ use repute_zone::{Zone, export};
 
 use super::subject::Subject;
 use crate::cli::ListArgs;
-use crate::exit::Verdict;
+use crate::exit::{Verdict, tell};
 use coverage::Coverage;
 
 /// Compares two lists.
@@ -29,9 +29,7 @@ pub(super) fn run(
         let built = subject.build(None).map_err(|error| subject.failed(error))?;
         let faults = built.fault_count();
         if faults > 0 {
-            eprintln!(
-                "{name}: {faults} faulty lines are passed over; `repute zone check` shows them"
-            );
+            tell!("{name}: {faults} faulty lines are passed over; `repute zone check` shows them");
         }
         Ok(built.zone)
     };
@@ -44,7 +42,7 @@ pub(super) fn run(
         }
     }
     out.flush()?;
-    eprintln!("{} removed, {} added", removed.len(), added.len());
+    tell!("{} removed, {} added", removed.len(), added.len());
     let same = removed.is_empty() && added.is_empty();
     Ok(if same { Verdict::Yes } else { Verdict::No })
 }

@@ -12,7 +12,7 @@ use repute_zone::{Zone, snapshot};
 
 use super::subject::Subject;
 use crate::cli::{ExportFormat, SubjectArgs};
-use crate::exit::Verdict;
+use crate::exit::{Verdict, tell};
 
 /// Writes a list as a snapshot: beside the old one, and then in its place.
 pub(super) fn build(
@@ -24,7 +24,7 @@ pub(super) fn build(
     replace_file(output, |out| snapshot::encode(&zone, out))
         .with_context(|| format!("cannot write {}", output.display()))?;
     let size = output.metadata().map_or(0, |m| m.len());
-    eprintln!(
+    tell!(
         "{}: `{}` with {} entries, serial {}, {} KiB",
         output.display(),
         zone.apex(),
@@ -70,7 +70,7 @@ pub(super) fn run(
 fn warn_of_name_servers(zone: &Zone) {
     let apex = zone.apex();
     if export::lacks_name_servers(zone) {
-        eprintln!(
+        tell!(
             "{apex}: no name servers are configured, and the file names localhost: set `name-servers` \
              before others are to find them"
         );
@@ -78,7 +78,7 @@ fn warn_of_name_servers(zone: &Zone) {
     }
     let servers = zone.name_servers().map_or(&[][..], |(_, servers)| servers);
     for server in servers.iter().filter(|server| export::lacks_address(zone, server)) {
-        eprintln!(
+        tell!(
             "{apex}: name server {server} is in the zone, which has no address for it: BIND refuses \
              that; change `name-servers`, or add the address by a source of kind generic"
         );
@@ -95,7 +95,7 @@ fn zone(config: Option<&Path>, args: &SubjectArgs) -> anyhow::Result<Zone> {
         bail!("{} is refused: {refusal}; `repute zone check` shows more", subject.name);
     }
     if faults > 0 {
-        eprintln!(
+        tell!(
             "{}: {faults} faulty lines are left out; `repute zone check` shows them",
             subject.name
         );

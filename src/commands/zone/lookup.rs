@@ -14,7 +14,7 @@ use repute_zone::{Hit, Relative, Subject as Named, Zone};
 use super::subject::Subject;
 use crate::cli::ListArgs;
 use crate::config::shown;
-use crate::exit::{Verdict, story};
+use crate::exit::{Verdict, story, tell};
 
 /// Looks a target up in the lists that were named.
 pub(super) fn run(
@@ -30,7 +30,7 @@ pub(super) fn run(
             Ok(built) => explain(&subject, target, &built, &mut out)?,
             // The other lists may still say something.
             Err(error) => {
-                eprintln!("repute: {}", story(subject.failed(error).chain()));
+                tell!("repute: {}", story(subject.failed(error).chain()));
                 Verdict::Unknown
             }
         };

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::super::log::time;
 use super::super::{cause, plain};
 use crate::cli::registry::evidence::SourcesCommand;
-use crate::exit::Verdict;
+use crate::exit::{Verdict, say};
 
 /// Shows sources, or does something with one.
 pub(super) async fn run(
@@ -26,17 +26,17 @@ pub(super) async fn run(
             let now = Timestamp::now();
             rules::add_source(&mut transaction, &name, kind.into(), &cause, now).await?;
             transaction.commit().await?;
-            println!("{name}: added");
+            say!("{name}: added");
             Ok(Verdict::Yes)
         }
         Some(SourcesCommand::Close { name, reason }) => {
             set_closed(database, &name, Some(Timestamp::now()), &reason).await?;
-            println!("{name}: closed, what it brought stays");
+            say!("{name}: closed, what it brought stays");
             Ok(Verdict::Yes)
         }
         Some(SourcesCommand::Open { name, reason }) => {
             set_closed(database, &name, None, &reason).await?;
-            println!("{name}: open");
+            say!("{name}: open");
             Ok(Verdict::Yes)
         }
         Some(SourcesCommand::Show { name, json }) => show(database, &name, json).await,
@@ -76,7 +76,7 @@ pub(super) async fn purge(
             "proposals": proposals,
             "is_part": is_part,
         });
-        println!("{object}");
+        say!("{object}");
         return Ok(Verdict::Yes);
     }
     let (done, follows) = match is_dry {
@@ -84,10 +84,8 @@ pub(super) async fn purge(
         false => ("removed", "go when rules look next"),
     };
     let least = if is_part { "at least " } else { "" };
-    println!("{name}: {gone} observations {done}");
-    println!(
-        "  {least}{entries} entries and {least}{proposals} proposals that stand on it {follows}"
-    );
+    say!("{name}: {gone} observations {done}");
+    say!("  {least}{entries} entries and {least}{proposals} proposals that stand on it {follows}");
     Ok(Verdict::Yes)
 }
 
@@ -112,8 +110,8 @@ async fn all(database: &Database, is_json: bool) -> anyhow::Result<Verdict> {
     for (source, count) in evidence::sources(look.session()).await? {
         let last = evidence::last_of(look.session(), source.id).await?;
         match is_json {
-            true => println!("{}", object(&source, count, last)),
-            false => println!("{}", line(&source, count, last)),
+            true => say!("{}", object(&source, count, last)),
+            false => say!("{}", line(&source, count, last)),
         }
     }
     Ok(Verdict::Yes)
@@ -130,13 +128,13 @@ async fn show(database: &Database, name: &str, is_json: bool) -> anyhow::Result<
         let mut object = object(&source, count, last);
         object["standing"] =
             json!({ "keys": keys, "entries": entries, "proposals": proposals, "is_part": is_part });
-        println!("{object}");
+        say!("{object}");
         return Ok(Verdict::Yes);
     }
-    println!("{}", line(&source, count, last));
+    say!("{}", line(&source, count, last));
     let least = if is_part { "at least " } else { "" };
-    println!("  about {least}{keys} addresses and names");
-    println!("  {least}{entries} entries and {least}{proposals} proposals stand on it alone");
+    say!("  about {least}{keys} addresses and names");
+    say!("  {least}{entries} entries and {least}{proposals} proposals stand on it alone");
     Ok(Verdict::Yes)
 }
 

@@ -16,7 +16,7 @@ use serde_json::json;
 use super::super::{cause, plain};
 use super::trap_key;
 use crate::cli::registry::evidence::{TakeArgs, TakeFormat};
-use crate::exit::Verdict;
+use crate::exit::{Verdict, say, tell};
 
 /// What was read.
 #[derive(Default)]
@@ -55,7 +55,7 @@ pub(super) async fn run(
         }
         transaction.commit().await?;
     }
-    show(args, &read, sum);
+    show(args, &read, sum)?;
     Ok(if read.faulty > 0 { Verdict::No } else { Verdict::Yes })
 }
 
@@ -97,10 +97,10 @@ fn read(args: &TakeArgs, now: Timestamp) -> anyhow::Result<Read> {
     let unwritten = Unwritten { class: &args.class, now };
     let batch = batch::read(whole, &unwritten).with_context(failed)?;
     for (line, fault) in &batch.faults {
-        eprintln!("{name}:{line}: {}", plain(&fault.to_string()));
+        tell!("{name}:{line}: {}", plain(&fault.to_string()));
     }
     if batch.faulty > batch.faults.len() as u64 {
-        eprintln!("{name}: {} faulty lines in all, which are left out", batch.faulty);
+        tell!("{name}: {} faulty lines in all, which are left out", batch.faulty);
     }
     (read.sightings, read.faulty) = (batch.sightings, batch.faulty);
     Ok(read)
@@ -115,7 +115,7 @@ fn reports(read: &mut Read, name: &str, file: impl BufRead, now: Timestamp) -> i
             Err(error) => {
                 read.faulty += 1;
                 if read.faulty <= MOST_TOLD {
-                    eprintln!("{}: message {}: {error}", plain(name), number);
+                    tell!("{}: message {}: {error}", plain(name), number);
                 }
             }
         }
@@ -156,7 +156,7 @@ fn looks_like_mail(head: &[u8]) -> bool {
 }
 
 /// Shows what was taken.
-fn show(args: &TakeArgs, read: &Read, sum: Taken) {
+fn show(args: &TakeArgs, read: &Read, sum: Taken) -> io::Result<()> {
     let mut classes: BTreeMap<&str, u64> = BTreeMap::new();
     for seen in &read.sightings {
         *classes.entry(&seen.class).or_default() += u64::from(seen.count);
@@ -173,8 +173,8 @@ fn show(args: &TakeArgs, read: &Read, sum: Taken) {
             "messages": read.messages,
             "faults": read.faulty,
         });
-        println!("{object}");
-        return;
+        say!("{object}");
+        return Ok(());
     }
     let would = if args.dry_run { "would be " } else { "" };
     let hits: Vec<String> = classes.iter().map(|(class, n)| format!("{n} × {class}")).collect();
@@ -184,16 +184,17 @@ fn show(args: &TakeArgs, read: &Read, sum: Taken) {
         known => format!(", {known} known already"),
     };
     let taken = if args.dry_run { found as u64 } else { sum.taken };
-    println!("{}: {taken} observations {would}taken{said}", plain(&args.source));
+    say!("{}: {taken} observations {would}taken{said}", plain(&args.source));
     if args.dry_run {
         for seen in read.sightings.iter().take(EXAMPLES) {
-            println!("  + {} {} × {}", seen.target, seen.count, plain(&seen.class));
+            say!("  + {} {} × {}", seen.target, seen.count, plain(&seen.class));
         }
         let more = found.saturating_sub(EXAMPLES);
         if more > 0 {
-            println!("  + and {more} more");
+            say!("  + and {more} more");
         }
     }
+    Ok(())
 }
 
 /// What is looked at to tell what a file is, in bytes.

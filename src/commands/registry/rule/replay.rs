@@ -1,5 +1,7 @@
 //! `repute registry rule replay`: what a rule would change, told before it does.
 
+use std::io;
+
 use repute_database::lists;
 use repute_database::rules::{Outcome, Rule, RuleId};
 use repute_database::{Database, Timestamp};
@@ -10,7 +12,7 @@ use serde_json::{Value, json};
 use super::super::list;
 use super::file;
 use crate::cli::registry::evidence::ReplayArgs;
-use crate::exit::Verdict;
+use crate::exit::{Verdict, say};
 
 /// Replays it.
 pub(super) async fn run(database: &Database, args: &ReplayArgs) -> anyhow::Result<Verdict> {
@@ -43,14 +45,14 @@ pub(super) async fn run(database: &Database, args: &ReplayArgs) -> anyhow::Resul
         Some(_) => "as the file says it".to_owned(),
         None => format!("version {}", rule.version),
     };
-    show(args, &report, &what, rule.terms.outcome);
+    show(args, &report, &what, rule.terms.outcome)?;
     let Report { added, renewed, dropped, asked, .. } = &report;
     let changes = added.count + renewed.count + dropped.count + asked.count;
     Ok(if changes == 0 { Verdict::Yes } else { Verdict::No })
 }
 
 /// Shows what it found.
-fn show(args: &ReplayArgs, report: &Report, what: &str, outcome: Outcome) {
+fn show(args: &ReplayArgs, report: &Report, what: &str, outcome: Outcome) -> io::Result<()> {
     let Report { keys, added, renewed, dropped, asked, held, same } = report;
     let most = args.limit.min(EXAMPLES);
     if args.json {
@@ -71,12 +73,13 @@ fn show(args: &ReplayArgs, report: &Report, what: &str, outcome: Outcome) {
             "held": found(held),
             "same": same,
         });
-        println!("{object}");
-        return;
+        say!("{object}");
+        return Ok(());
     }
-    println!(
+    say!(
         "{}: rule {}, {what}, by what was seen of {keys} addresses and names",
-        args.list, args.name
+        args.list,
+        args.name
     );
     let added_words = match outcome {
         Outcome::List => "would be listed",
@@ -92,14 +95,15 @@ fn show(args: &ReplayArgs, report: &Report, what: &str, outcome: Outcome) {
         if found.count == 0 {
             continue;
         }
-        println!("{} {words}", found.count);
+        say!("{} {words}", found.count);
         for key in found.first.iter().take(most) {
-            println!("  {sign} {key}");
+            say!("  {sign} {key}");
         }
         let more = found.count.saturating_sub(most as u64);
         if more > 0 {
-            println!("  {sign} and {more} more");
+            say!("  {sign} and {more} more");
         }
     }
-    println!("{same} stay as they are");
+    say!("{same} stay as they are");
+    Ok(())
 }
