@@ -7,7 +7,7 @@ use anyhow::Context;
 use repute_portal::Erased;
 use serde_json::json;
 
-use super::registry::database::{open, place};
+use super::registry::database::{open, place, told};
 use crate::cli::admin::{AdminArgs, AdminCommand};
 use crate::config::{Config, Origin};
 use crate::exit::{Verdict, tell};
@@ -20,7 +20,7 @@ pub(super) fn run(path: Option<&Path>, args: AdminArgs) -> anyhow::Result<Verdic
         .enable_all()
         .build()
         .context("cannot start a thread for the database")?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         let database = open(&place).await?;
         // Without a configuration the portal takes another port where its own is taken, and says in the database where it is.
         let known = match config.origin {
@@ -97,5 +97,6 @@ pub(super) fn run(path: Option<&Path>, args: AdminArgs) -> anyhow::Result<Verdic
         out.flush()?;
         database.close().await;
         Ok(Verdict::Yes)
-    })
+    });
+    told(&place, done)
 }

@@ -10,7 +10,7 @@ use repute_database::backup::{self, Extent, Into};
 use repute_database::{Database, Place, Timestamp};
 use repute_registry::restore::{self, Restored};
 
-use super::registry::database::{open, place};
+use super::registry::database::{open, place, told};
 use super::shell_user;
 use crate::cli::backup::{BackupArgs, RestoreArgs};
 use crate::exit::{Verdict, tell};
@@ -22,7 +22,7 @@ pub(super) fn run(config: Option<&Path>, args: &BackupArgs) -> anyhow::Result<Ve
         keeps(database, &args.file)?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         let database = open(&place).await?;
         let extent = match args.file.as_os_str() == "-" {
             true => write(&database, &mut io::stdout()).await?,
@@ -31,7 +31,8 @@ pub(super) fn run(config: Option<&Path>, args: &BackupArgs) -> anyhow::Result<Ve
         database.close().await;
         tell!("{}: {} rows of {} tables", args.file.display(), extent.rows, extent.tables);
         Ok(Verdict::Yes)
-    })
+    });
+    told(&place, done)
 }
 
 /// Makes sure that there is a database, and that the backup does not take the place of it.
@@ -62,7 +63,7 @@ pub(super) fn restore(config: Option<&Path>, args: &RestoreArgs) -> anyhow::Resu
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         let restored = match &place {
             Place::File(file) if !file.exists() => restore_new(file, &mut *input, into).await?,
             Place::File(_) | Place::Server(_) => restore_into(&place, &mut *input, into).await?,
@@ -81,7 +82,8 @@ pub(super) fn restore(config: Option<&Path>, args: &RestoreArgs) -> anyhow::Resu
              should be"
         );
         Ok(Verdict::Yes)
-    })
+    });
+    told(&place, done)
 }
 
 /// Restores into a file that is not there. It gets its name when all is in it, so that what fails leaves nothing behind.

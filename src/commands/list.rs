@@ -12,6 +12,7 @@ use repute_database::{Database, Timestamp, Transaction};
 use repute_dnsxl::Name;
 use repute_registry::publish;
 
+use super::registry::database::told;
 use super::shell_user;
 use crate::cli::list::ListCommand;
 use crate::config::Config;
@@ -25,7 +26,7 @@ pub(super) fn run(config: Option<&Path>, command: ListCommand) -> anyhow::Result
     }
     let place = config.registry.database;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         let database = Database::open(&place).await?;
         let verdict = match command {
             ListCommand::Status(args) => status::run(&database, &args).await,
@@ -41,7 +42,8 @@ pub(super) fn run(config: Option<&Path>, command: ListCommand) -> anyhow::Result
         };
         database.close().await;
         verdict
-    })
+    });
+    told(&place, done)
 }
 
 /// Approves a version that was refused.

@@ -38,7 +38,7 @@ pub(super) fn run(config: Option<&Path>, args: RegistryArgs) -> anyhow::Result<V
     }
     let place = database::place(config, args.database.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         let database = database::open(&place).await?;
         let verdict = match args.command {
             RegistryCommand::Lists { json } => lists::all(&database, json).await,
@@ -63,7 +63,8 @@ pub(super) fn run(config: Option<&Path>, args: RegistryArgs) -> anyhow::Result<V
         };
         database.close().await;
         verdict
-    })
+    });
+    database::told(&place, done)
 }
 
 /// The list of this apex.

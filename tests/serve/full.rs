@@ -68,3 +68,22 @@ fn a_full_disk_stops_no_answers_and_leaves_what_was_good() {
     }
     server.kill();
 }
+
+#[test]
+fn a_full_disk_under_a_database_is_told_by_its_folder() {
+    let place = Place::new();
+    let Some(disk) = Disk::new(&place) else { return };
+    // Its tables alone are larger than the disk.
+    for words in [
+        &["registry", "--database", "data/lists.db", "lists"][..],
+        &["admin", "--database", "data/lists.db", "list"],
+    ] {
+        let output = disk.command(&place).args(words).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        let folder = place.path("data");
+        let folder = folder.display();
+        let expected = format!("repute: nothing more can be written in {folder}: free space there");
+        assert!(told.starts_with(&expected), "{told}");
+    }
+}

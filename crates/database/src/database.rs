@@ -1,8 +1,10 @@
 //! The database: where it is, how it is opened, connections and transactions.
 
+use std::error::Error;
 use std::fmt;
 use std::fs::{Metadata, OpenOptions};
 use std::io;
+use std::iter::successors;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -160,7 +162,7 @@ pub enum DatabaseError {
         source: sqlx::migrate::MigrateError,
     },
     /// A statement failed.
-    #[error("the database does not answer as it should")]
+    #[error("{}", of_statement(.0))]
     Statement(#[from] sqlx::Error),
     /// What is stored cannot be read.
     #[error("what the database holds cannot be read: {0}")]
@@ -171,6 +173,26 @@ pub enum DatabaseError {
     /// Somebody is at it, and too many wait already, or one has waited too long.
     #[error("somebody else changes the same now, and others wait: try again in a minute")]
     Busy,
+}
+
+/// Whether an error, or what it comes from, is that a database may not grow as its disk is full.
+pub fn is_full(error: &(dyn Error + 'static)) -> bool {
+    let mut causes = successors(Some(error), |&cause| cause.source());
+    causes.any(|cause| cause.downcast_ref::<sqlx::Error>().is_some_and(is_full_disk))
+}
+
+/// Whether it is SQLITE_FULL, or PostgreSQL's `disk_full`.
+fn is_full_disk(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code == "13" || code == "53100")
+}
+
+/// What a failed statement is told as.
+fn of_statement(error: &sqlx::Error) -> &'static str {
+    match is_full_disk(error) {
+        true => "the disk under the database is full: free space there",
+        false => "the database does not answer as it should",
+    }
 }
 
 impl DatabaseError {
@@ -465,6 +487,8 @@ async fn migrate_file(pool: &SqlitePool) -> Result<(), MigrateError> {
     let mut tries = 0;
     loop {
         match migrations.run(pool).await {
+            // SQLite takes all of a step back then, and its connection would go on in the middle of it.
+            Err(error) if is_full(&error) => return Err(error),
             Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..))
                 if tries < MOST_TRIES =>
             {
@@ -492,8 +516,6 @@ const _: () = assert!(WRITERS as usize > turn::WAITERS, "somebody is to get thro
 
 #[cfg(test)]
 mod tests {
-    use std::error::Error as _;
-
     use sqlx::AssertSqlSafe;
 
     use super::*;
@@ -694,8 +716,11 @@ mod tests {
         };
         let mut full = database.begin().await.expect("a transaction");
         let refused = outbox::put(full.session(), &letter, Timestamp(1)).await;
-        let refused = refused.expect_err("there is no room").source().map(ToString::to_string);
-        assert!(refused.is_some_and(|why| why.contains("full")));
+        let refused = refused.expect_err("there is no room");
+        assert!(is_full(&refused) && !refused.is_away() && !refused.is_contended(), "{refused:?}");
+        assert!(refused.to_string().contains("is full: free space there"));
+        let other = DatabaseError::Statement(sqlx::Error::RowNotFound);
+        assert!(!is_full(&other) && other.to_string().contains("does not answer"), "{other}");
         drop(full);
         for _ in 0..3 {
             let again = database.begin().await;

@@ -62,7 +62,7 @@ pub mod undelivered;
 pub mod work;
 
 pub use agreed::Agreed;
-pub use database::{Connection, Database, DatabaseError, Place, Transaction};
+pub use database::{Connection, Database, DatabaseError, Place, Transaction, is_full};
 pub use key::{Key, KeyError, NoKey};
 pub use session::Session;
 pub use sought::Sought;

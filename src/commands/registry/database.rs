@@ -2,10 +2,10 @@
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
+use std::path::{Path, absolute};
 
 use anyhow::{Context as _, bail};
-use repute_database::{Database, Place};
+use repute_database::{Database, Place, is_full};
 
 use crate::config::{Config, Origin};
 
@@ -51,4 +51,18 @@ fn make_folder(folder: &Path) -> anyhow::Result<()> {
 /// Opens it.
 pub(in crate::commands) async fn open(place: &Place) -> anyhow::Result<Database> {
     Ok(Database::open(place).await?)
+}
+
+/// What was done with it; where its disk is full, with the folder that has no space.
+pub(in crate::commands) fn told<T>(place: &Place, done: anyhow::Result<T>) -> anyhow::Result<T> {
+    done.map_err(|error| match place {
+        Place::File(file) if is_full(&*error) => {
+            let file = absolute(file).unwrap_or_else(|_| file.clone());
+            let folder = file.parent().unwrap_or(&file).display();
+            error.context(format!(
+                "nothing more can be written in {folder}: free space there, and do it again"
+            ))
+        }
+        Place::File(_) | Place::Server(_) => error,
+    })
 }
