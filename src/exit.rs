@@ -11,6 +11,8 @@ use std::error::Error;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use repute_database::DatabaseError;
+
 /// Writes a line to standard output. Where nobody reads any more, the function that says it ends with that error,
 /// which [`code`] knows; `println!` would panic.
 macro_rules! say {
@@ -93,9 +95,12 @@ pub(crate) fn story<'e>(chain: impl Iterator<Item = &'e (dyn Error + 'static)>) 
 
 /// Whether a command only failed because nobody reads its output any more.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
+    // A connection to a database that breaks is no reader who has seen enough.
+    let is_other = error.chain().any(|cause| cause.is::<DatabaseError>());
+    let is_closed = error.chain().any(|cause| {
         cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
-    })
+    });
+    is_closed && !is_other
 }
 
 #[cfg(test)]
@@ -119,6 +124,9 @@ mod tests {
         assert_eq!(code(closed().context("writing")), ExitCode::SUCCESS);
         let other = Err::<Verdict, _>(io::Error::from(io::ErrorKind::NotFound));
         assert_eq!(code(other.context("reading")), ExitCode::from(2));
+        let source = io::Error::from(io::ErrorKind::BrokenPipe);
+        let broken = Err(DatabaseError::File { file: "lists.db".to_owned(), source });
+        assert_eq!(code(broken.context("reading")), ExitCode::from(2), "the work is not done");
         assert_eq!(code(Ok(Verdict::No)), ExitCode::from(1));
     }
 }
