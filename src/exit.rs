@@ -96,7 +96,7 @@ pub(crate) fn story<'e>(chain: impl Iterator<Item = &'e (dyn Error + 'static)>) 
 /// Whether a command only failed because nobody reads its output any more.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     // A connection to a database that breaks is no reader who has seen enough.
-    let is_other = error.chain().any(|cause| cause.is::<DatabaseError>());
+    let is_other = error.chain().any(<dyn Error>::is::<DatabaseError>);
     let is_closed = error.chain().any(|cause| {
         cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
     });

@@ -178,6 +178,11 @@ const ROWS: &[(&str, &str, &str)] = &[
         "(SELECT MIN(id) FROM lists), {k}, 1, 'system', ''",
     ),
     (
+        "kept_out_codes",
+        "list, key, code, since, actor, reason",
+        "(SELECT MIN(id) FROM lists), {k}, '127.0.0.2', 1, 'system', ''",
+    ),
+    (
         "consistency",
         "organisation, key, state, since, failures, due, reasons",
         "(SELECT MIN(id) FROM organisations), {k}, 'ok', 1, 0, 1, ''",
@@ -261,6 +266,7 @@ const STAY: &[(&str, &[&str], &str)] = &[
     ("invitations", &["role"], WORD),
     ("jobs", &["kind", "key", "payload"], WORD),
     ("kept_out", &["actor"], WORD),
+    ("kept_out_codes", &["actor", "code"], WORD),
     ("limits", &["deed"], WORD),
     ("links", &["purpose", "role"], WORD),
     ("list_dns", &["name_servers", "hostmaster", "links"], PUBLISHED),
