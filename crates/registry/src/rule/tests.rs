@@ -503,9 +503,20 @@ async fn two_processes_look_and_forget_once() {
     let taken = take(&mut transaction, "traps", (&batch, told), None, &cause, at).await;
     assert_eq!(taken.expect("it is taken"), Taken { taken: 2_500, known: 0 });
     transaction.commit().await.expect("it is committed");
-    let (first, second) = tokio::join!(look(&one, 99), look(&other, 99));
-    let sum = first.expect("a look").and(second.expect("a look"));
-    assert_eq!(sum, Turn { keys: 2_500, added: 2_500, ..Turn::default() });
+    match tokio::join!(look(&one, 99), look(&other, 99)) {
+        (Ok(first), Ok(second)) => {
+            let expect = Turn { keys: 2_500, added: 2_500, ..Turn::default() };
+            assert_eq!(first.and(second), expect);
+        }
+        // On a machine that has much else to do one of them gives up waiting for the other, and comes again.
+        (first, second) => {
+            for error in [first.err(), second.err()].into_iter().flatten() {
+                let RuleError::Database(error) = error else { panic!("{error}") };
+                assert!(error.is_contended(), "{error}");
+            }
+            while look(&one, 99).await.expect("nobody else has it").keys > 0 {}
+        }
+    }
     let mut connection = one.read().await.expect("a connection");
     let count = entries::count(connection.session(), list.id).await.expect("a count");
     assert_eq!(count, 2_500);
