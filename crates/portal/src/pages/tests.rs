@@ -324,8 +324,11 @@ async fn ask_for(site: &mut Site, domain: &str, networks: &str, code: &str) -> (
     let (_, text) = letter(site).await.expect("a letter");
     site.post(&link(&text), &[]).await;
     let page = site.get("/organisations").await;
-    let (_, rest) = page.text.split_once("href=\"/organisations/").expect("an organisation");
-    let (id, _) = rest.split_once('"').expect("its end");
+    // An editor sees those of others, too.
+    let links = page.text.split("href=\"/organisations/").filter_map(|rest| rest.split_once('"'));
+    let named = format!(">{domain}</a>");
+    let mut own = links.filter(|(_, rest)| rest.starts_with(&named));
+    let (id, _) = own.next().expect("an organisation of this name");
     let organisation = format!("/organisations/{id}");
     let wanted = [
         ("list", "1"),
