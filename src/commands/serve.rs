@@ -119,6 +119,7 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
         board: Arc::clone(&board),
         reload: Arc::clone(&reloader) as Arc<dyn Reload>,
         runtime: runtime.handle().clone(),
+        beyond: None,
     })?;
     reloader.running(running.query_log());
     let welcome = Welcome {

@@ -18,7 +18,7 @@ use repute_nameserver::loader::{
     SourceOrigin, ZoneConfig,
 };
 use repute_nameserver::query_log::{self, Destination, Queries};
-use repute_nameserver::{Identity, http, server};
+use repute_nameserver::{Handover, Identity, http, server};
 use repute_zone::format::table::{Layout, TableKind, TableOptions};
 use repute_zone::guard::Guards;
 use repute_zone::{DatasetKind, Dialect};
@@ -211,6 +211,7 @@ fn identity(written: FileNameserver) -> Identity {
         server_id: some(written.server_id),
         edns_size: written.edns_size,
         dialect: Dialect::Native,
+        handover: Handover::Refuse,
     }
 }
 

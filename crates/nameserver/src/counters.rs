@@ -24,6 +24,8 @@ pub use totals::{Totals, TransportTotals, ZoneTotals};
 pub struct Counters {
     /// One block for each UDP worker.
     udp: Vec<Arc<Block>>,
+    /// The block of answers by UDP that others give, after a worker handed the query over.
+    handed_over: SharedBlock,
     /// The block of all TCP connections.
     tcp: SharedBlock,
 }
@@ -33,6 +35,7 @@ impl Counters {
     pub(crate) fn new(workers: usize) -> Counters {
         Counters {
             udp: (0..workers).map(|_| Arc::default()).collect(),
+            handed_over: SharedBlock::default(),
             tcp: SharedBlock::default(),
         }
     }
@@ -40,6 +43,11 @@ impl Counters {
     /// The block of one UDP worker.
     pub(crate) fn udp(&self, worker: usize) -> Arc<Block> {
         Arc::clone(&self.udp[worker])
+    }
+
+    /// The block of answers by UDP that others give.
+    pub(crate) fn handed_over(&self) -> SharedBlock {
+        self.handed_over.clone()
     }
 
     /// The block of all TCP connections.
@@ -53,6 +61,7 @@ impl Counters {
         for block in &self.udp {
             block.add_to(&mut totals, Transport::Udp);
         }
+        self.handed_over.lock(|block| block.add_to(&mut totals, Transport::Udp));
         self.tcp.lock(|block| block.add_to(&mut totals, Transport::Tcp));
         totals
     }
@@ -91,11 +100,24 @@ impl Block {
         self.bytes_in.add(request_len as u64);
         match outcome {
             Outcome::Drop => self.dropped.add(1),
+            // Its answer is counted when it is there.
+            Outcome::Beyond => {}
             Outcome::Reply(reply) => {
                 self.bytes_out.add(u64::from(reply.len));
                 self.zone(reply.zone).record(request_len, reply);
             }
         }
+    }
+
+    /// Counts an answer that somebody else gave, to a query that was counted when it came.
+    pub(crate) fn answered(&self, reply: &Reply) {
+        self.bytes_out.add(u64::from(reply.len));
+        self.zone(reply.zone).record(0, reply);
+    }
+
+    /// Counts bytes of a further message of such an answer.
+    pub(crate) fn sent_more(&self, bytes: usize) {
+        self.bytes_out.add(bytes as u64);
     }
 
     /// Counts a call that brought queries.

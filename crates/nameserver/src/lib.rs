@@ -1,10 +1,11 @@
 //! Answering DNS queries for lists.
 //!
 //! The middle is [`respond()`]: a function from a packet and the served [`Zones`] to an answer. Around
-//! it lie the sockets ([`listen`]), what keeps the zones fresh ([`loader`]), and what tells how it all
+//! it lie the sockets ([`listen`]), the door for what it does not answer ([`beyond`]), what keeps the zones fresh ([`loader`]), and what tells how it all
 //! goes ([`counters`], [`status`], [`metrics`], [`http`], [`control`], [`query_log`]); [`server`] puts
 //! them together.
 
+pub mod beyond;
 pub mod control;
 pub mod counters;
 pub mod guests;
@@ -28,4 +29,4 @@ pub use respond::{
     BATCH, Client, Outcome, Queries, Reply, ReplyBuffer, Request, Transport, UDP_REPLY, respond,
     respond_batch,
 };
-pub use zones::{Identity, Serving, ZoneIndex, ZoneState, Zones};
+pub use zones::{Handover, Identity, Serving, ZoneIndex, ZoneState, Zones};

@@ -14,10 +14,13 @@ pub use activation::{ActivationError, Given};
 
 mod activation;
 mod admission;
+pub(crate) mod back;
 mod batch;
 mod cores;
+mod framed;
 mod packet_info;
 mod socket;
+pub(crate) mod tally;
 pub mod tcp;
 pub(crate) mod udp;
 

@@ -61,6 +61,8 @@ pub(crate) enum Unreadable {
     Malformed(Option<u16>),
     /// NOTIMP, with the question if it could be read to this offset.
     Opcode(Option<u16>),
+    /// A query like others, but with a TSIG record: at this offset, or not at its place (RFC 8945 section 5.2).
+    Signed(Option<u16>),
 }
 
 impl Default for Query {
@@ -107,7 +109,7 @@ impl Query {
             }
             _ => {}
         }
-        self.read_records(packet, end).ok_or(Unreadable::Malformed(Some(end as u16)))
+        self.read_records(packet, end).unwrap_or(Err(Unreadable::Malformed(Some(end as u16))))
     }
 
     /// Reads a packet that is no query with one question, or has records before the additional ones.
@@ -123,7 +125,16 @@ impl Query {
             return Err(Unreadable::Opcode(question.map(|end| end as u16)));
         }
         let Some(end) = question else { return Err(Unreadable::Malformed(None)) };
-        self.read_records(packet, end).ok_or(Unreadable::Malformed(Some(end as u16)))
+        self.read_records(packet, end).unwrap_or(Err(Unreadable::Malformed(Some(end as u16))))
+    }
+
+    /// Reads the question of any message that has one and nothing else of it.
+    pub(crate) fn read_first_question(&mut self, packet: &[u8]) -> Option<()> {
+        let header = packet.first_chunk::<HEADER>()?;
+        if header[4..6] == [0, 0] {
+            return None;
+        }
+        self.read_question(packet).map(|_| ())
     }
 
     /// Where the question ends.
@@ -187,18 +198,26 @@ impl Query {
         Some(HEADER + name_len + 4)
     }
 
-    /// Reads what follows the question, for an OPT record. Nothing if it is malformed.
+    /// Reads what follows the question, for OPT and TSIG records. Nothing if it is malformed.
     #[inline]
-    fn read_records(&mut self, packet: &[u8], mut at: usize) -> Option<()> {
+    fn read_records(&mut self, packet: &[u8], mut at: usize) -> Option<Result<(), Unreadable>> {
         let count = |i: usize| usize::from(u16::from_be_bytes([packet[i], packet[i + 1]]));
         let (before, additional) = (count(6) + count(8), count(10));
+        let mut signed = Ok(());
         for record in 0..before + additional {
+            let start = at;
             let is_root = packet.get(at) == Some(&0);
             at = skip_name(packet, at)?;
             let fixed = packet.get(at..at + 10)?;
             let len = usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
             let data = packet.get(at + 10..at + 10 + len)?;
             at += 10 + len;
+            if fixed[..2] == [0, TSIG as u8] {
+                // RFC 8945 section 5.1: the last record of the additional section, and the only one.
+                let is_in_place = record >= before && record + 1 == before + additional;
+                let place = u16::try_from(start).ok();
+                signed = Err(Unreadable::Signed(place.filter(|_| is_in_place && signed.is_ok())));
+            }
             if fixed[..2] != [0, OPT as u8] {
                 continue;
             }
@@ -208,7 +227,7 @@ impl Query {
             }
             self.edns = Some(Edns::new(&fixed[2..8], has_option(data, NSID)?));
         }
-        Some(())
+        Some(signed)
     }
 }
 
@@ -265,6 +284,8 @@ pub(crate) const TC: u8 = 0x02;
 pub(crate) const RD: u8 = 0x01;
 /// The OPT record type.
 pub(crate) const OPT: u16 = 41;
+/// The TSIG record type.
+pub(crate) const TSIG: u16 = 250;
 /// Length of an OPT record without options: owner, type, then what [`Edns`] holds, and no data.
 const PLAIN_OPT: usize = 11;
 /// The NSID option (RFC 5001).

@@ -184,8 +184,10 @@ impl Channel {
     /// Whether queries with this outcome are logged.
     fn wants(&self, outcome: &Outcome) -> bool {
         match (self.queries, outcome) {
-            (Queries::Off, _) | (Queries::Hits, Outcome::Drop) => false,
+            (Queries::Off, _) | (Queries::Hits, Outcome::Drop | Outcome::Beyond) => false,
             (Queries::All, _) | (Queries::Errors, Outcome::Drop) => true,
+            // What its answer will be is not known yet.
+            (Queries::Errors, Outcome::Beyond) => false,
             (Queries::Hits, Outcome::Reply(reply)) => reply.listed,
             (Queries::Errors, Outcome::Reply(reply)) => match Rcode::of(reply.rcode) {
                 Rcode::NoError | Rcode::NxDomain => false,

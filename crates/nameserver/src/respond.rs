@@ -9,13 +9,14 @@
 use std::net::IpAddr;
 
 use arrayvec::ArrayVec;
-use repute_zone::{Hashes, Probe, Relative};
+use repute_zone::{Dialect, Hashes, Probe, Relative};
 
 use crate::message::{HEADER, Query, Unreadable};
 use crate::zones::{Served, ZoneIndex, ZoneState, Zones};
 
 mod general;
 mod plain;
+mod signature;
 
 /// Who asks, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,9 @@ pub enum Outcome {
     Reply(Reply),
     /// Send nothing: no query, or from a client that is ignored.
     Drop,
+    /// Hand it over to the server's [`Beyond`](crate::beyond::Beyond): an update, NOTIFY, a transfer, or
+    /// whatever is signed. Only where the zones offer such messages ([`Handover`](crate::Handover)).
+    Beyond,
 }
 
 /// A reply: how long it is, and what to count.
@@ -184,9 +188,17 @@ impl<'a> Asked<'a> {
     /// Reads a packet and finds its zone.
     #[inline(always)]
     fn read(packet: &'a [u8], query: &'a mut Query, zones: &'a Zones) -> Asked<'a> {
-        let readable = query.read(packet);
+        let mut readable = query.read(packet);
         let query: &'a Query = query;
-        let zone = if readable.is_ok() { zones.find(query) } else { None };
+        let zone = match readable {
+            Ok(()) => zones.find(query),
+            // rbldnsd looks at no record behind the question but OPT.
+            Err(Unreadable::Signed(_)) if zones.identity().dialect == Dialect::Rbldnsd => {
+                readable = Ok(());
+                zones.find(query)
+            }
+            Err(_) => None,
+        };
         Asked { packet, query, readable, zone, probe: None }
     }
 
@@ -245,6 +257,9 @@ impl Query {
 pub(crate) const PLAIN_UDP: usize = 512;
 /// TXT.
 pub(crate) const TXT: u16 = 16;
+/// Question types for transfers (RFC 1995, 5936).
+const IXFR: u16 = 251;
+const AXFR: u16 = 252;
 /// The question type for anything.
 const ANY: u16 = 255;
 /// The Internet.
@@ -259,6 +274,7 @@ const SERVFAIL: u8 = 2;
 const NXDOMAIN: u8 = 3;
 const NOTIMP: u8 = 4;
 const REFUSED: u8 = 5;
+const NOTAUTH: u8 = 9;
 const BADVERS: u8 = 16;
 /// The option for extended errors (RFC 8914).
 const EXTENDED_ERROR: u16 = 15;

@@ -16,9 +16,11 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::beyond::Beyond;
 use crate::control::{self, Commands, ControlError, Reload};
 use crate::counters::{Counters, Totals};
 use crate::http::{self, Gather};
+use crate::listen::tally::Tally;
 use crate::listen::tcp::{Admission, Service};
 use crate::listen::udp::{self, Duty};
 use crate::listen::{self, Given, ListenError, Listeners};
@@ -89,6 +91,9 @@ pub struct Parts {
     pub reload: Arc<dyn Reload>,
     /// Runs TCP, HTTP and the control socket.
     pub runtime: Handle,
+    /// Answers what the zones offer to it by their [`Handover`](crate::Handover). With `None` such
+    /// messages would be dropped, so the zones must not offer them then.
+    pub beyond: Option<Arc<dyn Beyond>>,
 }
 
 impl Bound {
@@ -115,7 +120,7 @@ impl Bound {
     /// If the control socket or the query log cannot be opened, or the system gives no threads.
     pub fn start(self, parts: Parts) -> Result<Running, StartError> {
         let Bound { config, listeners, http, control } = self;
-        let Parts { zones, board, reload, runtime } = parts;
+        let Parts { zones, board, reload, runtime, beyond } = parts;
         let control = match (control, &config.control) {
             (Some(socket), _) => Some(socket),
             (None, Some(path)) => Some(control::Socket::bind(path)?),
@@ -133,6 +138,8 @@ impl Bound {
             zones: Arc::clone(&zones),
             counters: counters.udp(worker),
             log: log.recorder(worker),
+            beyond: beyond.clone(),
+            tally: Tally::new(Arc::clone(&zones), counters.handed_over()),
         };
         let crew = udp::start(listeners.workers, duty).map_err(StartError::Threads)?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -140,6 +147,8 @@ impl Bound {
         let service = Service {
             config: tcp_config,
             admission: Admission::new(tcp_config.connections, tcp_config.connections_per_client),
+            beyond,
+            tally: Tally::new(Arc::clone(&zones), counters.tcp()),
             zones,
             counters: counters.tcp(),
             log: log.recorder(workers),

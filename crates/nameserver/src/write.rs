@@ -225,6 +225,19 @@ impl<'r> Writer<'r> {
         self.out[opt + 9..opt + 11].copy_from_slice(&len.to_be_bytes());
     }
 
+    /// Adds a record behind all others, OPT too, unless there was no room for something. Whether there is
+    /// room for this one was asked before OPT was added.
+    pub(crate) fn push_last(&mut self, record: &[u8]) {
+        if self.truncated || record.is_empty() {
+            return;
+        }
+        if let Some(room) = self.out.get_mut(self.at..self.at + record.len()) {
+            room.copy_from_slice(record);
+            self.at += record.len();
+            self.additional += 1;
+        }
+    }
+
     /// Writes the counts and returns the message's length.
     #[inline]
     pub(crate) fn len(&mut self) -> u16 {
@@ -308,7 +321,7 @@ impl<'r> Writer<'r> {
 
     /// Leaves only the question, with TC.
     #[cold]
-    fn truncate(&mut self) {
+    pub(crate) fn truncate(&mut self) {
         self.truncated = true;
         self.at = self.question;
         self.end = self.question;

@@ -39,6 +39,19 @@ pub struct Identity {
     pub edns_size: u16,
     /// Whose rules hold where there is no zone to ask.
     pub dialect: Dialect,
+    /// Whether messages that need more than zones are handed over. Default: they are not.
+    pub handover: Handover,
+}
+
+/// What becomes of messages that [`respond`](crate::respond()) does not answer: updates, NOTIFY,
+/// transfers, and queries that are signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Handover {
+    /// They get an error: nobody is there who could do more.
+    #[default]
+    Refuse,
+    /// They go to the server's [`Beyond`](crate::beyond::Beyond).
+    Offer,
 }
 
 impl Default for Identity {
@@ -49,6 +62,7 @@ impl Default for Identity {
             server_id: None,
             edns_size: 1232,
             dialect: Dialect::Native,
+            handover: Handover::Refuse,
         }
     }
 }

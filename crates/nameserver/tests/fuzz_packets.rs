@@ -12,13 +12,13 @@ use std::sync::Arc;
 use list::block_list;
 use mutation::{Mutation, mutate, time};
 use repute_nameserver::{
-    Client, Identity, Outcome, Queries, ReplyBuffer, Request, Serving, Transport, ZoneIndex,
-    ZoneState, Zones, respond, respond_batch,
+    Client, Handover, Identity, Outcome, Queries, ReplyBuffer, Request, Serving, Transport,
+    ZoneIndex, ZoneState, Zones, respond, respond_batch,
 };
 use repute_zone::format::ReadOptions;
 use repute_zone::{Dataset, DatasetKind, Dialect, Link, Soa, TagKey, Zone, ZoneSpec};
 
-const PACKETS: [&[u8]; 6] = [
+const PACKETS: [&[u8]; 9] = [
     b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x011\x012\x013\x014\x02bl\x07example\x00\x00\x01\x00\x01",
     b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01\x011\x012\x013\x014\x02bl\x07example\x00\x00\x10\x00\x01\
       \x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x04\x00\x03\x00\x00",
@@ -28,6 +28,17 @@ const PACKETS: [&[u8]; 6] = [
     b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03Www\x03bad\x02BL\x07example\x00\x00\x10\x00\x01",
     b"\x12\x34\x00\x00\x00\x01\x00\x01\x00\x01\x00\x00\x011\x010\x010\x012\x02bl\x07example\x00\x00\x06\x00\x01\
       \xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x00\x00\x04\x01\x02\x03\x04\xc0\x0c\x00\x02\x00\x01\x00\x00\x00\x00\x00\x02\xc0\x0c",
+    // Signed, the name of the key whole and compressed; the latter behind OPT.
+    b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01\x011\x012\x013\x014\x02bl\x07example\x00\x00\x01\x00\x01\
+      \x03key\x00\x00\xfa\x00\xff\x00\x00\x00\x00\x00\x21\x0bhmac-sha256\x00\x00\x00\x65\x00\x00\x00\x01\x2c\
+      \x00\x04abcd\x12\x34\x00\x00\x00\x00",
+    b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x02\x02bl\x07example\x00\x00\xfc\x00\x01\
+      \x00\x00\x29\x10\x00\x00\x00\x00\x00\x00\x00\
+      \x03key\xc0\x0f\x00\xfa\x00\xff\x00\x00\x00\x00\x00\x1d\x0bhmac-sha512\x00\x00\x00\x65\x00\x00\x00\x01\x2c\
+      \x00\x00\x12\x34\x00\x00\x00\x00",
+    // An update.
+    b"\x12\x34\x28\x00\x00\x01\x00\x00\x00\x01\x00\x00\x02bl\x07example\x00\x00\x06\x00\x01\
+      \xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x01\x02\x03\x04",
 ];
 
 fn dataset(kind: DatasetKind, text: &str) -> Arc<Dataset> {
@@ -145,7 +156,9 @@ fn fuzz_packets() {
         plain_zones(DatasetKind::Dnset, ".bad :4:$\nwww.bad :5:\n!a.bad\n1.2.3.4 :6:x\n"),
     ];
     let [a, b, c] = plain;
-    let all = [zones(Dialect::Native), zones(Dialect::Rbldnsd), a, b, c];
+    let offer = Identity { handover: Handover::Offer, ..Identity::default() };
+    let offering = zones(Dialect::Native).with_identity(offer);
+    let all = [zones(Dialect::Native), zones(Dialect::Rbldnsd), a, b, c, offering];
     let pass = dataset(DatasetKind::Acl, "198.51.100.1 :ignore\n");
     bolero::check!().with_test_time(time()).with_type::<(u8, u8, Vec<Mutation>)>().for_each(
         |(which, how, mutations)| {

@@ -101,6 +101,7 @@ fn run(
         board: Arc::new(StatusBoard::new()),
         reload: Arc::new(BySignal),
         runtime: runtime.handle().clone(),
+        beyond: None,
     };
     let events = Events::listen(options.check.0);
     let events = events.map_err(|why| process::failed("unable to catch signals", &why))?;

@@ -7,12 +7,13 @@
 //! What a query means is not known here, and no error ends a loop here: see [`super::udp`].
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::ptr;
 
 pub(super) use super::packet_info::PacketInfo;
 use super::packet_info::{Control, depart, empty_header};
+use crate::message::HEADER;
 use crate::respond::{BATCH, ReplyBuffer, UDP_REPLY};
 
 /// Buffers for a batch of datagrams, and the kernel's headers that point into them.
@@ -152,6 +153,18 @@ impl Datagrams {
         (received, &mut self.replies[..n])
     }
 
+    /// What an answer needs that is given later: the sender of a query and where it arrived.
+    pub(super) fn way_back(&self, slot: usize, info: PacketInfo) -> Option<WayBack> {
+        let (header, peer) = self.incoming[..self.received].iter().zip(&self.peers).nth(slot)?;
+        let mut departure = Control::EMPTY;
+        let length = match info {
+            PacketInfo::Bound => 0,
+            PacketInfo::Wildcard => depart(&header.msg_hdr, &mut departure),
+        };
+        let peer = (*peer, header.msg_hdr.msg_namelen);
+        Some(WayBack { peer, departure: (departure, length) })
+    }
+
     /// Sends answers: `lengths` yields (slot, length of its answer) for those that get one.
     ///
     /// Returns how many could not be sent. One that fails does not keep the others back.
@@ -244,12 +257,22 @@ impl Datagrams {
     }
 }
 
+/// Who sent a query, and where it arrived.
+pub(super) struct WayBack {
+    /// The sender, and how many bytes of that the kernel wrote.
+    pub(super) peer: (Peer, libc::socklen_t),
+    /// What makes an answer leave from where the query arrived, and its length.
+    pub(super) departure: (Control, usize),
+}
+
 impl<'a> Received<'a> {
-    /// The queries in order: bytes and the address that sent them.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&'a [u8], IpAddr)> {
+    /// The queries in order: bytes and the address that sent them. Of one that was too long there is only
+    /// the header: what is cut must not be taken for whole.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'a [u8], IpAddr)> + use<'a> {
         let Received { requests, headers, peers } = *self;
         requests.iter().zip(headers).zip(peers).map(|((bytes, header), peer)| {
-            let length = (header.msg_len as usize).min(REQUEST_BYTES);
+            let is_cut = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
+            let length = if is_cut { HEADER } else { (header.msg_len as usize).min(REQUEST_BYTES) };
             (&bytes.0[..length], peer.address())
         })
     }
@@ -257,7 +280,7 @@ impl<'a> Received<'a> {
 
 /// Waits a moment until a socket takes datagrams again.
 #[expect(unsafe_code, reason = "no safe call waits for one socket")]
-fn writable(socket: &UdpSocket) {
+pub(super) fn writable(socket: &UdpSocket) {
     let mut one = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
     // SAFETY: one valid pollfd is passed, as the count says.
     unsafe { libc::poll(&raw mut one, 1, FULL_QUEUE_MILLISECONDS) };
@@ -274,7 +297,7 @@ fn header(peer: *mut Peer, vector: *mut libc::iovec) -> libc::mmsghdr {
     libc::mmsghdr { msg_hdr, msg_len: 0 }
 }
 
-/// The bytes of a query. Longer ones are cut, and so are malformed.
+/// The bytes of a query.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct RequestBytes([u8; REQUEST_BYTES]);
@@ -282,12 +305,17 @@ struct RequestBytes([u8; REQUEST_BYTES]);
 /// The socket address of a sender, of either family, as the kernel writes it.
 #[derive(Clone, Copy)]
 #[repr(C, align(4))]
-struct Peer([u8; PEER_BYTES]);
+pub(super) struct Peer([u8; PEER_BYTES]);
 
 impl Peer {
     /// No address yet.
     fn none() -> Peer {
         Peer([0; PEER_BYTES])
+    }
+
+    /// Address and port; IPv4 as IPv4, also when it came through a socket for both families.
+    pub(super) fn socket(&self) -> SocketAddr {
+        SocketAddr::new(self.address(), u16::from_be_bytes([self.0[2], self.0[3]]))
     }
 
     /// The address; IPv4 as IPv4, also when it came through a socket for both families.
@@ -305,8 +333,8 @@ impl Peer {
     }
 }
 
-/// Bytes kept of a query: more than an Ethernet frame carries, 27 cache lines.
-const REQUEST_BYTES: usize = 27 * 64;
+/// Bytes kept of a query: updates may have as many as answers, 4,096 and a cache line.
+const REQUEST_BYTES: usize = 65 * 64;
 /// Size of a `sockaddr_in6`, the larger of the two.
 const PEER_BYTES: usize = size_of::<libc::sockaddr_in6>();
 /// How often a full queue is waited for in one batch before an answer is given up.
@@ -321,7 +349,6 @@ const _: () = assert!(size_of::<libc::sockaddr_in>() <= PEER_BYTES);
 mod tests {
     use super::*;
     use crate::listen::socket;
-    use std::net::SocketAddr;
 
     /// Echoes one batch and returns its size.
     fn echo(batch: &mut Datagrams, socket: &UdpSocket, info: PacketInfo, wait: Wait) -> usize {

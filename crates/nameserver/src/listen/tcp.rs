@@ -23,7 +23,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use super::admission::Connections;
+
 pub(crate) use super::admission::{Admission, Place};
+use super::framed::Framed;
+use super::tally::Tally;
+use crate::beyond::Beyond;
 use crate::counters::SharedBlock;
 use crate::query_log::{Moment, Recorder};
 use crate::respond::{Client, Outcome, Transport, respond};
@@ -69,6 +73,10 @@ pub(crate) struct Service {
     pub(crate) counters: SharedBlock,
     /// Where queries are reported to.
     pub(crate) log: Recorder,
+    /// Who takes what is not answered here, if anybody does.
+    pub(crate) beyond: Option<Arc<dyn Beyond>>,
+    /// Where the answers of that are counted.
+    pub(crate) tally: Tally,
     /// Cancelled when the server stops.
     pub(crate) stop: CancellationToken,
     /// Knows all tasks.
@@ -119,8 +127,16 @@ async fn converse(mut stream: TcpStream, peer: SocketAddr, _place: Place, servic
         let mut rest = inbox.as_slice();
         let mut goes_on = true;
         while let Some((message, tail)) = split(rest).filter(|_| goes_on) {
-            // Who sends what deserves no answer has no business on a connection.
-            goes_on = service.answer(message, address, &mut outbox);
+            goes_on = match service.answer(message, address, &mut outbox) {
+                Outcome::Reply(_) => true,
+                // Who sends what deserves no answer has no business on a connection.
+                Outcome::Drop => false,
+                Outcome::Beyond => {
+                    let peer = SocketAddr::new(address, peer.port());
+                    service.deliver(&mut stream, &mut outbox).await
+                        && service.hand_over(message, peer, &mut stream).await
+                }
+            };
             rest = tail;
             // A client that asks without reading is made to wait before its answers pile up.
             if outbox.len() >= OUTBOX_BYTES && !service.deliver(&mut stream, &mut outbox).await {
@@ -212,8 +228,8 @@ fn release(buffer: &mut Vec<u8>) {
 }
 
 impl Service {
-    /// Appends the answer to one message, behind its length; whether there is one.
-    fn answer(&self, message: &[u8], address: IpAddr, outbox: &mut Vec<u8>) -> bool {
+    /// Appends the answer to one message, if it has one at once, behind its length.
+    fn answer(&self, message: &[u8], address: IpAddr, outbox: &mut Vec<u8>) -> Outcome {
         thread_local! {
             /// Where an answer is written before its length is known: one for each thread, not one for
             /// each connection. It is never held across an await.
@@ -232,7 +248,19 @@ impl Service {
         });
         self.counters.lock(|block| block.record(message.len(), &outcome));
         self.log.note(moment, message, &client, &outcome);
-        matches!(outcome, Outcome::Reply(_))
+        outcome
+    }
+
+    /// Has a message answered by somebody else; whether the connection goes on. No limit of an idle
+    /// connection holds meanwhile, only that of each message that is written.
+    async fn hand_over(&self, message: &[u8], peer: SocketAddr, stream: &mut TcpStream) -> bool {
+        let Some(beyond) = &self.beyond else { return false };
+        let mut out = Framed::new(stream, self.config.write, &self.tally);
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => false,
+            goes_on = beyond.stream(message, peer, &mut out) => goes_on && !out.is_broken(),
+        }
     }
 
     /// Sends what has gathered; whether the connection goes on.

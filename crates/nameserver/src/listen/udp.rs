@@ -19,9 +19,12 @@ use std::thread::{self, JoinHandle};
 use arc_swap::ArcSwap;
 use arrayvec::ArrayVec;
 
+use super::back::Back;
 use super::batch::{Datagrams, PacketInfo, Wait};
 use super::cores::{self, Core};
 use super::socket;
+use super::tally::Tally;
+use crate::beyond::Beyond;
 use crate::counters::Block;
 use crate::query_log::{Moment, Recorder};
 use crate::respond::{BATCH, Client, Outcome, Queries, Request, Transport, respond_batch};
@@ -37,10 +40,10 @@ pub(crate) struct Worker {
 }
 
 /// One socket of a worker.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     /// The socket; blocking, unless it was given so.
-    socket: UdpSocket,
+    socket: Arc<UdpSocket>,
     /// Where it is bound.
     address: SocketAddr,
     /// Whether it tells where a query arrived.
@@ -67,6 +70,10 @@ pub(crate) struct Duty {
     pub(crate) counters: Arc<Block>,
     /// Where it reports queries to.
     pub(crate) log: Recorder,
+    /// Who takes what is not answered here, if anybody does.
+    pub(crate) beyond: Option<Arc<dyn Beyond>>,
+    /// Where the answers of that are counted.
+    pub(crate) tally: Tally,
 }
 
 /// The running workers.
@@ -97,18 +104,14 @@ impl Worker {
 impl Endpoint {
     /// A socket that only this worker has.
     pub(crate) fn own(socket: UdpSocket, address: SocketAddr) -> Endpoint {
-        Endpoint { socket, address, info: packet_info(address), holder: Holder::Worker }
+        let (socket, info) = (Arc::new(socket), packet_info(address));
+        Endpoint { socket, address, info, holder: Holder::Worker }
     }
 
     /// A socket that all workers and systemd have.
     pub(crate) fn shared(socket: UdpSocket, address: SocketAddr) -> Endpoint {
-        Endpoint { socket, address, info: packet_info(address), holder: Holder::Systemd }
-    }
-
-    /// A second handle of the same socket.
-    fn try_clone(&self) -> io::Result<Endpoint> {
-        let Endpoint { ref socket, address, info, holder } = *self;
-        Ok(Endpoint { socket: socket.try_clone()?, address, info, holder })
+        let (socket, info) = (Arc::new(socket), packet_info(address));
+        Endpoint { socket, address, info, holder: Holder::Systemd }
     }
 }
 
@@ -125,9 +128,7 @@ pub(crate) fn start(workers: Vec<Worker>, duty: impl Fn(usize) -> Duty) -> io::R
         if worker.endpoints.is_empty() {
             continue;
         }
-        for endpoint in &worker.endpoints {
-            crew.endpoints.push(endpoint.try_clone()?);
-        }
+        crew.endpoints.extend_from_slice(&worker.endpoints);
         let (pipe, stopping, duty) = (pipe.try_clone()?, crew.stopping.clone(), duty(number));
         let thread = thread::Builder::new()
             .name(format!("dns-udp-{number}"))
@@ -144,7 +145,7 @@ impl Crew {
         self.hang_up = None;
         for endpoint in self.endpoints.iter().filter(|e| e.holder == Holder::Worker) {
             // Fails with ENOTCONN, as nobody is connected, and wakes the reader nevertheless.
-            let _ = socket2::SockRef::from(&endpoint.socket).shutdown(Shutdown::Read);
+            let _ = socket2::SockRef::from(&*endpoint.socket).shutdown(Shutdown::Read);
         }
     }
 
@@ -161,7 +162,7 @@ impl Crew {
         let mut drops: Vec<(SocketAddr, u64)> = Vec::new();
         for endpoint in &self.endpoints {
             let known = drops.iter_mut().find(|(address, _)| *address == endpoint.address);
-            let count = socket::receive_drops(&endpoint.socket);
+            let count = socket::receive_drops(&*endpoint.socket);
             match (known, endpoint.holder) {
                 (None, _) => drops.push((endpoint.address, count)),
                 (Some((_, sum)), Holder::Worker) => *sum += count,
@@ -259,10 +260,13 @@ fn serve_batch(endpoint: &Endpoint, desk: &mut Desk, duty: &Duty, wait: Wait) ->
         return 0;
     }
     desk.answer(duty);
+    if let Some(beyond) = &duty.beyond {
+        desk.hand_over(&**beyond, endpoint, &duty.tally);
+    }
     let outcomes = desk.outcomes[..count].iter().enumerate();
     let lengths = outcomes.filter_map(|(slot, outcome)| match outcome {
         Outcome::Reply(reply) => Some((slot, usize::from(reply.len))),
-        Outcome::Drop => None,
+        Outcome::Drop | Outcome::Beyond => None,
     });
     let failed = desk.datagrams.send(&endpoint.socket, endpoint.info, lengths);
     if failed > 0 {
@@ -309,6 +313,22 @@ impl Desk {
         if duty.log.is_on() {
             for (request, outcome) in requests.iter().zip(outcomes.iter()) {
                 duty.log.note(moment, request.bytes, &request.client, outcome);
+            }
+        }
+    }
+
+    /// Hands over what somebody else answers.
+    fn hand_over(&mut self, beyond: &dyn Beyond, endpoint: &Endpoint, tally: &Tally) {
+        let count = self.datagrams.parts().0.iter().count();
+        for slot in 0..count {
+            if self.outcomes[slot] != Outcome::Beyond {
+                continue;
+            }
+            let Some(way) = self.datagrams.way_back(slot, endpoint.info) else { continue };
+            let peer = way.peer.0.socket();
+            let back = Back::new(Arc::downgrade(&endpoint.socket), way, tally.clone());
+            if let Some((message, _)) = self.datagrams.parts().0.iter().nth(slot) {
+                beyond.datagram(message, peer, back);
             }
         }
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{Format, Moment, Record, rbldnsd};
 use crate::counters::Rcode;
-use crate::respond::Transport;
+use crate::respond::{Outcome, Transport};
 use crate::status::StatusBoard;
 
 /// Appends the line of one record, with its line end; some formats have none for some records.
@@ -25,13 +25,14 @@ pub(super) fn write(record: &Record, format: Format, board: &StatusBoard, out: &
 
 /// `time client transport name class type rcode answers bytes [listed] [truncated]`.
 fn text(record: &Record, out: &mut Vec<u8>) -> std::io::Result<()> {
-    let Record { moment, client, transport, class, qtype, reply, .. } = record;
+    let Record { moment, client, transport, class, qtype, outcome, .. } = record;
     let (name, transport) = (QueryName(record), transport_name(*transport));
     let (class, qtype) = (Class(*class), Type(*qtype));
     write!(out, "{moment} {client} {transport} {name} {class} {qtype} ")?;
-    match reply {
-        None => writeln!(out, "dropped"),
-        Some(reply) => {
+    match outcome {
+        Outcome::Drop => writeln!(out, "dropped"),
+        Outcome::Beyond => writeln!(out, "handed-over"),
+        Outcome::Reply(reply) => {
             write!(out, "{} {} {}", rcode_name(reply.rcode), reply.answers, reply.len)?;
             writeln!(
                 out,
@@ -62,7 +63,7 @@ fn json(record: &Record, board: &StatusBoard, out: &mut Vec<u8>) -> std::io::Res
         listed: bool,
         truncated: bool,
     }
-    let reply = record.reply.as_ref();
+    let reply = record.reply();
     let zone = reply.and_then(|r| r.zone).and_then(|index| board.zone(index));
     let members = Members {
         time: record.moment.to_string(),
@@ -267,6 +268,11 @@ mod tests {
             Format::Text,
             Outcome::Drop,
             "2026-11-22T02:08:08.007Z 2001:db8::1 udp a\\032b.Bl.example IN SPF dropped\n",
+        );
+        check(
+            Format::Text,
+            Outcome::Beyond,
+            "2026-11-22T02:08:08.007Z 2001:db8::1 udp a\\032b.Bl.example IN SPF handed-over\n",
         );
     }
 

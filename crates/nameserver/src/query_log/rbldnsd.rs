@@ -13,7 +13,7 @@ use crate::counters::Rcode;
 
 /// Appends `seconds client name type class: rcode/answers/bytes`.
 pub(super) fn write(record: &Record, out: &mut Vec<u8>) -> std::io::Result<()> {
-    let Some(reply) = &record.reply else { return Ok(()) };
+    let Some(reply) = record.reply() else { return Ok(()) };
     writeln!(
         out,
         "{} {} {} {} {}: {}/{}/{}",

@@ -30,8 +30,8 @@ pub(super) struct Record {
     pub(super) class: u16,
     /// The type asked for.
     pub(super) qtype: u16,
-    /// The answer; `None` if there was none.
-    pub(super) reply: Option<Reply>,
+    /// What became of it.
+    pub(super) outcome: Outcome,
 }
 
 impl Record {
@@ -58,10 +58,15 @@ impl Record {
             name_len: length as u8,
             qtype: number(length + 1),
             class: number(length + 3),
-            reply: match outcome {
-                Outcome::Reply(reply) => Some(*reply),
-                Outcome::Drop => None,
-            },
+            outcome: *outcome,
+        }
+    }
+
+    /// The answer, if there was one at once.
+    pub(super) fn reply(&self) -> Option<&Reply> {
+        match &self.outcome {
+            Outcome::Reply(reply) => Some(reply),
+            Outcome::Drop | Outcome::Beyond => None,
         }
     }
 }

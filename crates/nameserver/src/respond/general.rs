@@ -7,13 +7,13 @@ use repute_zone::{
 };
 
 use super::{
-    ANY, Asked, BADVERS, CLASS_ANY, CLASS_CHAOS, CLASS_IN, Client, EXTENDED_ERROR, FORMERR,
-    NOERROR, NOT_AUTHORITATIVE, NOT_READY, NOTIMP, NXDOMAIN, Outcome, PLAIN_UDP, PROHIBITED,
+    ANY, AXFR, Asked, BADVERS, CLASS_ANY, CLASS_CHAOS, CLASS_IN, Client, EXTENDED_ERROR, FORMERR,
+    IXFR, NOERROR, NOT_AUTHORITATIVE, NOT_READY, NOTIMP, NXDOMAIN, Outcome, PLAIN_UDP, PROHIBITED,
     REFUSED, Reply, SERVFAIL, TXT, Transport,
 };
-use crate::message::{AA, HEADER, NSID, OPT, Query, TC, Unreadable};
+use crate::message::{AA, HEADER, NSID, OPCODE, OPT, Query, TC, Unreadable};
 use crate::write::Writer;
-use crate::zones::{A, NS, SOA, Served, ZoneState, Zones};
+use crate::zones::{A, Handover, NS, SOA, Served, ZoneState, Zones};
 
 impl Asked<'_> {
     /// Answers any query.
@@ -37,7 +37,7 @@ impl Asked<'_> {
             return Outcome::Drop;
         }
         let question = match readable {
-            Ok(()) => query.question_end(),
+            Ok(()) | Err(Unreadable::Signed(_)) => query.question_end(),
             Err(Unreadable::Malformed(end) | Unreadable::Opcode(end)) => {
                 end.map_or(HEADER, usize::from)
             }
@@ -66,8 +66,16 @@ impl Asked<'_> {
         };
         match readable {
             Ok(()) => {}
+            Err(Unreadable::Opcode(end)) if told.lets_beyond(zones) && is_change(packet) => {
+                // RFC 2136 section 3.1.1: without its one zone it is none.
+                return end.map_or(out.finish_plain(reply, FORMERR), |_| Outcome::Beyond);
+            }
             Err(Unreadable::Opcode(_)) => return out.finish_plain(reply, NOTIMP),
-            Err(_) => return out.finish_plain(reply, FORMERR),
+            Err(Unreadable::Signed(Some(_))) if told.lets_beyond(zones) => return Outcome::Beyond,
+            Err(Unreadable::Signed(Some(at))) => return self.refuse_key(out, reply, at, zones),
+            Err(Unreadable::Signed(None) | Unreadable::Malformed(_) | Unreadable::Drop) => {
+                return out.finish_plain(reply, FORMERR);
+            }
         }
         if query.edns.is_some_and(|edns| edns.version > 0) {
             return out.finish(reply, BADVERS, query, zones, None);
@@ -85,6 +93,9 @@ impl Asked<'_> {
         match query.qtype {
             OPT => return out.finish(reply, FORMERR, query, zones, None),
             ANY => {}
+            AXFR | IXFR if query.qclass == CLASS_IN && told.lets_beyond(zones) => {
+                return Outcome::Beyond;
+            }
             // Meta types that are asked by other means or not at all (RFC 6895 section 3.1).
             128..=255 => return out.finish(reply, NOTIMP, query, zones, None),
             _ => {}
@@ -147,6 +158,14 @@ struct Told<'z> {
 }
 
 impl<'z> Told<'z> {
+    /// Whether a message of this client may be handed over.
+    fn lets_beyond(&self, zones: &Zones) -> bool {
+        match zones.identity().handover {
+            Handover::Refuse => false,
+            Handover::Offer => !self.refused,
+        }
+    }
+
     /// Adds what one of them says; of several listings the first counts.
     fn hear(&mut self, action: Action, acl: &'z Dataset) {
         match action {
@@ -157,6 +176,11 @@ impl<'z> Told<'z> {
             Action::Always(value) => self.always = self.always.or(acl.always(value)),
         }
     }
+}
+
+/// Whether the opcode is one of those that are handed over: NOTIFY (RFC 1996) and UPDATE (RFC 2136).
+fn is_change(packet: &[u8]) -> bool {
+    packet.get(2).is_some_and(|flags| matches!((flags & OPCODE) >> 3, 4 | 5))
 }
 
 /// What an answer is composed with.
@@ -354,7 +378,7 @@ impl Writer<'_> {
 
     /// Ends a message: response code, EDNS as it was asked for, truncation.
     #[inline]
-    fn finish(
+    pub(super) fn finish(
         mut self,
         reply: Reply,
         rcode: u8,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use repute_dnsxl::{Name, Polarity};
 use repute_nameserver::{
-    Client, Identity, Outcome, Serving, Transport, ZoneIndex, ZoneState, Zones, respond,
+    Client, Handover, Identity, Outcome, Serving, Transport, ZoneIndex, ZoneState, Zones, respond,
 };
 use repute_zone::format::ReadOptions;
 use repute_zone::{Dataset, DatasetKind, Dialect, Link, Soa, TagKey, Zone, ZoneSpec};
@@ -109,6 +109,7 @@ impl Stage {
                 keys.get_or_insert_default().push_str(&format!("{rest}\n"));
             }
             "now" => self.now = rest.parse().ok()?,
+            "offer" => self.identity.handover = Handover::Offer,
             "version" => self.identity.version = Some(rest.to_owned()),
             "server-id" => self.identity.server_id = Some(rest.to_owned()),
             "reset" => *self = Stage::default(),
@@ -125,6 +126,7 @@ impl Stage {
         let client = Client { address: client, transport };
         match respond(&packet, &client, self.now, &zones, &mut reply) {
             Outcome::Drop => vec!["dropped".to_owned()],
+            Outcome::Beyond => vec!["handed over".to_owned()],
             Outcome::Reply(done) => {
                 let reply = &reply[..usize::from(done.len)];
                 assert_eq!(reply[..2], packet[..2], "the id is the query's");

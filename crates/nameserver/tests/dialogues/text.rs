@@ -22,6 +22,7 @@ pub(crate) fn query(text: &str) -> (Vec<u8>, Transport, IpAddr) {
         ([1_u8, 0], 1_u16, Transport::Udp, CLIENT);
     let (mut edns, mut size, mut version, mut dnssec, mut options) =
         (false, 1232_u16, 0, 0, Vec::new());
+    let mut keys = Vec::new();
     for word in words {
         let (word, value) = word.split_once('=').unwrap_or((word, ""));
         let number = || value.parse::<u16>().expect("a number");
@@ -36,6 +37,7 @@ pub(crate) fn query(text: &str) -> (Vec<u8>, Transport, IpAddr) {
                 options.extend_from_slice(&number().to_be_bytes());
                 options.extend_from_slice(&[0, 1, 9]);
             }
+            "tsig" => keys.push(value),
             "tcp" => transport = Transport::Tcp,
             "norec" => flags[0] &= !1,
             "aa" => flags[0] |= 4,
@@ -47,7 +49,8 @@ pub(crate) fn query(text: &str) -> (Vec<u8>, Transport, IpAddr) {
             other => panic!("no way to ask: {other}"),
         }
     }
-    let mut packet = vec![0x12, 0x34, flags[0], flags[1], 0, 1, 0, 0, 0, 0, 0, u8::from(edns)];
+    let additional = u8::from(edns) + keys.len() as u8;
+    let mut packet = vec![0x12, 0x34, flags[0], flags[1], 0, 1, 0, 0, 0, 0, 0, additional];
     packet.extend(name_wire(name));
     packet.extend_from_slice(&type_number(rtype).to_be_bytes());
     packet.extend_from_slice(&class.to_be_bytes());
@@ -58,7 +61,24 @@ pub(crate) fn query(text: &str) -> (Vec<u8>, Transport, IpAddr) {
         packet.extend_from_slice(&(options.len() as u16).to_be_bytes());
         packet.extend_from_slice(&options);
     }
+    for key in keys {
+        packet.extend(signature(key));
+    }
     (packet, transport, client)
+}
+
+/// A TSIG record that no key of anybody made (RFC 8945 section 4.2).
+fn signature(key: &str) -> Vec<u8> {
+    let mut record = name_wire(key);
+    let algorithm = name_wire("hmac-sha256");
+    record.extend_from_slice(&[0, 250, 0, 255, 0, 0, 0, 0]);
+    record.extend_from_slice(&(algorithm.len() as u16 + 16 + 32).to_be_bytes());
+    record.extend(algorithm);
+    record.extend_from_slice(&1_700_000_000_u64.to_be_bytes()[2..]);
+    record.extend_from_slice(&[1, 0x2c, 0, 32]);
+    record.extend_from_slice(&[0xab; 32]);
+    record.extend_from_slice(&[0x12, 0x34, 0, 0, 0, 0]);
+    record
 }
 
 /// An answer as lines: response code and flags, then records.
@@ -207,11 +227,26 @@ fn rdata(message: &[u8], rtype: u16, data: std::ops::Range<usize>) -> String {
                 .collect();
             format!("{origin} {person} {}", numbers.join(" "))
         }
+        250 => {
+            let (algorithm, end) = name(message, data.start);
+            let number = |at: usize, len: usize| {
+                message[end + at..end + at + len].iter().fold(0, |n, b| n << 8 | u64::from(*b))
+            };
+            assert_eq!(end + 16, data.end, "no MAC and no other data");
+            format!(
+                "{algorithm} {} {} mac={} id={} error={}",
+                number(0, 6),
+                number(6, 2),
+                number(8, 2),
+                number(10, 2),
+                number(12, 2)
+            )
+        }
         _ => format!("{} bytes", bytes.len()),
     }
 }
 
-const TYPES: [(&str, u16); 9] = [
+const TYPES: [(&str, u16); 10] = [
     ("A", 1),
     ("NS", 2),
     ("SOA", 6),
@@ -219,6 +254,7 @@ const TYPES: [(&str, u16); 9] = [
     ("TXT", 16),
     ("AAAA", 28),
     ("OPT", 41),
+    ("TSIG", 250),
     ("AXFR", 252),
     ("ANY", 255),
 ];
@@ -236,6 +272,7 @@ fn type_name(number: u16) -> String {
 fn rcode_name(rcode: u16) -> String {
     let names = ["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"];
     match rcode {
+        9 => "NOTAUTH".to_owned(),
         16 => "BADVERS".to_owned(),
         n => names.get(usize::from(n)).map_or_else(|| format!("RCODE{n}"), |n| (*n).to_owned()),
     }

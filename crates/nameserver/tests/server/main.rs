@@ -1,5 +1,6 @@
 //! The name server over real sockets: what clients, scrapers and operators see.
 
+mod beyond;
 mod control;
 #[path = "../../../zone/tests/fixture/list.rs"]
 mod list;

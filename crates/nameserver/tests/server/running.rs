@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use repute_dnsxl::Name;
+use repute_nameserver::beyond::Beyond;
 use repute_nameserver::control::{Reload, Reloaded, Reloads};
 use repute_nameserver::listen::{self, Address, Given};
 use repute_nameserver::server::{Config, Parts, Running, Server};
 use repute_nameserver::status::{StatusBoard, ZoneHealth, ZoneStatus};
-use repute_nameserver::{Identity, Serving, ZoneIndex, ZoneState, Zones, http};
+use repute_nameserver::{Handover, Identity, Serving, ZoneIndex, ZoneState, Zones, http};
 use repute_zone::format::ReadOptions;
 use repute_zone::{DatasetKind, Zone};
 use tokio::runtime::Runtime;
@@ -53,13 +54,25 @@ pub(crate) fn config() -> Config {
 impl TestServer {
     /// Starts a server on its own sockets.
     pub(crate) fn start(config: Config) -> TestServer {
-        TestServer::start_with(config, Given::default())
+        TestServer::launch(config, Given::default(), None)
     }
 
     /// Starts a server on sockets that others opened.
     pub(crate) fn start_with(config: Config, given: Given) -> TestServer {
+        TestServer::launch(config, given, None)
+    }
+
+    /// Starts a server that hands over what `beyond` answers.
+    pub(crate) fn start_with_beyond(config: Config, beyond: Arc<dyn Beyond>) -> TestServer {
+        TestServer::launch(config, Given::default(), Some(beyond))
+    }
+
+    /// Starts a server.
+    fn launch(config: Config, given: Given, beyond: Option<Arc<dyn Beyond>>) -> TestServer {
         let runtime = Runtime::new().unwrap();
-        let zones = Arc::new(ArcSwap::from_pointee(zones()));
+        let handover = if beyond.is_some() { Handover::Offer } else { Handover::Refuse };
+        let zones = zones().with_identity(Identity { handover, ..Identity::default() });
+        let zones = Arc::new(ArcSwap::from_pointee(zones));
         let board = Arc::new(StatusBoard::new());
         board.report(ZoneStatus {
             health: ZoneHealth::Serving,
@@ -70,6 +83,7 @@ impl TestServer {
             board: Arc::clone(&board),
             reload: Arc::new(Unchanged),
             runtime: runtime.handle().clone(),
+            beyond,
         };
         let running = Server::bind(config, given).unwrap().start(parts).unwrap();
         TestServer { running: Some(running), runtime, board, zones }
