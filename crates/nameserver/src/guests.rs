@@ -287,7 +287,7 @@ mod tests {
     fn told(guests: &Guests) -> Vec<String> {
         let serial = |name: &Name| match guests.zones.load().get(name) {
             Some(ZoneState::Serving(zone)) => zone.serial().to_string(),
-            Some(ZoneState::Failed) => "SERVFAIL".to_owned(),
+            Some(ZoneState::Records(_) | ZoneState::Failed) => "SERVFAIL".to_owned(),
             None => "REFUSED".to_owned(),
         };
         let told = |status: ZoneStatus| {

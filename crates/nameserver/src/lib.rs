@@ -29,4 +29,4 @@ pub use respond::{
     BATCH, Client, Outcome, Queries, Reply, ReplyBuffer, Request, Transport, UDP_REPLY, respond,
     respond_batch,
 };
-pub use zones::{Handover, Identity, Serving, ZoneIndex, ZoneState, Zones};
+pub use zones::{Handover, Identity, Live, Serving, ZoneIndex, ZoneState, Zones};

@@ -16,6 +16,7 @@ use crate::zones::{Served, ZoneIndex, ZoneState, Zones};
 
 mod general;
 mod plain;
+mod records;
 mod signature;
 
 /// Who asks, and how.
@@ -274,6 +275,7 @@ const SERVFAIL: u8 = 2;
 const NXDOMAIN: u8 = 3;
 const NOTIMP: u8 = 4;
 const REFUSED: u8 = 5;
+const YXDOMAIN: u8 = 6;
 const NOTAUTH: u8 = 9;
 const BADVERS: u8 = 16;
 /// The option for extended errors (RFC 8914).

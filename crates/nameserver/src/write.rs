@@ -14,6 +14,8 @@ use crate::name_servers::Block;
 use crate::respond::{PLAIN_UDP, TXT};
 use crate::zones::A;
 
+pub(crate) mod record_sets;
+
 /// A message being written.
 pub(crate) struct Writer<'r> {
     out: &'r mut [u8],

@@ -4,10 +4,11 @@
 //! an `ArcSwap`; workers read it without a lock, and a batch of queries is answered from one state.
 //! What every answer of a zone repeats (SOA, name servers, glue) is written here once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use repute_dnsxl::Name;
 use repute_zone::{Action, Dataset, Dialect, Existence, Hit, Relative, Soa, Zone};
 
@@ -74,11 +75,17 @@ pub struct ZoneIndex(pub u16);
 /// Whether a zone can answer.
 #[derive(Clone, Debug)]
 pub enum ZoneState {
-    /// It answers.
+    /// It is a list, and answers.
     Serving(Arc<Zone>),
+    /// It is an ordinary zone, whose owner swaps its versions.
+    Records(Live),
     /// It has no data, or none that may be used: SERVFAIL.
     Failed,
 }
+
+/// The version of an ordinary zone that answers, if it has data that may be used: read without a lock, so that a
+/// zone that changes a thousand times a second disturbs no other.
+pub type Live = Arc<ArcSwapOption<repute_records::Zone>>;
 
 /// How a zone is served, apart from its data.
 #[derive(Clone, Debug, Default)]
@@ -137,9 +144,30 @@ impl Zones {
     #[must_use]
     pub fn with(&self, apex: &Name, index: ZoneIndex, state: ZoneState, serving: Serving) -> Zones {
         let mut zones = self.clone();
+        zones.put(apex, index, state, serving);
+        zones.settle();
+        zones
+    }
+
+    /// The same with ordinary zones, which may be many.
+    #[must_use]
+    pub fn with_records(
+        &self,
+        records: impl IntoIterator<Item = (Name, ZoneIndex, Live)>,
+    ) -> Zones {
+        let mut zones = self.clone();
+        for (apex, index, live) in records {
+            zones.put(&apex, index, ZoneState::Records(live), Serving::default());
+        }
+        zones.settle();
+        zones
+    }
+
+    /// Puts a zone in its place; `settle` follows.
+    fn put(&mut self, apex: &Name, index: ZoneIndex, state: ZoneState, serving: Serving) {
         let records = match &state {
             ZoneState::Serving(zone) => ApexRecords::of(zone),
-            ZoneState::Failed => ApexRecords::default(),
+            ZoneState::Records(_) | ZoneState::Failed => ApexRecords::default(),
         };
         let is_plain = serving.acl.is_none()
             && serving.key_acl.is_none()
@@ -150,29 +178,39 @@ impl Zones {
         let apex_name = apex.clone();
         let served =
             Served { index, apex: apex_name, words, depth, state, serving, records, is_plain };
-        match zones.by_apex.get(apex.as_wire()) {
-            Some(&place) => zones.served[place] = served,
+        match self.by_apex.get(apex.as_wire()) {
+            Some(&place) => self.served[place] = served,
             None => {
-                zones.by_apex.insert(Box::from(apex.as_wire()), zones.served.len());
-                zones.served.push(served);
+                self.by_apex.insert(Box::from(apex.as_wire()), self.served.len());
+                self.served.push(served);
             }
         }
-        zones.depths = zones.served.iter().map(|s| s.apex.label_count() as u8).collect();
-        zones.depths.sort_unstable_by(|a, b| b.cmp(a));
-        zones.depths.dedup();
-        zones.add_glue();
-        zones
+    }
+
+    /// Brings in order what depends on all zones.
+    fn settle(&mut self) {
+        self.depths = self.served.iter().map(|s| s.apex.label_count() as u8).collect();
+        self.depths.sort_unstable_by(|a, b| b.cmp(a));
+        self.depths.dedup();
+        self.add_glue();
     }
 
     /// The same without a zone.
     #[must_use]
     pub fn without(&self, apex: &Name) -> Zones {
+        self.without_all(&HashSet::from([apex.clone()]))
+    }
+
+    /// The same without some zones.
+    #[must_use]
+    pub fn without_all(&self, apexes: &HashSet<Name>) -> Zones {
         let mut zones = Zones { acl: self.acl.clone(), ..Zones::new((*self.identity).clone()) };
         zones.key_acl.clone_from(&self.key_acl);
-        for served in self.served.iter().filter(|s| s.apex != *apex) {
+        for served in self.served.iter().filter(|s| !apexes.contains(&s.apex)) {
             let (state, serving) = (served.state.clone(), served.serving.clone());
-            zones = zones.with(&served.apex, served.index, state, serving);
+            zones.put(&served.apex, served.index, state, serving);
         }
+        zones.settle();
         zones
     }
 
@@ -227,12 +265,21 @@ impl Zones {
     }
 
     /// The closest zone around a name in lower-case wire form.
-    fn closest(&self, name: &[u8], labels: &[u8]) -> Option<&Served> {
+    pub(crate) fn closest(&self, name: &[u8], labels: &[u8]) -> Option<&Served> {
         self.depths.iter().find_map(|&depth| {
             let depth = usize::from(depth);
             let place = self.by_apex.get(suffix(name, labels, depth)?)?;
             Some(&self.served[*place])
         })
+    }
+
+    /// The closest ordinary zone around a name that lies above an apex of so many labels.
+    pub(crate) fn above(&self, name: &[u8], labels: &[u8], depth: usize) -> Option<&Served> {
+        let around =
+            self.depths.iter().map(|other| usize::from(*other)).filter(|other| *other < depth);
+        let mut found = around.filter_map(|depth| self.by_apex.get(suffix(name, labels, depth)?));
+        let served = found.next().map(|place| &self.served[*place])?;
+        matches!(served.state, ZoneState::Records(_)).then_some(served)
     }
 
     /// What the access list for all zones tells a client.
@@ -271,7 +318,13 @@ impl Zones {
         let wire = name.as_wire();
         let labels = label_offsets(wire);
         let Some(served) = self.closest(wire, &labels) else { return Vec::new() };
-        let ZoneState::Serving(zone) = &served.state else { return Vec::new() };
+        let zone = match &served.state {
+            ZoneState::Serving(zone) => zone,
+            ZoneState::Records(live) => {
+                return live.load().as_ref().map_or_else(Vec::new, |zone| glue(zone, name));
+            }
+            ZoneState::Failed => return Vec::new(),
+        };
         let keep = labels.len() - served.depth;
         let end = labels.get(keep).map_or(wire.len() - 1, |at| usize::from(*at));
         let relative = Relative::new(&wire[..end], &labels[..keep]);
@@ -322,6 +375,14 @@ impl ApexRecords {
         }
         records
     }
+}
+
+/// IPv4 addresses of a name in an ordinary zone.
+fn glue(zone: &repute_records::Zone, name: &Name) -> Vec<(Name, u32, [u8; 4])> {
+    let set = zone.node(name).and_then(|node| node.get(A));
+    let addresses =
+        set.into_iter().flat_map(|set| set.iter().map(|data| (set.ttl(), data.first_chunk())));
+    addresses.filter_map(|(ttl, address)| Some((name.clone(), ttl, *address?))).collect()
 }
 
 /// A SOA record without its owner.

@@ -1,7 +1,8 @@
 //! DNS as conversations: each file in `dialogues/` quotes rules and shows what they mean for a list.
 //!
 //! ```text
-//! zone bl.example addresses          a zone and the kind of its data set; lines of it follow
+//! zone bl.example addresses          a zone and the kind of its data set; lines of it follow, or of a master
+//!                                    file if that is `records` (a SOA is there already)
 //! | 192.0.2.0/24 :2:see $
 //! > 99.2.0.192.bl.example A edns     a query: name, type, and how it is asked
 //! < NOERROR AA                       the answer: response code and flags

@@ -12,13 +12,13 @@ use std::sync::Arc;
 use list::block_list;
 use mutation::{Mutation, mutate, time};
 use repute_nameserver::{
-    Client, Handover, Identity, Outcome, Queries, ReplyBuffer, Request, Serving, Transport,
+    Client, Handover, Identity, Live, Outcome, Queries, ReplyBuffer, Request, Serving, Transport,
     ZoneIndex, ZoneState, Zones, respond, respond_batch,
 };
 use repute_zone::format::ReadOptions;
 use repute_zone::{Dataset, DatasetKind, Dialect, Link, Soa, TagKey, Zone, ZoneSpec};
 
-const PACKETS: [&[u8]; 9] = [
+const PACKETS: [&[u8]; 13] = [
     b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x011\x012\x013\x014\x02bl\x07example\x00\x00\x01\x00\x01",
     b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01\x011\x012\x013\x014\x02bl\x07example\x00\x00\x10\x00\x01\
       \x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x04\x00\x03\x00\x00",
@@ -36,6 +36,12 @@ const PACKETS: [&[u8]; 9] = [
       \x00\x00\x29\x10\x00\x00\x00\x00\x00\x00\x00\
       \x03key\xc0\x0f\x00\xfa\x00\xff\x00\x00\x00\x00\x00\x1d\x0bhmac-sha512\x00\x00\x00\x65\x00\x00\x00\x01\x2c\
       \x00\x00\x12\x34\x00\x00\x00\x00",
+    // Names of the ordinary zone: of aliases, of what is delegated or renamed, of many addresses.
+    b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01\x01q\x05other\x07example\x00\x00\x01\x00\x01\
+      \x00\x00\x29\x10\x00\x00\x00\x00\x00\x00\x00",
+    b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01q\x03bad\x07example\x00\x00\x2b\x00\x01",
+    b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x04loop\x07example\x00\x00\x01\x00\x01",
+    b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01a\x01b\x01c\x07example\x00\x00\xff\x00\x01",
     // An update.
     b"\x12\x34\x28\x00\x00\x01\x00\x00\x00\x01\x00\x00\x02bl\x07example\x00\x00\x06\x00\x01\
       \xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x01\x02\x03\x04",
@@ -83,12 +89,27 @@ fn zones(dialect: Dialect) -> Zones {
         dialect,
         ..Identity::default()
     };
-    Zones::new(identity).with(
+    let zones = Zones::new(identity).with(
         &name("bl.example"),
         ZoneIndex(0),
         ZoneState::Serving(Arc::new(zone)),
         serving,
-    )
+    );
+    zones.with_records([(name("example"), ZoneIndex(1), records())])
+}
+
+/// An ordinary zone around the list, with all that sends elsewhere.
+fn records() -> Live {
+    let text = "$TTL 60\n@ SOA ns hm 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n* CNAME x.other\nother DNAME bad\n\
+                bad NS ns.bad\nns.bad A 192.0.2.1\nloop CNAME loop\nmany CNAME a.bl\nbl NS ns.bl\n\
+                a.b.c MX 10 ns\nlong TXT \"x\" \"y\"\n";
+    let many: String =
+        (0..300).map(|i| format!("a.b.c A 192.0.{}.{}\n", i / 256, i % 256)).collect();
+    let apex: repute_dnsxl::Name = "example".parse().expect("a name");
+    let reading = repute_records::master::read_lines(&apex, &format!("{text}{many}"));
+    assert_eq!(reading.faults, []);
+    let records = reading.records.into_iter().map(|placed| placed.record);
+    Arc::new(Some(Arc::new(repute_records::Zone::new(apex, records).expect("a zone").0)).into())
 }
 
 /// A zone of one data set, without access lists.

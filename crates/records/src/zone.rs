@@ -212,6 +212,12 @@ impl Zone {
             .map(|node| &**node)
     }
 
+    /// The records of a name in lower-case wire form, `labels` the offsets of its labels below the apex; whatever is
+    /// delegated.
+    pub fn raw(&self, name: &[u8], labels: &[u8]) -> Option<&Node> {
+        self.nodes.get(Path::of(name, labels).as_bytes()).map(|node| &**node)
+    }
+
     /// All names with their records: the apex first, then in the order of RFC 4034 section 6.1.
     pub fn iter(&self) -> impl Iterator<Item = &Node> {
         self.nodes.values().map(|node| &**node)

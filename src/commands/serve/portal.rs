@@ -216,7 +216,7 @@ impl Served {
     fn zone(&self, apex: &Name) -> Option<Arc<Zone>> {
         match self.0.load().get(apex)? {
             ZoneState::Serving(zone) => Some(Arc::clone(zone)),
-            ZoneState::Failed => None,
+            ZoneState::Records(_) | ZoneState::Failed => None,
         }
     }
 }

@@ -305,7 +305,7 @@ impl Lists {
         for (zone, told) in self.plan.zones.iter().zip(&mut self.expired) {
             let expires = match zones.get(&zone.apex) {
                 Some(ZoneState::Serving(zone)) => zone.expires(),
-                Some(ZoneState::Failed) | None => None,
+                Some(ZoneState::Records(_) | ZoneState::Failed) | None => None,
             };
             let expired = expires.is_some_and(|at| u64::from(at) < now());
             if expired && !*told {

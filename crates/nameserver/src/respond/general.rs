@@ -128,8 +128,13 @@ impl Asked<'_> {
         if told.refused && zones.identity().dialect == Dialect::Native {
             return out.finish(reply, REFUSED, query, zones, Some(PROHIBITED));
         }
-        let ZoneState::Serving(zone) = &served.state else {
-            return out.finish(reply, SERVFAIL, query, zones, Some(NOT_READY));
+        let zone = match &served.state {
+            ZoneState::Serving(zone) => zone,
+            ZoneState::Records(_) if told.refused => {
+                return out.finish(reply, REFUSED, query, zones, Some(PROHIBITED));
+            }
+            ZoneState::Records(_) => return self.records_answer(out, reply, served, zones),
+            ZoneState::Failed => return out.finish(reply, SERVFAIL, query, zones, Some(NOT_READY)),
         };
         // Natively stale data is served until the SOA's expire, which whoever loads the zone watches.
         if zone.dialect() == Dialect::Rbldnsd && zone.expires().is_some_and(|at| at <= now) {
@@ -405,6 +410,17 @@ impl Writer<'_> {
         }
         Outcome::Reply(Reply { len: self.len(), rcode, truncated, ..reply })
     }
+}
+
+/// Ends a referral, which is no answer of ours.
+pub(super) fn finish_referral(
+    mut out: Writer<'_>,
+    reply: Reply,
+    query: &Query,
+    zones: &Zones,
+) -> Outcome {
+    out.set_authoritative(false);
+    out.finish(reply, NOERROR, query, zones, None)
 }
 
 /// As much of what a listing names as a text can hold.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use repute_dnsxl::{Name, Polarity};
 use repute_nameserver::{
     Client, Handover, Identity, Outcome, Serving, Transport, ZoneIndex, ZoneState, Zones, respond,
@@ -55,6 +56,8 @@ struct Stage {
 struct Scene {
     apex: Name,
     sets: Vec<(DatasetKind, String)>,
+    /// The lines of an ordinary zone's master file, if it is one.
+    records: Option<String>,
     dialect: Dialect,
     polarity: Polarity,
     tests: bool,
@@ -73,15 +76,24 @@ impl Stage {
         match word {
             "" | "#" => {}
             "|" => {
-                let text = &mut self.zones.last_mut()?.sets.last_mut()?.1;
+                let scene = self.zones.last_mut()?;
+                let text = match &mut scene.records {
+                    Some(lines) => lines,
+                    None => &mut scene.sets.last_mut()?.1,
+                };
                 text.push_str(rest);
                 text.push('\n');
             }
             "zone" => {
                 let (apex, kind) = rest.split_once(' ')?;
+                let (sets, records) = match kind {
+                    "records" => (Vec::new(), Some(String::new())),
+                    kind => (vec![(kind.parse().ok()?, String::new())], None),
+                };
                 self.zones.push(Scene {
                     apex: apex.parse().ok()?,
-                    sets: vec![(kind.parse().ok()?, String::new())],
+                    sets,
+                    records,
                     dialect: Dialect::Native,
                     polarity: Polarity::Block,
                     tests: false,
@@ -144,6 +156,12 @@ impl Stage {
             zones = zones.with_acl(Some(acl), None);
         }
         for (i, scene) in self.zones.iter().enumerate() {
+            if let Some(lines) = &scene.records {
+                let live =
+                    Arc::new(ArcSwapOption::new((!scene.failed).then(|| scene.records(lines))));
+                zones = zones.with_records([(scene.apex.clone(), ZoneIndex(i as u16), live)]);
+                continue;
+            }
             let state = if scene.failed {
                 ZoneState::Failed
             } else {
@@ -162,6 +180,19 @@ impl Stage {
 }
 
 impl Scene {
+    /// The ordinary zone of some lines, with a SOA.
+    fn records(&self, lines: &str) -> Arc<repute_records::Zone> {
+        let text = format!(
+            "$TTL 3600\n@ SOA ns1.example. hostmaster.example. 7 600 300 86400 300\n{lines}"
+        );
+        let reading = repute_records::master::read_lines(&self.apex, &text);
+        assert_eq!(reading.faults, []);
+        let records = reading.records.into_iter().map(|placed| placed.record);
+        let (zone, unfit) = repute_records::Zone::new(self.apex.clone(), records).expect("a zone");
+        assert_eq!(unfit, []);
+        Arc::new(zone)
+    }
+
     fn zone(&self, now: u32) -> Zone {
         let name = |text: &str| text.parse().expect("a constant name");
         let soa = Soa {

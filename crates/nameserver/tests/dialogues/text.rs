@@ -211,7 +211,7 @@ fn rdata(message: &[u8], rtype: u16, data: std::ops::Range<usize>) -> String {
     let bytes = &message[data.clone()];
     match rtype {
         1 => Ipv4Addr::from(<[u8; 4]>::try_from(bytes).expect("four bytes")).to_string(),
-        2 => name(message, data.start).0,
+        2 | 5 | 12 | 39 => name(message, data.start).0,
         15 => format!(
             "{} {}",
             u16::from_be_bytes([bytes[0], bytes[1]]),
@@ -246,7 +246,12 @@ fn rdata(message: &[u8], rtype: u16, data: std::ops::Range<usize>) -> String {
     }
 }
 
-const TYPES: [(&str, u16); 10] = [
+const TYPES: [(&str, u16); 15] = [
+    ("CNAME", 5),
+    ("PTR", 12),
+    ("SRV", 33),
+    ("DNAME", 39),
+    ("DS", 43),
     ("A", 1),
     ("NS", 2),
     ("SOA", 6),
@@ -272,6 +277,7 @@ fn type_name(number: u16) -> String {
 fn rcode_name(rcode: u16) -> String {
     let names = ["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"];
     match rcode {
+        6 => "YXDOMAIN".to_owned(),
         9 => "NOTAUTH".to_owned(),
         16 => "BADVERS".to_owned(),
         n => names.get(usize::from(n)).map_or_else(|| format!("RCODE{n}"), |n| (*n).to_owned()),
