@@ -119,15 +119,18 @@ pub(crate) struct ReloadArgs {
 /// What to do with a list.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ZoneCommand {
-    /// Show every faulty line, and whether the list would be served
+    /// Show every faulty line, and whether the zone would be served
     ///
     /// Exit code: 0 no faults, 1 faults, 2 refused or unreadable. An access list (--kind acl or aclkey)
-    /// is refused for a single faulty line.
+    /// and an ordinary zone are refused for a single faulty line; of the latter what is unwise is shown, too.
     #[command(after_help = CHECK_HELP)]
     Check {
-        /// Zones of the configuration (all without an argument), or files if --kind is given
+        /// Zones of the configuration (all without an argument), or files if --kind or --master is given
         #[arg(value_name = "ZONE|FILE")]
         what: Vec<String>,
+        /// Read files as master files of the zone that --apex names
+        #[arg(long, requires = "what", conflicts_with = "kind")]
+        master: bool,
         /// How files are to be read
         #[command(flatten)]
         list: ListArgs,
@@ -254,7 +257,8 @@ const CHECK_HELP: &str = "\
 Examples:
   repute zone check                         all zones of the configuration
   repute zone check --kind ip4set bl.txt    a file, before it is published
-  repute zone check --kind acl clients.acl  an access list";
+  repute zone check --kind acl clients.acl  an access list
+  repute zone check --master --apex example.org example.org.zone";
 
 /// Below `repute zone build --help`.
 const BUILD_HELP: &str = "\

@@ -13,6 +13,7 @@ mod meaning;
 mod monitor;
 mod picture;
 mod portal;
+mod primary;
 mod restart;
 mod shape;
 mod value;

@@ -18,6 +18,8 @@ mod https;
 mod kill;
 #[path = "serve/links.rs"]
 mod links;
+#[path = "serve/ordinary.rs"]
+mod ordinary;
 #[path = "serve/process.rs"]
 mod process;
 #[path = "serve/reload.rs"]

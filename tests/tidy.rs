@@ -107,7 +107,7 @@ fn resolved(metadata: &Value) -> impl Iterator<Item = &Value> {
 
 /// Whether an SPDX expression leaves us a choice among licences we can live with.
 fn is_permissive(expression: &str) -> bool {
-    const FINE: [&str; 13] = [
+    const FINE: [&str; 14] = [
         "0BSD",
         "Apache-2.0",
         "BSD-2-Clause",
@@ -118,6 +118,7 @@ fn is_permissive(expression: &str) -> bool {
         "MIT",
         "MIT-0",
         "MPL-2.0",
+        "MPL-2.0+",
         "Unicode-3.0",
         "Unlicense",
         "Zlib",
@@ -174,7 +175,8 @@ fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
 #[test]
 fn every_key_of_the_configuration_is_shown_and_explained() {
     let read = |file: &str| fs::read_to_string(root().join("src/config").join(file)).unwrap();
-    let source = ["file.rs", "follow.rs", "monitor.rs", "portal.rs"].map(read).concat();
+    let source =
+        ["file.rs", "follow.rs", "monitor.rs", "portal.rs", "primary.rs"].map(read).concat();
     let example = fs::read_to_string(root().join("etc/repute.toml")).unwrap();
     let shown = shown_keys(&example);
     let mut count = 0;

@@ -1,4 +1,4 @@
-//! `repute zone`: looking into lists without a server.
+//! `repute zone`: looking into lists and other zones without a server.
 //!
 //! Every command reads its lists the way the loader does, so what is seen here is what is served.
 
@@ -6,6 +6,7 @@ mod check;
 mod diff;
 mod export;
 mod lookup;
+mod ordinary;
 mod subject;
 
 use std::path::Path;
@@ -16,7 +17,7 @@ use crate::exit::Verdict;
 /// Runs one of them.
 pub(super) fn run(config: Option<&Path>, command: ZoneCommand) -> anyhow::Result<Verdict> {
     match command {
-        ZoneCommand::Check { what, list } => check::run(config, &what, &list),
+        ZoneCommand::Check { what, master, list } => check::run(config, &what, master, &list),
         ZoneCommand::Build { subject, output } => export::build(config, &subject, &output),
         ZoneCommand::Export { subject, format, output } => {
             export::run(config, &subject, format, output.as_deref())

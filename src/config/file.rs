@@ -16,6 +16,7 @@ use toml::Spanned;
 use super::follow::FileFollow;
 use super::monitor::FileMonitor;
 use super::portal::FilePortal;
+use super::primary::FilePrimary;
 use super::value::{ListCode, ListenAddress, Separator, Size, Span, Text};
 
 /// The whole file.
@@ -28,8 +29,10 @@ pub(crate) struct FileConfig {
     pub(crate) nameserver: FileNameserver,
     /// How lists are read and kept fresh.
     pub(crate) loader: FileLoader,
-    /// The zones to serve.
+    /// The lists to serve.
     pub(crate) zone: Vec<Spanned<FileZone>>,
+    /// Ordinary zones that are written by hand.
+    pub(crate) primary: Vec<Spanned<FilePrimary>>,
     /// Lists to ask, and changes to known ones.
     pub(crate) list: FileLists,
     /// What is watched, and who hears of it.

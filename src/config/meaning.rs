@@ -29,7 +29,9 @@ use super::file::{
     FileQueryLogQueries, FileRegistry, FileServer, FileSoa, FileSource, FileZone,
 };
 use super::value::Separator;
-use super::{Config, Origin, ProcessConfig, RegistryConfig, UserName, follow, monitor, portal};
+use super::{
+    Config, Origin, ProcessConfig, RegistryConfig, UserName, follow, monitor, portal, primary,
+};
 
 /// What does not fit together, and where.
 #[derive(Debug, PartialEq, Eq)]
@@ -61,11 +63,19 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
             ..self::zone(zone, span, &folder)?
         });
     }
-    if zones.len() > usize::from(u16::MAX) {
+    let mut masters = Vec::with_capacity(written.primary.len());
+    for (span, zone) in primary::meaning(written.primary, &origin, &folder)? {
+        if !seen.insert(zone.apex.clone()) {
+            return Err(Fault { span, message: format!("zone `{}` is there twice", zone.apex) });
+        }
+        masters.push(zone);
+    }
+    if zones.len() + masters.len() > usize::from(u16::MAX) {
         return Err(Fault { span: 0..0, message: "more than 65,535 zones".into() });
     }
     let loader = LoaderConfig {
         zones,
+        masters,
         acl: optional(&written.nameserver.acl, &folder),
         data_dir: process.data_dir.clone(),
         watch: written.loader.watch,

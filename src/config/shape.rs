@@ -57,6 +57,7 @@ const WHOLE: &[(&str, Shape)] = &[
     ("nameserver", Shape::Table(&[("query-log", Shape::Table(&[]))])),
     ("loader", Shape::Table(&[])),
     ("zone", Shape::Tables(ZONE)),
+    ("primary", Shape::Tables(&[])),
     ("follow", Shape::Tables(&[])),
     ("monitor", Shape::Table(&[("channel", Shape::Tables(CHANNEL))])),
     ("list", Shape::Tables(&[("codes", Shape::Table(&[])), ("errors", Shape::Table(&[]))])),

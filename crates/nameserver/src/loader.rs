@@ -31,6 +31,7 @@ mod keeper;
 mod last_good;
 mod links;
 mod map;
+pub mod master;
 pub mod memory;
 mod recipe;
 mod schedule;
@@ -47,6 +48,7 @@ pub use config::{
     Content, FeedConfig, Format, LoaderConfig, SnapshotOrigin, SoaConfig, SourceConfig,
     SourceOrigin, ZoneConfig,
 };
+pub use master::{MasterConfig, MasterOrigin};
 pub use serial::{Fingerprint, Issued};
 
 use crate::control::{Reload, Reloads};
@@ -75,11 +77,25 @@ impl Loader {
         zones: Arc<ArcSwap<Zones>>,
         board: Arc<StatusBoard>,
     ) -> Result<Loader, LoaderError> {
+        let outlet = Arc::new(master::Direct::new(Arc::clone(&zones)));
+        Loader::start_for(config, zones, board, outlet)
+    }
+
+    /// The same, with somebody who takes ordinary zones as they are read.
+    ///
+    /// # Errors
+    /// If the data folder cannot be written, or no thread can be made.
+    pub fn start_for(
+        config: LoaderConfig,
+        zones: Arc<ArcSwap<Zones>>,
+        board: Arc<StatusBoard>,
+        outlet: Arc<dyn master::Outlet>,
+    ) -> Result<Loader, LoaderError> {
         let data_dir = config.data_dir.clone();
         let spool = Spool::open(&data_dir)
             .map_err(|source| LoaderError::DataDir { path: data_dir, source })?;
         let (events, inbox) = channel();
-        let mut work = Work::new(config, Arc::new(spool), zones, board, events.clone());
+        let mut work = Work::new(config, Arc::new(spool), zones, board, events.clone(), outlet);
         work.first_load();
         let thread = std::thread::Builder::new()
             .name("loader".into())

@@ -6,20 +6,29 @@ use std::path::Path;
 use repute_nameserver::loader::Built;
 use repute_zone::{DatasetKind, Faults};
 
+use super::ordinary::Ordinary;
 use super::subject::{MAX_UNPACKED, Subject};
 use crate::cli::ListArgs;
 use crate::commands::access::{self, AskedFor};
 use crate::commands::fault::picture;
+use crate::config::Config;
 use crate::exit::{Verdict, story};
 
 /// Checks the lists that were named, and tells the worst that was found.
 pub(super) fn run(
     config: Option<&Path>,
     what: &[String],
+    master: bool,
     list: &ListArgs,
 ) -> anyhow::Result<Verdict> {
     let mut out = std::io::stdout().lock();
     let mut verdict = Verdict::Yes;
+    if master {
+        for file in what {
+            verdict = verdict.worse(Ordinary::file(&list.apex, file).check(&mut out)?);
+        }
+        return Ok(verdict);
+    }
     if let Some(kind @ (DatasetKind::Acl | DatasetKind::Aclkey)) = list.kind
         && !what.is_empty()
     {
@@ -30,7 +39,16 @@ pub(super) fn run(
         }
         return Ok(verdict);
     }
-    for subject in Subject::find(config, what, list)? {
+    let Parted { ordinary, lists } = part(config, what, list)?;
+    for zone in ordinary {
+        verdict = verdict.worse(zone.check(&mut out)?);
+    }
+    let subjects = match lists {
+        Lists::None => Vec::new(),
+        Lists::All => Subject::find(config, &[], list)?,
+        Lists::These(what) => Subject::find(config, &what, list)?,
+    };
+    for subject in subjects {
         let found = match subject.build(None) {
             Ok(built) => show(&subject, &built, &mut out)?,
             Err(error) => {
@@ -42,6 +60,42 @@ pub(super) fn run(
         verdict = verdict.worse(found);
     }
     Ok(verdict)
+}
+
+/// What was named, or all there is.
+struct Parted {
+    ordinary: Vec<Ordinary>,
+    lists: Lists,
+}
+
+/// Which lists.
+enum Lists {
+    None,
+    All,
+    These(Vec<String>),
+}
+
+/// Parts ordinary zones from lists.
+fn part(config: Option<&Path>, what: &[String], list: &ListArgs) -> anyhow::Result<Parted> {
+    let are_files = list.kind.is_some()
+        || !what.is_empty() && what.iter().all(|word| Path::new(word).is_file());
+    if are_files {
+        return Ok(Parted { ordinary: Vec::new(), lists: Lists::These(what.to_vec()) });
+    }
+    if what.is_empty() {
+        let ordinary = Ordinary::find(config, None)?;
+        let has_lists = ordinary.is_empty() || !Config::find(config)?.loader.zones.is_empty();
+        return Ok(Parted { ordinary, lists: if has_lists { Lists::All } else { Lists::None } });
+    }
+    let (mut ordinary, mut lists) = (Vec::new(), Vec::new());
+    for word in what {
+        match Ordinary::find(config, Some(word))? {
+            none if none.is_empty() => lists.push(word.clone()),
+            found => ordinary.extend(found),
+        }
+    }
+    let lists = if lists.is_empty() { Lists::None } else { Lists::These(lists) };
+    Ok(Parted { ordinary, lists })
 }
 
 /// Shows all that was noticed in one list.

@@ -10,6 +10,7 @@ use repute_nameserver::loader::spool::replace_file;
 use repute_zone::export::{self, View};
 use repute_zone::{Zone, snapshot};
 
+use super::ordinary::Ordinary;
 use super::subject::Subject;
 use crate::cli::{ExportFormat, SubjectArgs};
 use crate::exit::{Verdict, tell};
@@ -42,28 +43,50 @@ pub(super) fn run(
     format: ExportFormat,
     output: Option<&Path>,
 ) -> anyhow::Result<Verdict> {
+    if let Some(ordinary) = ordinary(config, args)? {
+        let zone = ordinary.zone()?;
+        return write(output, |out: &mut dyn Write| repute_records::master::write(&zone, out));
+    }
     let zone = zone(config, args)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let now = u32::try_from(now).unwrap_or(u32::MAX);
-    let write = |out: &mut dyn Write| match format {
+    let content = |out: &mut dyn Write| match format {
         ExportFormat::Rbldnsd => export::rbldnsd(&zone, View::At(now), out),
         ExportFormat::Master => export::master(&zone, now, out),
     };
     if format == ExportFormat::Master {
         warn_of_name_servers(&zone);
     }
+    write(output, content)
+}
+
+/// Writes into a file, which is replaced when it is whole, or to standard output.
+fn write(
+    output: Option<&Path>,
+    content: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> anyhow::Result<Verdict> {
     match output {
         Some(path) => {
-            replace_file(path, write)
+            replace_file(path, content)
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
         None => {
             let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
-            write(&mut out)?;
+            content(&mut out)?;
             out.flush()?;
         }
     }
     Ok(Verdict::Yes)
+}
+
+/// The ordinary zone that was named, if it is one.
+fn ordinary(config: Option<&Path>, args: &SubjectArgs) -> anyhow::Result<Option<Ordinary>> {
+    match &args.what[..] {
+        [word] if args.list.kind.is_none() && !Path::new(word).is_file() => {
+            Ok(Ordinary::find(config, Some(word))?.pop())
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Tells of name servers that others cannot find, which matters in a master file only.

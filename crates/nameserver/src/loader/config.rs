@@ -11,12 +11,15 @@ use repute_zone::format::table::TableOptions;
 use repute_zone::guard::Guards;
 
 pub use super::feed::FeedConfig;
+use super::master::MasterConfig;
 
 /// All the loader needs to know.
 #[derive(Clone, Debug)]
 pub struct LoaderConfig {
-    /// The zones.
+    /// The lists.
     pub zones: Vec<ZoneConfig>,
+    /// Ordinary zones that are written by hand.
+    pub masters: Vec<MasterConfig>,
     /// An acl file that holds for all zones.
     pub acl: Option<PathBuf>,
     /// Folder of last good feeds and zones.

@@ -13,6 +13,7 @@ use super::config::{LoaderConfig, ZoneConfig};
 use super::feed::{FeedError, Fetched, fetch, unix_now};
 use super::global_acl::GlobalAcl;
 use super::keeper::{Failure, Keeper};
+use super::master::{Masters, Outlet};
 use super::memory;
 use super::recipe::Reading;
 use super::spool::Spool;
@@ -60,6 +61,8 @@ pub(super) enum Event {
 struct Waiting {
     /// The zones.
     zones: Vec<Name>,
+    /// The ordinary ones.
+    masters: Vec<Name>,
     /// Zones that went.
     removed: Vec<Name>,
     /// What was wrong before.
@@ -72,6 +75,8 @@ struct Waiting {
 struct Failures {
     /// With zones.
     zones: HashMap<Name, Failure>,
+    /// With ordinary zones.
+    masters: HashMap<Name, String>,
     /// With the access list for all zones.
     acl: Option<String>,
 }
@@ -80,6 +85,8 @@ struct Failures {
 pub(super) struct Work {
     /// One for each zone, in the order of the configuration.
     keepers: Vec<Keeper>,
+    /// Ordinary zones.
+    masters: Masters,
     /// The access list for all zones.
     acl: GlobalAcl,
     /// What is served.
@@ -114,10 +121,12 @@ impl Work {
         zones: Arc<ArcSwap<Zones>>,
         board: Arc<StatusBoard>,
         events: Sender<Event>,
+        outlet: Arc<dyn Outlet>,
     ) -> Work {
         let reading = Reading::of(&config);
         let mut work = Work {
             keepers: Vec::new(),
+            masters: Masters::new(outlet, Arc::clone(&board)),
             acl: GlobalAcl::new(config.acl.clone(), reading),
             zones,
             board,
@@ -138,7 +147,7 @@ impl Work {
     /// Takes over a configuration; returns the zones that went. Nothing is read yet.
     fn configure(&mut self, config: LoaderConfig, now: Instant) -> Vec<Name> {
         let reading = Reading::of(&config);
-        let LoaderConfig { zones, acl, watch, check_interval, .. } = config;
+        let LoaderConfig { zones, masters, acl, watch, check_interval, .. } = config;
         let mut known: HashMap<Name, Keeper> =
             self.keepers.drain(..).map(|keeper| (keeper.apex().clone(), keeper)).collect();
         for zone in zones {
@@ -157,6 +166,7 @@ impl Work {
             self.board.forget(gone.index);
             self.trim = Some(now);
         }
+        let gone = self.masters.configure(masters, reading, now);
         if self.acl.configure(acl, reading) {
             self.zones.rcu(|zones| zones.with_acl(None, None));
         }
@@ -164,7 +174,7 @@ impl Work {
         self.next_look = now + check_interval;
         self.watched = watch;
         self.watch();
-        known.into_keys().collect()
+        known.into_keys().chain(gone).collect()
     }
 
     /// Takes on a zone that was not there before.
@@ -181,6 +191,7 @@ impl Work {
         }
         let Some(folders) = &mut self.folders else { return };
         let files = self.keepers.iter().flat_map(Keeper::files).chain(self.acl.file());
+        let files = files.chain(self.masters.files());
         folders.set(files.filter(|_| wanted));
     }
 
@@ -211,6 +222,7 @@ impl Work {
         std::thread::sleep(self.acl.unsettled(SystemTime::now()));
         self.acl.look(Instant::now());
         self.apply_acl(Instant::now());
+        let young = self.masters.unsettled(SystemTime::now());
         let unsettled: Vec<Duration> =
             self.keepers.iter().map(|keeper| keeper.unsettled(SystemTime::now())).collect();
         let load = |work: &mut Work, young: bool| {
@@ -230,8 +242,11 @@ impl Work {
         };
         // Those that nobody has touched of late need no wait.
         load(self, false);
-        std::thread::sleep(unsettled.iter().copied().max().unwrap_or_default());
+        std::thread::sleep(unsettled.iter().copied().max().unwrap_or_default().max(young));
         load(self, true);
+        self.masters.first_load(Instant::now());
+        // Only now is it known what files include.
+        self.watch();
         memory::trim();
     }
 
@@ -265,7 +280,8 @@ impl Work {
         let settles = self.keepers.iter().filter_map(|k| k.settle.due()).chain(self.acl.due());
         let feeds = self.keepers.iter().flat_map(|k| k.feeds.iter().filter_map(|f| f.next));
         let retries = self.keepers.iter().filter_map(Keeper::retry).chain(self.acl.retry());
-        settles.chain(feeds).chain(retries).chain(self.trim).fold(self.next_look, Instant::min)
+        let due = settles.chain(feeds).chain(retries).chain(self.trim).chain(self.masters.due());
+        due.fold(self.next_look, Instant::min)
     }
 
     /// Takes what the kernel tells.
@@ -282,6 +298,7 @@ impl Work {
                 continue;
             };
             self.acl.told(path, matches!(hint, Hint::Writing(_)), now);
+            self.masters.told(path, &hint, now);
             for keeper in &mut self.keepers {
                 if !keeper.files().iter().any(|f| f == path) {
                     continue;
@@ -299,6 +316,7 @@ impl Work {
     /// Looks at all files.
     fn look(&mut self, now: Instant) {
         self.keepers.iter_mut().for_each(|k| k.look(now));
+        self.masters.look(now);
         self.acl.look(now);
     }
 
@@ -315,7 +333,11 @@ impl Work {
     fn failures(&self) -> Failures {
         let failure = |keeper: &Keeper| Some((keeper.apex().clone(), keeper.failure()?));
         let zones = self.keepers.iter().filter_map(failure).collect();
-        Failures { zones, acl: self.acl.last_error().map(str::to_owned) }
+        let master = |(zone, _, status): (&Name, bool, &ZoneStatus)| {
+            Some((zone.clone(), status.last_error.clone()?))
+        };
+        let masters = self.masters.each().filter_map(master).collect();
+        Failures { zones, masters, acl: self.acl.last_error().map(str::to_owned) }
     }
 
     /// Has a zone or all read again.
@@ -334,8 +356,10 @@ impl Work {
                 zones.push(keeper.apex().clone());
             }
         }
+        let masters = self.masters.force(zone, now);
         if let Some(zone) = zone
             && zones.is_empty()
+            && masters.is_empty()
         {
             let why =
                 format!("zone `{zone}` is not served; name no zone to read the configuration");
@@ -344,7 +368,7 @@ impl Work {
             return;
         }
         self.acl.force(now);
-        self.waiting.push(Waiting { zones, removed, before, answer });
+        self.waiting.push(Waiting { zones, masters, removed, before, answer });
     }
 
     /// Tells those who wait for a reload, if theirs is over.
@@ -354,15 +378,28 @@ impl Work {
         }
         let keepers: HashMap<&Name, &Keeper> =
             self.keepers.iter().map(|keeper| (keeper.apex(), keeper)).collect();
+        let masters: HashMap<&Name, (bool, &ZoneStatus)> =
+            self.masters.each().map(|(name, waits, status)| (name, (waits, status))).collect();
         let acl = self.acl.last_error();
         self.waiting.retain(|waiting| {
             let of = |zone| keepers.get(zone).copied();
             if waiting.zones.iter().filter_map(of).any(|keeper| keeper.settle.due().is_some()) {
                 return true;
             }
+            if waiting.masters.iter().any(|zone| masters.get(zone).is_some_and(|(waits, _)| *waits))
+            {
+                return true;
+            }
             let before = &waiting.before;
             let known = |zone| before.zones.get(zone);
             let zones = waiting.zones.iter().map(|zone| reloaded(zone, of(zone), known(zone)));
+            let ordinary = waiting.masters.iter().map(|zone| {
+                let status = masters.get(zone).map(|(_, status)| *status);
+                let same =
+                    |reason: &str| before.masters.get(zone).is_some_and(|known| known == reason);
+                Reloaded { zone: zone.to_string(), outcome: outcome(status, same) }
+            });
+            let zones = zones.chain(ordinary);
             let removed = waiting.removed.iter().map(|zone| reloaded(zone, None, None));
             let zones = zones.chain(removed).collect();
             let mut reloads = Reloads { zones, ..Reloads::default() };
@@ -390,6 +427,9 @@ impl Work {
                 let step = self.keepers[at].expire(unix_now());
                 self.apply(at, step);
             }
+        }
+        if self.masters.work(now) {
+            self.watch();
         }
         if self.acl.due().or(self.acl.retry()).is_some_and(|due| due <= now) {
             self.apply_acl(now);
@@ -468,18 +508,25 @@ impl Work {
 /// removed.
 fn reloaded(zone: &Name, keeper: Option<&Keeper>, before: Option<&Failure>) -> Reloaded {
     let failure = keeper.and_then(Keeper::failure);
-    let outcome = match keeper.map(Keeper::status) {
+    let known = |_: &str| failure.as_ref().zip(before).is_some_and(|(now, before)| now.is(before));
+    let outcome = outcome(keeper.map(Keeper::status), known);
+    Reloaded { zone: zone.to_string(), outcome }
+}
+
+/// What became of a zone by what is told of it; `known` says whether a reason was known before.
+fn outcome(status: Option<&ZoneStatus>, known: impl Fn(&str) -> bool) -> Outcome {
+    match status {
         None => Outcome::Removed,
-        Some(ZoneStatus { last_error: Some(reason), .. }) => Outcome::Refused {
-            reason: reason.clone(),
-            known: failure.zip(before).is_some_and(|(now, before)| now.is(before)),
-        },
+        Some(ZoneStatus { last_error: Some(reason), health, .. })
+            if *health != ZoneHealth::Serving =>
+        {
+            Outcome::Refused { reason: reason.clone(), known: known(reason) }
+        }
         Some(ZoneStatus { health: ZoneHealth::Loading, .. }) => Outcome::Waiting,
         Some(&ZoneStatus { serial, entries, faults, warnings, .. }) => {
             Outcome::Served { serial, entries, faults, warnings }
         }
-    };
-    Reloaded { zone: zone.to_string(), outcome }
+    }
 }
 
 /// A number that differs between servers and times; nothing depends on its quality.

@@ -1,3 +1,5 @@
+//! Master files as text: what is read, what is refused, what is written again.
+
 use super::*;
 
 /// The records and faults of a text, one a line.

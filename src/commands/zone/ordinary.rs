@@ -1,0 +1,143 @@
+//! Ordinary zones for `repute zone`: those of `[[primary]]`, and master files that are in no configuration.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use repute_dnsxl::Name;
+use repute_nameserver::control::{Answer, Request, ask};
+use repute_nameserver::loader::master::{self, ReadMaster};
+use repute_nameserver::loader::{MasterConfig, MasterOrigin};
+use repute_records::Zone;
+use repute_records::lint::{self, Severity};
+
+use super::subject::MAX_UNPACKED;
+use crate::config::Config;
+use crate::exit::Verdict;
+
+/// An ordinary zone that can be read.
+pub(super) struct Ordinary {
+    config: MasterConfig,
+    /// How many bytes its files may have.
+    most: u64,
+    /// Where its server can be asked, if it has one.
+    control: Option<PathBuf>,
+}
+
+impl Ordinary {
+    /// All of a configuration, or the one that is named; nothing if that is none.
+    pub(super) fn find(
+        config: Option<&Path>,
+        wanted: Option<&str>,
+    ) -> anyhow::Result<Vec<Ordinary>> {
+        let Config { loader, process, .. } = Config::find(config)?;
+        let (most, control) = (loader.max_unpacked, process.control);
+        let name: Option<Name> = wanted.and_then(|word| word.parse().ok());
+        let is_wanted = |zone: &MasterConfig| wanted.is_none() || name.as_ref() == Some(&zone.apex);
+        let of = |config| Ordinary { config, most, control: Some(control.clone()) };
+        Ok(loader.masters.into_iter().filter(is_wanted).map(of).collect())
+    }
+
+    /// A master file.
+    pub(super) fn file(apex: &Name, file: &str) -> Ordinary {
+        let config = MasterConfig { apex: apex.clone(), origin: MasterOrigin::File(file.into()) };
+        Ordinary { config, most: MAX_UNPACKED, control: None }
+    }
+
+    /// Reads it; a zone with a fault is none.
+    pub(super) fn zone(&self) -> anyhow::Result<Zone> {
+        let read = master::read(&self.config, self.most)?;
+        match (read.zone, read.faults.first()) {
+            (Ok(zone), None) => Ok(zone),
+            (_, Some(fault)) => bail!("{fault}; `repute zone check` shows more"),
+            (Err(why), None) => bail!(why),
+        }
+    }
+
+    /// Shows what is wrong with it, and what is unwise.
+    pub(super) fn check(&self, out: &mut impl Write) -> std::io::Result<Verdict> {
+        let apex = &self.config.apex;
+        let ReadMaster { zone, faults, warnings, modified, .. } =
+            match master::read(&self.config, self.most) {
+                Ok(read) => read,
+                Err(error) => {
+                    writeln!(out, "{apex}: cannot be served: {error}")?;
+                    return Ok(Verdict::Unknown);
+                }
+            };
+        for line in faults.iter().chain(&warnings) {
+            writeln!(out, "{line}")?;
+        }
+        let zone = match zone {
+            Ok(zone) => zone,
+            Err(why) => {
+                writeln!(out, "{why}\n{apex}: would not be served")?;
+                return Ok(Verdict::Unknown);
+            }
+        };
+        let findings = lint::zone(&zone);
+        for finding in &findings {
+            writeln!(out, "{finding}")?;
+        }
+        let told = self.served().and_then(|served| serial(&zone, modified, &served));
+        if let Some(told) = &told {
+            writeln!(out, "error: {apex}: {told}")?;
+        }
+        let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count()
+            + usize::from(told.is_some());
+        let doubts = findings.len() + usize::from(told.is_some()) - errors + warnings.len();
+        let fate = if faults.is_empty() { "would be served" } else { "would not be served" };
+        writeln!(
+            out,
+            "{apex}: {} records at {} names, serial {}; {} faulty lines, {errors} errors, {doubts} warnings; {fate}",
+            zone.len(),
+            zone.names(),
+            zone.serial(),
+            faults.len()
+        )?;
+        Ok(match (faults.is_empty(), errors + doubts) {
+            (false, _) => Verdict::Unknown,
+            (true, 0) => Verdict::Yes,
+            (true, _) => Verdict::No,
+        })
+    }
+
+    /// What the running server has of it, if there is one.
+    fn served(&self) -> Option<ServedNow> {
+        let Ok(Answer::Status(report)) = ask(self.control.as_deref()?, &Request::Status) else {
+            return None;
+        };
+        let name = self.config.apex.to_string();
+        let zone = report.zones.iter().find(|zone| zone.name == name && zone.serial != 0)?;
+        let modified =
+            zone.source_age.and_then(|age| u32::try_from(report.time.saturating_sub(age)).ok());
+        Some(ServedNow { serial: zone.serial, modified })
+    }
+}
+
+/// What a server has of a zone.
+struct ServedNow {
+    serial: u32,
+    /// When its files were last modified, in Unix seconds.
+    modified: Option<u32>,
+}
+
+/// What is wrong with the serial after what is served (RFC 1982).
+fn serial(zone: &Zone, modified: Option<u32>, served: &ServedNow) -> Option<String> {
+    let (before, after) = (served.serial, zone.serial());
+    if before == after {
+        return (modified > served.modified).then(|| {
+            format!(
+                "the file is newer than what is served, and its serial is still {after}: secondaries do not fetch it; \
+                 raise it"
+            )
+        });
+    }
+    let is_back = after.wrapping_sub(before).cast_signed() < 0;
+    is_back.then(|| {
+        format!(
+            "the serial goes back from {before}, which is served, to {after}: secondaries do not fetch it; set it \
+             above {before}"
+        )
+    })
+}

@@ -1,0 +1,98 @@
+//! Ordinary zones from master files: served, changed, broken, looked through.
+
+use crate::dns::{ask, ask_txt, rcode, until};
+use crate::process::{Place, Served};
+
+/// A configuration with these tables.
+fn config(place: &Place, tables: &str) -> String {
+    format!("{}{tables}", place.header())
+}
+
+/// A zone with a serial and these lines.
+fn zone(serial: u32, lines: &str) -> String {
+    format!(
+        "$TTL 60\n@ SOA ns1 hostmaster {serial} 3600 900 1w 300\n@ NS ns1\n@ NS ns2\nns1 A 192.0.2.1\n\
+         ns2 A 198.51.100.1\n{lines}"
+    )
+}
+
+#[test]
+fn master_files_are_served_beside_lists_and_taken_over_when_they_change() {
+    let place = Place::new();
+    place.write("a.txt", "192.0.2.1\n");
+    place.write("a.zone", &zone(1, "www A 192.0.2.80\nbl CNAME www\n$INCLUDE more\n"));
+    place.write("more", "t TXT one\n");
+    let tables = "[[primary]]\napex = \"a.example\"\nfile = \"a.zone\"\n\
+                  [[primary]]\napex = \"b.example\"\nrecords = [\"@ NS ns1.a.example.\", \"* A 192.0.2.9\"]\n";
+    let text = format!("{}{tables}", place.config("addresses", &["a.txt"]));
+    let server = Served::start(&place, &text);
+    assert_eq!(ask(server.dns, "www.a.example").answers, ["192.0.2.80"]);
+    assert_eq!(ask(server.dns, "any.b.example").answers, ["192.0.2.9"]);
+    assert_eq!(ask_txt(server.dns, "t.a.example").answers, ["one"]);
+    assert_eq!(
+        ask(server.dns, "1.2.0.192.bl.example").answers,
+        ["127.0.0.2"],
+        "lists are answered too"
+    );
+    assert_eq!(rcode(server.dns, "nobody.a.example"), 3);
+
+    place.write("a.zone", &zone(2, "www A 192.0.2.81\n$INCLUDE more\n"));
+    until("an edit", || ask(server.dns, "www.a.example").answers == ["192.0.2.81"]);
+    place.write("more", "t TXT two\n");
+    until("an edit of what is included", || ask_txt(server.dns, "t.a.example").answers == ["two"]);
+    let (_, status) = server.run(&["status"]);
+    assert!(status.contains("its serial is still 2: secondaries do not fetch it"), "{status}");
+
+    // Half a zone is worse than the one before.
+    place.write("a.zone", &zone(3, "www A 192.0.2.82\nmail A 192.0.2.300\n"));
+    until("the fault is told", || {
+        server.run(&["status"]).1.contains("a.zone:8: the data of the A record")
+    });
+    assert_eq!(ask(server.dns, "www.a.example").answers, ["192.0.2.81"]);
+    let (code, checked) = server.run(&["zone", "check", "a.example"]);
+    assert_eq!(code, 2, "{checked}");
+    assert!(checked.contains("a.zone:8:") && checked.contains("would not be served"), "{checked}");
+    place.write("a.zone", &zone(1, "www A 192.0.2.82\n"));
+    until("it is mended", || ask(server.dns, "www.a.example").answers == ["192.0.2.82"]);
+    let (code, status) = server.run(&["reload", "a.example"]);
+    assert_eq!(code, 0, "{status}");
+    place.write("a.zone", &zone(0, "www A 192.0.2.83\n"));
+    let (code, checked) = server.run(&["zone", "check", "a.example"]);
+    assert!(code == 1 && checked.contains("the serial goes back from 1"), "{checked}");
+    let (_, exported) = server.run(&["zone", "export", "b.example"]);
+    assert!(exported.contains("*.b.example.\t3600\tIN\tA\t192.0.2.9"), "{exported}");
+
+    // One zone goes with its table.
+    place.write(
+        "repute.toml",
+        &text.replace("[[primary]]\napex = \"b.example\"", "[[primary]]\napex = \"c.example\""),
+    );
+    let (code, shown) = server.reload();
+    assert_eq!((code, shown.contains("b.example: removed")), (0, true), "{shown}");
+    assert_eq!(rcode(server.dns, "any.b.example"), 5);
+    assert_eq!(ask(server.dns, "any.c.example").answers, ["192.0.2.9"]);
+    server.stop();
+}
+
+#[test]
+fn a_zone_that_cannot_be_read_at_the_start_keeps_no_other_from_being_served() {
+    let place = Place::new();
+    place.write("good.zone", &zone(1, "www A 192.0.2.80\n"));
+    place.write("bad.zone", "www A 192.0.2.80\n");
+    let tables = ["good", "bad", "missing"]
+        .map(|name| format!("[[primary]]\napex = \"{name}.example\"\nfile = \"{name}.zone\"\n"))
+        .concat();
+    let server = Served::start(&place, &config(&place, &tables));
+    assert_eq!(ask(server.dns, "www.good.example").answers, ["192.0.2.80"]);
+    assert_eq!(
+        rcode(server.dns, "www.bad.example"),
+        2,
+        "it is ours, and there is nothing to answer from"
+    );
+    let (_, status) = server.run(&["status", "--json"]);
+    assert!(status.contains("bad.zone:1: the record has no time to live"), "{status}");
+    assert!(status.contains("missing.zone: No such file"), "{status}");
+    place.write("missing.zone", &zone(1, "www A 192.0.2.82\n"));
+    until("it is there", || ask(server.dns, "www.missing.example").answers == ["192.0.2.82"]);
+    server.stop();
+}
