@@ -370,7 +370,7 @@ impl Master {
             Err(error) => {
                 self.read.clone_from(&self.seen);
                 self.retry.failed(now, self.reading.patience);
-                self.refuse(error.to_string(), 1);
+                self.refuse(&error.to_string(), 1);
                 None
             }
         }
@@ -385,13 +385,13 @@ impl Master {
             for fault in faults.iter().skip(1).take(LOGGED) {
                 warn!(zone = %self.apex(), "{fault}");
             }
-            self.refuse(first.clone(), faults.len());
+            self.refuse(first, faults.len());
             return None;
         }
         let zone = match zone {
             Ok(zone) => zone,
             Err(why) => {
-                self.refuse(why, 1);
+                self.refuse(&why, 1);
                 return None;
             }
         };
@@ -428,7 +428,7 @@ impl Master {
     }
 
     /// Goes on with what is served, if there is something.
-    fn refuse(&mut self, why: String, count: usize) {
+    fn refuse(&mut self, why: &str, count: usize) {
         let more = if count > 1 { format!(", and {} more", count - 1) } else { String::new() };
         let why = format!("{why}{more}");
         if self.status.last_error.as_ref() != Some(&why) {
