@@ -24,6 +24,7 @@ pub(crate) mod names;
 pub(crate) mod names_entries;
 pub(crate) mod names_patch;
 pub(crate) mod names_search;
+pub(crate) mod runs;
 
 /// A built data set. It never changes.
 #[derive(Clone, Debug)]

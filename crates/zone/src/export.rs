@@ -5,15 +5,13 @@
 
 mod header;
 mod master;
-mod paths;
 mod rbldnsd;
-mod record_sets;
 
 use std::io::{self, Write};
 
 use repute_dnsxl::Name;
 
-use crate::dataset::generic::Record;
+use crate::records::sets::EXISTS;
 use crate::relative::Relative;
 use crate::zone::{Hit, Zone};
 
@@ -89,16 +87,16 @@ fn name_text(mut wire: &[u8]) -> String {
     if text.is_empty() { "@".to_owned() } else { text }
 }
 
-/// Type and data of a plain record as text; nothing for a type we never read.
-fn record_text(record: Record<'_>) -> Option<String> {
-    let data = record.data();
-    match record.rtype() {
+/// Type and data of a record as text; nothing for a type that no list has.
+fn record_text(rtype: u16, data: &[u8]) -> Option<String> {
+    match rtype {
         1 => Some(format!("A\t{}", std::net::Ipv4Addr::from(<[u8; 4]>::try_from(data).ok()?))),
         16 => {
             let mut text = Vec::new();
             quoted(&mut text, data.get(1..)?).ok()?;
             Some(format!("TXT\t{}", String::from_utf8(text).ok()?))
         }
+        13 => (data == EXISTS).then(|| "HINFO\t\"\" \"not listed\"".to_owned()),
         15 => {
             let preference = u16::from_be_bytes([*data.first()?, *data.get(1)?]);
             let host = data.get(2..data.len() - 1)?;
@@ -108,3 +106,9 @@ fn record_text(record: Record<'_>) -> Option<String> {
         _ => None,
     }
 }
+
+/// What other software takes for a name server where none is known: a zone must have one, and one in the
+/// zone must have an address there (RFC 1035 section 5.2). Local zones have always named this one.
+const STAND_IN: &str = "localhost.";
+/// The same in wire form.
+pub(crate) const STAND_IN_WIRE: &[u8] = b"\x09localhost\x00";

@@ -19,6 +19,7 @@ pub mod parcel;
 mod patch;
 mod prefetch;
 mod rank;
+pub mod records;
 mod relative;
 mod resolve;
 mod section;

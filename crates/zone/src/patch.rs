@@ -102,6 +102,35 @@ where
         Patch { ranges }
     }
 
+    /// What is listed at or behind an address: the first range, cut to begin there, given the same question to the
+    /// index. `end` is the last address there is.
+    pub(crate) fn next(
+        &self,
+        from: K,
+        end: K,
+        base: impl Fn(K) -> Option<Range<K>>,
+    ) -> Option<Range<K>> {
+        let one = K::from(1);
+        let mut at = from;
+        let mut rest = &self.ranges[self.ranges.partition_point(|r| r.last < from)..];
+        while let Some((&over, more)) = rest.split_first() {
+            if at < over.first {
+                if let Some(range) = base(at).filter(|range| range.first < over.first) {
+                    return Some(Range { last: range.last.min(over.first - one), ..range });
+                }
+                at = over.first;
+            }
+            if over.value != 0 {
+                return Some(Range { first: at, ..over });
+            }
+            if over.last == end {
+                return None;
+            }
+            (at, rest) = (over.last + one, more);
+        }
+        base(at)
+    }
+
     /// How many ranges it holds.
     pub(crate) fn len(&self) -> usize {
         self.ranges.len()
@@ -219,6 +248,29 @@ mod tests {
             let expect = p.find(x).unwrap_or(under.map_or(0, |(_, _, value)| *value));
             let found = given.iter().find(|r| (r.first..=r.last).contains(&x));
             assert_eq!(found.map_or(0, |r| r.value), expect, "{x}");
+        }
+    }
+
+    #[test]
+    fn what_comes_next_is_what_look_ups_find() {
+        let p =
+            patch(&[(0, 2, 7), (10, 19, 0), (25, 26, 5), (30, 49, 6), (60, 69, 0), (95, 99, 0)]);
+        let index = [(1, 1, 1), (5, 5, 1), (8, 21, 2), (24, 28, 3), (35, 36, 4), (48, 96, 5)];
+        let base = |at: u32| {
+            let range = index.iter().find(|(_, last, _)| *last >= at)?;
+            Some(Range { first: range.0.max(at), last: range.1, value: range.2 })
+        };
+        let found = |x| {
+            let under = index.iter().find(|(first, last, _)| (*first..=*last).contains(&x));
+            p.find(x).unwrap_or(under.map_or(0, |(_, _, value)| *value))
+        };
+        for from in 0..100 {
+            let next = p.next(from, 99, base);
+            let expect = (from..100).find(|x| found(*x) != 0);
+            assert_eq!(next.map(|range| range.first), expect, "{from}");
+            if let Some(range) = next {
+                assert!((range.first..=range.last).all(|x| found(x) == range.value), "{range:?}");
+            }
         }
     }
 

@@ -284,7 +284,7 @@ impl Ipv4Index {
         used.len() == all
     }
 
-    fn slot(&self, address: u32) -> u64 {
+    pub(super) fn slot(&self, address: u32) -> u64 {
         self.slots.get(self.slot_place(address))
     }
 

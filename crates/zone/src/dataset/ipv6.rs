@@ -245,18 +245,18 @@ impl Ipv6Index {
     }
 
     #[inline(always)]
-    fn bucket(&self, bucket: u32) -> (usize, usize) {
+    pub(super) fn bucket(&self, bucket: u32) -> (usize, usize) {
         let raw = self.buckets.get(bucket as usize);
         ((raw as u32) as usize * 4, (raw >> 32 & 0x7fff_ffff) as usize)
     }
 
     /// Whether a bucket belongs to the low level.
-    fn is_low(&self, bucket: u32) -> bool {
+    pub(super) fn is_low(&self, bucket: u32) -> bool {
         self.buckets.get(bucket as usize) >> 63 != 0
     }
 
     #[inline(always)]
-    fn meaning(&self, codes: usize, place: usize) -> (u32, u8) {
+    pub(super) fn meaning(&self, codes: usize, place: usize) -> (u32, u8) {
         let code = match self.width {
             1 => u32::from(self.arena[codes + place]),
             2 => u32::from(read_u16(&self.arena, codes + place * 2)),
@@ -541,7 +541,7 @@ pub(crate) fn blocks(first: u128, last: u128, mut visit: impl FnMut(u128, u32)) 
 }
 
 /// Marks a value that names a bucket of the level below.
-const BUCKET: u32 = 1 << 23;
+pub(super) const BUCKET: u32 = 1 << 23;
 /// How many buckets can be named.
 pub(crate) const MOST_BUCKETS: usize = BUCKET as usize;
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use repute_dnsxl::Name;
 
 use crate::dataset::{Content, Dataset};
-use crate::export::{View, lacks_name_servers};
+use crate::export::{STAND_IN, View, lacks_name_servers};
 use crate::zone::Zone;
 
 /// Whose grammar the header is written in.
@@ -76,10 +76,6 @@ pub(super) fn header(
     }
     Ok(())
 }
-
-/// What other software takes for a name server where none is known: a zone must have one, and one in the
-/// zone must have an address there (RFC 1035 section 5.2). Local zones have always named this one.
-const STAND_IN: &str = "localhost.";
 
 /// Whether any entry has a delay or needs a key.
 fn is_conditional(dataset: &Dataset) -> bool {

@@ -53,7 +53,7 @@ impl Export<'_> {
                 generic.names.for_each(|name, record| {
                     if let Say::Listed(set) = record.exact {
                         for record in generic.records(set) {
-                            if let Some(text) = record_text(record) {
+                            if let Some(text) = record_text(record.rtype(), record.data()) {
                                 lines.push(format!(
                                     "{}\t{}\t{text}",
                                     name_text(name),

@@ -14,6 +14,7 @@ use crate::dataset::names::NameFound;
 use crate::dataset::{Addresses, Branch, Content, Dataset, Names};
 use crate::relative::{Octets, Relative};
 use crate::value::ValueId;
+use crate::zone::Zone;
 
 /// Whether a name is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,6 +186,52 @@ impl Dataset {
                 n.index.record_of(name.relative()).exact.lists()
             }
             _ => false,
+        }
+    }
+}
+
+impl Zone {
+    /// Finds what answers a name at which no data set says anything, so that only what lies around it lists it. As an
+    /// address it is the given one, for the data sets that begin `base` labels below the apex; the labels of the name
+    /// need not spell it.
+    pub(crate) fn visit_unsaid<'z>(
+        &'z self,
+        Question { name, address }: Question<'_>,
+        base: usize,
+        mut hit: impl FnMut(Hit<'z>),
+    ) {
+        let (octets, aliases) = (self.octets(), self.aliases());
+        let place = Place { name, address: Address::None, octets, aliases };
+        for dataset in &self.datasets {
+            dataset.visit_unsaid(place, address, Some(base), &mut hit);
+        }
+    }
+}
+
+impl Dataset {
+    /// The same for a data set; `base` is how many labels of its names stand before addresses begin.
+    fn visit_unsaid<'z>(
+        &'z self,
+        place: Place<'_>,
+        address: Address,
+        base: Option<usize>,
+        hit: &mut impl FnMut(Hit<'z>),
+    ) {
+        match &self.content {
+            Content::Addresses(addresses) if base == Some(0) => {
+                addresses.visit(Place { address, ..place }, self.header.ttl, hit);
+            }
+            Content::Names(names) => {
+                names.visit(place, self.header.ttl, hit);
+            }
+            Content::Combined(branches) => {
+                let Some((branch, inner)) = closest(branches, place) else { return };
+                let base = base.and_then(|base| base.checked_sub(branch.labels));
+                for dataset in &branch.datasets {
+                    dataset.visit_unsaid(inner, address, base, hit);
+                }
+            }
+            Content::Addresses(_) | Content::Generic(_) | Content::Acl(_) | Content::Keys(_) => {}
         }
     }
 }
