@@ -28,7 +28,9 @@ use repute_lookup::catalogue::{Catalogue, KeySource};
 use repute_nameserver::loader::LoaderConfig;
 use repute_nameserver::{Identity, server};
 
-pub(crate) use file::{FileLogFormat as LogFormat, FileLogLevel as LogLevel};
+pub(crate) use file::{
+    FileCookies as CookiePolicy, FileLogFormat as LogFormat, FileLogLevel as LogLevel,
+};
 pub(crate) use meaning::{zone_of_files, zone_of_snapshot};
 pub(crate) use monitor::MonitorConfig;
 pub(crate) use picture::{Picture, shown};
@@ -48,8 +50,10 @@ pub(crate) struct Config {
     pub(crate) process: ProcessConfig,
     /// Sockets, pages, control socket and query log.
     pub(crate) server: server::Config,
-    /// What the server says of itself in DNS.
+    /// What the server says of itself in DNS; its cookies are not read yet.
     pub(crate) identity: Identity,
+    /// DNS cookies, and where their secret is.
+    pub(crate) cookies: CookieConfig,
     /// Which zones there are, and how they are kept fresh.
     pub(crate) loader: LoaderConfig,
     /// What is watched, and who hears of it.
@@ -60,6 +64,15 @@ pub(crate) struct Config {
     pub(crate) registry: RegistryConfig,
     /// Portals whose lists are served here too.
     pub(crate) follow: Vec<repute_distribution::Config>,
+}
+
+/// DNS cookies (RFC 7873).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CookieConfig {
+    /// Who gets them, and who needs them.
+    pub(crate) policy: CookiePolicy,
+    /// The file of the secret; without one it is made at the start.
+    pub(crate) secret_file: Option<PathBuf>,
 }
 
 /// Where lists are that people run together.

@@ -1,5 +1,7 @@
 //! `repute serve` as a person or a service manager meets it: the real binary, its sockets and files.
 
+#[path = "serve/cookies.rs"]
+mod cookies;
 #[path = "serve/disk.rs"]
 mod disk;
 #[path = "serve/dns.rs"]

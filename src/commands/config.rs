@@ -15,6 +15,7 @@ use repute_zone::DatasetKind;
 use super::access::{self, AskedFor};
 use super::monitor;
 use super::serve::Belongings;
+use super::serve::cookies::cookies;
 use crate::cli::ConfigCommand;
 use crate::config::{Config, EXAMPLE, Opened, Origin};
 use crate::exit::{Verdict, tell};
@@ -55,6 +56,10 @@ fn check(named: Option<&Path>, config: &Config, out: &mut impl Write) -> anyhow:
     let path = path.display();
     if let Err(error) = certificate(config) {
         writeln!(out, "{path}: not right, the portal cannot speak TLS: {error:#}")?;
+        return Ok(Verdict::Unknown);
+    }
+    if let Err(error) = cookies(&config.cookies) {
+        writeln!(out, "{path}: not right, nobody would get DNS cookies: {error:#}")?;
         return Ok(Verdict::Unknown);
     }
     if faulty > 0 {

@@ -33,6 +33,7 @@ use crate::systemd::Notify;
 use crate::{first_start, telemetry};
 
 mod belongings;
+pub(super) mod cookies;
 mod follow;
 pub(super) mod link_key;
 mod portal;
@@ -83,6 +84,7 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
         }
     }
     belongings.check(&Account::current())?;
+    config.identity.cookies = cookies::cookies(&config.cookies)?;
     let certificate = portal::certificate(&config.portal)?;
     let zones = Arc::new(ArcSwap::from_pointee(Zones::new(config.identity.clone())));
     let board = Arc::new(StatusBoard::new());
@@ -121,7 +123,7 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
         runtime: runtime.handle().clone(),
         beyond: None,
     })?;
-    reloader.running(running.query_log());
+    reloader.running(running.remote());
     let welcome = Welcome {
         config: &config,
         running: &running,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use repute_dnsxl::{Name, ReturnCode};
+use repute_dnsxl::{Name, Network, ReturnCode};
 use repute_zone::DatasetKind;
 use serde::Deserialize;
 use toml::Spanned;
@@ -171,8 +171,16 @@ pub(crate) struct FileNameserver {
     pub(crate) tcp_connections: usize,
     /// TCP connections at a time from one IPv4 address or IPv6 /64.
     pub(crate) tcp_connections_per_client: usize,
+    /// TCP connections at a time from one IPv4 /24 or IPv6 /56.
+    pub(crate) tcp_connections_per_network: usize,
     /// How long an idle TCP connection is kept.
     pub(crate) tcp_idle: Span,
+    /// Who gets DNS cookies, and who needs them.
+    pub(crate) cookies: FileCookies,
+    /// A file with the secret of cookies; empty means one that is made at the start.
+    pub(crate) cookie_secret_file: PathBuf,
+    /// `[nameserver.rate-limit]`.
+    pub(crate) rate_limit: FileRateLimit,
     /// `[nameserver.query-log]`.
     pub(crate) query_log: FileQueryLog,
 }
@@ -188,8 +196,53 @@ impl Default for FileNameserver {
             acl: PathBuf::new(),
             tcp_connections: 1_000,
             tcp_connections_per_client: 10,
+            tcp_connections_per_network: 100,
             tcp_idle: Span::seconds(10),
+            cookies: FileCookies::On,
+            cookie_secret_file: PathBuf::new(),
+            rate_limit: FileRateLimit::default(),
             query_log: FileQueryLog::default(),
+        }
+    }
+}
+
+/// What is done about DNS cookies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum FileCookies {
+    /// Nothing.
+    Off,
+    /// Who sends one gets one.
+    On,
+    /// By UDP only those are answered who have one.
+    Require,
+}
+
+/// `[nameserver.rate-limit]`: how many answers by UDP a network gets.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
+pub(crate) struct FileRateLimit {
+    /// Answers a second to one network; 0 turns limiting off.
+    pub(crate) responses_per_second: u32,
+    /// Every so manieth of the others goes truncated.
+    pub(crate) slip: u32,
+    /// Bits of an IPv4 address that name its network.
+    pub(crate) ipv4_prefix: Spanned<u8>,
+    /// Bits of an IPv6 address that name its network.
+    pub(crate) ipv6_prefix: Spanned<u8>,
+    /// Networks that are not limited.
+    pub(crate) exempt: Vec<Text<Network>>,
+}
+
+impl Default for FileRateLimit {
+    fn default() -> FileRateLimit {
+        let loopback = ["127.0.0.0/8", "::1/128"];
+        FileRateLimit {
+            responses_per_second: 1_000,
+            slip: 2,
+            ipv4_prefix: Spanned::new(0..0, 24),
+            ipv6_prefix: Spanned::new(0..0, 56),
+            exempt: loopback.map(|net| Text(net.parse().expect("a constant network"))).into(),
         }
     }
 }

@@ -12,12 +12,14 @@ use std::path::{Path, PathBuf};
 
 use repute_database::Place;
 use repute_dnsxl::{Name, Polarity};
+use repute_nameserver::cookie::Cookies;
 use repute_nameserver::listen::{self, Address, Workers, tcp};
 use repute_nameserver::loader::{
     Content, FeedConfig, Format, LoaderConfig, SnapshotOrigin, SoaConfig, SourceConfig,
     SourceOrigin, ZoneConfig,
 };
 use repute_nameserver::query_log::{self, Destination, Queries};
+use repute_nameserver::rate_limit;
 use repute_nameserver::{Handover, Identity, http, server};
 use repute_zone::format::table::{Layout, TableKind, TableOptions};
 use repute_zone::guard::Guards;
@@ -26,11 +28,12 @@ use toml::Spanned;
 
 use super::file::{
     FileConfig, FileFormat, FileGuards, FileLogFormat, FileNameserver, FilePolarity, FileQueryLog,
-    FileQueryLogQueries, FileRegistry, FileServer, FileSoa, FileSource, FileZone,
+    FileQueryLogQueries, FileRateLimit, FileRegistry, FileServer, FileSoa, FileSource, FileZone,
 };
 use super::value::Separator;
 use super::{
-    Config, Origin, ProcessConfig, RegistryConfig, UserName, follow, monitor, portal, primary,
+    Config, CookieConfig, Origin, ProcessConfig, RegistryConfig, UserName, follow, monitor, portal,
+    primary,
 };
 
 /// What does not fit together, and where.
@@ -84,14 +87,29 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
         max_unpacked: written.loader.max_unpacked.0,
     };
     apart(&written.server, &written.nameserver)?;
-    let server = server(&written.server, &written.nameserver, &process, &folder);
+    let server = server(&written.server, &written.nameserver, &process, &folder)?;
     let monitor = monitor::meaning(written.monitor, &process.data_dir, &folder)?;
     let portal = portal::meaning(written.portal, &process.data_dir, &folder)?;
     let has_portal = !portal.listen.is_empty();
     let registry = registry(&written.registry, &process.data_dir, has_portal)?;
     let follow = follow::meaning(written.follow, &folder)?;
+    let cookies = CookieConfig {
+        policy: written.nameserver.cookies,
+        secret_file: optional(&written.nameserver.cookie_secret_file, &folder),
+    };
     let identity = identity(written.nameserver);
-    Ok(Config { origin, process, server, identity, loader, monitor, portal, registry, follow })
+    Ok(Config {
+        origin,
+        process,
+        server,
+        identity,
+        cookies,
+        loader,
+        monitor,
+        portal,
+        registry,
+        follow,
+    })
 }
 
 /// `[registry]`: where the database is; a file is meant from the data folder.
@@ -160,25 +178,46 @@ fn server(
     answers: &FileNameserver,
     process: &ProcessConfig,
     folder: &Path,
-) -> server::Config {
+) -> Result<server::Config, Fault> {
+    let rate_limit = rate_limit(&answers.rate_limit)?;
     let workers = NonZeroUsize::new(written.workers).map_or(Workers::PerCore, Workers::Count);
     let tcp = tcp::Config {
         connections: answers.tcp_connections,
         connections_per_client: answers.tcp_connections_per_client,
+        connections_per_network: answers.tcp_connections_per_network,
         idle: answers.tcp_idle.0,
         ..tcp::Config::default()
     };
-    server::Config {
+    Ok(server::Config {
         listen: listen::Config {
             addresses: written.listen.iter().map(|a| address(a.0.0)).collect(),
             workers,
             receive_buffer: usize::try_from(written.receive_buffer.0).unwrap_or(usize::MAX),
             tcp,
+            rate_limit,
         },
         http: http::Config { address: written.metrics.as_ref().0, ..http::Config::default() },
         control: Some(process.control.clone()),
         query_log: query_log(&answers.query_log, folder),
-    }
+    })
+}
+
+/// `[nameserver.rate-limit]`.
+fn rate_limit(written: &FileRateLimit) -> Result<rate_limit::Config, Fault> {
+    let bits = |key: &str, prefix: &Spanned<u8>, most: u8| match *prefix.as_ref() {
+        bits if bits <= most => Ok(bits),
+        bits => Err(Fault {
+            span: prefix.span(),
+            message: format!("{key} is a number of bits up to {most}, not {bits}"),
+        }),
+    };
+    Ok(rate_limit::Config {
+        responses_per_second: written.responses_per_second,
+        slip: written.slip,
+        ipv4_prefix: bits("ipv4-prefix", &written.ipv4_prefix, 32)?,
+        ipv6_prefix: bits("ipv6-prefix", &written.ipv6_prefix, 128)?,
+        exempt: written.exempt.iter().map(|network| network.0).collect(),
+    })
 }
 
 /// An address to serve. A machine without IPv6 has no IPv6 loopback address, and needs none.
@@ -222,6 +261,7 @@ fn identity(written: FileNameserver) -> Identity {
         edns_size: written.edns_size,
         dialect: Dialect::Native,
         handover: Handover::Refuse,
+        cookies: Cookies::Off,
     }
 }
 

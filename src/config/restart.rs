@@ -26,7 +26,7 @@ impl Config {
         // All that is in there has a line below: what is added must be decided about.
         let ProcessConfig { user, data_dir, control, log_level, log_format } = &other.process;
         let server::Config { listen, http, control: _, query_log: _ } = &other.server;
-        let listen::Config { addresses, workers, receive_buffer, tcp } = listen;
+        let listen::Config { addresses, workers, receive_buffer, tcp, rate_limit: _ } = listen;
         let name = |user: &Option<UserName>| user.as_ref().map(|name| name.user.clone());
         let group = |user: &Option<UserName>| user.as_ref().and_then(|name| name.group.clone());
         // A place shows no password; whoever changes only that restarts the server by himself.
@@ -48,6 +48,10 @@ impl Config {
             (
                 "nameserver.tcp-connections-per-client",
                 own.tcp.connections_per_client != tcp.connections_per_client,
+            ),
+            (
+                "nameserver.tcp-connections-per-network",
+                own.tcp.connections_per_network != tcp.connections_per_network,
             ),
             ("portal", self.portal.differs(&other.portal)),
             ("nameserver.tcp-idle", own.tcp.idle != tcp.idle),
@@ -89,7 +93,10 @@ mod tests {
         check("log-format = \"json\"", "", &["server.log-format"]);
         check("", "tcp-connections = 1", &["nameserver.tcp-connections"]);
         check("", "tcp-connections-per-client = 1", &["nameserver.tcp-connections-per-client"]);
+        check("", "tcp-connections-per-network = 1", &["nameserver.tcp-connections-per-network"]);
+        check("", "rate-limit.responses-per-second = 1", &[]);
         check("", "tcp-idle = \"1s\"", &["nameserver.tcp-idle"]);
+        check("", "cookies = \"off\"\ncookie-secret-file = \"x\"", &[]);
         check("", "version = \"x\"\nacl = \"x\"\nquery-log.queries = \"all\"", &[]);
     }
 

@@ -77,6 +77,10 @@ pub(crate) struct Block {
     queries: Cell,
     /// Queries without an answer, by decision.
     dropped: Cell,
+    /// Of these: because their network has had its answers.
+    limited: Cell,
+    /// Answers that were cut for that.
+    slipped: Cell,
     /// Answers the kernel refused to send.
     send_failures: Cell,
     /// Batches lost to a fault of ours.
@@ -100,10 +104,15 @@ impl Block {
         self.bytes_in.add(request_len as u64);
         match outcome {
             Outcome::Drop => self.dropped.add(1),
+            Outcome::Limited => {
+                self.dropped.add(1);
+                self.limited.add(1);
+            }
             // Its answer is counted when it is there.
             Outcome::Beyond => {}
             Outcome::Reply(reply) => {
                 self.bytes_out.add(u64::from(reply.len));
+                self.slipped.add(u64::from(reply.limited));
                 self.zone(reply.zone).record(request_len, reply);
             }
         }
@@ -154,6 +163,8 @@ impl Block {
         };
         sums.queries += self.queries.get();
         sums.dropped += self.dropped.get();
+        sums.limited += self.limited.get();
+        sums.slipped += self.slipped.get();
         sums.send_failures += self.send_failures.get();
         sums.batches += self.batches.get();
         sums.bytes_in += self.bytes_in.get();
@@ -284,6 +295,8 @@ mod tests {
             listed: rcode == 0,
             truncated: false,
             keyed: false,
+            proven: false,
+            limited: false,
         })
     }
 

@@ -59,7 +59,7 @@ pub(crate) async fn serve(
     stop: CancellationToken,
     tasks: TaskTracker,
 ) {
-    let admission = Admission::new(config.connections, config.connections);
+    let admission = Admission::new(config.connections, config.connections, config.connections);
     loop {
         let accepted = tokio::select! {
             biased;

@@ -7,6 +7,7 @@
 
 pub mod beyond;
 pub mod control;
+pub mod cookie;
 pub mod counters;
 pub mod guests;
 pub mod http;
@@ -16,6 +17,7 @@ mod message;
 pub mod metrics;
 mod name_servers;
 pub mod query_log;
+pub mod rate_limit;
 mod rates;
 pub mod report;
 mod respond;

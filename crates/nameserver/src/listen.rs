@@ -12,6 +12,8 @@ use std::num::NonZeroUsize;
 
 pub use activation::{ActivationError, Given};
 
+use crate::rate_limit;
+
 mod activation;
 mod admission;
 pub(crate) mod back;
@@ -35,6 +37,8 @@ pub struct Config {
     pub receive_buffer: usize,
     /// Limits of TCP.
     pub tcp: tcp::Config,
+    /// How answers by UDP are limited.
+    pub rate_limit: rate_limit::Config,
 }
 
 impl Default for Config {
@@ -47,6 +51,7 @@ impl Default for Config {
             workers: Workers::PerCore,
             receive_buffer: 4 << 20,
             tcp: tcp::Config::default(),
+            rate_limit: rate_limit::Config::default(),
         }
     }
 }

@@ -4,6 +4,8 @@
 //! are, the name in lower case, type, class, and what EDNS says. What is malformed is told from what is
 //! merely unusual, since the first gets FORMERR and the second an answer (RFC 8906).
 
+use std::num::NonZeroU16;
+
 /// A query. It is filled anew for each packet, so that its arrays are never cleared.
 ///
 /// What is read of a usual one lies in its first cache lines.
@@ -37,17 +39,38 @@ pub(crate) struct Edns {
     pub(crate) nsid: bool,
     /// DO: the client wants DNSSEC records. Copied to the answer.
     pub(crate) dnssec_ok: bool,
+    /// Where the first COOKIE option is (RFC 7873).
+    pub(crate) cookie: Option<Place>,
+}
+
+/// Where in a message something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Where it begins: never in the header.
+    start: NonZeroU16,
+    /// How long it is.
+    len: u16,
+}
+
+impl Place {
+    /// What is there.
+    #[inline]
+    pub(crate) fn of<'p>(&self, packet: &'p [u8]) -> &'p [u8] {
+        let start = usize::from(self.start.get());
+        packet.get(start..start + usize::from(self.len)).unwrap_or_default()
+    }
 }
 
 impl Edns {
     /// Reads class and time to live of an OPT record, which mean other things there.
     #[inline(always)]
-    fn new(raw: &[u8], nsid: bool) -> Edns {
+    fn new(raw: &[u8], options: Options) -> Edns {
         Edns {
             size: u16::from_be_bytes([raw[0], raw[1]]),
             version: raw[3],
             dnssec_ok: raw[4] & 0x80 != 0,
-            nsid,
+            nsid: options.nsid,
+            cookie: options.cookie,
         }
     }
 }
@@ -61,6 +84,8 @@ pub(crate) enum Unreadable {
     Malformed(Option<u16>),
     /// NOTIMP, with the question if it could be read to this offset.
     Opcode(Option<u16>),
+    /// A query without a question, which may be about a cookie (RFC 7873 section 5.4); else FORMERR.
+    Questionless,
     /// A query like others, but with a TSIG record: at this offset, or not at its place (RFC 8945 section 5.2).
     Signed(Option<u16>),
 }
@@ -103,7 +128,7 @@ impl Query {
                     && opt[..3] == [0, 0, OPT as u8]
                     && opt[9..] == [0, 0]
                 {
-                    self.edns = Some(Edns::new(&opt[3..9], false));
+                    self.edns = Some(Edns::new(&opt[3..9], Options::default()));
                     return Ok(());
                 }
             }
@@ -123,6 +148,12 @@ impl Query {
         let question = if one_question { self.read_question(packet) } else { None };
         if packet[2] & OPCODE != 0 {
             return Err(Unreadable::Opcode(question.map(|end| end as u16)));
+        }
+        if packet[4..6] == [0, 0] {
+            return match self.read_records(packet, HEADER) {
+                Some(Ok(())) => Err(Unreadable::Questionless),
+                Some(Err(_)) | None => Err(Unreadable::Malformed(None)),
+            };
         }
         let Some(end) = question else { return Err(Unreadable::Malformed(None)) };
         self.read_records(packet, end).unwrap_or(Err(Unreadable::Malformed(Some(end as u16))))
@@ -211,7 +242,8 @@ impl Query {
             let fixed = packet.get(at..at + 10)?;
             let len = usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
             let data = packet.get(at + 10..at + 10 + len)?;
-            at += 10 + len;
+            let data_at = at + 10;
+            at = data_at + len;
             if fixed[..2] == [0, TSIG as u8] {
                 // RFC 8945 section 5.1: the last record of the additional section, and the only one.
                 let is_in_place = record >= before && record + 1 == before + additional;
@@ -225,7 +257,7 @@ impl Query {
             if !is_root || record < before || self.edns.is_some() {
                 return None;
             }
-            self.edns = Some(Edns::new(&fixed[2..8], has_option(data, NSID)?));
+            self.edns = Some(Edns::new(&fixed[2..8], Options::read(data, data_at)?));
         }
         Some(signed)
     }
@@ -239,7 +271,7 @@ fn lower_case(bytes: &[u8; LANE]) -> [u8; LANE] {
 
 /// Where a name ends, compressed or not.
 #[inline(always)]
-fn skip_name(packet: &[u8], mut at: usize) -> Option<usize> {
+pub(crate) fn skip_name(packet: &[u8], mut at: usize) -> Option<usize> {
     loop {
         match *packet.get(at)? {
             0 => return Some(at + 1),
@@ -253,17 +285,36 @@ fn skip_name(packet: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// Whether an option is among those of an OPT record. Nothing if they are malformed.
-#[inline(always)]
-fn has_option(mut data: &[u8], code: u16) -> Option<bool> {
-    let mut found = false;
-    while !data.is_empty() {
-        let (head, rest) = data.split_at_checked(4)?;
-        let len = usize::from(u16::from_be_bytes([head[2], head[3]]));
-        found |= head[..2] == code.to_be_bytes();
-        data = rest.get(len..)?;
+/// What options an OPT record has, of those that we know.
+#[derive(Clone, Copy, Default)]
+struct Options {
+    /// Whether NSID is among them.
+    nsid: bool,
+    /// Where the first COOKIE is.
+    cookie: Option<Place>,
+}
+
+impl Options {
+    /// Reads the data of an OPT record, which begins at a place in the message. Nothing if it is malformed.
+    #[inline(always)]
+    fn read(mut data: &[u8], mut at: usize) -> Option<Options> {
+        let mut options = Options::default();
+        while !data.is_empty() {
+            let (head, rest) = data.split_at_checked(4)?;
+            let (code, len) = ([head[0], head[1]], u16::from_be_bytes([head[2], head[3]]));
+            if code == NSID.to_be_bytes() {
+                options.nsid = true;
+            }
+            // RFC 7873 section 5.2: of several only the first is considered.
+            if code == COOKIE.to_be_bytes() && options.cookie.is_none() {
+                let start = u16::try_from(at + 4).ok().and_then(NonZeroU16::new);
+                options.cookie = start.map(|start| Place { start, len });
+            }
+            data = rest.get(usize::from(len)..)?;
+            at += 4 + usize::from(len);
+        }
+        Some(options)
     }
-    Some(found)
 }
 
 /// Flags and counts of a query with one question and no records but additional ones, as a number.
@@ -290,6 +341,8 @@ pub(crate) const TSIG: u16 = 250;
 const PLAIN_OPT: usize = 11;
 /// The NSID option (RFC 5001).
 pub(crate) const NSID: u16 = 3;
+/// The COOKIE option (RFC 7873).
+pub(crate) const COOKIE: u16 = 10;
 /// Longest name on the wire.
 const MAX_NAME: usize = 255;
 /// Longest label.
@@ -359,7 +412,7 @@ mod tests {
         rest.extend_from_slice(b"\x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x04\x00\x03\x00\x00");
         let mut query = Query::default();
         assert_eq!(query.read(&packet([0, 0], [1, 0, 0, 2], &rest)), Ok(()));
-        let edns = Edns { size: 1232, version: 0, nsid: true, dnssec_ok: true };
+        let edns = Edns { size: 1232, version: 0, nsid: true, dnssec_ok: true, cookie: None };
         assert_eq!(query.edns, Some(edns));
     }
 
@@ -369,7 +422,8 @@ mod tests {
         let mut read = |p: Vec<u8>| query.read(&p);
         assert_eq!(read(vec![0; 11]), Err(Unreadable::Drop));
         assert_eq!(read(packet([QR, 0], [1, 0, 0, 0], QUESTION)), Err(Unreadable::Drop));
-        assert_eq!(read(packet([0, 0], [0, 0, 0, 0], b"")), Err(Unreadable::Malformed(None)));
+        assert_eq!(read(packet([0, 0], [0, 0, 0, 0], b"")), Err(Unreadable::Questionless));
+        assert_eq!(read(packet([0, 0], [0, 0, 0, 1], b"")), Err(Unreadable::Malformed(None)));
         assert_eq!(read(packet([0, 0], [2, 0, 0, 0], QUESTION)), Err(Unreadable::Malformed(None)));
         let pointer = b"\xc0\x0c\x00\x01\x00\x01";
         assert_eq!(read(packet([0, 0], [1, 0, 0, 0], pointer)), Err(Unreadable::Malformed(None)));

@@ -52,6 +52,10 @@ fn transports(page: &mut Page, report: &Report) {
     family("send_failures_total", "Answers the kernel refused to send.", |t| t.send_failures);
     family("received_bytes_total", "Bytes of queries.", |t| t.bytes_in);
     family("sent_bytes_total", "Bytes of answers.", |t| t.bytes_out);
+    let help = "UDP answers that were limited, as their client's network had its answers.";
+    page.family("limited_total", Kind::Counter, help)
+        .sample(&[("result", "dropped")], report.udp.limited)
+        .sample(&[("result", "truncated")], report.udp.slipped);
     page.family("receive_calls_total", Kind::Counter, "System calls that brought UDP queries.")
         .sample(&[], report.udp.batches);
     let help = "Queries the kernel discarded because a receive buffer was full.";

@@ -184,8 +184,9 @@ impl Channel {
     /// Whether queries with this outcome are logged.
     fn wants(&self, outcome: &Outcome) -> bool {
         match (self.queries, outcome) {
-            (Queries::Off, _) | (Queries::Hits, Outcome::Drop | Outcome::Beyond) => false,
-            (Queries::All, _) | (Queries::Errors, Outcome::Drop) => true,
+            (Queries::Off, _)
+            | (Queries::Hits, Outcome::Drop | Outcome::Limited | Outcome::Beyond) => false,
+            (Queries::All, _) | (Queries::Errors, Outcome::Drop | Outcome::Limited) => true,
             // What its answer will be is not known yet.
             (Queries::Errors, Outcome::Beyond) => false,
             (Queries::Hits, Outcome::Reply(reply)) => reply.listed,
@@ -195,7 +196,9 @@ impl Channel {
                 | Rcode::ServFail
                 | Rcode::NotImp
                 | Rcode::Refused
+                | Rcode::NotAuth
                 | Rcode::BadVers
+                | Rcode::BadCookie
                 | Rcode::Other => true,
             },
         }
@@ -407,6 +410,8 @@ pub(crate) mod tests {
             listed,
             truncated: false,
             keyed: false,
+            proven: false,
+            limited: false,
         };
         Outcome::Reply(reply)
     }

@@ -64,6 +64,12 @@ pub struct TransportReport {
     pub queries: u64,
     /// Queries without an answer, by decision.
     pub dropped: u64,
+    /// Of these: those whose network had its answers.
+    #[serde(default)]
+    pub limited: u64,
+    /// Answers that were cut because their network had its answers.
+    #[serde(default)]
+    pub slipped: u64,
     /// Answers that could not be sent.
     pub send_failures: u64,
     /// Calls that brought queries.
@@ -76,9 +82,26 @@ pub struct TransportReport {
 
 impl From<TransportTotals> for TransportReport {
     fn from(totals: TransportTotals) -> TransportReport {
-        let TransportTotals { queries, dropped, send_failures, batches, bytes_in, bytes_out } =
-            totals;
-        TransportReport { queries, dropped, send_failures, batches, bytes_in, bytes_out }
+        let TransportTotals {
+            queries,
+            dropped,
+            limited,
+            slipped,
+            send_failures,
+            batches,
+            bytes_in,
+            bytes_out,
+        } = totals;
+        TransportReport {
+            queries,
+            dropped,
+            limited,
+            slipped,
+            send_failures,
+            batches,
+            bytes_in,
+            bytes_out,
+        }
     }
 }
 

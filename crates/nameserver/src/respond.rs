@@ -11,7 +11,9 @@ use std::net::IpAddr;
 use arrayvec::ArrayVec;
 use repute_zone::{Dialect, Hashes, Probe, Relative};
 
+use crate::cookie::Shown;
 use crate::message::{HEADER, Query, Unreadable};
+use crate::write::shorten;
 use crate::zones::{Served, ZoneIndex, ZoneState, Zones};
 
 mod general;
@@ -44,6 +46,9 @@ pub enum Outcome {
     Reply(Reply),
     /// Send nothing: no query, or from a client that is ignored.
     Drop,
+    /// Send nothing: the client's network has had its answers ([`rate_limit`](crate::rate_limit)). Whoever sends
+    /// says so, never [`respond`].
+    Limited,
     /// Hand it over to the server's [`Beyond`](crate::beyond::Beyond): an update, NOTIFY, a transfer, or
     /// whatever is signed. Only where the zones offer such messages ([`Handover`](crate::Handover)).
     Beyond,
@@ -68,6 +73,24 @@ pub struct Reply {
     pub truncated: bool,
     /// Whether the name held a key that an access list knows.
     pub keyed: bool,
+    /// Whether the client is where it says: it came by TCP, or with a cookie of ours.
+    pub proven: bool,
+    /// Whether it was cut because the client's network has had its answers.
+    pub limited: bool,
+}
+
+impl Reply {
+    /// The same without its records, written to where it is; a client asks again by TCP then.
+    #[cold]
+    pub(crate) fn shortened(self, bytes: &mut [u8]) -> Outcome {
+        let whole = bytes.get_mut(..usize::from(self.len));
+        match whole.and_then(shorten) {
+            Some(len) => {
+                Outcome::Reply(Reply { len, answers: 0, truncated: true, limited: true, ..self })
+            }
+            None => Outcome::Limited,
+        }
+    }
 }
 
 /// A query of a batch.
@@ -232,8 +255,22 @@ impl<'a> Asked<'a> {
         reply: &mut [u8],
         outcome: &mut Outcome,
     ) {
-        if self.plain_answer(client, zones, reply, outcome).is_none() {
+        if self.plain_answer(client, now, zones, reply, outcome).is_none() {
             *outcome = self.general_answer(client, now, zones, reply);
+        }
+    }
+}
+
+impl Asked<'_> {
+    /// What the query shows of a cookie.
+    #[inline(always)]
+    fn cookie(&self, client: &Client, now: u32, zones: &Zones) -> Shown {
+        match self.query.edns.and_then(|edns| edns.cookie) {
+            None => Shown::Nothing,
+            Some(place) => {
+                let shown = place.of(self.packet);
+                zones.identity().cookies.judge(shown, client.address, now)
+            }
         }
     }
 }
@@ -278,6 +315,7 @@ const REFUSED: u8 = 5;
 const YXDOMAIN: u8 = 6;
 const NOTAUTH: u8 = 9;
 const BADVERS: u8 = 16;
+const BADCOOKIE: u8 = 23;
 /// The option for extended errors (RFC 8914).
 const EXTENDED_ERROR: u16 = 15;
 /// Extended errors: the server has no data yet, the client may not ask, the name is not ours.

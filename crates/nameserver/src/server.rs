@@ -25,6 +25,7 @@ use crate::listen::tcp::{Admission, Service};
 use crate::listen::udp::{self, Duty};
 use crate::listen::{self, Given, ListenError, Listeners};
 use crate::query_log::{self, QueryLog};
+use crate::rate_limit::{self, RateLimit};
 use crate::report::Report;
 use crate::status::StatusBoard;
 use crate::zones::Zones;
@@ -134,10 +135,12 @@ impl Bound {
                 source,
             },
         )?;
+        let rate_limit = Arc::new(RateLimit::new(&config.listen.rate_limit));
         let duty = |worker| Duty {
             zones: Arc::clone(&zones),
             counters: counters.udp(worker),
             log: log.recorder(worker),
+            rate_limit: Arc::clone(&rate_limit),
             beyond: beyond.clone(),
             tally: Tally::new(Arc::clone(&zones), counters.handed_over()),
         };
@@ -146,7 +149,11 @@ impl Bound {
         let tcp_config = config.listen.tcp;
         let service = Service {
             config: tcp_config,
-            admission: Admission::new(tcp_config.connections, tcp_config.connections_per_client),
+            admission: Admission::new(
+                tcp_config.connections,
+                tcp_config.connections_per_client,
+                tcp_config.connections_per_network,
+            ),
             beyond,
             tally: Tally::new(Arc::clone(&zones), counters.tcp()),
             zones,
@@ -163,6 +170,7 @@ impl Bound {
             tcp_addresses: listeners.tcp_addresses,
             admission: service.admission.clone(),
             crew: Mutex::new(crew),
+            rate_limit,
             log: Mutex::new(log),
             window: Mutex::default(),
             counters,
@@ -243,9 +251,9 @@ impl Running {
         self.overview.reopen_logs();
     }
 
-    /// A handle for those who may change the query log.
-    pub fn query_log(&self) -> QueryLogRemote {
-        QueryLogRemote(Arc::clone(&self.overview))
+    /// A handle for those who may change the query log and the limit of answers.
+    pub fn remote(&self) -> Remote {
+        Remote(Arc::clone(&self.overview))
     }
 
     /// Stops: no new query is taken, those that have arrived are answered, then everything ends.
@@ -270,16 +278,21 @@ impl Running {
     }
 }
 
-/// Changes the query log of a server that runs.
+/// Changes what can be changed of a server that runs.
 #[derive(Clone, Debug)]
-pub struct QueryLogRemote(Arc<Overview>);
+pub struct Remote(Arc<Overview>);
 
-impl QueryLogRemote {
+impl Remote {
+    /// Limits answers otherwise from now on.
+    pub fn limit(&self, config: &rate_limit::Config) {
+        self.0.rate_limit.configure(config);
+    }
+
     /// Sets the query log up anew.
     ///
     /// # Errors
     /// If its destination cannot be opened; it stays as it was then.
-    pub fn configure(&self, config: &query_log::Config) -> io::Result<()> {
+    pub fn configure_log(&self, config: &query_log::Config) -> io::Result<()> {
         self.0.log.lock().unwrap_or_else(PoisonError::into_inner).configure(config)
     }
 }

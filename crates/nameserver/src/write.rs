@@ -9,7 +9,8 @@ use std::collections::HashSet;
 
 use repute_zone::{Listing, Pair, Zone, copy_short};
 
-use crate::message::{AA, Edns, HEADER, OPCODE, OPT, QR, RD, TC};
+use crate::cookie::{ANSWER, Answer};
+use crate::message::{AA, COOKIE, Edns, HEADER, OPCODE, OPT, QR, RD, TC, skip_name};
 use crate::name_servers::Block;
 use crate::respond::{PLAIN_UDP, TXT};
 use crate::zones::A;
@@ -24,6 +25,10 @@ pub(crate) struct Writer<'r> {
     question: usize,
     /// Where records must end: the size limit, less the OPT record to come.
     end: usize,
+    /// Where the message must end.
+    limit: usize,
+    /// The cookie that goes into it.
+    cookie: Option<Answer>,
     answers: u16,
     authority: u16,
     additional: u16,
@@ -41,10 +46,16 @@ impl<'r> Writer<'r> {
         question: usize,
         limit: usize,
         edns: bool,
+        cookie: Option<Answer>,
         out: &'r mut [u8],
     ) -> Option<Writer<'r>> {
         let room = out.len().min(limit);
-        let end = room.checked_sub(if edns { OPT_LEN } else { 0 })?;
+        let opt_room = match (edns, &cookie) {
+            (false, _) => 0,
+            (true, None) => OPT_LEN,
+            (true, Some(_)) => OPT_LEN + COOKIE_LEN,
+        };
+        let end = room.checked_sub(opt_room)?;
         if question > end {
             return None;
         }
@@ -56,7 +67,19 @@ impl<'r> Writer<'r> {
         out[6..HEADER].fill(0);
         let (answers, authority, additional) = (0, 0, 0);
         let (at, truncated, seen) = (question, false, None);
-        Some(Writer { out, at, question, end, answers, authority, additional, truncated, seen })
+        Some(Writer {
+            out,
+            at,
+            question,
+            end,
+            limit: room,
+            cookie,
+            answers,
+            authority,
+            additional,
+            truncated,
+            seen,
+        })
     }
 
     /// The message's id.
@@ -191,7 +214,7 @@ impl<'r> Writer<'r> {
         self.additional += glue;
     }
 
-    /// Adds the OPT record, which always fits; its options only if they do.
+    /// Adds the OPT record, which always fits, with its cookie; other options only if they do.
     #[inline]
     pub(crate) fn push_opt(
         &mut self,
@@ -208,13 +231,15 @@ impl<'r> Writer<'r> {
         self.out[opt..opt + OPT_LEN].copy_from_slice(&fixed);
         self.at += OPT_LEN;
         self.additional += 1;
-        if error.is_none() && id.is_none() {
+        let cookie = self.cookie;
+        if error.is_none() && id.is_none() && cookie.is_none() {
             return;
         }
-        let options = error.as_ref().map(|(code, data)| (*code, &data[..])).into_iter().chain(id);
-        for (code, data) in options {
-            // The limit left room for the fixed part only.
-            if self.at + 4 + data.len() > self.end + OPT_LEN {
+        let cookie = cookie.as_ref().map(|data| (COOKIE, &data[..]));
+        let error = error.as_ref().map(|(code, data)| (*code, &data[..]));
+        for (code, data) in [cookie, error, id].into_iter().flatten() {
+            // The limit left room for the fixed part and the cookie only.
+            if self.at + 4 + data.len() > self.limit {
                 break;
             }
             self.out[self.at..self.at + 2].copy_from_slice(&code.to_be_bytes());
@@ -332,6 +357,39 @@ impl<'r> Writer<'r> {
     }
 }
 
+/// Leaves of an answer its question and OPT record, with TC; returns its length. Nothing if it is none.
+pub(crate) fn shorten(reply: &mut [u8]) -> Option<u16> {
+    let header = reply.first_chunk::<HEADER>()?;
+    let count = |at: usize| usize::from(u16::from_be_bytes([header[at], header[at + 1]]));
+    let (questions, records) = (count(4), count(6) + count(8) + count(10));
+    let mut at = HEADER;
+    for _ in 0..questions {
+        at = skip_name(reply, at)? + 4;
+    }
+    let question = at;
+    let mut opt = None;
+    for _ in 0..records {
+        let start = at;
+        at = skip_name(reply, at)?;
+        let fixed = reply.get(at..at + 10)?;
+        at += 10 + usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
+        if fixed[..2] == OPT.to_be_bytes() {
+            opt = Some(start..at);
+        }
+    }
+    let kept = opt.as_ref().map_or(0, ExactSizeIterator::len);
+    if at > reply.len() {
+        return None;
+    }
+    if let Some(opt) = opt {
+        reply.copy_within(opt, question);
+    }
+    reply[2] |= TC;
+    reply[6..HEADER].fill(0);
+    reply[HEADER - 1] = u8::from(kept > 0);
+    u16::try_from(question + kept).ok()
+}
+
 /// What a plain answer copies from its query, and what it says of EDNS.
 pub(crate) struct Head<'p> {
     /// The query.
@@ -342,6 +400,8 @@ pub(crate) struct Head<'p> {
     pub(crate) edns: Option<Edns>,
     /// The size we announce.
     pub(crate) size: u16,
+    /// The cookie that the answer carries.
+    pub(crate) cookie: Option<&'p Answer>,
 }
 
 impl Head<'_> {
@@ -373,7 +433,7 @@ impl Head<'_> {
         let text = text.get_mut(..LONGEST_TEXT)?;
         let len = zone.write_text(listing, pair, subject, text);
         let at = self.end + RECORD_HEAD + 1 + len;
-        if len == 0 || at + OPT_LEN > PLAIN_UDP {
+        if len == 0 || at + OPT_LEN + COOKIE_LEN > PLAIN_UDP {
             return None;
         }
         let ttl = u64::from(listing.ttl().swap_bytes());
@@ -420,7 +480,13 @@ impl Head<'_> {
         let (start, rest) = out.get_mut(at..at + OPT_LEN)?.split_first_chunk_mut()?;
         *start = opt.to_le_bytes();
         *rest.first_chunk_mut()? = [0; OPT_LEN - 8];
-        Some((at + OPT_LEN) as u16)
+        let Some(cookie) = self.cookie else { return Some((at + OPT_LEN) as u16) };
+        out[at + OPT_LEN - 1] = COOKIE_LEN as u8;
+        let option = out.get_mut(at + OPT_LEN..at + OPT_LEN + COOKIE_LEN)?;
+        let (head, data) = option.split_first_chunk_mut()?;
+        *head = [0, COOKIE as u8, 0, ANSWER as u8];
+        *data.first_chunk_mut()? = *cookie;
+        Some((at + OPT_LEN + COOKIE_LEN) as u16)
     }
 }
 
@@ -440,6 +506,8 @@ const MANY: u16 = 64;
 const RECORD_HEAD: usize = 12;
 /// Bytes of an OPT record without options.
 const OPT_LEN: usize = 11;
+/// Bytes of the COOKIE option.
+const COOKIE_LEN: usize = 4 + ANSWER;
 /// Longest text, as in rbldnsd: one string of a TXT record, less one.
 const LONGEST_TEXT: usize = 254;
 
@@ -448,13 +516,36 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_shortened_answer_keeps_question_and_opt() {
+        let question = b"\x12\x34\x85\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01";
+        let record = b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\x7f\0\0\x02";
+        let opt = b"\0\0\x29\x04\xd0\0\0\0\0\0\x04\0\x03\0\0";
+        let check = |counts: [u8; 3], records: &[&[u8]], kept: &[u8]| {
+            let mut reply = [&question[..], &records.concat()].concat();
+            (reply[7], reply[9], reply[11]) = (counts[0], counts[1], counts[2]);
+            let len = usize::from(shorten(&mut reply).unwrap());
+            let mut expect = [&question[..], kept].concat();
+            expect[2] |= TC;
+            expect[11] = u8::from(!kept.is_empty());
+            assert_eq!(reply[..len], expect);
+        };
+        check([2, 1, 1], &[record, record, record, opt], opt);
+        check([0, 0, 2], &[opt, record], opt);
+        check([1, 0, 0], &[record], b"");
+        check([0, 0, 0], &[], b"");
+        for len in 0..question.len() {
+            assert_eq!(shorten(&mut question[..len].to_vec()), None, "{len}");
+        }
+    }
+
+    #[test]
     fn of_thousands_of_answers_none_is_repeated_and_the_lowest_time_to_live_holds() {
         let mut question = [0; HEADER + 5];
         question[5] = 1;
         question[HEADER + 2] = A as u8;
         question[HEADER + 4] = 1;
         let mut reply = vec![0; usize::from(u16::MAX)];
-        let mut out = Writer::new(&question, question.len(), reply.len(), false, &mut reply);
+        let mut out = Writer::new(&question, question.len(), reply.len(), false, None, &mut reply);
         let out = out.as_mut().expect("there is room");
         for ttl in [300, 60, 500] {
             for n in 0..3000_u16 {

@@ -12,6 +12,7 @@ use arc_swap::ArcSwapOption;
 use repute_dnsxl::Name;
 use repute_zone::{Action, Dataset, Dialect, Existence, Hit, Relative, Soa, Zone};
 
+use crate::cookie::Cookies;
 use crate::message::{NAME, Query};
 use crate::name_servers::NameServers;
 
@@ -42,6 +43,8 @@ pub struct Identity {
     pub dialect: Dialect,
     /// Whether messages that need more than zones are handed over. Default: they are not.
     pub handover: Handover,
+    /// What is done about DNS cookies. Default: nothing.
+    pub cookies: Cookies,
 }
 
 /// What becomes of messages that [`respond`](crate::respond()) does not answer: updates, NOTIFY,
@@ -64,6 +67,7 @@ impl Default for Identity {
             edns_size: 1232,
             dialect: Dialect::Native,
             handover: Handover::Refuse,
+            cookies: Cookies::Off,
         }
     }
 }

@@ -10,9 +10,9 @@
 //! < opt 1232                         records by section, then EDNS
 //! ```
 //! Ways to ask: `edns`, `edns=SIZE`, `version=N`, `do`, `nsid`, `option=N`, `tcp`, `norec`, `ch`, `class=N`,
-//! `opcode=N`, `aa`, `tc`, `tsig=KEY`, `client=ADDRESS`; `>hex` sends bytes as they are. Names have the escapes of
+//! `opcode=N`, `aa`, `tc`, `tsig=KEY`, `cookie=HEX`, `client=ADDRESS`; `>hex` sends bytes as they are. Names have the escapes of
 //! RFC 1035 section 5.1. Other lines set what a zone or the server is like: `dialect rbldnsd`,
-//! `polarity allow`, `tests`, `name-servers`, `version X`, `offer` of what others answer, `acl LINE`, and `keys LINE` of its `aclkey`.
+//! `polarity allow`, `tests`, `name-servers`, `version X`, `offer` of what others answer, `cookies on|require SECRETS`, `now SECONDS`, `acl LINE`, and `keys LINE` of its `aclkey`.
 
 #[path = "dialogues/conversation.rs"]
 mod conversation;

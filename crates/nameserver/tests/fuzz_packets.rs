@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use list::block_list;
 use mutation::{Mutation, mutate, time};
+use repute_nameserver::cookie::Cookies;
 use repute_nameserver::{
     Client, Handover, Identity, Live, Outcome, Queries, ReplyBuffer, Request, Serving, Transport,
     ZoneIndex, ZoneState, Zones, respond, respond_batch,
@@ -18,7 +19,7 @@ use repute_nameserver::{
 use repute_zone::format::ReadOptions;
 use repute_zone::{Dataset, DatasetKind, Dialect, Link, Soa, TagKey, Zone, ZoneSpec};
 
-const PACKETS: [&[u8]; 13] = [
+const PACKETS: [&[u8]; 16] = [
     b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x011\x012\x013\x014\x02bl\x07example\x00\x00\x01\x00\x01",
     b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01\x011\x012\x013\x014\x02bl\x07example\x00\x00\x10\x00\x01\
       \x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x04\x00\x03\x00\x00",
@@ -42,6 +43,13 @@ const PACKETS: [&[u8]; 13] = [
     b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01q\x03bad\x07example\x00\x00\x2b\x00\x01",
     b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x04loop\x07example\x00\x00\x01\x00\x01",
     b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01a\x01b\x01c\x07example\x00\x00\xff\x00\x01",
+    // With half a cookie, with a whole one of ours, and without a question.
+    b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01\x011\x012\x013\x014\x02bl\x07example\x00\x00\x10\x00\x01\
+      \x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x0c\x00\x0a\x00\x0812345678",
+    b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01\x011\x012\x013\x014\x02bl\x07example\x00\x00\x01\x00\x01\
+      \x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x1c\x00\x0a\x00\x1812345678\x01\x00\x00\x00\x00\x00\x03\xe7\
+      \xc9\xc9\xc9\xc9\xc9\xc9\xc9\xc9",
+    b"\x12\x34\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x0c\x00\x0a\x00\x0812345678",
     // An update.
     b"\x12\x34\x28\x00\x00\x01\x00\x00\x00\x01\x00\x00\x02bl\x07example\x00\x00\x06\x00\x01\
       \xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x01\x02\x03\x04",
@@ -112,6 +120,9 @@ fn records() -> Live {
     Arc::new(Some(Arc::new(repute_records::Zone::new(apex, records).expect("a zone").0)).into())
 }
 
+/// What cookies are made by.
+const SECRET: &str = "e5e973e5a6b2a43f48e7dc849e37bfcf";
+
 /// A zone of one data set, without access lists.
 fn plain_zones(kind: DatasetKind, text: &str) -> Zones {
     let name = |text: &str| text.parse().expect("a name");
@@ -179,7 +190,12 @@ fn fuzz_packets() {
     let [a, b, c] = plain;
     let offer = Identity { handover: Handover::Offer, ..Identity::default() };
     let offering = zones(Dialect::Native).with_identity(offer);
-    let all = [zones(Dialect::Native), zones(Dialect::Rbldnsd), a, b, c, offering];
+    let secrets = || SECRET.parse().expect("digits");
+    let [on, required] = [Cookies::On(secrets()), Cookies::Require(secrets())].map(|cookies| {
+        plain_zones(DatasetKind::Ip4trie, &format!("4.3.2.1 :2:{}$\n", "long ".repeat(48)))
+            .with_identity(Identity { cookies, ..Identity::default() })
+    });
+    let all = [zones(Dialect::Native), zones(Dialect::Rbldnsd), a, b, c, offering, on, required];
     let pass = dataset(DatasetKind::Acl, "198.51.100.1 :ignore\n");
     bolero::check!().with_test_time(time()).with_type::<(u8, u8, Vec<Mutation>)>().for_each(
         |(which, how, mutations)| {

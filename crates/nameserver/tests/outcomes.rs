@@ -35,7 +35,9 @@ fn ask(question: &str) -> Reply {
     let client = Client { address: Ipv4Addr::LOCALHOST.into(), transport: Transport::Udp };
     match respond(&packet, &client, 1_000, &zones, &mut [0; 1500]) {
         Outcome::Reply(reply) => reply,
-        Outcome::Drop | Outcome::Beyond => panic!("every question here is answered"),
+        Outcome::Drop | Outcome::Limited | Outcome::Beyond => {
+            panic!("every question here is answered")
+        }
     }
 }
 

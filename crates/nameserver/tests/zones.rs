@@ -27,7 +27,7 @@ fn ask(zones: &Zones, client: Ipv4Addr, question: &str) -> Option<u8> {
     let client = Client { address: client.into(), transport: Transport::Udp };
     match respond(&packet, &client, 0, zones, &mut [0; 1500]) {
         Outcome::Reply(reply) => Some(reply.rcode),
-        Outcome::Drop | Outcome::Beyond => None,
+        Outcome::Drop | Outcome::Limited | Outcome::Beyond => None,
     }
 }
 

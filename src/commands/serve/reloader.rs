@@ -9,12 +9,14 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use arc_swap::ArcSwap;
 use repute_dnsxl::Name;
 use repute_nameserver::control::{Reload, Reloads};
+use repute_nameserver::listen;
 use repute_nameserver::loader::{LoaderConfig, Outcomes, Remote};
-use repute_nameserver::server::{self, QueryLogRemote};
+use repute_nameserver::server::{self, Remote as RunningRemote};
 use repute_nameserver::{Identity, Zones};
 use repute_portal::Certificate;
 use tracing::{error, info, warn};
 
+use super::cookies::cookies;
 use crate::config::{Config, Opened, Origin};
 
 /// Knows what is in force, and all whom a change concerns.
@@ -27,8 +29,8 @@ pub(super) struct Reloader {
     loader: Remote,
     /// What is served, and what the server says of itself.
     zones: Arc<ArcSwap<Zones>>,
-    /// The query log, once the server runs.
-    query_log: OnceLock<QueryLogRemote>,
+    /// What can be changed of the server, once it runs.
+    running: OnceLock<RunningRemote>,
     /// What was wrong with the query log at the last reload.
     log_problem: Mutex<Option<String>>,
     /// The portal's certificate, if it has one.
@@ -56,9 +58,9 @@ impl Reloader {
         zones: Arc<ArcSwap<Zones>>,
     ) -> Reloader {
         let (config, log_problem) = (Mutex::new(config), Mutex::default());
-        let query_log = OnceLock::new();
+        let running = OnceLock::new();
         let certificate = None;
-        Reloader { config, opened, loader, zones, query_log, log_problem, certificate }
+        Reloader { config, opened, loader, zones, running, log_problem, certificate }
     }
 
     /// The same with a certificate, which is read again as well.
@@ -66,10 +68,10 @@ impl Reloader {
         Reloader { certificate, ..self }
     }
 
-    /// The server runs: its query log can be changed from now on.
-    pub(super) fn running(&self, query_log: QueryLogRemote) {
+    /// The server runs: its query log and its limit of answers can be changed from now on.
+    pub(super) fn running(&self, running: RunningRemote) {
         // It is told once.
-        let _ = self.query_log.set(query_log);
+        let _ = self.running.set(running);
     }
 
     /// Reads the configuration and all lists again and does not wait. With a faulty configuration the
@@ -101,7 +103,22 @@ impl Reloader {
             warn!("{note}");
             notes.push(note);
         }
-        let Config { identity, loader, server: server::Config { query_log, .. }, .. } = new;
+        let Config {
+            mut identity,
+            cookies: wanted,
+            loader,
+            server: server::Config { query_log, listen: listen::Config { rate_limit, .. }, .. },
+            ..
+        } = new;
+        identity.cookies = match cookies(&wanted) {
+            Ok(cookies) => cookies,
+            Err(why) => {
+                let problem = format!("DNS cookies stay as they are: {why:#}");
+                error!("{problem}");
+                problems.push(problem);
+                config.identity.cookies.clone()
+            }
+        };
         if identity != config.identity {
             self.identify(&identity);
             config.identity = identity;
@@ -113,7 +130,11 @@ impl Reloader {
             problems.push(problem);
         }
         let mut before = self.log_problem.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.query_log.get().map(|log| log.configure(&query_log)) {
+        if let Some(running) = self.running.get() {
+            running.limit(&rate_limit);
+            config.server.listen.rate_limit = rate_limit;
+        }
+        match self.running.get().map(|running| running.configure_log(&query_log)) {
             None => {}
             Some(Ok(())) => {
                 config.server.query_log = query_log;

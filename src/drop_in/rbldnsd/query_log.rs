@@ -52,7 +52,7 @@ impl<'a> Log<'a> {
 
     /// Opens it anew.
     pub(super) fn reopen(&mut self, running: &Running, talk: &Talk) {
-        let set_up = |asked| running.query_log().configure(&config(asked));
+        let set_up = |asked| running.remote().configure_log(&config(asked));
         let why = match unwritable(self.asked) {
             None if self.is_on => return running.reopen_logs(),
             None => set_up(self.asked).err(),

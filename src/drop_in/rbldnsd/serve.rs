@@ -11,6 +11,7 @@ use repute_dnsxl::Name;
 use repute_nameserver::control::{Reload, Reloads};
 use repute_nameserver::counters::{Rcode, Totals, ZoneTotals};
 use repute_nameserver::listen::{self, Address, Given, ListenError};
+use repute_nameserver::rate_limit;
 use repute_nameserver::server::{Bound, Config, Parts, Running, Server};
 use repute_nameserver::status::StatusBoard;
 use repute_nameserver::zones::{Identity as Speaker, Serving, ZoneIndex, ZoneState, Zones};
@@ -193,7 +194,12 @@ fn bind(options: &Options, given: Given, talk: &Talk) -> Result<Bound, String> {
         }
     }
     let mut config = Config {
-        listen: listen::Config { addresses, ..listen::Config::default() },
+        listen: listen::Config {
+            addresses,
+            // rbldnsd answers as much as it is asked.
+            rate_limit: rate_limit::Config { responses_per_second: 0, ..Default::default() },
+            ..listen::Config::default()
+        },
         query_log: query_log::config(options.query_log.as_ref()),
         ..Config::default()
     };

@@ -114,7 +114,7 @@ impl<'z> Engine<'z> {
                     finding.bytes += u64::from(reply.len);
                     reply.answers > 0
                 }
-                Outcome::Drop | Outcome::Beyond => false,
+                Outcome::Drop | Outcome::Limited | Outcome::Beyond => false,
             };
             let expected = queries.expected(start + i) == Expect::Listed;
             finding.wrong += u64::from(listed != expected);

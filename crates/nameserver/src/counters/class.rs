@@ -44,8 +44,12 @@ classes! {
     NotImp = 4 "NOTIMP",
     /// Not our zone, or an ACL says no.
     Refused = 5 "REFUSED",
+    /// Nobody has the key of the signature, or the client may not make this change.
+    NotAuth = 9 "NOTAUTH",
     /// A version of EDNS we do not know.
     BadVers = 16 "BADVERS",
+    /// No cookie of ours where one is required.
+    BadCookie = 23 "BADCOOKIE",
     |
     /// Any other.
     Other "other"

@@ -41,8 +41,12 @@ impl Totals {
 pub struct TransportTotals {
     /// Queries, answered or not.
     pub queries: u64,
-    /// Queries without an answer, by decision: not DNS, or an ACL says so.
+    /// Queries without an answer, by decision: not DNS, an ACL says so, or their network had its answers.
     pub dropped: u64,
+    /// Of these: those whose network had its answers.
+    pub limited: u64,
+    /// Answers that were cut because their network had its answers.
+    pub slipped: u64,
     /// Answers that could not be sent.
     pub send_failures: u64,
     /// Calls that brought queries; with `queries` the mean size of a batch.

@@ -127,6 +127,11 @@ fn write_notes(page: &mut String, report: &Report) -> fmt::Result {
         "",
         "TCP connections were refused, as the limits allow no more",
     )?;
+    note(
+        report.udp.limited + report.udp.slipped,
+        "",
+        "answers were truncated or dropped, as a network asked for more by UDP than it gets",
+    )?;
     note(report.query_log_lost, "", "queries are not in the query log, which could not keep up")
 }
 

@@ -62,6 +62,8 @@ fn describe(message: &[u8], zones: &Zones) -> Option<Reply> {
         listed: false,
         truncated: header[2] & TC != 0,
         keyed: false,
+        proven: false,
+        limited: false,
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A connection is a task that reads queries, each behind two bytes of length, and writes answers as
 //! it finds them: a client may send many queries without waiting (section 6.2.1.1). What a client can
-//! cost is bounded in every direction: connections in all and of one client, time between queries,
+//! cost is bounded in every direction: connections in all, of one client and of one network, time between queries,
 //! time for the rest of a query, time and bytes for answers it does not read. Memory is held only
 //! while a query is under way.
 //!
@@ -40,6 +40,8 @@ pub struct Config {
     pub connections: usize,
     /// Most connections at a time of one IPv4 address or IPv6 /64. Default: 10.
     pub connections_per_client: usize,
+    /// Most connections at a time of one IPv4 /24 or IPv6 /56. Default: 100.
+    pub connections_per_network: usize,
     /// How long a connection without a query is kept. Default: 10 s.
     pub idle: Duration,
     /// How long the rest of a query that has begun may take. Default: 5 s.
@@ -53,6 +55,7 @@ impl Default for Config {
         Config {
             connections: 1_000,
             connections_per_client: 10,
+            connections_per_network: 100,
             idle: Duration::from_secs(10),
             message: Duration::from_secs(5),
             write: Duration::from_secs(10),
@@ -130,7 +133,7 @@ async fn converse(mut stream: TcpStream, peer: SocketAddr, _place: Place, servic
             goes_on = match service.answer(message, address, &mut outbox) {
                 Outcome::Reply(_) => true,
                 // Who sends what deserves no answer has no business on a connection.
-                Outcome::Drop => false,
+                Outcome::Drop | Outcome::Limited => false,
                 Outcome::Beyond => {
                     let peer = SocketAddr::new(address, peer.port());
                     service.deliver(&mut stream, &mut outbox).await

@@ -27,6 +27,7 @@ use super::tally::Tally;
 use crate::beyond::Beyond;
 use crate::counters::Block;
 use crate::query_log::{Moment, Recorder};
+use crate::rate_limit::{Micros, RateLimit, Turn, Verdict};
 use crate::respond::{BATCH, Client, Outcome, Queries, Request, Transport, respond_batch};
 use crate::zones::Zones;
 
@@ -70,6 +71,8 @@ pub(crate) struct Duty {
     pub(crate) counters: Arc<Block>,
     /// Where it reports queries to.
     pub(crate) log: Recorder,
+    /// How many answers a network gets.
+    pub(crate) rate_limit: Arc<RateLimit>,
     /// Who takes what is not answered here, if anybody does.
     pub(crate) beyond: Option<Arc<dyn Beyond>>,
     /// Where the answers of that are counted.
@@ -266,7 +269,7 @@ fn serve_batch(endpoint: &Endpoint, desk: &mut Desk, duty: &Duty, wait: Wait) ->
     let outcomes = desk.outcomes[..count].iter().enumerate();
     let lengths = outcomes.filter_map(|(slot, outcome)| match outcome {
         Outcome::Reply(reply) => Some((slot, usize::from(reply.len))),
-        Outcome::Drop | Outcome::Beyond => None,
+        Outcome::Drop | Outcome::Limited | Outcome::Beyond => None,
     });
     let failed = desk.datagrams.send(&endpoint.socket, endpoint.info, lengths);
     if failed > 0 {
@@ -283,6 +286,8 @@ struct Desk {
     queries: Queries,
     /// What became of them.
     outcomes: [Outcome; BATCH],
+    /// Which limited answers are sent all the same.
+    turn: Turn,
 }
 
 impl Desk {
@@ -292,6 +297,7 @@ impl Desk {
             datagrams: Datagrams::new(),
             queries: Queries::default(),
             outcomes: [Outcome::Drop; BATCH],
+            turn: Turn::default(),
         }
     }
 
@@ -306,6 +312,21 @@ impl Desk {
         let outcomes = &mut self.outcomes[..requests.len()];
         let zones = duty.zones.load();
         respond_batch(&mut self.queries, &requests, moment.seconds, &zones, replies, outcomes);
+        if let Some(rules) = duty.rate_limit.rules() {
+            let now = ticks();
+            for ((request, outcome), bytes) in requests.iter().zip(&mut *outcomes).zip(replies) {
+                let Outcome::Reply(reply) = *outcome else { continue };
+                if reply.proven {
+                    continue;
+                }
+                let address = request.client.address;
+                match duty.rate_limit.judge(&rules, address, now, &mut self.turn) {
+                    Verdict::Send => {}
+                    Verdict::Truncate => *outcome = reply.shortened(bytes.as_mut()),
+                    Verdict::Drop => *outcome = Outcome::Limited,
+                }
+            }
+        }
         duty.counters.batch();
         for (request, outcome) in requests.iter().zip(outcomes.iter()) {
             duty.counters.record(request.bytes.len(), outcome);
@@ -349,12 +370,24 @@ fn receive_failed(error: &io::Error) {
 }
 
 /// The time, as the kernel noted it at its last tick: exact to some milliseconds, and much cheaper.
-#[expect(unsafe_code, reason = "the standard library does not offer the coarse clock")]
 fn now() -> Moment {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is valid for the write; the clock exists since Linux 2.6.32.
-    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME_COARSE, &raw mut time) };
+    let time = coarse(libc::CLOCK_REALTIME_COARSE);
     Moment { seconds: time.tv_sec as u32, milliseconds: (time.tv_nsec / 1_000_000) as u16 }
+}
+
+/// The time since the machine started, as exact and as cheap; nobody sets it back.
+fn ticks() -> Micros {
+    let time = coarse(libc::CLOCK_MONOTONIC_COARSE);
+    Micros(time.tv_sec.cast_unsigned() * 1_000_000 + time.tv_nsec.cast_unsigned() / 1_000)
+}
+
+/// Reads a coarse clock.
+#[expect(unsafe_code, reason = "the standard library does not offer the coarse clocks")]
+fn coarse(clock: libc::clockid_t) -> libc::timespec {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is valid for the write; the clocks exist since Linux 2.6.32.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
+    time
 }
 
 /// Waits until a descriptor has something; a signal is as good as that.

@@ -31,6 +31,7 @@ fn text(record: &Record, out: &mut Vec<u8>) -> std::io::Result<()> {
     write!(out, "{moment} {client} {transport} {name} {class} {qtype} ")?;
     match outcome {
         Outcome::Drop => writeln!(out, "dropped"),
+        Outcome::Limited => writeln!(out, "limited"),
         Outcome::Beyond => writeln!(out, "handed-over"),
         Outcome::Reply(reply) => {
             write!(out, "{} {} {}", rcode_name(reply.rcode), reply.answers, reply.len)?;
@@ -38,7 +39,11 @@ fn text(record: &Record, out: &mut Vec<u8>) -> std::io::Result<()> {
                 out,
                 "{}{}",
                 if reply.listed { " listed" } else { "" },
-                if reply.truncated { " truncated" } else { "" }
+                match (reply.truncated, reply.limited) {
+                    (_, true) => " limited",
+                    (true, false) => " truncated",
+                    (false, false) => "",
+                }
             )
         }
     }
@@ -254,6 +259,8 @@ mod tests {
             listed: true,
             truncated: false,
             keyed: false,
+            proven: false,
+            limited: false,
         })
     }
 
@@ -274,6 +281,15 @@ mod tests {
             Outcome::Beyond,
             "2026-11-22T02:08:08.007Z 2001:db8::1 udp a\\032b.Bl.example IN SPF handed-over\n",
         );
+    }
+
+    #[test]
+    fn what_a_network_has_too_much_is_limited() {
+        let line = "2026-11-22T02:08:08.007Z 2001:db8::1 udp a\\032b.Bl.example IN SPF";
+        check(Format::Text, Outcome::Limited, &format!("{line} limited\n"));
+        let Outcome::Reply(reply) = hit() else { unreachable!("it is one") };
+        let cut = Reply { truncated: true, limited: true, listed: false, ..reply };
+        check(Format::Text, Outcome::Reply(cut), &format!("{line} NOERROR 1 54 limited\n"));
     }
 
     #[test]

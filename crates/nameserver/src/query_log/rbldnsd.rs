@@ -80,7 +80,7 @@ impl Display for Code {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match Rcode::of(self.0) {
             Rcode::NotImp => f.write_str("NOTIMPL"),
-            Rcode::Other => write!(f, "rcode{}", self.0),
+            Rcode::NotAuth | Rcode::BadCookie | Rcode::Other => write!(f, "rcode{}", self.0),
             known => f.write_str(known.label()),
         }
     }

@@ -66,7 +66,7 @@ impl Record {
     pub(super) fn reply(&self) -> Option<&Reply> {
         match &self.outcome {
             Outcome::Reply(reply) => Some(reply),
-            Outcome::Drop | Outcome::Beyond => None,
+            Outcome::Drop | Outcome::Limited | Outcome::Beyond => None,
         }
     }
 }

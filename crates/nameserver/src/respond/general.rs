@@ -7,10 +7,11 @@ use repute_zone::{
 };
 
 use super::{
-    ANY, AXFR, Asked, BADVERS, CLASS_ANY, CLASS_CHAOS, CLASS_IN, Client, EXTENDED_ERROR, FORMERR,
-    IXFR, NOERROR, NOT_AUTHORITATIVE, NOT_READY, NOTIMP, NXDOMAIN, Outcome, PLAIN_UDP, PROHIBITED,
-    REFUSED, Reply, SERVFAIL, TXT, Transport,
+    ANY, AXFR, Asked, BADCOOKIE, BADVERS, CLASS_ANY, CLASS_CHAOS, CLASS_IN, Client, EXTENDED_ERROR,
+    FORMERR, IXFR, NOERROR, NOT_AUTHORITATIVE, NOT_READY, NOTIMP, NXDOMAIN, Outcome, PLAIN_UDP,
+    PROHIBITED, REFUSED, Reply, SERVFAIL, TXT, Transport,
 };
+use crate::cookie::Shown;
 use crate::message::{AA, HEADER, NSID, OPCODE, OPT, Query, TC, Unreadable};
 use crate::write::Writer;
 use crate::zones::{A, Handover, NS, SOA, Served, ZoneState, Zones};
@@ -38,6 +39,7 @@ impl Asked<'_> {
         }
         let question = match readable {
             Ok(()) | Err(Unreadable::Signed(_)) => query.question_end(),
+            Err(Unreadable::Questionless) => HEADER,
             Err(Unreadable::Malformed(end) | Unreadable::Opcode(end)) => {
                 end.map_or(HEADER, usize::from)
             }
@@ -50,8 +52,18 @@ impl Asked<'_> {
                 usize::from(edns.size.min(zones.identity().edns_size)).max(PLAIN_UDP)
             }
         };
-        let Some(mut out) = Writer::new(packet, question, limit, query.edns.is_some(), reply)
-        else {
+        let shown = match readable {
+            Ok(()) | Err(Unreadable::Questionless | Unreadable::Signed(_)) => {
+                self.cookie(client, now, zones)
+            }
+            Err(_) => Shown::Nothing,
+        };
+        let cookie = match shown {
+            Shown::Nothing | Shown::Malformed => None,
+            Shown::Client(answer) | Shown::Wrong(answer) | Shown::Right(answer) => Some(answer),
+        };
+        let has_edns = query.edns.is_some();
+        let Some(mut out) = Writer::new(packet, question, limit, has_edns, cookie, reply) else {
             return Outcome::Drop;
         };
         let mut reply = Reply {
@@ -63,6 +75,8 @@ impl Asked<'_> {
             listed: false,
             truncated: false,
             keyed: false,
+            proven: matches!(shown, Shown::Right(_)) || client.transport == Transport::Tcp,
+            limited: false,
         };
         match readable {
             Ok(()) => {}
@@ -73,12 +87,36 @@ impl Asked<'_> {
             Err(Unreadable::Opcode(_)) => return out.finish_plain(reply, NOTIMP),
             Err(Unreadable::Signed(Some(_))) if told.lets_beyond(zones) => return Outcome::Beyond,
             Err(Unreadable::Signed(Some(at))) => return self.refuse_key(out, reply, at, zones),
+            // RFC 7873 section 5.4: who asks nothing asks for a cookie, or whether his is still good.
+            Err(Unreadable::Questionless) => match shown {
+                Shown::Client(_) | Shown::Right(_) => {
+                    return out.finish(reply, NOERROR, query, zones, None);
+                }
+                Shown::Wrong(_) => return out.finish(reply, BADCOOKIE, query, zones, None),
+                Shown::Nothing | Shown::Malformed => return out.finish_plain(reply, FORMERR),
+            },
             Err(Unreadable::Signed(None) | Unreadable::Malformed(_) | Unreadable::Drop) => {
                 return out.finish_plain(reply, FORMERR);
             }
         }
         if query.edns.is_some_and(|edns| edns.version > 0) {
             return out.finish(reply, BADVERS, query, zones, None);
+        }
+        match shown {
+            Shown::Malformed => return out.finish(reply, FORMERR, query, zones, None),
+            Shown::Right(_) => {}
+            Shown::Nothing | Shown::Client(_) | Shown::Wrong(_) if reply.proven => {}
+            Shown::Client(_) | Shown::Wrong(_) if zones.identity().cookies.are_required() => {
+                reply.zone = zone.map(|served| served.index);
+                return out.finish(reply, BADCOOKIE, query, zones, None);
+            }
+            // It knows no cookies: TCP proves where it is as well.
+            Shown::Nothing if zones.identity().cookies.are_required() => {
+                reply.zone = zone.map(|served| served.index);
+                out.truncate();
+                return out.finish(reply, NOERROR, query, zones, None);
+            }
+            Shown::Nothing | Shown::Client(_) | Shown::Wrong(_) => {}
         }
         let unusual_flags = packet[2] & (AA | TC) != 0;
         if unusual_flags && zones.identity().dialect == Dialect::Rbldnsd {
@@ -391,7 +429,7 @@ impl Writer<'_> {
         zones: &Zones,
         error: Option<u16>,
     ) -> Outcome {
-        if matches!(rcode, REFUSED | SERVFAIL | FORMERR | NOTIMP | BADVERS) {
+        if matches!(rcode, REFUSED | SERVFAIL | FORMERR | NOTIMP | BADVERS | BADCOOKIE) {
             self.set_authoritative(false);
         }
         self.set_rcode(rcode & 15);

@@ -6,7 +6,8 @@
 use repute_zone::Quick;
 
 use super::general::{LONGEST_SUBJECT, write_subject};
-use super::{Asked, CLASS_IN, Client, NOERROR, NXDOMAIN, Outcome, Reply, TXT};
+use super::{Asked, CLASS_IN, Client, NOERROR, NXDOMAIN, Outcome, Reply, TXT, Transport};
+use crate::cookie::Shown;
 use crate::message::{AA, TC};
 use crate::write::Head;
 use crate::zones::{A, Served, ZoneState, Zones};
@@ -18,6 +19,7 @@ impl Asked<'_> {
         let Asked { packet, query, .. } = self;
         served.is_plain
             & !zones.has_acl()
+            & !zones.identity().cookies.are_required()
             & (query.qclass == CLASS_IN)
             & matches!(query.qtype, A | TXT)
             & packet.get(2).is_some_and(|flags| flags & (AA | TC) == 0)
@@ -32,6 +34,7 @@ impl Asked<'_> {
     pub(super) fn plain_answer(
         &self,
         client: &Client,
+        now: u32,
         zones: &Zones,
         out: &mut [u8],
         outcome: &mut Outcome,
@@ -39,7 +42,16 @@ impl Asked<'_> {
         let (Some(probe), Some(served)) = (&self.probe, self.zone) else { return None };
         let query = self.query;
         let size = zones.identity().edns_size;
-        let head = Head { packet: self.packet, end: query.question_end(), edns: query.edns, size };
+        let shown = self.cookie(client, now, zones);
+        let (cookie, has_cookie) = match &shown {
+            Shown::Nothing => (None, false),
+            Shown::Client(answer) | Shown::Wrong(answer) => (Some(answer), false),
+            Shown::Right(answer) => (Some(answer), true),
+            Shown::Malformed => return None,
+        };
+        let (packet, end, edns) = (self.packet, query.question_end(), query.edns);
+        let head = Head { packet, end, edns, size, cookie };
+        let proven = has_cookie || client.transport == Transport::Tcp;
         let mut reply = |len, rcode, answers| {
             *outcome = Outcome::Reply(Reply {
                 len,
@@ -50,6 +62,8 @@ impl Asked<'_> {
                 listed: answers > 0,
                 truncated: false,
                 keyed: false,
+                proven,
+                limited: false,
             });
         };
         match probe.quick(|| query.relative(served.depth)) {

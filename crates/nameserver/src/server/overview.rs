@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
@@ -10,6 +10,7 @@ use crate::counters::Counters;
 use crate::listen::tcp::Admission;
 use crate::listen::udp::Crew;
 use crate::query_log::QueryLog;
+use crate::rate_limit::RateLimit;
 use crate::rates::{SAMPLE_EVERY, Window};
 use crate::report::{ConnectionsReport, Report, ZoneReport};
 use crate::status::StatusBoard;
@@ -32,6 +33,8 @@ pub(super) struct Overview {
     pub(super) admission: Admission,
     /// The UDP workers.
     pub(super) crew: Mutex<Crew>,
+    /// How many answers a network gets.
+    pub(super) rate_limit: Arc<RateLimit>,
     /// The query log.
     pub(super) log: Mutex<QueryLog>,
     /// Rates of the last minute.
@@ -93,17 +96,36 @@ impl Overview {
 }
 
 /// Samples the counters for the rates until the server stops.
+///
+/// What is limited is told here too, where there is time: when it begins, and not again before it was quiet for
+/// a minute.
 pub(super) async fn sample(overview: Arc<Overview>, stop: CancellationToken) {
+    let (mut known, mut seen) = (0, None::<Instant>);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(SAMPLE_EVERY) => {}
         }
         let totals = overview.counters.totals();
+        let limited = totals.udp.limited + totals.udp.slipped;
+        if limited > known {
+            let is_new = seen.is_none_or(|at| at.elapsed() >= QUIET);
+            if is_new {
+                tracing::warn!(
+                    limited,
+                    "a network asks for more answers than it gets by UDP (`responses-per-second` of \
+                     [nameserver.rate-limit]): the others are truncated or dropped; if it is no flood, exempt it"
+                );
+            }
+            (known, seen) = (limited, Some(Instant::now()));
+        }
         let mut window = overview.window.lock().unwrap_or_else(PoisonError::into_inner);
         window.sample(overview.started.elapsed(), &totals);
     }
 }
+
+/// How long nothing must have been limited until that is told again.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// The time.
 pub(super) fn unix_seconds() -> u64 {

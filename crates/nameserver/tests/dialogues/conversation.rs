@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use repute_dnsxl::{Name, Polarity};
+use repute_nameserver::cookie::Cookies;
 use repute_nameserver::{
     Client, Handover, Identity, Outcome, Serving, Transport, ZoneIndex, ZoneState, Zones, respond,
 };
@@ -122,6 +123,15 @@ impl Stage {
             }
             "now" => self.now = rest.parse().ok()?,
             "offer" => self.identity.handover = Handover::Offer,
+            "cookies" => {
+                let (how, secrets) = rest.split_once(' ')?;
+                let secrets = secrets.replace(' ', "\n").parse().ok()?;
+                self.identity.cookies = match how {
+                    "on" => Cookies::On(secrets),
+                    "require" => Cookies::Require(secrets),
+                    _ => return None,
+                };
+            }
             "version" => self.identity.version = Some(rest.to_owned()),
             "server-id" => self.identity.server_id = Some(rest.to_owned()),
             "reset" => *self = Stage::default(),
@@ -138,6 +148,7 @@ impl Stage {
         let client = Client { address: client, transport };
         match respond(&packet, &client, self.now, &zones, &mut reply) {
             Outcome::Drop => vec!["dropped".to_owned()],
+            Outcome::Limited => vec!["limited".to_owned()],
             Outcome::Beyond => vec!["handed over".to_owned()],
             Outcome::Reply(done) => {
                 let reply = &reply[..usize::from(done.len)];

@@ -10,11 +10,7 @@ use crate::conversation::CLIENT;
 /// The packet of a query, its transport and its client.
 pub(crate) fn query(text: &str) -> (Vec<u8>, Transport, IpAddr) {
     if let Some(hex) = text.strip_prefix("hex") {
-        let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
-        let byte = |pair: &[u8]| {
-            u8::from_str_radix(std::str::from_utf8(pair).expect("digits"), 16).expect("digits")
-        };
-        return (digits.chunks(2).map(byte).collect(), Transport::Udp, CLIENT);
+        return (bytes(hex), Transport::Udp, CLIENT);
     }
     let mut words = text.split_whitespace();
     let (name, rtype) = (words.next().expect("a name"), words.next().expect("a type"));
@@ -36,6 +32,11 @@ pub(crate) fn query(text: &str) -> (Vec<u8>, Transport, IpAddr) {
                 edns = true;
                 options.extend_from_slice(&number().to_be_bytes());
                 options.extend_from_slice(&[0, 1, 9]);
+            }
+            "cookie" => {
+                edns = true;
+                options.extend_from_slice(&[0, 10, 0, (value.len() / 2) as u8]);
+                options.extend(bytes(value));
             }
             "tsig" => keys.push(value),
             "tcp" => transport = Transport::Tcp,
@@ -65,6 +66,15 @@ pub(crate) fn query(text: &str) -> (Vec<u8>, Transport, IpAddr) {
         packet.extend(signature(key));
     }
     (packet, transport, client)
+}
+
+/// Bytes from hexadecimal digits, with anything between them.
+fn bytes(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair: &[u8]| {
+        u8::from_str_radix(std::str::from_utf8(pair).expect("digits"), 16).expect("digits")
+    };
+    digits.chunks(2).map(byte).collect()
 }
 
 /// A TSIG record that no key of anybody made (RFC 8945 section 4.2).
@@ -133,6 +143,10 @@ pub(crate) fn message(reply: &[u8], query: &[u8]) -> Vec<String> {
             let (code, len) = (u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d]));
             let (data, rest) = rest.split_at(usize::from(len));
             match code {
+                10 => {
+                    let hex: String = data.iter().map(|byte| format!("{byte:02x}")).collect();
+                    write!(line, " cookie={hex}")
+                }
                 3 => write!(line, " nsid={}", String::from_utf8_lossy(data)),
                 15 => write!(line, " ede={}", u16::from_be_bytes([data[0], data[1]])),
                 other => write!(line, " option={other}"),
@@ -280,6 +294,7 @@ fn rcode_name(rcode: u16) -> String {
         6 => "YXDOMAIN".to_owned(),
         9 => "NOTAUTH".to_owned(),
         16 => "BADVERS".to_owned(),
+        23 => "BADCOOKIE".to_owned(),
         n => names.get(usize::from(n)).map_or_else(|| format!("RCODE{n}"), |n| (*n).to_owned()),
     }
 }

@@ -6,6 +6,7 @@ mod control;
 mod list;
 mod pages;
 mod query_log;
+mod rate_limit;
 mod running;
 mod tcp;
 mod tcp_limits;
