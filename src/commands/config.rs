@@ -8,8 +8,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use repute_certificate::Certificate;
 use repute_nameserver::loader::{Content, SnapshotOrigin, SourceOrigin};
-use repute_portal::Certificate;
 use repute_zone::DatasetKind;
 
 use super::access::{self, AskedFor};
@@ -77,8 +77,8 @@ fn certificate(config: &Config) -> anyhow::Result<()> {
     let Some(files) = portal.certificate.clone().filter(|_| !portal.listen.is_empty()) else {
         return Ok(());
     };
-    let certificate = Certificate::open(files)?;
-    for doubt in certificate.doubts(portal.portal.public_url.host(), SystemTime::now()) {
+    let certificate = Certificate::open(files, &[])?;
+    for doubt in certificate.doubts(Some(portal.portal.public_url.host()), SystemTime::now()) {
         tell!("repute: warning: {doubt}");
     }
     Ok(())

@@ -4,10 +4,11 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use repute_certificate::CertificateFiles;
 use repute_dnsxl::Network;
 use repute_nameserver::listen::Address;
 use repute_notify::MailServer;
-use repute_portal::{CertificateFiles, Mail, PublicUrl, ReturnPath};
+use repute_portal::{Mail, PublicUrl, ReturnPath};
 use repute_registry::claim::challenge::Reach;
 use repute_registry::removal::wave::Waves;
 use repute_registry::request::limit::Limits;

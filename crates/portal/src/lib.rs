@@ -12,7 +12,6 @@ mod again;
 mod api;
 mod app;
 mod asset;
-mod certificate;
 mod chart;
 mod check;
 mod chores;
@@ -61,7 +60,6 @@ mod work;
 mod zones;
 
 pub use account::shell::{ShellError, address, all, first_link, invite, reset_link};
-pub use certificate::{Certificate, CertificateError, CertificateFiles, Doubt};
 pub use config::{Config, Mail, PublicUrl, PublicUrlError, ReturnPath, ReturnPathError};
 pub use mail_address::{MailAddress, MailAddressError};
 pub use means::Means;

@@ -12,6 +12,7 @@ use axum::extract::Request;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use repute_certificate::Certificate;
 use repute_database::Database;
 use repute_distribution::Shelf;
 use repute_dnsxl::Network;
@@ -26,7 +27,6 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use crate::app::App;
-use crate::certificate::Certificate;
 use crate::config::Config;
 use crate::impatient::Impatient;
 use crate::limits::Doer;

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use repute_certificate::Certificate;
 use repute_database::Database;
 use repute_distribution::Shelf;
 use repute_dnsxl::{Name, Target, relative_name};
@@ -15,7 +16,7 @@ use repute_lookup::inquiry::ListAt;
 use repute_lookup::resolver;
 use repute_nameserver::loader::decompress::unpack;
 use repute_nameserver::{ZoneState, Zones};
-use repute_portal::{Certificate, Entrance, Mail, Means, Running, Standing, ZoneFacts};
+use repute_portal::{Entrance, Mail, Means, Running, Standing, ZoneFacts};
 use repute_registry::claim::challenge::Look;
 use repute_registry::elsewhere::Elsewhere;
 use repute_registry::work::Spool;
@@ -49,8 +50,9 @@ pub(super) fn certificate(config: &PortalConfig) -> anyhow::Result<Option<Arc<Ce
     let Some(files) = config.certificate.clone().filter(|_| !config.listen.is_empty()) else {
         return Ok(None);
     };
-    let certificate = Certificate::open(files).context("the portal cannot speak TLS")?;
-    for doubt in certificate.doubts(config.portal.public_url.host(), SystemTime::now()) {
+    let certificate =
+        Certificate::open(files, &["http/1.1"]).context("the portal cannot speak TLS")?;
+    for doubt in certificate.doubts(Some(config.portal.public_url.host()), SystemTime::now()) {
         tracing::warn!("{doubt}");
     }
     Ok(Some(Arc::new(certificate)))

@@ -7,13 +7,13 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
+use repute_certificate::Certificate;
 use repute_dnsxl::Name;
 use repute_nameserver::control::{Reload, Reloads};
 use repute_nameserver::listen;
 use repute_nameserver::loader::{LoaderConfig, Outcomes, Remote};
 use repute_nameserver::server::{self, Remote as RunningRemote};
 use repute_nameserver::{Identity, Zones};
-use repute_portal::Certificate;
 use tracing::{error, info, warn};
 
 use super::cookies::cookies;

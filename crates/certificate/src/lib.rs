@@ -1,10 +1,13 @@
-//! The portal's own certificate: read from its files, shown to whoever comes by TLS, and read anew when they change.
+//! A server's own certificate: read from its files, shown to whoever comes by TLS, and read anew when they change.
+//!
+//! Whatever speaks TLS has one of these, whether it serves pages or DNS; which protocols it offers within TLS (ALPN) it
+//! says when it opens it.
 //!
 //! Programs that renew certificates write two files, one after the other. So files that just changed are left alone until
 //! they stand still, and a pair that cannot be used changes nothing: the one before is shown on, and the log says why.
 //! Connections that stand keep what they began with.
 //!
-//! Who signed it is not asked: that is for browsers to judge.
+//! Who signed it is not asked: that is for clients to judge.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
@@ -13,7 +16,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use repute_database::Timestamp;
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
@@ -21,8 +23,6 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError as Verdict, RootCertStore, ServerConfig};
 use tokio_util::sync::CancellationToken;
-
-use crate::moment::Moment;
 
 /// Where a certificate and its key are, both as PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct CertificateFiles {
 pub struct Certificate {
     /// Where it is read.
     files: CertificateFiles,
+    /// What is offered within TLS (RFC 7301).
+    protocols: Vec<Vec<u8>>,
     /// What is shown now.
     shown: RwLock<Arc<ServerConfig>>,
     /// The bytes that are shown, to know whether others are there.
@@ -105,7 +107,7 @@ pub enum CertificateError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Doubt {
     /// Its time is over.
-    #[error("the certificate in {} expired at {at} UTC: browsers refuse it, renew it", file.display())]
+    #[error("the certificate in {} expired at {at} UTC: clients refuse it, renew it", file.display())]
     Expired {
         /// The file.
         file: PathBuf,
@@ -129,11 +131,11 @@ pub enum Doubt {
         at: String,
     },
     /// It is for somebody else.
-    #[error("the certificate in {} is not for {host}, the host of `public-url`: browsers refuse it", file.display())]
+    #[error("the certificate in {} is not for {host}, by which people come: browsers refuse it", file.display())]
     OtherHost {
         /// The file.
         file: PathBuf,
-        /// Where people reach the portal.
+        /// The name or address by which people come.
         host: String,
     },
     /// Others may read the key.
@@ -143,7 +145,7 @@ pub enum Doubt {
         key: PathBuf,
     },
     /// Something else.
-    #[error("browsers may refuse the certificate in {}: {why}", file.display())]
+    #[error("clients may refuse the certificate in {}: {why}", file.display())]
     Other {
         /// The file.
         file: PathBuf,
@@ -162,7 +164,11 @@ impl CertificateFiles {
     }
 
     /// What is shown of these bytes.
-    fn shown(&self, bytes: &Bytes) -> Result<Arc<ServerConfig>, CertificateError> {
+    fn shown(
+        &self,
+        bytes: &Bytes,
+        protocols: &[Vec<u8>],
+    ) -> Result<Arc<ServerConfig>, CertificateError> {
         let chain = self.chain(bytes)?;
         let key = PrivateKeyDer::from_pem_slice(&bytes.1)
             .map_err(|_| CertificateError::NoKey { path: self.key.clone() })?;
@@ -176,7 +182,7 @@ impl CertificateFiles {
                 }
                 source => CertificateError::Unusable { certificate, key: key_file, source },
             })?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = protocols.to_vec();
         Ok(Arc::new(config))
     }
 
@@ -208,14 +214,18 @@ impl Stamp {
 }
 
 impl Certificate {
-    /// Reads a certificate and its key.
+    /// Reads a certificate and its key, for a server that offers these protocols within TLS, such as `http/1.1`.
     ///
     /// # Errors
     /// If one cannot be read or used, or they do not fit.
-    pub fn open(files: CertificateFiles) -> Result<Certificate, CertificateError> {
+    pub fn open(
+        files: CertificateFiles,
+        protocols: &[&str],
+    ) -> Result<Certificate, CertificateError> {
+        let protocols: Vec<_> = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         let bytes = files.read()?;
-        let shown = RwLock::new(files.shown(&bytes)?);
-        Ok(Certificate { files, shown, bytes: Mutex::new(bytes) })
+        let shown = RwLock::new(files.shown(&bytes, &protocols)?);
+        Ok(Certificate { files, protocols, shown, bytes: Mutex::new(bytes) })
     }
 
     /// Reads the files again and shows what is there from now on; whether that is something else.
@@ -228,15 +238,15 @@ impl Certificate {
         if *known == bytes {
             return Ok(false);
         }
-        let shown = self.files.shown(&bytes)?;
+        let shown = self.files.shown(&bytes, &self.protocols)?;
         *self.shown.write().unwrap_or_else(PoisonError::into_inner) = shown;
         *known = bytes;
-        tracing::info!("the portal shows the new certificate in {}", self.place());
+        tracing::info!("the new certificate in {} is shown", self.place());
         Ok(true)
     }
 
-    /// What should be mended, for a portal that people reach at a host.
-    pub fn doubts(&self, host: &str, now: SystemTime) -> Vec<Doubt> {
+    /// What should be mended, for a server that people reach at a host, if that is known.
+    pub fn doubts(&self, host: Option<&str>, now: SystemTime) -> Vec<Doubt> {
         let mut doubts = Vec::new();
         let (file, key) = (self.files.certificate.clone(), self.files.key.clone());
         if fs::metadata(&key).is_ok_and(|file| file.mode() & 0o004 != 0) {
@@ -278,6 +288,7 @@ impl Certificate {
             }
             Some(error) => doubts.push(other(error)),
         }
+        let Some(host) = host else { return doubts };
         let name = host.trim_start_matches('[').trim_end_matches(']');
         let is_for = |name| verify_server_name(&parsed, &name).is_ok();
         if !ServerName::try_from(name).is_ok_and(is_for) {
@@ -287,12 +298,12 @@ impl Certificate {
     }
 
     /// What is shown to whoever comes now.
-    pub(crate) fn shown(&self) -> Arc<ServerConfig> {
+    pub fn shown(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.shown.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Takes over what is written into the files, until it is told to stop.
-    pub(crate) async fn watch(self: Arc<Certificate>, stop: CancellationToken) {
+    pub async fn watch(self: Arc<Certificate>, stop: CancellationToken) {
         let (mut taken, mut before) = (None, None);
         loop {
             tokio::select! {
@@ -348,8 +359,29 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
 
 /// A moment as people read it.
 fn moment(time: UnixTime) -> String {
-    let seconds = i64::try_from(time.as_secs()).unwrap_or(0).min(FAR);
-    Moment(Timestamp(seconds * 1_000_000)).to_string()
+    let minutes = time.as_secs().min(FAR) / 60;
+    let (mut year, mut day) = (1970, minutes / 1_440);
+    while day >= days_of(year) {
+        day -= days_of(year);
+        year += 1;
+    }
+    let february = days_of(year) - 337;
+    let mut month = 1;
+    for days in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if day < days {
+            break;
+        }
+        day -= days;
+        month += 1;
+    }
+    let (hour, minute) = (minutes / 60 % 24, minutes % 60);
+    format!("{year}-{month:02}-{:02} {hour:02}:{minute:02}", day + 1)
+}
+
+/// How many days a year has.
+fn days_of(year: u64) -> u64 {
+    let is_leap = year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
+    365 + u64::from(is_leap)
 }
 
 /// How often is looked whether the files are others.
@@ -359,7 +391,7 @@ const SOON: Duration = Duration::from_secs(14 * 86_400);
 /// Most bytes of a file.
 const MOST_BYTES: u64 = 1 << 20;
 /// The last second of the year 9999, the last that a certificate can name.
-const FAR: i64 = 253_402_300_799;
+const FAR: u64 = 253_402_300_799;
 
 #[cfg(test)]
 mod tests {
@@ -399,12 +431,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let files = files(&folder);
         let refused = |files: &CertificateFiles| {
-            chain_of(&Certificate::open(files.clone()).expect_err("it is refused"))
+            chain_of(&Certificate::open(files.clone(), &[]).expect_err("it is refused"))
         };
         assert!(refused(&files).contains("cert.pem: No such file"), "{}", refused(&files));
         let first = write(&files, "lists.example");
-        let shown = Certificate::open(files.clone()).expect("it is good");
+        let shown = Certificate::open(files.clone(), &["http/1.1"]).expect("it is good");
         let before = shown.shown();
+        assert_eq!(before.alpn_protocols, [b"http/1.1"]);
         assert!(!shown.reload().expect("it is good"), "it is the same");
 
         write(&files, "lists.example");
@@ -435,9 +468,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let files = files(&folder);
         write(&files, "lists.example");
-        let shown = Certificate::open(files.clone()).expect("it is good");
+        let shown = Certificate::open(files.clone(), &["http/1.1"]).expect("it is good");
         let doubts = |host: &str, at: SystemTime| {
-            let doubts = shown.doubts(host, at);
+            let doubts = shown.doubts(Some(host), at);
             doubts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
         };
         assert_eq!(doubts("lists.example", at(2026)), "");
@@ -452,8 +485,22 @@ mod tests {
             let said = doubts(host, when);
             assert!(said.contains(says) && !said.contains(';'), "{host}: {said}");
         }
+        assert!(shown.doubts(None, at(2026)).is_empty(), "nobody comes by a name");
         fs::set_permissions(&files.key, PermissionsExt::from_mode(0o644)).expect("it is ours");
         let said = doubts("lists.example", at(2026));
         assert!(said.contains("others can read the key") && said.contains("chmod o= "), "{said}");
+    }
+
+    #[test]
+    fn moments_are_those_of_the_calendar() {
+        let check = |seconds, expect: &str| {
+            assert_eq!(moment(UnixTime::since_unix_epoch(Duration::from_secs(seconds))), expect);
+        };
+        check(0, "1970-01-01 00:00");
+        check(951_782_399, "2000-02-28 23:59");
+        check(951_782_400, "2000-02-29 00:00");
+        check(1_798_761_599, "2026-12-31 23:59");
+        check(4_107_542_400, "2100-03-01 00:00");
+        check(u64::MAX, "9999-12-31 23:59");
     }
 }
