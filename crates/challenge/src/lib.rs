@@ -8,8 +8,12 @@
 
 mod accounts;
 mod allow_from;
+mod api;
+mod cors;
 mod counts;
+mod http;
 mod import;
+mod limit;
 mod password;
 mod service;
 mod store;
@@ -18,8 +22,12 @@ mod values;
 
 pub use accounts::{Account, Listed};
 pub use allow_from::AllowFrom;
+pub use api::{Api, ApiConfig, Asked, ClientAddress, Hsts, Registration};
+pub use cors::Cors;
 pub use counts::{Count, Counts};
+pub use http::{Certificate, HttpConfig, serve};
 pub use import::{Foreign, Import, ImportFault, Reason};
+pub use limit::Rate;
 pub use password::Password;
 pub use service::{By, Found, NewAccount, Proof, Service, Settings, Unproved};
 pub use store::Store;

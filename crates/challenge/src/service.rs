@@ -64,10 +64,15 @@ pub enum By {
 impl By {
     /// The client at an address.
     pub fn client(address: IpAddr) -> By {
-        By::Client(match address.to_canonical() {
+        By::Client(By::network(address))
+    }
+
+    /// The network that stands for a client: what one person may have many addresses in.
+    pub(crate) fn network(address: IpAddr) -> Network {
+        match address.to_canonical() {
             IpAddr::V4(address) => Network::V4(Ipv4Network::around(address, 24)),
             IpAddr::V6(address) => Network::V6(Ipv6Network::around(address, 56)),
-        })
+        }
     }
 }
 

@@ -6,6 +6,9 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use crate::password::is_base64url;
 
 /// A moment, in milliseconds since 1970.
@@ -20,6 +23,12 @@ impl Text {
     /// Takes what somebody sent, if it has the form.
     pub fn parse(text: &str) -> Option<Text> {
         (text.len() == 43 && is_base64url(text)).then(|| Text(text.to_owned()))
+    }
+
+    /// The value for a key authorization (RFC 8555 section 8.4).
+    pub fn of_key_authorization(key: &str) -> Text {
+        let digest = ring::digest::digest(&ring::digest::SHA256, key.as_bytes());
+        Text(URL_SAFE_NO_PAD.encode(digest))
     }
 
     /// The text.
