@@ -9,6 +9,7 @@
 mod accounts;
 mod allow_from;
 mod api;
+mod config;
 mod cors;
 mod counts;
 mod http;
@@ -23,6 +24,9 @@ mod values;
 pub use accounts::{Account, Listed};
 pub use allow_from::AllowFrom;
 pub use api::{Api, ApiConfig, Asked, ClientAddress, Hsts, Registration};
+pub use config::{
+    AcmeDnsConfig, ConfigError, Log, LogFormat, LogLevel, Remark, Source, Tls, Transports,
+};
 pub use cors::Cors;
 pub use counts::{Count, Counts};
 pub use http::{Certificate, HttpConfig, serve};

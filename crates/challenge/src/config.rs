@@ -1,0 +1,728 @@
+//! acme-dns's `config.cfg`, of its versions 1 and 2, as what it means here.
+//!
+//! acme-dns reads TOML whose keys may be written in any case, and goes on with what it does not know. Here the same file
+//! works; what would not do what it says is refused with the key and the remedy, all of it at once, and what has no meaning
+//! any more is told. Files that it names are not opened here.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hyper::header::HeaderName;
+use repute_dnsxl::Name;
+use toml::{Table, Value};
+
+use crate::api::{ClientAddress, Hsts, Registration};
+use crate::cors::Cors;
+
+/// What a `config.cfg` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcmeDnsConfig {
+    /// Where DNS is answered.
+    pub dns: Vec<SocketAddr>,
+    /// By what.
+    pub transports: Transports,
+    /// The apex of the zone.
+    pub domain: Name,
+    /// The name server in its SOA.
+    pub name_server: Name,
+    /// Who is responsible for it, in its SOA.
+    pub administrator: Name,
+    /// Its other records, each a line of a master file with absolute names.
+    pub records: Vec<String>,
+    /// The database that is imported.
+    pub database: Source,
+    /// Where the API is served.
+    pub api: Vec<SocketAddr>,
+    /// Its certificate.
+    pub tls: Tls,
+    /// Whether clients get accounts.
+    pub registration: Registration,
+    /// Which web pages may use the API.
+    pub cors: Cors,
+    /// How a client's address is known.
+    pub client: ClientAddress,
+    /// What browsers are told of HTTPS.
+    pub hsts: Option<Hsts>,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// By what DNS is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transports {
+    /// UDP and TCP.
+    Both,
+    /// UDP alone.
+    Udp,
+    /// TCP alone.
+    Tcp,
+}
+
+/// A database of acme-dns.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The file of SQLite, from the folder where acme-dns is started.
+    Sqlite(PathBuf),
+    /// The URL of PostgreSQL, with its password.
+    Postgres(String),
+}
+
+impl fmt::Debug for Source {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
+            Source::Postgres(_) => f.write_str("Postgres(..)"),
+        }
+    }
+}
+
+/// How the API is encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// It is not.
+    Off,
+    /// By a certificate in files.
+    Files {
+        /// The certificate, and behind it those that lead to who is trusted.
+        certificate: PathBuf,
+        /// Its key.
+        key: PathBuf,
+    },
+}
+
+/// What is logged, where and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// What.
+    pub level: LogLevel,
+    /// A file, or else standard output.
+    pub file: Option<PathBuf>,
+    /// How.
+    pub format: LogFormat,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// What someone should act on.
+    Error,
+    /// And what may become that.
+    Warning,
+    /// And what happens.
+    Info,
+    /// And how.
+    Debug,
+}
+
+/// How lines of the log are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For machines.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// What is to be said of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// The key with its section, as `api.tls`.
+    pub key: String,
+    /// What is wrong with it and what to do.
+    pub text: String,
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.key, self.text)
+    }
+}
+
+/// Why a file cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// It is no TOML.
+    #[error("{0}")]
+    Syntax(String),
+    /// Keys are wrong.
+    #[error("{}", .0.iter().map(Remark::to_string).collect::<Vec<_>>().join("\n"))]
+    Keys(Vec<Remark>),
+}
+
+impl AcmeDnsConfig {
+    /// Reads a file, and says which of its keys mean nothing here.
+    ///
+    /// # Errors
+    /// If it is no TOML, or keys are wrong: all of them.
+    pub fn parse(text: &str) -> Result<(AcmeDnsConfig, Vec<Remark>), ConfigError> {
+        let table: Table = text
+            .parse()
+            .map_err(|error: toml::de::Error| ConfigError::Syntax(error.to_string()))?;
+        let mut file = File { table: lower(table), faults: Vec::new(), notes: Vec::new() };
+        let config = file.read();
+        file.leave();
+        match config {
+            Some(config) if file.faults.is_empty() => Ok((config, file.notes)),
+            _ => Err(ConfigError::Keys(file.faults)),
+        }
+    }
+}
+
+/// A file as it is read: each key that is taken goes.
+struct File {
+    /// What is left.
+    table: Table,
+    /// What is wrong.
+    faults: Vec<Remark>,
+    /// What means nothing.
+    notes: Vec<Remark>,
+}
+
+impl File {
+    /// Reads all keys; nothing, if one that must be there is wrong.
+    fn read(&mut self) -> Option<AcmeDnsConfig> {
+        let protocol = self.text("general", "protocol");
+        let protocol = protocol.filter(|text| !text.is_empty()).unwrap_or("both".to_owned());
+        let (transports, family) = match protocol.as_str() {
+            "both" => (Transports::Both, None),
+            "both4" => (Transports::Both, Some(Family::V4)),
+            "both6" => (Transports::Both, Some(Family::V6)),
+            "udp" => (Transports::Udp, None),
+            "udp4" => (Transports::Udp, Some(Family::V4)),
+            "udp6" => (Transports::Udp, Some(Family::V6)),
+            "tcp" => (Transports::Tcp, None),
+            "tcp4" => (Transports::Tcp, Some(Family::V4)),
+            "tcp6" => (Transports::Tcp, Some(Family::V6)),
+            _ => {
+                let text = "must be \"both\", \"udp\" or \"tcp\", each also with 4 or 6 behind it";
+                self.fault("general", "protocol", text);
+                (Transports::Both, None)
+            }
+        };
+        let dns = self.needed("general", "listen", "an address and a port, as \"0.0.0.0:53\"");
+        let dns = dns.and_then(|text| {
+            let addresses = socket_addresses(&text, family);
+            let what = "must be an IP address that fits `protocol`, and a port, as \"0.0.0.0:53\"";
+            self.good("general", "listen", addresses, what)
+        });
+        let domain = self.name("domain", "the zone's name, as \"auth.example.org\"");
+        let name_server = self.name("nsname", "the name server of the zone's SOA");
+        let administrator = self.name("nsadmin", "the mail address of the zone's SOA");
+        let records = self.list("general", "records");
+        let is_debug = self.flag("general", "debug");
+        let database = self.database();
+        let ip = self.text("api", "ip").unwrap_or_default();
+        let port = self.needed("api", "port", "the port of the API, as \"443\"");
+        let api = port.and_then(|port| {
+            let host = ip.trim_start_matches('[').trim_end_matches(']');
+            let addresses = socket_addresses(&format!("[{host}]:{port}"), None);
+            let what = "and `port` must be an IP address and a port, as \"0.0.0.0\" and \"443\"";
+            self.good("api", "ip", addresses, what)
+        });
+        let registration = match self.flag("api", "disable_registration") {
+            true => Registration::Closed,
+            false => Registration::Open,
+        };
+        let tls = self.tls();
+        let cors = Cors::new(self.list("api", "corsorigins"));
+        let client = self.client();
+        let hsts = self.hsts();
+        let log = self.log(is_debug);
+        Some(AcmeDnsConfig {
+            dns: dns?,
+            transports,
+            domain: domain?,
+            name_server: name_server?,
+            administrator: administrator?,
+            records,
+            database: database?,
+            api: api?,
+            tls: tls?,
+            registration,
+            cors,
+            client: client?,
+            hsts,
+            log: log?,
+        })
+    }
+
+    /// The database that is imported.
+    fn database(&mut self) -> Option<Source> {
+        let engine = self.needed("database", "engine", "\"sqlite\" or \"postgres\"");
+        let what = "the database, a file of SQLite or a URL of PostgreSQL";
+        let connection = self.needed("database", "connection", what);
+        let (engine, connection) = (engine?, connection?);
+        match engine.as_str() {
+            "sqlite" | "sqlite3" => {
+                let path = connection.strip_prefix("file:").unwrap_or(&connection);
+                let path = path.split('?').next().unwrap_or_default();
+                let is_file = !path.is_empty() && path != ":memory:";
+                let file = is_file.then(|| Source::Sqlite(path.into()));
+                self.good("database", "connection", file, "must be the file of a database")
+            }
+            "postgres" => {
+                let is_url =
+                    ["postgres://", "postgresql://"].iter().any(|s| connection.starts_with(s));
+                let url = is_url.then_some(Source::Postgres(connection));
+                let what = "must be a URL: write it as postgres://user:password@host/database";
+                self.good("database", "connection", url, what)
+            }
+            _ => self.good("database", "engine", None, "must be \"sqlite\" or \"postgres\""),
+        }
+    }
+
+    /// How the API is encrypted.
+    fn tls(&mut self) -> Option<Tls> {
+        let key = self.text("api", "tls_cert_privkey").unwrap_or_default();
+        let certificate = self.text("api", "tls_cert_fullchain").unwrap_or_default();
+        // They concern a certificate that acme-dns gets by itself, and stand in its example whether or not it does.
+        for unused in ["acme_cache_dir", "notification_email"] {
+            self.text("api", unused);
+        }
+        match self.text("api", "tls").unwrap_or_default().as_str() {
+            "" | "none" => Some(Tls::Off),
+            "cert" => {
+                for (name, value) in
+                    [("tls_cert_privkey", &key), ("tls_cert_fullchain", &certificate)]
+                {
+                    if value.is_empty() {
+                        self.fault(
+                            "api",
+                            name,
+                            "is missing: with `tls = \"cert\"` it names a file in PEM",
+                        );
+                    }
+                }
+                Some(Tls::Files { certificate: certificate.into(), key: key.into() })
+            }
+            "letsencrypt" | "letsencryptstaging" => self.good("api", "tls", None, LETS_ENCRYPT),
+            _ => self.good("api", "tls", None, "must be \"none\" or \"cert\""),
+        }
+    }
+
+    /// How a client's address is known.
+    fn client(&mut self) -> Option<ClientAddress> {
+        let name = self.text("api", "header_name").unwrap_or_default();
+        match self.flag("api", "use_header") {
+            false => Some(ClientAddress::Connection),
+            true => {
+                let header = HeaderName::try_from(&name).ok().map(ClientAddress::Header);
+                let what = "must name the header in which the proxy writes the client's address";
+                self.good("api", "header_name", header, what)
+            }
+        }
+    }
+
+    /// What browsers are told of HTTPS.
+    fn hsts(&mut self) -> Option<Hsts> {
+        let seconds = match self.take("api", "hsts_max_age") {
+            None | Some(Value::Integer(0)) => A_YEAR,
+            Some(value) => {
+                value.as_integer().and_then(|n| u64::try_from(n).ok()).unwrap_or_else(|| {
+                    self.fault("api", "hsts_max_age", "must be a number of seconds");
+                    A_YEAR
+                })
+            }
+        };
+        let include_subdomains = self.flag("api", "hsts_include_subdomains");
+        let preload = self.flag("api", "hsts_preload");
+        let is_on = self.flag("api", "hsts_enabled");
+        let max_age = Duration::from_secs(seconds);
+        is_on.then_some(Hsts { max_age, include_subdomains, preload })
+    }
+
+    /// What is logged.
+    fn log(&mut self, is_debug: bool) -> Option<Log> {
+        let level = match self.text("logconfig", "loglevel").unwrap_or_default().as_str() {
+            _ if is_debug => Some(LogLevel::Debug),
+            "error" => Some(LogLevel::Error),
+            "warning" | "warn" => Some(LogLevel::Warning),
+            "" | "info" => Some(LogLevel::Info),
+            "debug" => Some(LogLevel::Debug),
+            _ => None,
+        };
+        let what = "must be \"error\", \"warning\", \"info\" or \"debug\"";
+        let level = self.good("logconfig", "loglevel", level, what);
+        let file = self.text("logconfig", "logfile").unwrap_or_default();
+        let file = match self.text("logconfig", "logtype").unwrap_or_default().as_str() {
+            "" | "stdout" => Some(None),
+            "file" if !file.is_empty() => Some(Some(PathBuf::from(file))),
+            _ => None,
+        };
+        let what = "must be \"stdout\", or \"file\" with `logfile` beside it";
+        let file = self.good("logconfig", "logtype", file, what);
+        let format = match self.text("logconfig", "logformat").unwrap_or_default().as_str() {
+            "json" => Some(LogFormat::Json),
+            "" | "text" => Some(LogFormat::Text),
+            _ => None,
+        };
+        let format = self.good("logconfig", "logformat", format, "must be \"json\" or \"text\"");
+        Some(Log { level: level?, file: file?, format: format? })
+    }
+
+    /// Says what of the file is left: nobody has asked for it.
+    fn leave(&mut self) {
+        for old in ["api_domain", "autocert_port"] {
+            if self.take("api", old).is_some() {
+                self.note(format!("api.{old}"), "has no meaning in acme-dns any more: remove it");
+            }
+        }
+        let mut left = Vec::new();
+        for (section, value) in &self.table {
+            match value {
+                Value::Table(keys) => {
+                    left.extend(keys.keys().map(|key| format!("{section}.{key}")));
+                }
+                _ => left.push(section.clone()),
+            }
+        }
+        for key in left {
+            self.note(key, "is not known and changes nothing: remove it, or correct its name");
+        }
+    }
+
+    /// A domain name of `[general]`.
+    fn name(&mut self, key: &str, what: &str) -> Option<Name> {
+        let text = self.needed("general", key, what)?;
+        // The administrator's address may be written as one.
+        let name: Option<Name> = text.replacen('@', ".", 1).parse().ok();
+        let name = name.filter(|name| name.label_count() > 0);
+        self.good("general", key, name, "must be a domain name")
+    }
+
+    /// A text that must be there.
+    fn needed(&mut self, section: &str, key: &str, what: &str) -> Option<String> {
+        let before = self.faults.len();
+        let text = self.text(section, key).filter(|text| !text.is_empty());
+        if text.is_none() && self.faults.len() == before {
+            self.fault(section, key, &format!("is missing: set it to {what}"));
+        }
+        text
+    }
+
+    /// A text. Numbers are texts to whoever leaves the quotes away.
+    fn text(&mut self, section: &str, key: &str) -> Option<String> {
+        match self.take(section, key)? {
+            Value::String(text) => Some(text),
+            Value::Integer(number) => Some(number.to_string()),
+            _ => self.good(section, key, None, "must be a text in quotes"),
+        }
+    }
+
+    /// Whether something is so.
+    fn flag(&mut self, section: &str, key: &str) -> bool {
+        match self.take(section, key) {
+            None => false,
+            Some(Value::Boolean(is_so)) => is_so,
+            Some(_) => {
+                self.fault(section, key, "must be true or false, without quotes");
+                false
+            }
+        }
+    }
+
+    /// Some texts.
+    fn list(&mut self, section: &str, key: &str) -> Vec<String> {
+        let texts = match self.take(section, key) {
+            None => return Vec::new(),
+            Some(Value::Array(list)) => {
+                list.into_iter().map(|one| one.as_str().map(str::to_owned)).collect()
+            }
+            Some(_) => None,
+        };
+        let what = "must be a list of texts, as [\"one\", \"two\"]";
+        self.good(section, key, texts, what).unwrap_or_default()
+    }
+
+    /// Takes a key out of the file.
+    fn take(&mut self, section: &str, key: &str) -> Option<Value> {
+        self.table.get_mut(section)?.as_table_mut()?.remove(key)
+    }
+
+    /// Says what a key must be, unless it is that.
+    fn good<T>(&mut self, section: &str, key: &str, value: Option<T>, what: &str) -> Option<T> {
+        if value.is_none() {
+            self.fault(section, key, what);
+        }
+        value
+    }
+
+    /// Says what is wrong with a key.
+    fn fault(&mut self, section: &str, key: &str, text: &str) {
+        self.faults.push(Remark { key: format!("{section}.{key}"), text: text.to_owned() });
+    }
+
+    /// Says that a key means nothing.
+    fn note(&mut self, key: String, text: &str) {
+        self.notes.push(Remark { key, text: text.to_owned() });
+    }
+}
+
+/// IPv4 or IPv6 alone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// The addresses of `host:port`. No host, or the one that stands for all addresses, is all of both families.
+fn socket_addresses(text: &str, family: Option<Family>) -> Option<Vec<SocketAddr>> {
+    let (host, port) = text.rsplit_once(':')?;
+    let port: u16 = port.parse().ok()?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let all = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+    let addresses = match host {
+        "" | "*" => all.to_vec(),
+        "localhost" => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+        host => match host.parse().ok()? {
+            one if all.contains(&one) => all.to_vec(),
+            one => vec![one],
+        },
+    };
+    let is_of_family = |address: &IpAddr| match family {
+        None => true,
+        Some(Family::V4) => address.is_ipv4(),
+        Some(Family::V6) => address.is_ipv6(),
+    };
+    let addresses = addresses.into_iter().filter(is_of_family);
+    let addresses: Vec<_> = addresses.map(|address| SocketAddr::new(address, port)).collect();
+    (!addresses.is_empty()).then_some(addresses)
+}
+
+/// The same with all keys of sections and all sections in lower case.
+fn lower(table: Table) -> Table {
+    let lower_keys = |value| match value {
+        Value::Table(keys) => {
+            Value::Table(keys.into_iter().map(|(key, value)| (key.to_lowercase(), value)).collect())
+        }
+        other => other,
+    };
+    table.into_iter().map(|(key, value)| (key.to_lowercase(), lower_keys(value))).collect()
+}
+
+/// What to do about a certificate that acme-dns gets by itself.
+const LETS_ENCRYPT: &str = "asks for a certificate that is not got here: have an ACME client get one for the API's \
+    name, set `tls = \"cert\"`, and name its files in `tls_cert_privkey` and `tls_cert_fullchain`";
+/// Seconds of a year.
+const A_YEAR: u64 = 31_536_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of version 2 with every key.
+    const FILE: &str = r#"
+[general]
+listen = "127.0.0.1:53"
+protocol = "both"
+domain = "auth.example.org"
+nsname = "ns.example.org."
+nsadmin = "admin@example.org"
+records = ["auth.example.org. A 198.51.100.1", "auth.example.org. NS auth.example.org."]
+debug = false
+[database]
+engine = "sqlite"
+connection = "/var/lib/acme-dns/acme-dns.db"
+[api]
+ip = "0.0.0.0"
+disable_registration = true
+port = "443"
+tls = "cert"
+tls_cert_privkey = "/etc/tls/privkey.pem"
+tls_cert_fullchain = "/etc/tls/fullchain.pem"
+acme_cache_dir = "api-certs"
+notification_email = ""
+corsorigins = ["https://a.example"]
+use_header = true
+header_name = "X-Forwarded-For"
+hsts_enabled = true
+hsts_max_age = 60
+hsts_include_subdomains = true
+hsts_preload = false
+[logconfig]
+loglevel = "warning"
+logtype = "file"
+logfile = "./acme-dns.log"
+logformat = "json"
+"#;
+
+    /// The file with a line changed, which begins with `from`.
+    fn changed(from: &str, to: &str) -> String {
+        assert!(FILE.lines().any(|line| line.starts_with(from)), "{from}");
+        let line = |line| if str::starts_with(line, from) { to } else { line };
+        FILE.lines().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    fn good(text: &str) -> (AcmeDnsConfig, Vec<Remark>) {
+        AcmeDnsConfig::parse(text).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn every_key_of_version_2_is_read() {
+        let (config, notes) = good(FILE);
+        assert_eq!(notes, []);
+        let name = |text: &str| -> Name { text.parse().expect("a name") };
+        let address = |text: &str| -> SocketAddr { text.parse().expect("an address") };
+        let expect = AcmeDnsConfig {
+            dns: vec![address("127.0.0.1:53")],
+            transports: Transports::Both,
+            domain: name("auth.example.org"),
+            name_server: name("ns.example.org"),
+            administrator: name("admin.example.org"),
+            records: vec![
+                "auth.example.org. A 198.51.100.1".to_owned(),
+                "auth.example.org. NS auth.example.org.".to_owned(),
+            ],
+            database: Source::Sqlite("/var/lib/acme-dns/acme-dns.db".into()),
+            api: vec![address("0.0.0.0:443"), address("[::]:443")],
+            tls: Tls::Files {
+                certificate: "/etc/tls/fullchain.pem".into(),
+                key: "/etc/tls/privkey.pem".into(),
+            },
+            registration: Registration::Closed,
+            cors: Cors::new(["https://a.example".to_owned()]),
+            client: ClientAddress::Header(HeaderName::from_static("x-forwarded-for")),
+            hsts: Some(Hsts {
+                max_age: Duration::from_secs(60),
+                include_subdomains: true,
+                preload: false,
+            }),
+            log: Log {
+                level: LogLevel::Warning,
+                file: Some("./acme-dns.log".into()),
+                format: LogFormat::Json,
+            },
+        };
+        assert_eq!(config, expect);
+    }
+
+    #[test]
+    fn a_file_of_version_1_is_read_and_what_has_no_meaning_is_told() {
+        let text = r#"
+            [General]
+            Listen = ":53"
+            Domain = "auth.example.org"
+            NSname = "auth.example.org"
+            nsadmin = "admin.example.org"
+            [database]
+            engine = "sqlite3"
+            connection = "file:acme-dns.db?cache=shared"
+            [api]
+            api_domain = ""
+            ip = "::1"
+            port = 80
+            autocert_port = "80"
+            tls = "none"
+            use_heeder = false
+            [logging]
+            level = "info"
+        "#;
+        let (config, notes) = good(text);
+        assert_eq!(config.database, Source::Sqlite("acme-dns.db".into()));
+        assert_eq!(config.dns.len(), 2);
+        assert_eq!(config.api, ["[::1]:80".parse().expect("an address")]);
+        assert_eq!(
+            (config.tls, config.registration, config.hsts),
+            (Tls::Off, Registration::Open, None)
+        );
+        assert_eq!(config.log.level, LogLevel::Info);
+        let keys: Vec<_> = notes.iter().map(|note| note.key.as_str()).collect();
+        assert_eq!(
+            keys,
+            ["api.api_domain", "api.autocert_port", "api.use_heeder", "logging.level"]
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_the_key_and_the_remedy() {
+        for (from, to, expect) in [
+            ("listen", "", "`general.listen` is missing: set it to an address and a port"),
+            ("listen", "listen = \"here:53\"", "`general.listen` must be an IP address"),
+            ("listen", "listen = \"127.0.0.1\"", "`general.listen` must be an IP address"),
+            ("protocol", "protocol = \"udp6\"", "`general.listen` must be an IP address that fits"),
+            ("protocol", "protocol = \"quic\"", "`general.protocol` must be \"both\""),
+            ("domain", "domain = \"a..b\"", "`general.domain` must be a domain name"),
+            ("domain", "domain = \".\"", "`general.domain` must be a domain name"),
+            ("records", "records = \"x\"", "`general.records` must be a list of texts"),
+            ("debug", "debug = \"no\"", "`general.debug` must be true or false"),
+            ("engine", "engine = \"mysql\"", "`database.engine` must be \"sqlite\""),
+            (
+                "engine",
+                "engine = \"postgres\"",
+                "write it as postgres://user:password@host/database",
+            ),
+            ("connection", "connection = \":memory:\"", "`database.connection` must be the file"),
+            ("port", "", "`api.port` is missing"),
+            ("port", "port = \"https\"", "`api.ip` and `port` must be"),
+            ("tls =", "tls = \"letsencrypt\"", "have an ACME client get one for the API's name"),
+            ("tls =", "tls = \"yes\"", "`api.tls` must be \"none\" or \"cert\""),
+            ("tls_cert_privkey", "", "`api.tls_cert_privkey` is missing"),
+            ("header_name", "header_name = \"a b\"", "`api.header_name` must name the header"),
+            ("header_name", "", "`api.header_name` must name the header"),
+            ("hsts_max_age", "hsts_max_age = -1", "`api.hsts_max_age` must be a number"),
+            ("corsorigins", "corsorigins = [1]", "`api.corsorigins` must be a list"),
+            ("loglevel", "loglevel = \"all\"", "`logconfig.loglevel` must be"),
+            ("logfile", "", "`logconfig.logtype` must be \"stdout\", or \"file\" with `logfile`"),
+            ("logformat", "logformat = 5", "`logconfig.logformat` must be"),
+            ("domain", "domain = [", "TOML parse error at line"),
+        ] {
+            let told = match AcmeDnsConfig::parse(&changed(from, to)) {
+                Err(ConfigError::Keys(faults)) => {
+                    assert_eq!(faults.len(), 1, "{faults:?}");
+                    faults[0].to_string()
+                }
+                Err(error @ ConfigError::Syntax(_)) => error.to_string(),
+                Ok((config, _)) => panic!("{to}: {config:?}"),
+            };
+            assert!(told.contains(expect), "{to}: {told}");
+        }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let Err(ConfigError::Keys(faults)) = AcmeDnsConfig::parse("") else {
+            panic!("it is empty")
+        };
+        let keys: Vec<_> = faults.iter().map(|fault| fault.key.as_str()).collect();
+        let expect = ["listen", "domain", "nsname", "nsadmin"].map(|key| format!("general.{key}"));
+        assert_eq!(keys[..4], expect);
+        assert_eq!(keys[4..], ["database.engine", "database.connection", "api.port"]);
+    }
+
+    #[test]
+    fn addresses_are_those_that_acme_dns_listens_on() {
+        for (listen, protocol, expect) in [
+            (":53", "both", "0.0.0.0:53 [::]:53"),
+            ("0.0.0.0:53", "both", "0.0.0.0:53 [::]:53"),
+            ("[::]:53", "tcp", "0.0.0.0:53 [::]:53"),
+            ("0.0.0.0:53", "udp4", "0.0.0.0:53"),
+            (":53", "both6", "[::]:53"),
+            ("[2001:db8::1]:5353", "both6", "[2001:db8::1]:5353"),
+            ("localhost:53", "tcp4", "127.0.0.1:53"),
+        ] {
+            let text = changed("listen", &format!("listen = \"{listen}\""));
+            let text = text.replace("\"both\"", &format!("\"{protocol}\""));
+            let (config, _) = good(&text);
+            let dns: Vec<_> = config.dns.iter().map(SocketAddr::to_string).collect();
+            assert_eq!(dns.join(" "), expect, "{listen} {protocol}");
+        }
+    }
+
+    #[test]
+    fn a_password_of_a_database_is_not_shown() {
+        let text = changed("engine", "engine = \"postgres\"");
+        let text =
+            text.replace("/var/lib/acme-dns/acme-dns.db", "postgres://u:secret@localhost/db");
+        let (config, _) = good(&text);
+        assert_eq!(
+            config.database,
+            Source::Postgres("postgres://u:secret@localhost/db".to_owned())
+        );
+        assert!(!format!("{config:?}").contains("secret"));
+    }
+}
