@@ -18,6 +18,7 @@ mod time;
 mod turn;
 
 pub mod accounts;
+pub mod acme_dns;
 pub mod answers;
 pub mod audit;
 pub mod backup;

@@ -16,6 +16,7 @@ use tokio::sync::OnceCell;
 
 use crate::{Database, Place};
 
+pub mod acme_dns;
 pub mod old;
 
 /// Runs a test on a fresh database of each kind; where tests run without peers, on SQLite only.
