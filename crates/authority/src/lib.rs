@@ -1,0 +1,9 @@
+//! What a name server does for zones of its own besides answering: keys and signatures.
+//!
+//! A message that the name server does not answer by itself is handed over to it: whatever is signed
+//! (RFC 8945).
+//!
+//! Deliberately no configuration file and no key file: what is given here is parsed already.
+
+pub mod keys;
+pub mod signature;
