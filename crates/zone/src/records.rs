@@ -45,7 +45,8 @@ pub struct Version<'v> {
     pub zone: &'v Zone,
     /// Its names in order, or more than them.
     pub names: &'v SortedNames,
-    /// The time (seconds since 1970) at which entries hold or do not.
+    /// The time (seconds since 1970) at which entries hold or do not. Whoever has records of a version goes on from the
+    /// time at which they were made.
     pub now: u32,
 }
 

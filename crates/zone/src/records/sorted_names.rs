@@ -219,8 +219,17 @@ impl Unsorted {
             .collect();
         keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| path(a.1).cmp(path(b.1))));
         keyed.dedup_by(|a, b| a.0 == b.0 && path(a.1) == path(b.1));
-        let places = keyed.iter().map(|(_, place)| *place).collect();
-        Paths { bytes, places }
+        // In order they are read one after the other.
+        let mut sorted = Paths::default();
+        sorted.bytes.reserve_exact(bytes.len());
+        sorted.places.reserve_exact(keyed.len());
+        for (_, place) in keyed {
+            let path = path(place);
+            sorted.places.push(sorted.bytes.len() as u32);
+            sorted.bytes.push(path.len() as u8);
+            sorted.bytes.extend_from_slice(path);
+        }
+        sorted
     }
 }
 

@@ -320,3 +320,62 @@ pub(super) fn nibble(label: &[u8]) -> Option<u8> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::patch::Range;
+
+    /// Ranges as an index has them.
+    struct Ranges(&'static [(u32, u32, u32)]);
+
+    impl Runs<u32> for Ranges {
+        fn next(&self, at: u32) -> Option<Range<u32>> {
+            let (first, last, value) = *self.0.iter().find(|(_, last, _)| *last >= at)?;
+            Some(Range { first: first.max(at), last, value })
+        }
+    }
+
+    #[test]
+    fn networks_end_where_all_is_listed_alike() {
+        let ranges = Ranges(&[
+            (0x0a01_0000, 0x0a01_00ff, 1),
+            (0x0a01_0100, 0x0a01_ffff, 1),
+            (0x0b00_0000, 0x0bff_ffff, 2),
+        ]);
+        let fate = |first, depth| Spelled { first, depth }.fate(&ranges);
+        assert_eq!(fate(0x0a00_0000, 1), Fate::Some);
+        assert_eq!(fate(0x0a01_0000, 2), Fate::All);
+        assert_eq!(fate(0x0a01_0300, 3), Fate::All);
+        assert_eq!(fate(0x0a02_0000, 2), Fate::Nothing);
+        // Wider networks are written as several.
+        assert_eq!(fate(0x0b00_0000, 1), Fate::Some);
+        assert_eq!(fate(0x0b05_0000, 2), Fate::All);
+        let spelled = Spelled { first: 0x0a00_0000_u32, depth: 1 };
+        assert_eq!(spelled.next_digit(&ranges, 0), Some(1));
+        assert_eq!(spelled.next_digit(&ranges, 2), None);
+        assert_eq!(Spelled { first: 0x0b00_0000_u32, depth: 1 }.next_digit(&ranges, 256), None);
+        assert!(spelled.goes_on(&ranges, 1) && !spelled.goes_on(&ranges, 2));
+    }
+
+    #[test]
+    fn labels_are_octets_and_nibbles_in_one_way() {
+        for (label, as_octet, as_nibble) in [
+            ("0", Some(0), Some(0)),
+            ("9", Some(9), Some(9)),
+            ("a", None, Some(10)),
+            ("g", None, None),
+            ("00", None, None),
+            ("01", None, None),
+            ("10", Some(10), None),
+            ("255", Some(255), None),
+            ("256", None, None),
+            ("1000", None, None),
+            ("1a", None, None),
+            ("", None, None),
+        ] {
+            assert_eq!(octet(label.as_bytes()), as_octet, "{label}");
+            assert_eq!(nibble(label.as_bytes()), as_nibble, "{label}");
+        }
+    }
+}

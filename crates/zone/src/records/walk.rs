@@ -349,7 +349,7 @@ impl<'w> Walk<'w> {
             servers(*version, sets);
         }
         let end = name.len() - version.zone.apex().as_wire().len();
-        asked.own(&name[node.start..end], sets);
+        asked.own(&name[node.start..], end - node.start, sets);
     }
 
     /// Takes the records of the wildcard: what names below are answered that are not in the tree. Notes whether there
@@ -487,7 +487,11 @@ impl<'w> Walk<'w> {
 
     /// Finds the next names of a run that have one label below in common.
     fn next_name(&mut self, run: usize) {
-        let Some(node) = self.nodes.last() else { return };
+        let Some(node) = self.nodes.last_mut() else { return };
+        if node.names[run].is_empty() {
+            node.next[run] = 0..0;
+            return;
+        }
         let (mut names, at) = (node.names[run].clone(), node.path);
         let paths = self.run(run);
         let mut next = names.end..names.end;

@@ -30,7 +30,7 @@ fn to(key: &str, text: Option<&str>) -> Change {
 proptest! {
     #![proptest_config(ProptestConfig {
         failure_persistence: None,
-        cases: 12,
+        cases: 24,
         ..ProptestConfig::default()
     })]
 
