@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use repute_certificate::CertificateFiles;
 use repute_database::Place;
 use repute_lookup::catalogue::{Catalogue, KeySource};
 use repute_nameserver::loader::LoaderConfig;
@@ -52,6 +53,8 @@ pub(crate) struct Config {
     pub(crate) server: server::Config,
     /// What the server says of itself in DNS; its cookies are not read yet.
     pub(crate) identity: Identity,
+    /// What is shown where DNS is spoken over TLS, if it is.
+    pub(crate) certificate: Option<CertificateFiles>,
     /// DNS cookies, and where their secret is.
     pub(crate) cookies: CookieConfig,
     /// Which zones there are, and how they are kept fresh.

@@ -16,6 +16,7 @@ use super::access::{self, AskedFor};
 use super::monitor;
 use super::serve::Belongings;
 use super::serve::cookies::cookies;
+use super::serve::tls;
 use crate::cli::ConfigCommand;
 use crate::config::{Config, EXAMPLE, Opened, Origin};
 use crate::exit::{Verdict, tell};
@@ -56,6 +57,10 @@ fn check(named: Option<&Path>, config: &Config, out: &mut impl Write) -> anyhow:
     let path = path.display();
     if let Err(error) = certificate(config) {
         writeln!(out, "{path}: not right, the portal cannot speak TLS: {error:#}")?;
+        return Ok(Verdict::Unknown);
+    }
+    if let Err(error) = tls::certificate(config.certificate.as_ref()) {
+        writeln!(out, "{path}: not right: {error:#}")?;
         return Ok(Verdict::Unknown);
     }
     if let Err(error) = cookies(&config.cookies) {

@@ -40,6 +40,7 @@ mod portal;
 mod ports;
 mod registry;
 mod reloader;
+pub(super) mod tls;
 
 pub(super) use belongings::Belongings;
 use portal::Portal;
@@ -85,6 +86,7 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
     }
     belongings.check(&Account::current())?;
     config.identity.cookies = cookies::cookies(&config.cookies)?;
+    let own = tls::certificate(config.certificate.as_ref())?;
     let certificate = portal::certificate(&config.portal)?;
     let zones = Arc::new(ArcSwap::from_pointee(Zones::new(config.identity.clone())));
     let board = Arc::new(StatusBoard::new());
@@ -105,7 +107,9 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
     });
     let followers = follow::start(&config.follow, &config.process.data_dir, &zones, &board)?;
     let reloader = Reloader::new(config.clone(), opened, loader.remote(), Arc::clone(&zones));
-    let reloader = Arc::new(reloader.showing(certificate.clone()));
+    let reloader = Arc::new(
+        reloader.showing("the portal", certificate.clone()).showing("DNS over TLS", own.clone()),
+    );
     // Where there is a portal there is a registry.
     let portal = registry
         .as_ref()
@@ -122,6 +126,7 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
         reload: Arc::clone(&reloader) as Arc<dyn Reload>,
         runtime: runtime.handle().clone(),
         beyond: None,
+        certificate: own.clone(),
     })?;
     reloader.running(running.remote());
     let welcome = Welcome {

@@ -17,7 +17,7 @@ use super::follow::FileFollow;
 use super::monitor::FileMonitor;
 use super::portal::FilePortal;
 use super::primary::FilePrimary;
-use super::value::{ListCode, ListenAddress, Separator, Size, Span, Text};
+use super::value::{ListCode, ListenAddress, Separator, Size, Span, Text, TlsAddress};
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -81,6 +81,12 @@ impl<'de> Deserialize<'de> for FileLists {
 pub(crate) struct FileServer {
     /// Addresses to answer DNS at, by UDP and TCP.
     pub(crate) listen: Vec<Text<ListenAddress>>,
+    /// Addresses to answer DNS over TLS at.
+    pub(crate) listen_tls: Spanned<Vec<Text<TlsAddress>>>,
+    /// File with the certificate that is shown there.
+    pub(crate) tls_certificate: PathBuf,
+    /// File with its key.
+    pub(crate) tls_key: PathBuf,
     /// Threads that answer; 0 means one for each core the process may run on.
     pub(crate) workers: usize,
     /// Bytes of receive buffer to ask the kernel for, for each socket.
@@ -106,6 +112,9 @@ impl Default for FileServer {
         let listen = ["127.0.0.1:5300", "[::1]:5300"];
         FileServer {
             listen: listen.map(|a| Text(a.parse().expect("a constant address parses"))).into(),
+            listen_tls: Spanned::new(0..0, Vec::new()),
+            tls_certificate: PathBuf::new(),
+            tls_key: PathBuf::new(),
             workers: 0,
             receive_buffer: Size(4 << 20),
             user: String::new(),

@@ -10,6 +10,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use repute_certificate::CertificateFiles;
 use repute_database::Place;
 use repute_dnsxl::{Name, Polarity};
 use repute_nameserver::cookie::Cookies;
@@ -93,6 +94,7 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
     let has_portal = !portal.listen.is_empty();
     let registry = registry(&written.registry, &process.data_dir, has_portal)?;
     let follow = follow::meaning(written.follow, &folder)?;
+    let certificate = certificate(&written.server, &folder)?;
     let cookies = CookieConfig {
         policy: written.nameserver.cookies,
         secret_file: optional(&written.nameserver.cookie_secret_file, &folder),
@@ -103,6 +105,7 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
         process,
         server,
         identity,
+        certificate,
         cookies,
         loader,
         monitor,
@@ -191,6 +194,7 @@ fn server(
     Ok(server::Config {
         listen: listen::Config {
             addresses: written.listen.iter().map(|a| address(a.0.0)).collect(),
+            tls: written.listen_tls.as_ref().iter().map(|a| address(a.0.0)).collect(),
             workers,
             receive_buffer: usize::try_from(written.receive_buffer.0).unwrap_or(usize::MAX),
             tcp,
@@ -200,6 +204,22 @@ fn server(
         control: Some(process.control.clone()),
         query_log: query_log(&answers.query_log, folder),
     })
+}
+
+/// The files of the certificate that is shown where DNS is spoken over TLS.
+fn certificate(written: &FileServer, folder: &Path) -> Result<Option<CertificateFiles>, Fault> {
+    let FileServer { listen_tls, tls_certificate, tls_key, .. } = written;
+    let [certificate, key] = [tls_certificate, tls_key].map(|path| optional(path, folder));
+    match (listen_tls.as_ref().is_empty(), certificate, key) {
+        (true, _, _) => Ok(None),
+        (false, Some(certificate), Some(key)) => Ok(Some(CertificateFiles { certificate, key })),
+        (false, _, _) => Err(Fault {
+            span: listen_tls.span(),
+            message: "server.listen-tls needs a certificate and its key: name them as `tls-certificate` and \
+                      `tls-key`"
+                .to_owned(),
+        }),
+    }
 }
 
 /// `[nameserver.rate-limit]`.

@@ -26,7 +26,7 @@ impl Config {
         // All that is in there has a line below: what is added must be decided about.
         let ProcessConfig { user, data_dir, control, log_level, log_format } = &other.process;
         let server::Config { listen, http, control: _, query_log: _ } = &other.server;
-        let listen::Config { addresses, workers, receive_buffer, tcp, rate_limit: _ } = listen;
+        let listen::Config { addresses, tls, workers, receive_buffer, tcp, rate_limit: _ } = listen;
         let name = |user: &Option<UserName>| user.as_ref().map(|name| name.user.clone());
         let group = |user: &Option<UserName>| user.as_ref().and_then(|name| name.group.clone());
         // A place shows no password; whoever changes only that restarts the server by himself.
@@ -35,6 +35,8 @@ impl Config {
         let own = &server.listen;
         let differs = [
             ("server.listen", !opened.dns && own.addresses != *addresses),
+            ("server.listen-tls", own.tls != *tls),
+            ("server.tls-certificate", self.certificate != other.certificate),
             ("server.workers", own.workers != *workers),
             ("server.receive-buffer", own.receive_buffer != *receive_buffer),
             ("server.user", name(&process.user) != name(user)),
@@ -83,6 +85,10 @@ mod tests {
         };
         check("", "", &[]);
         check("listen = [\"127.0.0.1:5301\"]", "", &["server.listen"]);
+        let files = "tls-certificate = \"a\"\ntls-key = \"b\"\n";
+        check(files, "", &[]);
+        let both = ["server.listen-tls", "server.tls-certificate"];
+        check(&format!("listen-tls = [\"[::]:853\"]\n{files}"), "", &both);
         check("workers = 7", "", &["server.workers"]);
         check("receive-buffer = \"1MiB\"", "", &["server.receive-buffer"]);
         check("user = \"a\"\ngroup = \"b\"", "", &["server.user", "server.group"]);

@@ -53,6 +53,22 @@ impl Span {
     }
 }
 
+/// An address to answer DNS over TLS at; the port defaults to 853.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TlsAddress(pub(crate) SocketAddr);
+
+impl FromStr for TlsAddress {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<TlsAddress, ValueError> {
+        let ListenAddress(mut address) = text.parse()?;
+        if text.parse::<SocketAddr>().is_err() {
+            address.set_port(853);
+        }
+        Ok(TlsAddress(address))
+    }
+}
+
 impl FromStr for Span {
     type Err = ValueError;
 

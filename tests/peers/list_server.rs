@@ -105,14 +105,14 @@ pub(crate) const REPUTE: &str = env!("CARGO_BIN_EXE_repute");
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The configuration before the address.
-const SERVER: &str = "\
+pub(crate) const SERVER: &str = "\
 [server]
 data-dir = \"data\"
 metrics = \"\"
 ";
 
 /// The configuration of one zone.
-const ZONE: &str = "
+pub(crate) const ZONE: &str = "
 [[zone]]
 apex = \"APEX\"
 name-servers = [\"ns.example\"]

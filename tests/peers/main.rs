@@ -21,6 +21,7 @@ mod dig;
 #[path = "../serve/dns.rs"]
 #[expect(dead_code, reason = "shared with tests that ask more by it")]
 mod dns;
+mod dns_over_tls;
 mod doctor;
 mod exports;
 mod import;

@@ -25,12 +25,15 @@ mod socket;
 pub(crate) mod tally;
 pub mod tcp;
 pub(crate) mod udp;
+mod wire;
 
 /// Where and how DNS is listened for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Addresses to serve, by UDP and TCP alike. Default: port 5300 on both loopback addresses.
     pub addresses: Vec<Address>,
+    /// Addresses to serve by TLS (RFC 7858). Default: none.
+    pub tls: Vec<Address>,
     /// How many threads answer UDP. Default: one for each core we may use.
     pub workers: Workers,
     /// Bytes of receive buffer to ask for, for each socket. Default: 4 MiB, some 5,000 queries.
@@ -48,6 +51,7 @@ impl Default for Config {
                 Address::required((Ipv4Addr::LOCALHOST, 5300).into()),
                 Address::if_available((Ipv6Addr::LOCALHOST, 5300).into()),
             ],
+            tls: Vec::new(),
             workers: Workers::PerCore,
             receive_buffer: 4 << 20,
             tcp: tcp::Config::default(),
@@ -103,10 +107,14 @@ pub(crate) struct Listeners {
     pub(crate) workers: Vec<udp::Worker>,
     /// One socket for each address.
     pub(crate) tcp: Vec<TcpListener>,
+    /// The same for TLS.
+    pub(crate) tls: Vec<TcpListener>,
     /// Addresses served by UDP, in the order of the configuration.
     pub(crate) udp_addresses: Vec<SocketAddr>,
     /// Addresses served by TCP, in the order of the configuration.
     pub(crate) tcp_addresses: Vec<SocketAddr>,
+    /// Addresses served by TLS, in the order of the configuration.
+    pub(crate) tls_addresses: Vec<SocketAddr>,
 }
 
 /// Binds what the configuration names, or takes the sockets that systemd bound instead.
@@ -119,8 +127,10 @@ pub(crate) fn bind(
     let mut listeners = Listeners {
         workers: crew.into_iter().map(udp::Worker::on).collect(),
         tcp: Vec::new(),
+        tls: Vec::new(),
         udp_addresses: Vec::new(),
         tcp_addresses: Vec::new(),
+        tls_addresses: Vec::new(),
     };
     if given_udp.is_empty() && given_tcp.is_empty() {
         for address in distinct(&config.addresses) {
@@ -132,6 +142,9 @@ pub(crate) fn bind(
     }
     for socket in given_tcp {
         listeners.add_tcp(socket).map_err(ListenError::Given)?;
+    }
+    for address in distinct(&config.tls) {
+        listeners.open_tls(address)?;
     }
     if listeners.udp_addresses.is_empty() && listeners.tcp_addresses.is_empty() {
         return Err(ListenError::Nowhere);
@@ -195,6 +208,22 @@ impl Listeners {
         }
     }
 
+    /// Binds one address for TLS. systemd gives none of these, so they are ours in any case.
+    fn open_tls(&mut self, address: Address) -> Result<(), ListenError> {
+        let listener = match socket::bind_tcp(address.socket) {
+            Ok(listener) => listener,
+            Err(error) if is_absent(&error) && address.presence == Presence::IfAvailable => {
+                tracing::info!(address = %address.socket, "not serving {}: {error}", address.socket);
+                return Ok(());
+            }
+            Err(error) => return Err(ListenError::of(address.socket, "TLS", error)),
+        };
+        listener.set_nonblocking(true).map_err(ListenError::Given)?;
+        self.tls_addresses.push(listener.local_addr().map_err(ListenError::Given)?);
+        self.tls.push(listener);
+        Ok(())
+    }
+
     /// Lets all workers serve a socket that systemd holds too.
     fn take_udp(&mut self, socket: &UdpSocket, receive_buffer: usize) -> io::Result<()> {
         socket::prepare_udp(socket, receive_buffer)?;
@@ -254,7 +283,7 @@ pub enum ListenError {
     InUse {
         /// The address and port.
         address: SocketAddr,
-        /// UDP, TCP or HTTP.
+        /// UDP, TCP, TLS or HTTP.
         transport: &'static str,
     },
     /// A low port without the right to it.
@@ -265,7 +294,7 @@ pub enum ListenError {
     Forbidden {
         /// The address and port.
         address: SocketAddr,
-        /// UDP, TCP or HTTP.
+        /// UDP, TCP, TLS or HTTP.
         transport: &'static str,
     },
     /// Not an address of this machine.
@@ -279,7 +308,7 @@ pub enum ListenError {
     Other {
         /// The address and port.
         address: SocketAddr,
-        /// UDP, TCP or HTTP.
+        /// UDP, TCP, TLS or HTTP.
         transport: &'static str,
         /// What the kernel said.
         source: io::Error,

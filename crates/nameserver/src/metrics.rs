@@ -238,6 +238,7 @@ pub(crate) mod tests {
             workers: 2,
             udp_addresses: vec![([127, 0, 0, 1], 53).into()],
             tcp_addresses: vec![([127, 0, 0, 1], 53).into()],
+            tls_addresses: vec![([127, 0, 0, 1], 853).into()],
             memory_bytes: 1 << 20,
             queries_per_second: 1.5,
             udp: totals.udp.into(),

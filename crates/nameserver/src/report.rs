@@ -26,6 +26,9 @@ pub struct Report {
     pub udp_addresses: Vec<SocketAddr>,
     /// Addresses served by TCP.
     pub tcp_addresses: Vec<SocketAddr>,
+    /// Addresses served by TLS; what comes there counts as TCP.
+    #[serde(default)]
+    pub tls_addresses: Vec<SocketAddr>,
     /// Bytes of memory the process holds (its resident set).
     pub memory_bytes: u64,
     /// Queries a second in the last minute.

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use repute_certificate::Certificate;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -95,6 +96,8 @@ pub struct Parts {
     /// Answers what the zones offer to it by their [`Handover`](crate::Handover). With `None` such
     /// messages would be dropped, so the zones must not offer them then.
     pub beyond: Option<Arc<dyn Beyond>>,
+    /// What is shown at addresses of TLS; without one nobody is served there.
+    pub certificate: Option<Arc<Certificate>>,
 }
 
 impl Bound {
@@ -121,7 +124,7 @@ impl Bound {
     /// If the control socket or the query log cannot be opened, or the system gives no threads.
     pub fn start(self, parts: Parts) -> Result<Running, StartError> {
         let Bound { config, listeners, http, control } = self;
-        let Parts { zones, board, reload, runtime, beyond } = parts;
+        let Parts { zones, board, reload, runtime, beyond, certificate } = parts;
         let control = match (control, &config.control) {
             (Some(socket), _) => Some(socket),
             (None, Some(path)) => Some(control::Socket::bind(path)?),
@@ -168,6 +171,7 @@ impl Bound {
             workers,
             udp_addresses: listeners.udp_addresses,
             tcp_addresses: listeners.tcp_addresses,
+            tls_addresses: listeners.tls_addresses,
             admission: service.admission.clone(),
             crew: Mutex::new(crew),
             rate_limit,
@@ -182,7 +186,16 @@ impl Bound {
         for listener in listeners.tcp {
             let listener =
                 tokio::net::TcpListener::from_std(listener).map_err(StartError::Threads)?;
-            tasks.spawn(listen::tcp::serve(listener, service.clone()));
+            tasks.spawn(listen::tcp::serve(listener, None, service.clone()));
+        }
+        if let Some(certificate) = certificate {
+            for listener in listeners.tls {
+                let listener =
+                    tokio::net::TcpListener::from_std(listener).map_err(StartError::Threads)?;
+                let shown = Some(Arc::clone(&certificate));
+                tasks.spawn(listen::tcp::serve(listener, shown, service.clone()));
+            }
+            tasks.spawn(certificate.watch(stop.clone()));
         }
         let gather: Gather = {
             let overview = Arc::clone(&overview);
@@ -229,6 +242,11 @@ impl Running {
     /// Addresses served by TCP.
     pub fn tcp_addresses(&self) -> &[SocketAddr] {
         &self.overview.tcp_addresses
+    }
+
+    /// Addresses served by TLS.
+    pub fn tls_addresses(&self) -> &[SocketAddr] {
+        &self.overview.tls_addresses
     }
 
     /// Where metrics and status are.

@@ -33,8 +33,8 @@ pub(super) struct Reloader {
     running: OnceLock<RunningRemote>,
     /// What was wrong with the query log at the last reload.
     log_problem: Mutex<Option<String>>,
-    /// The portal's certificate, if it has one.
-    certificate: Option<Arc<Certificate>>,
+    /// The certificates that are shown, and by whom.
+    certificates: Vec<(&'static str, Arc<Certificate>)>,
 }
 
 /// A reload under way.
@@ -59,13 +59,18 @@ impl Reloader {
     ) -> Reloader {
         let (config, log_problem) = (Mutex::new(config), Mutex::default());
         let running = OnceLock::new();
-        let certificate = None;
-        Reloader { config, opened, loader, zones, running, log_problem, certificate }
+        let certificates = Vec::new();
+        Reloader { config, opened, loader, zones, running, log_problem, certificates }
     }
 
-    /// The same with a certificate, which is read again as well.
-    pub(super) fn showing(self, certificate: Option<Arc<Certificate>>) -> Reloader {
-        Reloader { certificate, ..self }
+    /// The same with a certificate that somebody shows, if he has one; it is read again as well.
+    pub(super) fn showing(
+        mut self,
+        who: &'static str,
+        certificate: Option<Arc<Certificate>>,
+    ) -> Reloader {
+        self.certificates.extend(certificate.map(|certificate| (who, certificate)));
+        self
     }
 
     /// The server runs: its query log and its limit of answers can be changed from now on.
@@ -123,9 +128,10 @@ impl Reloader {
             self.identify(&identity);
             config.identity = identity;
         }
-        if let Some(Err(why)) = self.certificate.as_ref().map(|shown| shown.reload()) {
+        for (who, certificate) in &self.certificates {
+            let Err(why) = certificate.reload() else { continue };
             let why = anyhow::Error::from(why);
-            let problem = format!("the portal shows its certificate of before: {why:#}");
+            let problem = format!("{who} shows its certificate of before: {why:#}");
             error!("{problem}");
             problems.push(problem);
         }

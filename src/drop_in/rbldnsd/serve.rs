@@ -103,6 +103,7 @@ fn run(
         reload: Arc::new(BySignal),
         runtime: runtime.handle().clone(),
         beyond: None,
+        certificate: None,
     };
     let events = Events::listen(options.check.0);
     let events = events.map_err(|why| process::failed("unable to catch signals", &why))?;

@@ -3,10 +3,11 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncWrite;
 use tokio::time::timeout;
 
 use super::tally::Tally;
+use super::wire::send_all;
 use crate::beyond::{Outgoing, Sending};
 
 /// The way of one answer, which may be many messages, over a connection.
@@ -59,7 +60,7 @@ impl<S: AsyncWrite + Unpin + Send> Outgoing for Framed<'_, S> {
             self.frame.clear();
             self.frame.extend_from_slice(&length.to_be_bytes());
             self.frame.extend_from_slice(message);
-            let sent = timeout(self.limit, self.stream.write_all(&self.frame)).await;
+            let sent = timeout(self.limit, send_all(self.stream, &self.frame)).await;
             let sent = sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
             if let Err(error) = sent {
                 self.tally.send_failed();

@@ -1,4 +1,4 @@
-//! DNS over TCP (RFC 7766).
+//! DNS over TCP (RFC 7766), and over TLS (RFC 7858), which is the same within a session.
 //!
 //! A connection is a task that reads queries, each behind two bytes of length, and writes answers as
 //! it finds them: a client may send many queries without waiting (section 6.2.1.1). What a client can
@@ -16,9 +16,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
+use repute_certificate::Certificate;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -27,6 +29,7 @@ pub use super::admission::Connections;
 pub(crate) use super::admission::{Admission, Place};
 use super::framed::Framed;
 use super::tally::Tally;
+use super::wire::{READ_BYTES, Wire, release, send_all};
 use crate::beyond::Beyond;
 use crate::counters::SharedBlock;
 use crate::query_log::{Moment, Recorder};
@@ -44,6 +47,8 @@ pub struct Config {
     pub connections_per_network: usize,
     /// How long a connection without a query is kept. Default: 10 s.
     pub idle: Duration,
+    /// How long a client may take to agree on TLS, where it is spoken. Default: 5 s.
+    pub handshake: Duration,
     /// How long the rest of a query that has begun may take. Default: 5 s.
     pub message: Duration,
     /// How long a client may take to read its answers. Default: 10 s.
@@ -57,6 +62,7 @@ impl Default for Config {
             connections_per_client: 10,
             connections_per_network: 100,
             idle: Duration::from_secs(10),
+            handshake: Duration::from_secs(5),
             message: Duration::from_secs(5),
             write: Duration::from_secs(10),
         }
@@ -86,8 +92,12 @@ pub(crate) struct Service {
     pub(crate) tasks: TaskTracker,
 }
 
-/// Accepts connections until the server stops.
-pub(crate) async fn serve(listener: TcpListener, service: Service) {
+/// Accepts connections until the server stops; with a certificate they speak TLS first.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    certificate: Option<Arc<Certificate>>,
+    service: Service,
+) {
     loop {
         let accepted = tokio::select! {
             biased;
@@ -97,7 +107,9 @@ pub(crate) async fn serve(listener: TcpListener, service: Service) {
         match accepted {
             Ok((stream, peer)) => match service.admission.admit(peer.ip()) {
                 Some(place) => {
-                    service.tasks.spawn(converse(stream, peer, place, service.clone()));
+                    let certificate = certificate.clone();
+                    let welcome = welcome(stream, peer, certificate, place, service.clone());
+                    service.tasks.spawn(welcome);
                 }
                 // Closed without a word: RFC 7766 section 6.2.2 has no other way.
                 None => drop(stream),
@@ -119,10 +131,33 @@ pub(crate) async fn accept_failed(error: &io::Error) {
     }
 }
 
-/// Serves one connection. Its errors are the client's business.
-async fn converse(mut stream: TcpStream, peer: SocketAddr, _place: Place, service: Service) {
+/// Serves one connection, within TLS if there is a certificate to show.
+async fn welcome(
+    stream: TcpStream,
+    peer: SocketAddr,
+    certificate: Option<Arc<Certificate>>,
+    place: Place,
+    service: Service,
+) {
     // An answer waits for no other one to fill its segment.
     let _ = stream.set_nodelay(true);
+    let Some(certificate) = certificate else {
+        return converse(stream, peer, place, service).await;
+    };
+    let handshake = TlsAcceptor::from(certificate.shown()).accept(stream);
+    let shaken = tokio::select! {
+        biased;
+        () = service.stop.cancelled() => return,
+        shaken = timeout(service.config.handshake, handshake) => shaken,
+    };
+    // Who gave up, or speaks no TLS, is the client's business.
+    if let Ok(Ok(stream)) = shaken {
+        converse(stream, peer, place, service).await;
+    }
+}
+
+/// Serves one connection. Its errors are the client's business.
+async fn converse(mut stream: impl Wire, peer: SocketAddr, _place: Place, service: Service) {
     let address = peer.ip().to_canonical();
     let mut inbox = Vec::new();
     let mut outbox = Vec::new();
@@ -167,24 +202,18 @@ enum Next {
 }
 
 /// Reads until `inbox` holds a whole message.
-async fn read(stream: &mut TcpStream, inbox: &mut Vec<u8>, service: &Service) -> io::Result<Next> {
+async fn read(stream: &mut impl Wire, inbox: &mut Vec<u8>, service: &Service) -> io::Result<Next> {
     let idle = Instant::now() + service.config.idle;
-    while inbox.is_empty() {
-        let ready = tokio::select! {
+    if inbox.is_empty() {
+        let read = tokio::select! {
             biased;
-            ready = timeout_at(idle, stream.readable()) => ready,
+            read = timeout_at(idle, stream.begin(inbox)) => read,
             () = service.stop.cancelled() => return Ok(Next::End),
         };
-        let Ok(ready) = ready else { return Ok(Next::End) };
-        ready?;
-        inbox.reserve(READ_BYTES);
-        match stream.try_read_buf(inbox) {
-            Ok(0) => return Ok(Next::End),
-            Ok(_) => {}
-            // Nothing came after all. Waiting costs no buffer: idle connections are many.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => release(inbox),
-            Err(error) => return Err(error),
-        }
+        match read {
+            Ok(Ok(0)) | Err(_) => return Ok(Next::End),
+            Ok(result) => result?,
+        };
     }
     // A limit for the whole message, not for each piece: bytes that trickle in must not extend it.
     let deadline = Instant::now() + service.config.message;
@@ -221,15 +250,6 @@ fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
 }
 
-/// Gives back the memory of a large message.
-fn release(buffer: &mut Vec<u8>) {
-    if buffer.is_empty() && buffer.capacity() > 0 {
-        *buffer = Vec::new();
-    } else if buffer.capacity() > 2 * READ_BYTES {
-        buffer.shrink_to(2 * READ_BYTES);
-    }
-}
-
 impl Service {
     /// Appends the answer to one message, if it has one at once, behind its length.
     fn answer(&self, message: &[u8], address: IpAddr, outbox: &mut Vec<u8>) -> Outcome {
@@ -256,7 +276,7 @@ impl Service {
 
     /// Has a message answered by somebody else; whether the connection goes on. No limit of an idle
     /// connection holds meanwhile, only that of each message that is written.
-    async fn hand_over(&self, message: &[u8], peer: SocketAddr, stream: &mut TcpStream) -> bool {
+    async fn hand_over(&self, message: &[u8], peer: SocketAddr, stream: &mut impl Wire) -> bool {
         let Some(beyond) = &self.beyond else { return false };
         let mut out = Framed::new(stream, self.config.write, &self.tally);
         tokio::select! {
@@ -267,11 +287,11 @@ impl Service {
     }
 
     /// Sends what has gathered; whether the connection goes on.
-    async fn deliver(&self, stream: &mut TcpStream, outbox: &mut Vec<u8>) -> bool {
+    async fn deliver(&self, stream: &mut impl Wire, outbox: &mut Vec<u8>) -> bool {
         if outbox.is_empty() {
             return true;
         }
-        let sent = timeout(self.config.write, stream.write_all(outbox)).await;
+        let sent = timeout(self.config.write, send_all(stream, outbox)).await;
         outbox.clear();
         matches!(sent, Ok(Ok(())))
     }
@@ -283,8 +303,6 @@ fn now() -> Moment {
     Moment { seconds: since.as_secs() as u32, milliseconds: since.subsec_millis() as u16 }
 }
 
-/// Bytes asked of a connection at once: room for a few pipelined queries.
-const READ_BYTES: usize = 2_048;
 /// Answers that gather before they are sent although more queries are at hand.
 const OUTBOX_BYTES: usize = 16 * 1_024;
 /// Pause after `accept` failed for want of descriptors or memory.

@@ -29,6 +29,8 @@ pub(super) struct Overview {
     pub(super) udp_addresses: Vec<SocketAddr>,
     /// Addresses served by TCP.
     pub(super) tcp_addresses: Vec<SocketAddr>,
+    /// Addresses served by TLS.
+    pub(super) tls_addresses: Vec<SocketAddr>,
     /// TCP connections.
     pub(super) admission: Admission,
     /// The UDP workers.
@@ -71,6 +73,7 @@ impl Overview {
             workers: self.workers,
             udp_addresses: self.udp_addresses.clone(),
             tcp_addresses: self.tcp_addresses.clone(),
+            tls_addresses: self.tls_addresses.clone(),
             memory_bytes: resident_memory(),
             queries_per_second: rates.queries,
             udp: totals.udp.into(),

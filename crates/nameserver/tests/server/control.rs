@@ -64,6 +64,7 @@ fn a_second_server_does_not_take_the_socket_and_a_stop_removes_it() {
         reload: Arc::new(crate::running::Unchanged),
         runtime: runtime.handle().clone(),
         beyond: None,
+        certificate: None,
     };
     let error = bound.start(parts).unwrap_err();
     assert!(matches!(error, StartError::Control(ControlError::InUse { .. })), "{error}");

@@ -10,4 +10,5 @@ mod rate_limit;
 mod running;
 mod tcp;
 mod tcp_limits;
+mod tls;
 mod udp;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use repute_certificate::Certificate;
 use repute_dnsxl::Name;
 use repute_nameserver::beyond::Beyond;
 use repute_nameserver::control::{Reload, Reloaded, Reloads};
@@ -54,21 +55,31 @@ pub(crate) fn config() -> Config {
 impl TestServer {
     /// Starts a server on its own sockets.
     pub(crate) fn start(config: Config) -> TestServer {
-        TestServer::launch(config, Given::default(), None)
+        TestServer::launch(config, Given::default(), None, None)
     }
 
     /// Starts a server on sockets that others opened.
     pub(crate) fn start_with(config: Config, given: Given) -> TestServer {
-        TestServer::launch(config, given, None)
+        TestServer::launch(config, given, None, None)
     }
 
     /// Starts a server that hands over what `beyond` answers.
     pub(crate) fn start_with_beyond(config: Config, beyond: Arc<dyn Beyond>) -> TestServer {
-        TestServer::launch(config, Given::default(), Some(beyond))
+        TestServer::launch(config, Given::default(), Some(beyond), None)
+    }
+
+    /// Starts a server that shows a certificate.
+    pub(crate) fn start_with_certificate(config: Config, shown: Arc<Certificate>) -> TestServer {
+        TestServer::launch(config, Given::default(), None, Some(shown))
     }
 
     /// Starts a server.
-    fn launch(config: Config, given: Given, beyond: Option<Arc<dyn Beyond>>) -> TestServer {
+    fn launch(
+        config: Config,
+        given: Given,
+        beyond: Option<Arc<dyn Beyond>>,
+        certificate: Option<Arc<Certificate>>,
+    ) -> TestServer {
         let runtime = Runtime::new().unwrap();
         let handover = if beyond.is_some() { Handover::Offer } else { Handover::Refuse };
         let zones = zones().with_identity(Identity { handover, ..Identity::default() });
@@ -84,6 +95,7 @@ impl TestServer {
             reload: Arc::new(Unchanged),
             runtime: runtime.handle().clone(),
             beyond,
+            certificate,
         };
         let running = Server::bind(config, given).unwrap().start(parts).unwrap();
         TestServer { running: Some(running), runtime, board, zones }
