@@ -189,6 +189,33 @@ fn a_network_gives_way_to_its_neighbours_when_one_address_leaves_it() {
 }
 
 #[test]
+fn a_name_exists_by_others_than_those_that_change() {
+    let excluded = Change { state: State::Excluded, ..to("quiet.example", None) };
+    let list = vec![to("example", Some("all")), excluded, to("a.quiet.example", Some("one"))];
+    let mut editor = editor(&[KeyKind::Name], list);
+    let mut names = SortedNames::of(editor.zone());
+    // What says that the excluded name exists is there only while nothing below it is listed.
+    let marker = "quiet.example.bl.example. 300 HINFO \"\" \"not listed\"";
+    for (key, state, removes, adds) in [
+        ("b.quiet.example", Some("two"), false, false),
+        ("b.quiet.example", None, false, false),
+        ("a.quiet.example", None, false, true),
+        ("b.quiet.example", Some("two"), true, false),
+    ] {
+        let (old, new, record) = apply(&mut editor, vec![to(key, state)]);
+        let later = names.after(&record, &new);
+        let (before, after) = (version(&old, &names), version(&new, &later));
+        let difference = Difference::by(before, after, &record);
+        assert_eq!(difference.way(), Way::Touched);
+        check_leads(before, after, &difference).expect("it leads there");
+        let (removed, added) = both(&difference);
+        assert_eq!(removed.iter().any(|record| text(record) == marker), removes, "{key}");
+        assert_eq!(added.iter().any(|record| text(record) == marker), adds, "{key}");
+        names = later;
+    }
+}
+
+#[test]
 fn the_widest_networks_come_and_go() {
     let mut editor = editor(&[KeyKind::Ip], vec![to("192.0.2.1", Some("one"))]);
     let names = SortedNames::of(editor.zone());
