@@ -2,11 +2,15 @@
 //!
 //! A commit waits for the disk, so turns that come meanwhile are committed together: a thousand updates a second need no
 //! thousand waits. Whoever reads waits for nobody.
+//!
+//! After a fault of the disk, as when it is full, redb does nothing more with a file: what it has in memory may be ahead of
+//! what is on disk. So the file is closed and opened anew, with what was committed last; if that fails as well, each turn
+//! tries again. Space that is freed is enough, and nobody has to start the server again.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 
 use redb::backends::FileBackend;
@@ -18,7 +22,7 @@ use crate::turn::{Fault, Turns, TxtChange};
 /// A store in a file. Once it is dropped all that was turned in is done, and the file free.
 pub struct Store {
     /// The file.
-    database: Arc<Database>,
+    file: Arc<File>,
     /// Where the thread gets its work, until it shall end.
     jobs: Option<mpsc::Sender<Job>>,
     /// The thread.
@@ -40,15 +44,13 @@ impl Store {
         path: &Path,
         serve: impl FnMut(Vec<TxtChange>) + Send + 'static,
     ) -> Result<Store, Fault> {
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let backend = FileBackend::new(file.open(path)?)?;
-        let database = Arc::new(Database::builder().create_with_backend(backend)?);
+        let open = RwLock::new(Ok(open(path)?));
+        let file = Arc::new(File { path: path.to_owned(), open });
         let (jobs, queue) = mpsc::channel(MOST_WAITING);
-        let writer = Writer { database: Arc::clone(&database), serve };
+        let writer = Writer { file: Arc::clone(&file), serve };
         let name = "challenge-store".to_owned();
         let writer = thread::Builder::new().name(name).spawn(move || writer.run(queue))?;
-        Ok(Store { database, jobs: Some(jobs), writer: Some(writer) })
+        Ok(Store { file, jobs: Some(jobs), writer: Some(writer) })
     }
 }
 
@@ -88,8 +90,35 @@ impl Turns for Store {
     }
 
     fn read(&self) -> Result<ReadTransaction, Fault> {
-        Ok(self.database.begin_read()?)
+        let open = self.file.open.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(open.as_ref().map_err(Clone::clone)?.begin_read()?)
     }
+}
+
+/// The file of a store.
+struct File {
+    /// Where it is.
+    path: PathBuf,
+    /// It, or why it could not be opened again.
+    open: RwLock<Result<Database, Fault>>,
+}
+
+impl File {
+    /// Closes the file and opens it anew, after a fault.
+    fn reopen(&self, fault: Fault) {
+        let mut file = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        // While one has it open, no other can.
+        *file = Err(fault);
+        *file = open(&self.path);
+    }
+}
+
+/// Opens a file, or makes it for its owner alone.
+fn open(path: &Path) -> Result<Database, Fault> {
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let backend = FileBackend::new(file.open(path)?)?;
+    Ok(Database::builder().create_with_backend(backend)?)
 }
 
 /// A turn that waits for a transaction, or to be told that there is none.
@@ -106,7 +135,7 @@ struct Done {
 /// The thread that writes.
 struct Writer<S> {
     /// The file.
-    database: Arc<Database>,
+    file: Arc<File>,
     /// Who serves the zone.
     serve: S,
 }
@@ -127,16 +156,30 @@ impl<S: FnMut(Vec<TxtChange>)> Writer<S> {
 
     /// Takes some turns in one transaction, and tells all of them how that ended.
     fn take(&mut self, jobs: Vec<Job>) {
+        if let Err(fault) = self.fault() {
+            self.file.reopen(fault);
+        }
         let mut told = Vec::with_capacity(jobs.len());
         let end = self.commit(jobs, &mut told);
+        if let Err(fault @ Fault::Store(_)) = &end {
+            self.file.reopen(fault.clone());
+        }
         for tell in told {
             tell(end.clone());
         }
     }
 
+    /// Why the file is not open, if it is not.
+    fn fault(&self) -> Result<(), Fault> {
+        let open = self.file.open.read().unwrap_or_else(PoisonError::into_inner);
+        open.as_ref().map(drop).map_err(Clone::clone)
+    }
+
     /// Runs turns and commits what they wrote; `told` is who waits for the end of that.
     fn commit(&mut self, jobs: Vec<Job>, told: &mut Vec<Tell>) -> Result<(), Fault> {
-        let begun = self.database.begin_write().map_err(Fault::from);
+        let open = self.file.open.read().unwrap_or_else(PoisonError::into_inner);
+        let database = open.as_ref().map_err(Clone::clone);
+        let begun = database.and_then(|database| Ok(database.begin_write()?));
         let mut end = begun.as_ref().map(drop).map_err(Clone::clone);
         let mut changes = Vec::new();
         for job in jobs {
@@ -152,6 +195,7 @@ impl<S: FnMut(Vec<TxtChange>)> Writer<S> {
         // Without a commit, the transaction goes with all that was written in it.
         end?;
         begun?.commit()?;
+        drop(open);
         (self.serve)(changes);
         Ok(())
     }
