@@ -373,7 +373,16 @@ impl<T: Turns> Service<T> {
     /// # Errors
     /// If the store fails.
     pub async fn unbind(&self, domain: Name) -> Result<Option<Uuid>, Fault> {
-        self.turns.turn(move |t| Ok((accounts::unbind(t, &domain)?, Vec::new()))).await
+        let turn = self.turns.turn(move |t| {
+            let before = accounts::unbind(t, &domain)?;
+            let account = before.map(|username| accounts::of(t, username)).transpose()?;
+            Ok((account, Vec::new()))
+        });
+        let account = turn.await?;
+        if let Some(account) = &account {
+            said(account, By::Operator, "unbind");
+        }
+        Ok(account.map(|account| account.username))
     }
 
     /// Whether an account may put values for a name: its own subdomain, or the `_acme-challenge` of a domain.

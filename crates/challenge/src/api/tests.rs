@@ -483,3 +483,21 @@ async fn wrong_passwords_are_limited_and_the_right_one_is_not() {
     let later = Request { now: 20_000, ..bad.update(TXT) };
     assert_eq!(stage.ask(later).await.0, 401);
 }
+
+#[tokio::test]
+async fn a_store_that_cannot_be_read_is_an_error_of_ours() {
+    let stage = Stage::new(ApiConfig::default()).await;
+    let a = stage.register("").await;
+    type Row = (&'static [u8], &'static str, Vec<&'static str>, u64);
+    let table = redb::TableDefinition::<'_, u128, Row>::new("challenge-accounts");
+    let username = Uuid::parse_str(&a.username).expect("a name").as_u128();
+    let spoil = stage.api.service().turns().turn(move |t| {
+        t.open_table(table)?.insert(username, (&[9][..], "", Vec::new(), 0))?;
+        Ok(((), Vec::new()))
+    });
+    spoil.await.expect("it is written");
+    let Answer(status, body, _) = stage.ask(a.update(TXT)).await;
+    assert_eq!((status, &*body), (500, r#"{"error": "db_error"}"#));
+    assert_eq!(stage.api.service().counts().failed.value(), 1);
+    assert_eq!(stage.ask(request("POST /register", "")).await.0, 201, "others are not concerned");
+}

@@ -245,3 +245,69 @@ async fn a_domain_is_one_account_s_and_values_go_to_ones_own_subdomain() {
     let fqdn = "_acme-challenge.example.org".parse().expect("a name");
     assert!(service.may_present(&b.account, &fqdn).expect("it is read"));
 }
+
+/// What is logged, as text.
+#[derive(Clone, Default)]
+struct Logged(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Logged {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic").write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn each_change_is_a_line_that_says_who_and_no_secret() {
+    let logged = Logged::default();
+    let writer = logged.clone();
+    let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let folder = tempfile::tempdir().expect("a folder");
+    let (service, _zone) = service(&folder, Keep::default()).await;
+    let new = register(&service).await;
+    let username = new.account.username;
+    put(&service, &new, "a", 0).await;
+    let proof = prove(&service, username, &new.password).await.expect("it is right");
+    service.clear(proof, None, client()).await.expect("it is done");
+    let domain: Name = "example.org".parse().expect("a name");
+    service.bind(domain.clone(), username).await.expect("it is bound");
+    service.unbind(domain).await.expect("it is unbound");
+    let rotated = service.rotate(username, By::Operator).await.expect("it is done");
+    service.delete(username, By::Operator).await.expect("it is done");
+    let text = String::from_utf8(logged.0.lock().expect("no panic").clone()).expect("a text");
+    let lines = text
+        .lines()
+        .map(|line| -> serde_json::Value { serde_json::from_str(line).expect("it is JSON") });
+    let lines = lines.filter(|line| line["target"] == "repute_challenge::audit");
+    let said = lines.map(|line| {
+        let fields = &line["fields"];
+        assert_eq!(fields["account"], username.to_string());
+        assert_eq!(fields["subdomain"], *new.account.subdomain);
+        let text = |name: &str| fields[name].as_str().expect("a text").to_owned();
+        text("change") + " " + &text("client")
+    });
+    assert_eq!(
+        said.collect::<Vec<_>>(),
+        [
+            "register 192.0.2.0/24",
+            "update 192.0.2.0/24",
+            "remove 192.0.2.0/24",
+            "bind operator",
+            "unbind operator",
+            "rotate operator",
+            "delete operator",
+        ]
+    );
+    for secret in [new.password.as_str(), rotated.as_str(), text_of_a()] {
+        assert!(!text.contains(secret), "{text}");
+    }
+}
+
+/// The value that was put.
+fn text_of_a() -> &'static str {
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+}
