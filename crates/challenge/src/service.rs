@@ -3,13 +3,11 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use repute_dnsxl::{Ipv4Network, Ipv6Network, Name, Network};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::accounts::{self, Account, Listed};
@@ -28,8 +26,10 @@ pub struct Service<T> {
     settings: Settings,
     /// What happened.
     counts: Counts,
-    /// Places for passwords that are slow to verify.
+    /// Passwords that are slow to verify, of which only so many are at a time.
     slow: Arc<Semaphore>,
+    /// Places for those and for others that wait for their turn.
+    pub(crate) queue: Semaphore,
 }
 
 /// What a service needs to know.
@@ -131,7 +131,8 @@ impl<T: Turns> Service<T> {
     pub async fn open(turns: Arc<T>, settings: Settings) -> Result<Service<T>, Fault> {
         turns.turn(|t| Ok((accounts::make_tables(t)?, Vec::new()))).await?;
         let slow = Arc::new(Semaphore::new(MOST_SLOW));
-        Ok(Service { turns, settings, counts: Counts::default(), slow })
+        let queue = Semaphore::new(MOST_WAITING);
+        Ok(Service { turns, settings, counts: Counts::default(), slow, queue })
     }
 
     /// What is set.
@@ -204,9 +205,9 @@ impl<T: Turns> Service<T> {
         let is_right = match kept {
             Secret::Digest(kept) => kept.is(&digest),
             Secret::Bcrypt(hash) => {
-                let place = timeout(PATIENCE, Arc::clone(&self.slow).acquire_owned()).await;
-                // It is never closed.
-                let Ok(Ok(place)) = place else { return Err(Unproved::Busy) };
+                let _waits = self.queue.try_acquire().map_err(|_| Unproved::Busy)?;
+                let place = Arc::clone(&self.slow).acquire_owned().await;
+                let place = place.expect("nobody closes it");
                 let verify = move || {
                     let _place = place;
                     password::is_of(&hash, &password)
@@ -447,8 +448,8 @@ fn said(account: &Account, by: By, change: &'static str) {
 
 /// How many slow passwords are verified at a time: a tenth of a second each, beside what else the machine does.
 const MOST_SLOW: usize = 2;
-/// How long somebody waits for a place.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How many of them there are together with those that wait: a few seconds' worth.
+pub(crate) const MOST_WAITING: usize = 64;
 /// Most subdomains whose old values go in one turn.
 const MOST_EXPIRED: usize = 1_000;
 /// The label before a domain whose TXT records prove it (RFC 8555 section 8.4), in wire form.

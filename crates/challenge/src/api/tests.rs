@@ -501,3 +501,44 @@ async fn a_store_that_cannot_be_read_is_an_error_of_ours() {
     assert_eq!(stage.api.service().counts().failed.value(), 1);
     assert_eq!(stage.ask(request("POST /register", "")).await.0, 201, "others are not concerned");
 }
+
+#[tokio::test]
+async fn passwords_that_are_slow_to_verify_are_so_many_and_not_after_wrong_ones() {
+    let wrong_each = Rate { times: 2, period: Duration::from_secs(60) };
+    let stage = Stage::new(ApiConfig { wrong_each, ..ApiConfig::default() }).await;
+    let a = Fields {
+        username: "a097455b-52cc-4569-90c8-7a4b97c6eba8".to_owned(),
+        password: "x".repeat(40),
+        subdomain: "d420c923-bbd7-4056-ab64-c3ca54c9b3cf".to_owned(),
+    };
+    let foreign = crate::Foreign {
+        username: a.username.clone(),
+        password: bcrypt::hash(&a.password, 4).expect("a hash"),
+        subdomain: a.subdomain.clone(),
+        ..crate::Foreign::default()
+    };
+    let service = stage.api.service();
+    let import = service.import("old".to_owned(), vec![foreign], Moment(0)).await;
+    assert!(matches!(import, Ok(crate::Import::Taken { accounts: 1, .. })));
+    let (good, username, subdomain) = (&a, a.username.clone(), a.subdomain.clone());
+    let bad = Fields { password: "y".repeat(40), username, subdomain };
+    {
+        let all = u32::try_from(crate::service::MOST_WAITING).expect("it is small");
+        let _others = service.queue.try_acquire_many(all).expect("nobody waits");
+        let answer = stage.ask(good.update(TXT)).await;
+        assert_eq!((answer.0, &*answer.1), (503, r#"{"error": "busy"}"#));
+        assert_eq!(answer.header("Retry-After"), Some("5"));
+    }
+    assert_eq!(
+        [stage.ask(bad.update(TXT)).await.0, stage.ask(bad.update(TXT)).await.0],
+        [401, 401]
+    );
+    // Whether it is the right one would cost too much to know.
+    assert_eq!(stage.ask(good.update(TXT)).await.0, 429);
+    let later = Request { now: 30_000, ..good.update(TXT) };
+    assert_eq!(stage.ask(later).await.0, 200);
+    // It is a digest by now, and looked at whatever was wrong before.
+    assert_eq!(stage.ask(Request { now: 30_000, ..bad.update(TXT) }).await.0, 401);
+    assert_eq!(stage.ask(Request { now: 30_000, ..bad.update(TXT) }).await.0, 429);
+    assert_eq!(stage.ask(Request { now: 30_000, ..good.update(TXT) }).await.0, 200);
+}
