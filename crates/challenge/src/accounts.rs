@@ -87,6 +87,17 @@ pub(crate) fn list(
     Ok(listed)
 }
 
+/// All subdomains that have values, with them.
+pub(crate) fn all_values(read: &ReadTransaction) -> Result<Vec<(String, Values)>, Fault> {
+    let table = read.open_table(VALUES)?;
+    let mut all = Vec::new();
+    for row in table.iter()? {
+        let (subdomain, row) = row?;
+        all.push((subdomain.value().to_owned(), values(row.value())));
+    }
+    Ok(all)
+}
+
 /// Adds an account. Whether its name and its subdomain were both free; otherwise nothing is written.
 pub(crate) fn add(t: &WriteTransaction, account: &Account) -> Result<bool, Fault> {
     let mut accounts = t.open_table(ACCOUNTS)?;
@@ -315,10 +326,12 @@ fn write(table: &mut redb::Table<'_, u128, AccountRow>, account: &Account) -> Re
 /// The values of a subdomain in the table.
 fn held(table: &impl ReadableTable<&'static str, ValuesRow>, key: &str) -> Result<Values, Fault> {
     let row = table.get(key)?;
-    let values = row.map(|row| {
-        row.value().into_iter().map(|(at, text)| (Moment(at), text.to_owned())).collect()
-    });
-    Ok(Values(values.unwrap_or_default()))
+    Ok(row.map(|row| values(row.value())).unwrap_or_default())
+}
+
+/// Reads a row of values.
+fn values(row: Vec<(u64, &str)>) -> Values {
+    Values(row.into_iter().map(|(at, text)| (Moment(at), text.to_owned())).collect())
 }
 
 /// The domains of an account in the table.

@@ -308,6 +308,17 @@ impl<T: Turns> Service<T> {
         accounts::list(&self.turns.read()?, after, most)
     }
 
+    /// All names that have values: what the zone has of this service, for whoever makes it anew, as when its name changed.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn zone(&self) -> Result<Vec<TxtChange>, Fault> {
+        let all = accounts::all_values(&self.turns.read()?)?;
+        all.iter()
+            .map(|(subdomain, values)| change(subdomain, &self.settings.domain, values))
+            .collect()
+    }
+
     /// How many accounts there are.
     ///
     /// # Errors

@@ -81,6 +81,12 @@ async fn values_are_served_with_the_commit_and_are_there_after_a_start() {
         new
     };
     let (service, zone) = service(&folder, keep).await;
+    let whole = service.zone().expect("it is read");
+    let expect = TxtChange {
+        name: new.full_domain.clone(),
+        values: ["b", "c", "d"].map(|of| of.repeat(43).into_bytes()).to_vec(),
+    };
+    assert_eq!(whole, [expect]);
     let listed = service.list(None, 10).expect("it is read");
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].values.len(), 3);
