@@ -6,4 +6,5 @@
 //! Deliberately no configuration file and no key file: what is given here is parsed already.
 
 pub mod keys;
+pub mod query;
 pub mod signature;
