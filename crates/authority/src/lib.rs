@@ -1,7 +1,8 @@
-//! What a name server does for zones of its own besides answering: keys and signatures, updates.
+//! What a name server does for zones of its own besides answering: keys, signatures, updates, the store.
 //!
 //! A message that the name server does not answer by itself is handed over to it: whatever is signed
-//! (RFC 8945), and updates (RFC 2136).
+//! (RFC 8945), and updates (RFC 2136). Zones that programs change lie in a [`store`], whose file
+//! has every change before it is answered.
 //!
 //! Deliberately no configuration file and no key file: what is given here is parsed already.
 
@@ -9,3 +10,4 @@ pub mod keys;
 pub mod message;
 pub mod query;
 pub mod signature;
+pub mod store;
