@@ -72,6 +72,19 @@ pub enum Reason {
     Cut(Name),
 }
 
+impl Reason {
+    /// The key that the message names. Whether it was signed with that is another question.
+    pub fn key(&self) -> Option<&Name> {
+        match self {
+            Reason::Malformed => None,
+            Reason::BadKey(key)
+            | Reason::BadSignature(key)
+            | Reason::BadTime(key, _)
+            | Reason::Cut(key) => Some(key),
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -138,7 +151,7 @@ pub fn check(message: &[u8], keys: &Keys, now: u64) -> Checked {
         signer.sign_with(&mut answer, &variables);
         Checked::Refused(Refused { answer, reason })
     };
-    if found.time.abs_diff(now) > u64::from(found.fudge) {
+    if found.time.abs_diff(now) > u64::from(found.fudge.min(WIDEST)) {
         let ahead = found.time.cast_signed().saturating_sub(now.cast_signed());
         return told(BADTIME, &time48(now), Reason::BadTime(found.key.clone(), ahead));
     }
@@ -484,10 +497,12 @@ fn record_len(key: &Key) -> usize {
     key.name().as_wire().len() + 10 + algorithm.wire().len() + DATA + algorithm.len()
 }
 
-/// An answer with nothing but the header and the question, if that can be read.
+/// An answer with nothing but the header and the question, if that can be read, and EDNS if the request has it.
 pub(crate) fn bare_answer(message: &[u8], rcode: u8) -> Vec<u8> {
     let mut answer = message.get(..HEADER).map_or_else(|| vec![0; HEADER], <[u8]>::to_vec);
-    let question = Message::from_octets(message).ok().and_then(|parsed| {
+    let parsed = Message::from_octets(message).ok();
+    let has_edns = parsed.as_ref().is_some_and(|parsed| parsed.opt().is_some());
+    let question = parsed.and_then(|parsed| {
         let (mut questions, count) = (parsed.question(), parsed.header_counts().qdcount());
         if count != 1 {
             return None;
@@ -512,6 +527,12 @@ pub(crate) fn bare_answer(message: &[u8], rcode: u8) -> Vec<u8> {
     *rest = rcode;
     *questions = u8::from(question.is_some());
     answer.extend_from_slice(&question.unwrap_or_default());
+    if has_edns {
+        answer.extend_from_slice(&OPT);
+        if let Some(count) = answer.get_mut(11) {
+            *count = 1;
+        }
+    }
     answer
 }
 
@@ -550,10 +571,14 @@ fn error_name(error: u16) -> &'static str {
 
 /// Bytes of a message's header.
 const HEADER: usize = 12;
+/// An OPT record, which an answer has if the request has one (RFC 6891 section 6.1.1): it takes 1232 bytes by UDP.
+const OPT: [u8; 11] = [0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0];
 /// Bytes of a TSIG record's data besides the algorithm, the signature and other data.
 const DATA: usize = 16;
 /// How far clocks may be apart (section 10 recommends it), in seconds.
 pub const FUDGE: u16 = 300;
+/// How far clocks may be apart whatever a message says, in seconds: it is remembered for as long.
+pub const WIDEST: u16 = 900;
 /// Response.
 const QR: u8 = 0x80;
 /// Kind of query.

@@ -224,6 +224,31 @@ fn wrong_clocks_get_badtime_with_ours_and_a_signature() {
     }
 }
 
+#[test]
+fn clocks_may_not_be_further_apart_whatever_a_message_says() {
+    for (late, is_signed) in [(900, true), (901, false)] {
+        let mut message = query().additional();
+        let now = Time48::from_u64(NOW);
+        ClientTransaction::request_with_fudge(theirs(Algorithm::Sha256), &mut message, now, 65_535)
+            .expect("room");
+        let checked = check(&message.finish(), &keys(Algorithm::Sha256), NOW + late);
+        assert_eq!(matches!(checked, Checked::Signed(_)), is_signed, "{late}");
+    }
+}
+
+#[test]
+fn an_answer_has_edns_if_the_request_has() {
+    let mut message = query().additional();
+    let edns = message.opt(|opt| {
+        opt.set_udp_payload_size(4096);
+        Ok(())
+    });
+    edns.expect("room");
+    let answer = Message::from_octets(bare_answer(&message.finish(), 5)).expect("a message");
+    assert_eq!(answer.opt().map(|opt| opt.udp_payload_size()), Some(1232));
+    assert_eq!(answer.header_counts().arcount(), 1);
+}
+
 /// "If a TSIG is received with truncation that is permitted [...] but the MAC is too short for the local policy in
 /// force, an RCODE 9 (NOTAUTH) and TSIG ERROR 22 (BADTRUNC) MUST be generated" (section 5.2.4).
 #[test]
