@@ -6,8 +6,11 @@
 //!
 //! Deliberately no configuration file and no key file: what is given here is parsed already.
 
+mod complaints;
 pub mod keys;
 pub mod message;
 pub mod query;
+pub mod replay;
 pub mod signature;
 pub mod store;
+pub mod update;
