@@ -6,6 +6,7 @@
 //!
 //! Deliberately no configuration file and no key file: what is given here is parsed already.
 
+mod authority;
 mod complaints;
 pub mod keys;
 pub mod message;
@@ -14,3 +15,5 @@ pub mod replay;
 pub mod signature;
 pub mod store;
 pub mod update;
+
+pub use authority::{Authority, Config, ZoneConfig};

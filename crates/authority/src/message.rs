@@ -74,6 +74,12 @@ pub fn read(message: &[u8], most: usize) -> Result<Sent, Unreadable> {
     })
 }
 
+/// The name that a message is about, for the log.
+pub(crate) fn subject(message: &[u8]) -> Option<Name> {
+    let parsed = Message::from_octets(message).ok()?;
+    owner(parsed.first_question()?.qname()).ok()
+}
+
 /// Reads the records of a section.
 fn section(records: RecordSection<'_, &[u8]>) -> Result<Vec<Raw>, Unreadable> {
     let cut = |_| Unreadable::Malformed("a record is cut");

@@ -1,0 +1,333 @@
+//! Everything around zones of our own as one: started with what is configured, it takes what the name server hands over.
+//!
+//! A worker that hands over a datagram has other queries waiting, so it is put into a queue and dropped if that is full;
+//! a few tasks take from there. A connection waits for its answer.
+//!
+//! Here the clock is read, once for each message.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use repute_dnsxl::Name;
+use repute_nameserver::beyond::{Back, Beyond, Outgoing};
+use repute_nameserver::status::{StatusBoard, ZoneHealth, ZoneStatus};
+use repute_nameserver::{Transport, ZoneIndex, Zones};
+use repute_records::{Record, Zone};
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, mpsc};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::complaints::Complaints;
+use crate::keys::Keys;
+use crate::query::{self, Answered};
+use crate::replay::Replays;
+use crate::signature::{Checked, Signed, bare_answer, check};
+use crate::store::{Live, Store, StoreError, packed};
+use crate::update::{self, Role, Updates};
+
+/// What there is to do.
+#[derive(Debug, Default)]
+pub struct Config {
+    /// Keys that messages may be signed with.
+    pub keys: Keys,
+    /// Zones of our own.
+    pub zones: Vec<ZoneConfig>,
+    /// How much an update may ask for.
+    pub limits: update::Limits,
+}
+
+/// A zone of our own.
+#[derive(Debug)]
+pub struct ZoneConfig {
+    /// Its name.
+    pub apex: Name,
+    /// Its number, by which it is counted and reported.
+    pub index: ZoneIndex,
+    /// Where queries read it.
+    pub live: Live,
+    /// Who may change it.
+    pub role: Role,
+    /// The records that it begins with: of a master file, or why they could not be read.
+    pub seed: Result<Vec<Record>, String>,
+}
+
+/// What a name server does for zones of its own.
+#[derive(Debug)]
+pub struct Authority {
+    desk: Arc<Desk>,
+    queue: mpsc::Sender<Datagram>,
+    dropped: AtomicU64,
+}
+
+/// A datagram that waits.
+type Datagram = (Vec<u8>, SocketAddr, Back);
+
+/// What messages are answered with.
+#[derive(Debug)]
+struct Desk {
+    keys: Keys,
+    zones: Arc<ArcSwap<Zones>>,
+    updates: Updates,
+    complaints: Arc<Complaints>,
+}
+
+impl Authority {
+    /// Starts: zones that are changed are taken from the store, or begin with their records there; all of them are
+    /// served and reported. A zone that has neither fails alone. It waits for the disk, so no task may call it.
+    ///
+    /// # Errors
+    /// If the store cannot be read or written.
+    pub fn start(
+        config: Config,
+        zones: Arc<ArcSwap<Zones>>,
+        board: &Arc<StatusBoard>,
+        store: Arc<Store>,
+        runtime: &Handle,
+    ) -> Result<Arc<Authority>, StoreError> {
+        let Config { keys, zones: own, limits } = config;
+        let replays = Arc::new(store.turn(Replays::load).wait()?);
+        let failed = begin(&own, &store)?;
+        report(&own, &failed, board, &store);
+        for ZoneConfig { apex, live, role, .. } in &own {
+            match role {
+                Role::Dynamic { .. } => store.serve(apex, live),
+                // It is served by whoever transfers it.
+                Role::Secondary => {}
+            }
+        }
+        let complaints = Arc::new(Complaints::default());
+        let updates = Updates {
+            zones: own.into_iter().map(|zone| (zone.apex, zone.role)).collect(),
+            limits,
+            store,
+            replays,
+            complaints: Arc::clone(&complaints),
+        };
+        let desk = Arc::new(Desk { keys, zones, updates, complaints });
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        runtime.spawn(take(waiting, Arc::clone(&desk)));
+        Ok(Arc::new(Authority { desk, queue, dropped: AtomicU64::new(0) }))
+    }
+
+    /// A zone that is changed here, as it is now.
+    pub fn snapshot(&self, apex: &Name) -> Option<Arc<Zone>> {
+        self.desk.updates.store.zone(apex)
+    }
+
+    /// Datagrams that were dropped, as too many waited.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl Beyond for Authority {
+    fn datagram(&self, message: &[u8], peer: SocketAddr, back: Back) {
+        if self.queue.try_send((message.to_vec(), peer, back)).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn stream<'a>(
+        &'a self,
+        message: &'a [u8],
+        peer: SocketAddr,
+        out: &'a mut (dyn Outgoing + Send),
+    ) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
+        Box::pin(async move {
+            match self.desk.answer(message, peer.ip(), Transport::Tcp, now()).await {
+                Some(answer) => out.send(&answer).await.is_ok(),
+                None => true,
+            }
+        })
+    }
+}
+
+/// Answers datagrams, some at once, until nobody can send any more.
+async fn take(mut waiting: mpsc::Receiver<Datagram>, desk: Arc<Desk>) {
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    while let Some((message, peer, back)) = waiting.recv().await {
+        // It is never closed.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let desk = Arc::clone(&desk);
+        tokio::spawn(async move {
+            if let Some(answer) = desk.answer(&message, peer.ip(), Transport::Udp, now()).await {
+                back.send(&answer);
+            }
+            drop(place);
+        });
+    }
+}
+
+impl Desk {
+    /// Answers a message; nothing if it gets no answer.
+    async fn answer(
+        &self,
+        message: &[u8],
+        address: IpAddr,
+        transport: Transport,
+        now: u64,
+    ) -> Option<Vec<u8>> {
+        let opcode = message.get(2).map_or(0, |flags| (flags & OPCODE) >> 3);
+        match check(message, &self.keys, now) {
+            Checked::Refused(refused) => {
+                let zone = crate::message::subject(message).unwrap_or_else(Name::root);
+                let what = "a signed message was refused";
+                let (key, why) = (refused.reason.key(), &refused.reason);
+                self.complaints.complain(what, &zone, key, address, now, why);
+                Some(refused.answer)
+            }
+            Checked::Unsigned => Some(match opcode {
+                UPDATE => self.updates.unsigned(message, address, now),
+                QUERY => bare_answer(message, REFUSED),
+                _ => bare_answer(message, NOTIMP),
+            }),
+            Checked::Signed(signed) => match opcode {
+                UPDATE => self.updates.signed(signed, address, now).await,
+                QUERY => match query::answer(signed, address, transport, now, &self.zones.load()) {
+                    Answered::Reply(reply) => Some(reply),
+                    Answered::Nothing => None,
+                    Answered::Transfer(signed) => Some(said(signed, REFUSED, now)),
+                },
+                _ => Some(said(signed, NOTIMP, now)),
+            },
+        }
+    }
+}
+
+/// A signed answer with nothing but a response code.
+fn said(mut signed: Signed, rcode: u8, now: u64) -> Vec<u8> {
+    let mut answer = bare_answer(&signed.message, rcode);
+    signed.signer.sign(&mut answer, now);
+    answer
+}
+
+/// Has zones begin that the store does not know yet; those that cannot, and why.
+fn begin(own: &[ZoneConfig], store: &Store) -> Result<HashMap<Name, String>, StoreError> {
+    let (mut failed, mut new, mut renewed) = (HashMap::new(), Vec::new(), Vec::new());
+    for ZoneConfig { apex, role, seed, .. } in own {
+        match role {
+            Role::Dynamic { .. } => {}
+            Role::Secondary => continue,
+        }
+        let known = store.seed(apex);
+        let records = match seed {
+            Ok(records) => records,
+            Err(_) if known.is_some() => continue,
+            Err(why) => {
+                failed.insert(apex.clone(), why.clone());
+                continue;
+            }
+        };
+        let digest = digest(records);
+        match known {
+            Some(known) if known == digest => {}
+            Some(_) => {
+                tracing::warn!(
+                    zone = %apex,
+                    "the file of zone {apex} was changed and is not read: updates have changed the zone since it was \
+                     first read; `repute zone export {apex}` writes it as it is, and updates change it"
+                );
+                renewed.push((apex.clone(), digest));
+            }
+            None => match Zone::new(apex.clone(), records.iter().cloned()) {
+                Ok((zone, unfit)) => {
+                    for why in unfit {
+                        tracing::warn!(zone = %apex, "zone {apex} begins without a record: {why}");
+                    }
+                    new.push((zone, digest));
+                }
+                Err(why) => drop(failed.insert(apex.clone(), why.to_string())),
+            },
+        }
+    }
+    for (apex, why) in &failed {
+        tracing::error!(zone = %apex, "zone {apex} cannot be served: {why}");
+    }
+    store
+        .turn(move |turn| {
+            new.iter().try_for_each(|(zone, seed)| turn.put(zone.clone(), *seed))?;
+            renewed.iter().try_for_each(|(apex, seed)| turn.note_seed(apex, *seed))
+        })
+        .wait()?;
+    Ok(failed)
+}
+
+/// Reports zones as they are, and from now on as they become.
+fn report(
+    own: &[ZoneConfig],
+    failed: &HashMap<Name, String>,
+    board: &Arc<StatusBoard>,
+    store: &Store,
+) {
+    let dynamic = own.iter().filter(|zone| match zone.role {
+        Role::Dynamic { .. } => true,
+        Role::Secondary => false,
+    });
+    let indexes: HashMap<Name, ZoneIndex> =
+        dynamic.map(|zone| (zone.apex.clone(), zone.index)).collect();
+    for (apex, index) in &indexes {
+        match store.zone(apex) {
+            Some(zone) => board.report(status(&zone, *index)),
+            None => board.report(ZoneStatus {
+                health: ZoneHealth::Failed,
+                last_error: failed.get(apex).cloned(),
+                ..ZoneStatus::loading(apex.clone(), *index)
+            }),
+        }
+    }
+    let board = Arc::clone(board);
+    store.listen(Arc::new(move |zone| {
+        if let Some(index) = indexes.get(zone.apex()) {
+            let before = board.zone(*index).map_or(0, |before| before.reloads_ok);
+            board.report(ZoneStatus { reloads_ok: before + 1, ..status(zone, *index) });
+        }
+    }));
+}
+
+/// What is told of a zone.
+fn status(zone: &Zone, index: ZoneIndex) -> ZoneStatus {
+    ZoneStatus {
+        health: ZoneHealth::Serving,
+        entries: zone.len() as u64,
+        serial: zone.serial(),
+        loaded_at: u32::try_from(now()).ok(),
+        reloads_ok: 1,
+        ..ZoneStatus::loading(zone.apex().clone(), index)
+    }
+}
+
+/// A digest of records, in the order in which they stand.
+fn digest(records: &[Record]) -> u64 {
+    let (mut digest, mut bytes) = (Xxh3::new(), Vec::new());
+    for record in records {
+        bytes.clear();
+        packed::record(record, &mut bytes);
+        digest.update(&bytes);
+    }
+    digest.digest()
+}
+
+/// The time, in seconds since 1970.
+fn now() -> u64 {
+    // A clock before 1970 lets nobody in, and harms nothing.
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
+
+/// Datagrams that may wait.
+const QUEUE: usize = 1024;
+/// Datagrams that are answered at once. Updates among them wait for one disk together.
+const AT_ONCE: usize = 256;
+/// Kind of message, in the first byte of the flags.
+const OPCODE: u8 = 0x78;
+/// A query.
+const QUERY: u8 = 0;
+/// An update.
+const UPDATE: u8 = 5;
+const NOTIMP: u8 = 4;
+const REFUSED: u8 = 5;

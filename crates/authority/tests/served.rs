@@ -1,0 +1,265 @@
+//! A name server with zones of its own, on free ports of loopback: updates and signed queries over both transports,
+//! what is served and reported afterwards, and a second start.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use repute_authority::keys::{Algorithm, Key, Keys};
+use repute_authority::signature::{Asker, Distrust};
+use repute_authority::store::{Limits, Live, Store, StoreError};
+use repute_authority::update::{self, Permit, Role, Serials};
+use repute_authority::{Authority, Config, ZoneConfig};
+use repute_dnsxl::Name;
+use repute_nameserver::control::{Reload, Reloads};
+use repute_nameserver::http;
+use repute_nameserver::listen::{self, Address, Given};
+use repute_nameserver::server::{self, Parts, Running, Server};
+use repute_nameserver::status::{StatusBoard, ZoneHealth};
+use repute_nameserver::{Handover, Identity, ZoneIndex, Zones};
+use repute_records::update::Grant;
+use repute_records::{Record, Zone, master};
+use tokio::runtime::Runtime;
+
+/// A server with two zones, one of which has no file.
+struct TestServer {
+    running: Option<Running>,
+    runtime: Runtime,
+    authority: Arc<Authority>,
+    board: Arc<StatusBoard>,
+    live: Live,
+    key: Arc<Key>,
+}
+
+fn name(text: &str) -> Name {
+    text.parse().expect("a name")
+}
+
+/// Records of the zone's file.
+fn seed(address: &str) -> Vec<Record> {
+    let text = format!("@ 60 SOA ns hostmaster 1 2 3 4 5\n@ 60 NS ns\nns 60 A {address}\n");
+    let placed = master::read_lines(&name("dyn.test"), &text).records;
+    placed.into_iter().map(|placed| placed.record).collect()
+}
+
+impl TestServer {
+    /// Starts a server with its store in a folder.
+    fn start(folder: &Path, seed: Vec<Record>) -> TestServer {
+        let runtime = Runtime::new().expect("a runtime");
+        let (board, live) = (Arc::new(StatusBoard::new()), Live::default());
+        let identity = Identity { handover: Handover::Offer, ..Identity::default() };
+        let zones = Arc::new(ArcSwap::from_pointee(Zones::new(identity)));
+        let secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        let keys: Keys = [Key::new(name("k.test"), Algorithm::Sha256, secret).expect("a key")]
+            .into_iter()
+            .collect();
+        let key = Arc::clone(keys.get(&name("k.test")).expect("the key"));
+        let permit = Permit {
+            key: name("k.test"),
+            grants: vec![Grant { names: vec![], types: vec![] }],
+            from: vec!["127.0.0.0/8".parse().expect("a network")],
+        };
+        let role = Role::Dynamic { permits: vec![permit], serials: Serials::Count };
+        let zone = |apex, index, live: &Live, seed| ZoneConfig {
+            apex: name(apex),
+            index: ZoneIndex(index),
+            live: Arc::clone(live),
+            role: role.clone(),
+            seed,
+        };
+        let none = Err("cannot read lost.zone".to_owned());
+        let config = Config {
+            keys,
+            zones: vec![
+                zone("dyn.test", 0, &live, Ok(seed)),
+                zone("lost.test", 1, &Live::default(), none),
+            ],
+            limits: update::Limits::default(),
+        };
+        let store =
+            Arc::new(Store::open(&folder.join("zones.redb"), Limits::default()).expect("a store"));
+        let started = Authority::start(config, Arc::clone(&zones), &board, store, runtime.handle());
+        let authority = started.expect("started");
+        let parts = Parts {
+            zones,
+            board: Arc::clone(&board),
+            reload: Arc::new(Unchanged),
+            runtime: runtime.handle().clone(),
+            beyond: Some(Arc::clone(&authority) as _),
+        };
+        let listen = listen::Config {
+            addresses: vec![Address::required(SocketAddr::from(([127, 0, 0, 1], 0)))],
+            ..listen::Config::default()
+        };
+        let http = http::Config { address: None, ..http::Config::default() };
+        let config = server::Config { listen, http, ..server::Config::default() };
+        let bound = Server::bind(config, Given::default());
+        let running = bound.expect("free ports").start(parts).expect("started");
+        TestServer { running: Some(running), runtime, authority, board, live, key }
+    }
+
+    /// Sends a datagram; the answer.
+    fn udp(&self, message: &[u8]) -> Vec<u8> {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        socket.set_read_timeout(Some(PATIENCE)).expect("set");
+        socket.send_to(message, self.running().udp_addresses()[0]).expect("sent");
+        let mut answer = vec![0; 65_535];
+        let len = socket.recv(&mut answer).expect("an answer");
+        answer.truncate(len);
+        answer
+    }
+
+    /// Sends messages over one connection; the answers.
+    fn tcp(&self, messages: &[&[u8]]) -> Vec<Vec<u8>> {
+        let mut stream = TcpStream::connect(self.running().tcp_addresses()[0]).expect("connected");
+        stream.set_read_timeout(Some(PATIENCE)).expect("set");
+        messages
+            .iter()
+            .map(|message| {
+                let len = (message.len() as u16).to_be_bytes();
+                stream.write_all(&[&len, *message].concat()).expect("sent");
+                let mut len = [0; 2];
+                stream.read_exact(&mut len).expect("an answer");
+                let mut answer = vec![0; usize::from(u16::from_be_bytes(len))];
+                stream.read_exact(&mut answer).expect("an answer");
+                answer
+            })
+            .collect()
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().expect("it was not stopped")
+    }
+
+    fn served(&self) -> Arc<Zone> {
+        self.live.load_full().expect("served")
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            self.runtime.block_on(running.stop());
+        }
+    }
+}
+
+/// Nothing is loaded here.
+struct Unchanged;
+
+impl Reload for Unchanged {
+    fn reload(&self, _zone: Option<&Name>) -> Result<Reloads, String> {
+        Ok(Reloads::default())
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
+}
+
+/// An update of a zone that adds an address at a name.
+fn add(id: u16, zone: &str, owner: &str) -> Vec<u8> {
+    let (zone, owner) = (name(zone), name(owner));
+    [
+        &id.to_be_bytes()[..],
+        &[0x28, 0, 0, 1, 0, 0, 0, 1, 0, 0],
+        zone.as_wire(),
+        &[0, 6, 0, 1],
+        owner.as_wire(),
+        &[0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 7],
+    ]
+    .concat()
+}
+
+/// A query.
+fn query(id: u16, owner: &str, qtype: u8) -> Vec<u8> {
+    [
+        &id.to_be_bytes()[..],
+        &[1, 0, 0, 1, 0, 0, 0, 0, 0, 0],
+        name(owner).as_wire(),
+        &[0, qtype, 0, 1],
+    ]
+    .concat()
+}
+
+#[test]
+fn updates_come_over_both_transports_and_stay_over_a_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = TestServer::start(folder.path(), seed("192.0.2.1"));
+    assert_eq!((server.served().serial(), server.served().len()), (1, 3));
+    let mut by_udp = add(1, "dyn.test", "u.dyn.test");
+    let mut asker = Asker::sign(&server.key, &mut by_udp, now());
+    let answer = asker.verify(&server.udp(&by_udp), now()).expect("signed");
+    assert_eq!((&answer[..2], answer[2], answer[3]), (&[0, 1][..], 0xa8, 0));
+    let mut by_tcp = add(2, "dyn.test", "t.dyn.test");
+    let mut asker = Asker::sign(&server.key, &mut by_tcp, now());
+    let answers =
+        server.tcp(&[&by_tcp, &add(3, "dyn.test", "n.dyn.test"), &query(4, "dyn.test", 252)]);
+    assert_eq!(asker.verify(&answers[0], now()).expect("signed")[3], 0);
+    assert_eq!(answers[1][3], 5, "not signed: REFUSED");
+    assert_eq!(answers[2][3], 5, "a transfer without a key: REFUSED");
+    let zone = server.served();
+    assert_eq!((zone.serial(), zone.len()), (3, 5));
+    assert_eq!(server.authority.snapshot(&name("dyn.test")).as_deref(), Some(&*zone));
+    let told = server.board.zone(ZoneIndex(0)).expect("reported");
+    assert_eq!((told.health, told.serial, told.entries), (ZoneHealth::Serving, 3, 5));
+    let lost = server.board.zone(ZoneIndex(1)).expect("reported");
+    assert_eq!(lost.health, ZoneHealth::Failed);
+    assert_eq!(lost.last_error.as_deref(), Some("cannot read lost.zone"));
+    let mut nowhere = add(5, "lost.test", "x.lost.test");
+    let mut asker = Asker::sign(&server.key, &mut nowhere, now());
+    assert_eq!(asker.verify(&server.udp(&nowhere), now()).expect("signed")[3], 2, "SERVFAIL");
+    drop(server);
+    // What the file says now counts for nothing.
+    for _ in 0..2 {
+        let server = TestServer::start(folder.path(), seed("192.0.2.99"));
+        assert_eq!(*server.served(), *zone);
+        assert_eq!(server.udp(&by_udp)[3], 0, "a copy is answered as before");
+        assert_eq!(server.served().serial(), 3);
+    }
+}
+
+#[test]
+fn what_is_signed_is_answered_signed_and_what_is_wrong_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = TestServer::start(folder.path(), seed("192.0.2.1"));
+    let mut plain = query(1, "elsewhere.test", 1);
+    let mut asker = Asker::sign(&server.key, &mut plain, now());
+    let answer = asker.verify(&server.udp(&plain), now()).expect("signed");
+    assert_eq!((answer[2] & 0x80, answer[3] & 15), (0x80, 5));
+    let mut plain = query(1, "elsewhere.test", 1);
+    let mut asker = Asker::sign(&server.key, &mut plain, now());
+    let answer = asker.verify(&server.tcp(&[&plain])[0], now()).expect("signed");
+    assert_eq!((answer[2] & 0x80, answer[3] & 15), (0x80, 5));
+    let mut late = query(2, "elsewhere.test", 1);
+    let mut asker = Asker::sign(&server.key, &mut late, now() - 1000);
+    assert_eq!(asker.verify(&server.udp(&late), now() - 1000), Err(Distrust::Told(18)), "BADTIME");
+    let other = Key::new(
+        name("other.test"),
+        Algorithm::Sha256,
+        "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=",
+    );
+    let mut unknown = query(3, "elsewhere.test", 1);
+    let mut asker = Asker::sign(&Arc::new(other.expect("a key")), &mut unknown, now());
+    assert_eq!(asker.verify(&server.udp(&unknown), now()), Err(Distrust::Told(17)), "BADKEY");
+    // NOTIFY for a zone that nobody transfers.
+    let mut notify = query(4, "dyn.test", 6);
+    notify[2] = 0x20;
+    assert_eq!(server.udp(&notify)[3], 4, "NOTIMP");
+    assert_eq!(server.authority.dropped(), 0);
+}
+
+#[test]
+fn a_store_in_use_is_told_to_whoever_starts_second() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = TestServer::start(folder.path(), seed("192.0.2.1"));
+    let second = Store::open(&folder.path().join("zones.redb"), Limits::default());
+    assert!(matches!(second, Err(StoreError::Locked { .. })), "{second:?}");
+    drop(server);
+}
+
+/// How long an answer may take before a test fails.
+const PATIENCE: Duration = Duration::from_secs(30);
