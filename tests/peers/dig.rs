@@ -49,6 +49,18 @@ fn the_name_server_passes_the_tests_of_rfc_8906() {
     });
 }
 
+/// dig makes half a cookie, and judges by itself whether the whole one is for it.
+#[test]
+fn dig_finds_our_cookies_good() {
+    on_private_network(|| {
+        let _server = start_list_server(&[("bl.example", LIST)]);
+        let port = PORT.to_string();
+        let asked = [&format!("@{ADDRESS}"), "-p", &port, "+cookie", "bl.example", "SOA"];
+        let output = run("dig", &asked);
+        assert!(output.contains("(good)") && status(&output) == "NOERROR", "{output}");
+    });
+}
+
 #[test]
 fn a_long_answer_is_truncated_and_comes_whole_over_tcp() {
     on_private_network(|| {

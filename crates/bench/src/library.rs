@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use repute_dnsxl::{Name, Polarity};
+use repute_nameserver::cookie::{Cookies, Secret, Secrets};
 use repute_nameserver::{Identity, Serving, ZoneIndex, ZoneState, Zones};
 use repute_zone::format::{Input, ReadOptions, rbldnsd};
 use repute_zone::{DatasetKind, Dialect, Zone, ZoneSpec, snapshot};
@@ -76,7 +77,10 @@ pub(crate) fn save(settings: &Settings, list: List, zone: &Zone) -> anyhow::Resu
 pub(crate) fn serve(zone: Zone) -> Zones {
     let apex = zone.apex().clone();
     let state = ZoneState::Serving(Arc::new(zone));
-    Zones::new(Identity::default()).with(&apex, ZoneIndex(0), state, Serving::default())
+    // As servers are by default: a query that has half a cookie gets the other half.
+    let cookies = Cookies::On(Secrets::new(Secret::new([7; 16]), None));
+    let identity = Identity { cookies, ..Identity::default() };
+    Zones::new(identity).with(&apex, ZoneIndex(0), state, Serving::default())
 }
 
 /// The time in Unix seconds.
