@@ -54,15 +54,8 @@ fn set(
     let (apex, owner) = (name(apex), name(&format!("{owner}.{apex}")));
     let data = [&[text.len() as u8][..], text.as_bytes()].concat();
     move |turn| {
-        let before = turn.zone(&apex).expect("the zone");
-        let mut editor = Editor::new(&before);
-        editor.replace(&owner, 16, 60, &[&data]).expect("a place");
-        let Some((after, difference)) = editor.finish(Advance::Next) else {
-            return Ok(before.serial());
-        };
-        let serial = after.serial();
-        turn.change(after, &difference)?;
-        Ok(serial)
+        let edit = |editor: &mut Editor| editor.replace(&owner, 16, 60, &[&data]);
+        turn.edit(&apex, Advance::Next, |editor, _| Ok(edit(editor)?))
     }
 }
 
@@ -215,6 +208,30 @@ fn journals_are_bounded_each_and_together() {
         let since = store.since(&name(apex), serial).expect("readable");
         assert_eq!(since.map(|all| all.len()), Some(1), "{apex}");
     }
+}
+
+#[test]
+fn an_edit_and_what_goes_with_it_are_one() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    store.turn(|turn| turn.put(zone("a.test", 0), 0)).wait().expect("kept");
+    let edit = |owner: &'static str| {
+        store.turn(move |turn| {
+            turn.edit(&name("a.test"), Advance::Next, |editor, transaction| {
+                transaction.open_table(OTHER)?.insert(owner, 1)?;
+                Ok(editor.replace(&name(owner), 16, 60, &[b"\x01x"])?)
+            })
+        })
+    };
+    assert_eq!(edit("x.a.test").wait(), Ok(2));
+    assert_eq!(edit("x.a.test").wait(), Ok(2), "nothing new");
+    let outside = edit("x.b.test").wait().expect_err("not in the zone").to_string();
+    assert!(outside.contains("x.b.test is not within a.test"), "{outside}");
+    let there = store.turn(|turn| {
+        let table = turn.transaction().open_table(OTHER)?;
+        Ok(["x.a.test", "x.b.test"].map(|owner| table.get(owner).is_ok_and(|row| row.is_some())))
+    });
+    assert_eq!(there.wait(), Ok([true, false]));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use redb::WriteTransaction;
 use repute_dnsxl::Name;
-use repute_records::{Difference, Record, Zone, rtype};
+use repute_records::{Advance, Difference, Editor, Record, Zone, rtype};
 use tokio::sync::oneshot;
 
 use super::file::{JOURNAL, META, SETS, TURN, ZONES};
@@ -31,6 +31,12 @@ pub enum Fault {
 impl From<redb::StorageError> for Fault {
     fn from(error: redb::StorageError) -> Fault {
         Fault::File(Box::new(error.into()))
+    }
+}
+
+impl From<repute_records::Unfit> for Fault {
+    fn from(unfit: repute_records::Unfit) -> Fault {
+        Fault::Undo(unfit.to_string())
     }
 }
 
@@ -70,6 +76,26 @@ impl Turn<'_> {
         self.held(apex).map(|held| Arc::clone(&held.zone))
     }
 
+    /// Changes a zone by an editor, with a new serial if anything changes; the serial it has then. What the edit does
+    /// besides goes with it: in tables of others, by the [`transaction`](Turn::transaction).
+    ///
+    /// # Errors
+    /// If there is no such zone, the edit gives up, or the file fails.
+    pub fn edit(
+        &mut self,
+        apex: &Name,
+        advance: Advance,
+        edit: impl FnOnce(&mut Editor, &WriteTransaction) -> Result<(), Fault>,
+    ) -> Result<u32, Fault> {
+        let before = self.zone(apex).ok_or_else(|| no_zone(apex))?;
+        let mut editor = Editor::new(&before);
+        edit(&mut editor, self.transaction())?;
+        let Some((after, difference)) = editor.finish(advance) else { return Ok(before.serial()) };
+        let serial = after.serial();
+        self.change(after, &difference)?;
+        Ok(serial)
+    }
+
     /// Keeps a zone's next version, and what changed.
     ///
     /// # Errors
@@ -77,7 +103,7 @@ impl Turn<'_> {
     pub fn change(&mut self, zone: Zone, difference: &Difference) -> Result<(), Fault> {
         let apex = zone.apex().clone();
         let Some(Held { zone: before, seed, journal }) = self.held(&apex).cloned() else {
-            return Err(Fault::Undo(format!("the store has no zone {apex}")));
+            return Err(no_zone(&apex));
         };
         if before.soa_record() != difference.from {
             return Err(Fault::Undo(format!("zone {apex} was changed meanwhile: try again")));
@@ -131,7 +157,7 @@ impl Turn<'_> {
     /// If there is no such zone, or the file fails.
     pub fn note_seed(&mut self, apex: &Name, seed: u64) -> Result<(), Fault> {
         let Some(held) = self.held(apex).cloned() else {
-            return Err(Fault::Undo(format!("the store has no zone {apex}")));
+            return Err(no_zone(apex));
         };
         self.wrote.set(true);
         self.keep(apex.clone(), Held { seed, ..held })
@@ -248,6 +274,11 @@ impl Turn<'_> {
         }
         Ok(bytes)
     }
+}
+
+/// A zone is not there.
+fn no_zone(apex: &Name) -> Fault {
+    Fault::Undo(format!("the store has no zone {apex}"))
 }
 
 /// Work that was handed in, whatever it returns.
