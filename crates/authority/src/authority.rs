@@ -61,6 +61,7 @@ pub struct ZoneConfig {
 #[derive(Debug)]
 pub struct Authority {
     desk: Arc<Desk>,
+    board: Arc<StatusBoard>,
     queue: mpsc::Sender<Datagram>,
     dropped: AtomicU64,
 }
@@ -71,15 +72,25 @@ type Datagram = (Vec<u8>, SocketAddr, Back);
 /// What messages are answered with.
 #[derive(Debug)]
 struct Desk {
-    keys: Keys,
+    /// What is configured now.
+    rules: ArcSwap<Rules>,
     zones: Arc<ArcSwap<Zones>>,
-    updates: Updates,
+    store: Arc<Store>,
+    replays: Arc<Replays>,
     complaints: Arc<Complaints>,
 }
 
+/// What is configured.
+#[derive(Debug)]
+struct Rules {
+    keys: Keys,
+    updates: Updates,
+    /// Numbers of the zones that are changed here.
+    indexes: HashMap<Name, ZoneIndex>,
+}
+
 impl Authority {
-    /// Starts: zones that are changed are taken from the store, or begin with their records there; all of them are
-    /// served and reported. A zone that has neither fails alone. It waits for the disk, so no task may call it.
+    /// Starts with a configuration, as [`configure`](Authority::configure) takes it. Like that, no task may call it.
     ///
     /// # Errors
     /// If the store cannot be read or written.
@@ -90,34 +101,78 @@ impl Authority {
         store: Arc<Store>,
         runtime: &Handle,
     ) -> Result<Arc<Authority>, StoreError> {
-        let Config { keys, zones: own, limits } = config;
         let replays = Arc::new(store.turn(Replays::load).wait()?);
-        let failed = begin(&own, &store)?;
-        report(&own, &failed, board, &store);
-        for ZoneConfig { apex, live, role, .. } in &own {
-            match role {
-                Role::Dynamic { .. } => store.serve(apex, live),
-                // It is served by whoever transfers it.
-                Role::Secondary => {}
-            }
-        }
         let complaints = Arc::new(Complaints::default());
+        let updates = Updates {
+            zones: HashMap::new(),
+            limits: config.limits,
+            store: Arc::clone(&store),
+            replays: Arc::clone(&replays),
+            complaints: Arc::clone(&complaints),
+        };
+        let rules = Rules { keys: Keys::default(), updates, indexes: HashMap::new() };
+        let rules = ArcSwap::from_pointee(rules);
+        let desk = Arc::new(Desk { rules, zones, store, replays, complaints });
+        let (told, own) = (Arc::clone(board), Arc::downgrade(&desk));
+        desk.store.listen(Arc::new(move |zone| {
+            let rules = own.upgrade().map(|desk| desk.rules.load_full());
+            if let Some(index) = rules.and_then(|rules| rules.indexes.get(zone.apex()).copied()) {
+                let before = told.zone(index).map_or(0, |before| before.reloads_ok);
+                told.report(ZoneStatus { reloads_ok: before + 1, ..status(zone, index) });
+            }
+        }));
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let own = Arc::clone(&desk);
+        let authority =
+            Authority { desk, board: Arc::clone(board), queue, dropped: AtomicU64::new(0) };
+        authority.configure(config)?;
+        runtime.spawn(take(waiting, own));
+        Ok(Arc::new(authority))
+    }
+
+    /// Goes on with another configuration: zones that are changed here are taken from the store, or begin with their
+    /// records there; all of them are served and reported. A zone that has neither fails alone. Zones that are not
+    /// configured any more are not served, and stay in the store; their numbers are the caller's to forget.
+    ///
+    /// It waits for the disk, so no task may call it.
+    ///
+    /// # Errors
+    /// If the store cannot be written; everything is as it was then.
+    pub fn configure(&self, config: Config) -> Result<(), StoreError> {
+        let Config { keys, zones: own, limits } = config;
+        let Desk { rules, store, replays, complaints, .. } = &*self.desk;
+        let failed = begin(&own, store)?;
+        let dynamic = || own.iter().filter(|zone| is_changed_here(zone));
+        let indexes: HashMap<Name, ZoneIndex> =
+            dynamic().map(|zone| (zone.apex.clone(), zone.index)).collect();
+        for apex in rules.load().indexes.keys().filter(|apex| !indexes.contains_key(apex)) {
+            store.withdraw(apex);
+        }
+        for zone in dynamic() {
+            store.serve(&zone.apex, &zone.live);
+            self.board.report(match store.zone(&zone.apex) {
+                Some(current) => status(&current, zone.index),
+                None => ZoneStatus {
+                    health: ZoneHealth::Failed,
+                    last_error: failed.get(&zone.apex).cloned(),
+                    ..ZoneStatus::loading(zone.apex.clone(), zone.index)
+                },
+            });
+        }
         let updates = Updates {
             zones: own.into_iter().map(|zone| (zone.apex, zone.role)).collect(),
             limits,
-            store,
-            replays,
-            complaints: Arc::clone(&complaints),
+            store: Arc::clone(store),
+            replays: Arc::clone(replays),
+            complaints: Arc::clone(complaints),
         };
-        let desk = Arc::new(Desk { keys, zones, updates, complaints });
-        let (queue, waiting) = mpsc::channel(QUEUE);
-        runtime.spawn(take(waiting, Arc::clone(&desk)));
-        Ok(Arc::new(Authority { desk, queue, dropped: AtomicU64::new(0) }))
+        rules.store(Arc::new(Rules { keys, updates, indexes }));
+        Ok(())
     }
 
     /// A zone that is changed here, as it is now.
     pub fn snapshot(&self, apex: &Name) -> Option<Arc<Zone>> {
-        self.desk.updates.store.zone(apex)
+        self.desk.store.zone(apex)
     }
 
     /// Datagrams that were dropped, as too many waited.
@@ -173,8 +228,9 @@ impl Desk {
         transport: Transport,
         now: u64,
     ) -> Option<Vec<u8>> {
+        let Rules { keys, updates, .. } = &*self.rules.load_full();
         let opcode = message.get(2).map_or(0, |flags| (flags & OPCODE) >> 3);
-        match check(message, &self.keys, now) {
+        match check(message, keys, now) {
             Checked::Refused(refused) => {
                 let zone = crate::message::subject(message).unwrap_or_else(Name::root);
                 let what = "a signed message was refused";
@@ -183,12 +239,12 @@ impl Desk {
                 Some(refused.answer)
             }
             Checked::Unsigned => Some(match opcode {
-                UPDATE => self.updates.unsigned(message, address, now),
+                UPDATE => updates.unsigned(message, address, now),
                 QUERY => bare_answer(message, REFUSED),
                 _ => bare_answer(message, NOTIMP),
             }),
             Checked::Signed(signed) => match opcode {
-                UPDATE => self.updates.signed(signed, address, now).await,
+                UPDATE => updates.signed(signed, address, now).await,
                 QUERY => match query::answer(signed, address, transport, now, &self.zones.load()) {
                     Answered::Reply(reply) => Some(reply),
                     Answered::Nothing => None,
@@ -210,11 +266,7 @@ fn said(mut signed: Signed, rcode: u8, now: u64) -> Vec<u8> {
 /// Has zones begin that the store does not know yet; those that cannot, and why.
 fn begin(own: &[ZoneConfig], store: &Store) -> Result<HashMap<Name, String>, StoreError> {
     let (mut failed, mut new, mut renewed) = (HashMap::new(), Vec::new(), Vec::new());
-    for ZoneConfig { apex, role, seed, .. } in own {
-        match role {
-            Role::Dynamic { .. } => {}
-            Role::Secondary => continue,
-        }
+    for ZoneConfig { apex, seed, .. } in own.iter().filter(|zone| is_changed_here(zone)) {
         let known = store.seed(apex);
         let records = match seed {
             Ok(records) => records,
@@ -258,36 +310,13 @@ fn begin(own: &[ZoneConfig], store: &Store) -> Result<HashMap<Name, String>, Sto
     Ok(failed)
 }
 
-/// Reports zones as they are, and from now on as they become.
-fn report(
-    own: &[ZoneConfig],
-    failed: &HashMap<Name, String>,
-    board: &Arc<StatusBoard>,
-    store: &Store,
-) {
-    let dynamic = own.iter().filter(|zone| match zone.role {
+/// Whether a zone is changed here.
+fn is_changed_here(zone: &ZoneConfig) -> bool {
+    match zone.role {
         Role::Dynamic { .. } => true,
+        // It is served by whoever transfers it.
         Role::Secondary => false,
-    });
-    let indexes: HashMap<Name, ZoneIndex> =
-        dynamic.map(|zone| (zone.apex.clone(), zone.index)).collect();
-    for (apex, index) in &indexes {
-        match store.zone(apex) {
-            Some(zone) => board.report(status(&zone, *index)),
-            None => board.report(ZoneStatus {
-                health: ZoneHealth::Failed,
-                last_error: failed.get(apex).cloned(),
-                ..ZoneStatus::loading(apex.clone(), *index)
-            }),
-        }
     }
-    let board = Arc::clone(board);
-    store.listen(Arc::new(move |zone| {
-        if let Some(index) = indexes.get(zone.apex()) {
-            let before = board.zone(*index).map_or(0, |before| before.reloads_ok);
-            board.report(ZoneStatus { reloads_ok: before + 1, ..status(zone, *index) });
-        }
-    }));
 }
 
 /// What is told of a zone.

@@ -235,6 +235,13 @@ impl Store {
         state.lives.insert(apex.clone(), Arc::clone(live));
     }
 
+    /// Ends that a zone is served.
+    pub fn withdraw(&self, apex: &Name) {
+        if let Some(live) = self.shared.state().lives.remove(apex) {
+            live.store(None);
+        }
+    }
+
     /// Has somebody told of each change.
     pub fn listen(&self, listener: Listener) {
         self.shared.state().listeners.push(listener);

@@ -45,6 +45,38 @@ fn seed(address: &str) -> Vec<Record> {
     placed.into_iter().map(|placed| placed.record).collect()
 }
 
+/// A zone of a configuration: its name, its number, its place, and its records.
+type Own<'l> = (&'static str, u16, &'l Live, Result<Vec<Record>, String>);
+
+/// Why a zone has no records.
+fn lost() -> Result<Vec<Record>, String> {
+    Err("cannot read lost.zone".to_owned())
+}
+
+/// Zones that the key may change.
+fn config(keys: Keys, zones: &[Own<'_>]) -> Config {
+    let permit = Permit {
+        key: name("k.test"),
+        grants: vec![Grant { names: vec![], types: vec![] }],
+        from: vec!["127.0.0.0/8".parse().expect("a network")],
+    };
+    let role = Role::Dynamic { permits: vec![permit], serials: Serials::Count };
+    let zone = |(apex, index, live, seed): &Own<'_>| ZoneConfig {
+        apex: name(apex),
+        index: ZoneIndex(*index),
+        live: Arc::clone(live),
+        role: role.clone(),
+        seed: seed.clone(),
+    };
+    Config { keys, zones: zones.iter().map(zone).collect(), limits: update::Limits::default() }
+}
+
+/// The keys.
+fn keys() -> Keys {
+    let secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    [Key::new(name("k.test"), Algorithm::Sha256, secret).expect("a key")].into_iter().collect()
+}
+
 impl TestServer {
     /// Starts a server with its store in a folder.
     fn start(folder: &Path, seed: Vec<Record>) -> TestServer {
@@ -52,33 +84,11 @@ impl TestServer {
         let (board, live) = (Arc::new(StatusBoard::new()), Live::default());
         let identity = Identity { handover: Handover::Offer, ..Identity::default() };
         let zones = Arc::new(ArcSwap::from_pointee(Zones::new(identity)));
-        let secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-        let keys: Keys = [Key::new(name("k.test"), Algorithm::Sha256, secret).expect("a key")]
-            .into_iter()
-            .collect();
+        let keys = keys();
         let key = Arc::clone(keys.get(&name("k.test")).expect("the key"));
-        let permit = Permit {
-            key: name("k.test"),
-            grants: vec![Grant { names: vec![], types: vec![] }],
-            from: vec!["127.0.0.0/8".parse().expect("a network")],
-        };
-        let role = Role::Dynamic { permits: vec![permit], serials: Serials::Count };
-        let zone = |apex, index, live: &Live, seed| ZoneConfig {
-            apex: name(apex),
-            index: ZoneIndex(index),
-            live: Arc::clone(live),
-            role: role.clone(),
-            seed,
-        };
-        let none = Err("cannot read lost.zone".to_owned());
-        let config = Config {
-            keys,
-            zones: vec![
-                zone("dyn.test", 0, &live, Ok(seed)),
-                zone("lost.test", 1, &Live::default(), none),
-            ],
-            limits: update::Limits::default(),
-        };
+        let lost_live = Live::default();
+        let zones_of = [("dyn.test", 0, &live, Ok(seed)), ("lost.test", 1, &lost_live, lost())];
+        let config = config(keys, &zones_of);
         let store =
             Arc::new(Store::open(&folder.join("zones.redb"), Limits::default()).expect("a store"));
         let started = Authority::start(config, Arc::clone(&zones), &board, store, runtime.handle());
@@ -99,6 +109,13 @@ impl TestServer {
         let bound = Server::bind(config, Given::default());
         let running = bound.expect("free ports").start(parts).expect("started");
         TestServer { running: Some(running), runtime, authority, board, live, key }
+    }
+
+    /// Sends a signed update that adds an address; the response code.
+    fn add(&self, id: u16, zone: &str, owner: &str) -> u8 {
+        let mut message = add(id, zone, owner);
+        let mut asker = Asker::sign(&self.key, &mut message, now());
+        asker.verify(&self.udp(&message), now()).expect("signed")[3]
     }
 
     /// Sends a datagram; the answer.
@@ -250,6 +267,33 @@ fn what_is_signed_is_answered_signed_and_what_is_wrong_is_told() {
     notify[2] = 0x20;
     assert_eq!(server.udp(&notify)[3], 4, "NOTIMP");
     assert_eq!(server.authority.dropped(), 0);
+}
+
+#[test]
+fn another_configuration_takes_the_place_of_the_first() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = TestServer::start(folder.path(), seed("192.0.2.1"));
+    assert_eq!(server.add(1, "dyn.test", "a.dyn.test"), 0);
+    let (first, new) = (server.served(), Live::default());
+    let text = "@ 60 SOA ns hostmaster 7 2 3 4 5\n@ 60 NS ns.dyn.test.\n";
+    let records = master::read_lines(&name("new.test"), text).records;
+    let records = Ok(records.into_iter().map(|placed| placed.record).collect());
+    let next = config(keys(), &[("new.test", 2, &new, records)]);
+    server.authority.configure(next).expect("configured");
+    assert!(server.live.load().is_none(), "not configured, and not served");
+    assert_eq!(server.add(2, "dyn.test", "b.dyn.test"), 9, "NOTAUTH");
+    assert_eq!(server.add(3, "new.test", "b.new.test"), 0);
+    assert_eq!(new.load_full().expect("served").serial(), 8);
+    assert_eq!(server.board.zone(ZoneIndex(2)).expect("reported").serial, 8);
+    // It is there again as it was, whatever its file says.
+    let again = config(Keys::default(), &[("dyn.test", 3, &server.live, lost())]);
+    server.authority.configure(again).expect("configured");
+    assert_eq!(*server.served(), *first);
+    assert!(new.load().is_none());
+    let mut message = add(4, "dyn.test", "c.dyn.test");
+    let mut asker = Asker::sign(&server.key, &mut message, now());
+    let refused = asker.verify(&server.udp(&message), now());
+    assert_eq!(refused, Err(Distrust::Told(17)), "the key is gone: BADKEY");
 }
 
 #[test]
