@@ -4,7 +4,8 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -29,6 +30,7 @@ struct TestServer {
     running: Option<Running>,
     runtime: Runtime,
     authority: Arc<Authority>,
+    store: Arc<Store>,
     board: Arc<StatusBoard>,
     live: Live,
     key: Arc<Key>,
@@ -91,7 +93,8 @@ impl TestServer {
         let config = config(keys, &zones_of);
         let store =
             Arc::new(Store::open(&folder.join("zones.redb"), Limits::default()).expect("a store"));
-        let started = Authority::start(config, Arc::clone(&zones), &board, store, runtime.handle());
+        let (shared, own) = (Arc::clone(&zones), Arc::clone(&store));
+        let started = Authority::start(config, shared, &board, own, runtime.handle());
         let authority = started.expect("started");
         let parts = Parts {
             zones,
@@ -108,7 +111,7 @@ impl TestServer {
         let config = server::Config { listen, http, ..server::Config::default() };
         let bound = Server::bind(config, Given::default());
         let running = bound.expect("free ports").start(parts).expect("started");
-        TestServer { running: Some(running), runtime, authority, board, live, key }
+        TestServer { running: Some(running), runtime, authority, store, board, live, key }
     }
 
     /// Sends a signed update that adds an address; the response code.
@@ -229,14 +232,18 @@ fn updates_come_over_both_transports_and_stay_over_a_restart() {
     let mut nowhere = add(5, "lost.test", "x.lost.test");
     let mut asker = Asker::sign(&server.key, &mut nowhere, now());
     assert_eq!(asker.verify(&server.udp(&nowhere), now()).expect("signed")[3], 2, "SERVFAIL");
+    let first = server.store.seed(&name("dyn.test"));
     drop(server);
-    // What the file says now counts for nothing.
+    // What the file says now counts for nothing, but that it was changed is noted, so that it is told once.
+    let mut noted = Vec::new();
     for _ in 0..2 {
         let server = TestServer::start(folder.path(), seed("192.0.2.99"));
+        noted.push(server.store.seed(&name("dyn.test")));
         assert_eq!(*server.served(), *zone);
         assert_eq!(server.udp(&by_udp)[3], 0, "a copy is answered as before");
         assert_eq!(server.served().serial(), 3);
     }
+    assert!(noted[0] == noted[1] && noted[0] != first, "{first:?}, {noted:?}");
 }
 
 #[test]
@@ -267,6 +274,41 @@ fn what_is_signed_is_answered_signed_and_what_is_wrong_is_told() {
     notify[2] = 0x20;
     assert_eq!(server.udp(&notify)[3], 4, "NOTIMP");
     assert_eq!(server.authority.dropped(), 0);
+}
+
+#[test]
+fn nobody_else_waits_for_the_disk() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = TestServer::start(folder.path(), seed("192.0.2.1"));
+    // The disk takes its time: until the test lets it go on.
+    let ((go, held), (begun, wait)) = (channel::<()>(), channel());
+    let held = Mutex::new(held);
+    let slow = server.store.turn(move |_| {
+        begun.send(()).expect("heard");
+        Ok(held.lock().expect("not poisoned").recv().is_err())
+    });
+    wait.recv().expect("it begins");
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket.connect(server.running().udp_addresses()[0]).expect("connected");
+    socket.set_read_timeout(Some(PATIENCE)).expect("set");
+    let mut message = add(1, "dyn.test", "a.dyn.test");
+    let mut asker = Asker::sign(&server.key, &mut message, now());
+    // Its client loses patience, and sends the same again.
+    for _ in 0..3 {
+        socket.send(&message).expect("sent");
+    }
+    let mut other = query(2, "elsewhere.test", 1);
+    let mut asks = Asker::sign(&server.key, &mut other, now());
+    assert_eq!(asks.verify(&server.udp(&other), now()).expect("signed")[3] & 15, 5);
+    assert_eq!(server.udp(&query(3, "elsewhere.test", 1))[3] & 15, 5);
+    assert_eq!(server.served().serial(), 1, "nothing is served that is not on the disk");
+    drop(go);
+    assert_eq!(slow.wait(), Ok(true));
+    let mut answer = [0; 512];
+    let len = socket.recv(&mut answer).expect("an answer");
+    assert_eq!(asker.verify(&answer[..len], now()).expect("signed")[3], 0);
+    assert_eq!(server.add(4, "dyn.test", "b.dyn.test"), 0);
+    assert_eq!(server.served().serial(), 3, "each was done once");
 }
 
 #[test]
