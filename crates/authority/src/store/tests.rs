@@ -153,6 +153,24 @@ fn work_that_gives_up_leaves_nothing_and_takes_nothing_with_it() {
 }
 
 #[test]
+fn a_faulty_table_of_others_is_no_fault_of_the_file() {
+    const WRONG: TableDefinition<'_, u8, u8> = TableDefinition::new("other");
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    store.turn(|turn| turn.put(zone("a.test", 0), 0)).wait().expect("kept");
+    let make = |turn: &mut Turn<'_>| Ok(turn.transaction().open_table(OTHER)?.len()?);
+    store.turn(make).wait().expect("made");
+    let go = hold(&store);
+    let first = store.turn(set("a.test", "x", "1"));
+    let wrong =
+        store.turn(|turn| Ok(turn.transaction().open_table(WRONG)?.insert(1, 1)?.is_some()));
+    let last = store.turn(set("a.test", "x", "2"));
+    go();
+    assert!(matches!(wrong.wait(), Err(StoreError::Undone(_))));
+    assert_eq!((first.wait(), last.wait()), (Ok(2), Ok(3)));
+}
+
+#[test]
 fn whoever_listens_is_told_after_it_is_served() {
     let fixture = Fixture::new();
     let store = fixture.open();

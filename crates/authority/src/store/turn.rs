@@ -30,7 +30,10 @@ pub enum Fault {
 
 impl From<redb::StorageError> for Fault {
     fn from(error: redb::StorageError) -> Fault {
-        Fault::File(Box::new(error.into()))
+        match error {
+            redb::StorageError::ValueTooLarge(_) => Fault::Undo(error.to_string()),
+            error => Fault::File(Box::new(error.into())),
+        }
     }
 }
 
@@ -42,7 +45,11 @@ impl From<repute_records::Unfit> for Fault {
 
 impl From<redb::TableError> for Fault {
     fn from(error: redb::TableError) -> Fault {
-        Fault::File(Box::new(error.into()))
+        match error {
+            redb::TableError::Storage(error) => error.into(),
+            // A fault of the work, and none of the file.
+            error => Fault::Undo(error.to_string()),
+        }
     }
 }
 
