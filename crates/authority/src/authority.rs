@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -21,6 +21,7 @@ use repute_nameserver::{Transport, ZoneIndex, Zones};
 use repute_records::{Record, Zone};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::complaints::Complaints;
@@ -29,6 +30,8 @@ use crate::query::{self, Answered};
 use crate::replay::Replays;
 use crate::signature::{Checked, Signed, bare_answer, check};
 use crate::store::{Live, Store, StoreError, packed};
+use crate::transfer::Rule;
+use crate::transfers::{self, Request, Transfers};
 use crate::update::{self, Role, Updates};
 
 /// What there is to do.
@@ -38,6 +41,8 @@ pub struct Config {
     pub keys: Keys,
     /// Zones of our own.
     pub zones: Vec<ZoneConfig>,
+    /// How zones go to others, lists among them, by their names.
+    pub transfers: HashMap<Name, Rule>,
     /// How much an update may ask for.
     pub limits: update::Limits,
 }
@@ -64,6 +69,9 @@ pub struct Authority {
     board: Arc<StatusBoard>,
     queue: mpsc::Sender<Datagram>,
     dropped: AtomicU64,
+    runtime: Handle,
+    /// Ends those who tell of changes.
+    watch: Mutex<CancellationToken>,
 }
 
 /// A datagram that waits.
@@ -78,12 +86,14 @@ struct Desk {
     store: Arc<Store>,
     replays: Arc<Replays>,
     complaints: Arc<Complaints>,
+    transfers: Transfers,
 }
 
 /// What is configured.
 #[derive(Debug)]
 struct Rules {
-    keys: Keys,
+    keys: Arc<Keys>,
+    transfers: HashMap<Name, Rule>,
     updates: Updates,
     /// Numbers of the zones that are changed here.
     indexes: HashMap<Name, ZoneIndex>,
@@ -110,9 +120,20 @@ impl Authority {
             replays: Arc::clone(&replays),
             complaints: Arc::clone(&complaints),
         };
-        let rules = Rules { keys: Keys::default(), updates, indexes: HashMap::new() };
+        let rules = Rules {
+            keys: Arc::default(),
+            transfers: HashMap::new(),
+            updates,
+            indexes: HashMap::new(),
+        };
+        let transfers = Transfers {
+            zones: Arc::clone(&zones),
+            store: Arc::clone(&store),
+            complaints: Arc::clone(&complaints),
+            places: Arc::new(Semaphore::new(TRANSFERS)),
+        };
         let rules = ArcSwap::from_pointee(rules);
-        let desk = Arc::new(Desk { rules, zones, store, replays, complaints });
+        let desk = Arc::new(Desk { rules, zones, store, replays, complaints, transfers });
         let (told, own) = (Arc::clone(board), Arc::downgrade(&desk));
         desk.store.listen(Arc::new(move |zone| {
             let rules = own.upgrade().map(|desk| desk.rules.load_full());
@@ -123,8 +144,14 @@ impl Authority {
         }));
         let (queue, waiting) = mpsc::channel(QUEUE);
         let own = Arc::clone(&desk);
-        let authority =
-            Authority { desk, board: Arc::clone(board), queue, dropped: AtomicU64::new(0) };
+        let authority = Authority {
+            desk,
+            board: Arc::clone(board),
+            queue,
+            dropped: AtomicU64::new(0),
+            runtime: runtime.clone(),
+            watch: Mutex::default(),
+        };
         authority.configure(config)?;
         runtime.spawn(take(waiting, own));
         Ok(Arc::new(authority))
@@ -139,8 +166,8 @@ impl Authority {
     /// # Errors
     /// If the store cannot be written; everything is as it was then.
     pub fn configure(&self, config: Config) -> Result<(), StoreError> {
-        let Config { keys, zones: own, limits } = config;
-        let Desk { rules, store, replays, complaints, .. } = &*self.desk;
+        let Config { keys, zones: own, transfers, limits } = config;
+        let Desk { rules, store, replays, complaints, zones, .. } = &*self.desk;
         let failed = begin(&own, store)?;
         let dynamic = || own.iter().filter(|zone| is_changed_here(zone));
         let indexes: HashMap<Name, ZoneIndex> =
@@ -166,7 +193,14 @@ impl Authority {
             replays: Arc::clone(replays),
             complaints: Arc::clone(complaints),
         };
-        rules.store(Arc::new(Rules { keys, updates, indexes }));
+        let keys = Arc::new(keys);
+        let targets = transfers.iter().filter(|(_, rule)| !rule.notify.is_empty());
+        let targets = targets.map(|(apex, rule)| (apex.clone(), rule.notify.clone())).collect();
+        let stop = CancellationToken::new();
+        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *watch, stop.clone()).cancel();
+        self.runtime.spawn(transfers::watch(Arc::clone(zones), targets, Arc::clone(&keys), stop));
+        rules.store(Arc::new(Rules { keys, transfers, updates, indexes }));
         Ok(())
     }
 
@@ -178,6 +212,12 @@ impl Authority {
     /// Datagrams that were dropped, as too many waited.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Authority {
+    fn drop(&mut self) {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner).cancel();
     }
 }
 
@@ -195,9 +235,13 @@ impl Beyond for Authority {
         out: &'a mut (dyn Outgoing + Send),
     ) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
         Box::pin(async move {
-            match self.desk.answer(message, peer.ip(), Transport::Tcp, now()).await {
-                Some(answer) => out.send(&answer).await.is_ok(),
-                None => true,
+            let (rules, now) = (self.desk.rules.load_full(), now());
+            match self.desk.answer(&rules, message, peer.ip(), Transport::Tcp, now).await {
+                Given::Answer(Some(answer)) => out.send(&answer).await.is_ok(),
+                Given::Answer(None) => true,
+                Given::Transfer(request) => {
+                    self.desk.transfers.stream(&rules.transfers, request, peer.ip(), now, out).await
+                }
             }
         })
     }
@@ -211,24 +255,37 @@ async fn take(mut waiting: mpsc::Receiver<Datagram>, desk: Arc<Desk>) {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let desk = Arc::clone(&desk);
         tokio::spawn(async move {
-            if let Some(answer) = desk.answer(&message, peer.ip(), Transport::Udp, now()).await {
-                back.send(&answer);
+            let (rules, now) = (desk.rules.load_full(), now());
+            match desk.answer(&rules, &message, peer.ip(), Transport::Udp, now).await {
+                Given::Answer(Some(answer)) => back.send(&answer),
+                Given::Answer(None) => {}
+                Given::Transfer(request) => {
+                    back.send(&desk.transfers.datagram(&rules.transfers, request, peer.ip(), now));
+                }
             }
             drop(place);
         });
     }
 }
 
+/// What becomes of a message.
+enum Given {
+    /// It gets this answer, or none.
+    Answer(Option<Vec<u8>>),
+    /// It asks for a transfer.
+    Transfer(Request),
+}
+
 impl Desk {
-    /// Answers a message; nothing if it gets no answer.
+    /// Answers a message, unless it asks for a transfer.
     async fn answer(
         &self,
+        Rules { keys, updates, .. }: &Rules,
         message: &[u8],
         address: IpAddr,
         transport: Transport,
         now: u64,
-    ) -> Option<Vec<u8>> {
-        let Rules { keys, updates, .. } = &*self.rules.load_full();
+    ) -> Given {
         let opcode = message.get(2).map_or(0, |flags| (flags & OPCODE) >> 3);
         match check(message, keys, now) {
             Checked::Refused(refused) => {
@@ -236,21 +293,23 @@ impl Desk {
                 let what = "a signed message was refused";
                 let (key, why) = (refused.reason.key(), &refused.reason);
                 self.complaints.complain(what, &zone, key, address, now, why);
-                Some(refused.answer)
+                Given::Answer(Some(refused.answer))
             }
-            Checked::Unsigned => Some(match opcode {
-                UPDATE => updates.unsigned(message, address, now),
-                QUERY => bare_answer(message, REFUSED),
-                _ => bare_answer(message, NOTIMP),
-            }),
+            Checked::Unsigned => match opcode {
+                UPDATE => Given::Answer(Some(updates.unsigned(message, address, now))),
+                QUERY => Given::Transfer(Request { message: message.to_vec(), signer: None }),
+                _ => Given::Answer(Some(bare_answer(message, NOTIMP))),
+            },
             Checked::Signed(signed) => match opcode {
-                UPDATE => updates.signed(signed, address, now).await,
+                UPDATE => Given::Answer(updates.signed(signed, address, now).await),
                 QUERY => match query::answer(signed, address, transport, now, &self.zones.load()) {
-                    Answered::Reply(reply) => Some(reply),
-                    Answered::Nothing => None,
-                    Answered::Transfer(signed) => Some(said(signed, REFUSED, now)),
+                    Answered::Reply(reply) => Given::Answer(Some(reply)),
+                    Answered::Nothing => Given::Answer(None),
+                    Answered::Transfer(Signed { message, signer, .. }) => {
+                        Given::Transfer(Request { message, signer: Some(signer) })
+                    }
                 },
-                _ => Some(said(signed, NOTIMP, now)),
+                _ => Given::Answer(Some(said(signed, NOTIMP, now))),
             },
         }
     }
@@ -359,4 +418,5 @@ const QUERY: u8 = 0;
 /// An update.
 const UPDATE: u8 = 5;
 const NOTIMP: u8 = 4;
-const REFUSED: u8 = 5;
+/// Transfers that are sent at once; others wait.
+const TRANSFERS: usize = 16;

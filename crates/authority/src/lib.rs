@@ -10,10 +10,13 @@ mod authority;
 mod complaints;
 pub mod keys;
 pub mod message;
+pub mod notify;
 pub mod query;
 pub mod replay;
 pub mod signature;
 pub mod store;
+pub mod transfer;
+mod transfers;
 pub mod update;
 
 pub use authority::{Authority, Config, ZoneConfig};

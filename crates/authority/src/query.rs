@@ -53,7 +53,7 @@ pub fn answer(
             signed.signer.sign(&mut reply, now);
             Answered::Reply(reply)
         }
-        Outcome::Drop => Answered::Nothing,
+        Outcome::Drop | Outcome::Limited => Answered::Nothing,
         Outcome::Beyond => Answered::Transfer(signed),
     }
 }

@@ -196,6 +196,11 @@ impl Signer {
         &self.key
     }
 
+    /// The same, for other answers to the same request.
+    pub fn again(&self) -> Signer {
+        Signer { key: Arc::clone(&self.key), prior: self.prior.clone(), place: self.place }
+    }
+
     /// Bytes that a signature adds to an answer.
     pub fn room(&self) -> usize {
         record_len(&self.key)

@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use repute_authority::keys::{Algorithm, Key, Keys};
 use repute_authority::signature::{Asker, Distrust};
 use repute_authority::store::{Limits, Live, Store, StoreError};
-use repute_authority::update::{self, Permit, Role, Serials};
+use repute_authority::update::{Permit, Role, Serials};
 use repute_authority::{Authority, Config, ZoneConfig};
 use repute_dnsxl::Name;
 use repute_nameserver::control::{Reload, Reloads};
@@ -70,7 +70,7 @@ fn config(keys: Keys, zones: &[Own<'_>]) -> Config {
         role: role.clone(),
         seed: seed.clone(),
     };
-    Config { keys, zones: zones.iter().map(zone).collect(), limits: update::Limits::default() }
+    Config { keys, zones: zones.iter().map(zone).collect(), ..Config::default() }
 }
 
 /// The keys.
@@ -102,6 +102,7 @@ impl TestServer {
             reload: Arc::new(Unchanged),
             runtime: runtime.handle().clone(),
             beyond: Some(Arc::clone(&authority) as _),
+            certificate: None,
         };
         let listen = listen::Config {
             addresses: vec![Address::required(SocketAddr::from(([127, 0, 0, 1], 0)))],

@@ -1,0 +1,204 @@
+//! A transfer on its way: written by a thread, signed, and carried by the task of its connection.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use repute_dnsxl::Name;
+use repute_nameserver::beyond::Outgoing;
+use repute_records::{Difference, Record, Zone, rtype};
+use repute_zone::Soa;
+use tokio::sync::mpsc;
+
+use super::ask::{Ask, What};
+use super::message::Page;
+use super::sequence;
+use crate::signature::Signer;
+
+/// What a transfer is made of.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// An ordinary zone, and what changed since the serial that the secondary has, if that is known.
+    Records(Arc<Zone>, Option<Vec<Difference>>),
+    /// A list, the same.
+    List(Arc<repute_zone::Zone>, Option<Vec<Difference>>),
+}
+
+/// What was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// How the transfer ended.
+    pub outcome: Outcome,
+    /// Its messages.
+    pub messages: u64,
+    /// Its records, the SOA records included.
+    pub records: u64,
+    /// Bytes of its messages.
+    pub bytes: u64,
+}
+
+/// How a transfer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The secondary has what it asked for already.
+    Current,
+    /// It got what changed.
+    Changes,
+    /// It got all.
+    Whole,
+    /// There is more than it may have: it got nothing.
+    TooLarge,
+    /// It was given up, as the secondary read no more, or a record fits into no message.
+    Broken,
+}
+
+impl Source {
+    /// The SOA record; a list without one is not transferred.
+    pub fn soa(&self) -> Option<Record> {
+        match self {
+            Source::Records(zone, _) => Some(zone.soa_record()),
+            Source::List(zone, _) => zone.soa().map(|soa| soa_record(zone.apex(), soa)),
+        }
+    }
+
+    /// What is sent for a question.
+    fn plan(&self, ask: &Ask, serial: u32) -> Plan<'_> {
+        let (Source::Records(_, steps) | Source::List(_, steps)) = self;
+        match (ask.what, steps) {
+            (What::Whole, _) => Plan::Whole,
+            // Also if the secondary is ahead: it is told what there is (RFC 1995 section 2).
+            (What::Since(from), _) if serial.wrapping_sub(from).cast_signed() <= 0 => Plan::Current,
+            (What::Since(_), Some(steps)) if !steps.is_empty() && self.is_less(steps) => {
+                Plan::Changes(steps)
+            }
+            (What::Since(_), _) => Plan::Whole,
+        }
+    }
+
+    /// Whether what changed is less than all there is.
+    fn is_less(&self, steps: &[Difference]) -> bool {
+        let whole = match self {
+            Source::Records(zone, _) => zone.len() as u64,
+            Source::List(zone, _) => zone.entries(),
+        };
+        steps.iter().map(|step| step.len() as u64).sum::<u64>() <= whole.max(FEW)
+    }
+}
+
+/// What is sent.
+enum Plan<'s> {
+    Current,
+    Changes(&'s [Difference]),
+    Whole,
+}
+
+/// Sends what was asked for. `most` are the records that somebody may have; `now` is seconds since 1970.
+pub async fn send(
+    ask: Ask,
+    id: [u8; 2],
+    source: Source,
+    mut signer: Option<Signer>,
+    most: u64,
+    now: u64,
+    out: &mut (dyn Outgoing + Send),
+) -> Sent {
+    let room = LARGEST - signer.as_ref().map_or(0, Signer::room);
+    let (pages, mut ready) = mpsc::channel(WAITING);
+    let written =
+        tokio::task::spawn_blocking(move || write(&ask, id, &source, most, now, room, &pages));
+    let (mut messages, mut bytes, mut is_broken) = (0, 0, false);
+    while let Some(mut page) = ready.recv().await {
+        if let Some(signer) = &mut signer {
+            signer.sign(&mut page, now);
+        }
+        messages += 1;
+        bytes += page.len() as u64;
+        if out.send(&page).await.is_err() {
+            is_broken = true;
+            break;
+        }
+    }
+    // The writer sees by this that nobody takes any more.
+    drop(ready);
+    let (outcome, records) = written.await.unwrap_or((Outcome::Broken, 0));
+    Sent { outcome: if is_broken { Outcome::Broken } else { outcome }, messages, records, bytes }
+}
+
+/// The answer to a question by UDP: the SOA, by which the secondary sees whether it has to come by TCP (RFC 1995
+/// section 2).
+pub fn answer_datagram(ask: &Ask, id: [u8; 2], source: &Source) -> Option<Vec<u8>> {
+    let soa = source.soa()?;
+    let mut page = Page::new(id, &ask.apex, qtype(ask), LARGEST);
+    page.push(soa.owner.as_wire(), soa.rtype, soa.ttl, &soa.data).then(|| page.take())
+}
+
+/// Writes all messages; how it ended, and how many records they have.
+fn write(
+    ask: &Ask,
+    id: [u8; 2],
+    source: &Source,
+    most: u64,
+    now: u64,
+    room: usize,
+    pages: &mpsc::Sender<Vec<u8>>,
+) -> (Outcome, u64) {
+    let Some(soa) = source.soa() else { return (Outcome::Broken, 0) };
+    let serial = repute_records::Soa::read(&soa.data).map_or(0, |soa| soa.serial);
+    let mut page = Page::new(id, &ask.apex, qtype(ask), room);
+    let mut count = 0;
+    let mut each = |owner: &[u8], rtype: u16, ttl: u32, data: &[u8]| {
+        if !page.push(owner, rtype, ttl, data) {
+            if page.is_empty() || pages.blocking_send(page.take()).is_err() {
+                return ControlFlow::Break(());
+            }
+            if !page.push(owner, rtype, ttl, data) {
+                return ControlFlow::Break(());
+            }
+        }
+        count += 1;
+        ControlFlow::Continue(())
+    };
+    let time = u32::try_from(now).unwrap_or(u32::MAX);
+    let (outcome, flow) = match source.plan(ask, serial) {
+        Plan::Current => {
+            (Outcome::Current, each(soa.owner.as_wire(), soa.rtype, soa.ttl, &soa.data))
+        }
+        Plan::Changes(steps) => (Outcome::Changes, sequence::changes(steps, &mut each)),
+        Plan::Whole => match source {
+            Source::Records(zone, _) if zone.len() as u64 > most => return (Outcome::TooLarge, 0),
+            Source::Records(zone, _) => (Outcome::Whole, sequence::zone(zone, &mut each)),
+            Source::List(zone, _) if zone.entries() > most => return (Outcome::TooLarge, 0),
+            Source::List(zone, _) => (Outcome::Whole, sequence::list(zone, &soa, time, &mut each)),
+        },
+    };
+    if flow.is_break() || pages.blocking_send(page.take()).is_err() {
+        return (Outcome::Broken, count);
+    }
+    (outcome, count)
+}
+
+/// The type of a question.
+fn qtype(ask: &Ask) -> u16 {
+    match ask.what {
+        What::Whole => AXFR,
+        What::Since(_) => IXFR,
+    }
+}
+
+/// A list's SOA as a record.
+fn soa_record(apex: &Name, soa: &Soa) -> Record {
+    let mut data = [soa.origin.as_wire(), soa.person.as_wire()].concat();
+    for number in [soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum] {
+        data.extend_from_slice(&number.to_be_bytes());
+    }
+    Record { owner: apex.clone(), rtype: rtype::SOA, ttl: soa.ttl, data: data.into_boxed_slice() }
+}
+
+/// Question types (RFC 1995, RFC 5936).
+const IXFR: u16 = 251;
+const AXFR: u16 = 252;
+/// Bytes of a message: all that a length can say.
+const LARGEST: usize = 65_535;
+/// Messages that wait to be sent.
+const WAITING: usize = 2;
+/// So many records are always sent as changes.
+const FEW: u64 = 100;
