@@ -85,7 +85,8 @@ impl TestServer {
         let runtime = Runtime::new().expect("a runtime");
         let (board, live) = (Arc::new(StatusBoard::new()), Live::default());
         let identity = Identity { handover: Handover::Offer, ..Identity::default() };
-        let zones = Arc::new(ArcSwap::from_pointee(Zones::new(identity)));
+        let served = [(name("dyn.test"), ZoneIndex(0), Arc::clone(&live))];
+        let zones = Arc::new(ArcSwap::from_pointee(Zones::new(identity).with_records(served)));
         let keys = keys();
         let key = Arc::clone(keys.get(&name("k.test")).expect("the key"));
         let lost_live = Live::default();
