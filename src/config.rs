@@ -7,6 +7,7 @@
 //! A value that is wrong by itself fails while it is read, one that is wrong beside another fails
 //! after; both point at file, line and column. Nothing here is opened but the file itself.
 
+mod authority;
 mod file;
 mod follow;
 mod meaning;
@@ -29,6 +30,7 @@ use repute_lookup::catalogue::{Catalogue, KeySource};
 use repute_nameserver::loader::LoaderConfig;
 use repute_nameserver::{Identity, server};
 
+pub(crate) use authority::{AuthorityConfig, DynamicConfig, KeyConfig};
 pub(crate) use file::{
     FileCookies as CookiePolicy, FileLogFormat as LogFormat, FileLogLevel as LogLevel,
 };
@@ -59,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) cookies: CookieConfig,
     /// Which zones there are, and how they are kept fresh.
     pub(crate) loader: LoaderConfig,
+    /// Keys, zones that are changed by updates, and who may have what.
+    pub(crate) authority: AuthorityConfig,
     /// What is watched, and who hears of it.
     pub(crate) monitor: MonitorConfig,
     /// The portal, if there is one.

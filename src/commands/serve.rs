@@ -32,6 +32,7 @@ use crate::privilege::Account;
 use crate::systemd::Notify;
 use crate::{first_start, telemetry};
 
+mod authority;
 mod belongings;
 pub(super) mod cookies;
 mod follow;
@@ -42,6 +43,7 @@ mod registry;
 mod reloader;
 pub(super) mod tls;
 
+use authority::Own;
 pub(super) use belongings::Belongings;
 use portal::Portal;
 use ports::Ports;
@@ -97,6 +99,7 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
         .enable_all()
         .build()
         .context("cannot start the control threads")?;
+    let own_zones = Own::start(&config, &zones, &board, runtime.handle())?;
     let guests = Guests::new(Arc::clone(&zones), Arc::clone(&board));
     // Where there is a portal, servers elsewhere may follow.
     let shelf = (!door.is_empty()).then(|| Shelf::open(&config.process.data_dir)).transpose()?;
@@ -108,7 +111,10 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
     let followers = follow::start(&config.follow, &config.process.data_dir, &zones, &board)?;
     let reloader = Reloader::new(config.clone(), opened, loader.remote(), Arc::clone(&zones));
     let reloader = Arc::new(
-        reloader.showing("the portal", certificate.clone()).showing("DNS over TLS", own.clone()),
+        reloader
+            .showing("the portal", certificate.clone())
+            .showing("DNS over TLS", own.clone())
+            .with(own_zones.clone()),
     );
     // Where there is a portal there is a registry.
     let portal = registry
@@ -125,7 +131,7 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
         board: Arc::clone(&board),
         reload: Arc::clone(&reloader) as Arc<dyn Reload>,
         runtime: runtime.handle().clone(),
-        beyond: None,
+        beyond: own_zones.as_ref().map(|own| own.beyond()),
         certificate: own.clone(),
     })?;
     reloader.running(running.remote());

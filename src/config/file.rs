@@ -8,11 +8,14 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use repute_authority::notify::Target;
+use repute_authority::transfer::access::Entry;
 use repute_dnsxl::{Name, Network, ReturnCode};
 use repute_zone::DatasetKind;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::authority::{self, FileKey};
 use super::follow::FileFollow;
 use super::monitor::FileMonitor;
 use super::portal::FilePortal;
@@ -31,6 +34,8 @@ pub(crate) struct FileConfig {
     pub(crate) loader: FileLoader,
     /// The lists to serve.
     pub(crate) zone: Vec<Spanned<FileZone>>,
+    /// Keys that messages are signed with.
+    pub(crate) key: Vec<Spanned<FileKey>>,
     /// Ordinary zones that are written by hand.
     pub(crate) primary: Vec<Spanned<FilePrimary>>,
     /// Lists to ask, and changes to known ones.
@@ -390,6 +395,15 @@ pub(crate) struct FileZone {
     /// `[zone.guards]`.
     #[serde(default)]
     pub(crate) guards: FileGuards,
+    /// Who may have it by zone transfer.
+    #[serde(default)]
+    pub(crate) transfer: Vec<Text<Entry>>,
+    /// Who is told when it has changed.
+    #[serde(default)]
+    pub(crate) notify: Vec<Text<Target>>,
+    /// It is not sent with more records.
+    #[serde(default = "authority::max_records")]
+    pub(crate) max_records: u64,
     /// Where the entries come from.
     #[serde(default)]
     pub(crate) source: Vec<Spanned<FileSource>>,
@@ -418,6 +432,9 @@ impl FileZone {
             snapshot_max_size: FileZone::snapshot_max_size(),
             soa: None,
             guards: FileGuards::default(),
+            transfer: Vec::new(),
+            notify: Vec::new(),
+            max_records: authority::max_records(),
             source: Vec::new(),
         }
     }

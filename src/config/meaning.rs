@@ -4,7 +4,7 @@
 //! are put in, and paths are made whole. What does not fit together is a [`Fault`] with the place of
 //! the table it is in.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -27,14 +27,16 @@ use repute_zone::guard::Guards;
 use repute_zone::{DatasetKind, Dialect};
 use toml::Spanned;
 
+use super::authority::DynamicConfig;
 use super::file::{
     FileConfig, FileFormat, FileGuards, FileLogFormat, FileNameserver, FilePolarity, FileQueryLog,
     FileQueryLogQueries, FileRateLimit, FileRegistry, FileServer, FileSoa, FileSource, FileZone,
 };
+use super::primary::Primary;
 use super::value::Separator;
 use super::{
-    Config, CookieConfig, Origin, ProcessConfig, RegistryConfig, UserName, follow, monitor, portal,
-    primary,
+    Config, CookieConfig, Origin, ProcessConfig, RegistryConfig, UserName, authority, follow,
+    monitor, portal, primary,
 };
 
 /// What does not fit together, and where.
@@ -55,12 +57,17 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
     let process = process(&written.server, &folder);
     let mut seen = HashSet::new();
     let mut zones = Vec::with_capacity(written.zone.len());
+    let mut transfers = HashMap::new();
     for zone in written.zone {
         let span = header(zone.span());
-        let zone = zone.into_inner();
+        let mut zone = zone.into_inner();
         if !seen.insert(zone.apex.0.clone()) {
             return Err(Fault { span, message: format!("zone `{}` is there twice", zone.apex.0) });
         }
+        let (transfer, notify) =
+            (std::mem::take(&mut zone.transfer), std::mem::take(&mut zone.notify));
+        let rule = authority::rule(transfer, notify, zone.max_records);
+        transfers.extend(rule.map(|rule| (zone.apex.0.clone(), rule)));
         let minimal = written.nameserver.minimal_responses;
         zones.push(ZoneConfig {
             name_servers_in_answers: !minimal,
@@ -68,13 +75,24 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
         });
     }
     let mut masters = Vec::with_capacity(written.primary.len());
-    for (span, zone) in primary::meaning(written.primary, &origin, &folder)? {
-        if !seen.insert(zone.apex.clone()) {
-            return Err(Fault { span, message: format!("zone `{}` is there twice", zone.apex) });
+    let mut dynamic = Vec::new();
+    for Primary { span, master, updates, rule } in
+        primary::meaning(written.primary, &origin, &folder)?
+    {
+        if !seen.insert(master.apex.clone()) {
+            return Err(Fault { span, message: format!("zone `{}` is there twice", master.apex) });
         }
-        masters.push(zone);
+        transfers.extend(rule.map(|rule| (master.apex.clone(), rule)));
+        match updates {
+            Some((permits, serials)) => {
+                dynamic.push(DynamicConfig { seed: master, permits, serials })
+            }
+            None => masters.push(master),
+        }
     }
-    if zones.len() + masters.len() > usize::from(u16::MAX) {
+    let zone_count = zones.len() + masters.len() + dynamic.len();
+    let authority = authority::meaning(written.key, dynamic, transfers, &folder)?;
+    if zone_count > usize::from(u16::MAX) {
         return Err(Fault { span: 0..0, message: "more than 65,535 zones".into() });
     }
     let loader = LoaderConfig {
@@ -99,7 +117,8 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
         policy: written.nameserver.cookies,
         secret_file: optional(&written.nameserver.cookie_secret_file, &folder),
     };
-    let identity = identity(written.nameserver);
+    let handover = if authority.is_wanted() { Handover::Offer } else { Handover::Refuse };
+    let identity = Identity { handover, ..identity(written.nameserver) };
     Ok(Config {
         origin,
         process,
@@ -108,6 +127,7 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
         certificate,
         cookies,
         loader,
+        authority,
         monitor,
         portal,
         registry,

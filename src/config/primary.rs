@@ -4,15 +4,20 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use repute_authority::notify::Target;
+use repute_authority::transfer::Rule;
+use repute_authority::transfer::access::Entry;
+use repute_authority::update::{Permit, Serials};
 use repute_dnsxl::Name;
 use repute_nameserver::loader::{MasterConfig, MasterOrigin};
 use repute_records::{master, rtype};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::Origin;
+use super::authority::{FileSerials, FileUpdate};
 use super::meaning::{Fault, header};
 use super::value::Text;
+use super::{Origin, authority};
 
 /// `[[primary]]`: an ordinary zone whose records are written here or in a master file.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -26,6 +31,33 @@ pub(crate) struct FilePrimary {
     /// Lines of a master file.
     #[serde(default)]
     pub(crate) records: Vec<String>,
+    /// Who may have it.
+    #[serde(default)]
+    pub(crate) transfer: Vec<Text<Entry>>,
+    /// Who is told when it has changed.
+    #[serde(default)]
+    pub(crate) notify: Vec<Text<Target>>,
+    /// It is not sent with more records.
+    #[serde(default = "authority::max_records")]
+    pub(crate) max_records: u64,
+    /// How its serial goes on when it is updated.
+    #[serde(default)]
+    pub(crate) serials: FileSerials,
+    /// Who may change it.
+    #[serde(default)]
+    pub(crate) update: Vec<FileUpdate>,
+}
+
+/// What a table means.
+pub(super) struct Primary {
+    /// Where it stands.
+    pub(super) span: Range<usize>,
+    /// What the zone is, or begins with.
+    pub(super) master: MasterConfig,
+    /// Who may change it, and how its serial goes on then; nobody, if it is only read.
+    pub(super) updates: Option<(Vec<Permit>, Serials)>,
+    /// How it goes to others.
+    pub(super) rule: Option<Rule>,
 }
 
 /// What the tables say.
@@ -33,7 +65,7 @@ pub(super) fn meaning(
     written: Vec<Spanned<FilePrimary>>,
     origin: &Origin,
     folder: &Path,
-) -> Result<Vec<(Range<usize>, MasterConfig)>, Fault> {
+) -> Result<Vec<Primary>, Fault> {
     let zones = written.into_iter().map(|zone| {
         let span = header(zone.span());
         let zone = zone.into_inner();
@@ -51,7 +83,11 @@ pub(super) fn meaning(
                 )));
             }
         };
-        Ok((span, MasterConfig { apex: zone.apex.0, origin }))
+        let master = MasterConfig { apex: zone.apex.0, origin };
+        let permits: Vec<Permit> = zone.update.into_iter().map(FileUpdate::permit).collect();
+        let updates = (!permits.is_empty()).then(|| (permits, zone.serials.meaning()));
+        let rule = authority::rule(zone.transfer, zone.notify, zone.max_records);
+        Ok(Primary { span, master, updates, rule })
     });
     zones.collect()
 }

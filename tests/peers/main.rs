@@ -46,3 +46,4 @@ mod spamassassin;
 mod status_page;
 mod systemd;
 mod unbound;
+mod zones;

@@ -34,11 +34,8 @@ impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Target, String> {
-        let expected = || {
-            format!(
-                "`{text}`: expected an address, with a port or not, or with `key NAME` behind it"
-            )
-        };
+        let expected =
+            || "expected an address, with a port or not, or with `key NAME` behind it".to_owned();
         let words: Vec<&str> = text.split_whitespace().collect();
         let (address, key) = match words[..] {
             [address] => (address, None),
@@ -51,7 +48,7 @@ impl FromStr for Target {
             (Err(_), Err(_)) => return Err(expected()),
         };
         let key = key
-            .map(|key| key.parse().map_err(|error| format!("`{text}`: the key's name: {error}")))
+            .map(|key| key.parse().map_err(|error| format!("the key's name: {error}")))
             .transpose()?;
         Ok(Target { address, key })
     }

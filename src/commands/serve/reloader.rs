@@ -16,6 +16,7 @@ use repute_nameserver::server::{self, Remote as RunningRemote};
 use repute_nameserver::{Identity, Zones};
 use tracing::{error, info, warn};
 
+use super::authority::Own;
 use super::cookies::cookies;
 use crate::config::{Config, Opened, Origin};
 
@@ -35,6 +36,8 @@ pub(super) struct Reloader {
     log_problem: Mutex<Option<String>>,
     /// The certificates that are shown, and by whom.
     certificates: Vec<(&'static str, Arc<Certificate>)>,
+    /// Zones that are changed here, transfers and keys, if there were any at the start.
+    own: Option<Arc<Own>>,
 }
 
 /// A reload under way.
@@ -60,7 +63,13 @@ impl Reloader {
         let (config, log_problem) = (Mutex::new(config), Mutex::default());
         let running = OnceLock::new();
         let certificates = Vec::new();
-        Reloader { config, opened, loader, zones, running, log_problem, certificates }
+        Reloader { config, opened, loader, zones, running, log_problem, certificates, own: None }
+    }
+
+    /// The same with zones that are changed here, transfers and keys.
+    pub(super) fn with(mut self, own: Option<Arc<Own>>) -> Reloader {
+        self.own = own;
+        self
     }
 
     /// The same with a certificate that somebody shows, if he has one; it is read again as well.
@@ -108,6 +117,21 @@ impl Reloader {
             warn!("{note}");
             notes.push(note);
         }
+        match &self.own {
+            Some(own) => {
+                if let Err(why) = own.configure(&new) {
+                    let problem = format!("keys, updates and transfers stay as they are: {why:#}");
+                    error!("{problem}");
+                    problems.push(problem);
+                }
+            }
+            None if new.authority.is_wanted() => {
+                let note = "only a restart takes over the first key, update or transfer".to_owned();
+                warn!("{note}");
+                notes.push(note);
+            }
+            None => {}
+        }
         let Config {
             mut identity,
             cookies: wanted,
@@ -124,6 +148,8 @@ impl Reloader {
                 config.identity.cookies.clone()
             }
         };
+        // Whoever takes such messages is there since the start, or is not.
+        identity.handover = config.identity.handover;
         if identity != config.identity {
             self.identify(&identity);
             config.identity = identity;

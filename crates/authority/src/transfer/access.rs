@@ -51,7 +51,7 @@ impl FromStr for Entry {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Entry, String> {
-        let expected = || format!("`{text}`: expected an address or network, `key NAME`, or both");
+        let expected = || "expected an address or network, `key NAME`, or both".to_owned();
         let words: Vec<&str> = text.split_whitespace().collect();
         let (network, key) = match words[..] {
             ["key", key] => (None, Some(key)),
@@ -60,7 +60,7 @@ impl FromStr for Entry {
             _ => return Err(expected()),
         };
         let key = key
-            .map(|key| key.parse().map_err(|error| format!("`{text}`: the key's name: {error}")))
+            .map(|key| key.parse().map_err(|error| format!("the key's name: {error}")))
             .transpose()?;
         let network = network.map(|network| network.parse().map_err(|_| expected())).transpose()?;
         Ok(Entry { network, key })

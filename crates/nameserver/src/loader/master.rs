@@ -60,7 +60,7 @@ pub trait Outlet: Send + Sync + std::fmt::Debug {
 #[derive(Debug)]
 pub struct Direct {
     zones: Arc<ArcSwap<Zones>>,
-    live: Mutex<HashMap<Name, Live>>,
+    live: Mutex<HashMap<Name, (ZoneIndex, Live)>>,
 }
 
 impl Direct {
@@ -75,14 +75,16 @@ impl Outlet for Direct {
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         let new: Vec<(Name, ZoneIndex, Live)> =
             zones.into_iter().map(|(apex, index)| (apex, index, Live::default())).collect();
-        live.extend(new.iter().map(|(apex, _, slot)| (apex.clone(), Arc::clone(slot))));
+        live.extend(
+            new.iter().map(|(apex, index, slot)| (apex.clone(), (*index, Arc::clone(slot)))),
+        );
         self.zones.rcu(|zones| zones.with_records(new.iter().cloned()));
     }
 
     fn take(&self, zones: Vec<Arc<Zone>>) -> Vec<Result<(), String>> {
         let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         let take = |zone: Arc<Zone>| match live.get(zone.apex()) {
-            Some(slot) => {
+            Some((_, slot)) => {
                 slot.store(Some(zone));
                 Ok(())
             }
@@ -93,9 +95,13 @@ impl Outlet for Direct {
 
     fn retire(&self, apexes: &[Name]) {
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        apexes.iter().for_each(|apex| drop(live.remove(apex)));
-        let gone = apexes.iter().cloned().collect();
-        self.zones.rcu(|zones| zones.without_all(&gone));
+        let gone: Vec<(Name, ZoneIndex)> =
+            apexes.iter().filter_map(|apex| Some((apex.clone(), live.remove(apex)?.0))).collect();
+        self.zones.rcu(|zones| {
+            // By now somebody else may have a zone of that name.
+            let ours = |(apex, index): &&(Name, ZoneIndex)| zones.index(apex) == Some(*index);
+            zones.without_all(&gone.iter().filter(ours).map(|(apex, _)| apex.clone()).collect())
+        });
     }
 }
 

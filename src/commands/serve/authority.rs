@@ -1,0 +1,138 @@
+//! Zones that are changed here, transfers and keys, as the configuration has them.
+//!
+//! The secrets of keys are read here, and what zones begin with. Both are read again with the configuration.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use repute_authority::keys::{Key, Keys};
+use repute_authority::store::{Limits, Store};
+use repute_authority::update::Role;
+use repute_authority::{Authority, ZoneConfig};
+use repute_dnsxl::Name;
+use repute_nameserver::beyond::Beyond;
+use repute_nameserver::loader::master;
+use repute_nameserver::status::StatusBoard;
+use repute_nameserver::{Live, ZoneIndex, Zones};
+use repute_records::Record;
+use tokio::runtime::Handle;
+
+use crate::config::{AuthorityConfig, Config, DynamicConfig, KeyConfig};
+
+/// What runs of it.
+pub(super) struct Own {
+    authority: Arc<Authority>,
+    zones: Arc<ArcSwap<Zones>>,
+    board: Arc<StatusBoard>,
+    /// Zones that are changed here, with their numbers and where queries read them.
+    dynamic: Mutex<HashMap<Name, (ZoneIndex, Live)>>,
+}
+
+impl Own {
+    /// Starts, if there is anything to do.
+    pub(super) fn start(
+        config: &Config,
+        zones: &Arc<ArcSwap<Zones>>,
+        board: &Arc<StatusBoard>,
+        runtime: &Handle,
+    ) -> anyhow::Result<Option<Arc<Own>>> {
+        if !config.authority.is_wanted() {
+            return Ok(None);
+        }
+        let store = Store::open(&config.process.data_dir.join(STORE), Limits::default())?;
+        let mut dynamic = HashMap::new();
+        let wanted = meaning(&config.authority, config.loader.max_unpacked, board, &mut dynamic)?;
+        let new =
+            dynamic.iter().map(|(apex, (index, live))| (apex.clone(), *index, Arc::clone(live)));
+        zones.rcu(|zones| zones.with_records(new.clone()));
+        let authority =
+            Authority::start(wanted, Arc::clone(zones), board, Arc::new(store), runtime)?;
+        let (zones, board) = (Arc::clone(zones), Arc::clone(board));
+        Ok(Some(Arc::new(Own { authority, zones, board, dynamic: Mutex::new(dynamic) })))
+    }
+
+    /// Answers what the name server hands over.
+    pub(super) fn beyond(&self) -> Arc<dyn Beyond> {
+        Arc::clone(&self.authority) as Arc<dyn Beyond>
+    }
+
+    /// Goes on with another configuration.
+    ///
+    /// # Errors
+    /// If a secret cannot be read, or the store not be written; everything is as it was then.
+    pub(super) fn configure(&self, config: &Config) -> anyhow::Result<()> {
+        let mut dynamic = self.dynamic.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut now = dynamic.clone();
+        now.retain(|apex, _| config.authority.dynamic.iter().any(|zone| zone.seed.apex == *apex));
+        let wanted = meaning(&config.authority, config.loader.max_unpacked, &self.board, &mut now)?;
+        self.authority.configure(wanted)?;
+        let gone: HashSet<Name> =
+            dynamic.keys().filter(|apex| !now.contains_key(*apex)).cloned().collect();
+        let new = now.iter().filter(|(apex, _)| !dynamic.contains_key(*apex));
+        let new = new.map(|(apex, (index, live))| (apex.clone(), *index, Arc::clone(live)));
+        self.zones.rcu(|zones| zones.without_all(&gone).with_records(new.clone()));
+        for (index, _) in gone.iter().filter_map(|apex| dynamic.get(apex)) {
+            self.board.forget(*index);
+        }
+        *dynamic = now;
+        Ok(())
+    }
+}
+
+/// Reads secrets and what zones begin with; zones that are new get a number.
+fn meaning(
+    config: &AuthorityConfig,
+    most: u64,
+    board: &StatusBoard,
+    dynamic: &mut HashMap<Name, (ZoneIndex, Live)>,
+) -> anyhow::Result<repute_authority::Config> {
+    let keys = config.keys.iter().map(key).collect::<anyhow::Result<Keys>>()?;
+    let zones = config.dynamic.iter().map(|DynamicConfig { seed, permits, serials }| {
+        let (index, live) = dynamic
+            .entry(seed.apex.clone())
+            .or_insert_with(|| (board.claim(&seed.apex), Live::default()))
+            .clone();
+        let role = Role::Dynamic { permits: permits.clone(), serials: *serials };
+        ZoneConfig { apex: seed.apex.clone(), index, live, role, seed: records(seed, most) }
+    });
+    let (zones, transfers) = (zones.collect(), config.transfers.clone());
+    Ok(repute_authority::Config { keys, zones, transfers, ..repute_authority::Config::default() })
+}
+
+/// A key with its secret.
+fn key(KeyConfig { name, algorithm, secret_file }: &KeyConfig) -> anyhow::Result<Key> {
+    let secret = secret(secret_file).with_context(|| format!("the secret of key `{name}`"))?;
+    Key::new(name.clone(), *algorithm, secret.trim())
+        .with_context(|| format!("{}", secret_file.display()))
+}
+
+/// A file with a secret, which nobody else should be able to read.
+fn secret(file: &Path) -> anyhow::Result<String> {
+    use std::os::unix::fs::PermissionsExt;
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let is_open = file.metadata().is_ok_and(|file| file.permissions().mode() & 0o004 != 0);
+    if is_open {
+        let file = file.display();
+        tracing::warn!("everybody on this machine may read the secret in {file}: chmod o-r {file}");
+    }
+    Ok(text)
+}
+
+/// The records of a zone's file, or why there are none.
+fn records(
+    seed: &repute_nameserver::loader::MasterConfig,
+    most: u64,
+) -> Result<Vec<Record>, String> {
+    let read = master::read(seed, most).map_err(|error| error.to_string())?;
+    match (read.faults.first(), read.zone) {
+        (Some(fault), _) => Err(fault.clone()),
+        (None, zone) => Ok(zone?.records().collect()),
+    }
+}
+
+/// The store's file in the data folder.
+const STORE: &str = "zones.redb";

@@ -1,0 +1,275 @@
+//! Zones of our own with those who change and copy them elsewhere: nsupdate, dig, certbot, BIND.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::daemon::Daemon;
+use crate::dig::{dig, status};
+use crate::dns::until;
+use crate::network::{on_private_network, run};
+
+/// Where our server is.
+const OURS: u16 = 5300;
+/// Where BIND is.
+const BIND: u16 = 5310;
+/// A key, as dig and nsupdate take it: it is for updates, and for transfers.
+const KEY: &str = "hmac-sha256:robot.example:aGVyZSBhcmUgdGhpcnR5LXR3byBieXRlcyBvZiBub2lzZSE=";
+
+/// The tables of a configuration with a list, a zone that is updated, and the key of both.
+const ZONES: &str = r#"
+[[key]]
+name = "robot.example"
+secret-file = "robot.key"
+
+[[zone]]
+apex = "bl.example"
+name-servers = ["ns.dyn.example"]
+transfer = ["127.0.0.1 key robot.example"]
+notify = ["127.0.0.1:5310 key robot.example"]
+[[zone.source]]
+kind = "addresses"
+format = "rbldnsd"
+files = ["bl.txt"]
+
+[[primary]]
+apex = "dyn.example"
+records = ["@ NS ns", "ns A 192.0.2.53", "www A 192.0.2.1"]
+transfer = ["key robot.example"]
+notify = ["127.0.0.1:5310"]
+[[primary.update]]
+key = "robot.example"
+
+[[primary]]
+apex = "cert.example"
+records = ["@ NS ns.dyn.example.", "www A 192.0.2.1"]
+[[primary.update]]
+key = "robot.example"
+names = ["_acme-challenge.*"]
+types = ["TXT"]
+"#;
+
+/// Starts our server with [`ZONES`] in a folder.
+fn start(folder: &Path) -> Daemon {
+    let secret = KEY.rsplit(':').next().expect("a secret");
+    fs::write(folder.join("robot.key"), secret).expect("the test's folder is writable");
+    if !folder.join("bl.txt").exists() {
+        fs::write(
+            folder.join("bl.txt"),
+            "192.0.2.0/24 :2:a network\n!192.0.2.7\n203.0.113.0/24 :2:whole\n2001:db8::1 :3:one\n",
+        )
+        .expect("writable");
+    }
+    let text = format!(
+        "[server]\nlisten = [\"127.0.0.1:{OURS}\"]\ndata-dir = \"data\"\nmetrics = \"\"\n{ZONES}"
+    );
+    fs::write(folder.join("repute.toml"), text).expect("the test's folder is writable");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_repute"));
+    command.args(["serve", "--config", "repute.toml"]).current_dir(folder);
+    let mut server = Daemon::start(&mut command);
+    server.wait_for("ready after");
+    server
+}
+
+/// Asks a server.
+fn ask(port: u16, words: &[&str]) -> String {
+    let port = port.to_string();
+    dig(&[&["@127.0.0.1", "-p", &port], words].concat())
+}
+
+/// What a server answers to a question, in short.
+fn short(port: u16, name: &str, rtype: &str) -> String {
+    ask(port, &["+short", name, rtype]).trim().to_owned()
+}
+
+/// Has nsupdate do something with our key, or without one; what it says.
+fn nsupdate(key: Option<&str>, zone: &str, lines: &str) -> (bool, String) {
+    let mut command = Command::new("nsupdate");
+    if let Some(key) = key {
+        command.args(["-y", key]);
+    }
+    let mut nsupdate = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("nsupdate");
+    let script = format!("server 127.0.0.1 {OURS}\nzone {zone}\n{lines}\nsend\n");
+    nsupdate.stdin.take().expect("a pipe").write_all(script.as_bytes()).expect("it reads");
+    let output = nsupdate.wait_with_output().expect("it ends");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
+#[test]
+fn nsupdate_changes_what_its_key_may() {
+    on_private_network(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let server = start(folder.path());
+        let (done, said) =
+            nsupdate(Some(KEY), "dyn.example", "update add a.dyn.example 60 A 192.0.2.9");
+        assert!(done, "{said}");
+        assert_eq!(short(OURS, "a.dyn.example", "A"), "192.0.2.9");
+        let refusals = [
+            (None, "dyn.example", "update add b.dyn.example 60 A 192.0.2.9", "REFUSED"),
+            (
+                Some("hmac-sha256:robot.example:d3Jvbmcgd3Jvbmcgd3Jvbmcgd3Jvbmcgd3JvbmcgISEh"),
+                "dyn.example",
+                "update add b.dyn.example 60 A 192.0.2.9",
+                "BADSIG",
+            ),
+            (
+                Some(KEY),
+                "dyn.example",
+                "prereq nxdomain www.dyn.example\nupdate delete www.dyn.example",
+                "YXDOMAIN",
+            ),
+            (Some(KEY), "cert.example", "update add www.cert.example 60 A 192.0.2.9", "REFUSED"),
+            (
+                Some(KEY),
+                "elsewhere.example",
+                "update add www.elsewhere.example 60 A 192.0.2.9",
+                "NOTAUTH",
+            ),
+        ];
+        for (key, zone, lines, expect) in refusals {
+            let (done, said) = nsupdate(key, zone, lines);
+            assert!(!done && said.contains(expect), "{lines}: {expect}: {said}");
+        }
+        let (done, said) = nsupdate(
+            Some(KEY),
+            "cert.example",
+            "update add _acme-challenge.www.cert.example 1 TXT value",
+        );
+        assert!(done, "{said}");
+        assert_eq!(short(OURS, "_acme-challenge.www.cert.example", "TXT"), "\"value\"");
+        drop(server);
+        // What was answered is there after a kill.
+        let _server = start(folder.path());
+        assert_eq!(short(OURS, "a.dyn.example", "A"), "192.0.2.9");
+    });
+}
+
+#[test]
+fn dig_and_kdig_get_zones_and_lists_by_transfer() {
+    on_private_network(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let _server = start(folder.path());
+        let refused = ask(OURS, &["dyn.example", "AXFR"]);
+        assert!(refused.contains("Transfer failed"), "{refused}");
+        let whole = ask(OURS, &["-y", KEY, "dyn.example", "AXFR"]);
+        assert!(
+            whole.contains("www.dyn.example.\t3600\tIN\tA\t192.0.2.1") && whole.contains("TSIG"),
+            "{whole}"
+        );
+        assert!(whole.contains("XFR size: 5 records"), "{whole}");
+        let serial =
+            short(OURS, "dyn.example", "SOA").split(' ').nth(2).expect("a serial").to_owned();
+        assert!(nsupdate(Some(KEY), "dyn.example", "update add n.dyn.example 60 TXT new").0);
+        let changes = ask(OURS, &["-y", KEY, "dyn.example", &format!("IXFR={serial}")]);
+        assert!(
+            changes.contains("XFR size: 5 records")
+                && changes.contains("n.dyn.example.\t\t60\tIN\tTXT\t\"new\""),
+            "{changes}"
+        );
+        let list = ask(OURS, &["-y", KEY, "bl.example", "AXFR"]);
+        for line in ["*.113.0.203.bl.example.", "9.2.0.192.bl.example.", "2.0.0.127.bl.example."] {
+            assert!(list.contains(line), "{line}: {list}");
+        }
+        let by_kdig =
+            run("kdig", &["@127.0.0.1", "-p", &OURS.to_string(), "-y", KEY, "bl.example", "AXFR"]);
+        assert!(by_kdig.contains("*.113.0.203.bl.example."), "{by_kdig}");
+    });
+}
+
+/// Starts BIND as a secondary of both zones.
+fn start_bind(folder: &Path) -> Daemon {
+    let secret = KEY.rsplit(':').next().expect("a secret");
+    let zone = |apex: &str| {
+        format!(
+            "zone \"{apex}\" {{ type secondary; file \"{apex}.db\"; masterfile-format text; \
+             primaries {{ 127.0.0.1 port {OURS} key robot.example; }}; allow-notify {{ 127.0.0.1; }}; }};\n"
+        )
+    };
+    let config = format!(
+        "options {{ directory \"{folder}\"; listen-on port {BIND} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; \
+         recursion no; pid-file none; session-keyfile none; notify no; dnssec-validation no; \
+         minimal-responses yes; max-refresh-time 5; }};\n\
+         controls {{ }};\n\
+         key \"robot.example\" {{ algorithm hmac-sha256; secret \"{secret}\"; }};\n{}{}",
+        zone("bl.example"),
+        zone("dyn.example"),
+        folder = folder.display(),
+    );
+    let file = folder.join("named.conf");
+    fs::write(&file, config).expect("the test's folder is writable");
+    let mut bind = Daemon::start(Command::new("named").args(["-g", "-n", "1", "-c"]).arg(&file));
+    bind.wait_for("running");
+    bind
+}
+
+#[test]
+fn bind_follows_a_list_and_a_zone_through_changes() {
+    on_private_network(|| {
+        let (ours, theirs) =
+            (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let mut server = start(ours.path());
+        let _bind = start_bind(theirs.path());
+        until("the list is there", || short(BIND, "9.2.0.192.bl.example", "A") == "127.0.0.2");
+        until("the zone is there", || short(BIND, "www.dyn.example", "A") == "192.0.2.1");
+        assert_eq!(short(BIND, "7.2.0.192.bl.example", "A"), "", "the exclusion");
+        for number in 0..100 {
+            let lines = format!("update add n{number}.dyn.example 60 A 192.0.2.{number}");
+            let (done, said) = nsupdate(Some(KEY), "dyn.example", &lines);
+            assert!(done, "{said}");
+        }
+        until("the last change", || short(BIND, "n99.dyn.example", "A") == "192.0.2.99");
+        let records = |port: u16| {
+            let mut lines: Vec<String> =
+                ask(port, &["-y", KEY, "+noall", "+answer", "+onesoa", "dyn.example", "AXFR"])
+                    .lines()
+                    .filter(|line| !line.contains("TSIG") && !line.starts_with(';'))
+                    .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+                    .collect();
+            lines.sort();
+            lines
+        };
+        let expect = records(OURS);
+        assert_eq!(expect.len(), 104, "{expect:?}");
+        assert_eq!(short(BIND, "dyn.example", "SOA"), short(OURS, "dyn.example", "SOA"));
+        for number in (0..100).step_by(7) {
+            assert_eq!(
+                short(BIND, &format!("n{number}.dyn.example"), "A"),
+                format!("192.0.2.{number}")
+            );
+        }
+        server.wait_for("sent what changed in `dyn.example`");
+        // An edit of the list's file goes the same way.
+        fs::write(ours.path().join("bl.txt"), "192.0.2.0/24 :2:a network\n198.51.100.1 :4:new\n")
+            .expect("writable");
+        until("the list's change", || short(BIND, "1.100.51.198.bl.example", "A") == "127.0.0.4");
+        assert_eq!(short(BIND, "7.2.0.192.bl.example", "A"), "127.0.0.2", "excluded no more");
+    });
+}
+
+#[test]
+fn certbot_finds_the_zone_and_puts_a_challenge_there() {
+    on_private_network(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let _server = start(folder.path());
+        // How its plugin finds the zone: the SOA in AUTHORITY of names that are not there, and at the apex an answer.
+        let none = ask(OURS, &["+norec", "_acme-challenge.www.cert.example", "SOA"]);
+        assert!(
+            status(&none) == "NXDOMAIN" && none.contains("cert.example.\t\t300\tIN\tSOA"),
+            "{none}"
+        );
+        let apex = ask(OURS, &["+norec", "cert.example", "SOA"]);
+        assert!(
+            status(&apex) == "NOERROR"
+                && apex.contains("flags: qr aa")
+                && apex.contains("ANSWER: 1"),
+            "{apex}"
+        );
+    });
+}
