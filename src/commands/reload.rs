@@ -31,7 +31,9 @@ pub(super) fn run(path: Option<&Path>, args: &ReloadArgs) -> anyhow::Result<Verd
     let reloads = match answer {
         Answer::Reloaded(reloads) => reloads,
         Answer::Error(reason) => bail!(reason),
-        Answer::Status(_) | Answer::Done => bail!("the server answers something else"),
+        Answer::Status(_) | Answer::Zone(_) | Answer::Done => {
+            bail!("the server answers something else")
+        }
     };
     let verdict = show(&reloads, &mut std::io::stdout().lock(), &mut std::io::stderr().lock())?;
     Ok(verdict)

@@ -19,7 +19,9 @@ pub(super) fn run(path: Option<&Path>, args: &StatusArgs) -> anyhow::Result<Verd
     let report = match ask_server(path, &config.process.control, &Request::Status)? {
         Answer::Status(report) => *report,
         Answer::Error(reason) => bail!(reason),
-        Answer::Reloaded(_) | Answer::Done => bail!("the server answers something else"),
+        Answer::Reloaded(_) | Answer::Zone(_) | Answer::Done => {
+            bail!("the server answers something else")
+        }
     };
     let mut out = std::io::stdout().lock();
     if args.json {

@@ -85,7 +85,7 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
         transfers.extend(rule.map(|rule| (master.apex.clone(), rule)));
         match updates {
             Some((permits, serials)) => {
-                dynamic.push(DynamicConfig { seed: master, permits, serials })
+                dynamic.push(DynamicConfig { seed: master, permits, serials });
             }
             None => masters.push(master),
         }

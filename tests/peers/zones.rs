@@ -144,7 +144,16 @@ fn nsupdate_changes_what_its_key_may() {
         );
         assert!(done, "{said}");
         assert_eq!(short(OURS, "_acme-challenge.www.cert.example", "TXT"), "\"value\"");
+        let export = || {
+            let config = folder.path().join("repute.toml");
+            run(
+                env!("CARGO_BIN_EXE_repute"),
+                &["--config", &config.to_string_lossy(), "zone", "export", "dyn.example"],
+            )
+        };
+        assert!(export().contains("a.dyn.example.\t60\tIN\tA\t192.0.2.9"), "by the server");
         drop(server);
+        assert!(export().contains("a.dyn.example.\t60\tIN\tA\t192.0.2.9"), "from the store");
         // What was answered is there after a kill.
         let _server = start(folder.path());
         assert_eq!(short(OURS, "a.dyn.example", "A"), "192.0.2.9");

@@ -14,6 +14,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use repute_dnsxl::Name;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
@@ -25,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use crate::http::Gather;
 use crate::listen::tcp::accept_failed;
 use crate::report::Report;
+use crate::zones::{ZoneState, Zones};
 
 mod socket;
 
@@ -39,6 +41,8 @@ pub enum Request {
     Reload(Option<Name>),
     /// That log files are opened again, as after their rotation.
     ReopenLogs,
+    /// An ordinary zone as it is served.
+    Zone(Name),
 }
 
 /// What the server answers.
@@ -49,6 +53,8 @@ pub enum Answer {
     Status(Box<Report>),
     /// What became of a reload.
     Reloaded(Reloads),
+    /// An ordinary zone as a master file.
+    Zone(String),
     /// It was done.
     Done,
     /// It was not, and why.
@@ -130,6 +136,8 @@ pub(crate) struct Commands {
     pub(crate) reload: Arc<dyn Reload>,
     /// Opens logs again.
     pub(crate) reopen_logs: Box<dyn Fn() + Send + Sync>,
+    /// What is served.
+    pub(crate) zones: Arc<ArcSwap<Zones>>,
 }
 
 /// Answers requests until the server stops.
@@ -181,7 +189,11 @@ async fn converse(stream: tokio::net::UnixStream, commands: Arc<Commands>) -> io
     let answer = answer.await.unwrap_or_else(|_| Answer::Error("the server failed at it".into()));
     let mut text = serde_json::to_vec(&answer)?;
     text.push(b'\n');
-    timeout(LINE_TIME, write.write_all(&text)).await?
+    // A large zone is taken in pieces, each in its time.
+    for piece in text.chunks(PIECE) {
+        timeout(LINE_TIME, write.write_all(piece)).await??;
+    }
+    Ok(())
 }
 
 impl Commands {
@@ -197,8 +209,25 @@ impl Commands {
                 (self.reopen_logs)();
                 Answer::Done
             }
+            Request::Zone(apex) => match self.zones.load().get(apex) {
+                Some(ZoneState::Records(live)) => match live.load_full() {
+                    Some(zone) => Answer::Zone(master_file(&zone)),
+                    None => {
+                        Answer::Error(format!("there is nothing of zone `{apex}` to be served"))
+                    }
+                },
+                Some(ZoneState::Serving(_) | ZoneState::Failed) => {
+                    Answer::Error(format!("`{apex}` is a list, or fails"))
+                }
+                None => Answer::Error(format!("zone `{apex}` is not served")),
+            },
         }
     }
+}
+
+/// A zone as text.
+fn master_file(zone: &repute_records::Zone) -> String {
+    zone.records().map(|record| format!("{}\n", repute_records::master::line(&record))).collect()
 }
 
 /// Asks the server at `path` and waits for its answer.
@@ -217,7 +246,7 @@ pub fn ask(path: &Path, request: &Request) -> Result<Answer, ControlError> {
     let patience = match request {
         Request::Status | Request::ReopenLogs => Some(ANSWER_TIME),
         // A large list takes its time.
-        Request::Reload(_) => None,
+        Request::Reload(_) | Request::Zone(_) => None,
     };
     stream.set_read_timeout(patience).map_err(fail)?;
     writeln!(stream, "{request}").map_err(fail)?;
@@ -241,6 +270,7 @@ impl FromStr for Request {
                 Request::Reload(Some(zone.parse().map_err(RequestError::Zone)?))
             }
             (Some("reopen-logs"), None) => Request::ReopenLogs,
+            (Some("zone"), Some(zone)) => Request::Zone(zone.parse().map_err(RequestError::Zone)?),
             _ => return Err(RequestError::Unknown),
         };
         if words.next().is_some() { Err(RequestError::Unknown) } else { Ok(request) }
@@ -254,6 +284,7 @@ impl fmt::Display for Request {
             Request::Reload(None) => f.write_str("reload"),
             Request::Reload(Some(zone)) => write!(f, "reload {zone}"),
             Request::ReopenLogs => f.write_str("reopen-logs"),
+            Request::Zone(zone) => write!(f, "zone {zone}"),
         }
     }
 }
@@ -262,7 +293,7 @@ impl fmt::Display for Request {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// Not one of the known ones.
-    #[error("unknown request: there are `status`, `reload [ZONE]` and `reopen-logs`")]
+    #[error("unknown request: there are `status`, `reload [ZONE]`, `reopen-logs` and `zone ZONE`")]
     Unknown,
     /// The zone's name is none.
     #[error("not a zone name: {0}")]
@@ -322,7 +353,9 @@ const CONNECTIONS: usize = 16;
 const LINE_BYTES: u64 = 2_048;
 /// How long a client waits for what a server has at hand.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
-/// How long a client may take to send its line, and to take the answer.
+/// Bytes of an answer that are sent at once.
+const PIECE: usize = 64 * 1024;
+/// How long a client may take to send its line, and to take a piece of the answer.
 const LINE_TIME: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

@@ -139,6 +139,7 @@ impl Bound {
             },
         )?;
         let rate_limit = Arc::new(RateLimit::new(&config.listen.rate_limit));
+        let served = Arc::clone(&zones);
         let duty = |worker| Duty {
             zones: Arc::clone(&zones),
             counters: counters.udp(worker),
@@ -211,8 +212,12 @@ impl Bound {
         }
         if let Some(socket) = control {
             let reopen = Arc::clone(&overview);
-            let commands =
-                Commands { gather, reload, reopen_logs: Box::new(move || reopen.reopen_logs()) };
+            let commands = Commands {
+                gather,
+                reload,
+                reopen_logs: Box::new(move || reopen.reopen_logs()),
+                zones: served,
+            };
             tasks.spawn(control::serve(socket, Arc::new(commands), stop.clone(), tasks.clone()));
         }
         tasks.spawn(sample(Arc::clone(&overview), stop.clone()));

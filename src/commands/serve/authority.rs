@@ -135,4 +135,4 @@ fn records(
 }
 
 /// The store's file in the data folder.
-const STORE: &str = "zones.redb";
+pub(in crate::commands) const STORE: &str = "zones.redb";

@@ -44,8 +44,9 @@ pub(super) fn run(
     output: Option<&Path>,
 ) -> anyhow::Result<Verdict> {
     if let Some(ordinary) = ordinary(config, args)? {
-        let zone = ordinary.zone()?;
-        return write(output, |out: &mut dyn Write| repute_records::master::write(&zone, out));
+        let mut text = Vec::new();
+        ordinary.export(&mut text)?;
+        return write(output, |out: &mut dyn Write| out.write_all(&text));
     }
     let zone = zone(config, args)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+use repute_authority::store::{Limits, Store};
 use repute_dnsxl::Name;
 use repute_nameserver::control::{Answer, Request, ask};
 use repute_nameserver::loader::master::{self, ReadMaster};
@@ -12,6 +13,7 @@ use repute_records::Zone;
 use repute_records::lint::{self, Severity};
 
 use super::subject::MAX_UNPACKED;
+use crate::commands::serve::STORE;
 use crate::config::Config;
 use crate::exit::Verdict;
 
@@ -22,6 +24,8 @@ pub(super) struct Ordinary {
     most: u64,
     /// Where its server can be asked, if it has one.
     control: Option<PathBuf>,
+    /// Where it lies, if programs change it; its file is only what it began with.
+    store: Option<PathBuf>,
 }
 
 impl Ordinary {
@@ -30,22 +34,48 @@ impl Ordinary {
         config: Option<&Path>,
         wanted: Option<&str>,
     ) -> anyhow::Result<Vec<Ordinary>> {
-        let Config { loader, process, .. } = Config::find(config)?;
+        let Config { loader, process, authority, .. } = Config::find(config)?;
+        let store = process.data_dir.join(STORE);
         let (most, control) = (loader.max_unpacked, process.control);
         let name: Option<Name> = wanted.and_then(|word| word.parse().ok());
         let is_wanted = |zone: &MasterConfig| wanted.is_none() || name.as_ref() == Some(&zone.apex);
-        let of = |config| Ordinary { config, most, control: Some(control.clone()) };
-        Ok(loader.masters.into_iter().filter(is_wanted).map(of).collect())
+        let of = |config, store| Ordinary { config, most, control: Some(control.clone()), store };
+        let dynamic = authority.dynamic.into_iter().map(|zone| zone.seed).filter(&is_wanted);
+        let read = loader.masters.into_iter().filter(&is_wanted).map(|zone| of(zone, None));
+        Ok(read.chain(dynamic.map(|zone| of(zone, Some(store.clone())))).collect())
     }
 
     /// A master file.
     pub(super) fn file(apex: &Name, file: &str) -> Ordinary {
         let config = MasterConfig { apex: apex.clone(), origin: MasterOrigin::File(file.into()) };
-        Ordinary { config, most: MAX_UNPACKED, control: None }
+        Ordinary { config, most: MAX_UNPACKED, control: None, store: None }
     }
 
-    /// Reads it; a zone with a fault is none.
-    pub(super) fn zone(&self) -> anyhow::Result<Zone> {
+    /// Writes it as a master file: what is served of it if programs change it, else what its file says.
+    pub(super) fn export(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        if let Some(store) = &self.store {
+            let apex = &self.config.apex;
+            if let Some(text) = self
+                .control
+                .as_deref()
+                .and_then(|control| ask(control, &Request::Zone(apex.clone())).ok())
+            {
+                return match text {
+                    Answer::Zone(text) => Ok(out.write_all(text.as_bytes())?),
+                    Answer::Error(why) => bail!(why),
+                    _ => bail!("the server answers something else"),
+                };
+            }
+            let store = Store::open(store, Limits::default())?;
+            if let Some(zone) = store.zone(apex) {
+                return Ok(repute_records::master::write(&zone, out)?);
+            }
+        }
+        Ok(repute_records::master::write(&self.zone()?, out)?)
+    }
+
+    /// Reads its file; a zone with a fault is none.
+    fn zone(&self) -> anyhow::Result<Zone> {
         let read = master::read(&self.config, self.most)?;
         match (read.zone, read.faults.first()) {
             (Ok(zone), None) => Ok(zone),
@@ -79,7 +109,11 @@ impl Ordinary {
         for finding in &findings {
             writeln!(out, "{finding}")?;
         }
-        let told = self.served().and_then(|served| serial(&zone, modified, &served));
+        // Updates give a zone its serials, not its file.
+        let told = self
+            .served()
+            .filter(|_| self.store.is_none())
+            .and_then(|served| serial(&zone, modified, &served));
         if let Some(told) = &told {
             writeln!(out, "error: {apex}: {told}")?;
         }
