@@ -8,6 +8,7 @@
 
 mod authority;
 mod complaints;
+pub mod incoming;
 pub mod keys;
 pub mod message;
 pub mod notify;

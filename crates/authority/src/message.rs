@@ -104,7 +104,7 @@ fn raw(record: &ParsedRecord<'_, &[u8]>) -> Result<Raw, Unreadable> {
 }
 
 /// Reads the data of a record, with whole names.
-fn data(record: &ParsedRecord<'_, &[u8]>) -> Result<Vec<u8>, Unreadable> {
+pub(crate) fn data(record: &ParsedRecord<'_, &[u8]>) -> Result<Vec<u8>, Unreadable> {
     let unsound = Unreadable::Malformed("data that its type cannot have");
     let record =
         record.to_any_record::<AllRecordData<&[u8], ParsedName<&[u8]>>>().map_err(|_| unsound)?;
@@ -118,7 +118,7 @@ fn data(record: &ParsedRecord<'_, &[u8]>) -> Result<Vec<u8>, Unreadable> {
 }
 
 /// Reads a name.
-fn owner(name: &impl ToName) -> Result<Name, Unreadable> {
+pub(crate) fn owner(name: &impl ToName) -> Result<Name, Unreadable> {
     let unnamed = Unreadable::Malformed("a name that is none");
     let wire = name_wire(name).map_err(|_| unnamed)?;
     Name::from_wire(&wire).map_err(|_| unnamed)

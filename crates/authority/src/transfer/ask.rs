@@ -22,6 +22,16 @@ pub enum What {
     Since(u32),
 }
 
+impl What {
+    /// The type of the question.
+    pub fn qtype(self) -> u16 {
+        match self {
+            What::Whole => Rtype::AXFR.to_int(),
+            What::Since(_) => Rtype::IXFR.to_int(),
+        }
+    }
+}
+
 /// A question that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the question for a transfer cannot be read")]

@@ -127,7 +127,7 @@ pub async fn send(
 /// section 2).
 pub fn answer_datagram(ask: &Ask, id: [u8; 2], source: &Source) -> Option<Vec<u8>> {
     let soa = source.soa()?;
-    let mut page = Page::new(id, &ask.apex, qtype(ask), LARGEST);
+    let mut page = Page::new(id, &ask.apex, ask.what.qtype(), LARGEST);
     page.push(soa.owner.as_wire(), soa.rtype, soa.ttl, &soa.data).then(|| page.take())
 }
 
@@ -143,7 +143,7 @@ fn write(
 ) -> (Outcome, u64) {
     let Some(soa) = source.soa() else { return (Outcome::Broken, 0) };
     let serial = repute_records::Soa::read(&soa.data).map_or(0, |soa| soa.serial);
-    let mut page = Page::new(id, &ask.apex, qtype(ask), room);
+    let mut page = Page::new(id, &ask.apex, ask.what.qtype(), room);
     let mut count = 0;
     let mut each = |owner: &[u8], rtype: u16, ttl: u32, data: &[u8]| {
         if !page.push(owner, rtype, ttl, data) {
@@ -176,14 +176,6 @@ fn write(
     (outcome, count)
 }
 
-/// The type of a question.
-fn qtype(ask: &Ask) -> u16 {
-    match ask.what {
-        What::Whole => AXFR,
-        What::Since(_) => IXFR,
-    }
-}
-
 /// A list's SOA as a record.
 fn soa_record(apex: &Name, soa: &Soa) -> Record {
     let mut data = [soa.origin.as_wire(), soa.person.as_wire()].concat();
@@ -193,9 +185,6 @@ fn soa_record(apex: &Name, soa: &Soa) -> Record {
     Record { owner: apex.clone(), rtype: rtype::SOA, ttl: soa.ttl, data: data.into_boxed_slice() }
 }
 
-/// Question types (RFC 1995, RFC 5936).
-const IXFR: u16 = 251;
-const AXFR: u16 = 252;
 /// Bytes of a message: all that a length can say.
 const LARGEST: usize = 65_535;
 /// Messages that wait to be sent.
