@@ -1,9 +1,13 @@
 //! Zone transfer from others (RFC 5936, RFC 1995): zones whose primary is elsewhere.
 //!
-//! What a primary sends is read message by message by [`Sequence`], which knows no socket and keeps no more than it may.
+//! What a primary sends is read message by message by [`Sequence`], which knows no socket and keeps no more than it may;
+//! sockets and time limits are those of [`transfer`].
 //!
 //! Deliberately not here: how zones go from us to others; see [`crate::transfer`].
 
+mod fetch;
+mod question;
 mod sequence;
 
+pub use fetch::{FetchError, Fetched, Primary, Times, serial, transfer};
 pub use sequence::{Fault, Limits, Received, Sequence, Step};

@@ -87,6 +87,12 @@ pub enum Fault {
     /// It does not begin with the SOA of the zone.
     #[error("the answer does not begin with the zone's SOA: the primary's software is faulty")]
     NoSoa,
+    /// It does not answer for the zone itself.
+    #[error(
+        "the primary answers from what it heard elsewhere, and does not serve the zone itself: give the address of \
+             a server that does"
+    )]
+    NotAuthoritative,
     /// A record has no place in the zone.
     #[error("the primary sends a record that has no place in the zone: {0}; mend the zone there")]
     Unfit(#[from] Unfit),
@@ -135,6 +141,7 @@ impl Fault {
             | Fault::Foreign
             | Fault::Cut
             | Fault::NoSoa
+            | Fault::NotAuthoritative
             | Fault::Unfit(_)
             | Fault::Class { .. }
             | Fault::Moved
