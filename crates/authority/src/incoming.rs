@@ -7,7 +7,9 @@
 
 mod fetch;
 mod question;
+mod schedule;
 mod sequence;
 
 pub use fetch::{FetchError, Fetched, Primary, Times, serial, transfer};
+pub use schedule::{Bounds, Schedule};
 pub use sequence::{Fault, Limits, Received, Sequence, Step};
