@@ -5,7 +5,7 @@
 //!
 //! Here the clock is read, once for each message.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -25,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::complaints::Complaints;
+use crate::incoming::heard::{Deaf, Heard};
+use crate::incoming::{Follower, Means, Secondary, refreshed};
 use crate::keys::Keys;
 use crate::query::{self, Answered};
 use crate::replay::Replays;
@@ -43,6 +45,8 @@ pub struct Config {
     pub zones: Vec<ZoneConfig>,
     /// How zones go to others, lists among them, by their names.
     pub transfers: HashMap<Name, Rule>,
+    /// Zones whose primary is elsewhere.
+    pub secondaries: Vec<Secondary>,
     /// How much an update may ask for.
     pub limits: update::Limits,
 }
@@ -97,6 +101,8 @@ struct Rules {
     updates: Updates,
     /// Numbers of the zones that are changed here.
     indexes: HashMap<Name, ZoneIndex>,
+    /// Primaries that say what is new.
+    heard: Heard,
 }
 
 impl Authority {
@@ -125,6 +131,7 @@ impl Authority {
             transfers: HashMap::new(),
             updates,
             indexes: HashMap::new(),
+            heard: Heard::default(),
         };
         let transfers = Transfers {
             zones: Arc::clone(&zones),
@@ -166,14 +173,21 @@ impl Authority {
     /// # Errors
     /// If the store cannot be written; everything is as it was then.
     pub fn configure(&self, config: Config) -> Result<(), StoreError> {
-        let Config { keys, zones: own, transfers, limits } = config;
+        let Config { keys, zones: own, transfers, secondaries, limits } = config;
         let Desk { rules, store, replays, complaints, zones, .. } = &*self.desk;
         let failed = begin(&own, store)?;
+        let refreshed = times(store, &secondaries)?;
         let dynamic = || own.iter().filter(|zone| is_changed_here(zone));
         let indexes: HashMap<Name, ZoneIndex> =
             dynamic().map(|zone| (zone.apex.clone(), zone.index)).collect();
-        for apex in rules.load().indexes.keys().filter(|apex| !indexes.contains_key(apex)) {
-            store.withdraw(apex);
+        {
+            let before = rules.load();
+            let followed = |apex: &Name| secondaries.iter().any(|zone| zone.apex == *apex);
+            let gone = before.heard.names().filter(|apex| !followed(apex));
+            for apex in before.indexes.keys().chain(gone).filter(|apex| !indexes.contains_key(apex))
+            {
+                store.withdraw(apex);
+            }
         }
         for zone in dynamic() {
             store.serve(&zone.apex, &zone.live);
@@ -199,8 +213,21 @@ impl Authority {
         let stop = CancellationToken::new();
         let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *watch, stop.clone()).cancel();
+        let mut heard = Heard::default();
+        let means = Means {
+            store: Arc::clone(store),
+            board: Arc::clone(&self.board),
+            keys: Arc::clone(&keys),
+            places: Arc::new(Semaphore::new(PRIMARIES)),
+        };
+        for secondary in secondaries {
+            let told = heard.listen(secondary.apex.clone(), secondary.primaries.clone());
+            let time = refreshed.get(&secondary.apex).copied();
+            let follower = Follower::new(secondary, means.clone(), time, told);
+            self.runtime.spawn(follower.run(stop.clone()));
+        }
         self.runtime.spawn(transfers::watch(Arc::clone(zones), targets, Arc::clone(&keys), stop));
-        rules.store(Arc::new(Rules { keys, transfers, updates, indexes }));
+        rules.store(Arc::new(Rules { keys, transfers, updates, indexes, heard }));
         Ok(())
     }
 
@@ -280,7 +307,7 @@ impl Desk {
     /// Answers a message, unless it asks for a transfer.
     async fn answer(
         &self,
-        Rules { keys, updates, .. }: &Rules,
+        Rules { keys, updates, heard, .. }: &Rules,
         message: &[u8],
         address: IpAddr,
         transport: Transport,
@@ -298,6 +325,10 @@ impl Desk {
             Checked::Unsigned => match opcode {
                 UPDATE => Given::Answer(Some(updates.unsigned(message, address, now))),
                 QUERY => Given::Transfer(Request { message: message.to_vec(), signer: None }),
+                NOTIFY => {
+                    let rcode = self.hear(heard, message, address, None, now);
+                    Given::Answer(rcode.map(|rcode| bare_answer(message, rcode)))
+                }
                 _ => Given::Answer(Some(bare_answer(message, NOTIMP))),
             },
             Checked::Signed(signed) => match opcode {
@@ -309,8 +340,36 @@ impl Desk {
                         Given::Transfer(Request { message, signer: Some(signer) })
                     }
                 },
+                NOTIFY => {
+                    let key = signed.signer.key().name().clone();
+                    let rcode = self.hear(heard, &signed.message, address, Some(&key), now);
+                    Given::Answer(rcode.map(|rcode| said(signed, rcode, now)))
+                }
                 _ => Given::Answer(Some(said(signed, NOTIMP, now))),
             },
+        }
+    }
+
+    /// Takes what a primary says of a change; the response code, or none for what is an answer itself.
+    fn hear(
+        &self,
+        heard: &Heard,
+        message: &[u8],
+        address: IpAddr,
+        key: Option<&Name>,
+        now: u64,
+    ) -> Option<u8> {
+        match heard.take(message, address, key) {
+            Ok(()) => Some(NOERROR),
+            Err(Deaf::Malformed) if message.get(2).is_some_and(|flags| flags & QR != 0) => None,
+            Err(Deaf::Malformed) => Some(FORMERR),
+            Err(Deaf::Stranger) => {
+                let zone = crate::message::subject(message).unwrap_or_else(Name::root);
+                let what = "a NOTIFY was refused";
+                let why = "the zone is not taken over from there: add the sender to its primaries, or have it tell others";
+                self.complaints.complain(what, &zone, key, address, now, &why);
+                Some(REFUSED)
+            }
         }
     }
 }
@@ -369,6 +428,20 @@ fn begin(own: &[ZoneConfig], store: &Store) -> Result<HashMap<Name, String>, Sto
     Ok(failed)
 }
 
+/// When zones from elsewhere were last known to be the newest; of all others that is forgotten.
+fn times(store: &Store, secondaries: &[Secondary]) -> Result<HashMap<Name, u64>, StoreError> {
+    let followed: HashSet<Name> = secondaries.iter().map(|zone| zone.apex.clone()).collect();
+    let loaded = store.turn(move |turn| {
+        let mut times = refreshed::load(turn)?;
+        let gone: Vec<Name> =
+            times.keys().filter(|apex| !followed.contains(apex)).cloned().collect();
+        refreshed::forget(turn, &gone)?;
+        times.retain(|apex, _| followed.contains(apex));
+        Ok(times)
+    });
+    loaded.wait()
+}
+
 /// Whether a zone is changed here.
 fn is_changed_here(zone: &ZoneConfig) -> bool {
     match zone.role {
@@ -379,7 +452,7 @@ fn is_changed_here(zone: &ZoneConfig) -> bool {
 }
 
 /// What is told of a zone.
-fn status(zone: &Zone, index: ZoneIndex) -> ZoneStatus {
+pub(crate) fn status(zone: &Zone, index: ZoneIndex) -> ZoneStatus {
     ZoneStatus {
         health: ZoneHealth::Serving,
         entries: zone.len() as u64,
@@ -417,6 +490,15 @@ const OPCODE: u8 = 0x78;
 const QUERY: u8 = 0;
 /// An update.
 const UPDATE: u8 = 5;
+/// Word of a change.
+const NOTIFY: u8 = 4;
+/// A response, in the first byte of the flags.
+const QR: u8 = 0x80;
+const NOERROR: u8 = 0;
+const FORMERR: u8 = 1;
 const NOTIMP: u8 = 4;
+const REFUSED: u8 = 5;
+/// Primaries that are asked at once; other zones wait.
+const PRIMARIES: usize = 64;
 /// Transfers that are sent at once; others wait.
 const TRANSFERS: usize = 16;

@@ -6,10 +6,15 @@
 //! Deliberately not here: how zones go from us to others; see [`crate::transfer`].
 
 mod fetch;
+pub(crate) mod heard;
 mod question;
+pub(crate) mod refreshed;
 mod schedule;
+mod secondary;
 mod sequence;
 
 pub use fetch::{FetchError, Fetched, Primary, Times, serial, transfer};
 pub use schedule::{Bounds, Schedule};
+pub use secondary::Secondary;
+pub(crate) use secondary::{Follower, Means};
 pub use sequence::{Fault, Limits, Received, Sequence, Step};

@@ -271,10 +271,12 @@ fn what_is_signed_is_answered_signed_and_what_is_wrong_is_told() {
     let mut unknown = query(3, "elsewhere.test", 1);
     let mut asker = Asker::sign(&Arc::new(other.expect("a key")), &mut unknown, now());
     assert_eq!(asker.verify(&server.udp(&unknown), now()), Err(Distrust::Told(17)), "BADKEY");
-    // NOTIFY for a zone that nobody transfers.
+    // NOTIFY for a zone that is not followed.
     let mut notify = query(4, "dyn.test", 6);
     notify[2] = 0x20;
-    assert_eq!(server.udp(&notify)[3], 4, "NOTIMP");
+    assert_eq!(server.udp(&notify)[3], 5, "REFUSED");
+    let mut asker = Asker::sign(&server.key, &mut notify, now());
+    assert_eq!(asker.verify(&server.udp(&notify), now()).expect("signed")[3], 5, "REFUSED");
     assert_eq!(server.authority.dropped(), 0);
 }
 

@@ -383,7 +383,7 @@ fn whole(
 }
 
 /// Whether a serial is later than another (RFC 1982 section 3.2).
-fn is_later(one: u32, other: u32) -> bool {
+pub(super) fn is_later(one: u32, other: u32) -> bool {
     one.wrapping_sub(other).cast_signed() > 0
 }
 

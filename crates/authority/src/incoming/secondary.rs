@@ -1,0 +1,531 @@
+//! A zone whose primary is elsewhere, followed: asked for in time, kept in the store, served until it expires.
+//!
+//! What was taken over is on the disk before it is served, with what changed, so that others may follow us in turn; and so
+//! is the time at which the primary was last heard, by which a zone expires after a start as well. Whatever fails, the
+//! version that is there is served until then.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use repute_dnsxl::Name;
+use repute_nameserver::ZoneIndex;
+use repute_nameserver::status::{StatusBoard, ZoneHealth, ZoneStatus};
+use repute_records::{Difference, Editor, Misfit, Zone};
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::fetch::{self, FetchError, Primary, Times, unix};
+use super::refreshed;
+use super::schedule::{Bounds, Schedule};
+use super::sequence::{Fault, Limits, Received, is_later};
+use crate::authority::status;
+use crate::keys::Keys;
+use crate::notify::Target;
+use crate::store::{self, Live, Store, StoreError};
+use crate::transfer::What;
+
+/// A zone whose primary is elsewhere.
+#[derive(Clone, Debug)]
+pub struct Secondary {
+    /// Its name.
+    pub apex: Name,
+    /// Its number, by which it is counted and reported.
+    pub index: ZoneIndex,
+    /// Where queries read it.
+    pub live: Live,
+    /// Who has it, in the order in which they are asked. NOTIFY is taken from them.
+    pub primaries: Vec<Target>,
+    /// How much it may be.
+    pub limits: Limits,
+    /// What the numbers of its SOA are kept between.
+    pub bounds: Bounds,
+}
+
+/// What all of them need.
+#[derive(Clone, Debug)]
+pub(crate) struct Means {
+    pub(crate) store: Arc<Store>,
+    pub(crate) board: Arc<StatusBoard>,
+    pub(crate) keys: Arc<Keys>,
+    /// How many primaries are asked at once.
+    pub(crate) places: Arc<Semaphore>,
+}
+
+/// A zone being followed.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    secondary: Secondary,
+    means: Means,
+    schedule: Schedule,
+    /// Told by which primary something is new.
+    told: mpsc::Receiver<usize>,
+    is_served: bool,
+    /// What failed last, so that it is told once.
+    failing: Option<String>,
+    status: ZoneStatus,
+}
+
+/// What came of a question.
+#[derive(Debug)]
+struct Refreshed {
+    /// The version that is there now.
+    zone: Arc<Zone>,
+    /// How it came: what of it, records, messages; none if nothing is new.
+    taken: Option<(&'static str, u64, u64)>,
+    /// The serial that the primary has, where that is behind.
+    behind: Option<u32>,
+}
+
+/// Why a question came to nothing.
+#[derive(Debug, thiserror::Error)]
+enum RefreshError {
+    /// Nobody is configured.
+    #[error("no primary is configured: add one")]
+    NoPrimary,
+    /// The key is not configured.
+    #[error("key {0} is not known: add it to the keys")]
+    NoKey(Name),
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A task was lost.
+    #[error("what it sent could not be taken over by a fault of this program")]
+    Lost,
+}
+
+impl Follower {
+    /// Begins with what is in the store and was last the newest at a time: it is served if it has not expired. It takes
+    /// turns of nobody, and waits for none.
+    pub(crate) fn new(
+        secondary: Secondary,
+        means: Means,
+        refreshed: Option<u64>,
+        told: mpsc::Receiver<usize>,
+    ) -> Follower {
+        let now = unix();
+        let Secondary { apex, index, live, primaries, bounds, .. } = &secondary;
+        let zone = means.store.zone(apex);
+        // Without a time it is not of a primary.
+        let held = zone.as_ref().zip(refreshed).map(|(zone, time)| (*zone.soa(), time));
+        let mut schedule = Schedule::new(primaries.len(), *bounds, held, now);
+        let is_expired = schedule.expire(now);
+        let is_served = schedule.expires().is_some();
+        let mut status = ZoneStatus::loading(apex.clone(), *index);
+        match zone {
+            Some(zone) if is_served => {
+                means.store.serve(apex, live);
+                status = crate::authority::status(&zone, *index);
+            }
+            _ => {
+                means.store.withdraw(apex);
+                live.store(None);
+            }
+        }
+        if is_expired {
+            tracing::error!(zone = %apex, "{}", expired(apex));
+            status.health = ZoneHealth::Failed;
+            status.last_error = Some(expired(apex));
+        }
+        means.board.report(status.clone());
+        Follower { secondary, means, schedule, told, is_served, failing: None, status }
+    }
+
+    /// Follows it until the server stops, or is configured anew.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        loop {
+            let now = unix();
+            if self.schedule.expire(now) {
+                self.lose();
+            }
+            if self.schedule.due() <= now {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = self.ask(now) => continue,
+                }
+            }
+            // The clock may be set meanwhile.
+            let wait = Duration::from_secs(self.schedule.wake().saturating_sub(now)).min(LOOK);
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(wait) => {}
+                told = self.told.recv() => match told {
+                    Some(primary) => self.schedule.notified(primary, unix()),
+                    None => return,
+                },
+            }
+        }
+    }
+
+    /// Asks the primary whose turn it is, and takes over what it has. The zone expires meanwhile, if it does.
+    async fn ask(&mut self, now: u64) {
+        self.schedule.asked(now);
+        let place = self.schedule.primary();
+        let target = self.secondary.primaries.get(place).cloned();
+        let known = self.schedule.expires().and_then(|_| self.means.store.zone(self.apex()));
+        let (secondary, means) = (self.secondary.clone(), self.means.clone());
+        let address = target.as_ref().map(|target| target.address);
+        let asking = async move {
+            match target {
+                Some(target) => means.refresh(&secondary, &target, known).await,
+                None => Err(RefreshError::NoPrimary),
+            }
+        };
+        tokio::pin!(asking);
+        let refreshed = loop {
+            let expires = self.schedule.expires();
+            let left = expires.map_or(LOOK, |expires| {
+                Duration::from_secs(expires.saturating_sub(unix())).min(LOOK)
+            });
+            tokio::select! {
+                refreshed = &mut asking => break refreshed,
+                () = tokio::time::sleep(left) => if self.schedule.expire(unix()) {
+                    self.lose();
+                },
+            }
+        };
+        match refreshed {
+            Ok(refreshed) => self.keep(refreshed, address),
+            Err(error) => self.fail(&error, address),
+        }
+    }
+
+    /// Has what is there served and reported.
+    fn keep(&mut self, Refreshed { zone, taken, behind }: Refreshed, address: Option<SocketAddr>) {
+        let apex = self.apex().clone();
+        let at = At(address);
+        self.schedule.refreshed(zone.soa(), unix(), chance());
+        if !self.is_served {
+            self.means.store.serve(&apex, &self.secondary.live);
+            self.is_served = true;
+        }
+        let serial = zone.serial();
+        if let Some((what, records, messages)) = taken {
+            tracing::info!(
+                zone = %apex, serial, records, messages,
+                "took {what} zone {apex} from {at}: serial {serial}, {records} records in {messages} messages"
+            );
+        }
+        let warning = behind.map(|older| {
+            format!(
+                "primary {at} has serial {older}, and serial {serial} is here: raise the serial there if its zone is \
+                 meant"
+            )
+        });
+        match &warning {
+            Some(warning) if self.failing.as_ref() != Some(warning) => {
+                tracing::warn!(zone = %apex, "zone {apex} is served as it was: {warning}");
+            }
+            None if self.failing.is_some() => {
+                tracing::info!(zone = %apex, "zone {apex} can be refreshed again");
+            }
+            Some(_) | None => {}
+        }
+        let ok = self.status.reloads_ok + u64::from(taken.is_some());
+        let loaded_at = if taken.is_some() { None } else { self.status.loaded_at };
+        let health = if warning.is_some() { ZoneHealth::Stale } else { ZoneHealth::Serving };
+        let new = status(&zone, self.secondary.index);
+        self.status = ZoneStatus {
+            health,
+            reloads_ok: ok,
+            reloads_failed: self.status.reloads_failed,
+            loaded_at: loaded_at.or(new.loaded_at),
+            last_error: warning.clone(),
+            ..new
+        };
+        self.failing = warning;
+        self.means.board.report(self.status.clone());
+    }
+
+    /// Tells that nothing came, and goes on with the next primary.
+    fn fail(&mut self, error: &RefreshError, address: Option<SocketAddr>) {
+        let now = unix();
+        self.schedule.failed(now, chance());
+        let (apex, why) = (self.apex(), format!("primary {}: {error}", At(address)));
+        // Another primary may have it.
+        if self.schedule.due() <= now {
+            tracing::info!(zone = %apex, "zone {apex}: {why}; the next primary is asked");
+            return;
+        }
+        if self.failing.as_ref() != Some(&why) {
+            let end = if self.is_served { "it is served as it was" } else { "it is not served" };
+            tracing::warn!(zone = %apex, "zone {apex} cannot be refreshed, {end}: {why}");
+        }
+        self.status.health = if self.is_served { ZoneHealth::Stale } else { ZoneHealth::Failed };
+        self.status.reloads_failed += 1;
+        self.status.last_error = Some(why.clone());
+        self.failing = Some(why);
+        self.means.board.report(self.status.clone());
+    }
+
+    /// Serves it no more.
+    fn lose(&mut self) {
+        let apex = self.apex();
+        self.means.store.withdraw(apex);
+        let why = match &self.failing {
+            Some(failing) => format!("{} ({failing})", expired(apex)),
+            None => expired(apex),
+        };
+        tracing::error!(zone = %apex, "{why}");
+        self.is_served = false;
+        self.status.health = ZoneHealth::Failed;
+        self.status.last_error = Some(why);
+        self.means.board.report(self.status.clone());
+    }
+
+    fn apex(&self) -> &Name {
+        &self.secondary.apex
+    }
+}
+
+impl Means {
+    /// Asks a primary whether it has something newer than what is known, and takes that over.
+    async fn refresh(
+        &self,
+        Secondary { apex, limits, .. }: &Secondary,
+        target: &Target,
+        known: Option<Arc<Zone>>,
+    ) -> Result<Refreshed, RefreshError> {
+        // It is never closed.
+        let _place = self.places.acquire().await.map_err(|_| RefreshError::Lost)?;
+        let key = match &target.key {
+            Some(name) => {
+                Some(self.keys.get(name).ok_or_else(|| RefreshError::NoKey(name.clone()))?)
+            }
+            None => None,
+        };
+        let primary = Primary { address: target.address, key: key.map(Arc::clone) };
+        let times = Times::default();
+        let fetch = |what| fetch::transfer(&primary, apex, what, *limits, &times);
+        let mut fetched = match &known {
+            None => fetch(What::Whole).await?,
+            Some(zone) => {
+                let serial = fetch::serial(&primary, apex, &times).await?;
+                if !is_later(serial, zone.serial()) {
+                    return self.confirm(apex, zone, serial).await;
+                }
+                match fetch(What::Since(zone.serial())).await {
+                    Err(FetchError::Fault(fault)) if fault.is_of_changes() => {
+                        tracing::info!(zone = %apex, "zone {apex}: all of it is asked for, as {fault}");
+                        fetch(What::Whole).await?
+                    }
+                    fetched => fetched?,
+                }
+            }
+        };
+        if let (Received::Changes(steps), Some(zone)) = (&mut fetched.received, &known) {
+            let (zone, steps) = (Arc::clone(zone), std::mem::take(steps));
+            let followed = tokio::task::spawn_blocking(move || follow(&zone, &steps)).await;
+            match followed.map_err(|_| RefreshError::Lost)? {
+                Ok(versions) => {
+                    let zone = self.change(apex, versions).await?;
+                    let taken = Some(("what changed in", fetched.records, fetched.messages));
+                    return Ok(Refreshed { zone, taken, behind: None });
+                }
+                // RFC 1995 section 2 leaves what helps to us: all of the zone does.
+                Err(misfit) => {
+                    tracing::warn!(
+                        zone = %apex,
+                        "zone {apex}: what changed at {} does not fit, so all of it is asked for: {misfit}",
+                        target.address
+                    );
+                    fetched = fetch(What::Whole).await?;
+                }
+            }
+        }
+        match (fetched.received, known) {
+            (Received::Whole(records), known) => {
+                let own = apex.clone();
+                let made = tokio::task::spawn_blocking(move || {
+                    let (zone, unfit) = Zone::new(own, records)?;
+                    unfit.into_iter().next().map_or(Ok(zone), Err)
+                });
+                let made = made.await.map_err(|_| RefreshError::Lost)?;
+                let zone = made.map_err(|unfit| FetchError::Fault(Fault::Unfit(unfit)))?;
+                let zone = self.put(known, zone).await?;
+                let taken = Some(("all of", fetched.records, fetched.messages));
+                Ok(Refreshed { zone, taken, behind: None })
+            }
+            (Received::Current(serial), Some(zone)) => self.confirm(apex, &zone, serial).await,
+            // Who asks for all is given neither.
+            (Received::Current(_) | Received::Changes(_), _) => {
+                Err(FetchError::Fault(Fault::NoSoa).into())
+            }
+        }
+    }
+
+    /// Notes that a version is the newest.
+    async fn confirm(
+        &self,
+        apex: &Name,
+        zone: &Arc<Zone>,
+        serial: u32,
+    ) -> Result<Refreshed, RefreshError> {
+        let own = apex.clone();
+        let noted = self.store.turn(move |turn| refreshed::note(turn, &own, unix()));
+        if let Err(error) = noted.done().await {
+            // It is the newest all the same, as long as the process lives.
+            tracing::warn!(zone = %apex, "cannot note that zone {apex} is the newest: {error}");
+        }
+        let behind = (serial != zone.serial()).then_some(serial);
+        Ok(Refreshed { zone: Arc::clone(zone), taken: None, behind })
+    }
+
+    /// Keeps versions that follow from what is there; the last.
+    async fn change(
+        &self,
+        apex: &Name,
+        versions: Vec<(Zone, Difference)>,
+    ) -> Result<Arc<Zone>, RefreshError> {
+        let own = apex.clone();
+        let kept = self.store.turn(move |turn| {
+            versions.iter().try_for_each(|(zone, step)| turn.change(zone.clone(), step))?;
+            refreshed::note(turn, &own, unix())
+        });
+        kept.done().await?;
+        self.store.zone(apex).ok_or(RefreshError::Lost)
+    }
+
+    /// Keeps a whole zone: as a change of what is known, so that who follows us has only what changed.
+    async fn put(&self, known: Option<Arc<Zone>>, zone: Zone) -> Result<Arc<Zone>, RefreshError> {
+        let apex = zone.apex().clone();
+        let own = apex.clone();
+        let kept = self.store.turn(move |turn| {
+            let changed = match &known {
+                Some(known) => turn.change(zone.clone(), &Difference::between(known, &zone)),
+                None => Err(store::Fault::Undo(String::new())),
+            };
+            match changed {
+                // What is too large for the journal begins anew.
+                Err(store::Fault::Undo(_)) => turn.put(zone.clone(), NO_SEED)?,
+                changed => changed?,
+            }
+            refreshed::note(turn, &own, unix())
+        });
+        kept.done().await?;
+        self.store.zone(&apex).ok_or(RefreshError::Lost)
+    }
+}
+
+/// The versions that lead on from one.
+fn follow(zone: &Arc<Zone>, steps: &[Difference]) -> Result<Vec<(Zone, Difference)>, Misfit> {
+    let (mut last, mut versions) = (Arc::clone(zone), Vec::with_capacity(steps.len()));
+    for step in steps {
+        let mut editor = Editor::new(&last);
+        editor.apply(step)?;
+        let (zone, difference) = editor.finish_as_is();
+        last = Arc::new(zone.clone());
+        versions.push((zone, difference));
+    }
+    Ok(versions)
+}
+
+/// What is said of a zone that is served no more.
+fn expired(apex: &Name) -> String {
+    format!(
+        "zone {apex} has expired and is not served: no primary could be reached for as long as its SOA allows; see that \
+         one runs and gives it to this server"
+    )
+}
+
+/// A primary's address in a sentence.
+struct At(Option<SocketAddr>);
+
+impl std::fmt::Display for At {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(address) => write!(f, "{address}"),
+            None => f.write_str("(none)"),
+        }
+    }
+}
+
+/// A random byte.
+fn chance() -> u8 {
+    let mut bytes = [0];
+    // Without one all zones ask at the same time.
+    let _ = SystemRandom::new().fill(&mut bytes);
+    let [byte] = bytes;
+    byte
+}
+
+/// What a zone from elsewhere began with: no file.
+const NO_SEED: u64 = 0;
+/// How long to wait at most before the clock is looked at.
+const LOOK: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use repute_records::master;
+
+    use super::*;
+
+    /// A zone of lines; a SOA with a serial is added.
+    fn zone(serial: u32, lines: &str) -> Zone {
+        let apex: Name = "zone.test".parse().expect("a name");
+        let text = format!("@ 60 SOA ns hostmaster {serial} 2 3 4 5\n@ 60 NS ns\n{lines}");
+        let records = master::read_lines(&apex, &text).records;
+        Zone::new(apex, records.into_iter().map(|placed| placed.record)).expect("a zone").0
+    }
+
+    /// Means with a store that keeps so many bytes of former changes.
+    fn means(folder: &tempfile::TempDir, journal: u64) -> Means {
+        let limits = store::Limits { journal, ..store::Limits::default() };
+        let store = Store::open(&folder.path().join("zones.redb"), limits).expect("a store");
+        Means {
+            store: Arc::new(store),
+            board: Arc::default(),
+            keys: Arc::default(),
+            places: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    #[tokio::test]
+    async fn all_of_a_zone_is_kept_as_what_changed_and_its_time_is_noted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let means = means(&folder, 1 << 20);
+        let old = means.put(None, zone(1, "a 60 A 192.0.2.1\n")).await.expect("kept");
+        let apex = old.apex().clone();
+        let times = || means.store.turn(refreshed::load).done();
+        let noted = times().await.expect("read");
+        assert!(noted.get(&apex).is_some_and(|time| *time + 60 > unix()), "{noted:?}");
+        let new = zone(5, "b 60 A 192.0.2.2\n");
+        let kept = means.put(Some(Arc::clone(&old)), new.clone()).await.expect("kept");
+        assert_eq!(*kept, new);
+        let steps = means.store.since(&apex, 1).expect("read").expect("known");
+        assert_eq!(steps, [Difference::between(&old, &new)]);
+        // That nothing is new is noted as well.
+        let gone = apex.clone();
+        let forgotten =
+            means.store.turn(move |turn| refreshed::forget(turn, std::slice::from_ref(&gone)));
+        forgotten.done().await.expect("forgotten");
+        assert!(times().await.expect("read").is_empty());
+        let confirmed = means.confirm(&apex, &kept, 4).await.expect("confirmed");
+        assert_eq!((confirmed.behind, confirmed.taken.is_none()), (Some(4), true));
+        assert!(times().await.expect("read").contains_key(&apex));
+        // What does not follow from what is in the store begins anew.
+        let other = zone(9, "");
+        means.put(Some(old), other.clone()).await.expect("kept");
+        assert_eq!(means.store.zone(&apex).as_deref(), Some(&other));
+        assert_eq!(means.store.since(&apex, 5).expect("read"), None);
+    }
+
+    #[test]
+    fn steps_lead_on_or_are_refused() {
+        let versions = [zone(1, "a 60 A 192.0.2.1\n"), zone(2, ""), zone(3, "c 60 A 192.0.2.3\n")];
+        let [first, second, third] = &versions;
+        let steps = [Difference::between(first, second), Difference::between(second, third)];
+        let start = Arc::new(first.clone());
+        let followed = follow(&start, &steps).expect("they lead on");
+        let [(zone, _), last] = &followed[..] else { panic!("{followed:?}") };
+        assert_eq!((zone, last), (second, &(third.clone(), steps[1].clone())));
+        let misfit = follow(&start, &steps[1..]).expect_err("a step is missing");
+        assert_eq!(misfit, Misfit::From { expected: 1, found: 2 });
+        let mut wrong = steps[0].clone();
+        wrong.removed[0].data = Box::from([192, 0, 2, 9]);
+        let misfit = follow(&start, &[wrong]).expect_err("it is not there");
+        assert!(matches!(misfit, Misfit::Missing { .. }), "{misfit}");
+    }
+}
