@@ -10,6 +10,7 @@ mod authority;
 mod complaints;
 pub mod incoming;
 pub mod keys;
+pub mod lists;
 pub mod message;
 pub mod notify;
 pub mod query;

@@ -39,13 +39,15 @@ pub struct Limits {
     pub journal: u64,
     /// Bytes of former changes of all zones. Default 256 MiB.
     pub journals: u64,
+    /// Bytes of former changes of one list. Default 8 MiB.
+    pub list: u64,
     /// Bytes of the file that are kept in memory. Default 16 MiB.
     pub cache: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { journal: 16 << 20, journals: 256 << 20, cache: 16 << 20 }
+        Limits { journal: 16 << 20, journals: 256 << 20, list: 8 << 20, cache: 16 << 20 }
     }
 }
 
@@ -257,6 +259,27 @@ impl Store {
             return Ok(Some(Vec::new()));
         }
         self.shared.file.since(apex, held.journal, serial, held.zone.serial())
+    }
+
+    /// Reads tables of others, as they are on the disk.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub(crate) fn read<T>(
+        &self,
+        read: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T, StoreError> {
+        self.shared.file.view(read)
+    }
+
+    /// How much is kept.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    /// The file cannot be written, for a reason.
+    pub(crate) fn cannot_write(&self, why: &str) -> StoreError {
+        self.shared.file.cannot_write(why)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::notify::Target;
 use access::Access;
 
 pub use ask::{Ask, AskError, What};
+pub(crate) use outgoing::soa_record;
 pub use outgoing::{Outcome, Sent, Source, answer_datagram, send};
 
 /// How a zone goes to others.

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use redb::{
-    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError,
-    TableDefinition,
+    Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable,
+    StorageError, TableDefinition,
 };
 use repute_dnsxl::Name;
 use repute_records::{Difference, Record, Soa, Zone};
@@ -70,6 +70,19 @@ impl File {
     /// The open file, for as long as it is not opened once more.
     pub(super) fn database(&self) -> RwLockReadGuard<'_, Option<Database>> {
         self.database.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads other tables.
+    pub(super) fn view<T>(
+        &self,
+        read: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T, StoreError> {
+        self.guarded(|| {
+            let database = self.database();
+            let database = database.as_ref().ok_or_else(|| self.cannot_write("it is not open"))?;
+            let transaction = database.begin_read().map_err(|error| self.failed(error))?;
+            read(&transaction).map_err(|error| self.failed(error))
+        })
     }
 
     /// What changed from one serial to the last.

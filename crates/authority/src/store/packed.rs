@@ -25,7 +25,7 @@ pub(super) fn read_set(owner: &Name, rtype: u16, bytes: &[u8]) -> Option<Vec<Rec
 }
 
 /// A difference: the SOA before and afterwards, how many records went, those, and those that came.
-pub(super) fn difference(difference: &Difference) -> Option<Vec<u8>> {
+pub(crate) fn difference(difference: &Difference) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     record(&difference.from, &mut bytes);
     record(&difference.to, &mut bytes);
@@ -37,7 +37,7 @@ pub(super) fn difference(difference: &Difference) -> Option<Vec<u8>> {
 }
 
 /// The difference; nothing if that is not what it is.
-pub(super) fn read_difference(bytes: &[u8]) -> Option<Difference> {
+pub(crate) fn read_difference(bytes: &[u8]) -> Option<Difference> {
     let mut rest = bytes;
     let (from, to) = (take_record(&mut rest)?, take_record(&mut rest)?);
     let (count, tail) = rest.split_first_chunk::<4>()?;

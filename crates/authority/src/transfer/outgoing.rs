@@ -177,7 +177,7 @@ fn write(
 }
 
 /// A list's SOA as a record.
-fn soa_record(apex: &Name, soa: &Soa) -> Record {
+pub(crate) fn soa_record(apex: &Name, soa: &Soa) -> Record {
     let mut data = [soa.origin.as_wire(), soa.person.as_wire()].concat();
     for number in [soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum] {
         data.extend_from_slice(&number.to_be_bytes());
