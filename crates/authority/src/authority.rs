@@ -28,6 +28,7 @@ use crate::complaints::Complaints;
 use crate::incoming::heard::{Deaf, Heard};
 use crate::incoming::{Follower, Means, Secondary, refreshed};
 use crate::keys::Keys;
+use crate::lists::Lists;
 use crate::query::{self, Answered};
 use crate::replay::Replays;
 use crate::signature::{Checked, Signed, bare_answer, check};
@@ -136,6 +137,7 @@ impl Authority {
         let transfers = Transfers {
             zones: Arc::clone(&zones),
             store: Arc::clone(&store),
+            lists: Arc::new(Lists::start(Arc::clone(&store))?),
             complaints: Arc::clone(&complaints),
             places: Arc::new(Semaphore::new(TRANSFERS)),
         };
@@ -208,9 +210,12 @@ impl Authority {
             complaints: Arc::clone(complaints),
         };
         let keys = Arc::new(keys);
+        let lists = &self.desk.transfers.lists;
+        lists.watch(transfers.keys().cloned().collect());
         let targets = transfers.iter().filter(|(_, rule)| !rule.notify.is_empty());
         let targets = targets.map(|(apex, rule)| (apex.clone(), rule.notify.clone())).collect();
         let stop = CancellationToken::new();
+        self.runtime.spawn(transfers::look(Arc::clone(zones), Arc::clone(lists), stop.clone()));
         let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *watch, stop.clone()).cancel();
         let mut heard = Heard::default();
@@ -226,9 +231,21 @@ impl Authority {
             let follower = Follower::new(secondary, means.clone(), time, told);
             self.runtime.spawn(follower.run(stop.clone()));
         }
-        self.runtime.spawn(transfers::watch(Arc::clone(zones), targets, Arc::clone(&keys), stop));
+        self.runtime.spawn(transfers::watch(
+            Arc::clone(zones),
+            Arc::clone(lists),
+            targets,
+            Arc::clone(&keys),
+            stop,
+        ));
         rules.store(Arc::new(Rules { keys, transfers, updates, indexes, heard }));
         Ok(())
+    }
+
+    /// Who may be told of each version of a list as it is served, with the journal's record that led to it. Without that
+    /// versions are seen all the same, and compared whole.
+    pub fn lists(&self) -> Arc<Lists> {
+        Arc::clone(&self.desk.transfers.lists)
     }
 
     /// A zone that is changed here, as it is now.

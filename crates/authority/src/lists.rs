@@ -15,7 +15,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use arc_swap::ArcSwap;
 use repute_dnsxl::Name;
+use repute_nameserver::{ZoneState, Zones};
 use repute_records::Difference;
 use repute_zone::Zone;
 use repute_zone::journal::Record;
@@ -89,7 +91,7 @@ impl Lists {
     /// If there can be no thread.
     pub fn start(store: Arc<Store>) -> Result<Lists, StoreError> {
         let most = store.limits().list;
-        let state = Mutex::new(State { forgets: true, ..State::default() });
+        let state = Mutex::default();
         let shared = Arc::new(Shared { store, most, state, wake: Condvar::new() });
         let own = Arc::clone(&shared);
         let worker = std::thread::Builder::new()
@@ -106,7 +108,8 @@ impl Lists {
         reached.retain(|apex, _| lists.contains(apex));
         heard.retain(|apex, _| lists.contains(apex));
         order.retain(|apex| lists.contains(apex));
-        *forgets |= watched.iter().any(|apex| !lists.contains(apex));
+        // The file may have others from before the start.
+        *forgets = true;
         *watched = lists;
         self.shared.wake.notify_all();
     }
@@ -117,11 +120,24 @@ impl Lists {
         self.shared.hear(zone, record, now);
     }
 
-    /// The same for a version that was served already, and may be followed by another meanwhile.
-    pub fn hear_if_new(&self, zone: &Arc<Zone>, now: u32) {
-        if self.reached(zone.apex()).is_none() {
-            self.shared.hear(zone, None, now);
+    /// Looks whether lists are served in a version that nobody told of, and which are not served any more.
+    pub(crate) fn look(&self, zones: &ArcSwap<Zones>, now: u32) {
+        let mut state = self.shared.state();
+        // Whoever tells of a version has put it there before, and waits here: so none comes after a later one.
+        let zones = zones.load();
+        let watched = std::mem::take(&mut state.watched);
+        for apex in &watched {
+            match zones.get(apex) {
+                Some(ZoneState::Serving(list)) => self.shared.take(&mut state, list, None, now),
+                Some(ZoneState::Records(_) | ZoneState::Failed) | None => {
+                    state.heard.remove(apex);
+                    if state.reached.remove(apex).is_some() {
+                        self.shared.wake.notify_all();
+                    }
+                }
+            }
         }
+        state.watched = watched;
     }
 
     /// The version of a list that is to be sent: the newest up to which it is known what changed.
@@ -142,7 +158,7 @@ impl Lists {
 
     /// Waits until all that was heard is kept.
     #[cfg(test)]
-    fn settle(&self) {
+    pub(crate) fn settle(&self) {
         let mut state = self.shared.state();
         while state.is_busy || state.forgets || !state.order.is_empty() {
             state = self.shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -170,12 +186,19 @@ impl Shared {
 
     /// Takes a version.
     fn hear(&self, zone: &Arc<Zone>, record: Option<&Record>, now: u32) {
-        let (apex, mut state) = (zone.apex(), self.state());
+        let mut state = self.state();
+        if state.watched.contains(zone.apex()) {
+            self.take(&mut state, zone, record, now);
+        }
+    }
+
+    /// Takes a version of a list that is watched.
+    fn take(&self, state: &mut State, zone: &Arc<Zone>, record: Option<&Record>, now: u32) {
         // Without a serial it cannot be transferred.
-        if !state.watched.contains(apex) || zone.soa().is_none() {
+        if zone.soa().is_none() {
             return;
         }
-        let State { reached, heard, order, .. } = &mut *state;
+        let (apex, State { reached, heard, order, .. }) = (zone.apex(), state);
         let version = Version { zone: Arc::clone(zone), now, is_kept: false };
         let Some(known) = reached.get(apex) else {
             // It is what it was before the start, or it begins now.
@@ -220,7 +243,8 @@ impl Shared {
                     }
                 }
                 Task::Follow { apex, from, heard } => {
-                    let standing = standings.remove(&apex);
+                    // The list may have gone and come back meanwhile.
+                    let standing = standings.remove(&apex).filter(|known| known.is_of(&from));
                     let Heard { version: to, record } = heard;
                     // A list at which this program has a fault must not stay as it is for ever.
                     let followed = catch_unwind(AssertUnwindSafe(|| {
@@ -260,7 +284,7 @@ impl Shared {
             if state.ends {
                 return None;
             }
-            standings.retain(|apex, _| state.watched.contains(apex));
+            standings.retain(|apex, _| state.reached.contains_key(apex));
             if std::mem::take(&mut state.forgets) {
                 state.is_busy = true;
                 return Some(Task::Forget(state.watched.clone()));
@@ -298,4 +322,4 @@ fn joined(mut one: Record, other: &Record) -> Option<Record> {
 const MOST_CHANGES: usize = 100_000;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

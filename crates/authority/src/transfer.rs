@@ -31,4 +31,4 @@ pub struct Rule {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -3,20 +3,22 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use repute_dnsxl::Name;
 use repute_nameserver::beyond::Outgoing;
 use repute_nameserver::{ZoneState, Zones};
+use repute_records::Difference;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::complaints::Complaints;
 use crate::keys::Keys;
+use crate::lists::{Lists, Version};
 use crate::notify::{self, Change, Target};
 use crate::signature::{Signer, bare_answer};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::transfer::{self, Ask, Outcome, Rule, Source, What};
 
 /// What transfers need.
@@ -24,6 +26,7 @@ use crate::transfer::{self, Ask, Outcome, Rule, Source, What};
 pub(crate) struct Transfers {
     pub(crate) zones: Arc<ArcSwap<Zones>>,
     pub(crate) store: Arc<Store>,
+    pub(crate) lists: Arc<Lists>,
     pub(crate) complaints: Arc<Complaints>,
     /// How many are sent at once.
     pub(crate) places: Arc<Semaphore>,
@@ -144,12 +147,24 @@ impl Transfers {
             return Err(REFUSED);
         };
         let source = match state {
-            ZoneState::Serving(list) if list.soa().is_some() => {
-                Source::List(Arc::clone(list), None)
-            }
+            // What is sent is what the next changes lead on from, so it may be a version behind what is served.
+            ZoneState::Serving(list) if list.soa().is_some() => match self.lists.reached(&ask.apex)
+            {
+                Some(version) => {
+                    let steps = self.steps(&ask, version.zone.serial(), |serial| {
+                        self.lists.since(&version, serial)
+                    });
+                    let Version { zone, now, .. } = version;
+                    Source::List(zone, now, steps)
+                }
+                None => {
+                    Source::List(Arc::clone(list), u32::try_from(now).unwrap_or(u32::MAX), None)
+                }
+            },
             ZoneState::Records(live) => {
                 let zone = live.load_full().ok_or(SERVFAIL)?;
-                let steps = self.steps(&ask, zone.serial());
+                let steps =
+                    self.steps(&ask, zone.serial(), |serial| self.store.since(&ask.apex, serial));
                 Source::Records(zone, steps)
             }
             ZoneState::Serving(_) | ZoneState::Failed => return Err(SERVFAIL),
@@ -157,10 +172,15 @@ impl Transfers {
         Ok(Granted { ask, source, most: rule.most })
     }
 
-    /// What changed in a zone up to a version, as far as the store knows.
-    fn steps(&self, ask: &Ask, serial: u32) -> Option<Vec<repute_records::Difference>> {
+    /// What changed up to a version, as far as it is known.
+    fn steps(
+        &self,
+        ask: &Ask,
+        serial: u32,
+        since: impl FnOnce(u32) -> Result<Option<Vec<Difference>>, StoreError>,
+    ) -> Option<Vec<Difference>> {
         let What::Since(from) = ask.what else { return None };
-        match self.store.since(&ask.apex, from) {
+        match since(from) {
             Ok(steps) => steps.filter(|steps| {
                 // What is served may be a version behind what the store has.
                 steps.last().is_some_and(|last| {
@@ -193,6 +213,7 @@ async fn refuse(
 /// stops. It asks what is served, so it does not matter by whom a zone is changed; the first look tells of all.
 pub(crate) async fn watch(
     zones: Arc<ArcSwap<Zones>>,
+    lists: Arc<Lists>,
     targets: HashMap<Name, Vec<Target>>,
     keys: Arc<Keys>,
     stop: CancellationToken,
@@ -212,7 +233,7 @@ pub(crate) async fn watch(
         }
         let now: Vec<Source> = {
             let zones = zones.load();
-            names.iter().filter_map(|name| current(zones.get(name)?)).collect()
+            names.iter().filter_map(|name| current(zones.get(name)?, &lists)).collect()
         };
         for soa in now.iter().filter_map(Source::soa) {
             let Some(serial) = repute_records::Soa::read(&soa.data).map(|soa| soa.serial) else {
@@ -229,10 +250,27 @@ pub(crate) async fn watch(
     let _ = told.await;
 }
 
-/// What is served of a zone.
-fn current(state: &ZoneState) -> Option<Source> {
+/// Has what changed in lists found out as they come to be served, until the server stops.
+pub(crate) async fn look(zones: Arc<ArcSwap<Zones>>, lists: Arc<Lists>, stop: CancellationToken) {
+    let mut looks = tokio::time::interval(LOOK);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            _ = looks.tick() => {}
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        lists.look(&zones, u32::try_from(now).unwrap_or(u32::MAX));
+    }
+}
+
+/// What is sent of a zone.
+fn current(state: &ZoneState, lists: &Lists) -> Option<Source> {
     match state {
-        ZoneState::Serving(list) => Some(Source::List(Arc::clone(list), None)),
+        ZoneState::Serving(list) => {
+            let reached = lists.reached(list.apex());
+            let zone = reached.map_or_else(|| Arc::clone(list), |version| version.zone);
+            Some(Source::List(zone, 0, None))
+        }
         ZoneState::Records(live) => Some(Source::Records(live.load_full()?, None)),
         ZoneState::Failed => None,
     }
@@ -251,3 +289,6 @@ const NOTAUTH: u8 = 9;
 const CHANGES: usize = 1_024;
 /// How often zones are looked at.
 const LOOK: Duration = Duration::from_millis(250);
+
+#[cfg(test)]
+mod tests;

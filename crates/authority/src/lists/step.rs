@@ -1,6 +1,7 @@
 //! From one version of a list to the next.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use repute_dnsxl::Name;
 use repute_records::{Difference, Record};
@@ -16,6 +17,7 @@ use crate::transfer::soa_record;
 /// What is known of the version that a list has reached.
 #[derive(Debug)]
 pub(super) struct Standing {
+    zone: Arc<Zone>,
     /// Its names in order.
     names: SortedNames,
     /// Its records.
@@ -57,7 +59,12 @@ impl Standing {
         };
         let is_kept = kept.is_ok();
         tell(zone.apex(), kept);
-        Standing { names, sum, is_kept }
+        Standing { zone: Arc::clone(&version.zone), names, sum, is_kept }
+    }
+
+    /// Whether it is what is known of a version.
+    pub(super) fn is_of(&self, version: &Version) -> bool {
+        Arc::ptr_eq(&self.zone, &version.zone)
     }
 
     /// Whether what the file has leads to it.
@@ -76,7 +83,7 @@ impl Standing {
         record: Option<&journal::Record>,
     ) -> (Standing, u32) {
         let (before, after) = (&*from.zone, &*to.zone);
-        if std::sync::Arc::ptr_eq(&from.zone, &to.zone) {
+        if Arc::ptr_eq(&from.zone, &to.zone) {
             return (self, from.now);
         }
         let is_same_serial = after.serial() == before.serial();
@@ -103,7 +110,7 @@ impl Standing {
         if let Some(Step { difference, sum }) = step.flatten() {
             let is_same = difference.is_empty() && difference.from == difference.to;
             if is_same_serial && is_same {
-                return (Standing { names, sum, is_kept: true }, now);
+                return (Standing { zone: Arc::clone(&to.zone), names, sum, is_kept: true }, now);
             }
             let head = Head { serial: after.serial(), now, sum: sum.digests };
             if is_later
@@ -113,7 +120,7 @@ impl Standing {
                 let kept = file::append(store, after.apex(), head, bytes, most);
                 let is_kept = kept.is_ok();
                 tell(after.apex(), kept);
-                return (Standing { names, sum, is_kept }, now);
+                return (Standing { zone: Arc::clone(&to.zone), names, sum, is_kept }, now);
             }
         }
         // It is begun anew, so it may as well be what holds now.

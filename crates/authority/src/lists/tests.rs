@@ -19,12 +19,12 @@ const NOW: u32 = 1_800_000_000;
 /// Records as they are compared.
 type Records = BTreeSet<(Vec<u8>, u16, u32, Vec<u8>)>;
 
-fn apex() -> Name {
+pub(crate) fn apex() -> Name {
     "bl.example".parse().expect("a name")
 }
 
 /// A list with entries, at a serial.
-fn editor(serial: u32, changes: impl IntoIterator<Item = Change>) -> Editor {
+pub(crate) fn editor(serial: u32, changes: impl IntoIterator<Item = Change>) -> Editor {
     let soa = Soa {
         ttl: 300,
         origin: "ns.example".parse().expect("a name"),
@@ -51,7 +51,7 @@ fn editor(serial: u32, changes: impl IntoIterator<Item = Change>) -> Editor {
 }
 
 /// A change of a network or a name.
-fn change(key: &str, text: Option<&str>) -> Change {
+pub(crate) fn change(key: &str, text: Option<&str>) -> Change {
     let name = || Key::Name(key.parse().expect("a name"), Extent::Both);
     let listed = |text| State::Listed(vec![(ReturnCode::LISTED, Text::template(text))]);
     Change {
@@ -162,7 +162,6 @@ proptest! {
         lists.settle();
         let mut secondaries = vec![(7, whole(&lists.reached(&apex()).expect("a version")))];
         for (place, (way, changes)) in versions.into_iter().enumerate() {
-            let before = lists.reached(&apex()).expect("a version");
             let record = Record { from: editor.serial(), to: editor.serial() + 1, changes };
             let now = NOW + place as u32;
             match way {
@@ -177,6 +176,7 @@ proptest! {
                 }
                 Way::Started => {
                     lists.settle();
+                    let before = lists.reached(&apex()).expect("a version");
                     drop(lists);
                     lists = open(&path, 1 << 20);
                     lists.hear(editor.zone(), None, now);

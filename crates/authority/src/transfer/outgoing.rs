@@ -19,8 +19,8 @@ use crate::signature::Signer;
 pub enum Source {
     /// An ordinary zone, and what changed since the serial that the secondary has, if that is known.
     Records(Arc<Zone>, Option<Vec<Difference>>),
-    /// A list, the same.
-    List(Arc<repute_zone::Zone>, Option<Vec<Difference>>),
+    /// A list, the time (seconds since 1970) for which its records are made, and what changed as for a zone.
+    List(Arc<repute_zone::Zone>, u32, Option<Vec<Difference>>),
 }
 
 /// What was sent.
@@ -56,13 +56,13 @@ impl Source {
     pub fn soa(&self) -> Option<Record> {
         match self {
             Source::Records(zone, _) => Some(zone.soa_record()),
-            Source::List(zone, _) => zone.soa().map(|soa| soa_record(zone.apex(), soa)),
+            Source::List(zone, ..) => zone.soa().map(|soa| soa_record(zone.apex(), soa)),
         }
     }
 
     /// What is sent for a question.
     fn plan(&self, ask: &Ask, serial: u32) -> Plan<'_> {
-        let (Source::Records(_, steps) | Source::List(_, steps)) = self;
+        let (Source::Records(_, steps) | Source::List(_, _, steps)) = self;
         match (ask.what, steps) {
             (What::Whole, _) => Plan::Whole,
             // Also if the secondary is ahead: it is told what there is (RFC 1995 section 2).
@@ -78,7 +78,7 @@ impl Source {
     fn is_less(&self, steps: &[Difference]) -> bool {
         let whole = match self {
             Source::Records(zone, _) => zone.len() as u64,
-            Source::List(zone, _) => zone.entries(),
+            Source::List(zone, ..) => zone.entries(),
         };
         steps.iter().map(|step| step.len() as u64).sum::<u64>() <= whole.max(FEW)
     }
@@ -103,8 +103,7 @@ pub async fn send(
 ) -> Sent {
     let room = LARGEST - signer.as_ref().map_or(0, Signer::room);
     let (pages, mut ready) = mpsc::channel(WAITING);
-    let written =
-        tokio::task::spawn_blocking(move || write(&ask, id, &source, most, now, room, &pages));
+    let written = tokio::task::spawn_blocking(move || write(&ask, id, &source, most, room, &pages));
     let (mut messages, mut bytes, mut is_broken) = (0, 0, false);
     while let Some(mut page) = ready.recv().await {
         if let Some(signer) = &mut signer {
@@ -137,7 +136,6 @@ fn write(
     id: [u8; 2],
     source: &Source,
     most: u64,
-    now: u64,
     room: usize,
     pages: &mpsc::Sender<Vec<u8>>,
 ) -> (Outcome, u64) {
@@ -157,7 +155,6 @@ fn write(
         count += 1;
         ControlFlow::Continue(())
     };
-    let time = u32::try_from(now).unwrap_or(u32::MAX);
     let (outcome, flow) = match source.plan(ask, serial) {
         Plan::Current => {
             (Outcome::Current, each(soa.owner.as_wire(), soa.rtype, soa.ttl, &soa.data))
@@ -166,8 +163,10 @@ fn write(
         Plan::Whole => match source {
             Source::Records(zone, _) if zone.len() as u64 > most => return (Outcome::TooLarge, 0),
             Source::Records(zone, _) => (Outcome::Whole, sequence::zone(zone, &mut each)),
-            Source::List(zone, _) if zone.entries() > most => return (Outcome::TooLarge, 0),
-            Source::List(zone, _) => (Outcome::Whole, sequence::list(zone, &soa, time, &mut each)),
+            Source::List(zone, ..) if zone.entries() > most => return (Outcome::TooLarge, 0),
+            Source::List(zone, now, _) => {
+                (Outcome::Whole, sequence::list(zone, &soa, *now, &mut each))
+            }
         },
     };
     if flow.is_break() || pages.blocking_send(page.take()).is_err() {

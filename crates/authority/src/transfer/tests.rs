@@ -25,7 +25,7 @@ fn zone(lines: &str) -> Arc<Zone> {
 }
 
 /// Takes messages, so many.
-struct Taken(Vec<Vec<u8>>, usize);
+pub(crate) struct Taken(pub(crate) Vec<Vec<u8>>, pub(crate) usize);
 
 impl Outgoing for Taken {
     fn send<'a>(&'a mut self, message: &'a [u8]) -> Sending<'a> {
@@ -44,8 +44,14 @@ fn sent(source: Source, what: What, most: u64, messages: usize) -> (Sent, Vec<St
     let ask = Ask { apex: "zone.test".parse().expect("a name"), what };
     let mut taken = Taken(Vec::new(), messages);
     let sent = runtime.block_on(send(ask, [1, 2], source, None, most, 0, &mut taken));
+    let lines = lines(&taken.0);
+    (sent, lines)
+}
+
+/// The records of messages.
+pub(crate) fn lines(messages: &[Vec<u8>]) -> Vec<String> {
     let mut lines = Vec::new();
-    for bytes in &taken.0 {
+    for bytes in messages {
         let message = Message::from_octets(&bytes[..]).expect("a message");
         assert!(message.header().qr() && message.header().aa() && message.header().id() == 0x0102);
         let answers = message.answer().expect("answers");
@@ -60,7 +66,7 @@ fn sent(source: Source, what: What, most: u64, messages: usize) -> (Sent, Vec<St
             ));
         }
     }
-    (sent, lines)
+    lines
 }
 
 #[test]
