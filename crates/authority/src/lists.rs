@@ -14,9 +14,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use repute_dnsxl::Name;
+use repute_nameserver::observer::Observer;
 use repute_nameserver::{ZoneState, Zones};
 use repute_records::Difference;
 use repute_zone::Zone;
@@ -163,6 +165,13 @@ impl Lists {
         while state.is_busy || state.forgets || !state.order.is_empty() {
             state = self.shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+}
+
+impl Observer for Lists {
+    fn served(&self, zone: &Arc<Zone>, record: Option<&Record>) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        self.hear(zone, record, u32::try_from(now).unwrap_or(u32::MAX));
     }
 }
 

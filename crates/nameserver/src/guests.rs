@@ -13,7 +13,9 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use repute_dnsxl::Name;
 use repute_zone::Zone;
+use repute_zone::journal::Record;
 
+use crate::observer::Observer;
 use crate::status::{StatusBoard, ZoneHealth, ZoneStatus};
 use crate::zones::{Serving, ZoneState, Zones};
 
@@ -28,6 +30,8 @@ pub struct Guests {
     guests: Mutex<HashMap<Name, Guest>>,
     /// What was not confirmed for so many seconds is served no longer, whatever its SOA says.
     max_age: u64,
+    /// Who is told of versions.
+    observer: Option<Arc<dyn Observer>>,
 }
 
 /// One zone.
@@ -44,7 +48,7 @@ struct Guest {
 impl Guests {
     /// None yet.
     pub fn new(zones: Arc<ArcSwap<Zones>>, board: Arc<StatusBoard>) -> Guests {
-        Guests { zones, board, guests: Mutex::default(), max_age: u64::MAX }
+        Guests { zones, board, guests: Mutex::default(), max_age: u64::MAX, observer: None }
     }
 
     /// The same, but that what was not confirmed for so long is served no longer.
@@ -52,18 +56,34 @@ impl Guests {
         Guests { max_age: max_age.as_secs(), ..self }
     }
 
+    /// The same, but that somebody is told of each version.
+    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Guests {
+        Guests { observer: Some(observer), ..self }
+    }
+
     /// Serves a zone from now on.
     pub fn serve(&self, zone: &Arc<Zone>) {
-        self.take(zone, unix_now(), None);
+        self.serve_by(zone, None);
+    }
+
+    /// Serves a zone from now on, to which a record led from the version before, if that is known.
+    pub fn serve_by(&self, zone: &Arc<Zone>, record: Option<&Record>) {
+        self.take(zone, unix_now(), None, record);
     }
 
     /// Serves a zone from now on, which its source confirmed last at a time in Unix seconds.
     pub fn serve_as_of(&self, zone: &Arc<Zone>, confirmed: u64) {
-        self.take(zone, confirmed, u32::try_from(confirmed).ok());
+        self.take(zone, confirmed, u32::try_from(confirmed).ok(), None);
     }
 
     /// Serves a zone, and tells how old it is if that is known.
-    fn take(&self, zone: &Arc<Zone>, confirmed: u64, source_modified: Option<u32>) {
+    fn take(
+        &self,
+        zone: &Arc<Zone>,
+        confirmed: u64,
+        source_modified: Option<u32>,
+        record: Option<&Record>,
+    ) {
         let mut guests = self.guests();
         let guest = self.guest(&mut guests, zone.apex());
         let now = unix_now();
@@ -76,7 +96,11 @@ impl Guests {
             last_error: None,
             ..guest.status.clone()
         };
-        self.put(guest);
+        let is_served = self.put(guest);
+        // The guests are still held, so that versions are told of in their order.
+        if let Some(observer) = self.observer.as_ref().filter(|_| is_served) {
+            observer.served(zone, record);
+        }
     }
 
     /// Serves a zone from before the start, which was written down at a time in Unix seconds, until there is a new
@@ -181,8 +205,8 @@ impl Guests {
         })
     }
 
-    /// Has a guest served as it is now, and tells of it.
-    fn put(&self, guest: &mut Guest) {
+    /// Has a guest served as it is now, and tells of it. Whether it is the guest that is served under its name.
+    fn put(&self, guest: &mut Guest) -> bool {
         let ZoneStatus { name, index, .. } = &guest.status;
         let state = match &guest.zone {
             Some(zone) => ZoneState::Serving(Arc::clone(zone)),
@@ -207,6 +231,7 @@ impl Guests {
             guest.status.health = ZoneHealth::Failed;
         }
         self.board.report(guest.status.clone());
+        !is_taken
     }
 
     /// Takes a guest away.
@@ -370,5 +395,35 @@ mod tests {
         assert_eq!(told(&guests), ["a.example 100 failed the "]);
         guests.seen(&[]);
         assert!(zones.load().get(&name).is_some(), "what is not a guest's stays");
+    }
+
+    /// Notes the serials that it is told of, and those that records led from.
+    #[derive(Debug, Default)]
+    struct Noted(Mutex<Vec<(u32, Option<u32>)>>);
+
+    impl Observer for Noted {
+        fn served(&self, zone: &Arc<Zone>, record: Option<&Record>) {
+            self.0.lock().unwrap().push((zone.serial(), record.map(|record| record.from)));
+        }
+    }
+
+    #[test]
+    fn versions_that_are_served_are_told_of() {
+        let zones = Arc::new(ArcSwap::from_pointee(Zones::new(Identity::default())));
+        let noted = Arc::new(Noted::default());
+        let guests = Guests::new(Arc::clone(&zones), Arc::default());
+        let guests = guests.observed_by(Arc::clone(&noted) as Arc<dyn Observer>);
+        guests.serve(&zone("a.example", 4));
+        let record = Record { from: 4, to: 5, changes: Vec::new() };
+        guests.serve_by(&zone("a.example", 5), Some(&record));
+        guests.serve_as_of(&zone("a.example", 6), unix_now());
+        // Another zone is served under this name.
+        let name: Name = "b.example".parse().unwrap();
+        let index = guests.board.claim(&name);
+        let state = ZoneState::Serving(zone("b.example", 100));
+        zones.rcu(|zones| zones.with(&name, index, state.clone(), Serving::default()));
+        guests.board.forget(index);
+        guests.serve(&zone("b.example", 1));
+        assert_eq!(*noted.0.lock().unwrap(), [(4, None), (5, Some(4)), (6, None)]);
     }
 }

@@ -16,6 +16,7 @@ pub mod loader;
 mod message;
 pub mod metrics;
 mod name_servers;
+pub mod observer;
 pub mod query_log;
 pub mod rate_limit;
 mod rates;

@@ -31,6 +31,7 @@ use repute_database::lists::{self, ListId, Stored};
 use repute_database::{Database, DatabaseError};
 use repute_dnsxl::Name;
 use repute_zone::Zone;
+use repute_zone::journal::Record;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -47,8 +48,8 @@ pub trait Outlet: Send + Sync + 'static {
     /// What was served last under an apex, now or before the start: what a new version is compared with.
     fn last(&self, apex: &Name) -> Option<Arc<Zone>>;
 
-    /// Serves a zone from now on.
-    fn serve(&self, zone: &Arc<Zone>);
+    /// Serves a zone from now on, to which a record led from the version that was served before, if that is known.
+    fn serve(&self, zone: &Arc<Zone>, record: Option<&Record>);
 
     /// Goes on with what is served, as there is something wrong with what comes after it.
     fn hold(&self, apex: &Name, why: &str);

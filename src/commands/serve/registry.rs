@@ -16,6 +16,7 @@ use repute_nameserver::loader::{self, memory, spool};
 use repute_registry::expiry;
 use repute_registry::publish::{Edition, Outlet, Publisher};
 use repute_registry::rule;
+use repute_zone::journal::Record;
 use repute_zone::{Zone, snapshot};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -131,8 +132,8 @@ impl Outlet for Served {
         self.guests.served(apex)
     }
 
-    fn serve(&self, zone: &Arc<Zone>) {
-        self.guests.serve(zone);
+    fn serve(&self, zone: &Arc<Zone>, record: Option<&Record>) {
+        self.guests.serve_by(zone, record);
     }
 
     fn hold(&self, apex: &Name, why: &str) {

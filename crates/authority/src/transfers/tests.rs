@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use repute_nameserver::observer::Observer;
 use repute_nameserver::{Identity, Serving, ZoneIndex};
 use repute_zone::journal::Record;
 
@@ -101,7 +102,7 @@ fn a_secondary_of_a_list_gets_what_changed_and_has_what_a_new_one_gets() {
         let record = Record { from, to: from + 1, changes: vec![change(key, text)] };
         let zone = list.apply(&record).expect("it follows");
         serve(&sender, zone);
-        sender.lists.hear(zone, Some(&record), 2);
+        sender.lists.served(zone, Some(&record));
         sender.lists.settle();
     }
     let changes = asked(&sender, Some(7));

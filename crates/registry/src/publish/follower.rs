@@ -412,7 +412,12 @@ impl Follower {
     /// Has a version served.
     fn publish(&mut self, zone: Arc<Zone>, audit: u64, known: Option<&Publication>) {
         let (serial, entries) = (zone.serial(), zone.entries());
-        self.outlet.serve(&zone);
+        let record = self.news.take().map(|news| {
+            let News { from, changes } = news;
+            Record { from, to: serial, changes }
+        });
+        self.outlet.serve(&zone, record.as_ref());
+        self.news = record.map(|Record { from, changes, .. }| News { from, changes });
         info!(
             zone = %self.apex, serial, entries,
             "published `{}` with {entries} entries, serial {serial}", self.apex
@@ -506,7 +511,7 @@ impl Follower {
         let book = self.book.insert(compacted.await??);
         let zone = book.editor.zone();
         if self.served.as_ref().is_some_and(|served| Arc::ptr_eq(served, &was)) {
-            self.outlet.serve(zone);
+            self.outlet.serve(zone, None);
             self.served = Some(Arc::clone(zone));
         }
         if let Some(held) = self.held.as_mut().filter(|held| Arc::ptr_eq(&held.zone, &was)) {

@@ -1,6 +1,7 @@
 //! Lists of real databases, published by one process or several, with changes of every kind.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Mutex;
 
 use repute_database::dns::Settings;
@@ -13,6 +14,7 @@ use repute_database::{Key, Place, Timestamp, audit, jobs};
 use repute_dnsxl::{KeyKind, Polarity, relative_name};
 use repute_zone::journal::Editor;
 use repute_zone::parcel::Parcel;
+use repute_zone::records::{self, SortedNames};
 use repute_zone::{Hit, Relative};
 
 use super::*;
@@ -112,13 +114,37 @@ impl Shelf {
     }
 }
 
+/// Checks that a record tells of all that two versions differ in.
+fn leads(before: &Zone, after: &Zone, record: &Record) {
+    assert_eq!((record.from, record.to), (before.serial(), after.serial()));
+    let names = [SortedNames::of(before), SortedNames::of(after)];
+    let old = records::Version { zone: before, names: &names[0], now: 0 };
+    let new = records::Version { zone: after, names: &names[1], now: 0 };
+    let told = |difference: records::Difference<'_>| {
+        let mut lines = Vec::new();
+        let mut take = |way: &str, record: records::WireRecord<'_>| {
+            lines.push(format!("{way} {record:?}"));
+            ControlFlow::Continue(())
+        };
+        assert!(difference.removed(|record| take("-", record)).is_continue());
+        assert!(difference.added(|record| take("+", record)).is_continue());
+        lines
+    };
+    let by = records::Difference::by(old, new, record);
+    assert_eq!(told(by), told(records::Difference::of(old, new)));
+}
+
 impl Outlet for Shelf {
     fn last(&self, apex: &Name) -> Option<Arc<Zone>> {
         self.zones.lock().expect("whole").get(apex).cloned()
     }
 
-    fn serve(&self, zone: &Arc<Zone>) {
-        self.zones.lock().expect("whole").insert(zone.apex().clone(), Arc::clone(zone));
+    fn serve(&self, zone: &Arc<Zone>, record: Option<&Record>) {
+        let before =
+            self.zones.lock().expect("whole").insert(zone.apex().clone(), Arc::clone(zone));
+        if let Some((before, record)) = before.zip(record) {
+            leads(&before, zone, record);
+        }
         *self.held.lock().expect("whole") = None;
         self.tell();
     }
