@@ -102,6 +102,10 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
         .context("cannot start the control threads")?;
     let own_zones = Own::start(&config, &zones, &board, runtime.handle())?;
     let guests = Guests::new(Arc::clone(&zones), Arc::clone(&board));
+    let guests = match &own_zones {
+        Some(own) => guests.observed_by(own.observer()),
+        None => guests,
+    };
     // Where there is a portal, servers elsewhere may follow.
     let shelf = (!door.is_empty()).then(|| Shelf::open(&config.process.data_dir)).transpose()?;
     let shelf = shelf.map(Arc::new);

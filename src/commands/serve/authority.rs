@@ -15,6 +15,7 @@ use repute_authority::{Authority, ZoneConfig};
 use repute_dnsxl::Name;
 use repute_nameserver::beyond::Beyond;
 use repute_nameserver::loader::master;
+use repute_nameserver::observer::Observer;
 use repute_nameserver::status::StatusBoard;
 use repute_nameserver::{Live, ZoneIndex, Zones};
 use repute_records::Record;
@@ -57,6 +58,11 @@ impl Own {
     /// Answers what the name server hands over.
     pub(super) fn beyond(&self) -> Arc<dyn Beyond> {
         Arc::clone(&self.authority) as Arc<dyn Beyond>
+    }
+
+    /// Takes what is known of how lists change, so that they need not be compared.
+    pub(super) fn observer(&self) -> Arc<dyn Observer> {
+        self.authority.lists()
     }
 
     /// Goes on with another configuration.
