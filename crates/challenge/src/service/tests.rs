@@ -272,6 +272,10 @@ async fn each_change_is_a_line_that_says_who_and_no_secret() {
     let logged = Logged::default();
     let writer = logged.clone();
     let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
+    // With one subscriber alone, a test on another thread that has none and writes such a line first would have it
+    // left out for good.
+    let _second =
+        tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(std::io::sink).finish());
     let _guard = tracing::subscriber::set_default(subscriber);
     let folder = tempfile::tempdir().expect("a folder");
     let (service, _zone) = service(&folder, Keep::default()).await;
