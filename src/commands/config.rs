@@ -14,9 +14,9 @@ use repute_zone::DatasetKind;
 
 use super::access::{self, AskedFor};
 use super::monitor;
-use super::serve::Belongings;
 use super::serve::cookies::cookies;
 use super::serve::tls;
+use super::serve::{Belongings, keys};
 use crate::cli::ConfigCommand;
 use crate::config::{Config, EXAMPLE, Opened, Origin};
 use crate::exit::{Verdict, tell};
@@ -36,7 +36,8 @@ pub(super) fn run(path: Option<&Path>, command: &ConfigCommand) -> anyhow::Resul
 
 /// Checks what a configuration that is right by itself says of files.
 fn check(named: Option<&Path>, config: &Config, out: &mut impl Write) -> anyhow::Result<Verdict> {
-    let zones = config.loader.zones.len();
+    let zones =
+        config.loader.zones.len() + config.loader.masters.len() + config.authority.dynamic.len();
     let s = if zones == 1 { "" } else { "s" };
     let Origin::File(path) = &config.origin else {
         // Its lists are written at the first start.
@@ -65,6 +66,10 @@ fn check(named: Option<&Path>, config: &Config, out: &mut impl Write) -> anyhow:
     }
     if let Err(error) = cookies(&config.cookies) {
         writeln!(out, "{path}: not right, nobody would get DNS cookies: {error:#}")?;
+        return Ok(Verdict::Unknown);
+    }
+    if let Err(error) = keys(&config.authority) {
+        writeln!(out, "{path}: not right: {error:#}")?;
         return Ok(Verdict::Unknown);
     }
     if faulty > 0 {

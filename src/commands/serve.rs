@@ -44,7 +44,7 @@ mod reloader;
 pub(super) mod tls;
 
 use authority::Own;
-pub(super) use authority::STORE;
+pub(super) use authority::{STORE, keys};
 pub(super) use belongings::Belongings;
 use portal::Portal;
 use ports::Ports;

@@ -1,6 +1,7 @@
 //! Keys, and what they are for: who may change a zone, who may have it, who is told of changes.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use repute_authority::keys::Algorithm;
@@ -157,11 +158,12 @@ pub(super) fn max_records() -> u64 {
     20_000_000
 }
 
-/// Puts together what zones say, and looks whether the keys that they name are there.
+/// Puts together what zones say, and looks whether the keys that they name are there; `places` is where zones stand.
 pub(super) fn meaning(
     keys: Vec<Spanned<FileKey>>,
     dynamic: Vec<DynamicConfig>,
     transfers: HashMap<Name, Rule>,
+    places: &HashMap<Name, Range<usize>>,
     folder: &Path,
 ) -> Result<AuthorityConfig, Fault> {
     let (mut names, mut known) = (HashSet::new(), Vec::new());
@@ -184,7 +186,8 @@ pub(super) fn meaning(
     for (apex, key) in permits.chain(rules) {
         if !names.contains(key) {
             let message = format!("zone `{apex}` names key `{key}`, which no [[key]] has");
-            return Err(Fault { span: 0..0, message });
+            let span = places.get(apex).cloned().unwrap_or_default();
+            return Err(Fault { span, message });
         }
     }
     Ok(AuthorityConfig { keys: known, dynamic, transfers })

@@ -57,7 +57,7 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
     let process = process(&written.server, &folder);
     let mut seen = HashSet::new();
     let mut zones = Vec::with_capacity(written.zone.len());
-    let mut transfers = HashMap::new();
+    let (mut transfers, mut places) = (HashMap::new(), HashMap::new());
     for zone in written.zone {
         let span = header(zone.span());
         let mut zone = zone.into_inner();
@@ -68,6 +68,7 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
             (std::mem::take(&mut zone.transfer), std::mem::take(&mut zone.notify));
         let rule = authority::rule(transfer, notify, zone.max_records);
         transfers.extend(rule.map(|rule| (zone.apex.0.clone(), rule)));
+        places.insert(zone.apex.0.clone(), span.clone());
         let minimal = written.nameserver.minimal_responses;
         zones.push(ZoneConfig {
             name_servers_in_answers: !minimal,
@@ -83,6 +84,7 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
             return Err(Fault { span, message: format!("zone `{}` is there twice", master.apex) });
         }
         transfers.extend(rule.map(|rule| (master.apex.clone(), rule)));
+        places.insert(master.apex.clone(), span);
         match updates {
             Some((permits, serials)) => {
                 dynamic.push(DynamicConfig { seed: master, permits, serials });
@@ -91,7 +93,7 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
         }
     }
     let zone_count = zones.len() + masters.len() + dynamic.len();
-    let authority = authority::meaning(written.key, dynamic, transfers, &folder)?;
+    let authority = authority::meaning(written.key, dynamic, transfers, &places, &folder)?;
     if zone_count > usize::from(u16::MAX) {
         return Err(Fault { span: 0..0, message: "more than 65,535 zones".into() });
     }

@@ -95,7 +95,7 @@ fn meaning(
     board: &StatusBoard,
     dynamic: &mut HashMap<Name, (ZoneIndex, Live)>,
 ) -> anyhow::Result<repute_authority::Config> {
-    let keys = config.keys.iter().map(key).collect::<anyhow::Result<Keys>>()?;
+    let keys = keys(config)?;
     let zones = config.dynamic.iter().map(|DynamicConfig { seed, permits, serials }| {
         let (index, live) = dynamic
             .entry(seed.apex.clone())
@@ -106,6 +106,11 @@ fn meaning(
     });
     let (zones, transfers) = (zones.collect(), config.transfers.clone());
     Ok(repute_authority::Config { keys, zones, transfers, ..repute_authority::Config::default() })
+}
+
+/// The keys of a configuration with their secrets.
+pub(in crate::commands) fn keys(config: &AuthorityConfig) -> anyhow::Result<Keys> {
+    config.keys.iter().map(key).collect()
 }
 
 /// A key with its secret.

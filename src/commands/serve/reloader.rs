@@ -136,6 +136,7 @@ impl Reloader {
             mut identity,
             cookies: wanted,
             loader,
+            authority,
             server: server::Config { query_log, listen: listen::Config { rate_limit, .. }, .. },
             ..
         } = new;
@@ -180,6 +181,7 @@ impl Reloader {
                 *before = Some(problem);
             }
         }
+        config.authority = authority;
         config.loader = LoaderConfig { data_dir: config.loader.data_dir.clone(), ..loader };
         info!("the configuration is in force, with {} zones", config.loader.zones.len());
         let outcomes = self.loader.configure(config.loader.clone());
@@ -194,8 +196,15 @@ impl Reloader {
 
 impl Reload for Reloader {
     fn reload(&self, zone: Option<&Name>) -> Result<Reloads, String> {
-        if zone.is_some() {
-            return self.loader.reload(zone);
+        if let Some(zone) = zone {
+            let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+            if config.authority.dynamic.iter().any(|dynamic| dynamic.seed.apex == *zone) {
+                return Err(format!(
+                    "zone `{zone}` is changed by updates: its file is read once, at the first start, and not again"
+                ));
+            }
+            drop(config);
+            return self.loader.reload(Some(zone));
         }
         let Begun { outcomes, problems, known_problems, notes } = self.begin()?;
         let mut reloads = outcomes.wait()?;
