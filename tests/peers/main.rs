@@ -1,4 +1,4 @@
-//! The program seen by the software that people run: Unbound, Postfix, Exim, SpamAssassin, rspamd, dig,
+//! The program seen by the software that people run: Unbound, Postfix, Exim, SpamAssassin, rspamd, dig, certbot, lego,
 //! proxies, a browser.
 //!
 //! Every test is alone on a private network ([`network`]): real programs on their real ports, with
@@ -8,6 +8,7 @@
 //! A program that is missing fails its test. Only `REPUTE_NO_PEERS` in the environment skips them,
 //! and `./test` installs what they need.
 
+mod acme;
 mod audit;
 mod check;
 mod check_rbl;
@@ -37,6 +38,7 @@ mod network;
 #[path = "../serve/pages.rs"]
 #[expect(dead_code, reason = "shared with walks, which need more of it")]
 mod pages;
+mod pebble;
 mod postfix;
 mod probe;
 mod proxies;
