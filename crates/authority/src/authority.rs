@@ -32,6 +32,7 @@ use crate::lists::Lists;
 use crate::query::{self, Answered};
 use crate::replay::Replays;
 use crate::signature::{Checked, Signed, bare_answer, check};
+use crate::sources::Sources;
 use crate::store::{Live, Store, StoreError, packed};
 use crate::transfer::Rule;
 use crate::transfers::{self, Request, Transfers};
@@ -50,6 +51,8 @@ pub struct Config {
     pub secondaries: Vec<Secondary>,
     /// How much an update may ask for.
     pub limits: update::Limits,
+    /// From where others are spoken to.
+    pub sources: Sources,
 }
 
 /// A zone of our own.
@@ -175,7 +178,7 @@ impl Authority {
     /// # Errors
     /// If the store cannot be written; everything is as it was then.
     pub fn configure(&self, config: Config) -> Result<(), StoreError> {
-        let Config { keys, zones: own, transfers, secondaries, limits } = config;
+        let Config { keys, zones: own, transfers, secondaries, limits, sources } = config;
         let Desk { rules, store, replays, complaints, zones, .. } = &*self.desk;
         let failed = begin(&own, store)?;
         let refreshed = times(store, &secondaries)?;
@@ -236,6 +239,7 @@ impl Authority {
             Arc::clone(lists),
             targets,
             Arc::clone(&keys),
+            sources,
             stop,
         ));
         rules.store(Arc::new(Rules { keys, transfers, updates, indexes, heard }));

@@ -16,9 +16,11 @@ pub mod notify;
 pub mod query;
 pub mod replay;
 pub mod signature;
+mod sources;
 pub mod store;
 pub mod transfer;
 mod transfers;
 pub mod update;
 
 pub use authority::{Authority, Config, ZoneConfig};
+pub use sources::Sources;

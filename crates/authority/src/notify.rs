@@ -6,7 +6,7 @@
 //! [`Notifier`] decides, with the time as an argument; [`run`] has the sockets and the clock.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -15,10 +15,12 @@ use repute_dnsxl::Name;
 use repute_records::Record;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::keys::{Key, Keys};
 use crate::signature::Asker;
+use crate::sources::Sources;
 
 /// Whom to tell.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -185,12 +187,12 @@ fn message(id: u16, soa: &Record, key: Option<&Arc<Key>>, unix: u64) -> (Vec<u8>
 pub async fn run(
     targets: HashMap<Name, Vec<Target>>,
     keys: Arc<Keys>,
+    sources: Sources,
     mut changes: mpsc::Receiver<Change>,
     stop: CancellationToken,
 ) {
     let mut notifier = Notifier::default();
-    let sockets = Sockets::open(targets.values().flatten()).await;
-    let (mut four, mut six) = (vec![0; 4096], vec![0; 4096]);
+    let mut sockets = Sockets::open(&sources, targets.values().flatten()).await;
     loop {
         let due = notifier.due().unwrap_or_else(|| Instant::now() + IDLE);
         tokio::select! {
@@ -203,16 +205,11 @@ pub async fn run(
                 None => return,
             },
             () = tokio::time::sleep_until(due.into()) => {}
-            Some((length, from)) = receive(sockets.four.as_ref(), &mut four) => {
-                heard(&mut notifier, from, four.get(..length).unwrap_or_default());
-            }
-            Some((length, from)) = receive(sockets.six.as_ref(), &mut six) => {
-                heard(&mut notifier, from, six.get(..length).unwrap_or_default());
-            }
+            Some((from, answer)) = sockets.heard.recv() => heard(&mut notifier, from, &answer),
         }
         let (messages, given_up) = notifier.take_due(&keys, Instant::now(), unix(), &mut rand_id);
         for Message { to, bytes } in messages {
-            sockets.send(to, &bytes).await;
+            sockets.send(&sources, to, &bytes).await;
         }
         for (target, zone) in given_up {
             tracing::warn!(
@@ -240,39 +237,41 @@ fn heard(notifier: &mut Notifier, from: SocketAddr, answer: &[u8]) {
     }
 }
 
-/// Sockets to tell from, for the families that are needed.
+/// Sockets to tell from, one for each address that somebody is told from, and what comes back to all of them.
 struct Sockets {
-    four: Option<UdpSocket>,
-    six: Option<UdpSocket>,
+    by_source: HashMap<IpAddr, Arc<UdpSocket>>,
+    heard: mpsc::Receiver<(SocketAddr, Vec<u8>)>,
+    /// Each waits at one socket, and ends with this value.
+    _waiting: JoinSet<()>,
 }
 
 impl Sockets {
-    async fn open(targets: impl Iterator<Item = &Target>) -> Sockets {
-        let (mut four, mut six) = (false, false);
-        for target in targets {
-            if target.address.is_ipv4() { four = true } else { six = true }
-        }
-        let open = async |wanted: bool, address: IpAddr| {
-            if !wanted {
-                return None;
+    /// Opens those that are needed for targets.
+    async fn open(sources: &Sources, targets: impl Iterator<Item = &Target>) -> Sockets {
+        let mut by_source = HashMap::new();
+        let (sender, heard) = mpsc::channel(ANSWERS);
+        let mut waiting = JoinSet::new();
+        for source in targets.map(|target| sources.to(target.address.ip())) {
+            if by_source.contains_key(&source) {
+                continue;
             }
-            let socket = UdpSocket::bind((address, 0)).await;
-            if let Err(error) = &socket {
-                tracing::error!(
-                    "cannot tell secondaries of changes: no socket for {address}: {error}"
-                );
+            match UdpSocket::bind((source, 0)).await {
+                Ok(socket) => {
+                    let socket = Arc::new(socket);
+                    waiting.spawn(receive(Arc::clone(&socket), sender.clone()));
+                    by_source.insert(source, socket);
+                }
+                Err(error) => tracing::error!(
+                    "cannot tell secondaries of changes: no socket for {source}: {error}"
+                ),
             }
-            socket.ok()
-        };
-        Sockets {
-            four: open(four, Ipv4Addr::UNSPECIFIED.into()).await,
-            six: open(six, Ipv6Addr::UNSPECIFIED.into()).await,
         }
+        Sockets { by_source, heard, _waiting: waiting }
     }
 
-    async fn send(&self, to: SocketAddr, bytes: &[u8]) {
-        let socket = if to.is_ipv4() { &self.four } else { &self.six };
-        if let Some(socket) = socket
+    /// Sends a message from the address that its target knows.
+    async fn send(&self, sources: &Sources, to: SocketAddr, bytes: &[u8]) {
+        if let Some(socket) = self.by_source.get(&sources.to(to.ip()))
             && let Err(error) = socket.send_to(bytes, to).await
         {
             // It is sent again.
@@ -281,12 +280,15 @@ impl Sockets {
     }
 }
 
-/// Waits for a datagram; for ever without a socket.
-async fn receive(socket: Option<&UdpSocket>, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
-    match socket {
+/// Hands on what comes to a socket. What nobody takes in time is said again after the next message.
+async fn receive(socket: Arc<UdpSocket>, heard: mpsc::Sender<(SocketAddr, Vec<u8>)>) {
+    let mut buffer = vec![0; 4096];
+    loop {
         // An error is about a message that was sent, and is told by nobody answering.
-        Some(socket) => socket.recv_from(buffer).await.ok(),
-        None => std::future::pending().await,
+        if let Ok((length, from)) = socket.recv_from(&mut buffer).await {
+            let answer = buffer.get(..length).unwrap_or_default().to_vec();
+            let _ = heard.try_send((from, answer));
+        }
     }
 }
 
@@ -322,6 +324,8 @@ const NOTAUTH: u8 = 9;
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// How often somebody is told: over some four minutes.
 const MOST_SENDS: u32 = 7;
+/// Answers that wait.
+const ANSWERS: usize = 64;
 /// A wait when nothing is due.
 const IDLE: Duration = Duration::from_secs(3_600);
 

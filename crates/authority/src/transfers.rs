@@ -18,6 +18,7 @@ use crate::keys::Keys;
 use crate::lists::{Lists, Version};
 use crate::notify::{self, Change, Target};
 use crate::signature::{Signer, bare_answer};
+use crate::sources::Sources;
 use crate::store::{Store, StoreError};
 use crate::transfer::{self, Ask, Outcome, Rule, Source, What};
 
@@ -216,6 +217,7 @@ pub(crate) async fn watch(
     lists: Arc<Lists>,
     targets: HashMap<Name, Vec<Target>>,
     keys: Arc<Keys>,
+    sources: Sources,
     stop: CancellationToken,
 ) {
     if targets.is_empty() {
@@ -223,7 +225,7 @@ pub(crate) async fn watch(
     }
     let (changes, waiting) = mpsc::channel(CHANGES);
     let names: Vec<Name> = targets.keys().cloned().collect();
-    let told = tokio::spawn(notify::run(targets, keys, waiting, stop.clone()));
+    let told = tokio::spawn(notify::run(targets, keys, sources, waiting, stop.clone()));
     let mut serials: HashMap<Name, u32> = HashMap::new();
     let mut looks = tokio::time::interval(LOOK);
     loop {

@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use repute_authority::keys::{Key, Keys};
 use repute_authority::store::{Limits, Store};
 use repute_authority::update::Role;
-use repute_authority::{Authority, ZoneConfig};
+use repute_authority::{Authority, Sources, ZoneConfig};
 use repute_dnsxl::Name;
 use repute_nameserver::beyond::Beyond;
 use repute_nameserver::loader::master;
@@ -45,7 +45,7 @@ impl Own {
         }
         let store = Store::open(&config.process.data_dir.join(STORE), Limits::default())?;
         let mut dynamic = HashMap::new();
-        let wanted = meaning(&config.authority, config.loader.max_unpacked, board, &mut dynamic)?;
+        let wanted = meaning(config, board, &mut dynamic)?;
         let new =
             dynamic.iter().map(|(apex, (index, live))| (apex.clone(), *index, Arc::clone(live)));
         zones.rcu(|zones| zones.with_records(new.clone()));
@@ -73,7 +73,7 @@ impl Own {
         let mut dynamic = self.dynamic.lock().unwrap_or_else(PoisonError::into_inner);
         let mut now = dynamic.clone();
         now.retain(|apex, _| config.authority.dynamic.iter().any(|zone| zone.seed.apex == *apex));
-        let wanted = meaning(&config.authority, config.loader.max_unpacked, &self.board, &mut now)?;
+        let wanted = meaning(config, &self.board, &mut now)?;
         self.authority.configure(wanted)?;
         let gone: HashSet<Name> =
             dynamic.keys().filter(|apex| !now.contains_key(*apex)).cloned().collect();
@@ -90,11 +90,14 @@ impl Own {
 
 /// Reads secrets and what zones begin with; zones that are new get a number.
 fn meaning(
-    config: &AuthorityConfig,
-    most: u64,
+    config: &Config,
     board: &StatusBoard,
     dynamic: &mut HashMap<Name, (ZoneIndex, Live)>,
 ) -> anyhow::Result<repute_authority::Config> {
+    let most = config.loader.max_unpacked;
+    let listening = config.server.listen.addresses.iter().map(|address| address.socket.ip());
+    let sources = Sources::new(listening);
+    let config = &config.authority;
     let keys = keys(config)?;
     let zones = config.dynamic.iter().map(|DynamicConfig { seed, permits, serials }| {
         let (index, live) = dynamic
@@ -105,7 +108,13 @@ fn meaning(
         ZoneConfig { apex: seed.apex.clone(), index, live, role, seed: records(seed, most) }
     });
     let (zones, transfers) = (zones.collect(), config.transfers.clone());
-    Ok(repute_authority::Config { keys, zones, transfers, ..repute_authority::Config::default() })
+    Ok(repute_authority::Config {
+        keys,
+        zones,
+        transfers,
+        sources,
+        ..repute_authority::Config::default()
+    })
 }
 
 /// The keys of a configuration with their secrets.
