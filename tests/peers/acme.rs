@@ -75,7 +75,12 @@ fn certbot_gets_a_certificate_by_updates() {
         run("chmod", &["600", &credentials.to_string_lossy()]);
         let at = |name: &str| folder.join(name).to_string_lossy().into_owned();
         let output = Command::new("certbot")
-            .args(["certonly", "--non-interactive", "--agree-tos", "--register-unsafely-without-email"])
+            .args([
+                "certonly",
+                "--non-interactive",
+                "--agree-tos",
+                "--register-unsafely-without-email",
+            ])
             .args(["--server", DIRECTORY, "--dns-rfc2136", "--dns-rfc2136-credentials"])
             .arg(&credentials)
             .args(["--dns-rfc2136-propagation-seconds", "1"])

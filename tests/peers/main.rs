@@ -43,6 +43,7 @@ mod postfix;
 mod probe;
 mod proxies;
 mod readme;
+mod secondaries;
 mod smtp;
 mod spamassassin;
 mod status_page;
