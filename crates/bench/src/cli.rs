@@ -173,6 +173,12 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         update: Option<PathBuf>,
     },
+    /// Answers of a list beside updates of another zone, and very many zones, beside BIND.
+    Zones {
+        /// Put the report into this page of the manual.
+        #[arg(long, value_name = "FILE")]
+        update: Option<PathBuf>,
+    },
     /// Answer as lists far away do: after a while, or never below `deadN.test`.
     Slow {
         /// Where to listen.

@@ -18,6 +18,7 @@ use crate::report::number;
 use crate::respond::{BATCHED, Case, SCALING, SCALING_CASE};
 use crate::results::{Part, Results};
 use crate::serve::TWO_WORKERS;
+use crate::zones::{self, Subject};
 
 /// A figure that Repute must reach.
 struct Floor {
@@ -39,6 +40,8 @@ enum Measure {
     Ratio(Part, String, String, String),
     /// One less another of another case, same subject.
     Over(Part, String, String, String),
+    /// One against another case, same subject.
+    Times(Part, String, String, String),
 }
 
 /// What a value must be.
@@ -62,8 +65,10 @@ pub(crate) fn missed(results: &Results) -> Vec<String> {
 impl Floor {
     /// Whether it is about something of which anything was measured.
     fn concerns(&self, results: &Results) -> bool {
-        let (Measure::Median(part, ..) | Measure::Ratio(part, ..) | Measure::Over(part, ..)) =
-            &self.measure;
+        let (Measure::Median(part, ..)
+        | Measure::Ratio(part, ..)
+        | Measure::Over(part, ..)
+        | Measure::Times(part, ..)) = &self.measure;
         !results.of(*part).is_empty()
     }
 
@@ -80,6 +85,10 @@ impl Floor {
             Measure::Over(part, case, less, subject) => {
                 let less = results.samples(*part, less, subject)?.median();
                 Some(results.samples(*part, case, subject)?.median() - less)
+            }
+            Measure::Times(part, case, base, subject) => {
+                let base = results.samples(*part, base, subject)?;
+                Some(results.samples(*part, case, subject)?.ratio_to(base))
             }
         }
     }
@@ -144,7 +153,33 @@ fn floors() -> Vec<Floor> {
     checking(&mut floors);
     registry(&mut floors);
     following(&mut floors);
+    zones(&mut floors);
     floors
+}
+
+/// Floors of zones of our own.
+fn zones(floors: &mut Vec<Floor>) {
+    let [repute, bind] = [Subject::Repute, Subject::Bind].map(|who| who.title().to_owned());
+    let mut add = |what: &str, measure, limit, unit| {
+        floors.push(Floor { what: what.into(), measure, limit, unit });
+    };
+    add(
+        "p99 of answers beside 1,000 updates/s, to that without",
+        Measure::Times(Part::Zones, zones::BUSY.into(), zones::IDLE.into(), repute.clone()),
+        Limit::AtMost(2.0),
+        "x",
+    );
+    let median = |case: &str| Measure::Median(Part::Zones, case.into(), repute.clone());
+    add(zones::RATE, median(zones::RATE), Limit::AtLeast(990.0), "/s");
+    add(zones::LOST, median(zones::LOST), Limit::AtMost(0.0), "");
+    for (case, limit) in [
+        (zones::FLAT_OUT, Limit::AtLeast(1.0)),
+        (zones::START, Limit::AtMost(1.0)),
+        (zones::MEMORY, Limit::AtMost(1.0)),
+    ] {
+        let measure = Measure::Ratio(Part::Zones, case.into(), repute.clone(), bind.clone());
+        add(&format!("{case}, to BIND"), measure, limit, "x");
+    }
 }
 
 /// Floors of servers that follow a portal.

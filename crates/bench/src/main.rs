@@ -26,6 +26,7 @@ mod samples;
 mod serve;
 mod settings;
 mod shim;
+mod zones;
 
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Write as _};
@@ -90,6 +91,11 @@ fn main() -> anyhow::Result<()> {
             settings.hold_product()?;
             registry::run(&settings, &mut results)?;
         }
+        Command::Zones { update } => {
+            page = update.clone().map(|page| (page, Section::Zones));
+            settings.hold_product()?;
+            zones::run(&settings, &mut results)?;
+        }
         Command::Respond => respond::run(&settings, &mut results)?,
         Command::Load => {
             settings.hold_product()?;
@@ -107,6 +113,7 @@ fn main() -> anyhow::Result<()> {
             serve::run(&settings, &mut results)?;
             check::run(&settings, &mut results)?;
             registry::run(&settings, &mut results)?;
+            zones::run(&settings, &mut results)?;
         }
     }
     let how = cli.shared.how();

@@ -49,6 +49,8 @@ pub(crate) enum Section {
     All,
     /// That of the registry.
     Registry,
+    /// That of zones.
+    Zones,
 }
 
 impl Section {
@@ -58,6 +60,9 @@ impl Section {
             Section::All => ["<!-- repute-bench: begin -->", "<!-- repute-bench: end -->"],
             Section::Registry => {
                 ["<!-- repute-bench registry: begin -->", "<!-- repute-bench registry: end -->"]
+            }
+            Section::Zones => {
+                ["<!-- repute-bench zones: begin -->", "<!-- repute-bench zones: end -->"]
             }
         }
     }

@@ -27,11 +27,13 @@ pub(crate) enum Part {
     Check,
     /// The registry: imports, publishing, look-ups.
     Registry,
+    /// Zones of our own: updates beside answers, very many zones.
+    Zones,
 }
 
 impl Part {
     /// All parts, in the order of the report.
-    pub(crate) const ALL: [Part; 10] = [
+    pub(crate) const ALL: [Part; 11] = [
         Part::Serve,
         Part::Respond,
         Part::Instructions,
@@ -42,6 +44,7 @@ impl Part {
         Part::Journal,
         Part::Check,
         Part::Registry,
+        Part::Zones,
     ];
 
     /// The heading of its table.
@@ -59,6 +62,7 @@ impl Part {
             Part::Journal => "Changes to a loaded list",
             Part::Check => "Checking addresses",
             Part::Registry => "The registry",
+            Part::Zones => "Zones of our own",
         }
     }
 
@@ -75,6 +79,7 @@ impl Part {
             Part::Journal => "journal",
             Part::Check => "check",
             Part::Registry => "registry",
+            Part::Zones => "zones",
         }
     }
 }
