@@ -1,13 +1,16 @@
 //! A list as the records of an ordinary zone, in wire form: what zone transfer sends (RFC 5936, RFC 1995).
 //!
 //! The records answer every address and name as the list does to a client without a key. Networks, and names with all
-//! that is below them, are wildcards; exclusions are names that cut them. What such records cannot say of a list:
+//! that is below them, are wildcards; exclusions are names that cut them. A network that does not end at an octet or
+//! nibble is written as those that it consists of; one of which up to a quarter of the next octets or nibbles is missing
+//! or says something else is a wildcard with these as names in it. What such records cannot say of a list:
 //!
 //! - Who may ask: access lists, by address or by key, stay with the server that has the list.
 //! - Entries with a delay or a key: the records say what holds at one time for clients without a key, and what comes to
 //!   hold later is in no record before somebody makes the records anew.
 //! - A text with `$` names the first address of its network, and so does a link with its tag: what a wildcard answers is
-//!   the same for all that it stands for.
+//!   the same for all that it stands for. Addresses that are entries of their own are one network if three of four
+//!   neighbours are listed alike.
 //! - A wildcard also answers for names that are no address, and where several networks meet in a label that is an octet
 //!   and a nibble, more names are written out.
 //! - A name that must exist so that a wildcard ends there has a HINFO record `"" "not listed"`: NODATA, where the list

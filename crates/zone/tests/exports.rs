@@ -212,6 +212,23 @@ fn nibbles_do_not_list_octets() {
 }
 
 #[test]
+fn what_is_excluded_is_there_without_records_and_has_nothing_below() {
+    let text = "192.0.2.0/24 :2:\n!192.0.2.7\n10.1.0.0/16 :2:\n!10.1.2.0/24\n10.1.2.3 :3:\n\
+                2001:db8::/32 :2:\n!2001:db8:5::/48\n2001:db8:5:1::/64 :4:\n";
+    let zone = addresses(text);
+    let v4 = (0..=255).flat_map(|last| [[192, 0, 2, last], [10, 1, 2, last], [10, 1, 3, last]]);
+    let v6 = ["2001:db8::1", "2001:db8:5::1", "2001:db8:5:1::1", "2001:db8:5:2::1", "2001:db8:6::"];
+    let v6 = v6.map(|text| relative_ipv6(text.parse().expect("an address")));
+    check(&zone, v4.map(|octets| relative_ipv4(octets.into())).chain(v6)).unwrap();
+    let master = Master::of(&zone);
+    let marker = Records::from(["HINFO \"\" \"not listed\"".to_owned()]);
+    assert_eq!(master.answer("7.2.0.192"), Some(marker));
+    assert_eq!(master.answer("2.1.10"), Some(Records::new()), "it is above another name");
+    assert_eq!(master.answer("4.2.1.10"), None);
+    assert!(master.records.len() < 30, "{} names", master.records.len());
+}
+
+#[test]
 fn loopback_is_never_exported() {
     let text = "127.0.0.0/8 :3:wide\n::/64 :4:wide\n";
     let zone = addresses(text);

@@ -3,10 +3,11 @@
 //! Both versions are gone through at once, in the same order, and what both have is passed over. A record of the journal
 //! spares nearly all of that: only at the names of its keys, below them and above them can anything differ. What is
 //! above depends on all that is below in a few ways only (whether a wildcard is there, whether the nibbles are written
-//! out, whether networks end there), and where one of these differs all that is below is gone through.
+//! out, how networks end there), and where one of these differs all that is below is gone through.
 //!
-//! Networks whose neighbours are listed alike stand as one name together, so a change of one address may take such a name
-//! away and write hundreds: what differs is what a difference costs.
+//! An exclusion in a network is one name. Only where so many neighbours come to be listed alike that they stand as one
+//! name, or cease to, does a change of one address take names away and write others, up to hundreds: what differs is what
+//! a difference costs.
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;

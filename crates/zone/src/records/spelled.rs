@@ -1,14 +1,17 @@
 //! Networks in the tree of names: which addresses a name spells the beginning of, and what an index lists there.
 //!
-//! A network stands at the names of whole octets (IPv4) or nibbles (IPv6) that it consists of. What counts is which
-//! addresses are listed alike, and not in which pieces an index holds them: a list that was changed and the same list
-//! built anew have the same names.
+//! A network stands at the names of whole octets (IPv4) or nibbles (IPv6) that it consists of. If most of what goes on
+//! with one more octet or nibble is listed alike, that stands as one as well, and what is not listed, or otherwise, are
+//! names in it: so an exclusion is one name, and not the names of all its neighbours. What counts is which addresses are
+//! listed alike, and not in which pieces an index holds them: a list that was changed and the same list built anew have
+//! the same names.
 
 use crate::dataset::ipv4::Ipv4Index;
 use crate::dataset::ipv6::Ipv6Index;
 use crate::dataset::runs::Runs;
 use crate::dataset::{Addresses, Branch, Content, Dataset, NEVER_IPV4, NEVER_IPV6};
 use crate::records::sorted_names::path_of;
+use crate::value::{Condition, Pair, ValueId, Values};
 use crate::zone::Zone;
 
 /// Networks with the place below the apex from which on labels are addresses of them.
@@ -18,6 +21,8 @@ pub(super) struct Source<'z> {
     pub(super) base: Vec<u8>,
     v4: Option<&'z Ipv4Index>,
     v6: Option<&'z Ipv6Index>,
+    /// What both are listed with.
+    values: &'z Values,
 }
 
 /// The beginning of an address.
@@ -44,7 +49,9 @@ pub(super) enum Fate {
     Nothing,
     /// All of them alike: nothing more has to be said below.
     All,
-    /// Some, or not all alike: it goes on below.
+    /// Most of what is next below with this value: only what is not goes on below.
+    Most(u32),
+    /// Some, or not enough of them alike: all that is listed goes on below.
     Some,
 }
 
@@ -53,6 +60,25 @@ pub(super) enum Fate {
 pub(super) struct Reading {
     pub(super) v4: (Spelled<u32>, Fate),
     pub(super) v6: (Spelled<u128>, Fate),
+}
+
+/// How networks of a source end at a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// All that is below is one network.
+    All,
+    /// Most of it is, and answers so.
+    Most(Vec<Answer>),
+    /// They end below, if there are any.
+    Elsewhere,
+}
+
+/// One of the answers of a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    code: [u8; 4],
+    text: Vec<u8>,
+    condition: Condition,
 }
 
 /// Addresses as numbers that labels spell digit by digit: octets or nibbles.
@@ -131,23 +157,72 @@ impl<K: Digits> Spelled<K> {
         (range.first <= self.first.last(self.depth)).then(|| range.first.digit(self.depth))
     }
 
+    /// The first digit from one on that has to be gone on with although most have a value.
+    fn next_other(self, index: &impl Runs<K>, value: u32, from: u32) -> Option<u32> {
+        (from..K::DIGITS).find(|digit| self.is_other(index, value, *digit))
+    }
+
+    /// Whether what goes on with a digit has not a value as a whole.
+    fn is_other(self, index: &impl Runs<K>, value: u32, digit: u32) -> bool {
+        self.below(digit).alike(index) != Some(value)
+    }
+
     /// What is listed of what begins so.
     fn fate(self, index: &impl Runs<K>) -> Fate {
         let last = self.first.last(self.depth);
-        let Some(mut range) = index.next(self.first).filter(|range| range.first <= last) else {
+        if index.next(self.first).is_none_or(|range| range.first > last) {
             return Fate::Nothing;
-        };
-        if self.depth < K::WIDEST || range.first > self.first {
+        }
+        if self.depth < K::WIDEST {
             return Fate::Some;
+        }
+        match self.alike(index) {
+            Some(_) => Fate::All,
+            None => self.most(index).map_or(Fate::Some, Fate::Most),
+        }
+    }
+
+    /// The value of all that begins so, 0 if nothing of it is listed; nothing if they are not alike.
+    fn alike(self, index: &impl Runs<K>) -> Option<u32> {
+        let last = self.first.last(self.depth);
+        let Some(mut range) = index.next(self.first).filter(|range| range.first <= last) else {
+            return Some(0);
+        };
+        if range.first > self.first {
+            return None;
         }
         while range.last < last {
             let next = range.last.next();
             match next.and_then(|next| index.next(next)) {
                 Some(more) if Some(more.first) == next && more.value == range.value => range = more,
-                Some(_) | None => return Fate::Some,
+                Some(_) | None => return None,
             }
         }
-        Fate::All
+        Some(range.value)
+    }
+
+    /// The value that at least three of four digits go on with, as a whole.
+    fn most(self, index: &impl Runs<K>) -> Option<u32> {
+        let most_others = K::DIGITS / 4;
+        // Whatever value it is, it wins against all others together: so each other one takes a vote from it.
+        let (mut value, mut votes, mut others, mut digit) = (0, 0_u32, 0, 0);
+        while let Some(next) = self.next_digit(index, digit) {
+            others += next - digit;
+            match self.below(next).alike(index) {
+                None | Some(0) => others += 1,
+                Some(own) if own == value => votes += 1,
+                Some(own) if votes == 0 => (value, votes) = (own, 1),
+                Some(_) => votes -= 1,
+            }
+            // In most lists this ends it soon.
+            if others > most_others {
+                return None;
+            }
+            digit = next + 1;
+        }
+        let is_it = |digit: &u32| !self.is_other(index, value, *digit);
+        let count = (0..K::DIGITS).filter(is_it).count();
+        (votes > 0 && count >= (K::DIGITS - most_others) as usize).then_some(value)
     }
 }
 
@@ -196,6 +271,27 @@ impl<'z> Source<'z> {
         next(reading.v6, self.v6, from)
     }
 
+    /// How networks end at a name, of IPv4 and of IPv6: what two versions of a list can be compared by, as values have
+    /// other numbers in each.
+    pub(super) fn ends(&self, reading: Reading) -> [End; 2] {
+        [reading.v4.1, reading.v6.1].map(|fate| match fate {
+            Fate::All => End::All,
+            Fate::Most(value) => End::Most(self.answers(value)),
+            Fate::Some | Fate::Nothing => End::Elsewhere,
+        })
+    }
+
+    /// What a value answers.
+    fn answers(&self, value: u32) -> Vec<Answer> {
+        let pairs = self.values.pairs(ValueId(value));
+        let answer = |pair: Pair| Answer {
+            code: pair.code,
+            text: self.values.template(pair),
+            condition: self.values.condition(pair.condition),
+        };
+        pairs.map(answer).collect()
+    }
+
     /// Whether a network begins at an octet or below it.
     pub(super) fn has_octet(&self, reading: Reading, octet: u32) -> bool {
         has(reading.v4, self.v4, octet)
@@ -216,13 +312,13 @@ fn further<K: Digits>(
     let below = spelled.below(digit);
     let fate = match (fate, index) {
         // Of a whole address nobody asks that.
-        (Fate::Some, Some(index)) if below.depth < K::LABELS => below.fate(index),
+        (Fate::Some | Fate::Most(_), Some(index)) if below.depth < K::LABELS => below.fate(index),
         (fate, _) => fate,
     };
     (below, fate)
 }
 
-/// The first digit from one on that something begins at or below.
+/// The first digit from one on that something begins at or below, an exclusion among them.
 fn next<K: Digits>(
     (spelled, fate): (Spelled<K>, Fate),
     index: Option<&impl Runs<K>>,
@@ -230,7 +326,8 @@ fn next<K: Digits>(
 ) -> Option<u32> {
     match fate {
         Fate::Some if spelled.depth < K::LABELS => spelled.next_digit(index?, from),
-        Fate::Some | Fate::All | Fate::Nothing => None,
+        Fate::Most(value) if spelled.depth < K::LABELS => spelled.next_other(index?, value, from),
+        Fate::Some | Fate::Most(_) | Fate::All | Fate::Nothing => None,
     }
 }
 
@@ -240,17 +337,21 @@ fn has<K: Digits>(
     index: Option<&impl Runs<K>>,
     digit: u32,
 ) -> bool {
-    fate == Fate::Some
-        && spelled.depth < K::LABELS
-        && index.is_some_and(|index| spelled.goes_on(index, digit))
+    spelled.depth < K::LABELS
+        && index.is_some_and(|index| match fate {
+            Fate::Some => spelled.goes_on(index, digit),
+            Fate::Most(value) => spelled.is_other(index, value, digit),
+            Fate::All | Fate::Nothing => false,
+        })
 }
 
 /// Adds the networks of a data set.
 fn add<'z>(base: &[u8], dataset: &'z Dataset, sources: &mut Vec<Source<'z>>) {
     match &dataset.content {
         Content::Addresses(addresses) => {
-            let Addresses { v4, v6, .. } = &**addresses;
-            sources.push(Source { base: base.to_vec(), v4: v4.as_ref(), v6: v6.as_ref() });
+            let Addresses { v4, v6, values, .. } = &**addresses;
+            let (v4, v6) = (v4.as_ref(), v6.as_ref());
+            sources.push(Source { base: base.to_vec(), v4, v6, values });
         }
         Content::Combined(branches) => {
             for Branch { suffix, datasets, .. } in branches {

@@ -1,6 +1,6 @@
 //! A list as the tree of its names, gone through in order.
 //!
-//! Networks, and names with all that is below them, become wildcards. A wildcard answers only for names whose closest
+//! Networks, those with holes among them, and names with all that is below them, become wildcards. A wildcard answers only for names whose closest
 //! encloser (RFC 4592 section 3.3.1) is the name above the asterisk, so every name that exists below cuts it. Therefore
 //! the zone is walked as the tree of the names at which something begins, and at each of them one question about a name
 //! that is not in the tree tells what its wildcard has to say: an answer, an own wildcard where another one was cut, or
@@ -22,7 +22,7 @@ use crate::records::Version;
 use crate::records::scope::{Scope, Touched, Within};
 use crate::records::sets::{Asked, EXISTS, HINFO, NS, RecordSets};
 use crate::records::sorted_names::{Paths, bases, first_label, is_said, labels_with_length};
-use crate::records::spelled::{Fate, Reading, Shape, Source, nibble, octet};
+use crate::records::spelled::{End, Reading, Shape, Source, nibble, octet};
 use crate::zone::{Address, Subject};
 
 /// In which order names come.
@@ -149,8 +149,8 @@ pub(super) struct Profile {
     is_there: bool,
     covers: bool,
     spread: bool,
-    /// Whether networks of each source end at it or above, of IPv4 and of IPv6.
-    ends: Vec<[bool; 2]>,
+    /// How networks of each source end at it or above, of IPv4 and of IPv6.
+    ends: Vec<[End; 2]>,
 }
 
 impl<'w> Walk<'w> {
@@ -314,8 +314,8 @@ impl<'w> Walk<'w> {
     pub(super) fn profile(&mut self) -> Profile {
         self.wildcard();
         let node = self.nodes.last();
-        let ends = |reading: &Reading| [reading.v4.1, reading.v6.1].map(|fate| fate == Fate::All);
-        let ends = self.here().iter().map(ends).collect();
+        let pairs = self.sources.iter().zip(self.here());
+        let ends = pairs.map(|(source, at)| source.ends(*at)).collect();
         Profile {
             is_there: true,
             covers: node.is_some_and(|node| node.covers),

@@ -9,7 +9,7 @@ use repute_zone::records::{Difference, SortedNames, Version, Way};
 use repute_zone::{DatasetKind, Link, TagKey, Text, Zone, ZoneSpec};
 
 use crate::versions::{change, editor, keys, spec};
-use crate::{NOW, all, both, check_leads, check_order, text, version, zone};
+use crate::{NOW, Owned, all, both, check_leads, check_order, text, version, zone};
 
 /// Applies a record and says what the list was.
 fn apply(editor: &mut Editor, changes: Vec<Change>) -> (Arc<Zone>, Arc<Zone>, Record) {
@@ -171,21 +171,54 @@ fn an_address_is_two_records_in_a_list_of_many() {
 }
 
 #[test]
-fn a_network_gives_way_to_its_neighbours_when_one_address_leaves_it() {
+fn an_exclusion_is_one_record() {
     let mut editor = editor(&[KeyKind::Ip], vec![to("192.0.2.0/24", Some("of $"))]);
     let names = SortedNames::of(editor.zone());
-    let exclusion = Change { state: State::Excluded, ..to("192.0.2.7", None) };
-    let (old, new, record) = apply(&mut editor, vec![exclusion]);
-    let (before, after) = (version(&old, &names), version(&new, &names));
-    let difference = Difference::by(before, after, &record);
-    assert_eq!(difference.way(), Way::Touched);
-    let (removed, added) = both(&difference);
-    assert_eq!(
-        removed.iter().map(text).collect::<Vec<_>>(),
-        ["*.2.0.192.bl.example. 300 A 127.0.0.2", "*.2.0.192.bl.example. 300 TXT \"of 192.0.2.0\""]
-    );
-    assert_eq!(added.len(), 2 * 255);
-    check_leads(before, after, &difference).expect("it leads there");
+    let exclusion = |key| Change { state: State::Excluded, ..to(key, None) };
+    let hole = |last| format!("{last}.2.0.192.bl.example. 300 HINFO \"\" \"not listed\"");
+    for (change, removes, adds) in [
+        (exclusion("192.0.2.7"), vec![], vec![hole(7)]),
+        (exclusion("192.0.2.9"), vec![], vec![hole(9)]),
+        (to("192.0.2.7", None), vec![hole(7)], vec![]),
+        (exclusion("192.0.2.64/31"), vec![], vec![hole(64), hole(65)]),
+        (to("192.0.2.9", None), vec![hole(9)], vec![]),
+        (to("192.0.2.64/31", None), vec![hole(64), hole(65)], vec![]),
+    ] {
+        let (old, new, record) = apply(&mut editor, vec![change]);
+        let (before, after) = (version(&old, &names), version(&new, &names));
+        let difference = Difference::by(before, after, &record);
+        assert_eq!(difference.way(), Way::Touched);
+        let (removed, added) = both(&difference);
+        assert_eq!(removed.iter().map(text).collect::<Vec<_>>(), removes);
+        assert_eq!(added.iter().map(text).collect::<Vec<_>>(), adds);
+        check_leads(before, after, &difference).expect("it leads there");
+    }
+}
+
+#[test]
+fn a_network_gives_way_to_what_is_left_of_it() {
+    let half = [to("192.0.2.0/24", Some("of $")), to("192.0.2.0/25", Some("other"))];
+    let mut editor = editor(&[KeyKind::Ip], half.to_vec());
+    let names = SortedNames::of(editor.zone());
+    // Most of it comes to say something else, whose addresses did not change by themselves; and back.
+    for (changes, rest) in [
+        (vec![to("192.0.2.192/26", Some("other"))], 64),
+        (vec![to("192.0.2.192/26", None)], 256),
+        (vec![to("192.0.2.0/26", Some("of $"))], 64),
+        (vec![to("192.0.2.128/26", Some("other")), to("192.0.2.0/26", Some("other"))], 64),
+    ] {
+        let (old, new, record) = apply(&mut editor, changes);
+        let (before, after) = (version(&old, &names), version(&new, &names));
+        let difference = Difference::by(before, after, &record);
+        assert_eq!(difference.way(), Way::Touched);
+        assert_eq!(both(&difference), both(&Difference::of(before, after)));
+        check_leads(before, after, &difference).expect("it leads there");
+        let is_leaf = |record: &Owned| {
+            let text = text(record);
+            text.contains("2.0.192.bl") && text.contains(" A ") && !text.starts_with('*')
+        };
+        assert_eq!(all(after).iter().filter(|record| is_leaf(record)).count(), rest);
+    }
 }
 
 #[test]

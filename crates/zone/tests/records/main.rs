@@ -170,6 +170,44 @@ fn networks_are_wildcards_and_exclusions_are_names() {
 }
 
 #[test]
+fn a_network_with_holes_keeps_its_wildcard() {
+    let list = "$TTL 300\n10.1.0.0/16 :2:\n!10.1.2.0/24\n10.1.2.64/26 :3:\n10.1.2.7 :2:\n!10.1.2.66\n\
+                !10.1.3.128/26\n!10.1.4.4\n2001:db8::/32 :2:\n!2001:db8:4000::/35\n2001:db8:4000::/36 :2:\n";
+    let text = lines(&[(DatasetKind::Addresses, list)]);
+    let mut expect = vec![
+        "bl.example. 3600 NS ns1.example.".to_owned(),
+        "bl.example. 3600 NS ns2.example.".to_owned(),
+        "*.8.b.d.0.1.0.0.2.bl.example. 300 A 127.0.0.2".to_owned(),
+    ];
+    let hole = |name: String| format!("{name}.bl.example. 300 HINFO \"\" \"not listed\"");
+    expect.push(hole("5.8.b.d.0.1.0.0.2".to_owned()));
+    expect.push("*.1.10.bl.example. 300 A 127.0.0.2".to_owned());
+    // An excluded network is no wildcard, so there is nothing below it but what is listed there again.
+    expect.push("7.2.1.10.bl.example. 300 A 127.0.0.2".to_owned());
+    let again = (64..128).filter(|last| *last != 66);
+    let mut names: Vec<String> = again.map(|last| format!("{last}.2.1.10")).collect();
+    names.sort_by_key(String::len);
+    expect.extend(names.iter().map(|name| format!("{name}.bl.example. 300 A 127.0.0.3")));
+    expect.push("*.3.1.10.bl.example. 300 A 127.0.0.2".to_owned());
+    expect.extend((128..192).map(|last| hole(format!("{last}.3.1.10"))));
+    expect.push("*.4.1.10.bl.example. 300 A 127.0.0.2".to_owned());
+    expect.push(hole("4.4.1.10".to_owned()));
+    assert_eq!(text.lines().collect::<Vec<_>>(), expect);
+}
+
+#[test]
+fn a_network_of_which_too_little_is_left_is_written_as_what_is_left() {
+    // A quarter may be missing, and no more.
+    let quarter = "$TTL 300\n192.0.2.0/24 :2:\n!192.0.2.64/26\n";
+    let lines = |list: &str| lines(&[(DatasetKind::Addresses, list)]).lines().count() - 2;
+    assert_eq!(lines(quarter), 1 + 64);
+    assert_eq!(lines(&format!("{quarter}!192.0.2.1\n")), 191);
+    // So many of one value hide those of another no more than holes.
+    assert_eq!(lines("$TTL 300\n192.0.2.0/24 :2:\n192.0.2.64/26 :3:\n"), 1 + 64);
+    assert_eq!(lines("$TTL 300\n192.0.2.0/25 :2:\n192.0.2.128/25 :3:\n"), 256);
+}
+
+#[test]
 fn records_of_the_apex_and_plain_ones_are_there() {
     let text = "$TTL 60\n@ A 192.0.2.80\n@ MX 10 mx.example\nns A 192.0.2.53\nwww TXT hello\n";
     assert_eq!(
@@ -226,8 +264,8 @@ fn too_many_records_are_known_for_that_soon() {
     let names = SortedNames::of(&zone);
     let version = version(&zone, &names);
     let many = all(version).len() as u64;
-    // Three times 255 names around the exclusion, the address, two servers.
-    assert_eq!(many, 3 * 255 + 3);
+    // Each /16, the /24 around the exclusion, the exclusion, the address, two servers.
+    assert_eq!(many, 256 + 1 + 1 + 1 + 2);
     assert_eq!(records::count(version, u64::MAX), many);
     assert_eq!(records::count(version, many), many);
     assert_eq!(records::count(version, 100), 101);
