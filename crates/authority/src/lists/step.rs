@@ -37,6 +37,10 @@ struct Sum {
 
 impl Standing {
     /// Goes through a version. If it is the one that the file knows, what the file has leads to it; else it begins anew.
+    ///
+    /// Other records at the serial that the file knows, as after an upgrade of this program that writes a list otherwise, are
+    /// no beginning: secondaries may have the former ones, and a change of these records would not fit theirs. The next
+    /// serial is one.
     pub(super) fn take_up(store: &Store, version: &Version) -> Standing {
         let (zone, names) = (&*version.zone, SortedNames::of(&version.zone));
         let mut sum = Sum::default();
@@ -53,11 +57,17 @@ impl Standing {
         let head = Head { serial: zone.serial(), now: version.now, sum: sum.digests };
         let known = file::head(store, zone.apex());
         let kept = match known {
-            Ok(Some(known)) if known == head => Ok(()),
-            Ok(_) => file::begin(store, zone.apex(), head),
+            Ok(Some(known)) if known == head => Ok(true),
+            Ok(Some(known)) if known.serial == head.serial => {
+                // Nor are the former ones, should they come back.
+                let nobodys = Head { sum: NOBODYS, ..head };
+                file::begin(store, zone.apex(), nobodys).map(|()| false)
+            }
+            Ok(_) => file::begin(store, zone.apex(), head).map(|()| true),
             Err(error) => Err(error),
         };
-        let is_kept = kept.is_ok();
+        let is_kept = matches!(kept, Ok(true));
+        let kept = kept.map(|_| ());
         tell(zone.apex(), kept);
         Standing { zone: Arc::clone(&version.zone), names, sum, is_kept }
     }
@@ -226,5 +236,7 @@ fn tell(apex: &Name, kept: Result<(), crate::store::StoreError>) {
     }
 }
 
+/// The sum of no list.
+const NOBODYS: u128 = 0;
 /// So many records are kept whatever the size of the list.
 const FEW: u64 = 100;

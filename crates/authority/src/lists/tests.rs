@@ -295,6 +295,15 @@ fn a_list_that_is_another_after_the_start_begins_anew() {
     let reached = lists.reached(&apex()).expect("a version");
     assert!(Arc::ptr_eq(&reached.zone, eight.zone()));
     assert_eq!(lists.since(&reached, 7).expect("read"), None);
+    // Secondaries have the one or the other under that serial, so nothing leads on from it; from the next one it does.
+    for (from, leads) in [(8, false), (9, true)] {
+        let changes = vec![change(&format!("192.0.2.{from}0"), Some("z"))];
+        let record = Record { from, to: from + 1, changes };
+        lists.hear(eight.apply(&record).expect("it follows"), Some(&record), NOW);
+        lists.settle();
+        let reached = lists.reached(&apex()).expect("a version");
+        assert_eq!(lists.since(&reached, from).expect("read").is_some(), leads, "from {from}");
+    }
 }
 
 #[test]
