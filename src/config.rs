@@ -16,6 +16,7 @@ mod picture;
 mod portal;
 mod primary;
 mod restart;
+mod secondary;
 mod shape;
 mod value;
 
@@ -30,7 +31,7 @@ use repute_lookup::catalogue::{Catalogue, KeySource};
 use repute_nameserver::loader::LoaderConfig;
 use repute_nameserver::{Identity, server};
 
-pub(crate) use authority::{AuthorityConfig, DynamicConfig, KeyConfig};
+pub(crate) use authority::{AuthorityConfig, DynamicConfig, KeyConfig, SecondaryConfig};
 pub(crate) use file::{
     FileCookies as CookiePolicy, FileLogFormat as LogFormat, FileLogLevel as LogLevel,
 };
@@ -61,7 +62,7 @@ pub(crate) struct Config {
     pub(crate) cookies: CookieConfig,
     /// Which zones there are, and how they are kept fresh.
     pub(crate) loader: LoaderConfig,
-    /// Keys, zones that are changed by updates, and who may have what.
+    /// Keys, zones that are changed by updates or taken over from elsewhere, and who may have what.
     pub(crate) authority: AuthorityConfig,
     /// What is watched, and who hears of it.
     pub(crate) monitor: MonitorConfig,

@@ -26,6 +26,8 @@ mod ordinary;
 mod process;
 #[path = "serve/reload.rs"]
 mod reload;
+#[path = "serve/secondary.rs"]
+mod secondary;
 #[path = "serve/tls.rs"]
 mod tls;
 #[path = "serve/user.rs"]

@@ -175,9 +175,17 @@ fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
 #[test]
 fn every_key_of_the_configuration_is_shown_and_explained() {
     let read = |file: &str| fs::read_to_string(root().join("src/config").join(file)).unwrap();
-    let source = ["authority.rs", "file.rs", "follow.rs", "monitor.rs", "portal.rs", "primary.rs"]
-        .map(read)
-        .concat();
+    let source = [
+        "authority.rs",
+        "file.rs",
+        "follow.rs",
+        "monitor.rs",
+        "portal.rs",
+        "primary.rs",
+        "secondary.rs",
+    ]
+    .map(read)
+    .concat();
     let example = fs::read_to_string(root().join("etc/repute.toml")).unwrap();
     let shown = shown_keys(&example);
     let mut count = 0;

@@ -37,7 +37,7 @@ pub(super) fn run(path: Option<&Path>, command: &ConfigCommand) -> anyhow::Resul
 /// Checks what a configuration that is right by itself says of files.
 fn check(named: Option<&Path>, config: &Config, out: &mut impl Write) -> anyhow::Result<Verdict> {
     let zones =
-        config.loader.zones.len() + config.loader.masters.len() + config.authority.dynamic.len();
+        config.loader.zones.len() + config.loader.masters.len() + config.authority.stored().count();
     let s = if zones == 1 { "" } else { "s" };
     let Origin::File(path) = &config.origin else {
         // Its lists are written at the first start.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::bail;
 use repute_nameserver::control::{Answer, Request};
 use repute_nameserver::report::{Report, ZoneReport};
+use repute_nameserver::status::Upstream;
 
 use super::running::ask_server;
 use crate::cli::StatusArgs;
@@ -70,7 +71,34 @@ fn show(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
     if report.zones.iter().filter_map(ZoneReport::brief_error).any(|(_, is_cut)| is_cut) {
         writeln!(out, "`repute status --json` and the log have the errors in full")?;
     }
+    taken_over(report, out)
+}
+
+/// Writes from where zones are taken over, and how fresh they are.
+fn taken_over(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
+    let zones = || report.zones.iter().filter_map(|zone| Some((zone, zone.upstream?)));
+    let Some(width) = zones().map(|(zone, _)| zone.name.len()).max() else { return Ok(()) };
+    let primaries = zones().map(|(_, upstream)| upstream.primary.to_string().len());
+    let (width, wide) = (width.max(10), primaries.max().unwrap_or(0).max(7));
+    writeln!(out, "\n{:<width$} {:<wide$} {:<16}  expires", "taken over", "primary", "refreshed")?;
+    for (zone, Upstream { primary, refreshed, expires }) in zones() {
+        let since = |then: u64| format!("{} ago", span(seconds(report.time.saturating_sub(then))));
+        let until = |then: u64| format!("in {}", span(seconds(then.saturating_sub(report.time))));
+        let refreshed = refreshed.map_or("never".to_owned(), since);
+        let expires = expires.map_or("not served: SERVFAIL".to_owned(), until);
+        writeln!(
+            out,
+            "{:<width$} {:<wide$} {refreshed:<16}  {expires}",
+            zone.name,
+            primary.to_string()
+        )?;
+    }
     Ok(())
+}
+
+/// So many seconds.
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
 }
 
 /// A span of time in its two largest units.

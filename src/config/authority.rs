@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use repute_authority::incoming::{Bounds, Limits};
 use repute_authority::keys::Algorithm;
 use repute_authority::notify::Target;
 use repute_authority::transfer::Rule;
@@ -26,6 +27,8 @@ pub(crate) struct AuthorityConfig {
     pub(crate) keys: Vec<KeyConfig>,
     /// Zones that are changed by updates.
     pub(crate) dynamic: Vec<DynamicConfig>,
+    /// Zones that are taken over from elsewhere.
+    pub(crate) secondaries: Vec<SecondaryConfig>,
     /// How zones go to others, lists among them.
     pub(crate) transfers: HashMap<Name, Rule>,
 }
@@ -33,8 +36,14 @@ pub(crate) struct AuthorityConfig {
 impl AuthorityConfig {
     /// Whether there is anything to do.
     pub(crate) fn is_wanted(&self) -> bool {
-        let AuthorityConfig { keys, dynamic, transfers } = self;
-        !(keys.is_empty() && dynamic.is_empty() && transfers.is_empty())
+        let AuthorityConfig { keys, dynamic, secondaries, transfers } = self;
+        !(keys.is_empty() && dynamic.is_empty() && secondaries.is_empty() && transfers.is_empty())
+    }
+
+    /// The zones that lie in the store, by their names.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = &Name> {
+        let dynamic = self.dynamic.iter().map(|zone| &zone.seed.apex);
+        dynamic.chain(self.secondaries.iter().map(|zone| &zone.apex))
     }
 }
 
@@ -58,6 +67,19 @@ pub(crate) struct DynamicConfig {
     pub(crate) permits: Vec<Permit>,
     /// How its serial goes on.
     pub(crate) serials: Serials,
+}
+
+/// A zone that is taken over from elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SecondaryConfig {
+    /// Its name.
+    pub(crate) apex: Name,
+    /// Who has it, in the order in which they are asked.
+    pub(crate) primaries: Vec<Target>,
+    /// How much it may be.
+    pub(crate) limits: Limits,
+    /// What the numbers of its SOA are kept between.
+    pub(crate) bounds: Bounds,
 }
 
 /// `[[key]]`: a key that messages are signed with (TSIG).
@@ -162,6 +184,7 @@ pub(super) fn max_records() -> u64 {
 pub(super) fn meaning(
     keys: Vec<Spanned<FileKey>>,
     dynamic: Vec<DynamicConfig>,
+    secondaries: Vec<SecondaryConfig>,
     transfers: HashMap<Name, Rule>,
     places: &HashMap<Name, Range<usize>>,
     folder: &Path,
@@ -183,12 +206,16 @@ pub(super) fn meaning(
         let told = rule.notify.iter().filter_map(|target| target.key.as_ref());
         rule.access.keys().chain(told).map(move |key| (apex, key))
     });
-    for (apex, key) in permits.chain(rules) {
+    let asked = secondaries.iter().flat_map(|zone| {
+        let keys = zone.primaries.iter().filter_map(|primary| primary.key.as_ref());
+        keys.map(|key| (&zone.apex, key))
+    });
+    for (apex, key) in permits.chain(rules).chain(asked) {
         if !names.contains(key) {
             let message = format!("zone `{apex}` names key `{key}`, which no [[key]] has");
             let span = places.get(apex).cloned().unwrap_or_default();
             return Err(Fault { span, message });
         }
     }
-    Ok(AuthorityConfig { keys: known, dynamic, transfers })
+    Ok(AuthorityConfig { keys: known, dynamic, secondaries, transfers })
 }

@@ -20,6 +20,7 @@ use super::follow::FileFollow;
 use super::monitor::FileMonitor;
 use super::portal::FilePortal;
 use super::primary::FilePrimary;
+use super::secondary::FileSecondary;
 use super::value::{ListCode, ListenAddress, Separator, Size, Span, Text, TlsAddress};
 
 /// The whole file.
@@ -38,6 +39,8 @@ pub(crate) struct FileConfig {
     pub(crate) key: Vec<Spanned<FileKey>>,
     /// Ordinary zones that are written by hand.
     pub(crate) primary: Vec<Spanned<FilePrimary>>,
+    /// Zones whose primary is elsewhere.
+    pub(crate) secondary: Vec<Spanned<FileSecondary>>,
     /// Lists to ask, and changes to known ones.
     pub(crate) list: FileLists,
     /// What is watched, and who hears of it.

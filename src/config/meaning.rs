@@ -33,10 +33,11 @@ use super::file::{
     FileQueryLogQueries, FileRateLimit, FileRegistry, FileServer, FileSoa, FileSource, FileZone,
 };
 use super::primary::Primary;
+use super::secondary::Secondary;
 use super::value::Separator;
 use super::{
     Config, CookieConfig, Origin, ProcessConfig, RegistryConfig, UserName, authority, follow,
-    monitor, portal, primary,
+    monitor, portal, primary, secondary,
 };
 
 /// What does not fit together, and where.
@@ -92,8 +93,18 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
             None => masters.push(master),
         }
     }
-    let zone_count = zones.len() + masters.len() + dynamic.len();
-    let authority = authority::meaning(written.key, dynamic, transfers, &places, &folder)?;
+    let mut secondaries = Vec::new();
+    for Secondary { span, config, rule } in secondary::meaning(written.secondary)? {
+        if !seen.insert(config.apex.clone()) {
+            return Err(Fault { span, message: format!("zone `{}` is there twice", config.apex) });
+        }
+        transfers.extend(rule.map(|rule| (config.apex.clone(), rule)));
+        places.insert(config.apex.clone(), span);
+        secondaries.push(config);
+    }
+    let zone_count = zones.len() + masters.len() + dynamic.len() + secondaries.len();
+    let authority =
+        authority::meaning(written.key, dynamic, secondaries, transfers, &places, &folder)?;
     if zone_count > usize::from(u16::MAX) {
         return Err(Fault { span: 0..0, message: "more than 65,535 zones".into() });
     }

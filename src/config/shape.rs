@@ -59,6 +59,7 @@ const WHOLE: &[(&str, Shape)] = &[
     ("zone", Shape::Tables(ZONE)),
     ("key", Shape::Tables(&[])),
     ("primary", Shape::Tables(&[("update", Shape::Tables(&[]))])),
+    ("secondary", Shape::Tables(&[])),
     ("follow", Shape::Tables(&[])),
     ("monitor", Shape::Table(&[("channel", Shape::Tables(CHANNEL))])),
     ("list", Shape::Tables(&[("codes", Shape::Table(&[])), ("errors", Shape::Table(&[]))])),

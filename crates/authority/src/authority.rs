@@ -16,8 +16,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use repute_dnsxl::Name;
 use repute_nameserver::beyond::{Back, Beyond, Outgoing};
+use repute_nameserver::control::Outcome;
 use repute_nameserver::status::{StatusBoard, ZoneHealth, ZoneStatus};
-use repute_nameserver::{Transport, ZoneIndex, Zones};
+use repute_nameserver::{Live, Transport, ZoneIndex, Zones};
 use repute_records::{Record, Zone};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
@@ -25,15 +26,16 @@ use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::complaints::Complaints;
-use crate::incoming::heard::{Deaf, Heard};
-use crate::incoming::{Follower, Means, Secondary, refreshed};
+use crate::incoming::heard::Deaf;
+use crate::incoming::secondaries::Secondaries;
+use crate::incoming::{Secondary, refreshed};
 use crate::keys::Keys;
 use crate::lists::Lists;
 use crate::query::{self, Answered};
 use crate::replay::Replays;
 use crate::signature::{Checked, Signed, bare_answer, check};
 use crate::sources::Sources;
-use crate::store::{Live, Store, StoreError, packed};
+use crate::store::{Store, StoreError, packed};
 use crate::transfer::Rule;
 use crate::transfers::{self, Request, Transfers};
 use crate::update::{self, Role, Updates};
@@ -95,6 +97,8 @@ struct Desk {
     replays: Arc<Replays>,
     complaints: Arc<Complaints>,
     transfers: Transfers,
+    /// Zones whose primary is elsewhere.
+    secondaries: Secondaries,
 }
 
 /// What is configured.
@@ -105,8 +109,6 @@ struct Rules {
     updates: Updates,
     /// Numbers of the zones that are changed here.
     indexes: HashMap<Name, ZoneIndex>,
-    /// Primaries that say what is new.
-    heard: Heard,
 }
 
 impl Authority {
@@ -135,7 +137,6 @@ impl Authority {
             transfers: HashMap::new(),
             updates,
             indexes: HashMap::new(),
-            heard: Heard::default(),
         };
         let transfers = Transfers {
             zones: Arc::clone(&zones),
@@ -145,7 +146,9 @@ impl Authority {
             places: Arc::new(Semaphore::new(TRANSFERS)),
         };
         let rules = ArcSwap::from_pointee(rules);
-        let desk = Arc::new(Desk { rules, zones, store, replays, complaints, transfers });
+        let secondaries = Secondaries::new(Arc::clone(&store), Arc::clone(board), runtime.clone());
+        let desk =
+            Arc::new(Desk { rules, zones, store, replays, complaints, transfers, secondaries });
         let (told, own) = (Arc::clone(board), Arc::downgrade(&desk));
         desk.store.listen(Arc::new(move |zone| {
             let rules = own.upgrade().map(|desk| desk.rules.load_full());
@@ -185,15 +188,11 @@ impl Authority {
         let dynamic = || own.iter().filter(|zone| is_changed_here(zone));
         let indexes: HashMap<Name, ZoneIndex> =
             dynamic().map(|zone| (zone.apex.clone(), zone.index)).collect();
-        {
-            let before = rules.load();
-            let followed = |apex: &Name| secondaries.iter().any(|zone| zone.apex == *apex);
-            let gone = before.heard.names().filter(|apex| !followed(apex));
-            for apex in before.indexes.keys().chain(gone).filter(|apex| !indexes.contains_key(apex))
-            {
-                store.withdraw(apex);
-            }
+        for apex in rules.load().indexes.keys().filter(|apex| !indexes.contains_key(*apex)) {
+            store.withdraw(apex);
         }
+        let keys = Arc::new(keys);
+        self.desk.secondaries.configure(secondaries, &refreshed, Arc::clone(&keys));
         for zone in dynamic() {
             store.serve(&zone.apex, &zone.live);
             self.board.report(match store.zone(&zone.apex) {
@@ -212,7 +211,6 @@ impl Authority {
             replays: Arc::clone(replays),
             complaints: Arc::clone(complaints),
         };
-        let keys = Arc::new(keys);
         let lists = &self.desk.transfers.lists;
         lists.watch(transfers.keys().cloned().collect());
         let targets = transfers.iter().filter(|(_, rule)| !rule.notify.is_empty());
@@ -221,19 +219,6 @@ impl Authority {
         self.runtime.spawn(transfers::look(Arc::clone(zones), Arc::clone(lists), stop.clone()));
         let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *watch, stop.clone()).cancel();
-        let mut heard = Heard::default();
-        let means = Means {
-            store: Arc::clone(store),
-            board: Arc::clone(&self.board),
-            keys: Arc::clone(&keys),
-            places: Arc::new(Semaphore::new(PRIMARIES)),
-        };
-        for secondary in secondaries {
-            let told = heard.listen(secondary.apex.clone(), secondary.primaries.clone());
-            let time = refreshed.get(&secondary.apex).copied();
-            let follower = Follower::new(secondary, means.clone(), time, told);
-            self.runtime.spawn(follower.run(stop.clone()));
-        }
         self.runtime.spawn(transfers::watch(
             Arc::clone(zones),
             Arc::clone(lists),
@@ -242,7 +227,7 @@ impl Authority {
             sources,
             stop,
         ));
-        rules.store(Arc::new(Rules { keys, transfers, updates, indexes, heard }));
+        rules.store(Arc::new(Rules { keys, transfers, updates, indexes }));
         Ok(())
     }
 
@@ -250,6 +235,17 @@ impl Authority {
     /// versions are seen all the same, and compared whole.
     pub fn lists(&self) -> Arc<Lists> {
         Arc::clone(&self.desk.transfers.lists)
+    }
+
+    /// Has a primary of a zone that is followed asked at once, and waits for what comes of it; nothing if there is no such
+    /// zone. No task may call it.
+    pub fn refresh(&self, apex: &Name) -> Option<Outcome> {
+        let waiting = self.desk.secondaries.ask(apex)?;
+        Some(waiting.blocking_recv().unwrap_or_else(|_| Outcome::Refused {
+            reason:
+                "it was configured anew meanwhile, or too many wait for it: try again".to_owned(),
+            known: false,
+        }))
     }
 
     /// A zone that is changed here, as it is now.
@@ -328,7 +324,7 @@ impl Desk {
     /// Answers a message, unless it asks for a transfer.
     async fn answer(
         &self,
-        Rules { keys, updates, heard, .. }: &Rules,
+        Rules { keys, updates, .. }: &Rules,
         message: &[u8],
         address: IpAddr,
         transport: Transport,
@@ -347,7 +343,7 @@ impl Desk {
                 UPDATE => Given::Answer(Some(updates.unsigned(message, address, now))),
                 QUERY => Given::Transfer(Request { message: message.to_vec(), signer: None }),
                 NOTIFY => {
-                    let rcode = self.hear(heard, message, address, None, now);
+                    let rcode = self.hear(message, address, None, now);
                     Given::Answer(rcode.map(|rcode| bare_answer(message, rcode)))
                 }
                 _ => Given::Answer(Some(bare_answer(message, NOTIMP))),
@@ -363,7 +359,7 @@ impl Desk {
                 },
                 NOTIFY => {
                     let key = signed.signer.key().name().clone();
-                    let rcode = self.hear(heard, &signed.message, address, Some(&key), now);
+                    let rcode = self.hear(&signed.message, address, Some(&key), now);
                     Given::Answer(rcode.map(|rcode| said(signed, rcode, now)))
                 }
                 _ => Given::Answer(Some(said(signed, NOTIMP, now))),
@@ -372,15 +368,8 @@ impl Desk {
     }
 
     /// Takes what a primary says of a change; the response code, or none for what is an answer itself.
-    fn hear(
-        &self,
-        heard: &Heard,
-        message: &[u8],
-        address: IpAddr,
-        key: Option<&Name>,
-        now: u64,
-    ) -> Option<u8> {
-        match heard.take(message, address, key) {
+    fn hear(&self, message: &[u8], address: IpAddr, key: Option<&Name>, now: u64) -> Option<u8> {
+        match self.secondaries.hear(message, address, key) {
             Ok(()) => Some(NOERROR),
             Err(Deaf::Malformed) if message.get(2).is_some_and(|flags| flags & QR != 0) => None,
             Err(Deaf::Malformed) => Some(FORMERR),
@@ -519,7 +508,5 @@ const NOERROR: u8 = 0;
 const FORMERR: u8 = 1;
 const NOTIMP: u8 = 4;
 const REFUSED: u8 = 5;
-/// Primaries that are asked at once; other zones wait.
-const PRIMARIES: usize = 64;
 /// Transfers that are sent at once; others wait.
 const TRANSFERS: usize = 16;

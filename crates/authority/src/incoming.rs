@@ -10,11 +10,11 @@ pub(crate) mod heard;
 mod question;
 pub(crate) mod refreshed;
 mod schedule;
+pub(crate) mod secondaries;
 mod secondary;
 mod sequence;
 
 pub use fetch::{FetchError, Fetched, Primary, Times, serial, transfer};
 pub use schedule::{Bounds, Schedule};
 pub use secondary::Secondary;
-pub(crate) use secondary::{Follower, Means};
 pub use sequence::{Fault, Limits, Received, Sequence, Step};

@@ -16,8 +16,8 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::JoinHandle;
 
-use arc_swap::ArcSwapOption;
 use repute_dnsxl::Name;
+use repute_nameserver::Live;
 use repute_records::{Difference, Zone};
 use tokio::sync::oneshot;
 
@@ -28,9 +28,6 @@ mod turn;
 use file::File;
 pub use turn::{Fault, Turn};
 use turn::{Job, Task};
-
-/// A zone as queries read it: swapped whole, after its change is on the disk.
-pub type Live = Arc<ArcSwapOption<Zone>>;
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,7 +225,7 @@ impl Store {
         self.shared.held().get(apex).map(|held| held.seed)
     }
 
-    /// Has a zone served: now as it is, and again after each change.
+    /// Has a zone served: now as it is, and again after each change, once that is on the disk.
     pub fn serve(&self, apex: &Name, live: &Live) {
         // Both are held, in the order of the writer, so that no change comes in between.
         let held = self.shared.held();

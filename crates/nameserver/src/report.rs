@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::counters::{QueryType, Rcode, TransportTotals, ZoneTotals};
-use crate::status::{ZoneHealth, ZoneStatus};
+use crate::status::{Upstream, ZoneHealth, ZoneStatus};
 
 /// The server at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -147,6 +147,9 @@ pub struct ZoneReport {
     pub warnings: u64,
     /// What was wrong with the last build.
     pub last_error: Option<String>,
+    /// From where it is taken over by zone transfer, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<Upstream>,
     /// Answers a second in the last minute.
     pub queries_per_second: f64,
     /// What it answered.
@@ -181,6 +184,7 @@ impl ZoneReport {
             faults: status.faults,
             warnings: status.warnings,
             last_error: status.last_error,
+            upstream: status.upstream,
             queries_per_second: rate,
             answers: totals.into(),
         }

@@ -4,6 +4,7 @@
 //! control socket read it. A report says what is the case, never what should be done.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{PoisonError, RwLock};
 
 use repute_dnsxl::Name;
@@ -40,6 +41,19 @@ pub struct ZoneStatus {
     pub warnings: u64,
     /// What was wrong with the last build; `None` if it was served.
     pub last_error: Option<String>,
+    /// From where it is taken over, if it is.
+    pub upstream: Option<Upstream>,
+}
+
+/// From where a zone is taken over, and how fresh it is. Times are in unix seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upstream {
+    /// The primary that was asked last, or is asked first.
+    pub primary: SocketAddr,
+    /// When what is served was last known to be the newest; `None` if there is nothing.
+    pub refreshed: Option<u64>,
+    /// When it is served no longer, if no primary is reached until then.
+    pub expires: Option<u64>,
 }
 
 impl ZoneStatus {
@@ -59,6 +73,7 @@ impl ZoneStatus {
             faults: 0,
             warnings: 0,
             last_error: None,
+            upstream: None,
         }
     }
 }

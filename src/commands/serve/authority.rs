@@ -1,4 +1,4 @@
-//! Zones that are changed here, transfers and keys, as the configuration has them.
+//! Zones that are changed here or taken over from elsewhere, transfers and keys, as the configuration has them.
 //!
 //! The secrets of keys are read here, and what zones begin with. Both are read again with the configuration.
 
@@ -8,12 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use repute_authority::incoming::Secondary;
 use repute_authority::keys::{Key, Keys};
 use repute_authority::store::{Limits, Store};
-use repute_authority::update::Role;
+use repute_authority::update::{self, Role};
 use repute_authority::{Authority, Sources, ZoneConfig};
 use repute_dnsxl::Name;
 use repute_nameserver::beyond::Beyond;
+use repute_nameserver::control::Outcome;
 use repute_nameserver::loader::master;
 use repute_nameserver::observer::Observer;
 use repute_nameserver::status::StatusBoard;
@@ -21,15 +23,15 @@ use repute_nameserver::{Live, ZoneIndex, Zones};
 use repute_records::Record;
 use tokio::runtime::Handle;
 
-use crate::config::{AuthorityConfig, Config, DynamicConfig, KeyConfig};
+use crate::config::{AuthorityConfig, Config, DynamicConfig, KeyConfig, SecondaryConfig};
 
 /// What runs of it.
 pub(super) struct Own {
     authority: Arc<Authority>,
     zones: Arc<ArcSwap<Zones>>,
     board: Arc<StatusBoard>,
-    /// Zones that are changed here, with their numbers and where queries read them.
-    dynamic: Mutex<HashMap<Name, (ZoneIndex, Live)>>,
+    /// Zones of the store, with their numbers and where queries read them.
+    stored: Mutex<HashMap<Name, (ZoneIndex, Live)>>,
 }
 
 impl Own {
@@ -44,20 +46,26 @@ impl Own {
             return Ok(None);
         }
         let store = Store::open(&config.process.data_dir.join(STORE), Limits::default())?;
-        let mut dynamic = HashMap::new();
-        let wanted = meaning(config, board, &mut dynamic)?;
+        let mut stored = HashMap::new();
+        let wanted = meaning(config, board, &mut stored)?;
         let new =
-            dynamic.iter().map(|(apex, (index, live))| (apex.clone(), *index, Arc::clone(live)));
+            stored.iter().map(|(apex, (index, live))| (apex.clone(), *index, Arc::clone(live)));
         zones.rcu(|zones| zones.with_records(new.clone()));
         let authority =
             Authority::start(wanted, Arc::clone(zones), board, Arc::new(store), runtime)?;
         let (zones, board) = (Arc::clone(zones), Arc::clone(board));
-        Ok(Some(Arc::new(Own { authority, zones, board, dynamic: Mutex::new(dynamic) })))
+        Ok(Some(Arc::new(Own { authority, zones, board, stored: Mutex::new(stored) })))
     }
 
     /// Answers what the name server hands over.
     pub(super) fn beyond(&self) -> Arc<dyn Beyond> {
         Arc::clone(&self.authority) as Arc<dyn Beyond>
+    }
+
+    /// Has a primary of a zone that is taken over asked at once, and waits for what comes of it; nothing if there is no
+    /// such zone. No task may call it.
+    pub(super) fn refresh(&self, apex: &Name) -> Option<Outcome> {
+        self.authority.refresh(apex)
     }
 
     /// Takes what is known of how lists change, so that they need not be compared.
@@ -70,20 +78,21 @@ impl Own {
     /// # Errors
     /// If a secret cannot be read, or the store not be written; everything is as it was then.
     pub(super) fn configure(&self, config: &Config) -> anyhow::Result<()> {
-        let mut dynamic = self.dynamic.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut now = dynamic.clone();
-        now.retain(|apex, _| config.authority.dynamic.iter().any(|zone| zone.seed.apex == *apex));
+        let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut now = stored.clone();
+        let wanted: HashSet<&Name> = config.authority.stored().collect();
+        now.retain(|apex, _| wanted.contains(apex));
         let wanted = meaning(config, &self.board, &mut now)?;
         self.authority.configure(wanted)?;
         let gone: HashSet<Name> =
-            dynamic.keys().filter(|apex| !now.contains_key(*apex)).cloned().collect();
-        let new = now.iter().filter(|(apex, _)| !dynamic.contains_key(*apex));
+            stored.keys().filter(|apex| !now.contains_key(*apex)).cloned().collect();
+        let new = now.iter().filter(|(apex, _)| !stored.contains_key(*apex));
         let new = new.map(|(apex, (index, live))| (apex.clone(), *index, Arc::clone(live)));
         self.zones.rcu(|zones| zones.without_all(&gone).with_records(new.clone()));
-        for (index, _) in gone.iter().filter_map(|apex| dynamic.get(apex)) {
+        for (index, _) in gone.iter().filter_map(|apex| stored.get(apex)) {
             self.board.forget(*index);
         }
-        *dynamic = now;
+        *stored = now;
         Ok(())
     }
 }
@@ -92,29 +101,31 @@ impl Own {
 fn meaning(
     config: &Config,
     board: &StatusBoard,
-    dynamic: &mut HashMap<Name, (ZoneIndex, Live)>,
+    stored: &mut HashMap<Name, (ZoneIndex, Live)>,
 ) -> anyhow::Result<repute_authority::Config> {
     let most = config.loader.max_unpacked;
     let listening = config.server.listen.addresses.iter().map(|address| address.socket.ip());
     let sources = Sources::new(listening);
     let config = &config.authority;
     let keys = keys(config)?;
+    let mut place = |apex: &Name| {
+        let new = || (board.claim(apex), Live::default());
+        stored.entry(apex.clone()).or_insert_with(new).clone()
+    };
+    let secondaries = config.secondaries.iter().map(|zone| {
+        let SecondaryConfig { apex, primaries, limits, bounds } = zone.clone();
+        let (index, live) = place(&apex);
+        Secondary { apex, index, live, primaries, limits, bounds }
+    });
+    let secondaries = secondaries.collect();
     let zones = config.dynamic.iter().map(|DynamicConfig { seed, permits, serials }| {
-        let (index, live) = dynamic
-            .entry(seed.apex.clone())
-            .or_insert_with(|| (board.claim(&seed.apex), Live::default()))
-            .clone();
+        let (index, live) = place(&seed.apex);
         let role = Role::Dynamic { permits: permits.clone(), serials: *serials };
         ZoneConfig { apex: seed.apex.clone(), index, live, role, seed: records(seed, most) }
     });
     let (zones, transfers) = (zones.collect(), config.transfers.clone());
-    Ok(repute_authority::Config {
-        keys,
-        zones,
-        transfers,
-        sources,
-        ..repute_authority::Config::default()
-    })
+    let limits = update::Limits::default();
+    Ok(repute_authority::Config { keys, zones, transfers, secondaries, limits, sources })
 }
 
 /// The keys of a configuration with their secrets.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use arc_swap::ArcSwap;
 use repute_certificate::Certificate;
 use repute_dnsxl::Name;
-use repute_nameserver::control::{Reload, Reloads};
+use repute_nameserver::control::{Reload, Reloaded, Reloads};
 use repute_nameserver::listen;
 use repute_nameserver::loader::{LoaderConfig, Outcomes, Remote};
 use repute_nameserver::server::{self, Remote as RunningRemote};
@@ -36,7 +36,7 @@ pub(super) struct Reloader {
     log_problem: Mutex<Option<String>>,
     /// The certificates that are shown, and by whom.
     certificates: Vec<(&'static str, Arc<Certificate>)>,
-    /// Zones that are changed here, transfers and keys, if there were any at the start.
+    /// Zones that are changed here or taken over, transfers and keys, if there were any at the start.
     own: Option<Arc<Own>>,
 }
 
@@ -126,7 +126,8 @@ impl Reloader {
                 }
             }
             None if new.authority.is_wanted() => {
-                let note = "only a restart takes over the first key, update or transfer".to_owned();
+                let note = "only a restart takes over the first key, update, secondary or transfer"
+                    .to_owned();
                 warn!("{note}");
                 notes.push(note);
             }
@@ -204,6 +205,11 @@ impl Reload for Reloader {
                 ));
             }
             drop(config);
+            // Of a zone that is taken over, the primary is asked.
+            if let Some(outcome) = self.own.as_ref().and_then(|own| own.refresh(zone)) {
+                let zones = vec![Reloaded { zone: zone.to_string(), outcome }];
+                return Ok(Reloads { zones, ..Reloads::default() });
+            }
             return self.loader.reload(Some(zone));
         }
         let Begun { outcomes, problems, known_problems, notes } = self.begin()?;

@@ -1,4 +1,5 @@
-//! Ordinary zones for `repute zone`: those of `[[primary]]`, and master files that are in no configuration.
+//! Ordinary zones for `repute zone`: those of `[[primary]]` and `[[secondary]]`, and master files that are in no
+//! configuration.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,8 +10,8 @@ use repute_dnsxl::Name;
 use repute_nameserver::control::{Answer, Request, ask};
 use repute_nameserver::loader::master::{self, ReadMaster};
 use repute_nameserver::loader::{MasterConfig, MasterOrigin};
-use repute_records::Zone;
 use repute_records::lint::{self, Severity};
+use repute_records::{Zone, master as records};
 
 use super::subject::MAX_UNPACKED;
 use crate::commands::serve::STORE;
@@ -19,12 +20,14 @@ use crate::exit::Verdict;
 
 /// An ordinary zone that can be read.
 pub(super) struct Ordinary {
-    config: MasterConfig,
+    apex: Name,
+    /// Its file, or what it began with if programs change it; none if it is taken over from elsewhere.
+    file: Option<MasterConfig>,
     /// How many bytes its files may have.
     most: u64,
     /// Where its server can be asked, if it has one.
     control: Option<PathBuf>,
-    /// Where it lies, if programs change it; its file is only what it began with.
+    /// Where it lies, if programs change it or it is taken over.
     store: Option<PathBuf>,
 }
 
@@ -38,23 +41,31 @@ impl Ordinary {
         let store = process.data_dir.join(STORE);
         let (most, control) = (loader.max_unpacked, process.control);
         let name: Option<Name> = wanted.and_then(|word| word.parse().ok());
-        let is_wanted = |zone: &MasterConfig| wanted.is_none() || name.as_ref() == Some(&zone.apex);
-        let of = |config, store| Ordinary { config, most, control: Some(control.clone()), store };
-        let dynamic = authority.dynamic.into_iter().map(|zone| zone.seed).filter(&is_wanted);
-        let read = loader.masters.into_iter().filter(&is_wanted).map(|zone| of(zone, None));
-        Ok(read.chain(dynamic.map(|zone| of(zone, Some(store.clone())))).collect())
+        let of = |apex, file, store| {
+            let control = Some(control.clone());
+            Ordinary { apex, file, most, control, store }
+        };
+        let read = loader.masters.into_iter();
+        let read = read.map(|zone| of(zone.apex.clone(), Some(zone), None));
+        let dynamic = authority.dynamic.into_iter().map(|zone| zone.seed);
+        let dynamic = dynamic.map(|zone| of(zone.apex.clone(), Some(zone), Some(store.clone())));
+        let taken = authority.secondaries.into_iter();
+        let taken = taken.map(|zone| of(zone.apex, None, Some(store.clone())));
+        let is_wanted = |zone: &Ordinary| wanted.is_none() || name.as_ref() == Some(&zone.apex);
+        Ok(read.chain(dynamic).chain(taken).filter(is_wanted).collect())
     }
 
     /// A master file.
     pub(super) fn file(apex: &Name, file: &str) -> Ordinary {
         let config = MasterConfig { apex: apex.clone(), origin: MasterOrigin::File(file.into()) };
-        Ordinary { config, most: MAX_UNPACKED, control: None, store: None }
+        let (apex, file) = (apex.clone(), Some(config));
+        Ordinary { apex, file, most: MAX_UNPACKED, control: None, store: None }
     }
 
-    /// Writes it as a master file: what is served of it if programs change it, else what its file says.
+    /// Writes it as a master file: what is served of it if it lies in the store, else what its file says.
     pub(super) fn export(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         if let Some(store) = &self.store {
-            let apex = &self.config.apex;
+            let apex = &self.apex;
             if let Some(text) = self
                 .control
                 .as_deref()
@@ -76,7 +87,13 @@ impl Ordinary {
 
     /// Reads its file; a zone with a fault is none.
     fn zone(&self) -> anyhow::Result<Zone> {
-        let read = master::read(&self.config, self.most)?;
+        let Some(file) = &self.file else {
+            bail!(
+                "nothing of zone `{}` was taken over yet: `repute status` shows why once the server runs",
+                self.apex
+            )
+        };
+        let read = master::read(file, self.most)?;
         match (read.zone, read.faults.first()) {
             (Ok(zone), None) => Ok(zone),
             (_, Some(fault)) => bail!("{fault}; `repute zone check` shows more"),
@@ -86,9 +103,10 @@ impl Ordinary {
 
     /// Shows what is wrong with it, and what is unwise.
     pub(super) fn check(&self, out: &mut impl Write) -> std::io::Result<Verdict> {
-        let apex = &self.config.apex;
+        let apex = &self.apex;
+        let Some(file) = &self.file else { return self.check_taken(out) };
         let ReadMaster { zone, faults, warnings, modified, .. } =
-            match master::read(&self.config, self.most) {
+            match master::read(file, self.most) {
                 Ok(read) => read,
                 Err(error) => {
                     writeln!(out, "{apex}: cannot be served: {error}")?;
@@ -136,12 +154,44 @@ impl Ordinary {
         })
     }
 
+    /// Shows what is unwise in a zone that is taken over from elsewhere, as it is here.
+    fn check_taken(&self, out: &mut impl Write) -> std::io::Result<Verdict> {
+        let apex = &self.apex;
+        let mut text = Vec::new();
+        if let Err(why) = self.export(&mut text) {
+            writeln!(out, "{apex}: {why:#}")?;
+            return Ok(Verdict::Unknown);
+        }
+        let records = records::read(apex, &text, &mut |_| Err(String::new())).records;
+        let zone = match Zone::new(apex.clone(), records.into_iter().map(|placed| placed.record)) {
+            Ok((zone, _)) => zone,
+            Err(why) => {
+                writeln!(out, "{apex}: {why}")?;
+                return Ok(Verdict::Unknown);
+            }
+        };
+        let findings = lint::zone(&zone);
+        for finding in &findings {
+            writeln!(out, "{finding}")?;
+        }
+        let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+        writeln!(
+            out,
+            "{apex}: {} records at {} names, serial {}, taken over from its primary; {errors} errors, {} warnings",
+            zone.len(),
+            zone.names(),
+            zone.serial(),
+            findings.len() - errors
+        )?;
+        Ok(if findings.is_empty() { Verdict::Yes } else { Verdict::No })
+    }
+
     /// What the running server has of it, if there is one.
     fn served(&self) -> Option<ServedNow> {
         let Ok(Answer::Status(report)) = ask(self.control.as_deref()?, &Request::Status) else {
             return None;
         };
-        let name = self.config.apex.to_string();
+        let name = self.apex.to_string();
         let zone = report.zones.iter().find(|zone| zone.name == name && zone.serial != 0)?;
         let modified =
             zone.source_age.and_then(|age| u32::try_from(report.time.saturating_sub(age)).ok());

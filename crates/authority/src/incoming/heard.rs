@@ -44,9 +44,9 @@ impl Heard {
         waiting
     }
 
-    /// The zones.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &Name> {
-        self.0.keys()
+    /// Listens no more.
+    pub(crate) fn forget(&mut self, apex: &Name) {
+        self.0.remove(apex);
     }
 
     /// Takes a NOTIFY: from this address, signed with this key if it was.

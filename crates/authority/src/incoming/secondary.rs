@@ -8,12 +8,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use repute_dnsxl::Name;
-use repute_nameserver::ZoneIndex;
-use repute_nameserver::status::{StatusBoard, ZoneHealth, ZoneStatus};
+use repute_nameserver::control::Outcome;
+use repute_nameserver::status::{StatusBoard, Upstream, ZoneHealth, ZoneStatus};
+use repute_nameserver::{Live, ZoneIndex};
 use repute_records::{Difference, Editor, Misfit, Zone};
 use ring::rand::{SecureRandom, SystemRandom};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::fetch::{self, FetchError, Primary, Times, unix};
@@ -23,7 +25,7 @@ use super::sequence::{Fault, Limits, Received, is_later};
 use crate::authority::status;
 use crate::keys::Keys;
 use crate::notify::Target;
-use crate::store::{self, Live, Store, StoreError};
+use crate::store::{self, Store, StoreError};
 use crate::transfer::What;
 
 /// A zone whose primary is elsewhere.
@@ -43,12 +45,26 @@ pub struct Secondary {
     pub bounds: Bounds,
 }
 
+impl Secondary {
+    /// Whether another is followed in the same way, so that it need not begin anew.
+    pub(crate) fn is_same(&self, other: &Secondary) -> bool {
+        let Secondary { apex, index, live, primaries, limits, bounds } = self;
+        *apex == other.apex
+            && *index == other.index
+            && Arc::ptr_eq(live, &other.live)
+            && *primaries == other.primaries
+            && *limits == other.limits
+            && *bounds == other.bounds
+    }
+}
+
 /// What all of them need.
 #[derive(Clone, Debug)]
 pub(crate) struct Means {
     pub(crate) store: Arc<Store>,
     pub(crate) board: Arc<StatusBoard>,
-    pub(crate) keys: Arc<Keys>,
+    /// The keys of now.
+    pub(crate) keys: Arc<ArcSwap<Keys>>,
     /// How many primaries are asked at once.
     pub(crate) places: Arc<Semaphore>,
 }
@@ -59,12 +75,27 @@ pub(crate) struct Follower {
     secondary: Secondary,
     means: Means,
     schedule: Schedule,
-    /// Told by which primary something is new.
-    told: mpsc::Receiver<usize>,
+    ears: Ears,
+    /// Who waits for what comes of the next question.
+    askers: Vec<oneshot::Sender<Outcome>>,
     is_served: bool,
     /// What failed last, so that it is told once.
     failing: Option<String>,
+    /// What is told of it, but for what is told of its primaries.
     status: ZoneStatus,
+    /// Who is asked, or was last.
+    primary: Option<SocketAddr>,
+    /// When it was last known to be the newest.
+    refreshed: Option<u64>,
+}
+
+/// What a follower is told by others.
+#[derive(Debug)]
+pub(crate) struct Ears {
+    /// By which primary something is new.
+    pub(crate) told: mpsc::Receiver<usize>,
+    /// Who wants a primary asked at once, and to know what came of it.
+    pub(crate) wanted: mpsc::Receiver<oneshot::Sender<Outcome>>,
 }
 
 /// What came of a question.
@@ -98,12 +129,12 @@ enum RefreshError {
 
 impl Follower {
     /// Begins with what is in the store and was last the newest at a time: it is served if it has not expired. It takes
-    /// turns of nobody, and waits for none.
+    /// no turn of the store, and waits for none.
     pub(crate) fn new(
         secondary: Secondary,
         means: Means,
         refreshed: Option<u64>,
-        told: mpsc::Receiver<usize>,
+        ears: Ears,
     ) -> Follower {
         let now = unix();
         let Secondary { apex, index, live, primaries, bounds, .. } = &secondary;
@@ -129,8 +160,33 @@ impl Follower {
             status.health = ZoneHealth::Failed;
             status.last_error = Some(expired(apex));
         }
-        means.board.report(status.clone());
-        Follower { secondary, means, schedule, told, is_served, failing: None, status }
+        let refreshed = refreshed.filter(|_| is_served);
+        let primary = primaries.first().map(|target| target.address);
+        let (askers, failing) = (Vec::new(), None);
+        let follower = Follower {
+            secondary,
+            means,
+            schedule,
+            ears,
+            askers,
+            is_served,
+            failing,
+            status,
+            primary,
+            refreshed,
+        };
+        follower.report();
+        follower
+    }
+
+    /// Tells of it as it is.
+    fn report(&self) {
+        let upstream = self.primary.map(|primary| Upstream {
+            primary,
+            refreshed: self.refreshed,
+            expires: self.schedule.expires(),
+        });
+        self.means.board.report(ZoneStatus { upstream, ..self.status.clone() });
     }
 
     /// Follows it until the server stops, or is configured anew.
@@ -151,8 +207,15 @@ impl Follower {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(wait) => {}
-                told = self.told.recv() => match told {
+                told = self.ears.told.recv() => match told {
                     Some(primary) => self.schedule.notified(primary, unix()),
+                    None => return,
+                },
+                wanted = self.ears.wanted.recv() => match wanted {
+                    Some(asker) => {
+                        self.askers.push(asker);
+                        self.schedule.notified(self.schedule.primary(), unix());
+                    }
                     None => return,
                 },
             }
@@ -167,6 +230,7 @@ impl Follower {
         let known = self.schedule.expires().and_then(|_| self.means.store.zone(self.apex()));
         let (secondary, means) = (self.secondary.clone(), self.means.clone());
         let address = target.as_ref().map(|target| target.address);
+        self.primary = address;
         let asking = async move {
             match target {
                 Some(target) => means.refresh(&secondary, &target, known).await,
@@ -197,6 +261,7 @@ impl Follower {
         let apex = self.apex().clone();
         let at = At(address);
         self.schedule.refreshed(zone.soa(), unix(), chance());
+        self.refreshed = Some(unix());
         if !self.is_served {
             self.means.store.serve(&apex, &self.secondary.live);
             self.is_served = true;
@@ -235,8 +300,22 @@ impl Follower {
             last_error: warning.clone(),
             ..new
         };
-        self.failing = warning;
-        self.means.board.report(self.status.clone());
+        self.failing.clone_from(&warning);
+        self.report();
+        let ZoneStatus { serial, entries, .. } = self.status;
+        self.answer(&match (warning, taken) {
+            (Some(reason), _) => Outcome::Refused { reason, known: false },
+            (None, Some(_)) => Outcome::Served { serial, entries, faults: 0, warnings: 0 },
+            (None, None) => Outcome::Unchanged,
+        });
+    }
+
+    /// Tells those who wait what came of the question.
+    fn answer(&mut self, outcome: &Outcome) {
+        for asker in self.askers.drain(..) {
+            // Whoever does not wait any more needs no answer.
+            let _ = asker.send(outcome.clone());
+        }
     }
 
     /// Tells that nothing came, and goes on with the next primary.
@@ -256,8 +335,9 @@ impl Follower {
         self.status.health = if self.is_served { ZoneHealth::Stale } else { ZoneHealth::Failed };
         self.status.reloads_failed += 1;
         self.status.last_error = Some(why.clone());
-        self.failing = Some(why);
-        self.means.board.report(self.status.clone());
+        self.failing = Some(why.clone());
+        self.report();
+        self.answer(&Outcome::Refused { reason: why, known: false });
     }
 
     /// Serves it no more.
@@ -272,7 +352,7 @@ impl Follower {
         self.is_served = false;
         self.status.health = ZoneHealth::Failed;
         self.status.last_error = Some(why);
-        self.means.board.report(self.status.clone());
+        self.report();
     }
 
     fn apex(&self) -> &Name {
@@ -292,11 +372,12 @@ impl Means {
         let _place = self.places.acquire().await.map_err(|_| RefreshError::Lost)?;
         let key = match &target.key {
             Some(name) => {
-                Some(self.keys.get(name).ok_or_else(|| RefreshError::NoKey(name.clone()))?)
+                let keys = self.keys.load();
+                Some(keys.get(name).cloned().ok_or_else(|| RefreshError::NoKey(name.clone()))?)
             }
             None => None,
         };
-        let primary = Primary { address: target.address, key: key.map(Arc::clone) };
+        let primary = Primary { address: target.address, key };
         let times = Times::default();
         let fetch = |what| fetch::transfer(&primary, apex, what, *limits, &times);
         let mut fetched = match &known {
