@@ -88,8 +88,8 @@ pub(crate) fn list(
 }
 
 /// All subdomains that have values, with them.
-pub(crate) fn all_values(read: &ReadTransaction) -> Result<Vec<(String, Values)>, Fault> {
-    let table = read.open_table(VALUES)?;
+pub(crate) fn all_values(t: &WriteTransaction) -> Result<Vec<(String, Values)>, Fault> {
+    let table = t.open_table(VALUES)?;
     let mut all = Vec::new();
     for row in table.iter()? {
         let (subdomain, row) = row?;
@@ -267,6 +267,11 @@ pub(crate) fn unbind(t: &WriteTransaction, domain: &Name) -> Result<Option<Uuid>
 /// When something was imported, if it was.
 pub(crate) fn imported(t: &WriteTransaction, source: &str) -> Result<Option<Moment>, Fault> {
     Ok(t.open_table(IMPORTS)?.get(source)?.map(|at| Moment(at.value())))
+}
+
+/// When something was imported, as it is on the disk.
+pub(crate) fn was_imported(read: &ReadTransaction, source: &str) -> Result<Option<Moment>, Fault> {
+    Ok(read.open_table(IMPORTS)?.get(source)?.map(|at| Moment(at.value())))
 }
 
 /// Writes down that something was imported.

@@ -451,6 +451,7 @@ impl From<Fault> for Refused {
         match fault {
             // The account went, or its password changed, in the moment between.
             Fault::NoAccount | Fault::Changed => Refused::Forbidden,
+            Fault::Busy => Refused::Busy,
             fault => Refused::Failed(fault),
         }
     }

@@ -75,6 +75,14 @@ pub enum Reason {
 }
 
 impl<T: Turns> Service<T> {
+    /// When accounts were taken from `source`, if they were.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn imported(&self, source: &str) -> Result<Option<Moment>, Fault> {
+        accounts::was_imported(&self.turns().read()?, source)
+    }
+
     /// Takes accounts from `source` (a name for where they are, without a password), unless that was done before.
     ///
     /// # Errors
@@ -92,8 +100,8 @@ impl<T: Turns> Service<T> {
             }
             let (mut taken, mut there) = (0, 0);
             let (mut faults, mut changes) = (Vec::new(), Vec::new());
-            for foreign in foreign {
-                let account = match read(&foreign, now) {
+            for foreign in &foreign {
+                let account = match read(foreign, now) {
                     // A name that is too long together with the zone's is none.
                     Ok(account)
                         if change(&account.subdomain, &settings.domain, &Values::default())
@@ -106,7 +114,8 @@ impl<T: Turns> Service<T> {
                 let account = match account {
                     Ok(account) => account,
                     Err(reason) => {
-                        faults.push(ImportFault { username: foreign.username, reason });
+                        let username = foreign.username.clone();
+                        faults.push(ImportFault { username, reason });
                         continue;
                     }
                 };
@@ -260,6 +269,8 @@ mod tests {
             bad(|foreign| foreign.allow_from = "null".to_owned()),
         ];
         let second = service.import("b".to_owned(), all, Moment(0)).await.expect("it is taken");
+        assert_eq!(service.imported("b").expect("it is read"), Some(Moment(0)));
+        assert_eq!(service.imported("c").expect("it is read"), None);
         let Import::Taken { accounts: 1, there: 2, faults } = second else { panic!("{second:?}") };
         let reasons: Vec<_> = faults.iter().map(|fault| fault.reason).collect();
         use Reason::{AllowFrom, Password, Subdomain, Username};

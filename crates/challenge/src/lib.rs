@@ -17,6 +17,7 @@ mod import;
 mod limit;
 mod password;
 mod service;
+#[cfg(any(test, feature = "testing"))]
 mod store;
 mod turn;
 mod values;
@@ -33,7 +34,8 @@ pub use http::{Certificate, HttpConfig, serve};
 pub use import::{Foreign, Import, ImportFault, Reason};
 pub use limit::Rate;
 pub use password::Password;
-pub use service::{By, Found, NewAccount, Proof, Service, Settings, Unproved};
+pub use service::{By, Found, NewAccount, Proof, Service, Settings, Unproved, zone_values};
+#[cfg(feature = "testing")]
 pub use store::Store;
 pub use turn::{Fault, Turns, TxtChange};
 pub use uuid::Uuid;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use redb::WriteTransaction;
 use repute_dnsxl::{Ipv4Network, Ipv6Network, Name, Network};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::Semaphore;
@@ -172,7 +173,7 @@ impl<T: Turns> Service<T> {
         let account = self
             .turns
             .turn(move |t| match accounts::add(t, &account)? {
-                true => Ok((account, Vec::new())),
+                true => Ok((account.clone(), Vec::new())),
                 // Two of 2^122: the system's random source is none.
                 false => Err(Fault::NoRandom),
             })
@@ -308,17 +309,6 @@ impl<T: Turns> Service<T> {
         accounts::list(&self.turns.read()?, after, most)
     }
 
-    /// All names that have values: what the zone has of this service, for whoever makes it anew, as when its name changed.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub fn zone(&self) -> Result<Vec<TxtChange>, Fault> {
-        let all = accounts::all_values(&self.turns.read()?)?;
-        all.iter()
-            .map(|(subdomain, values)| change(subdomain, &self.settings.domain, values))
-            .collect()
-    }
-
     /// How many accounts there are.
     ///
     /// # Errors
@@ -335,7 +325,7 @@ impl<T: Turns> Service<T> {
         let password = Password::random()?;
         let secret = Secret::Digest(password.digest());
         let turn = self.turns.turn(move |t| {
-            let account = Account { secret, ..accounts::of(t, username)? };
+            let account = Account { secret: secret.clone(), ..accounts::of(t, username)? };
             accounts::replace(t, &account)?;
             Ok((account, Vec::new()))
         });
@@ -416,6 +406,15 @@ impl<T: Turns> Service<T> {
             None => Ok(!accounts::has_domains(&read, account.username)?),
         }
     }
+}
+
+/// All names that have values, in a turn: what a zone has of this service, for whoever makes it anew.
+///
+/// # Errors
+/// If the store fails.
+pub fn zone_values(t: &WriteTransaction, domain: &Name) -> Result<Vec<TxtChange>, Fault> {
+    let all = accounts::all_values(t)?;
+    all.iter().map(|(subdomain, values)| change(subdomain, domain, values)).collect()
 }
 
 /// The domain whose `_acme-challenge` a name is; itself, if it is none.

@@ -1,4 +1,5 @@
-//! A store of its own file, with one thread that writes.
+//! A store of its own file, with one thread that writes: what the tests of this room turn in. Products keep accounts in the
+//! file of their zones.
 //!
 //! A commit waits for the disk, so turns that come meanwhile are committed together: a thousand updates a second need no
 //! thousand waits. Whoever reads waits for nobody.
@@ -68,7 +69,7 @@ impl Turns for Store {
     fn turn<R, W>(&self, work: W) -> impl Future<Output = Result<R, Fault>> + Send
     where
         R: Send + 'static,
-        W: FnOnce(&WriteTransaction) -> Result<(R, Vec<TxtChange>), Fault> + Send + 'static,
+        W: FnMut(&WriteTransaction) -> Result<(R, Vec<TxtChange>), Fault> + Send + 'static,
     {
         let (told, end) = oneshot::channel();
         let job: Job = Box::new(move |transaction| match transaction.and_then(work) {
@@ -220,9 +221,7 @@ mod tests {
     const TABLE: TableDefinition<'_, u32, u32> = TableDefinition::new("test");
 
     /// A turn that writes a number and has a name of it changed.
-    fn write(
-        number: u32,
-    ) -> impl FnOnce(&WriteTransaction) -> Result<(u32, Vec<TxtChange>), Fault> {
+    fn write(number: u32) -> impl FnMut(&WriteTransaction) -> Result<(u32, Vec<TxtChange>), Fault> {
         move |transaction| {
             transaction.open_table(TABLE)?.insert(number, number)?;
             let name = format!("n{number}.example").parse().expect("a name");

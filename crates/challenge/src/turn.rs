@@ -2,7 +2,7 @@
 //!
 //! Accounts and the DNS zone lie in one store, and a value that an account was told of is in the zone: a kill at any
 //! moment leaves both or neither. So this room does not commit by itself. It takes a turn in the transaction of whoever
-//! owns the store, and says what the zone's names have from then on; [`crate::Store`] is an owner.
+//! owns the store, and says what the zone's names have from then on.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,10 +16,11 @@ pub trait Turns: Send + Sync + 'static {
     ///
     /// Turns of one transaction run one after the other, each seeing what those before it did. Work that returns a
     /// refusal ([`Fault::is_refusal`]) has written nothing, so that the others go on; any other fault undoes them all.
+    /// Work may be run again in another transaction if the first one came to nothing, so all it does is done by that.
     fn turn<R, W>(&self, work: W) -> impl Future<Output = Result<R, Fault>> + Send
     where
         R: Send + 'static,
-        W: FnOnce(&WriteTransaction) -> Result<(R, Vec<TxtChange>), Fault> + Send + 'static;
+        W: FnMut(&WriteTransaction) -> Result<(R, Vec<TxtChange>), Fault> + Send + 'static;
 
     /// What was committed last, to read.
     ///
@@ -66,6 +67,12 @@ pub enum Fault {
     /// The store failed.
     #[error("the store of challenge accounts failed: {0}; is its disk full?")]
     Store(Arc<redb::Error>),
+    /// Whoever owns the store cannot use it, and says why.
+    #[error("{0}")]
+    Owner(String),
+    /// Too many turns wait.
+    #[error("too many changes wait for the disk: try again")]
+    Busy,
     /// Whoever owns the store has ended.
     #[error("the store of challenge accounts is closed")]
     Closed,
@@ -76,7 +83,9 @@ impl Fault {
     pub fn is_refusal(&self) -> bool {
         match self {
             Fault::NoAccount | Fault::Changed | Fault::Bound { .. } | Fault::NoRandom => true,
-            Fault::Damaged | Fault::Store(_) | Fault::Closed => false,
+            Fault::Damaged | Fault::Store(_) | Fault::Owner(_) | Fault::Busy | Fault::Closed => {
+                false
+            }
         }
     }
 }

@@ -81,7 +81,9 @@ async fn values_are_served_with_the_commit_and_are_there_after_a_start() {
         new
     };
     let (service, zone) = service(&folder, keep).await;
-    let whole = service.zone().expect("it is read");
+    let apex = service.settings().domain.clone();
+    let turn = service.turns().turn(move |t| Ok((zone_values(t, &apex)?, Vec::new())));
+    let whole = turn.await.expect("it is read");
     let expect = TxtChange {
         name: new.full_domain.clone(),
         values: ["b", "c", "d"].map(|of| of.repeat(43).into_bytes()).to_vec(),
