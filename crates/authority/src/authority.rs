@@ -68,7 +68,8 @@ pub struct ZoneConfig {
     pub live: Live,
     /// Who may change it.
     pub role: Role,
-    /// The records that it begins with: of a master file, or why they could not be read.
+    /// The records that it begins with: of a master file, or why they could not be read. Of a zone that a service
+    /// changes nothing is taken from here.
     pub seed: Result<Vec<Record>, String>,
 }
 
@@ -394,7 +395,7 @@ fn said(mut signed: Signed, rcode: u8, now: u64) -> Vec<u8> {
 /// Has zones begin that the store does not know yet; those that cannot, and why.
 fn begin(own: &[ZoneConfig], store: &Store) -> Result<HashMap<Name, String>, StoreError> {
     let (mut failed, mut new, mut renewed) = (HashMap::new(), Vec::new(), Vec::new());
-    for ZoneConfig { apex, seed, .. } in own.iter().filter(|zone| is_changed_here(zone)) {
+    for ZoneConfig { apex, seed, .. } in own.iter().filter(|zone| begins_here(zone)) {
         let known = store.seed(apex);
         let records = match seed {
             Ok(records) => records,
@@ -452,10 +453,18 @@ fn times(store: &Store, secondaries: &[Secondary]) -> Result<HashMap<Name, u64>,
     loaded.wait()
 }
 
+/// Whether a zone begins with its seed.
+fn begins_here(zone: &ZoneConfig) -> bool {
+    match zone.role {
+        Role::Dynamic { .. } => true,
+        Role::Service | Role::Secondary => false,
+    }
+}
+
 /// Whether a zone is changed here.
 fn is_changed_here(zone: &ZoneConfig) -> bool {
     match zone.role {
-        Role::Dynamic { .. } => true,
+        Role::Dynamic { .. } | Role::Service => true,
         // It is served by whoever transfers it.
         Role::Secondary => false,
     }

@@ -258,6 +258,15 @@ impl Store {
         self.shared.file.since(apex, held.journal, serial, held.zone.serial())
     }
 
+    /// Begins to read tables of others, as they are on the disk now. It is not to be kept: what is read goes on being kept
+    /// in the file for it.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn begin_read(&self) -> Result<redb::ReadTransaction, StoreError> {
+        self.shared.file.begin_read()
+    }
+
     /// Reads tables of others, as they are on the disk.
     ///
     /// # Errors

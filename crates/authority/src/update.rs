@@ -45,6 +45,8 @@ pub enum Role {
         /// How its serial goes on.
         serials: Serials,
     },
+    /// It is changed here, by a service of this server alone, which has it begin as well.
+    Service,
     /// It comes from elsewhere, where it is changed. Updates are not passed on.
     Secondary,
 }
@@ -167,7 +169,7 @@ impl Updates {
         };
         let (permits, serials) = match role {
             Role::Dynamic { permits, serials } => (permits, *serials),
-            Role::Secondary => return REFUSED,
+            Role::Service | Role::Secondary => return REFUSED,
         };
         let own: Vec<&Permit> = permits.iter().filter(|own| own.is_for(key, address)).collect();
         if own.is_empty() {
@@ -248,7 +250,12 @@ impl Updates {
                 self.complain(&sent.apex, key, address, now, &remedy);
                 Err(REFUSED)
             }
-            Some(role) => Ok((sent, role)),
+            Some(Role::Service) => {
+                let remedy = "the zone is changed by a service of this server alone: ask that one";
+                self.complain(&sent.apex, key, address, now, &remedy);
+                Err(REFUSED)
+            }
+            Some(role @ Role::Dynamic { .. }) => Ok((sent, role)),
             None => {
                 let remedy =
                     "no zone of that name is changed here: compare its name with the configuration";

@@ -72,6 +72,15 @@ impl File {
         self.database.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Begins to read other tables.
+    pub(super) fn begin_read(&self) -> Result<ReadTransaction, StoreError> {
+        self.guarded(|| {
+            let database = self.database();
+            let database = database.as_ref().ok_or_else(|| self.cannot_write("it is not open"))?;
+            database.begin_read().map_err(|error| self.failed(error))
+        })
+    }
+
     /// Reads other tables.
     pub(super) fn view<T>(
         &self,

@@ -72,7 +72,7 @@ impl std::fmt::Debug for Turn<'_> {
 
 impl Turn<'_> {
     /// The transaction, for tables of others, whose names must not be those of the store: `meta`, `zones`, `records`,
-    /// `journal`, nor those of [`crate::lists`]: `lists`, `list-changes`. Whoever takes it is thought to write. Committing is not his.
+    /// `journal`, nor those of [`crate::lists`]: `lists`, `list-changes`. Those of the challenge service begin with `challenge-`. Whoever takes it is thought to write. Committing is not his.
     pub fn transaction(&self) -> &WriteTransaction {
         self.wrote.set(true);
         self.transaction

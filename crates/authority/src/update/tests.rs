@@ -56,6 +56,7 @@ impl Fixture {
             (name("time.test"), dynamic(Serials::Time)),
             (name("gone.test"), dynamic(Serials::Count)),
             (name("elsewhere.test"), Role::Secondary),
+            (name("service.test"), Role::Service),
         ]);
         let updates = Updates {
             zones,
@@ -159,6 +160,7 @@ fn each_refusal_has_its_code_and_changes_nothing() {
         ("all", "other.test", &[][..], &[add][..], 9),
         ("all", "www.a.test", &[], &[add], 9),
         ("all", "elsewhere.test", &[], &["x.elsewhere.test 1 1 60 c0000202"], 5),
+        ("all", "service.test", &[], &["x.service.test 1 1 60 c0000202"], 5),
         ("none", "a.test", &[], &[add], 5),
         ("near", "a.test", &[], &[add], 5),
         ("acme", "a.test", &[], &[add], 5),
