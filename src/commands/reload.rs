@@ -31,7 +31,7 @@ pub(super) fn run(path: Option<&Path>, args: &ReloadArgs) -> anyhow::Result<Verd
     let reloads = match answer {
         Answer::Reloaded(reloads) => reloads,
         Answer::Error(reason) => bail!(reason),
-        Answer::Status(_) | Answer::Zone(_) | Answer::Done => {
+        Answer::Status(_) | Answer::Zone(_) | Answer::Told(_) | Answer::Done => {
             bail!("the server answers something else")
         }
     };

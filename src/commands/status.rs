@@ -20,7 +20,7 @@ pub(super) fn run(path: Option<&Path>, args: &StatusArgs) -> anyhow::Result<Verd
     let report = match ask_server(path, &config.process.control, &Request::Status)? {
         Answer::Status(report) => *report,
         Answer::Error(reason) => bail!(reason),
-        Answer::Reloaded(_) | Answer::Zone(_) | Answer::Done => {
+        Answer::Reloaded(_) | Answer::Zone(_) | Answer::Told(_) | Answer::Done => {
             bail!("the server answers something else")
         }
     };

@@ -1,4 +1,4 @@
-//! The control socket: how `repute status` and `repute reload` speak to a running server.
+//! The control socket: how `repute status`, `repute reload` and others speak to a running server.
 //!
 //! A unix stream socket that only its owner (and root) may open. A client sends one line of words and
 //! gets one line of JSON; then the connection ends. What a reload does is the business of whoever owns
@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::companion::Companion;
 use crate::http::Gather;
 use crate::listen::tcp::accept_failed;
 use crate::report::Report;
@@ -43,6 +44,13 @@ pub enum Request {
     ReopenLogs,
     /// An ordinary zone as it is served.
     Zone(Name),
+    /// Something that a [`Companion`] of the server does.
+    Order {
+        /// Its word.
+        companion: String,
+        /// What it shall do, in one line.
+        order: String,
+    },
 }
 
 /// What the server answers.
@@ -55,6 +63,8 @@ pub enum Answer {
     Reloaded(Reloads),
     /// An ordinary zone as a master file.
     Zone(String),
+    /// What came of an order.
+    Told(serde_json::Value),
     /// It was done.
     Done,
     /// It was not, and why.
@@ -138,6 +148,8 @@ pub(crate) struct Commands {
     pub(crate) reopen_logs: Box<dyn Fn() + Send + Sync>,
     /// What is served.
     pub(crate) zones: Arc<ArcSwap<Zones>>,
+    /// What else runs.
+    pub(crate) companions: Vec<Arc<dyn Companion>>,
 }
 
 /// Answers requests until the server stops.
@@ -221,6 +233,16 @@ impl Commands {
                 }
                 None => Answer::Error(format!("zone `{apex}` is not served")),
             },
+            Request::Order { companion, order } => {
+                let one = self.companions.iter().find(|one| one.name() == companion);
+                match one.map(|one| one.order(order)) {
+                    Some(Ok(told)) => Answer::Told(told),
+                    Some(Err(reason)) => Answer::Error(reason),
+                    None => Answer::Error(format!(
+                        "the server runs no `{companion}` service: its configuration had none when it was started"
+                    )),
+                }
+            }
         }
     }
 }
@@ -245,8 +267,8 @@ pub fn ask(path: &Path, request: &Request) -> Result<Answer, ControlError> {
     let fail = |source| ControlError::Ask { path: path.into(), source };
     let patience = match request {
         Request::Status | Request::ReopenLogs => Some(ANSWER_TIME),
-        // A large list takes its time.
-        Request::Reload(_) | Request::Zone(_) => None,
+        // A large list takes its time, and so does a disk.
+        Request::Reload(_) | Request::Zone(_) | Request::Order { .. } => None,
     };
     stream.set_read_timeout(patience).map_err(fail)?;
     writeln!(stream, "{request}").map_err(fail)?;
@@ -262,6 +284,14 @@ impl FromStr for Request {
     type Err = RequestError;
 
     fn from_str(line: &str) -> Result<Request, RequestError> {
+        if let Some(("order", rest)) = line.trim().split_once(' ') {
+            let (companion, order) = rest.split_once(' ').ok_or(RequestError::Unknown)?;
+            if companion.is_empty() || order.is_empty() {
+                return Err(RequestError::Unknown);
+            }
+            let (companion, order) = (companion.to_owned(), order.to_owned());
+            return Ok(Request::Order { companion, order });
+        }
         let mut words = line.split_ascii_whitespace();
         let request = match (words.next(), words.next()) {
             (Some("status"), None) => Request::Status,
@@ -285,6 +315,7 @@ impl fmt::Display for Request {
             Request::Reload(Some(zone)) => write!(f, "reload {zone}"),
             Request::ReopenLogs => f.write_str("reopen-logs"),
             Request::Zone(zone) => write!(f, "zone {zone}"),
+            Request::Order { companion, order } => write!(f, "order {companion} {order}"),
         }
     }
 }
@@ -293,7 +324,9 @@ impl fmt::Display for Request {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// Not one of the known ones.
-    #[error("unknown request: there are `status`, `reload [ZONE]`, `reopen-logs` and `zone ZONE`")]
+    #[error(
+        "unknown request: there are `status`, `reload [ZONE]`, `reopen-logs`, `zone ZONE` and `order COMPANION ORDER`"
+    )]
     Unknown,
     /// The zone's name is none.
     #[error("not a zone name: {0}")]
@@ -349,8 +382,8 @@ pub enum ControlError {
 
 /// Conversations at a time.
 const CONNECTIONS: usize = 16;
-/// Longest request: a name of 255 bytes takes at most four times as many in text.
-const LINE_BYTES: u64 = 2_048;
+/// Longest request: a name of 255 bytes takes at most four times as many in text, and an order some hundred networks.
+pub const LINE_BYTES: u64 = 16 * 1024;
 /// How long a client waits for what a server has at hand.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// Bytes of an answer that are sent at once.
@@ -370,6 +403,10 @@ mod tests {
         check("reload BL.example", Ok(Request::Reload(Some("bl.example".parse().unwrap()))));
         check("reload", Ok(Request::Reload(None)));
         check("reload a b", Err(RequestError::Unknown));
+        let order = Request::Order { companion: "cook".to_owned(), order: "a  cake".to_owned() };
+        check("order cook a  cake\n", Ok(order));
+        check("order cook", Err(RequestError::Unknown));
+        check("order  cake", Err(RequestError::Unknown));
         check("", Err(RequestError::Unknown));
         check("reload a..b", Err(RequestError::Zone(repute_dnsxl::NameError::EmptyLabel)));
     }

@@ -51,11 +51,23 @@ impl Default for Config {
 /// Gathers a report when a page is asked for.
 pub(crate) type Gather = Arc<dyn Fn() -> Report + Send + Sync>;
 
+/// Writes what others in the process count.
+pub(crate) type Others = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What pages are made of.
+#[derive(Clone)]
+pub(crate) struct Pages {
+    /// How the server is.
+    pub(crate) gather: Gather,
+    /// What others count.
+    pub(crate) others: Others,
+}
+
 /// Serves the pages until the server stops.
 pub(crate) async fn serve(
     listener: TcpListener,
     config: Config,
-    gather: Gather,
+    pages: Pages,
     stop: CancellationToken,
     tasks: TaskTracker,
 ) {
@@ -69,11 +81,11 @@ pub(crate) async fn serve(
         match accepted {
             Ok((stream, peer)) => {
                 let Some(place) = admission.admit(peer.ip()) else { continue };
-                let (gather, stop) = (Arc::clone(&gather), stop.clone());
+                let (pages, stop) = (pages.clone(), stop.clone());
                 tasks.spawn(async move {
                     let _place = place;
                     tokio::select! {
-                        _ = timeout(config.time, exchange(stream, config.time, gather)) => {}
+                        _ = timeout(config.time, exchange(stream, config.time, pages)) => {}
                         () = stop.cancelled() => {}
                     }
                 });
@@ -84,9 +96,9 @@ pub(crate) async fn serve(
 }
 
 /// Serves one request. Errors are the client's business.
-async fn exchange(stream: TcpStream, time: Duration, gather: Gather) {
+async fn exchange(stream: TcpStream, time: Duration, pages: Pages) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let response = respond(&request, &gather);
+        let response = respond(&request, &pages);
         async move { Ok::<_, Infallible>(response) }
     });
     let connection = http1::Builder::new()
@@ -100,14 +112,18 @@ async fn exchange(stream: TcpStream, time: Duration, gather: Gather) {
 }
 
 /// Answers a request; its body, if any, is never read.
-fn respond<B>(request: &Request<B>, gather: &Gather) -> Response<String> {
+fn respond<B>(request: &Request<B>, pages: &Pages) -> Response<String> {
+    let gather = &pages.gather;
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut refusal = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
         refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         return refusal;
     }
     match request.uri().path() {
-        "/metrics" => text(StatusCode::OK, metrics::CONTENT_TYPE, metrics::render(&gather())),
+        "/metrics" => {
+            let page = metrics::render(&gather()) + &(pages.others)();
+            text(StatusCode::OK, metrics::CONTENT_TYPE, page)
+        }
         "/healthz" => health(&gather()),
         "/status" if wants_html(request) => text(StatusCode::OK, HTML, page::render(&gather())),
         "/status" | "/status.json" => text(StatusCode::OK, JSON, json(&gather())),
@@ -179,10 +195,14 @@ mod tests {
     use crate::metrics::tests::report;
     use crate::status::ZoneHealth;
 
+    fn pages(report: Report) -> Pages {
+        let gather: Gather = Arc::new(move || report.clone());
+        Pages { gather, others: Arc::new(|| "others 1\n".to_owned()) }
+    }
+
     fn get(path: &str, accept: &str, report: Report) -> (StatusCode, String) {
         let request = Request::builder().uri(path).header(header::ACCEPT, accept).body(()).unwrap();
-        let gather: Gather = Arc::new(move || report.clone());
-        let response = respond(&request, &gather);
+        let response = respond(&request, &pages(report));
         (response.status(), response.into_body())
     }
 
@@ -209,10 +229,17 @@ mod tests {
     }
 
     #[test]
+    fn what_others_count_stands_behind_what_the_server_counts() {
+        let (_, page) = get("/metrics", "", report("bl.example"));
+        assert!(page.starts_with("# HELP repute_nameserver_build_info"), "{page}");
+        assert!(page.ends_with("\nothers 1\n"), "{page}");
+    }
+
+    #[test]
     fn only_reading_is_possible() {
         let request = Request::post("/status").body(()).unwrap();
-        let gather: Gather = Arc::new(|| report("bl.example"));
-        assert_eq!(respond(&request, &gather).status(), StatusCode::METHOD_NOT_ALLOWED);
+        let pages = pages(report("bl.example"));
+        assert_eq!(respond(&request, &pages).status(), StatusCode::METHOD_NOT_ALLOWED);
         assert_eq!(get("/other", "", report("bl.example")).0, StatusCode::NOT_FOUND);
     }
 }

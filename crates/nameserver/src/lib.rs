@@ -2,10 +2,11 @@
 //!
 //! The middle is [`respond()`]: a function from a packet and the served [`Zones`] to an answer. Around
 //! it lie the sockets ([`listen`]), the door for what it does not answer ([`beyond`]), what keeps the zones fresh ([`loader`]), and what tells how it all
-//! goes ([`counters`], [`status`], [`metrics`], [`http`], [`control`], [`query_log`]); [`server`] puts
+//! goes ([`counters`], [`status`], [`metrics`], [`http`], [`control`], [`query_log`], of services beside it too ([`companion`])); [`server`] puts
 //! them together.
 
 pub mod beyond;
+pub mod companion;
 pub mod control;
 pub mod cookie;
 pub mod counters;

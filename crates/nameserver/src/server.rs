@@ -18,9 +18,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::beyond::Beyond;
+use crate::companion::Companion;
 use crate::control::{self, Commands, ControlError, Reload};
 use crate::counters::{Counters, Totals};
-use crate::http::{self, Gather};
+use crate::http::{self, Gather, Pages};
 use crate::listen::tally::Tally;
 use crate::listen::tcp::{Admission, Service};
 use crate::listen::udp::{self, Duty};
@@ -65,12 +66,11 @@ impl Server {
             (None, None) => None,
         };
         let control = given.control.map(control::Socket::given);
-        Ok(Bound { config, listeners, http, control })
+        Ok(Bound { config, listeners, http, control, companions: Vec::new() })
     }
 }
 
 /// A name server that holds its addresses and answers nothing yet.
-#[derive(Debug)]
 pub struct Bound {
     /// How it is meant to be.
     config: Config,
@@ -80,6 +80,14 @@ pub struct Bound {
     http: Option<TcpListener>,
     /// The control socket, if systemd gave one.
     control: Option<control::Socket>,
+    /// What else runs in the process.
+    companions: Vec<Arc<dyn Companion>>,
+}
+
+impl std::fmt::Debug for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bound").field("config", &self.config).finish_non_exhaustive()
+    }
 }
 
 /// What a server needs of others to run.
@@ -118,12 +126,19 @@ impl Bound {
         self
     }
 
+    /// The same with other services, which are on its page of metrics and take orders by its control socket.
+    #[must_use]
+    pub fn accompanied_by(mut self, companions: Vec<Arc<dyn Companion>>) -> Bound {
+        self.companions = companions;
+        self
+    }
+
     /// Starts to answer.
     ///
     /// # Errors
     /// If the control socket or the query log cannot be opened, or the system gives no threads.
     pub fn start(self, parts: Parts) -> Result<Running, StartError> {
-        let Bound { config, listeners, http, control } = self;
+        let Bound { config, listeners, http, control, companions } = self;
         let Parts { zones, board, reload, runtime, beyond, certificate } = parts;
         let control = match (control, &config.control) {
             (Some(socket), _) => Some(socket),
@@ -207,8 +222,11 @@ impl Bound {
             listener.set_nonblocking(true).map_err(StartError::Threads)?;
             let listener =
                 tokio::net::TcpListener::from_std(listener).map_err(StartError::Threads)?;
-            let gather = Arc::clone(&gather);
-            tasks.spawn(http::serve(listener, config.http, gather, stop.clone(), tasks.clone()));
+            let counting = companions.clone();
+            let others: http::Others =
+                Arc::new(move || counting.iter().map(|one| one.metrics()).collect());
+            let pages = Pages { gather: Arc::clone(&gather), others };
+            tasks.spawn(http::serve(listener, config.http, pages, stop.clone(), tasks.clone()));
         }
         if let Some(socket) = control {
             let reopen = Arc::clone(&overview);
@@ -217,6 +235,7 @@ impl Bound {
                 reload,
                 reopen_logs: Box::new(move || reopen.reopen_logs()),
                 zones: served,
+                companions,
             };
             tasks.spawn(control::serve(socket, Arc::new(commands), stop.clone(), tasks.clone()));
         }

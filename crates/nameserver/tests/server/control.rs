@@ -1,10 +1,12 @@
 //! The control socket between two processes' worth of code.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
+use repute_nameserver::companion::Companion;
 use repute_nameserver::control::{Answer, ControlError, Outcome, Request, ask};
+use repute_nameserver::http;
 use repute_nameserver::server::{Config, StartError};
 
 use crate::running::{TestServer, apex, config};
@@ -39,7 +41,7 @@ fn status_and_reload_are_answered() {
 #[test]
 fn words_that_mean_nothing_get_an_error_and_so_does_a_line_without_end() {
     let (_server, folder) = start();
-    for line in [&b"hello\n"[..], b"\xff\xfe\n", b"\n", &[b'x'; 5_000]] {
+    for line in [&b"hello\n"[..], b"\xff\xfe\n", b"\n", &[b'x'; 20_000]] {
         let mut stream = UnixStream::connect(folder.path().join("control")).unwrap();
         // The server may close before it has read all of a long line.
         let _ = stream.write_all(line);
@@ -72,4 +74,48 @@ fn a_second_server_does_not_take_the_socket_and_a_stop_removes_it() {
     server.stop();
     assert!(!path.exists());
     assert!(matches!(ask(&path, &Request::Status), Err(ControlError::NotRunning { .. })));
+}
+
+/// A service that says back what it is told, unless it is told nothing good.
+struct Echo;
+
+impl Companion for Echo {
+    fn name(&self) -> &'static str {
+        "echo"
+    }
+
+    fn metrics(&self) -> String {
+        "echo_orders_total 1\n".to_owned()
+    }
+
+    fn order(&self, order: &str) -> Result<serde_json::Value, String> {
+        if order == "nothing" { Err("why ask?".to_owned()) } else { Ok(order.into()) }
+    }
+}
+
+#[test]
+fn orders_go_to_the_service_that_is_meant_and_its_counters_are_on_the_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control");
+    let http = http::Config { address: Some(([127, 0, 0, 1], 0).into()), ..Default::default() };
+    let config = Config { control: Some(path.clone()), http, ..config() };
+    let mut server = TestServer::start_beside(config, vec![Arc::new(Echo)]);
+    let order = |companion: &str, order: &str| {
+        let (companion, order) = (companion.to_owned(), order.to_owned());
+        ask(&path, &Request::Order { companion, order }).unwrap()
+    };
+    assert_eq!(order("echo", "two  words"), Answer::Told("two  words".into()));
+    assert_eq!(order("echo", "nothing"), Answer::Error("why ask?".into()));
+    let Answer::Error(why) = order("cook", "cake") else { panic!("there is no cook") };
+    assert!(why.starts_with("the server runs no `cook` service"), "{why}");
+    let page = server.running().http_address().expect("there are pages");
+    let mut stream = std::net::TcpStream::connect(page).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    assert!(
+        text.contains("repute_nameserver_build_info") && text.ends_with("\necho_orders_total 1\n"),
+        "{text}"
+    );
+    server.stop();
 }

@@ -9,9 +9,10 @@ use arc_swap::ArcSwap;
 use repute_certificate::Certificate;
 use repute_dnsxl::Name;
 use repute_nameserver::beyond::Beyond;
+use repute_nameserver::companion::Companion;
 use repute_nameserver::control::{Reload, Reloaded, Reloads};
 use repute_nameserver::listen::{self, Address, Given};
-use repute_nameserver::server::{Config, Parts, Running, Server};
+use repute_nameserver::server::{Bound, Config, Parts, Running, Server};
 use repute_nameserver::status::{StatusBoard, ZoneHealth, ZoneStatus};
 use repute_nameserver::{Handover, Identity, Serving, ZoneIndex, ZoneState, Zones, http};
 use repute_zone::format::ReadOptions;
@@ -55,28 +56,33 @@ pub(crate) fn config() -> Config {
 impl TestServer {
     /// Starts a server on its own sockets.
     pub(crate) fn start(config: Config) -> TestServer {
-        TestServer::launch(config, Given::default(), None, None)
+        TestServer::launch(Server::bind(config, Given::default()).unwrap(), None, None)
     }
 
     /// Starts a server on sockets that others opened.
     pub(crate) fn start_with(config: Config, given: Given) -> TestServer {
-        TestServer::launch(config, given, None, None)
+        TestServer::launch(Server::bind(config, given).unwrap(), None, None)
     }
 
     /// Starts a server that hands over what `beyond` answers.
     pub(crate) fn start_with_beyond(config: Config, beyond: Arc<dyn Beyond>) -> TestServer {
-        TestServer::launch(config, Given::default(), Some(beyond), None)
+        TestServer::launch(Server::bind(config, Given::default()).unwrap(), Some(beyond), None)
     }
 
     /// Starts a server that shows a certificate.
     pub(crate) fn start_with_certificate(config: Config, shown: Arc<Certificate>) -> TestServer {
-        TestServer::launch(config, Given::default(), None, Some(shown))
+        TestServer::launch(Server::bind(config, Given::default()).unwrap(), None, Some(shown))
+    }
+
+    /// Starts a server beside other services.
+    pub(crate) fn start_beside(config: Config, others: Vec<Arc<dyn Companion>>) -> TestServer {
+        let bound = Server::bind(config, Given::default()).unwrap().accompanied_by(others);
+        TestServer::launch(bound, None, None)
     }
 
     /// Starts a server.
     fn launch(
-        config: Config,
-        given: Given,
+        bound: Bound,
         beyond: Option<Arc<dyn Beyond>>,
         certificate: Option<Arc<Certificate>>,
     ) -> TestServer {
@@ -97,7 +103,7 @@ impl TestServer {
             beyond,
             certificate,
         };
-        let running = Server::bind(config, given).unwrap().start(parts).unwrap();
+        let running = bound.start(parts).unwrap();
         TestServer { running: Some(running), runtime, board, zones }
     }
 
