@@ -7,6 +7,7 @@ pub(crate) mod admin;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod catalogue;
+pub(crate) mod challenge;
 pub(crate) mod check;
 pub(crate) mod list;
 pub(crate) mod monitor;
@@ -24,6 +25,7 @@ use admin::{ADMIN_HELP, AdminArgs};
 use audit::{AUDIT_HELP, AuditArgs};
 use backup::{BACKUP_HELP, BackupArgs, RESTORE_HELP, RestoreArgs};
 use catalogue::CatalogueCommand;
+use challenge::{CHALLENGE_HELP, ChallengeArgs};
 use check::{CHECK_HELP as CHECK_COMMAND_HELP, CheckArgs};
 use list::ListCommand;
 use monitor::{MONITOR_HELP, MonitorArgs};
@@ -82,6 +84,9 @@ pub(crate) enum Command {
     /// The lists of the registry: what is published, what was refused, how one ends
     #[command(subcommand)]
     List(ListCommand),
+    /// The accounts of the challenge service: list, make, rotate their passwords, delete
+    #[command(after_help = CHALLENGE_HELP)]
+    Challenge(ChallengeArgs),
     /// Look into lists: check, build, export, look up, compare
     #[command(subcommand)]
     Zone(ZoneCommand),

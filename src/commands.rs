@@ -5,6 +5,7 @@ mod admin;
 mod audit;
 mod backup;
 mod catalogue;
+mod challenge;
 pub(crate) mod check;
 mod config;
 mod fault;
@@ -40,6 +41,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Status(args) => status::run(config, &args),
         Command::Reload(args) => reload::run(config, &args),
         Command::List(command) => list::run(config, command),
+        Command::Challenge(args) => challenge::run(config, args),
         Command::Zone(command) => zone::run(config, command),
         Command::Config(command) => self::config::run(config, &command),
         Command::Man { folder } => man::run(&folder),

@@ -8,6 +8,7 @@
 //! after; both point at file, line and column. Nothing here is opened but the file itself.
 
 mod authority;
+mod challenge;
 mod file;
 mod follow;
 mod meaning;
@@ -32,6 +33,7 @@ use repute_nameserver::loader::LoaderConfig;
 use repute_nameserver::{Identity, server};
 
 pub(crate) use authority::{AuthorityConfig, DynamicConfig, KeyConfig, SecondaryConfig};
+pub(crate) use challenge::ChallengeConfig;
 pub(crate) use file::{
     FileCookies as CookiePolicy, FileLogFormat as LogFormat, FileLogLevel as LogLevel,
 };
@@ -64,6 +66,8 @@ pub(crate) struct Config {
     pub(crate) loader: LoaderConfig,
     /// Keys, zones that are changed by updates or taken over from elsewhere, and who may have what.
     pub(crate) authority: AuthorityConfig,
+    /// The challenge service, if there is one.
+    pub(crate) challenge: Option<ChallengeConfig>,
     /// What is watched, and who hears of it.
     pub(crate) monitor: MonitorConfig,
     /// The portal, if there is one.

@@ -24,6 +24,7 @@ pub(crate) fn start(level: LogLevel, format: LogFormat) {
         .with_ansi(false);
     match format {
         LogFormat::Text => lines.init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
+        // Whoever gathers such lines tells by it which are an audit's.
+        LogFormat::Json => lines.json().flatten_event(true).with_target(true).init(),
     }
 }

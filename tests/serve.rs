@@ -1,5 +1,9 @@
 //! `repute serve` as a person or a service manager meets it: the real binary, its sockets and files.
 
+#[path = "serve/challenge.rs"]
+mod challenge;
+#[path = "serve/challenge_api.rs"]
+mod challenge_api;
 #[path = "serve/cookies.rs"]
 mod cookies;
 #[path = "serve/disk.rs"]

@@ -14,6 +14,7 @@ use repute_zone::DatasetKind;
 
 use super::access::{self, AskedFor};
 use super::monitor;
+use super::serve::challenge;
 use super::serve::cookies::cookies;
 use super::serve::tls;
 use super::serve::{Belongings, keys};
@@ -38,6 +39,7 @@ pub(super) fn run(path: Option<&Path>, command: &ConfigCommand) -> anyhow::Resul
 fn check(named: Option<&Path>, config: &Config, out: &mut impl Write) -> anyhow::Result<Verdict> {
     let zones =
         config.loader.zones.len() + config.loader.masters.len() + config.authority.stored().count();
+    let zones = zones + usize::from(config.challenge.is_some());
     let s = if zones == 1 { "" } else { "s" };
     let Origin::File(path) = &config.origin else {
         // Its lists are written at the first start.
@@ -61,6 +63,11 @@ fn check(named: Option<&Path>, config: &Config, out: &mut impl Write) -> anyhow:
         return Ok(Verdict::Unknown);
     }
     if let Err(error) = tls::certificate(config.certificate.as_ref()) {
+        writeln!(out, "{path}: not right: {error:#}")?;
+        return Ok(Verdict::Unknown);
+    }
+    let of_challenge = config.challenge.as_ref().and_then(|one| one.certificate.as_ref());
+    if let Err(error) = challenge::certificate(of_challenge) {
         writeln!(out, "{path}: not right: {error:#}")?;
         return Ok(Verdict::Unknown);
     }

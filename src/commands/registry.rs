@@ -17,6 +17,8 @@ mod rule;
 mod settings;
 mod subscriber;
 
+pub(super) use log::time;
+
 use std::path::Path;
 
 use repute_database::lists::{Stored, by_apex};

@@ -34,6 +34,7 @@ use crate::{first_start, telemetry};
 
 mod authority;
 mod belongings;
+pub(super) mod challenge;
 pub(super) mod cookies;
 mod follow;
 pub(super) mod link_key;
@@ -44,8 +45,9 @@ mod reloader;
 pub(super) mod tls;
 
 use authority::Own;
-pub(super) use authority::{STORE, keys};
+pub(super) use authority::{STORE, keys, records};
 pub(super) use belongings::Belongings;
+use challenge::Challenge;
 use portal::Portal;
 use ports::Ports;
 use registry::Registry;
@@ -67,7 +69,7 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
     let notify = Notify::from_environment();
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("cannot wait for signals")?;
 
-    let Ports { bound, portal: door } = ports::open(&mut config, given)?;
+    let Ports { bound, portal: door, challenge: gate } = ports::open(&mut config, given)?;
     // A start that fails for its addresses leaves no lists behind.
     let first = match config.origin {
         Origin::BuiltIn => first_start::write_lists(&config.process.data_dir)?,
@@ -91,6 +93,8 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
     config.identity.cookies = cookies::cookies(&config.cookies)?;
     let own = tls::certificate(config.certificate.as_ref())?;
     let certificate = portal::certificate(&config.portal)?;
+    let of_challenge = config.challenge.as_ref().and_then(|one| one.certificate.as_ref());
+    let of_challenge = challenge::certificate(of_challenge)?;
     let zones = Arc::new(ArcSwap::from_pointee(Zones::new(config.identity.clone())));
     let board = Arc::new(StatusBoard::new());
     let loader = Loader::start(config.loader.clone(), Arc::clone(&zones), Arc::clone(&board))?;
@@ -119,6 +123,7 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
         reloader
             .showing("the portal", certificate.clone())
             .showing("DNS over TLS", own.clone())
+            .showing("the challenge service", of_challenge.clone())
             .with(own_zones.clone()),
     );
     // Where there is a portal there is a registry.
@@ -131,7 +136,15 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
             Portal::start(&config.portal, path, registry.database(), entrance, zones, shelf)
         })
         .transpose()?;
-    let running = bound.start(Parts {
+    let accounts = own_zones.as_ref().and_then(|own| own.challenge());
+    let mut challenge = config
+        .challenge
+        .as_ref()
+        .zip(accounts)
+        .map(|(config, zone)| Challenge::open(config, zone))
+        .transpose()?;
+    let companions = challenge.iter().map(Challenge::companion).collect();
+    let running = bound.accompanied_by(companions).start(Parts {
         zones,
         board: Arc::clone(&board),
         reload: Arc::clone(&reloader) as Arc<dyn Reload>,
@@ -140,12 +153,17 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
         certificate: own.clone(),
     })?;
     reloader.running(running.remote());
+    // What is answered there is to be found in DNS.
+    if let Some(challenge) = &mut challenge {
+        challenge.serve(gate, of_challenge.as_ref())?;
+    }
     let welcome = Welcome {
         config: &config,
         running: &running,
         zones: board.zones(),
         first,
         portal: portal.as_ref(),
+        challenge: challenge.as_ref(),
     };
     // Nobody may be reading that; a server serves all the same.
     if let Err(error) = welcome.write(&mut std::io::stdout().lock()) {
@@ -159,6 +177,9 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
     notify.stopping();
     tracing::info!("stopping");
     drop(followers);
+    if let Some(challenge) = challenge {
+        challenge.stop();
+    }
     if let Some(portal) = portal {
         portal.stop();
     }
@@ -215,6 +236,7 @@ struct Welcome<'a> {
     zones: Vec<ZoneStatus>,
     first: bool,
     portal: Option<&'a Portal>,
+    challenge: Option<&'a Challenge>,
 }
 
 impl Welcome<'_> {
@@ -256,6 +278,9 @@ impl Welcome<'_> {
         }
         for line in self.portal.map(Portal::welcome).unwrap_or_default() {
             writeln!(out, "{line}")?;
+        }
+        if let Some(challenge) = self.challenge {
+            writeln!(out, "{}", challenge.welcome())?;
         }
         out.flush()
     }

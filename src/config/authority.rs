@@ -31,16 +31,19 @@ pub(crate) struct AuthorityConfig {
     pub(crate) secondaries: Vec<SecondaryConfig>,
     /// How zones go to others, lists among them.
     pub(crate) transfers: HashMap<Name, Rule>,
+    /// The zone of the challenge service, but for its values.
+    pub(crate) challenge: Option<MasterConfig>,
 }
 
 impl AuthorityConfig {
     /// Whether there is anything to do.
     pub(crate) fn is_wanted(&self) -> bool {
-        let AuthorityConfig { keys, dynamic, secondaries, transfers } = self;
-        !(keys.is_empty() && dynamic.is_empty() && secondaries.is_empty() && transfers.is_empty())
+        let AuthorityConfig { keys, dynamic, secondaries, transfers, challenge } = self;
+        let has_zones = !(dynamic.is_empty() && secondaries.is_empty() && challenge.is_none());
+        has_zones || !(keys.is_empty() && transfers.is_empty())
     }
 
-    /// The zones that lie in the store, by their names.
+    /// The zones that lie in the store, by their names, but that of the challenge service.
     pub(crate) fn stored(&self) -> impl Iterator<Item = &Name> {
         let dynamic = self.dynamic.iter().map(|zone| &zone.seed.apex);
         dynamic.chain(self.secondaries.iter().map(|zone| &zone.apex))
@@ -217,5 +220,5 @@ pub(super) fn meaning(
             return Err(Fault { span, message });
         }
     }
-    Ok(AuthorityConfig { keys: known, dynamic, secondaries, transfers })
+    Ok(AuthorityConfig { keys: known, dynamic, secondaries, transfers, challenge: None })
 }

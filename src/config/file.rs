@@ -16,6 +16,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::authority::{self, FileKey};
+use super::challenge::FileChallenge;
 use super::follow::FileFollow;
 use super::monitor::FileMonitor;
 use super::portal::FilePortal;
@@ -41,6 +42,8 @@ pub(crate) struct FileConfig {
     pub(crate) primary: Vec<Spanned<FilePrimary>>,
     /// Zones whose primary is elsewhere.
     pub(crate) secondary: Vec<Spanned<FileSecondary>>,
+    /// Values for `_acme-challenge`, by accounts.
+    pub(crate) challenge: FileChallenge,
     /// Lists to ask, and changes to known ones.
     pub(crate) list: FileLists,
     /// What is watched, and who hears of it.

@@ -27,7 +27,7 @@ use repute_zone::guard::Guards;
 use repute_zone::{DatasetKind, Dialect};
 use toml::Spanned;
 
-use super::authority::DynamicConfig;
+use super::authority::{AuthorityConfig, DynamicConfig};
 use super::file::{
     FileConfig, FileFormat, FileGuards, FileLogFormat, FileNameserver, FilePolarity, FileQueryLog,
     FileQueryLogQueries, FileRateLimit, FileRegistry, FileServer, FileSoa, FileSource, FileZone,
@@ -36,8 +36,8 @@ use super::primary::Primary;
 use super::secondary::Secondary;
 use super::value::Separator;
 use super::{
-    Config, CookieConfig, Origin, ProcessConfig, RegistryConfig, UserName, authority, follow,
-    monitor, portal, primary, secondary,
+    Config, CookieConfig, Origin, ProcessConfig, RegistryConfig, UserName, authority, challenge,
+    follow, monitor, portal, primary, secondary,
 };
 
 /// What does not fit together, and where.
@@ -102,9 +102,23 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
         places.insert(config.apex.clone(), span);
         secondaries.push(config);
     }
+    let mut challenge = None;
+    let span = written.challenge.domain.span();
+    if let Some((service, rule)) = challenge::meaning(written.challenge, &origin, &folder)? {
+        let apex = service.domain().clone();
+        if !seen.insert(apex.clone()) {
+            return Err(Fault { span, message: format!("zone `{apex}` is there twice") });
+        }
+        transfers.extend(rule.map(|rule| (apex.clone(), rule)));
+        places.insert(apex, span);
+        challenge = Some(service);
+    }
     let zone_count = zones.len() + masters.len() + dynamic.len() + secondaries.len();
+    let zone_count = zone_count + usize::from(challenge.is_some());
     let authority =
         authority::meaning(written.key, dynamic, secondaries, transfers, &places, &folder)?;
+    let zone = challenge.as_ref().map(|service| service.zone.clone());
+    let authority = AuthorityConfig { challenge: zone, ..authority };
     if zone_count > usize::from(u16::MAX) {
         return Err(Fault { span: 0..0, message: "more than 65,535 zones".into() });
     }
@@ -141,6 +155,7 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
         cookies,
         loader,
         authority,
+        challenge,
         monitor,
         portal,
         registry,

@@ -72,7 +72,9 @@ pub(super) fn meaning(
         let fault = |message: String| Fault { span: span.clone(), message };
         let origin = match (zone.file.as_os_str().is_empty(), zone.records.is_empty()) {
             (false, true) => MasterOrigin::File(folder.join(&zone.file)),
-            (true, false) => MasterOrigin::Lines(lines(&zone, origin).map_err(fault)?),
+            (true, false) => {
+                MasterOrigin::Lines(lines(&zone.apex.0, &zone.records, origin).map_err(fault)?)
+            }
             (true, true) => {
                 return Err(fault(format!("zone `{}`: no `file` and no `records`", zone.apex.0)));
             }
@@ -93,14 +95,13 @@ pub(super) fn meaning(
 }
 
 /// The lines of a zone, with a SOA record if they have none.
-fn lines(zone: &FilePrimary, origin: &Origin) -> Result<String, String> {
-    let apex = &zone.apex.0;
-    let text: String = zone.records.iter().map(|line| format!("{line}\n")).collect();
+pub(super) fn lines(apex: &Name, written: &[String], origin: &Origin) -> Result<String, String> {
+    let text: String = written.iter().map(|line| format!("{line}\n")).collect();
     let text = format!("$TTL {TTL}\n{text}");
     let reading = master::read_lines(apex, &text);
     if let Some(fault) = reading.faults.first() {
         // The first line is ours.
-        let line = zone.records.get(fault.line.saturating_sub(2)).map_or("", String::as_str);
+        let line = written.get(fault.line.saturating_sub(2)).map_or("", String::as_str);
         return Err(format!("zone `{apex}`: `{line}`: {}", fault.message));
     }
     let records = || reading.records.iter().map(|placed| &placed.record);

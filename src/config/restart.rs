@@ -32,6 +32,11 @@ impl Config {
         // A place shows no password; whoever changes only that restarts the server by himself.
         let place =
             |registry: &RegistryConfig| registry.is_on.then(|| registry.database.to_string());
+        let challenge = match (&self.challenge, &other.challenge) {
+            (None, None) => false,
+            (Some(own), Some(other)) => own.differs(other),
+            (None, Some(_)) | (Some(_), None) => true,
+        };
         let own = &server.listen;
         let differs = [
             ("server.listen", !opened.dns && own.addresses != *addresses),
@@ -55,6 +60,7 @@ impl Config {
                 "nameserver.tcp-connections-per-network",
                 own.tcp.connections_per_network != tcp.connections_per_network,
             ),
+            ("challenge", challenge),
             ("portal", self.portal.differs(&other.portal)),
             ("nameserver.tcp-idle", own.tcp.idle != tcp.idle),
             ("follow", self.follow != other.follow),

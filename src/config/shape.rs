@@ -60,6 +60,7 @@ const WHOLE: &[(&str, Shape)] = &[
     ("key", Shape::Tables(&[])),
     ("primary", Shape::Tables(&[("update", Shape::Tables(&[]))])),
     ("secondary", Shape::Tables(&[])),
+    ("challenge", Shape::Table(&[])),
     ("follow", Shape::Tables(&[])),
     ("monitor", Shape::Table(&[("channel", Shape::Tables(CHANNEL))])),
     ("list", Shape::Tables(&[("codes", Shape::Table(&[])), ("errors", Shape::Table(&[]))])),

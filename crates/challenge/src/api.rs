@@ -75,6 +75,13 @@ pub enum ClientAddress {
     Header(HeaderName),
 }
 
+impl ClientAddress {
+    /// By a header of this name, if it can be one.
+    pub fn header(name: &str) -> Option<ClientAddress> {
+        HeaderName::try_from(name).ok().map(ClientAddress::Header)
+    }
+}
+
 /// HTTP Strict Transport Security (RFC 6797).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hsts {

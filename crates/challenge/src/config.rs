@@ -9,7 +9,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hyper::header::HeaderName;
 use repute_dnsxl::Name;
 use toml::{Table, Value};
 
@@ -309,7 +308,7 @@ impl File {
         match self.flag("api", "use_header") {
             false => Some(ClientAddress::Connection),
             true => {
-                let header = HeaderName::try_from(&name).ok().map(ClientAddress::Header);
+                let header = ClientAddress::header(&name);
                 let what = "must name the header in which the proxy writes the client's address";
                 self.good("api", "header_name", header, what)
             }
@@ -586,7 +585,7 @@ logformat = "json"
             },
             registration: Registration::Closed,
             cors: Cors::new(["https://a.example".to_owned()]),
-            client: ClientAddress::Header(HeaderName::from_static("x-forwarded-for")),
+            client: ClientAddress::header("x-forwarded-for").expect("a name"),
             hsts: Some(Hsts {
                 max_age: Duration::from_secs(60),
                 include_subdomains: true,

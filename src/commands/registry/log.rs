@@ -99,7 +99,7 @@ fn object(deed: &Deed, user: Option<&str>, detail: &Value) -> Value {
 }
 
 /// A moment as RFC 3339 writes it, in UTC and whole seconds.
-pub(super) fn time(time: Timestamp) -> String {
+pub(in crate::commands) fn time(time: Timestamp) -> String {
     let seconds = time.0.div_euclid(1_000_000);
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     // The calendar repeats itself every 400 years, and is simplest from March on.

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
 use repute_authority::incoming::Secondary;
 use repute_authority::keys::{Key, Keys};
@@ -16,13 +16,14 @@ use repute_authority::{Authority, Sources, ZoneConfig};
 use repute_dnsxl::Name;
 use repute_nameserver::beyond::Beyond;
 use repute_nameserver::control::Outcome;
-use repute_nameserver::loader::master;
+use repute_nameserver::loader::{MasterConfig, master};
 use repute_nameserver::observer::Observer;
 use repute_nameserver::status::StatusBoard;
 use repute_nameserver::{Live, ZoneIndex, Zones};
 use repute_records::Record;
 use tokio::runtime::Handle;
 
+use crate::commands::challenge::zone::ChallengeZone;
 use crate::config::{AuthorityConfig, Config, DynamicConfig, KeyConfig, SecondaryConfig};
 
 /// What runs of it.
@@ -32,6 +33,8 @@ pub(super) struct Own {
     board: Arc<StatusBoard>,
     /// Zones of the store, with their numbers and where queries read them.
     stored: Mutex<HashMap<Name, (ZoneIndex, Live)>>,
+    /// The zone of the challenge service, if there is one.
+    challenge: Option<Arc<ChallengeZone>>,
 }
 
 impl Own {
@@ -46,15 +49,32 @@ impl Own {
             return Ok(None);
         }
         let store = Store::open(&config.process.data_dir.join(STORE), Limits::default())?;
+        let store = Arc::new(store);
         let mut stored = HashMap::new();
-        let wanted = meaning(config, board, &mut stored)?;
+        let most = config.loader.max_unpacked;
+        let challenge = config.authority.challenge.as_ref().map(|zone| {
+            let begun = ChallengeZone::begin(
+                Arc::clone(&store),
+                zone.apex.clone(),
+                records_of_service(zone, most)?,
+            );
+            begun.with_context(|| format!("the zone {} cannot begin", zone.apex)).map(Arc::new)
+        });
+        let challenge = challenge.transpose()?;
+        let own = challenge.as_deref().map(ChallengeZone::apex);
+        let wanted = meaning(config, own, board, &mut stored)?;
         let new =
             stored.iter().map(|(apex, (index, live))| (apex.clone(), *index, Arc::clone(live)));
         zones.rcu(|zones| zones.with_records(new.clone()));
-        let authority =
-            Authority::start(wanted, Arc::clone(zones), board, Arc::new(store), runtime)?;
+        let authority = Authority::start(wanted, Arc::clone(zones), board, store, runtime)?;
         let (zones, board) = (Arc::clone(zones), Arc::clone(board));
-        Ok(Some(Arc::new(Own { authority, zones, board, stored: Mutex::new(stored) })))
+        let stored = Mutex::new(stored);
+        Ok(Some(Arc::new(Own { authority, zones, board, stored, challenge })))
+    }
+
+    /// The zone of the challenge service, if there is one.
+    pub(super) fn challenge(&self) -> Option<Arc<ChallengeZone>> {
+        self.challenge.clone()
     }
 
     /// Answers what the name server hands over.
@@ -80,9 +100,16 @@ impl Own {
     pub(super) fn configure(&self, config: &Config) -> anyhow::Result<()> {
         let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
         let mut now = stored.clone();
-        let wanted: HashSet<&Name> = config.authority.stored().collect();
+        let own = self.challenge.as_deref().map(ChallengeZone::apex);
+        let wanted: HashSet<&Name> = config.authority.stored().chain(own).collect();
         now.retain(|apex, _| wanted.contains(apex));
-        let wanted = meaning(config, &self.board, &mut now)?;
+        let wanted = meaning(config, own, &self.board, &mut now)?;
+        // A service that began, ended or has another zone by now does so at the next start.
+        if let (Some(running), Some(zone)) = (&self.challenge, &config.authority.challenge)
+            && *running.apex() == zone.apex
+        {
+            running.renew(records_of_service(zone, config.loader.max_unpacked)?)?;
+        }
         self.authority.configure(wanted)?;
         let gone: HashSet<Name> =
             stored.keys().filter(|apex| !now.contains_key(*apex)).cloned().collect();
@@ -100,6 +127,7 @@ impl Own {
 /// Reads secrets and what zones begin with; zones that are new get a number.
 fn meaning(
     config: &Config,
+    challenge: Option<&Name>,
     board: &StatusBoard,
     stored: &mut HashMap<Name, (ZoneIndex, Live)>,
 ) -> anyhow::Result<repute_authority::Config> {
@@ -118,12 +146,20 @@ fn meaning(
         Secondary { apex, index, live, primaries, limits, bounds }
     });
     let secondaries = secondaries.collect();
-    let zones = config.dynamic.iter().map(|DynamicConfig { seed, permits, serials }| {
+    let mut zones = Vec::new();
+    for DynamicConfig { seed, permits, serials } in &config.dynamic {
         let (index, live) = place(&seed.apex);
         let role = Role::Dynamic { permits: permits.clone(), serials: *serials };
-        ZoneConfig { apex: seed.apex.clone(), index, live, role, seed: records(seed, most) }
-    });
-    let (zones, transfers) = (zones.collect(), config.transfers.clone());
+        let (apex, seed) = (seed.apex.clone(), records(seed, most));
+        zones.push(ZoneConfig { apex, index, live, role, seed });
+    }
+    if let Some(apex) = challenge {
+        let ((index, live), apex) = (place(apex), apex.clone());
+        // Its service has it begin.
+        let (role, seed) = (Role::Service, Ok(Vec::new()));
+        zones.push(ZoneConfig { apex, index, live, role, seed });
+    }
+    let transfers = config.transfers.clone();
     let limits = update::Limits::default();
     Ok(repute_authority::Config { keys, zones, transfers, secondaries, limits, sources })
 }
@@ -153,11 +189,13 @@ fn secret(file: &Path) -> anyhow::Result<String> {
     Ok(text)
 }
 
+/// The records that the zone of a service has besides.
+fn records_of_service(zone: &MasterConfig, most: u64) -> anyhow::Result<Vec<Record>> {
+    records(zone, most).map_err(|why| anyhow!("zone {}: {why}", zone.apex))
+}
+
 /// The records of a zone's file, or why there are none.
-fn records(
-    seed: &repute_nameserver::loader::MasterConfig,
-    most: u64,
-) -> Result<Vec<Record>, String> {
+pub(in crate::commands) fn records(seed: &MasterConfig, most: u64) -> Result<Vec<Record>, String> {
     let read = master::read(seed, most).map_err(|error| error.to_string())?;
     match (read.faults.first(), read.zone) {
         (Some(fault), _) => Err(fault.clone()),

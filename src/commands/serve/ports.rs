@@ -1,4 +1,4 @@
-//! The sockets of DNS, of the pages and of the portal.
+//! The sockets of DNS, of the pages, of the portal and of the challenge service.
 //!
 //! With a configuration an address that somebody else has ends the start: whoever wrote it there meant it. Who tries the
 //! program without one meant no port at all, and often has something at 8080 already. He gets the next free port, and
@@ -20,6 +20,8 @@ pub(super) struct Ports {
     pub(super) bound: Bound,
     /// Those of the portal; none where it is off.
     pub(super) portal: Vec<TcpListener>,
+    /// Those of the challenge service's API; none where there is none.
+    pub(super) challenge: Vec<TcpListener>,
 }
 
 /// Opens all sockets. Without a configuration, `config` has the ports afterwards that it became.
@@ -31,8 +33,12 @@ pub(super) fn open(config: &mut Config, given: Given) -> anyhow::Result<Ports> {
         Origin::File(_) => {
             let bound = Server::bind(config.server.clone(), given)?;
             let portal = bind(&config.portal).context("portal.listen")?;
-            Ok(Ports { bound, portal })
+            let addresses = config.challenge.iter().flat_map(|challenge| &challenge.listen);
+            let challenge = addresses.filter_map(|&at| listen::bind_pages(at).transpose());
+            let challenge = challenge.collect::<Result<_, _>>().context("challenge.listen")?;
+            Ok(Ports { bound, portal, challenge })
         }
+        // It has no challenge service.
         Origin::BuiltIn => anywhere(config, given),
     }
 }
@@ -80,7 +86,7 @@ fn anywhere(config: &mut Config, mut given: Given) -> anyhow::Result<Ports> {
     {
         moved(asked, "the portal is", port);
     }
-    Ok(Ports { bound, portal })
+    Ok(Ports { bound, portal, challenge: Vec::new() })
 }
 
 /// Opens the portal's sockets.

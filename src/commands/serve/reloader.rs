@@ -204,6 +204,12 @@ impl Reload for Reloader {
                     "zone `{zone}` is changed by updates: its file is read once, at the first start, and not again"
                 ));
             }
+            if config.authority.challenge.as_ref().is_some_and(|own| own.apex == *zone) {
+                return Err(format!(
+                    "zone `{zone}` is changed by the challenge service: a reload without a zone takes over its lines in \
+                     the configuration"
+                ));
+            }
             drop(config);
             // Of a zone that is taken over, the primary is asked.
             if let Some(outcome) = self.own.as_ref().and_then(|own| own.refresh(zone)) {

@@ -48,6 +48,7 @@ impl Ordinary {
         let read = loader.masters.into_iter();
         let read = read.map(|zone| of(zone.apex.clone(), Some(zone), None));
         let dynamic = authority.dynamic.into_iter().map(|zone| zone.seed);
+        let dynamic = dynamic.chain(authority.challenge);
         let dynamic = dynamic.map(|zone| of(zone.apex.clone(), Some(zone), Some(store.clone())));
         let taken = authority.secondaries.into_iter();
         let taken = taken.map(|zone| of(zone.apex, None, Some(store.clone())));
