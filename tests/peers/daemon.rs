@@ -49,6 +49,13 @@ impl Daemon {
         }
         panic!("{} never said `{text}`, but:\n{}", self.name, self.seen.join("\n"));
     }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().expect("kill is there");
+        assert!(sent.success(), "{signal}");
+    }
 }
 
 impl Drop for Daemon {

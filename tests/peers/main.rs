@@ -44,6 +44,7 @@ mod probe;
 mod proxies;
 mod readme;
 mod secondaries;
+mod secondary;
 mod smtp;
 mod spamassassin;
 mod status_page;

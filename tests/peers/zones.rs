@@ -15,7 +15,8 @@ const OURS: u16 = 5300;
 /// Where BIND is.
 const BIND: u16 = 5310;
 /// A key, as dig and nsupdate take it: it is for updates, and for transfers.
-const KEY: &str = "hmac-sha256:robot.example:aGVyZSBhcmUgdGhpcnR5LXR3byBieXRlcyBvZiBub2lzZSE=";
+pub(crate) const KEY: &str =
+    "hmac-sha256:robot.example:aGVyZSBhcmUgdGhpcnR5LXR3byBieXRlcyBvZiBub2lzZSE=";
 
 /// The tables of a configuration with a list, a zone that is updated, and the key of both.
 const ZONES: &str = r#"
@@ -73,18 +74,23 @@ fn start(folder: &Path) -> Daemon {
 }
 
 /// Asks a server.
-fn ask(port: u16, words: &[&str]) -> String {
+pub(crate) fn ask(port: u16, words: &[&str]) -> String {
     let port = port.to_string();
     dig(&[&["@127.0.0.1", "-p", &port], words].concat())
 }
 
 /// What a server answers to a question, in short.
-fn short(port: u16, name: &str, rtype: &str) -> String {
+pub(crate) fn short(port: u16, name: &str, rtype: &str) -> String {
     ask(port, &["+short", name, rtype]).trim().to_owned()
 }
 
-/// Has nsupdate do something with our key, or without one; what it says.
+/// Has nsupdate do something at our server with our key, or without one; what it says.
 fn nsupdate(key: Option<&str>, zone: &str, lines: &str) -> (bool, String) {
+    nsupdate_at(OURS, key, zone, lines)
+}
+
+/// The same at the server at a port.
+pub(crate) fn nsupdate_at(port: u16, key: Option<&str>, zone: &str, lines: &str) -> (bool, String) {
     let mut command = Command::new("nsupdate");
     if let Some(key) = key {
         command.args(["-y", key]);
@@ -95,7 +101,7 @@ fn nsupdate(key: Option<&str>, zone: &str, lines: &str) -> (bool, String) {
         .stderr(Stdio::piped())
         .spawn()
         .expect("nsupdate");
-    let script = format!("server 127.0.0.1 {OURS}\nzone {zone}\n{lines}\nsend\n");
+    let script = format!("server 127.0.0.1 {port}\nzone {zone}\n{lines}\nsend\n");
     nsupdate.stdin.take().expect("a pipe").write_all(script.as_bytes()).expect("it reads");
     let output = nsupdate.wait_with_output().expect("it ends");
     let said = [output.stdout, output.stderr].concat();
