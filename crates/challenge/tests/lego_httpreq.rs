@@ -4,6 +4,7 @@
 //! Pebble asks no DNS here: what is proved is that the calls are those that lego makes.
 
 #[path = "../../../tests/peers/daemon.rs"]
+#[expect(dead_code, reason = "shared with tests that need more of it")]
 mod daemon;
 #[path = "../../../tests/serve/free.rs"]
 mod free;
