@@ -32,7 +32,7 @@ use repute_lookup::catalogue::{Catalogue, KeySource};
 use repute_nameserver::loader::LoaderConfig;
 use repute_nameserver::{Identity, server};
 
-pub(crate) use authority::{AuthorityConfig, DynamicConfig, KeyConfig, SecondaryConfig};
+pub(crate) use authority::{AuthorityConfig, DynamicConfig, KeyConfig, SecondaryConfig, TakenAs};
 pub(crate) use challenge::ChallengeConfig;
 pub(crate) use file::{
     FileCookies as CookiePolicy, FileLogFormat as LogFormat, FileLogLevel as LogLevel,

@@ -77,12 +77,25 @@ pub(crate) struct DynamicConfig {
 pub(crate) struct SecondaryConfig {
     /// Its name.
     pub(crate) apex: Name,
+    /// What it is.
+    pub(crate) kind: TakenAs,
     /// Who has it, in the order in which they are asked.
     pub(crate) primaries: Vec<Target>,
     /// How much it may be.
     pub(crate) limits: Limits,
     /// What the numbers of its SOA are kept between.
     pub(crate) bounds: Bounds,
+}
+
+/// What a zone that is taken over is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum TakenAs {
+    /// An ordinary zone.
+    #[default]
+    Zone,
+    /// A list, which is answered as other lists are.
+    List,
 }
 
 /// `[[key]]`: a key that messages are signed with (TSIG).

@@ -10,7 +10,7 @@ use repute_dnsxl::Name;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::authority::{self, SecondaryConfig};
+use super::authority::{self, SecondaryConfig, TakenAs};
 use super::meaning::{Fault, header};
 use super::value::{Size, Span, Text};
 
@@ -22,6 +22,9 @@ pub(crate) struct FileSecondary {
     pub(crate) apex: Text<Name>,
     /// Who has it, in the order in which they are asked.
     pub(crate) primaries: Vec<Text<Target>>,
+    /// What it is.
+    #[serde(default)]
+    pub(crate) kind: TakenAs,
     /// Who may have it from us.
     #[serde(default)]
     pub(crate) transfer: Vec<Text<Entry>>,
@@ -109,7 +112,7 @@ pub(super) fn meaning(written: Vec<Spanned<FileSecondary>>) -> Result<Vec<Second
         let limits = Limits { records: zone.max_records, bytes: zone.max_size.0 };
         let primaries = zone.primaries.into_iter().map(|target| target.0).collect();
         let rule = authority::rule(zone.transfer, zone.notify, zone.max_records);
-        let config = SecondaryConfig { apex, primaries, limits, bounds };
+        let config = SecondaryConfig { apex, kind: zone.kind, primaries, limits, bounds };
         Ok(Secondary { span, config, rule })
     });
     zones.collect()
@@ -139,15 +142,17 @@ mod tests {
         let zones = read("apex = \"a.test\"\nprimaries = [\"192.0.2.1\"]").expect("sound");
         let expect = SecondaryConfig {
             apex: "a.test".parse().unwrap(),
+            kind: TakenAs::Zone,
             primaries: vec!["192.0.2.1:53".parse().unwrap()],
             limits: Limits::default(),
             bounds: Bounds::default(),
         };
         assert_eq!(zones, [expect]);
         let text = "apex = \"a.test\"\nprimaries = [\"192.0.2.1\"]\nexpire = [\"2s\", \"1m\"]\n\
-                    max-records = 7\nmax-size = \"1MiB\"";
+                    max-records = 7\nmax-size = \"1MiB\"\nkind = \"list\"";
         let zones = read(text).expect("sound");
         assert_eq!(zones[0].bounds, Bounds { expire: (2, 60), ..Bounds::default() });
+        assert_eq!(zones[0].kind, TakenAs::List);
         assert_eq!(zones[0].limits, Limits { records: 7, bytes: 1 << 20 });
     }
 
@@ -156,6 +161,7 @@ mod tests {
         for (text, expect) in [
             ("primaries = []", "`primaries` names nobody"),
             ("primaries = [\"here\"]", "expected an address"),
+            ("primaries = [\"192.0.2.1\"]\nkind = \"lists\"", "unknown variant"),
             ("primaries = [\"192.0.2.1 key k.test\"]", "which no [[key]] has"),
             ("primaries = [\"192.0.2.1\"]\nretry = [\"1m\", \"1s\"]", "the first is the least"),
             ("primaries = [\"192.0.2.1\"]\nrefresh = [\"0s\", \"1s\"]", "begins at a second"),

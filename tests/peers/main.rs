@@ -29,6 +29,7 @@ mod import;
 mod letters;
 mod lines;
 mod list_server;
+mod lists_by_transfer;
 mod manual;
 mod monitor;
 mod monitoring;

@@ -10,9 +10,9 @@ use crate::network::on_private_network;
 use crate::zones::{KEY, ask, nsupdate_at, short};
 
 /// Where our server is.
-const OURS: u16 = 5300;
+pub(crate) const OURS: u16 = 5300;
 /// Where the other one is.
-const THEIRS: u16 = 5310;
+pub(crate) const THEIRS: u16 = 5310;
 
 /// The zone, with records of many types.
 const ZONE: &str = "$ORIGIN zone.example.\n$TTL 300\n@ SOA ns hostmaster 7 3600 900 604800 300\n@ NS ns\n@ NS ns.sub\n\
@@ -24,7 +24,7 @@ const ZONE: &str = "$ORIGIN zone.example.\n$TTL 300\n@ SOA ns hostmaster 7 3600 
     e\\032x TXT \"an odd name\"\n";
 
 /// Starts our server as a secondary in a folder, with more keys of the table.
-fn start(folder: &Path, apex: &str, more: &str) -> Daemon {
+pub(crate) fn start(folder: &Path, apex: &str, more: &str) -> Daemon {
     fs::write(folder.join("robot.key"), secret()).expect("writable");
     let text = format!(
         "[server]\nlisten = [\"127.0.0.1:{OURS}\"]\ndata-dir = \"data\"\nmetrics = \"\"\n\

@@ -27,6 +27,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::complaints::Complaints;
 use crate::incoming::heard::Deaf;
+use crate::incoming::outlet::Counter;
 use crate::incoming::secondaries::Secondaries;
 use crate::incoming::{Secondary, refreshed};
 use crate::keys::Keys;
@@ -147,7 +148,9 @@ impl Authority {
             places: Arc::new(Semaphore::new(TRANSFERS)),
         };
         let rules = ArcSwap::from_pointee(rules);
-        let secondaries = Secondaries::new(Arc::clone(&store), Arc::clone(board), runtime.clone());
+        let counter = Counter { zones: Arc::clone(&zones), lists: Arc::clone(&transfers.lists) };
+        let secondaries =
+            Secondaries::new(Arc::clone(&store), Arc::clone(board), counter, runtime.clone());
         let desk =
             Arc::new(Desk { rules, zones, store, replays, complaints, transfers, secondaries });
         let (told, own) = (Arc::clone(board), Arc::downgrade(&desk));

@@ -7,6 +7,8 @@
 
 mod fetch;
 pub(crate) mod heard;
+mod list;
+pub(crate) mod outlet;
 mod question;
 pub(crate) mod refreshed;
 mod schedule;
@@ -15,6 +17,8 @@ mod secondary;
 mod sequence;
 
 pub use fetch::{FetchError, Fetched, Primary, Times, serial, transfer};
+pub use list::List;
+pub use outlet::Outlet;
 pub use schedule::{Bounds, Schedule};
 pub use secondary::Secondary;
 pub use sequence::{Fault, Limits, Received, Sequence, Step};

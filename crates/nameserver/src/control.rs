@@ -12,7 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use repute_dnsxl::Name;
@@ -42,7 +42,7 @@ pub enum Request {
     Reload(Option<Name>),
     /// That log files are opened again, as after their rotation.
     ReopenLogs,
-    /// An ordinary zone as it is served.
+    /// A zone as it is served.
     Zone(Name),
     /// Something that a [`Companion`] of the server does.
     Order {
@@ -61,7 +61,7 @@ pub enum Answer {
     Status(Box<Report>),
     /// What became of a reload.
     Reloaded(Reloads),
-    /// An ordinary zone as a master file.
+    /// A zone as a master file.
     Zone(String),
     /// What came of an order.
     Told(serde_json::Value),
@@ -228,8 +228,12 @@ impl Commands {
                         Answer::Error(format!("there is nothing of zone `{apex}` to be served"))
                     }
                 },
-                Some(ZoneState::Serving(_) | ZoneState::Failed) => {
-                    Answer::Error(format!("`{apex}` is a list, or fails"))
+                Some(ZoneState::Serving(list)) => match list_file(list) {
+                    Ok(text) => Answer::Zone(text),
+                    Err(why) => Answer::Error(format!("list `{apex}` cannot be written: {why}")),
+                },
+                Some(ZoneState::Failed) => {
+                    Answer::Error(format!("there is nothing of `{apex}` to be served"))
                 }
                 None => Answer::Error(format!("zone `{apex}` is not served")),
             },
@@ -250,6 +254,15 @@ impl Commands {
 /// A zone as text.
 fn master_file(zone: &repute_records::Zone) -> String {
     zone.records().map(|record| format!("{}\n", repute_records::master::line(&record))).collect()
+}
+
+/// A list as text.
+fn list_file(list: &repute_zone::Zone) -> io::Result<String> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = u32::try_from(now.as_secs()).unwrap_or(u32::MAX);
+    let mut text = Vec::new();
+    repute_zone::export::master(list, now, &mut text)?;
+    String::from_utf8(text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 /// Asks the server at `path` and waits for its answer.

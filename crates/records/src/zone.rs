@@ -1,6 +1,7 @@
 //! A zone: names with their records, and what is found at a name.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use imbl::OrdMap;
@@ -221,6 +222,16 @@ impl Zone {
     /// All names with their records: the apex first, then in the order of RFC 4034 section 6.1.
     pub fn iter(&self) -> impl Iterator<Item = &Node> {
         self.nodes.values().map(|node| &**node)
+    }
+
+    /// The names below one that have records, in the same order.
+    pub fn below(&self, owner: &Name) -> impl Iterator<Item = &Node> {
+        let path = Path::of_wire_below(owner.as_wire(), self.depth);
+        let is_within = owner.is_within(&self.apex);
+        let from = (Bound::Excluded(path.as_bytes()), Bound::Unbounded);
+        let behind = self.nodes.range::<_, [u8]>(from).filter(move |_| is_within);
+        let below = behind.take_while(move |(other, _)| other.starts_with(path.as_bytes()));
+        below.map(|(_, node)| &**node)
     }
 
     /// All records: the SOA first (RFC 5936 section 2.2), then the others by names and types.

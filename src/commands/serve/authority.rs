@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
-use repute_authority::incoming::Secondary;
+use repute_authority::incoming::{Outlet, Secondary};
 use repute_authority::keys::{Key, Keys};
 use repute_authority::store::{Limits, Store};
 use repute_authority::update::{self, Role};
@@ -19,12 +19,12 @@ use repute_nameserver::control::Outcome;
 use repute_nameserver::loader::{MasterConfig, master};
 use repute_nameserver::observer::Observer;
 use repute_nameserver::status::StatusBoard;
-use repute_nameserver::{Live, ZoneIndex, Zones};
+use repute_nameserver::{Live, ZoneIndex, ZoneState, Zones};
 use repute_records::Record;
 use tokio::runtime::Handle;
 
 use crate::commands::challenge::zone::ChallengeZone;
-use crate::config::{AuthorityConfig, Config, DynamicConfig, KeyConfig, SecondaryConfig};
+use crate::config::{AuthorityConfig, Config, DynamicConfig, KeyConfig, SecondaryConfig, TakenAs};
 
 /// What runs of it.
 pub(super) struct Own {
@@ -63,9 +63,7 @@ impl Own {
         let challenge = challenge.transpose()?;
         let own = challenge.as_deref().map(ChallengeZone::apex);
         let wanted = meaning(config, own, board, &mut stored)?;
-        let new =
-            stored.iter().map(|(apex, (index, live))| (apex.clone(), *index, Arc::clone(live)));
-        zones.rcu(|zones| zones.with_records(new.clone()));
+        place(zones, &HashSet::new(), &stored, &config.authority);
         let authority = Authority::start(wanted, Arc::clone(zones), board, store, runtime)?;
         let (zones, board) = (Arc::clone(zones), Arc::clone(board));
         let stored = Mutex::new(stored);
@@ -113,14 +111,36 @@ impl Own {
         self.authority.configure(wanted)?;
         let gone: HashSet<Name> =
             stored.keys().filter(|apex| !now.contains_key(*apex)).cloned().collect();
-        let new = now.iter().filter(|(apex, _)| !stored.contains_key(*apex));
-        let new = new.map(|(apex, (index, live))| (apex.clone(), *index, Arc::clone(live)));
-        self.zones.rcu(|zones| zones.without_all(&gone).with_records(new.clone()));
+        place(&self.zones, &gone, &now, &config.authority);
         for (index, _) in gone.iter().filter_map(|apex| stored.get(apex)) {
             self.board.forget(*index);
         }
         *stored = now;
         Ok(())
+    }
+}
+
+/// Has zones of the store served, but for those that are answered as lists, which place themselves; and others no more.
+fn place(
+    zones: &ArcSwap<Zones>,
+    gone: &HashSet<Name>,
+    stored: &HashMap<Name, (ZoneIndex, Live)>,
+    config: &AuthorityConfig,
+) {
+    let lists = config.secondaries.iter().filter(|zone| zone.kind == TakenAs::List);
+    let lists: HashSet<&Name> = lists.map(|zone| &zone.apex).collect();
+    let before = zones.load_full();
+    let is_new = |apex: &Name, live: &Live| match before.get(apex) {
+        Some(ZoneState::Records(other)) => !Arc::ptr_eq(live, other),
+        Some(ZoneState::Serving(_) | ZoneState::Failed) | None => !lists.contains(apex),
+    };
+    let new: Vec<_> = stored
+        .iter()
+        .filter(|(apex, (_, live))| is_new(apex, live))
+        .map(|(apex, (index, live))| (apex.clone(), *index, Arc::clone(live)))
+        .collect();
+    if !(gone.is_empty() && new.is_empty()) {
+        zones.rcu(|zones| zones.without_all(gone).with_records(new.clone()));
     }
 }
 
@@ -141,9 +161,13 @@ fn meaning(
         stored.entry(apex.clone()).or_insert_with(new).clone()
     };
     let secondaries = config.secondaries.iter().map(|zone| {
-        let SecondaryConfig { apex, primaries, limits, bounds } = zone.clone();
+        let SecondaryConfig { apex, kind, primaries, limits, bounds } = zone.clone();
         let (index, live) = place(&apex);
-        Secondary { apex, index, live, primaries, limits, bounds }
+        let outlet = match kind {
+            TakenAs::Zone => Outlet::Records(live),
+            TakenAs::List => Outlet::List,
+        };
+        Secondary { apex, index, outlet, primaries, limits, bounds }
     });
     let secondaries = secondaries.collect();
     let mut zones = Vec::new();

@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::heard::{Deaf, Heard};
+use super::outlet::Counter;
 use super::secondary::{Ears, Follower, Means, Secondary};
 use crate::keys::Keys;
 use crate::store::Store;
@@ -44,9 +45,14 @@ struct Followed {
 
 impl Secondaries {
     /// None yet.
-    pub(crate) fn new(store: Arc<Store>, board: Arc<StatusBoard>, runtime: Handle) -> Secondaries {
+    pub(crate) fn new(
+        store: Arc<Store>,
+        board: Arc<StatusBoard>,
+        counter: Counter,
+        runtime: Handle,
+    ) -> Secondaries {
         let (keys, places) = (Arc::default(), Arc::new(Semaphore::new(PRIMARIES)));
-        let means = Means { store, board, keys, places };
+        let means = Means { store, board, counter, keys, places };
         Secondaries { means, runtime, state: RwLock::default() }
     }
 

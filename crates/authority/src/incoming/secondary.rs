@@ -10,15 +10,17 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use repute_dnsxl::Name;
+use repute_nameserver::ZoneIndex;
 use repute_nameserver::control::Outcome;
 use repute_nameserver::status::{StatusBoard, Upstream, ZoneHealth, ZoneStatus};
-use repute_nameserver::{Live, ZoneIndex};
 use repute_records::{Difference, Editor, Misfit, Zone};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::fetch::{self, FetchError, Primary, Times, unix};
+use super::list::List;
+use super::outlet::{self, Counter, Outlet};
 use super::refreshed;
 use super::schedule::{Bounds, Schedule};
 use super::sequence::{Fault, Limits, Received, is_later};
@@ -35,8 +37,8 @@ pub struct Secondary {
     pub apex: Name,
     /// Its number, by which it is counted and reported.
     pub index: ZoneIndex,
-    /// Where queries read it.
-    pub live: Live,
+    /// How queries are answered.
+    pub outlet: Outlet,
     /// Who has it, in the order in which they are asked. NOTIFY is taken from them.
     pub primaries: Vec<Target>,
     /// How much it may be.
@@ -48,10 +50,10 @@ pub struct Secondary {
 impl Secondary {
     /// Whether another is followed in the same way, so that it need not begin anew.
     pub(crate) fn is_same(&self, other: &Secondary) -> bool {
-        let Secondary { apex, index, live, primaries, limits, bounds } = self;
+        let Secondary { apex, index, outlet, primaries, limits, bounds } = self;
         *apex == other.apex
             && *index == other.index
-            && Arc::ptr_eq(live, &other.live)
+            && outlet.is_same(&other.outlet)
             && *primaries == other.primaries
             && *limits == other.limits
             && *bounds == other.bounds
@@ -63,6 +65,8 @@ impl Secondary {
 pub(crate) struct Means {
     pub(crate) store: Arc<Store>,
     pub(crate) board: Arc<StatusBoard>,
+    /// Where lists are put to be answered.
+    pub(crate) counter: Counter,
     /// The keys of now.
     pub(crate) keys: Arc<ArcSwap<Keys>>,
     /// How many primaries are asked at once.
@@ -79,6 +83,8 @@ pub(crate) struct Follower {
     /// Who waits for what comes of the next question.
     askers: Vec<oneshot::Sender<Outcome>>,
     is_served: bool,
+    /// It as a list, if it is one and is answered.
+    list: Option<List>,
     /// What failed last, so that it is told once.
     failing: Option<String>,
     /// What is told of it, but for what is told of its primaries.
@@ -137,7 +143,7 @@ impl Follower {
         ears: Ears,
     ) -> Follower {
         let now = unix();
-        let Secondary { apex, index, live, primaries, bounds, .. } = &secondary;
+        let Secondary { apex, index, outlet, primaries, bounds, .. } = &secondary;
         let zone = means.store.zone(apex);
         // Without a time it is not of a primary.
         let held = zone.as_ref().zip(refreshed).map(|(zone, time)| (*zone.soa(), time));
@@ -145,15 +151,29 @@ impl Follower {
         let is_expired = schedule.expire(now);
         let is_served = schedule.expires().is_some();
         let mut status = ZoneStatus::loading(apex.clone(), *index);
-        match zone {
-            Some(zone) if is_served => {
-                means.store.serve(apex, live);
-                status = crate::authority::status(&zone, *index);
-            }
-            _ => {
+        let zone = zone.filter(|_| is_served);
+        let (mut list, mut wrong) = (None, None);
+        match (outlet, &zone) {
+            (Outlet::Records(live), Some(_)) => means.store.serve(apex, live),
+            (Outlet::Records(live), None) => {
                 means.store.withdraw(apex);
                 live.store(None);
             }
+            (Outlet::List, zone) => {
+                let read = zone.as_ref().map(|zone| outlet::read(None, zone, &means.store));
+                match read.transpose() {
+                    Ok(read) => list = read.map(|(list, _)| list),
+                    Err(why) => wrong = Some(why),
+                }
+                means.counter.put(apex, *index, list.as_ref(), None);
+            }
+        }
+        if let Some(zone) = &zone {
+            status = standing(zone, list.as_ref(), *index);
+        }
+        if let Some(why) = wrong {
+            tracing::error!(zone = %apex, "list {apex} is not served: {why}");
+            (status.health, status.last_error) = (ZoneHealth::Failed, Some(why));
         }
         if is_expired {
             tracing::error!(zone = %apex, "{}", expired(apex));
@@ -170,6 +190,7 @@ impl Follower {
             ears,
             askers,
             is_served,
+            list,
             failing,
             status,
             primary,
@@ -251,19 +272,59 @@ impl Follower {
             }
         };
         match refreshed {
-            Ok(refreshed) => self.keep(refreshed, address),
+            Ok(refreshed) => {
+                let wrong = self.list(&refreshed.zone).await;
+                self.keep(refreshed, address, wrong);
+            }
             Err(error) => self.fail(&error, address),
         }
     }
 
+    /// Has a version answered as a list, if it is one and is not answered yet; what is wrong with it.
+    async fn list(&mut self, zone: &Arc<Zone>) -> Option<String> {
+        let Secondary { apex, index, outlet: Outlet::List, .. } = &self.secondary else {
+            return None;
+        };
+        if self.list.as_ref().is_some_and(|list| list.zone().serial() == zone.serial()) {
+            return None;
+        }
+        let (before, own, store) =
+            (self.list.take(), Arc::clone(zone), Arc::clone(&self.means.store));
+        let read = tokio::task::spawn_blocking(move || outlet::read(before, &own, &store));
+        let (list, record) = match read.await {
+            Ok(Ok(read)) => read,
+            // What was put there is answered until there is another, or it expires.
+            Ok(Err(why)) => return Some(why),
+            Err(_) => return Some("it could not be read by a fault of this program".to_owned()),
+        };
+        self.means.counter.put(apex, *index, Some(&list), record.as_ref());
+        if record.is_none()
+            && let Some((count, first)) = list.left_out()
+        {
+            tracing::warn!(
+                zone = %apex,
+                "list {apex} is answered without {count} records that a list cannot say, the first at {first}"
+            );
+        }
+        self.list = Some(list);
+        None
+    }
+
     /// Has what is there served and reported.
-    fn keep(&mut self, Refreshed { zone, taken, behind }: Refreshed, address: Option<SocketAddr>) {
+    fn keep(
+        &mut self,
+        Refreshed { zone, taken, behind }: Refreshed,
+        address: Option<SocketAddr>,
+        wrong: Option<String>,
+    ) {
         let apex = self.apex().clone();
         let at = At(address);
         self.schedule.refreshed(zone.soa(), unix(), chance());
         self.refreshed = Some(unix());
         if !self.is_served {
-            self.means.store.serve(&apex, &self.secondary.live);
+            if let Outlet::Records(live) = &self.secondary.outlet {
+                self.means.store.serve(&apex, live);
+            }
             self.is_served = true;
         }
         let serial = zone.serial();
@@ -273,12 +334,13 @@ impl Follower {
                 "took {what} zone {apex} from {at}: serial {serial}, {records} records in {messages} messages"
             );
         }
-        let warning = behind.map(|older| {
+        let behind = behind.map(|older| {
             format!(
                 "primary {at} has serial {older}, and serial {serial} is here: raise the serial there if its zone is \
                  meant"
             )
         });
+        let warning = wrong.map(|why| format!("serial {serial} is no list: {why}")).or(behind);
         match &warning {
             Some(warning) if self.failing.as_ref() != Some(warning) => {
                 tracing::warn!(zone = %apex, "zone {apex} is served as it was: {warning}");
@@ -291,7 +353,7 @@ impl Follower {
         let ok = self.status.reloads_ok + u64::from(taken.is_some());
         let loaded_at = if taken.is_some() { None } else { self.status.loaded_at };
         let health = if warning.is_some() { ZoneHealth::Stale } else { ZoneHealth::Serving };
-        let new = status(&zone, self.secondary.index);
+        let new = standing(&zone, self.list.as_ref(), self.secondary.index);
         self.status = ZoneStatus {
             health,
             reloads_ok: ok,
@@ -342,8 +404,12 @@ impl Follower {
 
     /// Serves it no more.
     fn lose(&mut self) {
-        let apex = self.apex();
+        let Secondary { apex, index, outlet, .. } = &self.secondary;
         self.means.store.withdraw(apex);
+        if let Outlet::List = outlet {
+            self.list = None;
+            self.means.counter.put(apex, *index, None, None);
+        }
         let why = match &self.failing {
             Some(failing) => format!("{} ({failing})", expired(apex)),
             None => expired(apex),
@@ -503,6 +569,19 @@ fn follow(zone: &Arc<Zone>, steps: &[Difference]) -> Result<Vec<(Zone, Differenc
     Ok(versions)
 }
 
+/// What is told of a version that is served, as a list if it is one.
+fn standing(zone: &Zone, list: Option<&List>, index: ZoneIndex) -> ZoneStatus {
+    let status = status(zone, index);
+    let Some(list) = list else { return status };
+    ZoneStatus {
+        entries: list.zone().entries(),
+        serial: list.zone().serial(),
+        image_bytes: list.zone().image_bytes() as u64,
+        warnings: list.left_out().map_or(0, |(count, _)| count as u64),
+        ..status
+    }
+}
+
 /// What is said of a zone that is served no more.
 fn expired(apex: &Name) -> String {
     format!(
@@ -539,9 +618,11 @@ const LOOK: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
+    use repute_nameserver::{Identity, Zones};
     use repute_records::master;
 
     use super::*;
+    use crate::lists::Lists;
 
     /// A zone of lines; a SOA with a serial is added.
     fn zone(serial: u32, lines: &str) -> Zone {
@@ -555,9 +636,13 @@ mod tests {
     fn means(folder: &tempfile::TempDir, journal: u64) -> Means {
         let limits = store::Limits { journal, ..store::Limits::default() };
         let store = Store::open(&folder.path().join("zones.redb"), limits).expect("a store");
+        let store = Arc::new(store);
+        let lists = Arc::new(Lists::start(Arc::clone(&store)).expect("a thread"));
+        let zones = Zones::new(Identity::default());
         Means {
-            store: Arc::new(store),
+            store,
             board: Arc::default(),
+            counter: Counter { zones: Arc::new(ArcSwap::from_pointee(zones)), lists },
             keys: Arc::default(),
             places: Arc::new(Semaphore::new(1)),
         }

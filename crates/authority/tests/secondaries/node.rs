@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use repute_authority::incoming::{self, Bounds, Secondary};
+use repute_authority::incoming::{self, Bounds, Outlet, Secondary};
 use repute_authority::keys::{Algorithm, Key, Keys};
 use repute_authority::signature::Asker;
 use repute_authority::store::{Limits, Store};
@@ -142,7 +142,7 @@ pub(crate) fn secondary(live: &Live, primaries: &[String], bounds: Bounds) -> Co
     let secondary = Secondary {
         apex: apex(),
         index: ZoneIndex(0),
-        live: Arc::clone(live),
+        outlet: Outlet::Records(Arc::clone(live)),
         primaries: primaries.iter().map(|text| text.parse().expect("a target")).collect(),
         limits: incoming::Limits::default(),
         bounds,
