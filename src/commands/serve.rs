@@ -17,7 +17,7 @@ use repute_nameserver::Zones;
 use repute_nameserver::control::Reload;
 use repute_nameserver::guests::Guests;
 use repute_nameserver::listen::Given;
-use repute_nameserver::loader::{Content, Format, Loader, ZoneConfig, memory};
+use repute_nameserver::loader::{Content, Format, ZoneConfig, memory};
 use repute_nameserver::server::{Parts, Running};
 use repute_nameserver::status::{StatusBoard, ZoneStatus};
 use repute_portal::Entrance;
@@ -97,14 +97,15 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
     let of_challenge = challenge::certificate(of_challenge)?;
     let zones = Arc::new(ArcSwap::from_pointee(Zones::new(config.identity.clone())));
     let board = Arc::new(StatusBoard::new());
-    let loader = Loader::start(config.loader.clone(), Arc::clone(&zones), Arc::clone(&board))?;
+    let store = authority::store(&config)?;
+    let loader = authority::load(config.loader.clone(), &zones, &board, store.as_ref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("control")
         .enable_all()
         .build()
         .context("cannot start the control threads")?;
-    let own_zones = Own::start(&config, &zones, &board, runtime.handle())?;
+    let own_zones = Own::start(&config, &zones, &board, store, runtime.handle())?;
     let guests = Guests::new(Arc::clone(&zones), Arc::clone(&board));
     let guests = match &own_zones {
         Some(own) => guests.observed_by(own.observer()),

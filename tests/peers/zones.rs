@@ -189,12 +189,66 @@ fn dig_and_kdig_get_zones_and_lists_by_transfer() {
             "{changes}"
         );
         let list = ask(OURS, &["-y", KEY, "bl.example", "AXFR"]);
-        for line in ["*.113.0.203.bl.example.", "9.2.0.192.bl.example.", "2.0.0.127.bl.example."] {
+        for line in ["*.113.0.203.bl.example.", "*.2.0.192.bl.example.", "2.0.0.127.bl.example."] {
             assert!(list.contains(line), "{line}: {list}");
         }
+        assert!(
+            list.contains("7.2.0.192.bl.example.\t2100\tIN\tHINFO\t\"\" \"not listed\""),
+            "{list}"
+        );
         let by_kdig =
             run("kdig", &["@127.0.0.1", "-p", &OURS.to_string(), "-y", KEY, "bl.example", "AXFR"]);
         assert!(by_kdig.contains("*.113.0.203.bl.example."), "{by_kdig}");
+    });
+}
+
+#[test]
+fn an_edit_of_a_master_file_is_sent_as_what_changed() {
+    on_private_network(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = format!(
+            "[server]\nlisten = [\"127.0.0.1:{OURS}\"]\ndata-dir = \"data\"\nmetrics = \"\"\n\
+             [loader]\nsettle = \"100ms\"\n\
+             [[primary]]\napex = \"file.example\"\nfile = \"file.zone\"\ntransfer = [\"127.0.0.1\"]\n"
+        );
+        let write = |serial: u32, last: u32| {
+            let text = format!(
+                "$TTL 60\n@ SOA ns hm {serial} 2 3 4 5\n@ NS ns\nns A 192.0.2.1\nwww A 192.0.2.{last}\n"
+            );
+            fs::write(folder.path().join("file.zone"), text).expect("writable");
+        };
+        fs::write(folder.path().join("repute.toml"), config).expect("writable");
+        write(7, 7);
+        let start = || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_repute"));
+            command.args(["serve", "--config", "repute.toml"]).current_dir(folder.path());
+            let mut server = Daemon::start(&mut command);
+            server.wait_for("ready after");
+            server
+        };
+        let ixfr = |serial: u32| {
+            let port = OURS.to_string();
+            let question = format!("IXFR={serial}");
+            run("kdig", &["@127.0.0.1", "-p", &port, "file.example", &question])
+        };
+        let server = start();
+        write(8, 8);
+        until("the edit", || short(OURS, "www.file.example", "A") == "192.0.2.8");
+        let changed = ixfr(7);
+        let has = |text: &str, last: u32| text.contains(&format!("192.0.2.{last}\n"));
+        assert!(has(&changed, 7) && has(&changed, 8) && !has(&changed, 1), "{changed}");
+        // What changed is known after a restart, with a file that is broken by then as well.
+        drop(server);
+        fs::write(folder.path().join("file.zone"), "www A 192.0.2.300\n").expect("writable");
+        let _server = start();
+        assert_eq!(short(OURS, "www.file.example", "A"), "192.0.2.8");
+        let changed = ixfr(7);
+        assert!(has(&changed, 7) && has(&changed, 8) && !has(&changed, 1), "{changed}");
+        // A version whose serial stays is served, and what was known does not lead to it.
+        write(8, 9);
+        until("the second edit", || short(OURS, "www.file.example", "A") == "192.0.2.9");
+        let whole = ixfr(7);
+        assert!(has(&whole, 1) && has(&whole, 9), "{whole}");
     });
 }
 

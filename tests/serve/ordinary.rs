@@ -96,3 +96,37 @@ fn a_zone_that_cannot_be_read_at_the_start_keeps_no_other_from_being_served() {
     until("it is there", || ask(server.dns, "www.missing.example").answers == ["192.0.2.82"]);
     server.stop();
 }
+
+#[test]
+fn a_zone_is_served_as_it_was_if_its_file_is_broken_or_gone_at_a_restart() {
+    let place = Place::new();
+    let names = ["broken", "gone", "whole"];
+    let tables = names
+        .map(|name| format!("[[primary]]\napex = \"{name}.example\"\nfile = \"{name}.zone\"\n"))
+        .concat();
+    for name in names {
+        place.write(&format!("{name}.zone"), &zone(7, "www A 192.0.2.80\n"));
+    }
+    let server = Served::start(&place, &config(&place, &tables));
+    for name in names {
+        assert_eq!(ask(server.dns, &format!("www.{name}.example")).answers, ["192.0.2.80"]);
+    }
+    server.stop();
+    place.write("broken.zone", &zone(8, "www A 192.0.2.300\n"));
+    std::fs::remove_file(place.path("gone.zone")).expect("it was there");
+    place.write("whole.zone", &zone(8, "www A 192.0.2.81\n"));
+    let server = Served::start(&place, &config(&place, &tables));
+    for (name, last) in names.into_iter().zip([80, 80, 81]) {
+        let answers = ask(server.dns, &format!("www.{name}.example")).answers;
+        assert_eq!(answers, [format!("192.0.2.{last}")], "{name}");
+    }
+    let (_, status) = server.run(&["status", "--json"]);
+    for why in ["broken.zone:7: the data of the A record", "gone.zone: No such file"] {
+        let line = status.lines().find(|line| line.contains(why)).expect(why);
+        assert!(line.contains("; serial 7 is served"), "{line}");
+    }
+    assert_eq!(status.matches("\"stale\"").count(), 2, "{status}");
+    place.write("broken.zone", &zone(8, "www A 192.0.2.82\n"));
+    until("it is mended", || ask(server.dns, "www.broken.example").answers == ["192.0.2.82"]);
+    server.stop();
+}

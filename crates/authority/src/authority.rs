@@ -36,7 +36,7 @@ use crate::query::{self, Answered};
 use crate::replay::Replays;
 use crate::signature::{Checked, Signed, bare_answer, check};
 use crate::sources::Sources;
-use crate::store::{Store, StoreError, packed};
+use crate::store::{FROM_FILE, Store, StoreError, packed};
 use crate::transfer::Rule;
 use crate::transfers::{self, Request, Transfers};
 use crate::update::{self, Role, Updates};
@@ -399,10 +399,16 @@ fn said(mut signed: Signed, rcode: u8, now: u64) -> Vec<u8> {
 fn begin(own: &[ZoneConfig], store: &Store) -> Result<HashMap<Name, String>, StoreError> {
     let (mut failed, mut new, mut renewed) = (HashMap::new(), Vec::new(), Vec::new());
     for ZoneConfig { apex, seed, .. } in own.iter().filter(|zone| begins_here(zone)) {
-        let known = store.seed(apex);
+        // What was its file's until now begins anew with that.
+        let known = store.seed(apex).filter(|seed| *seed != FROM_FILE);
         let records = match seed {
             Ok(records) => records,
             Err(_) if known.is_some() => continue,
+            Err(_) if let Some(zone) = store.zone(apex) => {
+                // From now on it is what updates make of it, whatever its file says one day.
+                renewed.push((apex.clone(), digest(&zone.records().collect::<Vec<_>>())));
+                continue;
+            }
             Err(why) => {
                 failed.insert(apex.clone(), why.clone());
                 continue;
@@ -435,7 +441,7 @@ fn begin(own: &[ZoneConfig], store: &Store) -> Result<HashMap<Name, String>, Sto
     }
     store
         .turn(move |turn| {
-            new.iter().try_for_each(|(zone, seed)| turn.put(zone.clone(), *seed))?;
+            new.iter().try_for_each(|(zone, seed)| turn.succeed(zone.clone(), *seed))?;
             renewed.iter().try_for_each(|(apex, seed)| turn.note_seed(apex, *seed))
         })
         .wait()?;

@@ -8,6 +8,7 @@
 
 mod authority;
 mod complaints;
+mod files;
 pub mod incoming;
 pub mod keys;
 pub mod lists;
@@ -23,4 +24,5 @@ mod transfers;
 pub mod update;
 
 pub use authority::{Authority, Config, ZoneConfig};
+pub use files::Files;
 pub use sources::Sources;

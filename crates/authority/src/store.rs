@@ -220,7 +220,8 @@ impl Store {
         self.shared.held().get(apex).map(|held| Arc::clone(&held.zone))
     }
 
-    /// The digest of the records that a zone began with.
+    /// The digest of the records that a zone began with; of those that have no beginning of their own it is
+    /// [`NO_SEED`] or [`FROM_FILE`].
     pub fn seed(&self, apex: &Name) -> Option<u64> {
         self.shared.held().get(apex).map(|held| held.seed)
     }
@@ -239,6 +240,15 @@ impl Store {
         if let Some(live) = self.shared.state().lives.remove(apex) {
             live.store(None);
         }
+    }
+
+    /// Ends that a zone is served at a place, unless it is served at another one by now.
+    pub fn withdraw_from(&self, apex: &Name, live: &Live) {
+        let mut state = self.shared.state();
+        if state.lives.get(apex).is_some_and(|known| Arc::ptr_eq(known, live)) {
+            state.lives.remove(apex);
+        }
+        live.store(None);
     }
 
     /// Has somebody told of each change.
@@ -276,6 +286,12 @@ impl Store {
         read: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
         self.shared.file.view(read)
+    }
+
+    /// How many turns there were.
+    #[cfg(test)]
+    pub(crate) fn turns(&self) -> u64 {
+        self.shared.state().turn
     }
 
     /// How much is kept.
@@ -372,6 +388,10 @@ impl Shared {
     }
 }
 
+/// The seed of a zone whose primary is elsewhere.
+pub(crate) const NO_SEED: u64 = 0;
+/// The seed of a zone that is what its master file says, and is changed by nobody else.
+pub(crate) const FROM_FILE: u64 = 1;
 /// The format of the file.
 const VERSION: u64 = 1;
 /// Changes that may wait.

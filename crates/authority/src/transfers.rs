@@ -164,8 +164,16 @@ impl Transfers {
             },
             ZoneState::Records(live) => {
                 let zone = live.load_full().ok_or(SERVFAIL)?;
-                let steps =
-                    self.steps(&ask, zone.serial(), |serial| self.store.since(&ask.apex, serial));
+                let kept = self.store.zone(&ask.apex);
+                // A version that could not be kept may have the serial of the one that is.
+                let is_another = kept.is_some_and(|kept| {
+                    kept.serial() == zone.serial() && !Arc::ptr_eq(&kept, &zone)
+                });
+                let steps = match is_another {
+                    true => None,
+                    false => self
+                        .steps(&ask, zone.serial(), |serial| self.store.since(&ask.apex, serial)),
+                };
                 Source::Records(zone, steps)
             }
             ZoneState::Serving(_) | ZoneState::Failed => return Err(SERVFAIL),

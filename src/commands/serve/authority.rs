@@ -12,11 +12,11 @@ use repute_authority::incoming::{Outlet, Secondary};
 use repute_authority::keys::{Key, Keys};
 use repute_authority::store::{Limits, Store};
 use repute_authority::update::{self, Role};
-use repute_authority::{Authority, Sources, ZoneConfig};
+use repute_authority::{Authority, Files, Sources, ZoneConfig};
 use repute_dnsxl::Name;
 use repute_nameserver::beyond::Beyond;
 use repute_nameserver::control::Outcome;
-use repute_nameserver::loader::{MasterConfig, master};
+use repute_nameserver::loader::{Loader, LoaderConfig, MasterConfig, master};
 use repute_nameserver::observer::Observer;
 use repute_nameserver::status::StatusBoard;
 use repute_nameserver::{Live, ZoneIndex, ZoneState, Zones};
@@ -37,19 +37,61 @@ pub(super) struct Own {
     challenge: Option<Arc<ChallengeZone>>,
 }
 
+/// Opens the store, if there are zones for it. Those that are only read can do without: they are served all the same, and
+/// read anew after a restart.
+///
+/// # Errors
+/// If it cannot be opened, and is needed for what programs change or others are sent.
+pub(super) fn store(config: &Config) -> anyhow::Result<Option<Arc<Store>>> {
+    let is_needed = config.authority.is_wanted();
+    if !is_needed && config.loader.masters.is_empty() {
+        return Ok(None);
+    }
+    let folder = &config.process.data_dir;
+    // The loader makes it as well, and tells if it cannot.
+    let _ = std::fs::create_dir_all(folder);
+    match Store::open(&folder.join(STORE), Limits::default()) {
+        Ok(store) => Ok(Some(Arc::new(store))),
+        Err(error) if is_needed => Err(error.into()),
+        Err(error) => {
+            tracing::warn!("ordinary zones are not kept for a restart: {error}");
+            Ok(None)
+        }
+    }
+}
+
+/// Starts to load zones; those of master files are kept where there is a store.
+///
+/// # Errors
+/// If the data folder cannot be written, or no thread can be made.
+pub(super) fn load(
+    config: LoaderConfig,
+    zones: &Arc<ArcSwap<Zones>>,
+    board: &Arc<StatusBoard>,
+    store: Option<&Arc<Store>>,
+) -> anyhow::Result<Loader> {
+    let (own, board) = (Arc::clone(zones), Arc::clone(board));
+    Ok(match store {
+        Some(store) => {
+            let outlet = Files::new(Arc::clone(store), Arc::clone(zones));
+            Loader::start_for(config, own, board, Arc::new(outlet))?
+        }
+        None => Loader::start(config, own, board)?,
+    })
+}
+
 impl Own {
     /// Starts, if there is anything to do.
     pub(super) fn start(
         config: &Config,
         zones: &Arc<ArcSwap<Zones>>,
         board: &Arc<StatusBoard>,
+        store: Option<Arc<Store>>,
         runtime: &Handle,
     ) -> anyhow::Result<Option<Arc<Own>>> {
-        if !config.authority.is_wanted() {
+        let Some(store) = store.filter(|_| config.authority.is_wanted()) else {
             return Ok(None);
-        }
-        let store = Store::open(&config.process.data_dir.join(STORE), Limits::default())?;
-        let store = Arc::new(store);
+        };
         let mut stored = HashMap::new();
         let most = config.loader.max_unpacked;
         let challenge = config.authority.challenge.as_ref().map(|zone| {

@@ -27,7 +27,7 @@ use super::sequence::{Fault, Limits, Received, is_later};
 use crate::authority::status;
 use crate::keys::Keys;
 use crate::notify::Target;
-use crate::store::{self, Store, StoreError};
+use crate::store::{NO_SEED, Store, StoreError};
 use crate::transfer::What;
 
 /// A zone whose primary is elsewhere.
@@ -483,7 +483,7 @@ impl Means {
             }
         }
         match (fetched.received, known) {
-            (Received::Whole(records), known) => {
+            (Received::Whole(records), _) => {
                 let own = apex.clone();
                 let made = tokio::task::spawn_blocking(move || {
                     let (zone, unfit) = Zone::new(own, records)?;
@@ -491,7 +491,7 @@ impl Means {
                 });
                 let made = made.await.map_err(|_| RefreshError::Lost)?;
                 let zone = made.map_err(|unfit| FetchError::Fault(Fault::Unfit(unfit)))?;
-                let zone = self.put(known, zone).await?;
+                let zone = self.put(zone).await?;
                 let taken = Some(("all of", fetched.records, fetched.messages));
                 Ok(Refreshed { zone, taken, behind: None })
             }
@@ -536,19 +536,11 @@ impl Means {
     }
 
     /// Keeps a whole zone: as a change of what is known, so that who follows us has only what changed.
-    async fn put(&self, known: Option<Arc<Zone>>, zone: Zone) -> Result<Arc<Zone>, RefreshError> {
+    async fn put(&self, zone: Zone) -> Result<Arc<Zone>, RefreshError> {
         let apex = zone.apex().clone();
         let own = apex.clone();
         let kept = self.store.turn(move |turn| {
-            let changed = match &known {
-                Some(known) => turn.change(zone.clone(), &Difference::between(known, &zone)),
-                None => Err(store::Fault::Undo(String::new())),
-            };
-            match changed {
-                // What is too large for the journal begins anew.
-                Err(store::Fault::Undo(_)) => turn.put(zone.clone(), NO_SEED)?,
-                changed => changed?,
-            }
+            turn.succeed(zone.clone(), NO_SEED)?;
             refreshed::note(turn, &own, unix())
         });
         kept.done().await?;
@@ -611,8 +603,6 @@ fn chance() -> u8 {
     byte
 }
 
-/// What a zone from elsewhere began with: no file.
-const NO_SEED: u64 = 0;
 /// How long to wait at most before the clock is looked at.
 const LOOK: Duration = Duration::from_secs(60);
 
@@ -623,6 +613,7 @@ mod tests {
 
     use super::*;
     use crate::lists::Lists;
+    use crate::store;
 
     /// A zone of lines; a SOA with a serial is added.
     fn zone(serial: u32, lines: &str) -> Zone {
@@ -652,13 +643,13 @@ mod tests {
     async fn all_of_a_zone_is_kept_as_what_changed_and_its_time_is_noted() {
         let folder = tempfile::tempdir().expect("a folder");
         let means = means(&folder, 1 << 20);
-        let old = means.put(None, zone(1, "a 60 A 192.0.2.1\n")).await.expect("kept");
+        let old = means.put(zone(1, "a 60 A 192.0.2.1\n")).await.expect("kept");
         let apex = old.apex().clone();
         let times = || means.store.turn(refreshed::load).done();
         let noted = times().await.expect("read");
         assert!(noted.get(&apex).is_some_and(|time| *time + 60 > unix()), "{noted:?}");
         let new = zone(5, "b 60 A 192.0.2.2\n");
-        let kept = means.put(Some(Arc::clone(&old)), new.clone()).await.expect("kept");
+        let kept = means.put(new.clone()).await.expect("kept");
         assert_eq!(*kept, new);
         let steps = means.store.since(&apex, 1).expect("read").expect("known");
         assert_eq!(steps, [Difference::between(&old, &new)]);
@@ -671,11 +662,12 @@ mod tests {
         let confirmed = means.confirm(&apex, &kept, 4).await.expect("confirmed");
         assert_eq!((confirmed.behind, confirmed.taken.is_none()), (Some(4), true));
         assert!(times().await.expect("read").contains_key(&apex));
-        // What does not follow from what is in the store begins anew.
-        let other = zone(9, "");
-        means.put(Some(old), other.clone()).await.expect("kept");
+        // What is not later than what is in the store begins anew.
+        let other = zone(4, "");
+        means.put(other.clone()).await.expect("kept");
         assert_eq!(means.store.zone(&apex).as_deref(), Some(&other));
         assert_eq!(means.store.since(&apex, 5).expect("read"), None);
+        assert_eq!(means.store.since(&apex, 1).expect("read"), None);
     }
 
     #[test]

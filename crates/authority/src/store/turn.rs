@@ -158,6 +158,31 @@ impl Turn<'_> {
         self.keep(apex, Held { zone: Arc::new(zone), seed, journal: Journal::default() })
     }
 
+    /// Keeps a zone as what changed since the version that is kept, so that who follows it gets no more than that. With a
+    /// serial that is not later, or with more changes than a journal takes, it begins anew.
+    ///
+    /// # Errors
+    /// If the file fails.
+    pub fn succeed(&mut self, zone: Zone, seed: u64) -> Result<(), Fault> {
+        let Some(Held { zone: known, seed: known_seed, .. }) = self.held(zone.apex()).cloned()
+        else {
+            return self.put(zone, seed);
+        };
+        if *known != zone {
+            // RFC 1982.
+            let is_later = zone.serial().wrapping_sub(known.serial()).cast_signed() > 0;
+            if !is_later {
+                return self.put(zone, seed);
+            }
+            match self.change(zone.clone(), &Difference::between(&known, &zone)) {
+                Ok(()) => {}
+                Err(Fault::Undo(_)) => return self.put(zone, seed),
+                Err(fault) => return Err(fault),
+            }
+        }
+        if known_seed == seed { Ok(()) } else { self.note_seed(zone.apex(), seed) }
+    }
+
     /// Notes the digest of the records that a zone was given to begin with, though it began long ago.
     ///
     /// # Errors

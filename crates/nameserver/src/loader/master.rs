@@ -2,8 +2,9 @@
 //!
 //! A file is read when it was quiet for a while, whole, with all that it includes. One that has a fault is not served
 //! in part: half a zone answers "there is no such name" for the other half. What was served stays then, and log and
-//! status name each line. What becomes of a version that was read is its [`Outlet`]'s matter, which may keep
-//! a journal of what changed; the loader's own puts it before queries.
+//! status name each line. What becomes of a version that was read is its [`Outlet`]'s matter, which may keep it with
+//! a journal of what changed, and then has something to answer from after a restart; the loader's own puts it before
+//! queries.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
@@ -46,8 +47,9 @@ pub enum MasterOrigin {
 /// What takes versions of ordinary zones as they are read.
 pub trait Outlet: Send + Sync + std::fmt::Debug {
     /// Zones that are configured from now on, each with its number: until there is something to answer from, they
-    /// fail (SERVFAIL), as they are ours.
-    fn expect(&self, zones: Vec<(Name, ZoneIndex)>);
+    /// fail (SERVFAIL), as they are ours. Of those that were kept the version that is answered from meanwhile is
+    /// returned, each in the place of its zone.
+    fn expect(&self, zones: Vec<(Name, ZoneIndex)>) -> Vec<Option<Arc<Zone>>>;
 
     /// Takes new versions of zones that it expects; tells for each what is not as it should be.
     fn take(&self, zones: Vec<Arc<Zone>>) -> Vec<Result<(), String>>;
@@ -68,10 +70,16 @@ impl Direct {
     pub fn new(zones: Arc<ArcSwap<Zones>>) -> Direct {
         Direct { zones, live: Mutex::default() }
     }
+
+    /// Where queries read a zone that it expects.
+    pub fn live(&self, apex: &Name) -> Option<Live> {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.get(apex).map(|(_, slot)| Arc::clone(slot))
+    }
 }
 
 impl Outlet for Direct {
-    fn expect(&self, zones: Vec<(Name, ZoneIndex)>) {
+    fn expect(&self, zones: Vec<(Name, ZoneIndex)>) -> Vec<Option<Arc<Zone>>> {
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         let new: Vec<(Name, ZoneIndex, Live)> =
             zones.into_iter().map(|(apex, index)| (apex, index, Live::default())).collect();
@@ -79,6 +87,7 @@ impl Outlet for Direct {
             new.iter().map(|(apex, index, slot)| (apex.clone(), (*index, Arc::clone(slot)))),
         );
         self.zones.rcu(|zones| zones.with_records(new.iter().cloned()));
+        new.iter().map(|_| None).collect()
     }
 
     fn take(&self, zones: Vec<Arc<Zone>>) -> Vec<Result<(), String>> {
@@ -88,7 +97,7 @@ impl Outlet for Direct {
                 slot.store(Some(zone));
                 Ok(())
             }
-            None => Err("it is not configured any more".to_owned()),
+            None => Err(NOT_EXPECTED.to_owned()),
         };
         zones.into_iter().map(take).collect()
     }
@@ -167,7 +176,18 @@ impl Masters {
             self.outlet.retire(&gone);
         }
         if !new.is_empty() {
-            self.outlet.expect(new);
+            let names: Vec<Name> = new.iter().map(|(apex, _)| apex.clone()).collect();
+            let kept = self.outlet.expect(new).into_iter();
+            let mut kept: HashMap<Name, Arc<Zone>> = names
+                .into_iter()
+                .zip(kept)
+                .filter_map(|(apex, zone)| Some((apex, zone?)))
+                .collect();
+            for master in &mut self.masters {
+                if let Some(zone) = kept.remove(&master.config.apex) {
+                    master.is_kept(zone);
+                }
+            }
         }
         for master in known.values() {
             info!(zone = %master.apex(), "`{}` is no longer served", master.apex());
@@ -311,6 +331,14 @@ impl Master {
         }
     }
 
+    /// A version from before the start is answered from, until it is read.
+    fn is_kept(&mut self, zone: Arc<Zone>) {
+        self.status.health = ZoneHealth::Stale;
+        self.status.entries = zone.len() as u64;
+        self.status.serial = zone.serial();
+        self.zone = Some(zone);
+    }
+
     /// Its file and those that it includes.
     fn files(&self) -> impl Iterator<Item = &Path> {
         let own = match &self.config.origin {
@@ -436,7 +464,8 @@ impl Master {
     /// Goes on with what is served, if there is something.
     fn refuse(&mut self, why: &str, count: usize) {
         let more = if count > 1 { format!(", and {} more", count - 1) } else { String::new() };
-        let why = format!("{why}{more}");
+        let served = self.zone.as_ref().map(|zone| format!("; serial {} is served", zone.serial()));
+        let why = format!("{why}{more}{}", served.unwrap_or_default());
         if self.status.last_error.as_ref() != Some(&why) {
             warn!(zone = %self.apex(), "`{}` is not loaded: {why}", self.apex());
         }
@@ -530,5 +559,7 @@ pub struct MasterError {
     source: std::io::Error,
 }
 
+/// What is said of a zone that went while it was read.
+pub const NOT_EXPECTED: &str = "it is not configured any more";
 /// How many faulty lines of a file are logged.
 const LOGGED: usize = 20;
