@@ -1,7 +1,8 @@
 //! `repute config`: an annotated configuration to start from, and whether one is right.
 //!
-//! A configuration is right only with its access lists, which decide who is answered at all. Other files
-//! may come later - a list is often made by another program - so what is missing is a warning.
+//! A configuration is right only with its access lists, which decide who is answered at all, and with master files
+//! that have no fault, as a zone with one is not served. Other files may come later - a list is often made by another
+//! program - so what is missing is a warning.
 
 use std::fs::File;
 use std::io::Write;
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use repute_certificate::Certificate;
-use repute_nameserver::loader::{Content, SnapshotOrigin, SourceOrigin};
+use repute_nameserver::loader::{Content, MasterConfig, SnapshotOrigin, SourceOrigin, master};
 use repute_zone::DatasetKind;
 
 use super::access::{self, AskedFor};
@@ -79,6 +80,12 @@ fn check(named: Option<&Path>, config: &Config, out: &mut impl Write) -> anyhow:
         writeln!(out, "{path}: not right: {error:#}")?;
         return Ok(Verdict::Unknown);
     }
+    let broken = masters(config, out)?;
+    if broken > 0 {
+        let s = if broken == 1 { "" } else { "s" };
+        writeln!(out, "{path}: not right, {broken} zone{s} could not be served")?;
+        return Ok(Verdict::Unknown);
+    }
     if faulty > 0 {
         let s = if faulty == 1 { "" } else { "s" };
         writeln!(out, "{path}: not right, {faulty} access list{s} cannot be put in force")?;
@@ -115,6 +122,43 @@ fn access_lists(config: &Config) -> Vec<(PathBuf, DatasetKind)> {
         }
     }
     lists
+}
+
+/// Reads the master files of ordinary zones and tells their faults; how many zones could not be served.
+fn masters(config: &Config, out: &mut impl Write) -> anyhow::Result<usize> {
+    let mut broken = 0;
+    let own = config.loader.masters.iter().map(|zone| (zone, false));
+    let updated = config.authority.dynamic.iter().map(|zone| (&zone.seed, true));
+    for (zone, is_updated) in own.chain(updated) {
+        let MasterConfig { apex, .. } = zone;
+        // Another program may be about to write it.
+        let read = match master::read(zone, config.loader.max_unpacked) {
+            Ok(read) => read,
+            Err(error) => {
+                tell!("repute: warning: {apex}: {error}");
+                continue;
+            }
+        };
+        let mut faults = read.faults;
+        faults.extend(read.zone.err());
+        if let Some(first) = faults.first().filter(|_| is_updated) {
+            tell!(
+                "repute: warning: {first}: zone {apex} cannot begin with its file; it is served if it has begun before"
+            );
+        } else if !faults.is_empty() {
+            broken += 1;
+            for fault in faults.iter().take(SHOWN) {
+                writeln!(out, "{fault}")?;
+            }
+            if let Some(more) = faults.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+                writeln!(out, "{apex}: {more} more faults: `repute zone check {apex}` shows all")?;
+            }
+        }
+        for warning in read.warnings.iter().take(SHOWN) {
+            tell!("repute: warning: {apex}: {warning}");
+        }
+    }
+    Ok(broken)
 }
 
 /// What a server could not read or write now.
@@ -166,3 +210,6 @@ fn unreadable(path: &Path) -> Option<String> {
         Err(error) => Some(error.to_string()),
     }
 }
+
+/// How many faults of a file are shown.
+const SHOWN: usize = 20;
