@@ -130,3 +130,39 @@ fn a_zone_is_served_as_it_was_if_its_file_is_broken_or_gone_at_a_restart() {
     until("it is mended", || ask(server.dns, "www.broken.example").answers == ["192.0.2.82"]);
     server.stop();
 }
+
+#[test]
+fn a_reload_of_a_zone_that_takes_updates_says_what_its_file_is_for() {
+    let place = Place::new();
+    place.write("robot.key", "aGVyZSBhcmUgdGhpcnR5LXR3byBieXRlcyBvZiBub2lzZSE=");
+    let key = "[[key]]\nname = \"robot.example\"\nsecret-file = \"robot.key\"\n";
+    let table = |name| {
+        format!(
+            "[[primary]]\napex = \"{name}.example\"\nfile = \"{name}.zone\"\n\
+             [[primary.update]]\nkey = \"robot.example\"\n"
+        )
+    };
+    place.write("known.zone", &zone(7, "www A 192.0.2.80\n"));
+    let tables = format!("{key}{}{}", table("known"), table("late"));
+    let server = Served::start(&place, &config(&place, &tables));
+    let reload = |zone: &str| server.run(&["reload", &format!("{zone}.example")]);
+    let (code, shown) = reload("known");
+    assert!(code == 0 && shown.contains("known.example: unchanged"), "{shown}");
+    assert!(shown.contains("its file was read when it began, and says the same"), "{shown}");
+    place.write("known.zone", &zone(8, "www A 192.0.2.81\n"));
+    let (code, shown) = reload("known");
+    assert!(code == 0 && shown.contains("was changed and is not read"), "{shown}");
+    assert_eq!(ask(server.dns, "www.known.example").answers, ["192.0.2.80"]);
+    std::fs::remove_file(place.path("known.zone")).expect("it was there");
+    let (code, shown) = reload("known");
+    assert!(code == 0 && shown.contains("its file is not read: cannot read"), "{shown}");
+    // One that could not begin begins as soon as it has something to begin with.
+    let (code, shown) = reload("late");
+    assert!(code == 1 && shown.contains("late.example: refused: cannot read"), "{shown}");
+    assert_eq!(rcode(server.dns, "www.late.example"), 2);
+    place.write("late.zone", &zone(3, "www A 192.0.2.82\n"));
+    let (code, shown) = reload("late");
+    assert!(code == 0 && shown.contains("late.example: 6 entries, serial 3"), "{shown}");
+    assert_eq!(ask(server.dns, "www.late.example").answers, ["192.0.2.82"]);
+    server.stop();
+}

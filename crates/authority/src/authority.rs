@@ -187,7 +187,7 @@ impl Authority {
     pub fn configure(&self, config: Config) -> Result<(), StoreError> {
         let Config { keys, zones: own, transfers, secondaries, limits, sources } = config;
         let Desk { rules, store, replays, complaints, zones, .. } = &*self.desk;
-        let failed = begin(&own, store)?;
+        let beginnings = begin(&own, store)?;
         let refreshed = times(store, &secondaries)?;
         let dynamic = || own.iter().filter(|zone| is_changed_here(zone));
         let indexes: HashMap<Name, ZoneIndex> =
@@ -198,15 +198,7 @@ impl Authority {
         let keys = Arc::new(keys);
         self.desk.secondaries.configure(secondaries, &refreshed, Arc::clone(&keys));
         for zone in dynamic() {
-            store.serve(&zone.apex, &zone.live);
-            self.board.report(match store.zone(&zone.apex) {
-                Some(current) => status(&current, zone.index),
-                None => ZoneStatus {
-                    health: ZoneHealth::Failed,
-                    last_error: failed.get(&zone.apex).cloned(),
-                    ..ZoneStatus::loading(zone.apex.clone(), zone.index)
-                },
-            });
+            self.present(zone, beginnings.get(&zone.apex));
         }
         let updates = Updates {
             zones: own.into_iter().map(|zone| (zone.apex, zone.role)).collect(),
@@ -233,6 +225,40 @@ impl Authority {
         ));
         rules.store(Arc::new(Rules { keys, transfers, updates, indexes }));
         Ok(())
+    }
+
+    /// Has a zone begin that is changed here, if it has not, by what its file says by now; how it goes on. It has to be
+    /// configured as it is.
+    ///
+    /// It waits for the disk, so no task may call it.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub fn begin(&self, zone: &ZoneConfig) -> Result<Beginning, StoreError> {
+        let beginning = begin([zone], &self.desk.store)?.remove(&zone.apex);
+        self.present(zone, beginning.as_ref());
+        Ok(beginning.unwrap_or(Beginning::Known))
+    }
+
+    /// Has a zone that is changed here served, and reports it.
+    fn present(&self, zone: &ZoneConfig, beginning: Option<&Beginning>) {
+        let store = &self.desk.store;
+        store.serve(&zone.apex, &zone.live);
+        let before = self.board.zone(zone.index).map_or(0, |before| before.reloads_ok);
+        let why = match beginning {
+            Some(Beginning::Failed(why) | Beginning::FileUnread(why)) => Some(why.clone()),
+            Some(Beginning::New | Beginning::Known | Beginning::FileChanged) | None => None,
+        };
+        self.board.report(match store.zone(&zone.apex) {
+            Some(current) => {
+                ZoneStatus { reloads_ok: before.max(1), ..status(&current, zone.index) }
+            }
+            None => ZoneStatus {
+                health: ZoneHealth::Failed,
+                last_error: why,
+                ..ZoneStatus::loading(zone.apex.clone(), zone.index)
+            },
+        });
     }
 
     /// Who may be told of each version of a list as it is served, with the journal's record that led to it. Without that
@@ -395,49 +421,64 @@ fn said(mut signed: Signed, rcode: u8, now: u64) -> Vec<u8> {
     answer
 }
 
-/// Has zones begin that the store does not know yet; those that cannot, and why.
-fn begin(own: &[ZoneConfig], store: &Store) -> Result<HashMap<Name, String>, StoreError> {
-    let (mut failed, mut new, mut renewed) = (HashMap::new(), Vec::new(), Vec::new());
-    for ZoneConfig { apex, seed, .. } in own.iter().filter(|zone| begins_here(zone)) {
+/// How a zone that is changed here began, or goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// With its file, just now.
+    New,
+    /// As it was in the store.
+    Known,
+    /// As it was in the store, though its file says something else by now.
+    FileChanged,
+    /// As it was in the store; its file cannot be read, for a reason.
+    FileUnread(String),
+    /// Not at all, for a reason.
+    Failed(String),
+}
+
+/// Has zones begin that the store does not know yet; how each of them begins.
+fn begin<'z>(
+    own: impl IntoIterator<Item = &'z ZoneConfig>,
+    store: &Store,
+) -> Result<HashMap<Name, Beginning>, StoreError> {
+    let (mut beginnings, mut new, mut renewed) = (HashMap::new(), Vec::new(), Vec::new());
+    for ZoneConfig { apex, seed, .. } in own.into_iter().filter(|zone| begins_here(zone)) {
         // What was its file's until now begins anew with that.
         let known = store.seed(apex).filter(|seed| *seed != FROM_FILE);
-        let records = match seed {
-            Ok(records) => records,
-            Err(_) if known.is_some() => continue,
-            Err(_) if let Some(zone) = store.zone(apex) => {
+        let beginning = match (seed, known, store.zone(apex)) {
+            (Err(why), Some(_), _) => Beginning::FileUnread(why.clone()),
+            (Err(why), None, Some(zone)) => {
                 // From now on it is what updates make of it, whatever its file says one day.
                 renewed.push((apex.clone(), digest(&zone.records().collect::<Vec<_>>())));
-                continue;
+                Beginning::FileUnread(why.clone())
             }
-            Err(why) => {
-                failed.insert(apex.clone(), why.clone());
-                continue;
-            }
-        };
-        let digest = digest(records);
-        match known {
-            Some(known) if known == digest => {}
-            Some(_) => {
-                tracing::warn!(
-                    zone = %apex,
-                    "the file of zone {apex} was changed and is not read: updates have changed the zone since it was \
-                     first read; `repute zone export {apex}` writes it as it is, and updates change it"
-                );
-                renewed.push((apex.clone(), digest));
-            }
-            None => match Zone::new(apex.clone(), records.iter().cloned()) {
+            (Err(why), None, None) => Beginning::Failed(why.clone()),
+            (Ok(records), Some(known), _) => match digest(records) {
+                digest if digest == known => Beginning::Known,
+                digest => {
+                    renewed.push((apex.clone(), digest));
+                    Beginning::FileChanged
+                }
+            },
+            (Ok(records), None, _) => match Zone::new(apex.clone(), records.iter().cloned()) {
                 Ok((zone, unfit)) => {
                     for why in unfit {
                         tracing::warn!(zone = %apex, "zone {apex} begins without a record: {why}");
                     }
-                    new.push((zone, digest));
+                    new.push((zone, digest(records)));
+                    Beginning::New
                 }
-                Err(why) => drop(failed.insert(apex.clone(), why.to_string())),
+                Err(why) => Beginning::Failed(why.to_string()),
             },
+        };
+        match &beginning {
+            Beginning::FileChanged => tracing::warn!(zone = %apex, "{}", file_changed(apex)),
+            Beginning::Failed(why) => {
+                tracing::error!(zone = %apex, "zone {apex} cannot be served: {why}");
+            }
+            Beginning::New | Beginning::Known | Beginning::FileUnread(_) => {}
         }
-    }
-    for (apex, why) in &failed {
-        tracing::error!(zone = %apex, "zone {apex} cannot be served: {why}");
+        beginnings.insert(apex.clone(), beginning);
     }
     store
         .turn(move |turn| {
@@ -445,7 +486,15 @@ fn begin(own: &[ZoneConfig], store: &Store) -> Result<HashMap<Name, String>, Sto
             renewed.iter().try_for_each(|(apex, seed)| turn.note_seed(apex, *seed))
         })
         .wait()?;
-    Ok(failed)
+    Ok(beginnings)
+}
+
+/// What is told of a zone whose file was changed.
+pub fn file_changed(apex: &Name) -> String {
+    format!(
+        "the file of zone {apex} was changed and is not read: updates have changed the zone since it was first read; \
+         `repute zone export {apex}` writes it as it is, and updates change it"
+    )
 }
 
 /// When zones from elsewhere were last known to be the newest; of all others that is forgotten.

@@ -23,6 +23,6 @@ pub mod transfer;
 mod transfers;
 pub mod update;
 
-pub use authority::{Authority, Config, ZoneConfig};
+pub use authority::{Authority, Beginning, Config, ZoneConfig, file_changed};
 pub use files::Files;
 pub use sources::Sources;

@@ -10,9 +10,9 @@ use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
 use repute_authority::incoming::{Outlet, Secondary};
 use repute_authority::keys::{Key, Keys};
-use repute_authority::store::{Limits, Store};
+use repute_authority::store::{Limits, Store, StoreError};
 use repute_authority::update::{self, Role};
-use repute_authority::{Authority, Files, Sources, ZoneConfig};
+use repute_authority::{Authority, Beginning, Files, Sources, ZoneConfig, file_changed};
 use repute_dnsxl::Name;
 use repute_nameserver::beyond::Beyond;
 use repute_nameserver::control::Outcome;
@@ -133,6 +133,46 @@ impl Own {
         self.authority.lists()
     }
 
+    /// Has a zone that is changed here begin with its file, if it has not; what became of it, and what should be known.
+    ///
+    /// # Errors
+    /// In words, if the store cannot be written.
+    pub(super) fn reload(
+        &self,
+        zone: &DynamicConfig,
+        most: u64,
+    ) -> Result<(Outcome, Option<String>), String> {
+        let apex = &zone.seed.apex;
+        let known = self.stored.lock().unwrap_or_else(PoisonError::into_inner).get(apex).cloned();
+        let Some((index, live)) = known else {
+            return Err(format!("zone `{apex}` is not served yet: `repute reload` takes it over"));
+        };
+        let failed = |error: StoreError| error.to_string();
+        let beginning = self.authority.begin(&own(zone, index, live, most)).map_err(failed)?;
+        Ok(match beginning {
+            Beginning::New => {
+                let new = self.authority.snapshot(apex);
+                let (serial, entries) =
+                    new.map_or((0, 0), |zone| (zone.serial(), zone.len() as u64));
+                (Outcome::Served { serial, entries, faults: 0, warnings: 0 }, None)
+            }
+            Beginning::Known => {
+                let note = format!(
+                    "zone {apex} is what updates have made of it: its file was read when it began, and says the same"
+                );
+                (Outcome::Unchanged, Some(note))
+            }
+            Beginning::FileChanged => (Outcome::Unchanged, Some(file_changed(apex))),
+            Beginning::FileUnread(why) => {
+                let note = format!(
+                    "zone {apex} is what updates have made of it; its file is not read: {why}"
+                );
+                (Outcome::Unchanged, Some(note))
+            }
+            Beginning::Failed(reason) => (Outcome::Refused { reason, known: false }, None),
+        })
+    }
+
     /// Goes on with another configuration.
     ///
     /// # Errors
@@ -213,11 +253,9 @@ fn meaning(
     });
     let secondaries = secondaries.collect();
     let mut zones = Vec::new();
-    for DynamicConfig { seed, permits, serials } in &config.dynamic {
-        let (index, live) = place(&seed.apex);
-        let role = Role::Dynamic { permits: permits.clone(), serials: *serials };
-        let (apex, seed) = (seed.apex.clone(), records(seed, most));
-        zones.push(ZoneConfig { apex, index, live, role, seed });
+    for zone in &config.dynamic {
+        let (index, live) = place(&zone.seed.apex);
+        zones.push(own(zone, index, live, most));
     }
     if let Some(apex) = challenge {
         let ((index, live), apex) = (place(apex), apex.clone());
@@ -228,6 +266,13 @@ fn meaning(
     let transfers = config.transfers.clone();
     let limits = update::Limits::default();
     Ok(repute_authority::Config { keys, zones, transfers, secondaries, limits, sources })
+}
+
+/// A zone that is changed here, with what its file says.
+fn own(zone: &DynamicConfig, index: ZoneIndex, live: Live, most: u64) -> ZoneConfig {
+    let DynamicConfig { seed, permits, serials } = zone;
+    let role = Role::Dynamic { permits: permits.clone(), serials: *serials };
+    ZoneConfig { apex: seed.apex.clone(), index, live, role, seed: records(seed, most) }
 }
 
 /// The keys of a configuration with their secrets.

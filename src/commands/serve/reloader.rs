@@ -199,18 +199,25 @@ impl Reload for Reloader {
     fn reload(&self, zone: Option<&Name>) -> Result<Reloads, String> {
         if let Some(zone) = zone {
             let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
-            if config.authority.dynamic.iter().any(|dynamic| dynamic.seed.apex == *zone) {
-                return Err(format!(
-                    "zone `{zone}` is changed by updates: its file is read once, at the first start, and not again"
-                ));
-            }
             if config.authority.challenge.as_ref().is_some_and(|own| own.apex == *zone) {
                 return Err(format!(
                     "zone `{zone}` is changed by the challenge service: a reload without a zone takes over its lines in \
                      the configuration"
                 ));
             }
+            let mut updated = config.authority.dynamic.iter();
+            let updated = updated.find(|updated| updated.seed.apex == *zone).cloned();
+            let most = config.loader.max_unpacked;
             drop(config);
+            if let (Some(updated), Some(own)) = (updated, &self.own) {
+                let (outcome, note) = own.reload(&updated, most)?;
+                let zones = vec![Reloaded { zone: zone.to_string(), outcome }];
+                return Ok(Reloads {
+                    zones,
+                    notes: note.into_iter().collect(),
+                    ..Reloads::default()
+                });
+            }
             // Of a zone that is taken over, the primary is asked.
             if let Some(outcome) = self.own.as_ref().and_then(|own| own.refresh(zone)) {
                 let zones = vec![Reloaded { zone: zone.to_string(), outcome }];
