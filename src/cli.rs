@@ -245,8 +245,8 @@ Examples:
   repute zone lookup 192.0.2.1              why is this address listed?
   repute config example > repute.toml       a configuration to start from
 
-Called by the name `rbldnsd` or `check_rbl`, or with that word as its first argument, it takes that
-program's options.";
+Called by the name `rbldnsd`, `check_rbl` or `acme-dns`, or with that word as its first argument, it takes
+that program's options.";
 
 /// Below `repute serve --help`.
 const SERVE_HELP: &str = "\

@@ -7,6 +7,7 @@
 //! A value that is wrong by itself fails while it is read, one that is wrong beside another fails
 //! after; both point at file, line and column. Nothing here is opened but the file itself.
 
+mod acme_dns;
 mod authority;
 mod challenge;
 mod file;
@@ -32,6 +33,7 @@ use repute_lookup::catalogue::{Catalogue, KeySource};
 use repute_nameserver::loader::LoaderConfig;
 use repute_nameserver::{Identity, server};
 
+pub(crate) use acme_dns::InPlaceOfAcmeDns;
 pub(crate) use authority::{AuthorityConfig, DynamicConfig, KeyConfig, SecondaryConfig, TakenAs};
 pub(crate) use challenge::ChallengeConfig;
 pub(crate) use file::{
@@ -103,6 +105,8 @@ pub(crate) struct RegistryConfig {
 pub(crate) enum Origin {
     /// In this file.
     File(PathBuf),
+    /// In this file, which is one of acme-dns.
+    AcmeDns(PathBuf),
     /// Nowhere: it is built in, for the first try.
     BuiltIn,
 }
@@ -132,8 +136,8 @@ pub(crate) struct UserName {
 }
 
 impl Config {
-    /// Reads the file that was named, else the usual one if it is there, else takes the built-in
-    /// configuration.
+    /// Reads the file that was named, which may be one of acme-dns, else the usual one if it is there, else takes the
+    /// built-in configuration.
     pub(crate) fn find(named: Option<&Path>) -> anyhow::Result<Config> {
         let usual = Path::new(USUAL_FILE);
         let path = match named {
@@ -141,6 +145,9 @@ impl Config {
             None if usual.exists() => usual,
             None => return Config::parse(BUILT_IN, Origin::BuiltIn).map_err(anyhow::Error::from),
         };
+        if InPlaceOfAcmeDns::is_meant_by(path) {
+            return Ok(InPlaceOfAcmeDns::read(path)?.config);
+        }
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the configuration {}", path.display()))?;
         Ok(Config::parse(&text, Origin::File(path.to_owned()))?)
@@ -209,7 +216,7 @@ impl Config {
     /// Reads a configuration from text.
     pub(crate) fn parse(text: &str, origin: Origin) -> Result<Config, ConfigError> {
         let shown = match &origin {
-            Origin::File(path) => path.display().to_string(),
+            Origin::File(path) | Origin::AcmeDns(path) => path.display().to_string(),
             Origin::BuiltIn => "the built-in configuration".to_owned(),
         };
         let written =

@@ -1,5 +1,6 @@
 //! Programs whose place Repute can take, under their own names and options.
 
+pub(crate) mod acme_dns;
 pub(crate) mod check_rbl;
 pub(crate) mod rbldnsd;
 
@@ -9,6 +10,8 @@ use std::path::Path;
 /// A program whose place Repute can take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Program {
+    /// A service for challenges of certificates.
+    AcmeDns,
     /// A monitoring plugin.
     CheckRbl,
     /// A name server.
@@ -30,8 +33,11 @@ pub(crate) fn called(arguments: &[OsString]) -> Option<(Program, Vec<OsString>)>
 }
 
 /// The names they are called by.
-const PROGRAMS: [(Program, &str); 2] =
-    [(Program::CheckRbl, "check_rbl"), (Program::Rbldnsd, "rbldnsd")];
+const PROGRAMS: [(Program, &str); 3] = [
+    (Program::AcmeDns, "acme-dns"),
+    (Program::CheckRbl, "check_rbl"),
+    (Program::Rbldnsd, "rbldnsd"),
+];
 
 #[cfg(test)]
 mod tests {
@@ -48,6 +54,7 @@ mod tests {
         assert_eq!(called("/usr/sbin/rbldnsd -n x"), rbldnsd(&["-n", "x"]));
         assert_eq!(called("/usr/bin/repute rbldnsd -n x"), rbldnsd(&["-n", "x"]));
         assert_eq!(called("rbldnsd"), rbldnsd(&[]));
+        assert_eq!(called("/usr/bin/acme-dns -c x"), Some((Program::AcmeDns, words(&["-c", "x"]))));
         assert_eq!(called("./check_rbl -h"), Some((Program::CheckRbl, words(&["-h"]))));
         assert_eq!(called("repute check_rbl"), Some((Program::CheckRbl, Vec::new())));
         assert_eq!(called("/usr/bin/repute serve rbldnsd"), None);

@@ -27,6 +27,7 @@ use drop_in::Program;
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     match drop_in::called(&arguments) {
+        Some((Program::AcmeDns, arguments)) => return drop_in::acme_dns::main(&arguments),
         Some((Program::CheckRbl, arguments)) => return drop_in::check_rbl::main(&arguments),
         Some((Program::Rbldnsd, arguments)) => {
             return drop_in::rbldnsd::main(arguments.into_iter());

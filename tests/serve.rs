@@ -1,11 +1,16 @@
 //! `repute serve` as a person or a service manager meets it: the real binary, its sockets and files.
 
+#[path = "serve/acme_dns.rs"]
+mod acme_dns;
 #[path = "serve/challenge.rs"]
 mod challenge;
 #[path = "serve/challenge_api.rs"]
 mod challenge_api;
 #[path = "serve/cookies.rs"]
 mod cookies;
+#[path = "peers/daemon.rs"]
+#[expect(dead_code, reason = "shared with tests that wait for more")]
+mod daemon;
 #[path = "serve/disk.rs"]
 mod disk;
 #[path = "serve/dns.rs"]

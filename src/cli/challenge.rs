@@ -58,8 +58,8 @@ pub(crate) enum ChallengeCommand {
 
 /// Below `repute challenge --help`.
 pub(crate) const CHALLENGE_HELP: &str = "\
-Where a server runs it does what is asked, and otherwise it is done in its data folder, by the user that the server
-runs as or by root. The configuration may be one of acme-dns, if its name ends in .cfg.
+Where a server runs it does what is asked. Otherwise it is done in its data folder: run it as the
+user that the server has. The configuration may be one of acme-dns, if its name ends in .cfg.
 
 Examples:
   repute challenge list

@@ -25,7 +25,7 @@ pub(super) fn run(path: Option<&Path>, args: AdminArgs) -> anyhow::Result<Verdic
         // Without a configuration the portal takes another port where its own is taken, and says in the database where it is.
         let known = match config.origin {
             Origin::BuiltIn => repute_portal::address(&database).await?,
-            Origin::File(_) => None,
+            Origin::File(_) | Origin::AcmeDns(_) => None,
         };
         let url = known.as_ref().unwrap_or(&config.portal.portal.public_url);
         let mut out = std::io::stdout().lock();

@@ -4,8 +4,9 @@
 //! none does: the same [`Order`] either way.
 
 pub(super) mod order;
-pub(super) mod zone;
+pub(crate) mod zone;
 
+use std::cell::OnceCell;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use repute_authority::store::{Limits, Store};
 use repute_challenge::{Moment, Service, Settings};
 use repute_nameserver::control::{Answer, ControlError, LINE_BYTES, Request};
 use serde_json::Value;
+use tokio::runtime::Runtime;
 
 use super::registry::plain;
 use super::running::ask_server;
@@ -23,6 +25,7 @@ use super::serve::{STORE, records};
 use crate::cli::challenge::{ChallengeArgs, ChallengeCommand};
 use crate::config::{ChallengeConfig, Config};
 use crate::exit::{Verdict, tell};
+use crate::telemetry::{self, Destination};
 use order::Order;
 use zone::ChallengeZone;
 
@@ -35,7 +38,7 @@ pub(super) fn run(path: Option<&Path>, args: ChallengeArgs) -> anyhow::Result<Ve
              another configuration by --config"
         );
     };
-    let desk = Desk { path, config: &config, challenge };
+    let desk = Desk { path, config: &config, challenge, own: OnceCell::new() };
     let mut out = std::io::stdout().lock();
     match args.command {
         ChallengeCommand::List { json } => list(&desk, json, &mut out)?,
@@ -73,12 +76,16 @@ pub(super) fn run(path: Option<&Path>, args: ChallengeArgs) -> anyhow::Result<Ve
         }
         ChallengeCommand::Bind { domain, account } => {
             let told = desk.order(&Order::Bind { domain: domain.to_string(), account })?;
-            let verb = match told.get("new") {
-                Some(Value::Bool(false)) => "stood for",
-                _ => "stands for",
+            let already = match told.get("new") {
+                Some(Value::Bool(false)) => "already ",
+                _ => "",
             };
-            let already = if verb == "stood for" { " already" } else { "" };
-            writeln!(out, "{} {verb} {}{already}", text(&told, "username"), text(&told, "domain"))?;
+            writeln!(
+                out,
+                "{} {already}stands for {}",
+                text(&told, "username"),
+                text(&told, "domain")
+            )?;
         }
         ChallengeCommand::Unbind { domain } => {
             let told = desk.order(&Order::Unbind { domain: domain.to_string() })?;
@@ -154,11 +161,16 @@ struct Desk<'a> {
     path: Option<&'a Path>,
     config: &'a Config,
     challenge: &'a ChallengeConfig,
+    /// The service in this process, once no server was found.
+    own: OnceCell<(Runtime, Service<ChallengeZone>)>,
 }
 
 impl Desk<'_> {
     /// Has an order carried out: by the server, or here if none runs.
     fn order(&self, order: &Order) -> anyhow::Result<Value> {
+        if let Some((runtime, service)) = self.own.get() {
+            return runtime.block_on(order.clone().carry_out(service, now()));
+        }
         let line = serde_json::to_string(order)?;
         let request = Request::Order { companion: COMPANION.to_owned(), order: line };
         // It ends with a line.
@@ -169,13 +181,17 @@ impl Desk<'_> {
             Ok(Answer::Told(told)) => Ok(told),
             Ok(Answer::Error(reason)) => bail!(reason),
             Ok(_) => bail!("the server answers something else"),
-            Err(ControlError::NotRunning { path }) => self.carry_out(order.clone(), &path),
+            Err(ControlError::NotRunning { path }) => {
+                let opened = self.open(&path)?;
+                let (runtime, service) = self.own.get_or_init(|| opened);
+                runtime.block_on(order.clone().carry_out(service, now()))
+            }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Carries an order out in the store, where no server has it.
-    fn carry_out(&self, order: Order, control: &Path) -> anyhow::Result<Value> {
+    /// Opens the store, where no server has it.
+    fn open(&self, control: &Path) -> anyhow::Result<(Runtime, Service<ChallengeZone>)> {
         let file = self.config.process.data_dir.join(STORE);
         if !file.exists() {
             bail!(
@@ -196,15 +212,16 @@ impl Desk<'_> {
             .context("the system gives no more descriptors")?;
         let settings =
             Settings { domain: self.challenge.domain().clone(), keep: self.challenge.keep };
-        runtime.block_on(async {
-            let service = Service::open(zone, settings).await?;
-            order.carry_out(&service, now()).await
-        })
+        let service = runtime.block_on(Service::open(zone, settings))?;
+        // What is done is told as the server's log would.
+        let process = &self.config.process;
+        telemetry::start(process.log_level, process.log_format, Destination::Errors);
+        Ok((runtime, service))
     }
 }
 
 /// What the clock says.
-pub(super) fn now() -> Moment {
+pub(crate) fn now() -> Moment {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Moment(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

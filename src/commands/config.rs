@@ -42,7 +42,7 @@ fn check(named: Option<&Path>, config: &Config, out: &mut impl Write) -> anyhow:
         config.loader.zones.len() + config.loader.masters.len() + config.authority.stored().count();
     let zones = zones + usize::from(config.challenge.is_some());
     let s = if zones == 1 { "" } else { "s" };
-    let Origin::File(path) = &config.origin else {
+    let (Origin::File(path) | Origin::AcmeDns(path)) = &config.origin else {
         // Its lists are written at the first start.
         writeln!(out, "no configuration, the built-in example: right, {zones} zone{s}")?;
         return Ok(Verdict::Yes);

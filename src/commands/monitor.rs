@@ -98,7 +98,11 @@ fn once(path: Option<&Path>, config: &Config) -> anyhow::Result<Verdict> {
 
 /// Watches until it is told to stop.
 fn watch(path: Option<&Path>, config: &Config) -> anyhow::Result<Verdict> {
-    telemetry::start(config.process.log_level, config.process.log_format);
+    telemetry::start(
+        config.process.log_level,
+        config.process.log_format,
+        telemetry::Destination::Errors,
+    );
     let notify = Notify::from_environment();
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("cannot wait for signals")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -174,7 +178,7 @@ fn become_user(config: &Config) -> anyhow::Result<()> {
 /// Reads the configuration again and puts it in force.
 fn reload(path: Option<&Path>, old: &Config, monitor: &Monitor) -> anyhow::Result<String> {
     let new = match &old.origin {
-        Origin::File(file) => Config::find(Some(file))?,
+        Origin::File(file) | Origin::AcmeDns(file) => Config::find(Some(file))?,
         Origin::BuiltIn => Config::find(None)?,
     };
     let differs = [

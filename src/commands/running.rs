@@ -67,11 +67,14 @@ fn socket(line: &[u8]) -> Option<(PathBuf, u32)> {
 /// The configuration that a server's command line names, or the usual one.
 fn config_of(words: &[u8]) -> Option<PathBuf> {
     let words: Vec<&[u8]> = words.split(|byte| *byte == 0).collect();
-    words.iter().find(|word| **word == b"serve")?;
+    words.iter().find(|word| **word == b"serve" || word.ends_with(b"acme-dns"))?;
     let path = |bytes: &[u8]| PathBuf::from(std::ffi::OsStr::from_bytes(bytes));
     let named = words.iter().enumerate().find_map(|(at, word)| match *word {
         b"--config" | b"-c" => words.get(at + 1).copied(),
-        word => word.strip_prefix(b"--config=").or_else(|| word.strip_prefix(b"-c")),
+        word => word
+            .strip_prefix(b"--config=")
+            .or_else(|| word.strip_prefix(b"-c="))
+            .or_else(|| word.strip_prefix(b"-c")),
     });
     Some(named.map_or_else(|| PathBuf::from(USUAL_FILE), path))
 }
@@ -109,6 +112,7 @@ mod tests {
         check("repute -c a.toml serve", Some("a.toml"));
         check("repute serve --config=a.toml", Some("a.toml"));
         check("repute serve -ca.toml", Some("a.toml"));
+        check("/usr/bin/acme-dns -c=a.cfg", Some("a.cfg"));
         check("repute serve", Some(USUAL_FILE));
         check("rbldnsd -n bl:ip4set:x", None);
     }

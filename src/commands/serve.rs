@@ -30,6 +30,7 @@ use crate::config::{Config, Opened, Origin};
 use crate::exit::Verdict;
 use crate::privilege::Account;
 use crate::systemd::Notify;
+use crate::telemetry::Destination;
 use crate::{first_start, telemetry};
 
 mod authority;
@@ -47,7 +48,7 @@ pub(super) mod tls;
 use authority::Own;
 pub(super) use authority::{STORE, keys, records};
 pub(super) use belongings::Belongings;
-use challenge::Challenge;
+pub(crate) use challenge::Challenge;
 use portal::Portal;
 use ports::Ports;
 use registry::Registry;
@@ -55,6 +56,22 @@ use reloader::Reloader;
 
 /// Serves until it is told to stop.
 pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
+    let read = || {
+        let config = Config::find(path)?;
+        let (level, format) = (config.process.log_level, config.process.log_format);
+        telemetry::start(level, format, Destination::Errors);
+        Ok(config)
+    };
+    run_by(path, read, |_| Ok(()))
+}
+
+/// Serves by a configuration until it is told to stop. Whoever reads it begins the log as well; `take_over` brings accounts
+/// into the challenge service, if there is one, before anybody is answered.
+pub(crate) fn run_by(
+    path: Option<&Path>,
+    read: impl FnOnce() -> anyhow::Result<Config>,
+    take_over: impl FnOnce(&Challenge) -> anyhow::Result<()>,
+) -> anyhow::Result<Verdict> {
     let started = Instant::now();
     // Descriptors that systemd passed are taken before any other is opened.
     let given = given_sockets()?;
@@ -64,8 +81,7 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
         control: given.control.is_some(),
     };
     memory::prepare();
-    let mut config = Config::find(path)?;
-    telemetry::start(config.process.log_level, config.process.log_format);
+    let mut config = read()?;
     let notify = Notify::from_environment();
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("cannot wait for signals")?;
 
@@ -73,7 +89,7 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
     // A start that fails for its addresses leaves no lists behind.
     let first = match config.origin {
         Origin::BuiltIn => first_start::write_lists(&config.process.data_dir)?,
-        Origin::File(_) => false,
+        Origin::File(_) | Origin::AcmeDns(_) => false,
     };
     let belongings = Belongings::of(&config, opened);
     if let Some(user) = &config.process.user {
@@ -144,6 +160,9 @@ pub(super) fn run(path: Option<&Path>) -> anyhow::Result<Verdict> {
         .zip(accounts)
         .map(|(config, zone)| Challenge::open(config, zone))
         .transpose()?;
+    if let Some(challenge) = &challenge {
+        take_over(challenge)?;
+    }
     let companions = challenge.iter().map(Challenge::companion).collect();
     let running = bound.accompanied_by(companions).start(Parts {
         zones,
@@ -292,7 +311,7 @@ impl Welcome<'_> {
         let zone = zones.iter().find(|zone| zone.apex == *apex);
         let shipped = match self.config.origin {
             Origin::BuiltIn => first_start::first_entry(&self.config.process.data_dir),
-            Origin::File(_) => None,
+            Origin::File(_) | Origin::AcmeDns(_) => None,
         };
         let listed = shipped.and_then(|entry| entry.parse::<std::net::Ipv4Addr>().ok());
         let question = match (listed.map(|a| a.octets()), zone.and_then(test_entry)) {

@@ -53,7 +53,8 @@ pub(super) struct Fault {
 pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Fault> {
     let folder = match &origin {
         Origin::File(path) => path.parent().unwrap_or(Path::new("")).to_owned(),
-        Origin::BuiltIn => PathBuf::new(),
+        // acme-dns takes paths from where it is started.
+        Origin::AcmeDns(_) | Origin::BuiltIn => PathBuf::new(),
     };
     let process = process(&written.server, &folder);
     let mut seen = HashSet::new();

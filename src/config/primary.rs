@@ -115,7 +115,7 @@ pub(super) fn lines(apex: &Name, written: &[String], origin: &Origin) -> Result<
     // Later with each change of the configuration, and the same after a restart.
     let modified = match origin {
         Origin::File(path) => path.metadata().and_then(|file| file.modified()).ok(),
-        Origin::BuiltIn => None,
+        Origin::AcmeDns(_) | Origin::BuiltIn => None,
     };
     let serial = modified
         .and_then(|time| time.duration_since(UNIX_EPOCH).ok())

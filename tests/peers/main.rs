@@ -10,6 +10,9 @@
 
 mod acme;
 mod audit;
+mod challenge;
+#[path = "../serve/challenge_api.rs"]
+mod challenge_api;
 mod check;
 mod check_rbl;
 #[path = "../check_rbl/cases.rs"]

@@ -49,6 +49,8 @@ pub struct AcmeDnsConfig {
     pub hsts: Option<Hsts>,
     /// What is logged.
     pub log: Log,
+    /// Where accounts and zone are kept here, if it is said: `[repute]` is not in acme-dns, which passes over it.
+    pub data_dir: Option<PathBuf>,
 }
 
 /// By what DNS is answered.

@@ -18,7 +18,7 @@ use repute_records::{Advance, Editor, Record, Unfit, Zone, rtype};
 
 /// The zone and its accounts, in a store.
 #[derive(Debug)]
-pub(in crate::commands) struct ChallengeZone {
+pub(crate) struct ChallengeZone {
     store: Arc<Store>,
     apex: Name,
     /// What it was last made of, besides the values.

@@ -19,7 +19,7 @@ use crate::commands::challenge::{COMPANION, now};
 use crate::config::ChallengeConfig;
 
 /// The service at work.
-pub(super) struct Challenge {
+pub(crate) struct Challenge {
     api: Arc<Api<ChallengeZone>>,
     /// Where the API is, and how it is reached.
     addresses: Vec<SocketAddr>,
@@ -123,6 +123,16 @@ impl Challenge {
     pub(super) fn companion(&self) -> Arc<dyn Companion> {
         let (api, runtime) = (Arc::clone(&self.api), self.runtime.handle().clone());
         Arc::new(Desk { api, runtime })
+    }
+
+    /// The service itself.
+    pub(crate) fn service(&self) -> &Service<ChallengeZone> {
+        self.api.service()
+    }
+
+    /// Waits for something of the service.
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
     }
 
     /// Answers what is under way, and ends.

@@ -30,7 +30,7 @@ pub(super) struct Ports {
 /// If an address is taken, forbidden or not of this machine; or if a server without a configuration runs in this folder.
 pub(super) fn open(config: &mut Config, given: Given) -> anyhow::Result<Ports> {
     match config.origin {
-        Origin::File(_) => {
+        Origin::File(_) | Origin::AcmeDns(_) => {
             let bound = Server::bind(config.server.clone(), given)?;
             let portal = bind(&config.portal).context("portal.listen")?;
             let addresses = config.challenge.iter().flat_map(|challenge| &challenge.listen);

@@ -101,14 +101,16 @@ impl Reloader {
         let mut config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         let new = match &config.origin {
             Origin::BuiltIn => config.clone(),
-            Origin::File(path) => Config::find(Some(path)).map_err(|fault| {
-                let fault = format!("{fault:#}");
-                let first = fault.lines().next().unwrap_or_default();
-                error!(
-                    "the configuration is not taken over, the server goes on as before: {first}"
-                );
-                fault
-            })?,
+            Origin::File(path) | Origin::AcmeDns(path) => {
+                Config::find(Some(path)).map_err(|fault| {
+                    let fault = format!("{fault:#}");
+                    let first = fault.lines().next().unwrap_or_default();
+                    error!(
+                        "the configuration is not taken over, the server goes on as before: {first}"
+                    );
+                    fault
+                })?
+            }
         };
         let (mut problems, mut known_problems, mut notes) = (Vec::new(), Vec::new(), Vec::new());
         let keys = new.needs_restart(&config, self.opened);

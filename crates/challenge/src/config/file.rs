@@ -76,6 +76,7 @@ impl File {
         let client = self.client();
         let hsts = self.hsts();
         let log = self.log(is_debug);
+        let data_dir = self.text("repute", "data_dir").filter(|text| !text.is_empty());
         Some(AcmeDnsConfig {
             dns: dns?,
             transports,
@@ -91,6 +92,7 @@ impl File {
             client: client?,
             hsts,
             log: log?,
+            data_dir: data_dir.map(PathBuf::from),
         })
     }
 

@@ -38,6 +38,8 @@ loglevel = "warning"
 logtype = "file"
 logfile = "./acme-dns.log"
 logformat = "json"
+[repute]
+data_dir = "/var/lib/repute"
 "#;
 
 /// The file with a line changed, which begins with `from`.
@@ -86,6 +88,7 @@ fn every_key_of_version_2_is_read() {
             file: Some("./acme-dns.log".into()),
             format: LogFormat::Json,
         },
+        data_dir: Some("/var/lib/repute".into()),
     };
     assert_eq!(config, expect);
 }
