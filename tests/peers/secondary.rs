@@ -110,7 +110,7 @@ fn bind_gives_a_zone_and_what_changes_until_it_dies() {
         let mut server = start(
             ours.path(),
             "zone.example",
-            "refresh = [\"1s\", \"1s\"]\nexpire = [\"3s\", \"3s\"]\n",
+            "refresh = [\"1s\", \"1s\"]\nexpire = [\"12s\", \"12s\"]\n",
         );
         drop(bind);
         server.wait_for("zone zone.example cannot be refreshed, it is served as it was: primary");
