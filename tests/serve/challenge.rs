@@ -1,11 +1,14 @@
 //! The challenge service in the server: accounts by the API, values in DNS, commands, reloads and kills.
 
+use std::fs;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::challenge_api::{Client, send, value};
-use crate::dns::{Answer, ask, ask_txt, rcode};
+use crate::disk::Disk;
+use crate::dns::{Answer, ask, ask_txt, rcode, until};
 use crate::free::free_address;
 use crate::process::{Place, Served};
 
@@ -176,6 +179,52 @@ fn commands_do_the_same_whether_the_server_runs_or_not() {
 }
 
 #[test]
+fn a_full_disk_refuses_updates_and_leaves_what_is_answered_until_there_is_room() {
+    let place = Place::new();
+    let Some(disk) = Disk::of(&place, "8m") else { return };
+    let api = free_address();
+    let config = config(&place, api, "values = 2");
+    let server = Served::start_by(&place, &config, disk.command(&place));
+    let client = Client::register(api);
+    // All that is left is taken by somebody else.
+    let filler = disk.seen(&place, "data/filler");
+    let mut file = fs::File::create(&filler).expect("there is room");
+    while file.write_all(&[0; 4096]).is_ok() {}
+    drop(file);
+    let mut last = 0;
+    let refused = loop {
+        match client.update(&value(last + 1)).expect("it answers") {
+            200 => last += 1,
+            status => break status,
+        }
+        assert!(last < 100_000, "the disk is never full");
+    };
+    assert_eq!(refused, 500);
+    let log = server.logged("no room to write");
+    assert!(log.contains("changes are refused until there is"), "{log}");
+    let there = values(&server, &client);
+    assert!(last == 0 || there.contains(&value(last)), "{last} is not in {there:?}");
+    assert!(!there.contains(&value(last + 1)), "what was refused is served");
+    fs::remove_file(&filler).expect("it is ours");
+    until("there is room again", || client.update(&value(last + 1)).expect("it answers") == 200);
+    assert!(values(&server, &client).contains(&value(last + 1)));
+    server.kill();
+}
+
+#[test]
+fn values_before_the_two_newest_end_by_themselves() {
+    let place = Place::new();
+    let api = free_address();
+    let server = Served::start(&place, &config(&place, api, "value-age = \"1s\""));
+    let client = Client::register(api);
+    for number in 1..=4 {
+        assert_eq!(client.update(&value(number)).expect("it answers"), 200);
+    }
+    until("the older ones end", || values(&server, &client) == [value(3), value(4)]);
+    server.stop();
+}
+
+#[test]
 fn a_kill_in_a_storm_of_updates_loses_nothing_that_was_answered() {
     let place = Place::new();
     let api = free_address();
@@ -204,7 +253,7 @@ fn a_kill_in_a_storm_of_updates_loses_nothing_that_was_answered() {
                     })
                 })
                 .collect();
-            crate::dns::until("a storm", || answered.load(Ordering::Relaxed) > 100 * round);
+            until("a storm", || answered.load(Ordering::Relaxed) > 100 * round);
             server.kill();
             workers.into_iter().map(|worker| worker.join().expect("no panic")).collect()
         });

@@ -1,4 +1,4 @@
-//! A disk of 100 kB under the data folder. Only root can make one.
+//! A small disk under the data folder. Only root can make one.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -11,8 +11,13 @@ use crate::process::Place;
 pub(crate) struct Disk(Child);
 
 impl Disk {
-    /// Makes it; `None` if this is not root.
+    /// Makes one of 100 kB; `None` if this is not root.
     pub(crate) fn new(place: &Place) -> Option<Disk> {
+        Disk::of(place, "100k")
+    }
+
+    /// Makes one of a size; `None` if this is not root.
+    pub(crate) fn of(place: &Place, size: &str) -> Option<Disk> {
         if !nix::unistd::geteuid().is_root() {
             eprintln!("skipped: only root can make a small disk");
             return None;
@@ -20,7 +25,8 @@ impl Disk {
         fs::create_dir(place.path("data")).unwrap();
         let mut command = Command::new("unshare");
         command.args(["--mount", "sh", "-c"]).current_dir(place.path(""));
-        command.arg("mount -t tmpfs -o size=100k tmpfs data && echo ready && exec cat");
+        let mount = format!("mount -t tmpfs -o size={size} tmpfs data");
+        command.arg(format!("{mount} && echo ready && exec cat"));
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

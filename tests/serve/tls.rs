@@ -1,4 +1,4 @@
-//! The portal's own TLS, as a client meets it that believes one authority: what is shown, what is taken over, what is kept.
+//! TLS of the portal and of the challenge service's API, as a client meets it that believes one authority: what is shown, what is taken over, what is kept.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -208,4 +208,42 @@ fn what_is_wrong_with_a_certificate_is_said_before_it_is_shown() {
         let (_, errors) = place.fails(&wrong);
         assert!(errors.contains(why), "{errors}");
     }
+}
+
+#[test]
+fn the_challenge_service_shows_its_certificate_and_takes_over_another() {
+    let place = Place::new();
+    let authority = Authority::new();
+    let first = authority.writes(&place, 2090);
+    let api = free_address();
+    let files = "tls-certificate = \"cert.pem\"\ntls-key = \"key.pem\"\n";
+    let config = format!(
+        "{}[challenge]\ndomain = \"auth.example\"\nlisten = \"{api}\"\nhsts-age = \"1d\"\n{files}",
+        place.header()
+    );
+    let server = Served::start(&place, &config);
+    assert_eq!(authority.shown(api), first);
+    let mut client = authority.client(api).unwrap();
+    let (head, body) = client.ask("POST", "/register", "");
+    assert!(head.starts_with("HTTP/1.1 201") && body.contains("fulldomain"), "{head}{body}");
+    assert!(head.contains("strict-transport-security: max-age=86400"), "{head}");
+    let second = authority.writes(&place, 2091);
+    assert_eq!(server.reload().0, 0);
+    assert_eq!(authority.shown(api), second);
+    let (head, _) = client.ask("GET", "/health", "");
+    assert!(head.starts_with("HTTP/1.1 200"), "who is connected already stays: {head}");
+    fs::remove_file(place.path("cert.pem")).unwrap();
+    let (code, told) = server.run(&["config", "check"]);
+    assert!(
+        code == 2 && told.contains("the API of the challenge service cannot speak TLS"),
+        "{told}"
+    );
+    let (code, told) = server.reload();
+    assert!(
+        code == 1 && told.contains("the challenge service shows its certificate of before"),
+        "{told}"
+    );
+    assert_eq!(authority.shown(api), second);
+    drop(client);
+    server.stop();
 }

@@ -150,14 +150,16 @@ impl Challenge {
 
 /// Has values end when their time has come, until the server stops.
 async fn expire(api: Arc<Api<ChallengeZone>>, stop: CancellationToken) {
+    // What comes while it waits ends no sooner than this.
+    let a_look = api.service().settings().keep.age.clamp(SHORTEST_LOOK, A_LOOK);
     loop {
         let now = now();
         let wait = match api.service().expire(now).await {
-            Ok(Some(Moment(next))) => Duration::from_millis(next.saturating_sub(now.0)).min(A_LOOK),
-            Ok(None) => A_LOOK,
+            Ok(Some(Moment(next))) => Duration::from_millis(next.saturating_sub(now.0)).min(a_look),
+            Ok(None) => a_look,
             Err(fault) => {
                 tracing::warn!("values of challenges that are too old stay for now: {fault}");
-                A_LOOK
+                a_look
             }
         };
         tokio::select! {
@@ -197,5 +199,7 @@ impl Companion for Desk {
 const THREADS: usize = 2;
 /// How long at most until it is looked again for values that are too old.
 const A_LOOK: Duration = Duration::from_secs(60);
+/// How long at least.
+const SHORTEST_LOOK: Duration = Duration::from_secs(1);
 /// How long clients have to take their answers when the server stops.
 const GRACE: Duration = Duration::from_secs(3);
