@@ -19,6 +19,8 @@ const DNS: u16 = 53;
 const API: u16 = 4443;
 /// Where it is in the clear.
 const PLAIN: u16 = 8053;
+/// Where BIND is.
+const BIND: u16 = 5310;
 /// Where Pebble is.
 const PEBBLE: u16 = 14000;
 
@@ -219,11 +221,38 @@ tls_cert_fullchain = "ca.pem"
     });
 }
 
+/// BIND as a secondary of the zone, which asks by itself only after a day.
+fn bind(folder: &Path) -> Daemon {
+    let folder = folder.join("bind");
+    fs::create_dir(&folder).expect("a folder");
+    let config = format!(
+        "options {{ directory \"{}\"; listen-on port {BIND} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; \
+         recursion no; pid-file none; session-keyfile none; notify no; dnssec-validation no; \
+         min-refresh-time 86400; }};\ncontrols {{ }};\n\
+         zone \"auth.test\" {{ type secondary; file \"auth.test.db\"; \
+         primaries {{ 127.0.0.1 port {DNS}; }}; allow-notify {{ 127.0.0.1; }}; }};\n",
+        folder.display(),
+    );
+    let file = folder.join("named.conf");
+    fs::write(&file, config).expect("the test's folder is writable");
+    let mut bind = Daemon::start(Command::new("named").args(["-g", "-n", "1", "-c"]).arg(&file));
+    bind.wait_for("running");
+    bind
+}
+
 #[test]
 fn values_go_to_secondaries_by_transfer_one_by_one() {
     on_private_network(|| {
         let folder = tempfile::tempdir().expect("a folder");
-        let server = serve(folder.path(), &config(""));
+        let told = format!("notify = [\"127.0.0.1:{BIND}\"]\n");
+        let mut server = serve(folder.path(), &(config("") + &told));
+        let _bind = bind(folder.path());
+        let there = |name: &str, rtype: &str| {
+            dig(&["@127.0.0.1", "-p", &BIND.to_string(), "+short", rtype, name])
+        };
+        until("BIND has the zone", || {
+            there("ns.auth.test", "A").contains("127.0.0.1").then_some(())
+        });
         let api = SocketAddr::from(([127, 0, 0, 1], PLAIN));
         let client = Client::register(api);
         let serial = || -> u64 {
@@ -234,6 +263,11 @@ fn values_go_to_secondaries_by_transfer_one_by_one() {
         for number in 1..=3 {
             assert_eq!(client.update(&value(number)).expect("it answers"), 200);
         }
+        until("BIND has the values", || {
+            there(&client.full_domain, "TXT").contains(&value(3)).then_some(())
+        });
+        assert_eq!(there("auth.test", "SOA"), dig(&["@127.0.0.1", "+short", "SOA", "auth.test"]));
+        server.wait_for("sent what changed in `auth.test`");
         let whole = dig(&["@127.0.0.1", "AXFR", "auth.test"]);
         for number in 1..=3 {
             assert!(whole.contains(&value(number)), "{whole}");
@@ -256,6 +290,8 @@ fn values_go_to_secondaries_by_transfer_one_by_one() {
         assert_eq!(status, 200);
         let steps = kdig(&[&format!("IXFR={before}"), "auth.test"]);
         assert!(steps.contains(&value(1)) && !steps.contains(&value(2)), "{steps}");
-        drop(server);
+        until("BIND has the others", || {
+            (!there(&client.full_domain, "TXT").contains(&value(1))).then_some(())
+        });
     });
 }
