@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use anyhow::bail;
 use repute_nameserver::control::{Answer, Request};
-use repute_nameserver::report::{Report, ZoneReport};
+use repute_nameserver::report::{
+    OwnZoneReport, Report, SecondaryReport, SecondaryState, TransferReport, UpdateReport,
+    ZoneReport,
+};
 use repute_nameserver::status::Upstream;
 
 use super::running::ask_server;
@@ -68,6 +71,9 @@ fn show(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
             })
         )?;
     }
+    for (zone, own) in report.beyond.iter().flat_map(|beyond| &beyond.zones) {
+        own_zone(zone, own, report.time, out)?;
+    }
     if report.zones.iter().filter_map(ZoneReport::brief_error).any(|(_, is_cut)| is_cut) {
         writeln!(out, "`repute status --json` and the log have the errors in full")?;
     }
@@ -99,6 +105,32 @@ fn taken_over(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
 /// So many seconds.
 fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
+}
+
+/// Writes what was last for a zone.
+fn own_zone(
+    zone: &str,
+    OwnZoneReport { update, transfer, secondaries }: &OwnZoneReport,
+    now: u64,
+    out: &mut impl Write,
+) -> std::io::Result<()> {
+    let ago = |time: u64| span(Duration::from_secs(now.saturating_sub(time)));
+    if let Some(UpdateReport { key, serial, time }) = update {
+        writeln!(out, "{zone}: updated by key {key} to serial {serial}, {} ago", ago(*time))?;
+    }
+    if let Some(TransferReport { what, serial, time }) = transfer {
+        writeln!(out, "{zone}: last transfer: {what}, serial {serial}, {} ago", ago(*time))?;
+    }
+    for SecondaryReport { address, serial, state, time } in secondaries {
+        let heard = match state {
+            SecondaryState::Told => "was told of serial",
+            SecondaryState::Heard => "has heard of serial",
+            SecondaryState::Refused => "refuses to hear of serial",
+            SecondaryState::Silent => "does not answer what it is told of serial",
+        };
+        writeln!(out, "{zone}: secondary {address} {heard} {serial}, {} ago", ago(*time))?;
+    }
+    Ok(())
 }
 
 /// A span of time in its two largest units.

@@ -1,7 +1,8 @@
 //! Zones of our own with those who change and copy them elsewhere: nsupdate, dig, certbot, BIND.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -63,7 +64,7 @@ fn start(folder: &Path) -> Daemon {
         .expect("writable");
     }
     let text = format!(
-        "[server]\nlisten = [\"127.0.0.1:{OURS}\"]\ndata-dir = \"data\"\nmetrics = \"\"\n{ZONES}"
+        "[server]\nlisten = [\"127.0.0.1:{OURS}\"]\ndata-dir = \"data\"\nmetrics = \"127.0.0.1:9053\"\n{ZONES}"
     );
     fs::write(folder.join("repute.toml"), text).expect("the test's folder is writable");
     let mut command = Command::new(env!("CARGO_BIN_EXE_repute"));
@@ -249,6 +250,73 @@ fn an_edit_of_a_master_file_is_sent_as_what_changed() {
         until("the second edit", || short(OURS, "www.file.example", "A") == "192.0.2.9");
         let whole = ixfr(7);
         assert!(has(&whole, 1) && has(&whole, 9), "{whole}");
+    });
+}
+
+/// The metrics page of our server.
+fn metrics() -> String {
+    let mut stream = TcpStream::connect("127.0.0.1:9053").expect("it listens");
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("it reads");
+    let mut page = String::new();
+    stream.read_to_string(&mut page).expect("it answers");
+    page
+}
+
+#[test]
+fn metrics_and_status_tell_what_was_done_for_zones() {
+    on_private_network(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let _server = start(folder.path());
+        let has = |line: &str| {
+            let page = metrics();
+            assert!(page.contains(&format!("\nrepute_nameserver_{line}\n")), "{line}: {page}");
+        };
+        has("updates_total{rcode=\"NOERROR\"} 0");
+        assert!(nsupdate(Some(KEY), "dyn.example", "update add n.dyn.example 60 TXT new").0);
+        let wrong = "hmac-sha256:robot.example:d3Jvbmcgd3Jvbmcgd3Jvbmcgd3Jvbmcgd3JvbmcgISEh";
+        let stranger = wrong.replace("robot", "nobody");
+        for key in [wrong, &stranger] {
+            assert!(!nsupdate(Some(key), "dyn.example", "update add o.dyn.example 60 TXT x").0);
+        }
+        let lines = "prereq nxdomain www.dyn.example\nupdate delete www.dyn.example";
+        assert!(!nsupdate(Some(KEY), "dyn.example", lines).0);
+        has("updates_total{rcode=\"NOERROR\"} 1");
+        has("updates_total{rcode=\"YXDOMAIN\"} 1");
+        has("signatures_refused_total{reason=\"badsig\"} 1");
+        has("signatures_refused_total{reason=\"badkey\"} 1");
+        let serial = short(OURS, "dyn.example", "SOA");
+        let serial = serial.split(' ').nth(2).expect("a serial");
+        let before = serial.parse::<u32>().expect("a number") - 1;
+        assert!(ask(OURS, &["dyn.example", "AXFR"]).contains("Transfer failed"));
+        ask(OURS, &["-y", KEY, "dyn.example", "AXFR"]);
+        ask(OURS, &["-y", KEY, "dyn.example", &format!("IXFR={before}")]);
+        ask(OURS, &["-y", KEY, "dyn.example", &format!("IXFR={serial}")]);
+        for (result, count) in [("refused", 1), ("axfr", 1), ("ixfr", 1), ("current", 1)] {
+            has(&format!("transfers_total{{result=\"{result}\"}} {count}"));
+        }
+        // A SOA at both ends, NS, two addresses, the text; a SOA for each of the four places of a change, and the text; one.
+        has("transferred_records_total 12");
+        let config = folder.path().join("repute.toml");
+        let status = || {
+            run(env!("CARGO_BIN_EXE_repute"), &["--config", &config.to_string_lossy(), "status"])
+        };
+        let shown = status();
+        for line in [
+            format!("dyn.example: updated by key robot.example to serial {serial}, "),
+            format!("dyn.example: last transfer: current, serial {serial}, "),
+        ] {
+            assert!(shown.contains(&line), "{line}: {shown}");
+        }
+        // Nobody listens where it is told.
+        until("it is told", || {
+            status().contains(&format!("secondary 127.0.0.1:{BIND} was told of serial {serial}, "))
+        });
+        let _bind = start_bind(folder.path());
+        until("it has heard", || {
+            status().contains(&format!("secondary 127.0.0.1:{BIND} has heard of serial {serial}, "))
+        });
+        let page = metrics();
+        assert!(!page.contains("notifies_total{result=\"answered\"} 0"), "{page}");
     });
 }
 

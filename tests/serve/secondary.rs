@@ -63,7 +63,8 @@ fn a_zone_and_a_list_are_taken_over_and_served_whatever_becomes_of_the_primary()
     until("the list", || ask(here, "9.2.0.192.bl.example").answers == ["127.0.0.2"]);
     assert_eq!(ask_txt(here, "t.a.example").answers, ["one"]);
     assert_eq!(ask(here, "x.y.w.a.example").answers, ["192.0.2.9"]);
-    assert_eq!(rcode(here, "7.2.0.192.bl.example"), 3, "the exclusion");
+    let excluded = ask(here, "7.2.0.192.bl.example");
+    assert!(excluded.rcode == 0 && excluded.answers.is_empty(), "the exclusion");
     assert_eq!(ask_txt(here, "9.2.0.192.bl.example").answers, ["a network"]);
     let (code, status) = server.run(&["status"]);
     assert!(code == 0 && status.contains(&there.to_string()), "{status}");

@@ -17,6 +17,7 @@ use arc_swap::ArcSwap;
 use repute_dnsxl::Name;
 use repute_nameserver::beyond::{Back, Beyond, Outgoing};
 use repute_nameserver::control::Outcome;
+use repute_nameserver::report::BeyondReport;
 use repute_nameserver::status::{StatusBoard, ZoneHealth, ZoneStatus};
 use repute_nameserver::{Live, Transport, ZoneIndex, Zones};
 use repute_records::{Record, Zone};
@@ -31,6 +32,7 @@ use crate::incoming::outlet::Counter;
 use crate::incoming::secondaries::Secondaries;
 use crate::incoming::{Secondary, refreshed};
 use crate::keys::Keys;
+use crate::ledger::Ledger;
 use crate::lists::Lists;
 use crate::query::{self, Answered};
 use crate::replay::Replays;
@@ -101,6 +103,7 @@ struct Desk {
     transfers: Transfers,
     /// Zones whose primary is elsewhere.
     secondaries: Secondaries,
+    ledger: Arc<Ledger>,
 }
 
 /// What is configured.
@@ -127,12 +130,14 @@ impl Authority {
     ) -> Result<Arc<Authority>, StoreError> {
         let replays = Arc::new(store.turn(Replays::load).wait()?);
         let complaints = Arc::new(Complaints::default());
+        let ledger = Arc::new(Ledger::default());
         let updates = Updates {
             zones: HashMap::new(),
             limits: config.limits,
             store: Arc::clone(&store),
             replays: Arc::clone(&replays),
             complaints: Arc::clone(&complaints),
+            ledger: Arc::clone(&ledger),
         };
         let rules = Rules {
             keys: Arc::default(),
@@ -145,6 +150,7 @@ impl Authority {
             store: Arc::clone(&store),
             lists: Arc::new(Lists::start(Arc::clone(&store))?),
             complaints: Arc::clone(&complaints),
+            ledger: Arc::clone(&ledger),
             places: Arc::new(Semaphore::new(TRANSFERS)),
         };
         let rules = ArcSwap::from_pointee(rules);
@@ -152,7 +158,8 @@ impl Authority {
         let secondaries =
             Secondaries::new(Arc::clone(&store), Arc::clone(board), counter, runtime.clone());
         let desk =
-            Arc::new(Desk { rules, zones, store, replays, complaints, transfers, secondaries });
+            Desk { rules, zones, store, replays, complaints, transfers, secondaries, ledger };
+        let desk = Arc::new(desk);
         let (told, own) = (Arc::clone(board), Arc::downgrade(&desk));
         desk.store.listen(Arc::new(move |zone| {
             let rules = own.upgrade().map(|desk| desk.rules.load_full());
@@ -186,7 +193,7 @@ impl Authority {
     /// If the store cannot be written; everything is as it was then.
     pub fn configure(&self, config: Config) -> Result<(), StoreError> {
         let Config { keys, zones: own, transfers, secondaries, limits, sources } = config;
-        let Desk { rules, store, replays, complaints, zones, .. } = &*self.desk;
+        let Desk { rules, store, replays, complaints, zones, ledger, .. } = &*self.desk;
         let beginnings = begin(&own, store)?;
         let refreshed = times(store, &secondaries)?;
         let dynamic = || own.iter().filter(|zone| is_changed_here(zone));
@@ -206,6 +213,7 @@ impl Authority {
             store: Arc::clone(store),
             replays: Arc::clone(replays),
             complaints: Arc::clone(complaints),
+            ledger: Arc::clone(ledger),
         };
         let lists = &self.desk.transfers.lists;
         lists.watch(transfers.keys().cloned().collect());
@@ -221,6 +229,7 @@ impl Authority {
             targets,
             Arc::clone(&keys),
             sources,
+            Arc::clone(ledger),
             stop,
         ));
         rules.store(Arc::new(Rules { keys, transfers, updates, indexes }));
@@ -302,6 +311,10 @@ impl Beyond for Authority {
         }
     }
 
+    fn report(&self) -> BeyondReport {
+        self.desk.ledger.report(self.dropped())
+    }
+
     fn stream<'a>(
         &'a self,
         message: &'a [u8],
@@ -366,6 +379,7 @@ impl Desk {
                 let zone = crate::message::subject(message).unwrap_or_else(Name::root);
                 let what = "a signed message was refused";
                 let (key, why) = (refused.reason.key(), &refused.reason);
+                self.ledger.distrusted(why);
                 self.complaints.complain(what, &zone, key, address, now, why);
                 Given::Answer(Some(refused.answer))
             }

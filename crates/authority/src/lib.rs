@@ -11,6 +11,7 @@ mod complaints;
 mod files;
 pub mod incoming;
 pub mod keys;
+pub mod ledger;
 pub mod lists;
 pub mod message;
 pub mod notify;

@@ -12,13 +12,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use repute_dnsxl::Name;
-use repute_records::Record;
+use repute_records::{Record, Soa};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::keys::{Key, Keys};
+use crate::ledger::Ledger;
 use crate::signature::Asker;
 use crate::sources::Sources;
 
@@ -68,6 +69,8 @@ pub struct Change {
 pub struct Message {
     /// Where to.
     pub to: SocketAddr,
+    /// The SOA record of the version that it tells of.
+    pub soa: Record,
     /// The message.
     pub bytes: Vec<u8>,
 }
@@ -128,7 +131,8 @@ impl Notifier {
             pending.asker = asker;
             pending.due = now + FIRST_WAIT * 2_u32.pow(pending.sent);
             pending.sent += 1;
-            messages.push(Message { to: target.address, bytes });
+            let (to, soa) = (target.address, pending.soa.clone());
+            messages.push(Message { to, soa, bytes });
         }
         for gone in &given_up {
             self.pending.remove(gone);
@@ -188,6 +192,7 @@ pub async fn run(
     targets: HashMap<Name, Vec<Target>>,
     keys: Arc<Keys>,
     sources: Sources,
+    ledger: Arc<Ledger>,
     mut changes: mpsc::Receiver<Change>,
     stop: CancellationToken,
 ) {
@@ -205,13 +210,18 @@ pub async fn run(
                 None => return,
             },
             () = tokio::time::sleep_until(due.into()) => {}
-            Some((from, answer)) = sockets.heard.recv() => heard(&mut notifier, from, &answer),
+            Some((from, answer)) = sockets.heard.recv() => {
+                heard(&mut notifier, &ledger, from, &answer);
+            }
         }
         let (messages, given_up) = notifier.take_due(&keys, Instant::now(), unix(), &mut rand_id);
-        for Message { to, bytes } in messages {
+        for Message { to, soa, bytes } in messages {
             sockets.send(&sources, to, &bytes).await;
+            let serial = Soa::read(&soa.data).map_or(0, |soa| soa.serial);
+            ledger.told(&soa.owner, to, serial, unix());
         }
         for (target, zone) in given_up {
+            ledger.given_up(&zone, target.address, unix());
             tracing::warn!(
                 %zone, to = %target.address,
                 "secondary {} does not answer that `{zone}` has changed: it will find out at its next refresh",
@@ -222,8 +232,12 @@ pub async fn run(
 }
 
 /// Takes an answer.
-fn heard(notifier: &mut Notifier, from: SocketAddr, answer: &[u8]) {
-    match notifier.answered(from, answer, unix()) {
+fn heard(notifier: &mut Notifier, ledger: &Ledger, from: SocketAddr, answer: &[u8]) {
+    let answered = notifier.answered(from, answer, unix());
+    if let Some((target, zone, rcode)) = &answered {
+        ledger.heard(zone, target.address, *rcode, unix());
+    }
+    match answered {
         Some((target, zone, 0)) => {
             tracing::debug!(%zone, to = %target.address, "a secondary has heard of a change");
         }

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::complaints::Complaints;
 use crate::keys::Keys;
+use crate::ledger::Ledger;
 use crate::lists::{Lists, Version};
 use crate::notify::{self, Change, Target};
 use crate::signature::{Signer, bare_answer};
@@ -29,6 +30,7 @@ pub(crate) struct Transfers {
     pub(crate) store: Arc<Store>,
     pub(crate) lists: Arc<Lists>,
     pub(crate) complaints: Arc<Complaints>,
+    pub(crate) ledger: Arc<Ledger>,
     /// How many are sent at once.
     pub(crate) places: Arc<Semaphore>,
 }
@@ -67,6 +69,9 @@ impl Transfers {
                     transfer::answer_datagram(&granted.ask, id, &granted.source).ok_or(SERVFAIL)
                 }
             });
+        if answer.is_err() {
+            self.ledger.transfer_refused();
+        }
         let mut answer = answer.unwrap_or_else(|rcode| bare_answer(&request.message, rcode));
         if let Some(signer) = &mut request.signer {
             signer.sign(&mut answer, now);
@@ -85,8 +90,13 @@ impl Transfers {
     ) -> bool {
         let Granted { ask, source, most } = match self.grant(rules, &request, address, now) {
             Ok(granted) => granted,
-            Err(rcode) => return refuse(request, rcode, now, out).await,
+            Err(rcode) => {
+                self.ledger.transfer_refused();
+                return refuse(request, rcode, now, out).await;
+            }
         };
+        let soa = source.soa().and_then(|soa| repute_records::Soa::read(&soa.data));
+        let serial = soa.map_or(0, |soa| soa.serial);
         // It is never closed.
         let Ok(_place) = Arc::clone(&self.places).acquire_owned().await else { return false };
         let (start, apex, id) = (Instant::now(), ask.apex.clone(), id_of(&request.message));
@@ -94,6 +104,7 @@ impl Transfers {
         let signer = request.signer.as_ref().map(Signer::again);
         let sent = transfer::send(ask, id, source, signer, most, now, out).await;
         let took = start.elapsed();
+        self.ledger.transferred(&apex, serial, &sent, unix());
         match sent.outcome {
             Outcome::TooLarge => {
                 tracing::warn!(
@@ -226,14 +237,16 @@ pub(crate) async fn watch(
     targets: HashMap<Name, Vec<Target>>,
     keys: Arc<Keys>,
     sources: Sources,
+    ledger: Arc<Ledger>,
     stop: CancellationToken,
 ) {
+    ledger.forget_secondaries();
     if targets.is_empty() {
         return;
     }
     let (changes, waiting) = mpsc::channel(CHANGES);
     let names: Vec<Name> = targets.keys().cloned().collect();
-    let told = tokio::spawn(notify::run(targets, keys, sources, waiting, stop.clone()));
+    let told = tokio::spawn(notify::run(targets, keys, sources, ledger, waiting, stop.clone()));
     let mut serials: HashMap<Name, u32> = HashMap::new();
     let mut looks = tokio::time::interval(LOOK);
     loop {
@@ -268,9 +281,13 @@ pub(crate) async fn look(zones: Arc<ArcSwap<Zones>>, lists: Arc<Lists>, stop: Ca
             () = stop.cancelled() => break,
             _ = looks.tick() => {}
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        lists.look(&zones, u32::try_from(now).unwrap_or(u32::MAX));
+        lists.look(&zones, u32::try_from(unix()).unwrap_or(u32::MAX));
     }
+}
+
+/// The time, in seconds since 1970.
+fn unix() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// What is sent of a zone.

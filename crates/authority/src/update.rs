@@ -15,6 +15,7 @@ use repute_records::update::{Grant, Refusal, Update};
 use repute_records::{Advance, Editor, Zone};
 
 use crate::complaints::{Complaints, network};
+use crate::ledger::Ledger;
 use crate::message::{self, Sent, Unreadable};
 use crate::replay::{self, Replays, Seen};
 use crate::signature::{Signed, bare_answer, too_old};
@@ -93,6 +94,8 @@ pub struct Updates {
     pub replays: Arc<Replays>,
     /// What is wrong with clients.
     pub complaints: Arc<Complaints>,
+    /// What was done.
+    pub ledger: Arc<Ledger>,
 }
 
 /// An update that was done.
@@ -125,6 +128,7 @@ impl Updates {
                 REFUSED
             }
         };
+        self.ledger.answered(rcode);
         bare_answer(message, rcode)
     }
 
@@ -132,12 +136,17 @@ impl Updates {
     pub async fn signed(&self, mut signed: Signed, address: IpAddr, now: u64) -> Option<Vec<u8>> {
         let key = signed.signer.key().name().clone();
         let mark = replay::mark(&signed);
-        let rcode = match self.replays.begin(&signed, now) {
+        let seen = self.replays.begin(&signed, now);
+        if seen != Seen::Never {
+            self.ledger.replayed();
+        }
+        let rcode = match seen {
             Seen::UnderWay => return None,
             Seen::Answered(rcode) => rcode,
             Seen::TooOld => return Some(too_old(&mut signed, now)),
             Seen::Never => {
                 let rcode = self.take(&signed, &key, mark, address, now).await;
+                self.ledger.answered(rcode);
                 match rcode {
                     // The same may be sent again, and is done then.
                     SERVFAIL => self.replays.forget(&key, mark),
@@ -204,6 +213,7 @@ impl Updates {
         };
         match self.store.turn(work).done().await {
             Ok(Ok(Done { added, removed, serial })) => {
+                self.ledger.updated(&apex, key, serial, now);
                 tracing::info!(
                     target: "audit",
                     key = %key, zone = %apex, client = %network(address), added, removed, serial,

@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 
 pub use crate::listen::back::Back;
+use crate::report::BeyondReport;
 
 /// Answers what [`respond`](crate::respond()) does not.
 ///
@@ -22,6 +23,9 @@ pub trait Beyond: Send + Sync + 'static {
     /// Takes a datagram. It is called by a worker, on which other queries wait: whoever needs time
     /// queues a copy, with a bound, and drops what is too much. An answer goes [`Back`] from any thread.
     fn datagram(&self, message: &[u8], peer: SocketAddr, back: Back);
+
+    /// What was done so far. It is asked for metrics and status.
+    fn report(&self) -> BeyondReport;
 
     /// Answers a message of a connection, by as many messages as it takes; whether the connection goes
     /// on. Other messages of the connection wait meanwhile. It is dropped when the server stops.

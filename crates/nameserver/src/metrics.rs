@@ -3,9 +3,10 @@
 //! Every family is defined here, once, with its help text; there is nothing about clients. Counters
 //! start at zero with the process.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use crate::report::{AnswersReport, Report, ZoneReport};
+use crate::report::{AnswersReport, BeyondReport, Report, ZoneReport};
 use crate::status::ZoneHealth;
 
 /// Content-Type of the page.
@@ -18,6 +19,9 @@ pub fn render(report: &Report) -> String {
     transports(&mut page, report);
     answers(&mut page, report);
     zones(&mut page, report);
+    if let Some(beyond) = &report.beyond {
+        own_zones(&mut page, beyond);
+    }
     page.0
 }
 
@@ -144,6 +148,29 @@ fn zones(page: &mut Page, report: &Report) {
     family("zone_source_age_seconds", help, |z| z.source_age);
 }
 
+/// What was done for zones besides answering.
+fn own_zones(page: &mut Page, report: &BeyondReport) {
+    let mut family = |name, help, label, counts: &BTreeMap<String, u64>| {
+        let mut family = page.family(name, Kind::Counter, help);
+        for (value, count) in counts {
+            family.sample(&[(label, value)], count);
+        }
+    };
+    let help = "Dynamic updates by response code; copies of one are not counted.";
+    family("updates_total", help, "rcode", &report.updates);
+    let help = "Signed messages that were not believed, by reason, and copies of updates.";
+    family("signatures_refused_total", help, "reason", &report.distrusted);
+    family("transfers_total", "Zone transfers by what was sent.", "result", &report.transfers);
+    let help = "NOTIFY messages that were sent, and what became of those whom they told.";
+    family("notifies_total", help, "result", &report.notifies);
+    page.family("transferred_records_total", Kind::Counter, "Records sent by zone transfer.")
+        .sample(&[], report.transferred_records);
+    page.family("transferred_bytes_total", Kind::Counter, "Bytes sent by zone transfer.")
+        .sample(&[], report.transferred_bytes);
+    let help = "Updates and other signed datagrams that were dropped, as too many waited.";
+    page.family("handed_over_dropped_total", Kind::Counter, help).sample(&[], report.dropped);
+}
+
 /// A page that is being written.
 struct Page(String);
 
@@ -250,6 +277,10 @@ pub(crate) mod tests {
             query_log_lost: 0,
             elsewhere: (&totals.elsewhere).into(),
             zones: vec![ZoneReport::new(status, &totals.elsewhere, 0.5, 500)],
+            beyond: Some(BeyondReport {
+                transfers: BTreeMap::from([("axfr".to_owned(), 2), ("ixfr".to_owned(), 3)]),
+                ..BeyondReport::default()
+            }),
         }
     }
 
@@ -282,6 +313,7 @@ pub(crate) mod tests {
             )
         );
         assert!(!page.contains("zone_loaded_timestamp_seconds{"), "unknown is left out");
+        assert!(page.contains("repute_nameserver_transfers_total{result=\"ixfr\"} 3\n"));
     }
 
     #[test]

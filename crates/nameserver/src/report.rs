@@ -51,6 +51,9 @@ pub struct Report {
     pub elsewhere: AnswersReport,
     /// The zones, in the order in which they were configured.
     pub zones: Vec<ZoneReport>,
+    /// What was done for zones besides answering, if anything can be.
+    #[serde(default)]
+    pub beyond: Option<BeyondReport>,
 }
 
 impl Report {
@@ -58,6 +61,87 @@ impl Report {
     pub fn silent_zones(&self) -> impl Iterator<Item = &ZoneReport> {
         self.zones.iter().filter(|zone| !zone.health.answers())
     }
+}
+
+/// What was done for zones besides answering, since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BeyondReport {
+    /// Updates by response code.
+    pub updates: BTreeMap<String, u64>,
+    /// Signed messages that were not believed, by reason.
+    pub distrusted: BTreeMap<String, u64>,
+    /// Transfers to others, by what was sent.
+    pub transfers: BTreeMap<String, u64>,
+    /// Records of all transfers.
+    pub transferred_records: u64,
+    /// Bytes of all transfers.
+    pub transferred_bytes: u64,
+    /// NOTIFY messages: how many were sent, and what became of those whom they told.
+    pub notifies: BTreeMap<String, u64>,
+    /// Datagrams that were dropped, as too many waited.
+    pub dropped: u64,
+    /// What was last for each zone.
+    pub zones: BTreeMap<String, OwnZoneReport>,
+}
+
+/// What was last for a zone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnZoneReport {
+    /// The last update that was done.
+    pub update: Option<UpdateReport>,
+    /// The last transfer.
+    pub transfer: Option<TransferReport>,
+    /// Those who are told of changes.
+    pub secondaries: Vec<SecondaryReport>,
+}
+
+/// An update that was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpdateReport {
+    /// The key that it was signed with.
+    pub key: String,
+    /// The zone's serial since then.
+    pub serial: u32,
+    /// When, in unix seconds.
+    pub time: u64,
+}
+
+/// A transfer to somebody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferReport {
+    /// What was sent, as the metrics call it.
+    pub what: String,
+    /// The serial up to which.
+    pub serial: u32,
+    /// When it ended, in unix seconds.
+    pub time: u64,
+}
+
+/// A secondary that is told of changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecondaryReport {
+    /// Where it is told.
+    pub address: SocketAddr,
+    /// The serial of which it was told last.
+    pub serial: u32,
+    /// Whether it has heard.
+    pub state: SecondaryState,
+    /// Since when, in unix seconds.
+    pub time: u64,
+}
+
+/// Whether a secondary has heard of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecondaryState {
+    /// It was told, and has not answered yet.
+    Told,
+    /// It said that it has heard.
+    Heard,
+    /// It answered with an error.
+    Refused,
+    /// It did not answer, and is told no more.
+    Silent,
 }
 
 /// What came by one transport.

@@ -34,7 +34,7 @@ use crate::zones::Zones;
 
 mod overview;
 
-use overview::{Overview, sample, unix_seconds};
+use overview::{Doings, Overview, sample, unix_seconds};
 
 /// How the name server listens and what it tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -173,7 +173,7 @@ impl Bound {
                 tcp_config.connections_per_client,
                 tcp_config.connections_per_network,
             ),
-            beyond,
+            beyond: beyond.clone(),
             tally: Tally::new(Arc::clone(&zones), counters.tcp()),
             zones,
             counters: counters.tcp(),
@@ -195,6 +195,7 @@ impl Bound {
             window: Mutex::default(),
             counters,
             board,
+            beyond: Doings(beyond),
         });
 
         // Sockets join a runtime only inside it.

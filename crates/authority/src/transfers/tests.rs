@@ -41,6 +41,7 @@ fn sender(folder: &std::path::Path, list: &Arc<repute_zone::Zone>) -> Transfers 
         store,
         lists,
         complaints: Arc::default(),
+        ledger: Arc::default(),
         places: Arc::new(Semaphore::new(1)),
     };
     serve(&sender, list);

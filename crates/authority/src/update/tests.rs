@@ -64,6 +64,7 @@ impl Fixture {
             store: Arc::new(store),
             replays: Arc::default(),
             complaints: Arc::default(),
+            ledger: Arc::default(),
         };
         let secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
         let key = |key| Key::new(name(key), Algorithm::Sha256, secret).expect("a key");

@@ -1,11 +1,13 @@
 //! Where everything that is known of a running server comes together and becomes a [`Report`].
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::beyond::Beyond;
 use crate::counters::Counters;
 use crate::listen::tcp::Admission;
 use crate::listen::udp::Crew;
@@ -45,6 +47,17 @@ pub(super) struct Overview {
     pub(super) counters: Arc<Counters>,
     /// The zones' states.
     pub(super) board: Arc<StatusBoard>,
+    /// What is done for zones besides answering.
+    pub(super) beyond: Doings,
+}
+
+/// Whoever does something for zones besides answering, if anybody does.
+pub(super) struct Doings(pub(super) Option<Arc<dyn Beyond>>);
+
+impl fmt::Debug for Doings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Doings").field(&self.0.is_some()).finish()
+    }
 }
 
 impl Overview {
@@ -89,6 +102,7 @@ impl Overview {
             query_log_lost: lost,
             elsewhere: (&totals.elsewhere).into(),
             zones: zones.collect(),
+            beyond: self.beyond.0.as_ref().map(|beyond| beyond.report()),
         }
     }
 

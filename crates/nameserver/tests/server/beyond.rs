@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use repute_nameserver::beyond::{Back, Beyond, Outgoing};
 use repute_nameserver::listen::Address;
+use repute_nameserver::report::BeyondReport;
 use tokio::sync::Notify;
 
 use crate::running::{
@@ -63,6 +64,10 @@ impl Beyond for Desk {
     fn datagram(&self, message: &[u8], peer: SocketAddr, back: Back) {
         // Full, or nobody listens any more: it is dropped.
         let _ = self.queue.try_send((message.to_vec(), peer, back));
+    }
+
+    fn report(&self) -> BeyondReport {
+        BeyondReport::default()
     }
 
     fn stream<'a>(
