@@ -34,8 +34,8 @@ fn a_value_is_in_dns_when_it_is_answered_and_after_a_restart() {
     let place = Place::new();
     let (api, pages) = (free_address(), free_address());
     let records = "records = [\"@ NS ns\", \"ns A 192.0.2.53\"]";
-    let config =
-        config(&place, api, records).replace("metrics = \"\"", &format!("metrics = \"{pages}\""));
+    let config = config(&place, api, records)
+        .replace("metrics = \"\"", &format!("metrics = \"{pages}\"\nlog-format = \"json\""));
     let server = Served::start(&place, &config);
     let client = Client::register(api);
     assert_eq!(client.full_domain, format!("{}.auth.example", client.subdomain));
@@ -50,6 +50,7 @@ fn a_value_is_in_dns_when_it_is_answered_and_after_a_restart() {
     assert_eq!(stranger.update(&value(3)).expect("it answers"), 401);
 
     let log = server.logged("update of challenge account");
+    assert!(log.contains("\"target\":\"repute_challenge::audit\""), "{log}");
     for secret in [&client.password, &value(1), &value(2)] {
         assert!(!log.contains(secret), "{log}");
     }
@@ -81,6 +82,7 @@ fn a_reload_takes_over_the_lines_of_the_zone_and_leaves_the_values() {
 
     place.write("repute.toml", &config(&place, api, &lines("192.0.2.2")));
     assert_eq!(server.reload().0, 0);
+    server.logged("the configuration is in force, with 1 zone\n");
     assert_eq!(ask(server.dns, "ns.auth.example").answers, ["192.0.2.2"]);
     assert_eq!(values(&server, &client), [value(1)]);
     assert!(server.serial("auth.example") > serial);

@@ -186,7 +186,14 @@ impl Reloader {
         }
         config.authority = authority;
         config.loader = LoaderConfig { data_dir: config.loader.data_dir.clone(), ..loader };
-        info!("the configuration is in force, with {} zones", config.loader.zones.len());
+        let LoaderConfig { zones, masters, .. } = &config.loader;
+        let of_programs = &config.authority;
+        let zones = zones.len()
+            + masters.len()
+            + of_programs.dynamic.len()
+            + usize::from(of_programs.challenge.is_some());
+        let s = if zones == 1 { "" } else { "s" };
+        info!("the configuration is in force, with {zones} zone{s}");
         let outcomes = self.loader.configure(config.loader.clone());
         Ok(Begun { outcomes, problems, known_problems, notes })
     }
