@@ -27,20 +27,23 @@ fn kdig_asks_over_tls_and_believes_the_certificate() {
         write("repute.toml", &format!("{SERVER}{listen}{tls}{zone}"));
         let _server = serve(&folder.path().join("repute.toml"));
 
-        let answer = kdig(&folder.path().join("cert.pem"), "ns.example");
+        let answer = kdig(&folder.path().join("cert.pem"), "ns.example", "+nopadding");
         assert!(answer.contains("TLS session (TLS1.3)"), "{answer}");
         assert!(answer.contains("status: NOERROR") && answer.contains("127.0.0.2"), "{answer}");
-        let answer = kdig(&folder.path().join("cert.pem"), "other.example");
+        assert!(!answer.contains("Received 468 B"), "no padding was asked for: {answer}");
+        let answer = kdig(&folder.path().join("cert.pem"), "ns.example", "+padding");
+        assert!(answer.contains("Received 468 B") && answer.contains("127.0.0.2"), "{answer}");
+        let answer = kdig(&folder.path().join("cert.pem"), "other.example", "+padding");
         assert!(!answer.contains("status: NOERROR"), "{answer}");
     });
 }
 
 /// Asks by TLS, believing a certificate for a name, and returns all that it says.
-fn kdig(certificate: &Path, name: &str) -> String {
+fn kdig(certificate: &Path, name: &str, padding: &str) -> String {
     let ca = format!("+tls-ca={}", certificate.display());
     let hostname = format!("+tls-hostname={name}");
     let command = format!(
-        "kdig @127.0.0.1 -p 853 +tls {ca} {hostname} +timeout=20 +retry=0 1.2.0.192.bl.example A 2>&1; true"
+        "kdig @127.0.0.1 -p 853 +tls {ca} {hostname} {padding} +timeout=20 +retry=0 1.2.0.192.bl.example A 2>&1; true"
     );
     run("sh", &["-c", &command])
 }

@@ -18,6 +18,7 @@ mod message;
 pub mod metrics;
 mod name_servers;
 pub mod observer;
+mod padding;
 pub mod query_log;
 pub mod rate_limit;
 mod rates;

@@ -32,6 +32,7 @@ use super::tally::Tally;
 use super::wire::{READ_BYTES, Wire, release, send_all};
 use crate::beyond::Beyond;
 use crate::counters::SharedBlock;
+use crate::padding;
 use crate::query_log::{Moment, Recorder};
 use crate::respond::{Client, Outcome, Transport, respond};
 use crate::zones::Zones;
@@ -142,7 +143,7 @@ async fn welcome(
     // An answer waits for no other one to fill its segment.
     let _ = stream.set_nodelay(true);
     let Some(certificate) = certificate else {
-        return converse(stream, peer, place, service).await;
+        return converse(stream, peer, Channel::Open, place, service).await;
     };
     let handshake = TlsAcceptor::from(certificate.shown()).accept(stream);
     let shaken = tokio::select! {
@@ -152,12 +153,27 @@ async fn welcome(
     };
     // Who gave up, or speaks no TLS, is the client's business.
     if let Ok(Ok(stream)) = shaken {
-        converse(stream, peer, place, service).await;
+        converse(stream, peer, Channel::Tls, place, service).await;
     }
 }
 
+/// Who can read a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Channel {
+    /// Everybody on the way.
+    Open,
+    /// Nobody else.
+    Tls,
+}
+
 /// Serves one connection. Its errors are the client's business.
-async fn converse(mut stream: impl Wire, peer: SocketAddr, _place: Place, service: Service) {
+async fn converse(
+    mut stream: impl Wire,
+    peer: SocketAddr,
+    channel: Channel,
+    _place: Place,
+    service: Service,
+) {
     let address = peer.ip().to_canonical();
     let mut inbox = Vec::new();
     let mut outbox = Vec::new();
@@ -165,7 +181,7 @@ async fn converse(mut stream: impl Wire, peer: SocketAddr, _place: Place, servic
         let mut rest = inbox.as_slice();
         let mut goes_on = true;
         while let Some((message, tail)) = split(rest).filter(|_| goes_on) {
-            goes_on = match service.answer(message, address, &mut outbox) {
+            goes_on = match service.answer(message, address, channel, &mut outbox) {
                 Outcome::Reply(_) => true,
                 // Who sends what deserves no answer has no business on a connection.
                 Outcome::Drop | Outcome::Limited => false,
@@ -252,7 +268,13 @@ fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 impl Service {
     /// Appends the answer to one message, if it has one at once, behind its length.
-    fn answer(&self, message: &[u8], address: IpAddr, outbox: &mut Vec<u8>) -> Outcome {
+    fn answer(
+        &self,
+        message: &[u8],
+        address: IpAddr,
+        channel: Channel,
+        outbox: &mut Vec<u8>,
+    ) -> Outcome {
         thread_local! {
             /// Where an answer is written before its length is known: one for each thread, not one for
             /// each connection. It is never held across an await.
@@ -262,8 +284,11 @@ impl Service {
         let moment = now();
         let outcome = REPLY.with_borrow_mut(|reply| {
             let zones = self.zones.load();
-            let outcome = respond(message, &client, moment.seconds, &zones, reply);
-            if let Outcome::Reply(written) = &outcome {
+            let mut outcome = respond(message, &client, moment.seconds, &zones, reply);
+            if let Outcome::Reply(written) = &mut outcome {
+                if channel == Channel::Tls {
+                    written.len = padding::pad(message, reply, written.len);
+                }
                 outbox.extend_from_slice(&written.len.to_be_bytes());
                 outbox.extend_from_slice(&reply[..usize::from(written.len)]);
             }
