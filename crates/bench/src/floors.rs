@@ -18,7 +18,7 @@ use crate::report::number;
 use crate::respond::{BATCHED, Case, SCALING, SCALING_CASE};
 use crate::results::{Part, Results};
 use crate::serve::TWO_WORKERS;
-use crate::zones::{self, Subject};
+use crate::zones::{self, Subject, accounts};
 
 /// A figure that Repute must reach.
 struct Floor {
@@ -179,6 +179,14 @@ fn zones(floors: &mut Vec<Floor>) {
     ] {
         let measure = Measure::Ratio(Part::Zones, case.into(), repute.clone(), bind.clone());
         add(&format!("{case}, to BIND"), measure, limit, "x");
+    }
+    for (case, limit, unit) in [
+        (accounts::UPDATE, Limit::AtLeast(1_000.0), "/s"),
+        (accounts::START, Limit::AtMost(5.0), "s"),
+        (accounts::MEMORY, Limit::AtMost(256.0), "MiB"),
+    ] {
+        let measure = Measure::Median(Part::Zones, case.into(), accounts::SUBJECT.into());
+        add(case, measure, limit, unit);
     }
 }
 

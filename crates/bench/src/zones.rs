@@ -4,6 +4,7 @@
 //! zone by signed updates (RFC 2136) beside that; each answer is timed from when its query was due, so that a server
 //! that stands still is late for all that waited. BIND does the same in the same run.
 
+pub(crate) mod accounts;
 mod drive;
 mod subject;
 mod updates;
@@ -43,6 +44,11 @@ pub(crate) fn run(settings: &Settings, results: &mut Results) -> anyhow::Result<
         {
             results.miss(format!("{ZONES} zones of {}: {error:#}", subject.title()));
         }
+    }
+    if settings.repute.is_some()
+        && let Err(error) = accounts::run(settings, results)
+    {
+        results.miss(format!("accounts of the challenge service: {error:#}"));
     }
     Ok(())
 }
