@@ -20,11 +20,10 @@ use arc_swap::ArcSwap;
 use repute_dnsxl::Name;
 use repute_nameserver::observer::Observer;
 use repute_nameserver::{ZoneState, Zones};
-use repute_records::Difference;
 use repute_zone::Zone;
 use repute_zone::journal::Record;
 
-use crate::store::{Store, StoreError};
+use crate::store::{Steps, Store, StoreError};
 
 mod journal;
 mod step;
@@ -147,15 +146,15 @@ impl Lists {
         self.shared.state().reached.get(apex).cloned()
     }
 
-    /// What changed in a list from a serial up to a version, in order; nothing if that is not known any more.
+    /// What changed in a list from a serial up to a version, to be read step by step; nothing if that is not known any more.
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub fn since(&self, to: &Version, serial: u32) -> Result<Option<Vec<Difference>>, StoreError> {
+    pub fn steps(&self, to: &Version, from: u32) -> Result<Option<Steps>, StoreError> {
         if !to.is_kept {
             return Ok(None);
         }
-        journal::since(&self.shared.store, to.zone.apex(), serial, to.zone.serial())
+        Steps::find(&self.shared.store, journal::STEPS, to.zone.apex(), from, to.zone.serial())
     }
 
     /// Waits until all that was heard is kept.

@@ -23,9 +23,12 @@ use tokio::sync::oneshot;
 
 mod file;
 pub(crate) mod packed;
+pub(crate) mod steps;
 mod turn;
 
-use file::File;
+use file::{File, JOURNAL};
+use steps::Found;
+pub use steps::Steps;
 pub use turn::{Fault, Turn};
 use turn::{Job, Task};
 
@@ -261,11 +264,27 @@ impl Store {
     /// # Errors
     /// If the file cannot be read.
     pub fn since(&self, apex: &Name, serial: u32) -> Result<Option<Vec<Difference>>, StoreError> {
-        let Some(held) = self.shared.held().get(apex).cloned() else { return Ok(None) };
-        if held.zone.serial() == serial {
+        let Some(zone) = self.zone(apex) else { return Ok(None) };
+        if zone.serial() == serial {
             return Ok(Some(Vec::new()));
         }
-        self.shared.file.since(apex, held.journal, serial, held.zone.serial())
+        match Found::new(self, JOURNAL, apex, serial, zone.serial())? {
+            Some(found) => found.whole(self),
+            None => Ok(None),
+        }
+    }
+
+    /// What changed in a zone from a serial to another, to be read step by step; nothing if that is not known any more.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn steps(
+        self: &Arc<Store>,
+        apex: &Name,
+        from: u32,
+        to: u32,
+    ) -> Result<Option<Steps>, StoreError> {
+        Steps::find(self, JOURNAL, apex, from, to)
     }
 
     /// Begins to read tables of others, as they are on the disk now. It is not to be kept: what is read goes on being kept

@@ -9,7 +9,6 @@ use arc_swap::ArcSwap;
 use repute_dnsxl::Name;
 use repute_nameserver::beyond::Outgoing;
 use repute_nameserver::{ZoneState, Zones};
-use repute_records::Difference;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +19,7 @@ use crate::lists::{Lists, Version};
 use crate::notify::{self, Change, Target};
 use crate::signature::{Signer, bare_answer};
 use crate::sources::Sources;
-use crate::store::{Store, StoreError};
+use crate::store::{Steps, Store, StoreError};
 use crate::transfer::{self, Ask, Outcome, Rule, Source, What};
 
 /// What transfers need.
@@ -163,9 +162,7 @@ impl Transfers {
             ZoneState::Serving(list) if list.soa().is_some() => match self.lists.reached(&ask.apex)
             {
                 Some(version) => {
-                    let steps = self.steps(&ask, version.zone.serial(), |serial| {
-                        self.lists.since(&version, serial)
-                    });
+                    let steps = self.steps(&ask, |serial| self.lists.steps(&version, serial));
                     let Version { zone, now, .. } = version;
                     Source::List(zone, now, steps)
                 }
@@ -183,7 +180,7 @@ impl Transfers {
                 let steps = match is_another {
                     true => None,
                     false => self
-                        .steps(&ask, zone.serial(), |serial| self.store.since(&ask.apex, serial)),
+                        .steps(&ask, |serial| self.store.steps(&ask.apex, serial, zone.serial())),
                 };
                 Source::Records(zone, steps)
             }
@@ -196,17 +193,11 @@ impl Transfers {
     fn steps(
         &self,
         ask: &Ask,
-        serial: u32,
-        since: impl FnOnce(u32) -> Result<Option<Vec<Difference>>, StoreError>,
-    ) -> Option<Vec<Difference>> {
+        since: impl FnOnce(u32) -> Result<Option<Steps>, StoreError>,
+    ) -> Option<Steps> {
         let What::Since(from) = ask.what else { return None };
         match since(from) {
-            Ok(steps) => steps.filter(|steps| {
-                // What is served may be a version behind what the store has.
-                steps.last().is_some_and(|last| {
-                    repute_records::Soa::read(&last.to.data).is_some_and(|soa| soa.serial == serial)
-                })
-            }),
+            Ok(steps) => steps,
             Err(error) => {
                 tracing::warn!(zone = %ask.apex, "what changed in `{}` cannot be read, all is sent: {error}", ask.apex);
                 None

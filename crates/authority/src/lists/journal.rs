@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use redb::{ReadableTable, TableDefinition, TableError};
 use repute_dnsxl::Name;
-use repute_records::{Difference, Soa};
 
-use crate::store::{Fault, Store, StoreError, packed};
+use crate::store::steps::Table;
+use crate::store::{Fault, Store, StoreError};
 
 /// The version of a list that the file knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,53 +107,9 @@ pub(super) fn forget_others(store: &Store, lists: HashSet<Name>) -> Result<(), S
     store.turn(work).wait()
 }
 
-/// What changed in a list from one serial to another; nothing if that is not known.
-pub(super) fn since(
-    store: &Store,
-    apex: &Name,
-    from: u32,
-    to: u32,
-) -> Result<Option<Vec<Difference>>, StoreError> {
-    if from == to {
-        return Ok(Some(Vec::new()));
-    }
-    store.read(|transaction| {
-        let table = match transaction.open_table(STEPS) {
-            Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-            table => table?,
-        };
-        let wire = apex.as_wire();
-        let (mut found, mut wanted) = (Vec::new(), to);
-        for item in table.range((wire, 0)..=(wire, u64::MAX))?.rev() {
-            let (_, bytes) = item?;
-            let unreadable = || {
-                redb::Error::Corrupted(format!("a former change of the list {apex} is unreadable"))
-            };
-            let step = packed::read_difference(bytes.value()).ok_or_else(unreadable)?;
-            let serial = |data: &[u8]| Soa::read(data).map(|soa| soa.serial);
-            let (before, after) =
-                serial(&step.from.data).zip(serial(&step.to.data)).ok_or_else(unreadable)?;
-            if after != wanted {
-                // The newest may not be sent yet.
-                if found.is_empty() {
-                    continue;
-                }
-                break;
-            }
-            found.push(step);
-            if before == from {
-                found.reverse();
-                return Ok(Some(found));
-            }
-            wanted = before;
-        }
-        Ok(None)
-    })
-}
-
 /// What is known of a list: serial, time, sum, the number of the oldest change and of the next, bytes of all.
 type Row = (u32, u32, u128, u64, u64, u64);
 /// Lists by their names.
 const LISTS: TableDefinition<'_, &[u8], Row> = TableDefinition::new("lists");
 /// Changes by list and number.
-const STEPS: TableDefinition<'_, (&[u8], u64), &[u8]> = TableDefinition::new("list-changes");
+pub(super) const STEPS: Table = TableDefinition::new("list-changes");

@@ -13,7 +13,7 @@ use redb::{
     StorageError, TableDefinition,
 };
 use repute_dnsxl::Name;
-use repute_records::{Difference, Record, Soa, Zone};
+use repute_records::{Record, Zone};
 
 use super::{Held, Journal, StoreError, VERSION, packed};
 
@@ -91,45 +91,6 @@ impl File {
             let database = database.as_ref().ok_or_else(|| self.cannot_write("it is not open"))?;
             let transaction = database.begin_read().map_err(|error| self.failed(error))?;
             read(&transaction).map_err(|error| self.failed(error))
-        })
-    }
-
-    /// What changed from one serial to the last.
-    pub(super) fn since(
-        &self,
-        apex: &Name,
-        journal: Journal,
-        serial: u32,
-        last: u32,
-    ) -> Result<Option<Vec<Difference>>, StoreError> {
-        self.guarded(|| {
-            let database = self.database();
-            let Some(database) = &*database else { return Ok(None) };
-            let transaction = database.begin_read().map_err(|error| self.failed(error))?;
-            let table = transaction.open_table(JOURNAL).map_err(|error| self.failed(error))?;
-            let (mut found, mut wanted) = (Vec::new(), last);
-            for number in (journal.first..journal.next).rev() {
-                let key = (apex.as_wire(), number);
-                // A change meanwhile may have dropped the oldest.
-                let Some(bytes) = table.get(key).map_err(|error| self.failed(error))? else {
-                    break;
-                };
-                let unreadable =
-                    || self.corrupt(&format!("a former change of {apex} is unreadable"));
-                let difference = packed::read_difference(bytes.value()).ok_or_else(unreadable)?;
-                let serials = (serial_of(&difference.from), serial_of(&difference.to));
-                let (Some(from), Some(to)) = serials else { return Err(unreadable()) };
-                if to != wanted {
-                    break;
-                }
-                found.push(difference);
-                if from == serial {
-                    found.reverse();
-                    return Ok(Some(found));
-                }
-                wanted = from;
-            }
-            Ok(None)
         })
     }
 
@@ -265,9 +226,4 @@ impl File {
 fn is_full(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
-}
-
-/// The serial in a SOA record.
-fn serial_of(record: &Record) -> Option<u32> {
-    Soa::read(&record.data).map(|soa| soa.serial)
 }

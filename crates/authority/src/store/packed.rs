@@ -1,5 +1,7 @@
 //! Records, sets and differences as the bytes that the store's file keeps.
 
+use std::ops::ControlFlow;
+
 use repute_dnsxl::Name;
 use repute_records::{Difference, Record, RecordSet, rdata};
 
@@ -51,6 +53,50 @@ pub(crate) fn read_difference(bytes: &[u8]) -> Option<Difference> {
         added.push(take_record(&mut rest)?);
     }
     Some(Difference { from, to, removed, added })
+}
+
+/// What a difference is, without its records.
+pub(super) struct Outline {
+    pub(super) from: Record,
+    pub(super) to: Record,
+    /// How many records it has, those two included.
+    pub(super) records: u64,
+}
+
+/// The outline of a difference; nothing if that is not what it is.
+pub(super) fn outline(bytes: &[u8]) -> Option<Outline> {
+    let mut rest = bytes;
+    let (from, to) = (take_record(&mut rest)?, take_record(&mut rest)?);
+    let (_, mut rest) = rest.split_first_chunk::<4>()?;
+    let mut records = 2;
+    while !rest.is_empty() {
+        let (_, tail) = rest.split_at_checked(rdata::name_len(rest)? + 6)?;
+        rest = tail;
+        take_counted(&mut rest)?;
+        records += 1;
+    }
+    Some(Outline { from, to, records })
+}
+
+/// Gives each record of a difference in the order of a transfer: the SOA before, what goes, the SOA afterwards, what
+/// comes. Nothing if that is not what it is, though some may have been given by then.
+pub(super) fn each_of_difference(
+    bytes: &[u8],
+    each: &mut dyn FnMut(&Record) -> ControlFlow<()>,
+) -> Option<ControlFlow<()>> {
+    let mut rest = bytes;
+    let (from, to) = (take_record(&mut rest)?, take_record(&mut rest)?);
+    let (count, mut rest) = rest.split_first_chunk::<4>()?;
+    let mut given = |record: &Record| each(record).is_continue();
+    let mut goes_on = given(&from);
+    for _ in 0..u32::from_be_bytes(*count) {
+        goes_on = goes_on && given(&take_record(&mut rest)?);
+    }
+    goes_on = goes_on && given(&to);
+    while goes_on && !rest.is_empty() {
+        goes_on = given(&take_record(&mut rest)?);
+    }
+    Some(if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
 }
 
 /// Writes a record.
@@ -123,13 +169,23 @@ mod tests {
             let bytes = difference(&whole).expect("few records");
             let again = read_difference(&bytes);
             prop_assert_eq!(again.as_ref(), Some(&whole));
+            let mut given = Vec::new();
+            let flow = each_of_difference(&bytes, &mut |record| {
+                given.push(record.clone());
+                ControlFlow::Continue(())
+            });
+            prop_assert_eq!(flow, Some(ControlFlow::Continue(())));
+            let Difference { from, to, removed, added } = whole.clone();
+            prop_assert_eq!(&given, &[vec![from], removed, vec![to], added].concat());
+            prop_assert_eq!(outline(&bytes).map(|outline| outline.records), Some(given.len() as u64));
             let cut = read_difference(&bytes[..cut.index(bytes.len())]);
             prop_assert!(cut.is_none_or(|cut| cut.added.len() < whole.added.len()));
         }
 
         #[test]
         fn any_bytes_are_read(bytes: Vec<u8>) {
-            let _ = read_difference(&bytes);
+            let _ = (read_difference(&bytes), outline(&bytes));
+            let _ = each_of_difference(&bytes, &mut |_| ControlFlow::Continue(()));
             let _ = read_set(&Name::root(), 1, &bytes);
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use repute_dnsxl::Name;
 use repute_nameserver::beyond::Outgoing;
-use repute_records::{Difference, Record, Zone, rtype};
+use repute_records::{Record, Zone, rtype};
 use repute_zone::Soa;
 use tokio::sync::mpsc;
 
@@ -13,14 +13,15 @@ use super::ask::{Ask, What};
 use super::message::Page;
 use super::sequence;
 use crate::signature::Signer;
+use crate::store::Steps;
 
 /// What a transfer is made of.
 #[derive(Clone, Debug)]
 pub enum Source {
     /// An ordinary zone, and what changed since the serial that the secondary has, if that is known.
-    Records(Arc<Zone>, Option<Vec<Difference>>),
+    Records(Arc<Zone>, Option<Steps>),
     /// A list, the time (seconds since 1970) for which its records are made, and what changed as for a zone.
-    List(Arc<repute_zone::Zone>, u32, Option<Vec<Difference>>),
+    List(Arc<repute_zone::Zone>, u32, Option<Steps>),
 }
 
 /// What was sent.
@@ -67,27 +68,25 @@ impl Source {
             (What::Whole, _) => Plan::Whole,
             // Also if the secondary is ahead: it is told what there is (RFC 1995 section 2).
             (What::Since(from), _) if serial.wrapping_sub(from).cast_signed() <= 0 => Plan::Current,
-            (What::Since(_), Some(steps)) if !steps.is_empty() && self.is_less(steps) => {
-                Plan::Changes(steps)
-            }
+            (What::Since(_), Some(steps)) if self.is_less(steps) => Plan::Changes(steps),
             (What::Since(_), _) => Plan::Whole,
         }
     }
 
     /// Whether what changed is less than all there is.
-    fn is_less(&self, steps: &[Difference]) -> bool {
+    fn is_less(&self, steps: &Steps) -> bool {
         let whole = match self {
             Source::Records(zone, _) => zone.len() as u64,
             Source::List(zone, ..) => zone.entries(),
         };
-        steps.iter().map(|step| step.len() as u64).sum::<u64>() <= whole.max(FEW)
+        steps.records() <= whole.max(FEW)
     }
 }
 
 /// What is sent.
 enum Plan<'s> {
     Current,
-    Changes(&'s [Difference]),
+    Changes(&'s Steps),
     Whole,
 }
 
@@ -159,7 +158,16 @@ fn write(
         Plan::Current => {
             (Outcome::Current, each(soa.owner.as_wire(), soa.rtype, soa.ttl, &soa.data))
         }
-        Plan::Changes(steps) => (Outcome::Changes, sequence::changes(steps, &mut each)),
+        Plan::Changes(steps) => {
+            let mut record = |record: &Record| {
+                each(record.owner.as_wire(), record.rtype, record.ttl, &record.data)
+            };
+            let flow = steps.each(&mut record).unwrap_or_else(|error| {
+                tracing::warn!(zone = %ask.apex, "what changed in `{}` cannot be sent: {error}", ask.apex);
+                ControlFlow::Break(())
+            });
+            (Outcome::Changes, flow)
+        }
         Plan::Whole => match source {
             Source::Records(zone, _) if zone.len() as u64 > most => return (Outcome::TooLarge, 0),
             Source::Records(zone, _) => (Outcome::Whole, sequence::zone(zone, &mut each)),

@@ -1,8 +1,8 @@
-//! The records of a transfer, in the order in which they are sent.
+//! The records of a whole transfer, in the order in which they are sent. Those of what changed are the store's.
 
 use std::ops::ControlFlow;
 
-use repute_records::{Difference, Record, Zone, rtype};
+use repute_records::{Record, Zone, rtype};
 use repute_zone::records::{SortedNames, Version, records};
 
 /// A record as it is sent: owner, type, time to live, data.
@@ -34,20 +34,6 @@ pub(super) fn list(
     let version = Version { zone, names: &names, now };
     records(version, |record| each(record.owner, record.rtype, record.ttl, record.data))?;
     push(soa, each)
-}
-
-/// What changed, step by step (RFC 1995 section 4): the SOA that is reached, each step with the SOA it leads from and
-/// what goes, the SOA it leads to and what comes, and the first SOA again.
-pub(super) fn changes(steps: &[Difference], each: Each<'_>) -> ControlFlow<()> {
-    let Some(last) = steps.last() else { return ControlFlow::Continue(()) };
-    push(&last.to, each)?;
-    for step in steps {
-        push(&step.from, each)?;
-        step.removed.iter().try_for_each(|record| push(record, each))?;
-        push(&step.to, each)?;
-        step.added.iter().try_for_each(|record| push(record, each))?;
-    }
-    push(&last.to, each)
 }
 
 fn push(record: &Record, each: Each<'_>) -> ControlFlow<()> {

@@ -7,9 +7,10 @@ use domain::base::{Message, ParsedName};
 use domain::rdata::AllRecordData;
 use repute_dnsxl::Name;
 use repute_nameserver::beyond::{Outgoing, Sending};
-use repute_records::{Advance, Difference, Editor, Zone, master, rtype};
+use repute_records::{Advance, Editor, Zone, master, rtype};
 
 use super::*;
+use crate::store::{Limits, Store, Turn};
 
 /// A zone of lines; a SOA is added.
 fn zone(lines: &str) -> Arc<Zone> {
@@ -96,20 +97,37 @@ fn large_zones_come_in_many_messages_and_without_memory_for_all() {
     assert_eq!((refused.outcome, lines.len()), (Outcome::TooLarge, 0));
 }
 
+/// A store with a zone of lines.
+fn store(folder: &tempfile::TempDir, lines: &str) -> Arc<Store> {
+    let store = Store::open(&folder.path().join("zones.redb"), Limits::default());
+    let (store, zone) = (Arc::new(store.expect("a store")), zone(lines));
+    store.turn(move |turn| turn.put(Zone::clone(&zone), 0)).wait().expect("kept");
+    store
+}
+
+/// Changes an address in it.
+fn set(store: &Store, name: &str, address: [u8; 4]) {
+    let (apex, name): (Name, Name) =
+        ("zone.test".parse().expect("a name"), name.parse().expect("a name"));
+    let work = move |turn: &mut Turn<'_>| {
+        let edit = |editor: &mut Editor| editor.replace(&name, rtype::A, 60, &[&address]);
+        turn.edit(&apex, Advance::Next, |editor, _| Ok(edit(editor)?))
+    };
+    store.turn(work).wait().expect("kept");
+}
+
 #[test]
 fn what_changed_is_sent_step_by_step() {
-    let start = zone("a A 192.0.2.1\nb A 192.0.2.2\n");
-    let change = |zone: &Arc<Zone>, name: &str, address: &[u8]| -> (Arc<Zone>, Difference) {
-        let mut editor = Editor::new(zone);
-        editor.replace(&name.parse().expect("a name"), rtype::A, 60, &[address]).expect("it fits");
-        let (zone, difference) = editor.finish(Advance::Next).expect("a change");
-        (Arc::new(zone), difference)
-    };
-    let (second, one) = change(&start, "a.zone.test", &[192, 0, 2, 9]);
-    let (third, two) = change(&second, "c.zone.test", &[192, 0, 2, 3]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store(&folder, "a A 192.0.2.1\nb A 192.0.2.2\n");
+    let apex: Name = "zone.test".parse().expect("a name");
+    set(&store, "a.zone.test", [192, 0, 2, 9]);
+    set(&store, "c.zone.test", [192, 0, 2, 3]);
+    let third = store.zone(&apex).expect("it is there");
     let source = |steps| Source::Records(Arc::clone(&third), steps);
-    let (sent_changes, lines) = sent(source(Some(vec![one, two])), What::Since(7), 100, 10);
-    assert_eq!(sent_changes.outcome, Outcome::Changes);
+    let steps = store.steps(&apex, 7, 9).expect("read");
+    let (sent_changes, lines) = sent(source(steps.clone()), What::Since(7), 100, 10);
+    assert_eq!((sent_changes.outcome, sent_changes.records), (Outcome::Changes, 9));
     let short: Vec<String> = lines
         .iter()
         .map(|line| match line.split_once(" SOA ") {
@@ -129,6 +147,11 @@ fn what_changed_is_sent_step_by_step() {
         "SOA 9",
     ];
     assert_eq!(short, expect);
+    // A step that is forgotten while others are sent ends it: what was sent is of no use to the secondary.
+    let anew = Zone::clone(&third);
+    store.turn(move |turn| turn.put(anew.clone(), 0)).wait().expect("kept");
+    assert_eq!(sent(source(steps), What::Since(7), 100, 10).0.outcome, Outcome::Broken);
+    assert!(store.steps(&apex, 7, 9).expect("read").is_none());
     // Without what changed, all; with nothing new, or somebody who is ahead, the SOA.
     assert_eq!(sent(source(None), What::Since(7), 100, 10).0.outcome, Outcome::Whole);
     for serial in [9, 10] {

@@ -8,6 +8,7 @@ use repute_nameserver::beyond::{Outgoing, Sending};
 use repute_records::{Advance, Editor, Zone, master};
 
 use super::*;
+use crate::store::{self, Steps, Store};
 use crate::transfer::{self, Ask, Outcome, Source};
 
 fn apex() -> Name {
@@ -193,7 +194,7 @@ impl Outgoing for Taken {
 }
 
 /// What a secondary makes of what we send.
-fn received(zone: &Arc<Zone>, steps: Option<Vec<Difference>>, what: What) -> (Outcome, Received) {
+fn received(zone: &Arc<Zone>, steps: Option<Steps>, what: What) -> (Outcome, Received) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
     let ask = Ask { apex: apex(), what };
@@ -250,6 +251,11 @@ proptest! {
         let (outcome, whole) = received(&first, None, What::Whole);
         prop_assert_eq!(outcome, Outcome::Whole);
         prop_assert_eq!(whole, Received::Whole(first.records().collect()));
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("zones.redb"), store::Limits::default());
+        let store = Arc::new(store.expect("a store"));
+        let kept = Zone::clone(&first);
+        store.turn(move |turn| turn.put(kept.clone(), 0)).wait().expect("kept");
         let (mut zone, mut steps) = (Arc::clone(&first), Vec::new());
         for added in changes {
             let mut editor = Editor::new(&zone);
@@ -261,9 +267,13 @@ proptest! {
             }
             let Some((next, step)) = editor.finish(Advance::Next) else { continue };
             zone = Arc::new(next);
-            steps.push(step);
+            steps.push(step.clone());
+            let next = Zone::clone(&zone);
+            store.turn(move |turn| turn.change(next.clone(), &step)).wait().expect("kept");
         }
-        let (outcome, changes) = received(&zone, Some(steps.clone()), What::Since(7));
+        let kept = store.steps(&apex(), 7, zone.serial()).expect("read");
+        prop_assert_eq!(kept.is_none(), steps.is_empty());
+        let (outcome, changes) = received(&zone, kept, What::Since(7));
         match outcome {
             Outcome::Changes => prop_assert_eq!(changes, Received::Changes(steps)),
             Outcome::Current => prop_assert!(steps.is_empty()),
