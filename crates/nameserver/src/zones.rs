@@ -100,6 +100,8 @@ pub struct Serving {
     pub key_acl: Option<Arc<Dataset>>,
     /// Name servers go into every positive answer, as rbldnsd's default is.
     pub name_servers_in_answers: bool,
+    /// It is for those only who may have all of it: questions are handed over, or refused where nobody takes them.
+    pub is_private: bool,
 }
 
 /// A zone with what its answers repeat.
@@ -165,6 +167,24 @@ impl Zones {
         }
         zones.settle();
         zones
+    }
+
+    /// The same with an ordinary zone that is for those only who may have all of it.
+    #[must_use]
+    pub fn with_private(&self, apex: &Name, index: ZoneIndex, live: Live) -> Zones {
+        let serving = Serving { is_private: true, ..Serving::default() };
+        self.with(apex, index, ZoneState::Records(live), serving)
+    }
+
+    /// The private zone that a name lies in, and where it is read; nothing if the closest zone is not one.
+    pub fn private(&self, name: &Name) -> Option<(&Name, ZoneIndex, &Live)> {
+        let served = self.closest(name.as_wire(), &label_offsets(name.as_wire()))?;
+        match &served.state {
+            ZoneState::Records(live) if served.serving.is_private => {
+                Some((&served.apex, served.index, live))
+            }
+            ZoneState::Records(_) | ZoneState::Serving(_) | ZoneState::Failed => None,
+        }
     }
 
     /// Puts a zone in its place; `settle` follows.
@@ -324,6 +344,7 @@ impl Zones {
         let Some(served) = self.closest(wire, &labels) else { return Vec::new() };
         let zone = match &served.state {
             ZoneState::Serving(zone) => zone,
+            ZoneState::Records(_) if served.serving.is_private => return Vec::new(),
             ZoneState::Records(live) => {
                 return live.load().as_ref().map_or_else(Vec::new, |zone| glue(zone, name));
             }

@@ -90,6 +90,7 @@ fn zones(dialect: Dialect) -> Zones {
         acl: Some(dataset(DatasetKind::Acl, "192.0.2.66 :127.0.0.9:you $\n")),
         key_acl: None,
         name_servers_in_answers: dialect == Dialect::Rbldnsd,
+        is_private: false,
     };
     let identity = Identity {
         version: Some("1".repeat(300)),

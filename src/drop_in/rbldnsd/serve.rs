@@ -299,6 +299,7 @@ impl Lists {
                 acl: planned.acl.and_then(get),
                 key_acl: planned.aclkey.and_then(get),
                 name_servers_in_answers: !self.minimal,
+                is_private: false,
             };
             zones = zones.with(&planned.apex, index(place), state, serving);
         }

@@ -284,7 +284,7 @@ fn has_empty_list(zone: &Zone) -> bool {
 /// How the zone is served, apart from its data.
 fn serving(config: &ZoneConfig, (acl, key_acl): AccessLists) -> Serving {
     let name_servers_in_answers = config.name_servers_in_answers;
-    Serving { acl, key_acl, name_servers_in_answers }
+    Serving { acl, key_acl, name_servers_in_answers, is_private: false }
 }
 
 /// Writes the first faulty lines into the log.

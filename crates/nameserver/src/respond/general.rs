@@ -168,6 +168,12 @@ impl Asked<'_> {
         }
         let zone = match &served.state {
             ZoneState::Serving(zone) => zone,
+            ZoneState::Records(_) if served.serving.is_private && !told.refused => {
+                if told.lets_beyond(zones) {
+                    return Outcome::Beyond;
+                }
+                return out.finish(reply, REFUSED, query, zones, Some(PROHIBITED));
+            }
             ZoneState::Records(_) if told.refused => {
                 return out.finish(reply, REFUSED, query, zones, Some(PROHIBITED));
             }

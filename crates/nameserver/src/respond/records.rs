@@ -82,6 +82,10 @@ impl Walk<'_, '_> {
                 // A list is no place to go on; a resolver asks it by itself.
                 return End::Answer;
             };
+            // What only secondaries may have is no place to go on either.
+            if served.serving.is_private {
+                return End::Answer;
+            }
             let Some(zone) = &*live.load() else {
                 return if step == 0 { End::NoData } else { End::Answer };
             };
