@@ -9,6 +9,7 @@
 
 mod acme_dns;
 mod authority;
+mod catalog;
 mod challenge;
 mod file;
 mod follow;
@@ -34,7 +35,9 @@ use repute_nameserver::loader::LoaderConfig;
 use repute_nameserver::{Identity, server};
 
 pub(crate) use acme_dns::InPlaceOfAcmeDns;
-pub(crate) use authority::{AuthorityConfig, DynamicConfig, KeyConfig, SecondaryConfig, TakenAs};
+pub(crate) use authority::{
+    AuthorityConfig, CatalogConfig, DynamicConfig, KeyConfig, SecondaryConfig, TakenAs,
+};
 pub(crate) use challenge::ChallengeConfig;
 pub(crate) use file::{
     FileCookies as CookiePolicy, FileLogFormat as LogFormat, FileLogLevel as LogLevel,

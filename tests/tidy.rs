@@ -177,6 +177,7 @@ fn every_key_of_the_configuration_is_shown_and_explained() {
     let read = |file: &str| fs::read_to_string(root().join("src/config").join(file)).unwrap();
     let source = [
         "authority.rs",
+        "catalog.rs",
         "challenge.rs",
         "file.rs",
         "follow.rs",

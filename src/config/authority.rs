@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use repute_authority::catalog::Listed;
 use repute_authority::incoming::{Bounds, Limits};
 use repute_authority::keys::Algorithm;
 use repute_authority::notify::Target;
@@ -29,6 +30,8 @@ pub(crate) struct AuthorityConfig {
     pub(crate) dynamic: Vec<DynamicConfig>,
     /// Zones that are taken over from elsewhere.
     pub(crate) secondaries: Vec<SecondaryConfig>,
+    /// Catalogs of zones of our own.
+    pub(crate) catalogs: Vec<CatalogConfig>,
     /// How zones go to others, lists among them.
     pub(crate) transfers: HashMap<Name, Rule>,
     /// The zone of the challenge service, but for its values.
@@ -38,7 +41,9 @@ pub(crate) struct AuthorityConfig {
 impl AuthorityConfig {
     /// Whether there is anything to do.
     pub(crate) fn is_wanted(&self) -> bool {
-        let AuthorityConfig { keys, dynamic, secondaries, transfers, challenge } = self;
+        // A catalog is for somebody who may have it.
+        let AuthorityConfig { keys, dynamic, secondaries, catalogs: _, transfers, challenge } =
+            self;
         let has_zones = !(dynamic.is_empty() && secondaries.is_empty() && challenge.is_none());
         has_zones || !(keys.is_empty() && transfers.is_empty())
     }
@@ -46,7 +51,8 @@ impl AuthorityConfig {
     /// The zones that lie in the store, by their names, but that of the challenge service.
     pub(crate) fn stored(&self) -> impl Iterator<Item = &Name> {
         let dynamic = self.dynamic.iter().map(|zone| &zone.seed.apex);
-        dynamic.chain(self.secondaries.iter().map(|zone| &zone.apex))
+        let followed = self.secondaries.iter().map(|zone| &zone.apex);
+        dynamic.chain(followed).chain(self.catalogs.iter().map(|catalog| &catalog.apex))
     }
 }
 
@@ -79,6 +85,8 @@ pub(crate) struct SecondaryConfig {
     pub(crate) apex: Name,
     /// What it is.
     pub(crate) kind: TakenAs,
+    /// How many zones it may bring, as a catalog.
+    pub(crate) max_members: usize,
     /// Who has it, in the order in which they are asked.
     pub(crate) primaries: Vec<Target>,
     /// How much it may be.
@@ -96,6 +104,17 @@ pub(crate) enum TakenAs {
     Zone,
     /// A list, which is answered as other lists are.
     List,
+    /// A catalog, whose members are taken over too.
+    Catalog,
+}
+
+/// A catalog of zones of our own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CatalogConfig {
+    /// Its name.
+    pub(crate) apex: Name,
+    /// What is in it.
+    pub(crate) members: Vec<Listed>,
 }
 
 /// `[[key]]`: a key that messages are signed with (TSIG).
@@ -201,6 +220,7 @@ pub(super) fn meaning(
     keys: Vec<Spanned<FileKey>>,
     dynamic: Vec<DynamicConfig>,
     secondaries: Vec<SecondaryConfig>,
+    catalogs: Vec<CatalogConfig>,
     transfers: HashMap<Name, Rule>,
     places: &HashMap<Name, Range<usize>>,
     folder: &Path,
@@ -233,5 +253,5 @@ pub(super) fn meaning(
             return Err(Fault { span, message });
         }
     }
-    Ok(AuthorityConfig { keys: known, dynamic, secondaries, transfers, challenge: None })
+    Ok(AuthorityConfig { keys: known, dynamic, secondaries, catalogs, transfers, challenge: None })
 }

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::authority::{self, FileKey};
+use super::catalog::FileCatalog;
 use super::challenge::FileChallenge;
 use super::follow::FileFollow;
 use super::monitor::FileMonitor;
@@ -44,6 +45,8 @@ pub(crate) struct FileConfig {
     pub(crate) secondary: Vec<Spanned<FileSecondary>>,
     /// Values for `_acme-challenge`, by accounts.
     pub(crate) challenge: FileChallenge,
+    /// Catalogs of zones of our own.
+    pub(crate) catalog: Vec<Spanned<FileCatalog>>,
     /// Lists to ask, and changes to known ones.
     pub(crate) list: FileLists,
     /// What is watched, and who hears of it.

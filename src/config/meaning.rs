@@ -27,7 +27,7 @@ use repute_zone::guard::Guards;
 use repute_zone::{DatasetKind, Dialect};
 use toml::Spanned;
 
-use super::authority::{AuthorityConfig, DynamicConfig};
+use super::authority::{AuthorityConfig, CatalogConfig, DynamicConfig, TakenAs};
 use super::file::{
     FileConfig, FileFormat, FileGuards, FileLogFormat, FileNameserver, FilePolarity, FileQueryLog,
     FileQueryLogQueries, FileRateLimit, FileRegistry, FileServer, FileSoa, FileSource, FileZone,
@@ -36,8 +36,8 @@ use super::primary::Primary;
 use super::secondary::Secondary;
 use super::value::Separator;
 use super::{
-    Config, CookieConfig, Origin, ProcessConfig, RegistryConfig, UserName, authority, challenge,
-    follow, monitor, portal, primary, secondary,
+    Config, CookieConfig, Origin, ProcessConfig, RegistryConfig, UserName, authority, catalog,
+    challenge, follow, monitor, portal, primary, secondary,
 };
 
 /// What does not fit together, and where.
@@ -114,10 +114,34 @@ pub(super) fn config(written: FileConfig, origin: Origin) -> Result<Config, Faul
         places.insert(apex, span);
         challenge = Some(service);
     }
+    let (mut catalogs, mut names) = (Vec::new(), HashSet::new());
+    for catalog in catalog::meaning(written.catalog)? {
+        let (apex, span) = (catalog.apex.clone(), catalog.span.clone());
+        if !seen.insert(apex.clone()) {
+            return Err(Fault { span, message: format!("zone `{apex}` is there twice") });
+        }
+        transfers.extend(catalog.rule.clone().map(|rule| (apex.clone(), rule)));
+        places.insert(apex.clone(), span);
+        names.insert(apex);
+        catalogs.push(catalog);
+    }
+    let followed = secondaries.iter().filter(|zone| zone.kind == TakenAs::Catalog);
+    names.extend(followed.map(|zone| zone.apex.clone()));
+    let catalogs: Vec<CatalogConfig> = catalogs
+        .into_iter()
+        .map(|catalog| catalog.with_members(&transfers, &names))
+        .collect::<Result<_, _>>()?;
     let zone_count = zones.len() + masters.len() + dynamic.len() + secondaries.len();
-    let zone_count = zone_count + usize::from(challenge.is_some());
-    let authority =
-        authority::meaning(written.key, dynamic, secondaries, transfers, &places, &folder)?;
+    let zone_count = zone_count + catalogs.len() + usize::from(challenge.is_some());
+    let authority = authority::meaning(
+        written.key,
+        dynamic,
+        secondaries,
+        catalogs,
+        transfers,
+        &places,
+        &folder,
+    )?;
     let zone = challenge.as_ref().map(|service| service.zone.clone());
     let authority = AuthorityConfig { challenge: zone, ..authority };
     if zone_count > usize::from(u16::MAX) {

@@ -37,6 +37,9 @@ pub(crate) struct FileSecondary {
     /// It is not taken over with more bytes.
     #[serde(default = "FileSecondary::max_size")]
     pub(crate) max_size: Size,
+    /// It may bring so many zones, as a catalog.
+    #[serde(default = "FileSecondary::max_members")]
+    pub(crate) max_members: usize,
     /// The least and the most that its SOA may say of refresh.
     #[serde(default = "FileSecondary::refresh")]
     pub(crate) refresh: [Span; 2],
@@ -57,6 +60,11 @@ impl FileSecondary {
     /// Default of `max-size`.
     fn max_size() -> Size {
         Size(Limits::default().bytes)
+    }
+
+    /// Default of `max-members`.
+    fn max_members() -> usize {
+        10_000
     }
 
     /// Default of `refresh`.
@@ -112,7 +120,8 @@ pub(super) fn meaning(written: Vec<Spanned<FileSecondary>>) -> Result<Vec<Second
         let limits = Limits { records: zone.max_records, bytes: zone.max_size.0 };
         let primaries = zone.primaries.into_iter().map(|target| target.0).collect();
         let rule = authority::rule(zone.transfer, zone.notify, zone.max_records);
-        let config = SecondaryConfig { apex, kind: zone.kind, primaries, limits, bounds };
+        let (kind, max_members) = (zone.kind, zone.max_members);
+        let config = SecondaryConfig { apex, kind, max_members, primaries, limits, bounds };
         Ok(Secondary { span, config, rule })
     });
     zones.collect()
@@ -143,6 +152,7 @@ mod tests {
         let expect = SecondaryConfig {
             apex: "a.test".parse().unwrap(),
             kind: TakenAs::Zone,
+            max_members: 10_000,
             primaries: vec!["192.0.2.1:53".parse().unwrap()],
             limits: Limits::default(),
             bounds: Bounds::default(),

@@ -61,6 +61,7 @@ const WHOLE: &[(&str, Shape)] = &[
     ("primary", Shape::Tables(&[("update", Shape::Tables(&[]))])),
     ("secondary", Shape::Tables(&[])),
     ("challenge", Shape::Table(&[])),
+    ("catalog", Shape::Tables(&[("groups", Shape::Table(&[]))])),
     ("follow", Shape::Tables(&[])),
     ("monitor", Shape::Table(&[("channel", Shape::Tables(CHANNEL))])),
     ("list", Shape::Tables(&[("codes", Shape::Table(&[])), ("errors", Shape::Table(&[]))])),

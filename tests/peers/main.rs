@@ -10,6 +10,7 @@
 
 mod acme;
 mod audit;
+mod catalogs;
 mod challenge;
 #[path = "../serve/challenge_api.rs"]
 mod challenge_api;

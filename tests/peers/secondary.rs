@@ -47,10 +47,15 @@ pub(crate) fn secret() -> &'static str {
 
 /// Starts BIND with these zones beside what every one of ours has.
 pub(crate) fn start_bind(folder: &Path, zones: &str) -> Daemon {
+    start_bind_with(folder, "", zones)
+}
+
+/// The same with more options.
+pub(crate) fn start_bind_with(folder: &Path, options: &str, zones: &str) -> Daemon {
     let config = format!(
         "options {{ directory \"{folder}\"; listen-on port {THEIRS} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n\
          recursion no; pid-file none; session-keyfile none; notify explicit; notify-delay 0;\n\
-         dnssec-validation no; minimal-responses yes; max-refresh-time 5; }};\n\
+         dnssec-validation no; minimal-responses yes; max-refresh-time 5; {options} }};\n\
          controls {{ }};\n\
          key \"robot.example\" {{ algorithm hmac-sha256; secret \"{}\"; }};\n{zones}",
         secret(),
@@ -59,7 +64,7 @@ pub(crate) fn start_bind(folder: &Path, zones: &str) -> Daemon {
     let file = folder.join("named.conf");
     fs::write(&file, config).expect("writable");
     let mut bind = Daemon::start(Command::new("named").args(["-g", "-n", "1", "-c"]).arg(&file));
-    bind.wait_for("running");
+    bind.wait_for("all zones loaded");
     bind
 }
 

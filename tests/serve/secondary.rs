@@ -143,3 +143,47 @@ fn a_reload_follows_what_is_new_and_leaves_what_is_gone() {
     other.stop();
     server.stop();
 }
+
+#[test]
+fn a_catalog_brings_zones_from_one_server_to_another() {
+    let (ours, theirs) = (Place::new(), Place::new());
+    let (here, there) = (free_address(), free_address());
+    let grant = format!("transfer = [\"127.0.0.1\"]\nnotify = [\"{here}\"]\n");
+    let zone = |apex: &str, address: &str| {
+        format!(
+            "[[primary]]\napex = \"{apex}\"\nrecords = [\"@ NS ns\", \"ns A {address}\"]\n{grant}"
+        )
+    };
+    let catalog = format!("[[catalog]]\napex = \"c.example\"\n{grant}");
+    let (a, b) = (zone("a.example", "192.0.2.1"), zone("b.example", "192.0.2.2"));
+    let other = Served::start(&theirs, &(head(there) + &a + &catalog));
+    let follow = secondary("c.example", there) + "kind = \"catalog\"\n";
+    let server = Served::start(&ours, &(head(here) + &follow));
+    until("a member", || ask(here, "ns.a.example").answers == ["192.0.2.1"]);
+    theirs.write("repute.toml", &(head(there) + &a + &b + &catalog));
+    let (code, said) = other.reload();
+    assert_eq!(code, 0, "{said}");
+    until("another", || ask(here, "ns.b.example").answers == ["192.0.2.2"]);
+    let (code, status) = server.run(&["status"]);
+    assert!(code == 0 && status.contains("b.example") && status.contains("c.example"), "{status}");
+    let (code, asked) = server.run(&["reload", "b.example"]);
+    assert!(code == 0 && asked.contains("b.example: unchanged"), "{asked}");
+    // Who may not have a catalog is told nothing of it, though it is there.
+    let elsewhere = head(there) + &a + &b + &catalog.replace("127.0.0.1", "192.0.2.1");
+    assert_eq!(rcode(there, "c.example"), 0);
+    theirs.write("repute.toml", &elsewhere);
+    assert_eq!(other.reload().0, 0);
+    assert_eq!(rcode(there, "c.example"), 5);
+    let (code, exported) = other.run(&["zone", "export", "c.example"]);
+    assert!(code == 0 && exported.contains("version.c.example.\t0\tIN\tTXT\t\"2\""), "{exported}");
+    // A kill of both, and nobody to ask.
+    other.kill();
+    server.kill();
+    let server = Served::start(&ours, &(head(here) + &follow));
+    assert_eq!(ask(here, "ns.b.example").answers, ["192.0.2.2"], "from the store, at once");
+    // With its catalog, a member goes.
+    ours.write("repute.toml", &head(here));
+    assert_eq!(server.reload().0, 0);
+    assert_eq!(rcode(here, "ns.b.example"), 5);
+    server.stop();
+}

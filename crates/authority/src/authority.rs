@@ -10,7 +10,7 @@ use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -22,12 +22,14 @@ use repute_nameserver::status::{StatusBoard, ZoneHealth, ZoneStatus};
 use repute_nameserver::{Live, Transport, ZoneIndex, Zones};
 use repute_records::{Record, Zone};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::catalog::{self, Catalog};
 use crate::complaints::Complaints;
 use crate::incoming::heard::Deaf;
+use crate::incoming::members::Members;
 use crate::incoming::outlet::Counter;
 use crate::incoming::secondaries::Secondaries;
 use crate::incoming::{Secondary, refreshed};
@@ -54,6 +56,10 @@ pub struct Config {
     pub transfers: HashMap<Name, Rule>,
     /// Zones whose primary is elsewhere.
     pub secondaries: Vec<Secondary>,
+    /// Catalogs of zones of our own.
+    pub catalogs: Vec<Catalog>,
+    /// Names of zones that are configured elsewhere: no catalog of others brings them.
+    pub taken: HashSet<Name>,
     /// How much an update may ask for.
     pub limits: update::Limits,
     /// From where others are spoken to.
@@ -86,6 +92,23 @@ pub struct Authority {
     runtime: Handle,
     /// Ends those who tell of changes.
     watch: Mutex<CancellationToken>,
+    /// Zones that catalogs of others name.
+    members: Members,
+    /// What was configured last.
+    given: Mutex<Configured>,
+    /// Ends with it.
+    end: CancellationToken,
+}
+
+/// What of a configuration is needed when the members of a catalog change.
+#[derive(Debug, Default)]
+struct Configured {
+    secondaries: Vec<Secondary>,
+    taken: HashSet<Name>,
+    transfers: HashMap<Name, Rule>,
+    keys: Arc<Keys>,
+    /// From where others are spoken to.
+    sources: Sources,
 }
 
 /// A datagram that waits.
@@ -96,6 +119,8 @@ type Datagram = (Vec<u8>, SocketAddr, Back);
 struct Desk {
     /// What is configured now.
     rules: ArcSwap<Rules>,
+    /// How zones go to others, members of catalogs among them.
+    granted: ArcSwap<HashMap<Name, Rule>>,
     zones: Arc<ArcSwap<Zones>>,
     store: Arc<Store>,
     replays: Arc<Replays>,
@@ -110,7 +135,6 @@ struct Desk {
 #[derive(Debug)]
 struct Rules {
     keys: Arc<Keys>,
-    transfers: HashMap<Name, Rule>,
     updates: Updates,
     /// Numbers of the zones that are changed here.
     indexes: HashMap<Name, ZoneIndex>,
@@ -139,12 +163,7 @@ impl Authority {
             complaints: Arc::clone(&complaints),
             ledger: Arc::clone(&ledger),
         };
-        let rules = Rules {
-            keys: Arc::default(),
-            transfers: HashMap::new(),
-            updates,
-            indexes: HashMap::new(),
-        };
+        let rules = Rules { keys: Arc::default(), updates, indexes: HashMap::new() };
         let transfers = Transfers {
             zones: Arc::clone(&zones),
             store: Arc::clone(&store),
@@ -157,9 +176,18 @@ impl Authority {
         let counter = Counter { zones: Arc::clone(&zones), lists: Arc::clone(&transfers.lists) };
         let secondaries =
             Secondaries::new(Arc::clone(&store), Arc::clone(board), counter, runtime.clone());
-        let desk =
-            Desk { rules, zones, store, replays, complaints, transfers, secondaries, ledger };
-        let desk = Arc::new(desk);
+        let members = Members::load(Arc::clone(&store), Arc::clone(&zones), Arc::clone(board))?;
+        let desk = Arc::new(Desk {
+            rules,
+            granted: ArcSwap::default(),
+            zones,
+            store,
+            replays,
+            complaints,
+            transfers,
+            secondaries,
+            ledger,
+        });
         let (told, own) = (Arc::clone(board), Arc::downgrade(&desk));
         desk.store.listen(Arc::new(move |zone| {
             let rules = own.upgrade().map(|desk| desk.rules.load_full());
@@ -177,10 +205,16 @@ impl Authority {
             dropped: AtomicU64::new(0),
             runtime: runtime.clone(),
             watch: Mutex::default(),
+            members,
+            given: Mutex::default(),
+            end: CancellationToken::new(),
         };
         authority.configure(config)?;
         runtime.spawn(take(waiting, own));
-        Ok(Arc::new(authority))
+        let (changed, end) = (Arc::clone(&authority.members.changed), authority.end.clone());
+        let authority = Arc::new(authority);
+        runtime.spawn(follow_catalogs(Arc::downgrade(&authority), changed, end));
+        Ok(authority)
     }
 
     /// Goes on with another configuration: zones that are changed here are taken from the store, or begin with their
@@ -192,18 +226,44 @@ impl Authority {
     /// # Errors
     /// If the store cannot be written; everything is as it was then.
     pub fn configure(&self, config: Config) -> Result<(), StoreError> {
-        let Config { keys, zones: own, transfers, secondaries, limits, sources } = config;
-        let Desk { rules, store, replays, complaints, zones, ledger, .. } = &*self.desk;
+        let Config {
+            keys,
+            zones: own,
+            transfers,
+            secondaries,
+            catalogs,
+            mut taken,
+            limits,
+            sources,
+        } = config;
+        let Desk { rules, store, replays, complaints, ledger, .. } = &*self.desk;
+        taken.extend(own.iter().map(|zone| zone.apex.clone()));
+        taken.extend(catalogs.iter().map(|catalog| catalog.apex.clone()));
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        // What a catalog brought and is configured here now is somebody else's first.
+        let look = self.members.look(&secondaries, &taken);
+        self.desk.secondaries.pause(|apex| !look.stays(apex));
+        self.members.keep(&look)?;
         let beginnings = begin(&own, store)?;
-        let refreshed = times(store, &secondaries)?;
+        catalog::keep(store, &catalogs, u32::try_from(now()).unwrap_or(u32::MAX))?;
         let dynamic = || own.iter().filter(|zone| is_changed_here(zone));
+        let listed = catalogs.iter().map(|catalog| (catalog.apex.clone(), catalog.index));
         let indexes: HashMap<Name, ZoneIndex> =
-            dynamic().map(|zone| (zone.apex.clone(), zone.index)).collect();
+            dynamic().map(|zone| (zone.apex.clone(), zone.index)).chain(listed).collect();
         for apex in rules.load().indexes.keys().filter(|apex| !indexes.contains_key(*apex)) {
             store.withdraw(apex);
         }
         let keys = Arc::new(keys);
-        self.desk.secondaries.configure(secondaries, &refreshed, Arc::clone(&keys));
+        let told = Arc::clone(&keys);
+        *given = Configured { secondaries, taken, transfers, keys: told, sources };
+        let members = self.members.place(&look, &given.secondaries);
+        self.follow(&given, members)?;
+        for Catalog { apex, index, live, .. } in &catalogs {
+            store.serve(apex, live);
+            if let Some(current) = store.zone(apex) {
+                self.board.report(status(&current, *index));
+            }
+        }
         for zone in dynamic() {
             self.present(zone, beginnings.get(&zone.apex));
         }
@@ -215,6 +275,38 @@ impl Authority {
             complaints: Arc::clone(complaints),
             ledger: Arc::clone(ledger),
         };
+        rules.store(Arc::new(Rules { keys, updates, indexes }));
+        self.grant(&given);
+        Ok(())
+    }
+
+    /// Looks what catalogs of others say now, and takes over what they name. No task may call it.
+    fn follow_catalogs(&self) -> Result<(), StoreError> {
+        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        let look = self.members.look(&given.secondaries, &given.taken);
+        self.desk.secondaries.pause(|apex| !look.stays(apex));
+        self.members.keep(&look)?;
+        let members = self.members.place(&look, &given.secondaries);
+        self.follow(&given, members)?;
+        self.grant(&given);
+        Ok(())
+    }
+
+    /// Follows what is configured, and what catalogs name.
+    fn follow(&self, given: &Configured, members: Vec<Secondary>) -> Result<(), StoreError> {
+        let all: Vec<Secondary> = given.secondaries.iter().cloned().chain(members).collect();
+        let refreshed = times(&self.desk.store, &all)?;
+        self.desk.secondaries.configure(all, &refreshed, Arc::clone(&given.keys));
+        Ok(())
+    }
+
+    /// Gives zones to those who may have them, and tells those who are to be told: members as their catalogs.
+    fn grant(&self, given: &Configured) {
+        let Desk { granted, zones, ledger, .. } = &*self.desk;
+        let members = self.members.catalogs().into_iter();
+        let members = members
+            .filter_map(|(zone, catalog)| Some((zone, given.transfers.get(&catalog)?.clone())));
+        let transfers: HashMap<Name, Rule> = members.chain(given.transfers.clone()).collect();
         let lists = &self.desk.transfers.lists;
         lists.watch(transfers.keys().cloned().collect());
         let targets = transfers.iter().filter(|(_, rule)| !rule.notify.is_empty());
@@ -227,13 +319,12 @@ impl Authority {
             Arc::clone(zones),
             Arc::clone(lists),
             targets,
-            Arc::clone(&keys),
-            sources,
+            Arc::clone(&given.keys),
+            given.sources.clone(),
             Arc::clone(ledger),
             stop,
         ));
-        rules.store(Arc::new(Rules { keys, transfers, updates, indexes }));
-        Ok(())
+        granted.store(Arc::new(transfers));
     }
 
     /// Has a zone begin that is changed here, if it has not, by what its file says by now; how it goes on. It has to be
@@ -300,6 +391,7 @@ impl Authority {
 
 impl Drop for Authority {
     fn drop(&mut self) {
+        self.end.cancel();
         self.watch.lock().unwrap_or_else(PoisonError::into_inner).cancel();
     }
 }
@@ -327,7 +419,8 @@ impl Beyond for Authority {
                 Given::Answer(Some(answer)) => out.send(&answer).await.is_ok(),
                 Given::Answer(None) => true,
                 Given::Transfer(request) => {
-                    self.desk.transfers.stream(&rules.transfers, request, peer.ip(), now, out).await
+                    let granted = self.desk.granted.load_full();
+                    self.desk.transfers.stream(&granted, request, peer.ip(), now, out).await
                 }
             }
         })
@@ -347,7 +440,8 @@ async fn take(mut waiting: mpsc::Receiver<Datagram>, desk: Arc<Desk>) {
                 Given::Answer(Some(answer)) => back.send(&answer),
                 Given::Answer(None) => {}
                 Given::Transfer(request) => {
-                    back.send(&desk.transfers.datagram(&rules.transfers, request, peer.ip(), now));
+                    let granted = desk.granted.load_full();
+                    back.send(&desk.transfers.datagram(&granted, request, peer.ip(), now));
                 }
             }
             drop(place);
@@ -385,7 +479,13 @@ impl Desk {
             }
             Checked::Unsigned => match opcode {
                 UPDATE => Given::Answer(Some(updates.unsigned(message, address, now))),
-                QUERY => Given::Transfer(Request { message: message.to_vec(), signer: None }),
+                QUERY => match self.private(message, address, None, now) {
+                    Some(Private::Shown(zones)) => {
+                        Given::Answer(query::plain(message, address, transport, now, &zones))
+                    }
+                    Some(Private::Refused) => Given::Answer(Some(bare_answer(message, REFUSED))),
+                    None => Given::Transfer(Request { message: message.to_vec(), signer: None }),
+                },
                 NOTIFY => {
                     let rcode = self.hear(message, address, None, now);
                     Given::Answer(rcode.map(|rcode| bare_answer(message, rcode)))
@@ -394,13 +494,23 @@ impl Desk {
             },
             Checked::Signed(signed) => match opcode {
                 UPDATE => Given::Answer(updates.signed(signed, address, now).await),
-                QUERY => match query::answer(signed, address, transport, now, &self.zones.load()) {
-                    Answered::Reply(reply) => Given::Answer(Some(reply)),
-                    Answered::Nothing => Given::Answer(None),
-                    Answered::Transfer(Signed { message, signer, .. }) => {
-                        Given::Transfer(Request { message, signer: Some(signer) })
+                QUERY => {
+                    let key = signed.signer.key().name().clone();
+                    let zones = match self.private(&signed.message, address, Some(&key), now) {
+                        Some(Private::Refused) => {
+                            return Given::Answer(Some(said(signed, REFUSED, now)));
+                        }
+                        Some(Private::Shown(zones)) => Arc::new(zones),
+                        None => self.zones.load_full(),
+                    };
+                    match query::answer(signed, address, transport, now, &zones) {
+                        Answered::Reply(reply) => Given::Answer(Some(reply)),
+                        Answered::Nothing => Given::Answer(None),
+                        Answered::Transfer(Signed { message, signer, .. }) => {
+                            Given::Transfer(Request { message, signer: Some(signer) })
+                        }
                     }
-                },
+                }
                 NOTIFY => {
                     let key = signed.signer.key().name().clone();
                     let rcode = self.hear(&signed.message, address, Some(&key), now);
@@ -409,6 +519,30 @@ impl Desk {
                 _ => Given::Answer(Some(said(signed, NOTIMP, now))),
             },
         }
+    }
+
+    /// What becomes of a question to a zone that is for those only who may have all of it; nothing if it is not to one,
+    /// or is a question for a transfer.
+    fn private(
+        &self,
+        message: &[u8],
+        address: IpAddr,
+        key: Option<&Name>,
+        now: u64,
+    ) -> Option<Private> {
+        let name = query::question(message)?;
+        let zones = self.zones.load();
+        let (apex, index, live) = zones.private(&name)?;
+        let granted = self.granted.load();
+        if granted.get(apex).is_some_and(|rule| rule.access.admits(address, key)) {
+            let shown = [(apex.clone(), index, Arc::clone(live))];
+            let zones = Zones::new(zones.identity().clone()).with_records(shown);
+            return Some(Private::Shown(zones));
+        }
+        let why =
+            "a catalog is for its secondaries: add the address or key to `transfer` of the catalog";
+        self.complaints.complain("a question was refused", apex, key, address, now, &why);
+        Some(Private::Refused)
     }
 
     /// Takes what a primary says of a change; the response code, or none for what is an answer itself.
@@ -424,6 +558,31 @@ impl Desk {
                 self.complaints.complain(what, &zone, key, address, now, &why);
                 Some(REFUSED)
             }
+        }
+    }
+}
+
+/// What becomes of a question to a private zone.
+enum Private {
+    /// It is answered from these zones.
+    Shown(Zones),
+    /// Who asks may not have the zone.
+    Refused,
+}
+
+/// Takes over what catalogs of others name, whenever one has changed.
+async fn follow_catalogs(authority: Weak<Authority>, changed: Arc<Notify>, end: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = end.cancelled() => return,
+            () = changed.notified() => {}
+        }
+        let Some(authority) = authority.upgrade() else { return };
+        let followed = tokio::task::spawn_blocking(move || authority.follow_catalogs()).await;
+        if let Ok(Err(why)) = followed {
+            tracing::error!(
+                "members of catalogs stay as they were, until one changes again: {why}"
+            );
         }
     }
 }

@@ -8,6 +8,7 @@
 mod fetch;
 pub(crate) mod heard;
 mod list;
+pub(crate) mod members;
 pub(crate) mod outlet;
 mod question;
 pub(crate) mod refreshed;

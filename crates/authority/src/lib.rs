@@ -7,6 +7,7 @@
 //! Deliberately no configuration file and no key file: what is given here is parsed already.
 
 mod authority;
+pub mod catalog;
 mod complaints;
 mod files;
 pub mod incoming;

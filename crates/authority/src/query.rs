@@ -4,8 +4,9 @@
 
 use std::net::IpAddr;
 
-use domain::base::Message;
 use domain::base::name::ToLabelIter;
+use domain::base::{Message, Rtype};
+use repute_dnsxl::Name;
 use repute_nameserver::{Client, Outcome, Transport, Zones, respond};
 
 use crate::signature::Signed;
@@ -19,6 +20,34 @@ pub enum Answered {
     Nothing,
     /// It is a transfer, which is more than an answer.
     Transfer(Signed),
+}
+
+/// The name that a query asks for, unless it asks for a transfer.
+pub(crate) fn question(message: &[u8]) -> Option<Name> {
+    let parsed = Message::from_slice(message).ok()?;
+    let question = parsed.sole_question().ok()?;
+    let is_transfer = matches!(question.qtype(), Rtype::AXFR | Rtype::IXFR);
+    crate::message::owner(question.qname()).ok().filter(|_| !is_transfer)
+}
+
+/// Answers a query that is not signed; nothing if it gets no answer.
+pub(crate) fn plain(
+    message: &[u8],
+    address: IpAddr,
+    transport: Transport,
+    now: u64,
+    zones: &Zones,
+) -> Option<Vec<u8>> {
+    let mut reply = vec![0; usize::from(u16::MAX)];
+    let client = Client { address, transport };
+    let now = u32::try_from(now).unwrap_or(u32::MAX);
+    match respond(message, &client, now, zones, &mut reply) {
+        Outcome::Reply(said) => {
+            reply.truncate(usize::from(said.len));
+            Some(reply)
+        }
+        Outcome::Drop | Outcome::Limited | Outcome::Beyond => None,
+    }
 }
 
 /// Answers a query whose signature was taken off.

@@ -5,7 +5,7 @@ use repute_dnsxl::Name;
 use crate::rdata;
 
 /// A record of class IN.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Record {
     /// Whose it is.
     pub owner: Name,

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
+use repute_authority::catalog::Catalog;
 use repute_authority::incoming::{Outlet, Secondary};
 use repute_authority::keys::{Key, Keys};
 use repute_authority::store::{Limits, Store, StoreError};
@@ -24,7 +25,9 @@ use repute_records::Record;
 use tokio::runtime::Handle;
 
 use crate::commands::challenge::zone::ChallengeZone;
-use crate::config::{AuthorityConfig, Config, DynamicConfig, KeyConfig, SecondaryConfig, TakenAs};
+use crate::config::{
+    AuthorityConfig, CatalogConfig, Config, DynamicConfig, KeyConfig, SecondaryConfig, TakenAs,
+};
 
 /// What runs of it.
 pub(super) struct Own {
@@ -211,9 +214,14 @@ fn place(
 ) {
     let lists = config.secondaries.iter().filter(|zone| zone.kind == TakenAs::List);
     let lists: HashSet<&Name> = lists.map(|zone| &zone.apex).collect();
+    let followed = config.secondaries.iter().filter(|zone| zone.kind == TakenAs::Catalog);
+    let own = config.catalogs.iter().map(|catalog| &catalog.apex);
+    let catalogs: HashSet<&Name> = own.chain(followed.map(|zone| &zone.apex)).collect();
     let before = zones.load_full();
     let is_new = |apex: &Name, live: &Live| match before.get(apex) {
-        Some(ZoneState::Records(other)) => !Arc::ptr_eq(live, other),
+        Some(ZoneState::Records(other)) => {
+            !Arc::ptr_eq(live, other) || before.private(apex).is_some() != catalogs.contains(apex)
+        }
         Some(ZoneState::Serving(_) | ZoneState::Failed) | None => !lists.contains(apex),
     };
     let new: Vec<_> = stored
@@ -221,37 +229,52 @@ fn place(
         .filter(|(apex, (_, live))| is_new(apex, live))
         .map(|(apex, (index, live))| (apex.clone(), *index, Arc::clone(live)))
         .collect();
-    if !(gone.is_empty() && new.is_empty()) {
-        zones.rcu(|zones| zones.without_all(gone).with_records(new.clone()));
+    if gone.is_empty() && new.is_empty() {
+        return;
     }
+    let (private, new): (Vec<_>, Vec<_>) =
+        new.into_iter().partition(|(apex, _, _)| catalogs.contains(apex));
+    zones.rcu(|zones| {
+        let zones = zones.without_all(gone).with_records(new.clone());
+        private.iter().fold(zones, |zones, (apex, index, live)| {
+            zones.with_private(apex, *index, Arc::clone(live))
+        })
+    });
 }
 
 /// Reads secrets and what zones begin with; zones that are new get a number.
 fn meaning(
-    config: &Config,
+    whole: &Config,
     challenge: Option<&Name>,
     board: &StatusBoard,
     stored: &mut HashMap<Name, (ZoneIndex, Live)>,
 ) -> anyhow::Result<repute_authority::Config> {
-    let most = config.loader.max_unpacked;
-    let listening = config.server.listen.addresses.iter().map(|address| address.socket.ip());
+    let (config, most) = (&whole.authority, whole.loader.max_unpacked);
+    let listening = whole.server.listen.addresses.iter().map(|address| address.socket.ip());
     let sources = Sources::new(listening);
-    let config = &config.authority;
     let keys = keys(config)?;
     let mut place = |apex: &Name| {
         let new = || (board.claim(apex), Live::default());
         stored.entry(apex.clone()).or_insert_with(new).clone()
     };
     let secondaries = config.secondaries.iter().map(|zone| {
-        let SecondaryConfig { apex, kind, primaries, limits, bounds } = zone.clone();
+        let SecondaryConfig { apex, kind, max_members, primaries, limits, bounds } = zone.clone();
         let (index, live) = place(&apex);
         let outlet = match kind {
             TakenAs::Zone => Outlet::Records(live),
             TakenAs::List => Outlet::List,
+            TakenAs::Catalog => Outlet::Catalog(live, max_members),
         };
         Secondary { apex, index, outlet, primaries, limits, bounds }
     });
     let secondaries = secondaries.collect();
+    let catalogs = config.catalogs.iter().map(|CatalogConfig { apex, members }| {
+        let (index, live) = place(apex);
+        Catalog { apex: apex.clone(), index, live, members: members.clone() }
+    });
+    let catalogs = catalogs.collect();
+    let lists = whole.loader.zones.iter().map(|zone| &zone.apex);
+    let taken = lists.chain(whole.loader.masters.iter().map(|zone| &zone.apex)).cloned().collect();
     let mut zones = Vec::new();
     for zone in &config.dynamic {
         let (index, live) = place(&zone.seed.apex);
@@ -265,7 +288,16 @@ fn meaning(
     }
     let transfers = config.transfers.clone();
     let limits = update::Limits::default();
-    Ok(repute_authority::Config { keys, zones, transfers, secondaries, limits, sources })
+    Ok(repute_authority::Config {
+        keys,
+        zones,
+        transfers,
+        secondaries,
+        catalogs,
+        taken,
+        limits,
+        sources,
+    })
 }
 
 /// A zone that is changed here, with what its file says.

@@ -214,6 +214,11 @@ impl Reload for Reloader {
                      the configuration"
                 ));
             }
+            if config.authority.catalogs.iter().any(|catalog| catalog.apex == *zone) {
+                return Err(format!(
+                    "`{zone}` is a catalog, which follows from the configuration: `repute reload` reads that again"
+                ));
+            }
             let mut updated = config.authority.dynamic.iter();
             let updated = updated.find(|updated| updated.seed.apex == *zone).cloned();
             let most = config.loader.max_unpacked;

@@ -21,7 +21,7 @@ use crate::exit::Verdict;
 /// An ordinary zone that can be read.
 pub(super) struct Ordinary {
     apex: Name,
-    /// Its file, or what it began with if programs change it; none if it is taken over from elsewhere.
+    /// Its file, or what it began with if programs change it; none if it is taken over from elsewhere, or a catalog.
     file: Option<MasterConfig>,
     /// How many bytes its files may have.
     most: u64,
@@ -50,8 +50,9 @@ impl Ordinary {
         let dynamic = authority.dynamic.into_iter().map(|zone| zone.seed);
         let dynamic = dynamic.chain(authority.challenge);
         let dynamic = dynamic.map(|zone| of(zone.apex.clone(), Some(zone), Some(store.clone())));
-        let taken = authority.secondaries.into_iter();
-        let taken = taken.map(|zone| of(zone.apex, None, Some(store.clone())));
+        let taken = authority.secondaries.into_iter().map(|zone| zone.apex);
+        let taken = taken.chain(authority.catalogs.into_iter().map(|catalog| catalog.apex));
+        let taken = taken.map(|apex| of(apex, None, Some(store.clone())));
         let is_wanted = |zone: &Ordinary| wanted.is_none() || name.as_ref() == Some(&zone.apex);
         Ok(read.chain(dynamic).chain(taken).filter(is_wanted).collect())
     }

@@ -20,6 +20,8 @@ pub enum Outlet {
     Records(Live),
     /// As a list.
     List,
+    /// As records for those who may have all of it; what it names is taken over too, so many zones at most.
+    Catalog(Live, usize),
 }
 
 impl Outlet {
@@ -28,7 +30,18 @@ impl Outlet {
         match (self, other) {
             (Outlet::Records(one), Outlet::Records(other)) => Arc::ptr_eq(one, other),
             (Outlet::List, Outlet::List) => true,
-            (Outlet::Records(_), Outlet::List) | (Outlet::List, Outlet::Records(_)) => false,
+            (Outlet::Catalog(one, most), Outlet::Catalog(other, others)) => {
+                Arc::ptr_eq(one, other) && most == others
+            }
+            (Outlet::Records(_) | Outlet::List | Outlet::Catalog(..), _) => false,
+        }
+    }
+
+    /// Where queries read it, if it is answered as records.
+    pub(super) fn live(&self) -> Option<&Live> {
+        match self {
+            Outlet::Records(live) | Outlet::Catalog(live, _) => Some(live),
+            Outlet::List => None,
         }
     }
 }
@@ -78,7 +91,7 @@ pub(super) fn read(
             None => {}
         }
     }
-    List::read(zone).map(|list| (list, None)).map_err(|why| why.to_string())
+    List::read(zone).map(|list| (list, None)).map_err(|why| format!("it is no list: {why}"))
 }
 
 /// Whether so much changed that a list is better read anew.

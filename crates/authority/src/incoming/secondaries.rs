@@ -97,6 +97,21 @@ impl Secondaries {
         }
     }
 
+    /// Follows some of the zones no more, for now: they stay what they are.
+    pub(crate) fn pause(&self, is_meant: impl Fn(&Name) -> bool) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let State { heard, followed } = &mut *state;
+        followed.retain(|apex, zone| {
+            let stays = !is_meant(apex);
+            if !stays {
+                zone.stop.cancel();
+                heard.forget(apex);
+                self.means.store.withdraw(apex);
+            }
+            stays
+        });
+    }
+
     /// Takes a NOTIFY: from this address, signed with this key if it was.
     pub(crate) fn hear(
         &self,

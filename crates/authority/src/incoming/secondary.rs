@@ -25,6 +25,7 @@ use super::refreshed;
 use super::schedule::{Bounds, Schedule};
 use super::sequence::{Fault, Limits, Received, is_later};
 use crate::authority::status;
+use crate::catalog;
 use crate::keys::Keys;
 use crate::notify::Target;
 use crate::store::{NO_SEED, Store, StoreError};
@@ -153,13 +154,13 @@ impl Follower {
         let mut status = ZoneStatus::loading(apex.clone(), *index);
         let zone = zone.filter(|_| is_served);
         let (mut list, mut wrong) = (None, None);
-        match (outlet, &zone) {
-            (Outlet::Records(live), Some(_)) => means.store.serve(apex, live),
-            (Outlet::Records(live), None) => {
+        match (outlet.live(), &zone) {
+            (Some(live), Some(_)) => means.store.serve(apex, live),
+            (Some(live), None) => {
                 means.store.withdraw(apex);
                 live.store(None);
             }
-            (Outlet::List, zone) => {
+            (None, zone) => {
                 let read = zone.as_ref().map(|zone| outlet::read(None, zone, &means.store));
                 match read.transpose() {
                     Ok(read) => list = read.map(|(list, _)| list),
@@ -273,18 +274,25 @@ impl Follower {
         };
         match refreshed {
             Ok(refreshed) => {
-                let wrong = self.list(&refreshed.zone).await;
+                let wrong = match self.secondary.outlet {
+                    Outlet::Records(_) => None,
+                    Outlet::List => self.list(&refreshed.zone).await,
+                    // Who takes over its members looks by himself.
+                    Outlet::Catalog(_, most) => {
+                        catalog::members(&refreshed.zone, most).err().map(|why| {
+                            format!("it is a broken catalog, so members stay as they were: {why}")
+                        })
+                    }
+                };
                 self.keep(refreshed, address, wrong);
             }
             Err(error) => self.fail(&error, address),
         }
     }
 
-    /// Has a version answered as a list, if it is one and is not answered yet; what is wrong with it.
+    /// Has a version answered as a list, if it is not yet; what is wrong with it.
     async fn list(&mut self, zone: &Arc<Zone>) -> Option<String> {
-        let Secondary { apex, index, outlet: Outlet::List, .. } = &self.secondary else {
-            return None;
-        };
+        let Secondary { apex, index, .. } = &self.secondary;
         if self.list.as_ref().is_some_and(|list| list.zone().serial() == zone.serial()) {
             return None;
         }
@@ -322,7 +330,7 @@ impl Follower {
         self.schedule.refreshed(zone.soa(), unix(), chance());
         self.refreshed = Some(unix());
         if !self.is_served {
-            if let Outlet::Records(live) = &self.secondary.outlet {
+            if let Some(live) = self.secondary.outlet.live() {
                 self.means.store.serve(&apex, live);
             }
             self.is_served = true;
@@ -340,7 +348,7 @@ impl Follower {
                  meant"
             )
         });
-        let warning = wrong.map(|why| format!("serial {serial} is no list: {why}")).or(behind);
+        let warning = wrong.map(|why| format!("serial {serial}: {why}")).or(behind);
         match &warning {
             Some(warning) if self.failing.as_ref() != Some(warning) => {
                 tracing::warn!(zone = %apex, "zone {apex} is served as it was: {warning}");
