@@ -126,6 +126,17 @@ fn a_reload_follows_what_is_new_and_leaves_what_is_gone() {
     until("the list", || ask(here, "9.2.0.192.bl.example").answers == ["127.0.0.2"]);
     assert_eq!(takes(&server.logged("took all of zone bl.example")), 1, "what stays goes on");
 
+    // As a list it has the same answers, and as a zone again.
+    for kind in ["list", "zone", "list"] {
+        let table = secondary("bl.example", there) + &format!("kind = \"{kind}\"\n");
+        ours.write("repute.toml", &(head(here) + &secondary("a.example", there) + &table));
+        assert_eq!(server.reload().0, 0);
+        assert_eq!(ask(here, "9.2.0.192.bl.example").answers, ["127.0.0.2"], "{kind}");
+        assert_eq!(ask_txt(here, "9.2.0.192.bl.example").answers, ["a network"], "{kind}");
+        let (code, exported) = server.run(&["zone", "export", "bl.example"]);
+        assert!(code == 0 && exported.contains("*.2.0.192"), "{kind}: {exported}");
+    }
+
     // Another primary, which has nobody behind it: what is there is served on.
     let nobody = free_address();
     let changed = secondary("a.example", nobody) + &secondary("bl.example", there);
@@ -168,6 +179,10 @@ fn a_catalog_brings_zones_from_one_server_to_another() {
     assert!(code == 0 && status.contains("b.example") && status.contains("c.example"), "{status}");
     let (code, asked) = server.run(&["reload", "b.example"]);
     assert!(code == 0 && asked.contains("b.example: unchanged"), "{asked}");
+    let (code, exported) = server.run(&["zone", "export", "b.example"]);
+    assert!(code == 0 && exported.contains("ns.b.example.\t3600\tIN\tA\t192.0.2.2"), "{exported}");
+    let (code, said) = server.run(&["zone", "export", "nobody.example"]);
+    assert!(code == 2 && said.contains("zone `nobody.example` is not served"), "{said}");
     // Who may not have a catalog is told nothing of it, though it is there.
     let elsewhere = head(there) + &a + &b + &catalog.replace("127.0.0.1", "192.0.2.1");
     assert_eq!(rcode(there, "c.example"), 0);
@@ -176,6 +191,11 @@ fn a_catalog_brings_zones_from_one_server_to_another() {
     assert_eq!(rcode(there, "c.example"), 5);
     let (code, exported) = other.run(&["zone", "export", "c.example"]);
     assert!(code == 0 && exported.contains("version.c.example.\t0\tIN\tTXT\t\"2\""), "{exported}");
+    let (code, checked) = server.run(&["zone", "check", "c.example"]);
+    assert_eq!(code, 0, "{checked}");
+    for line in ["c.example: a.example\n", "c.example: a catalog of 2 zones, serial "] {
+        assert!(checked.contains(line), "{checked}");
+    }
     // A kill of both, and nobody to ask.
     other.kill();
     server.kill();

@@ -1,10 +1,12 @@
 //! Ordinary zones for `repute zone`: those of `[[primary]]` and `[[secondary]]`, and master files that are in no
 //! configuration.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+use repute_authority::catalog;
 use repute_authority::store::{Limits, Store};
 use repute_dnsxl::Name;
 use repute_nameserver::control::{Answer, Request, ask};
@@ -15,7 +17,7 @@ use repute_records::{Zone, master as records};
 
 use super::subject::MAX_UNPACKED;
 use crate::commands::serve::STORE;
-use crate::config::Config;
+use crate::config::{Config, TakenAs};
 use crate::exit::Verdict;
 
 /// An ordinary zone that can be read.
@@ -29,6 +31,8 @@ pub(super) struct Ordinary {
     control: Option<PathBuf>,
     /// Where it lies, if programs change it or it is taken over.
     store: Option<PathBuf>,
+    /// Whether its records name zones.
+    is_catalog: bool,
 }
 
 impl Ordinary {
@@ -41,9 +45,16 @@ impl Ordinary {
         let store = process.data_dir.join(STORE);
         let (most, control) = (loader.max_unpacked, process.control);
         let name: Option<Name> = wanted.and_then(|word| word.parse().ok());
-        let of = |apex, file, store| {
+        let followed = authority.secondaries.iter();
+        let followed = followed.filter(|zone| zone.kind == TakenAs::Catalog);
+        let followed: HashSet<Name> = followed.map(|zone| zone.apex.clone()).collect();
+        let has_catalog = !followed.is_empty();
+        let own = authority.catalogs.iter().map(|catalog| catalog.apex.clone());
+        let catalogs: HashSet<Name> = own.chain(followed).collect();
+        let of = |apex: Name, file, store| {
             let control = Some(control.clone());
-            Ordinary { apex, file, most, control, store }
+            let is_catalog = catalogs.contains(&apex);
+            Ordinary { apex, file, most, control, store, is_catalog }
         };
         let read = loader.masters.into_iter();
         let read = read.map(|zone| of(zone.apex.clone(), Some(zone), None));
@@ -54,14 +65,21 @@ impl Ordinary {
         let taken = taken.chain(authority.catalogs.into_iter().map(|catalog| catalog.apex));
         let taken = taken.map(|apex| of(apex, None, Some(store.clone())));
         let is_wanted = |zone: &Ordinary| wanted.is_none() || name.as_ref() == Some(&zone.apex);
-        Ok(read.chain(dynamic).chain(taken).filter(is_wanted).collect())
+        let found: Vec<Ordinary> = read.chain(dynamic).chain(taken).filter(is_wanted).collect();
+        let is_list = |name: &Name| loader.zones.iter().any(|zone| zone.apex == *name);
+        match name.filter(|name| found.is_empty() && has_catalog && !is_list(name)) {
+            // A catalog may have brought it.
+            Some(name) => Ok(vec![of(name, None, Some(store))]),
+            None => Ok(found),
+        }
     }
 
     /// A master file.
     pub(super) fn file(apex: &Name, file: &str) -> Ordinary {
         let config = MasterConfig { apex: apex.clone(), origin: MasterOrigin::File(file.into()) };
         let (apex, file) = (apex.clone(), Some(config));
-        Ordinary { apex, file, most: MAX_UNPACKED, control: None, store: None }
+        let most = MAX_UNPACKED;
+        Ordinary { apex, file, most, control: None, store: None, is_catalog: false }
     }
 
     /// Writes it as a master file: what is served of it if it lies in the store, else what its file says.
@@ -156,7 +174,7 @@ impl Ordinary {
         })
     }
 
-    /// Shows what is unwise in a zone that is taken over from elsewhere, as it is here.
+    /// Shows what is unwise in a zone that is taken over from elsewhere, as it is here, or what is in a catalog.
     fn check_taken(&self, out: &mut impl Write) -> std::io::Result<Verdict> {
         let apex = &self.apex;
         let mut text = Vec::new();
@@ -172,6 +190,22 @@ impl Ordinary {
                 return Ok(Verdict::Unknown);
             }
         };
+        if self.is_catalog {
+            let serial = zone.serial();
+            return match catalog::members(&zone, usize::MAX) {
+                Ok(members) => {
+                    for member in &members {
+                        writeln!(out, "{apex}: {}", member.zone)?;
+                    }
+                    writeln!(out, "{apex}: a catalog of {} zones, serial {serial}", members.len())?;
+                    Ok(Verdict::Yes)
+                }
+                Err(why) => {
+                    writeln!(out, "{apex}: a broken catalog, serial {serial}: {why}")?;
+                    Ok(Verdict::No)
+                }
+            };
+        }
         let findings = lint::zone(&zone);
         for finding in &findings {
             writeln!(out, "{finding}")?;

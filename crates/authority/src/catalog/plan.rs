@@ -41,17 +41,18 @@ pub(crate) fn plan(
         plan.members.extend(stays.map(|(zone, label)| (zone.clone(), label.clone())));
     }
     // Who has a member keeps it, so those are looked at first (RFC 9432 section 5.2).
-    let lists = |catalog: &Name, zone: &Name| {
-        let members = catalogs.iter().find(|(name, _)| name == catalog)?.1.as_ref()?;
-        members.iter().find(|member| member.zone == *zone)
-    };
+    let listed: HashMap<(&Name, &Name), &Member> = catalogs
+        .iter()
+        .flat_map(|(catalog, members)| members.iter().flatten().map(move |it| (catalog, it)))
+        .map(|(catalog, member)| ((catalog, &member.zone), member))
+        .collect();
     for is_first in [true, false] {
         for (catalog, members) in catalogs {
             for Member { zone, label, goes_to, .. } in members.iter().flatten() {
                 let known = before.get(zone);
                 let is_own = known.is_some_and(|known| known.catalog == *catalog);
                 // The catalog that has it may let it go to this one (RFC 9432 section 4.4.1).
-                let gives = known.and_then(|known| lists(&known.catalog, zone));
+                let gives = known.and_then(|known| listed.get(&(&known.catalog, zone)));
                 let is_given = gives.is_some_and(|given| given.goes_to.as_ref() == Some(catalog));
                 if is_first != (is_own || is_given) {
                     continue;

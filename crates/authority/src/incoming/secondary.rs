@@ -208,7 +208,9 @@ impl Follower {
             refreshed: self.refreshed,
             expires: self.schedule.expires(),
         });
-        self.means.board.report(ZoneStatus { upstream, ..self.status.clone() });
+        // What is told of a source's age is since when nobody has said that it is the newest.
+        let source_modified = self.refreshed.and_then(|time| u32::try_from(time).ok());
+        self.means.board.report(ZoneStatus { upstream, source_modified, ..self.status.clone() });
     }
 
     /// Follows it until the server stops, or is configured anew.
