@@ -1,7 +1,7 @@
 //! Exchanges that are signed, the DNS library's own signatures at the other end, and all that can be wrong.
 
 use domain::base::iana::{Opcode, Rcode, TsigRcode};
-use domain::base::{MessageBuilder, Name as DomainName};
+use domain::base::{MessageBuilder, Name as DomainName, Rtype};
 use domain::rdata::tsig::Time48;
 use domain::tsig::{self, ClientSequence, ClientTransaction, ServerTransaction};
 
@@ -145,19 +145,12 @@ fn messages_without_a_signature_count_into_the_next() {
     let mut next = plain.clone();
     signer.sign(&mut next, NOW);
     assert_eq!(asker.verify(&next, NOW), Err(Distrust::Wrong));
-    let mut patient = asker.clone_for_test();
-    for _ in patient.unsigned..99 {
+    // There was one.
+    let mut patient = asker.clone();
+    for _ in 1..99 {
         patient.verify(&plain, NOW).expect("99 may have none");
     }
     assert_eq!(patient.verify(&plain, NOW), Err(Distrust::Unsigned));
-}
-
-impl Asker {
-    /// The same once more.
-    fn clone_for_test(&self) -> Asker {
-        let (key, pending) = (Arc::clone(&self.key), self.pending.clone());
-        Asker { key, pending, place: self.place, unsigned: self.unsigned }
-    }
 }
 
 /// "If a non-forwarding server does not recognize the key [...] RCODE 9 (NOTAUTH) and TSIG ERROR 17 (BADKEY)"
