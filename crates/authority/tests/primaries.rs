@@ -4,7 +4,7 @@
 
 #[path = "../../../tests/serve/free.rs"]
 mod free;
-#[path = "secondaries/node.rs"]
+#[path = "fixture/node.rs"]
 #[expect(dead_code, reason = "shared with tests that need more of it")]
 mod node;
 

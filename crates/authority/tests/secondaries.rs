@@ -1,7 +1,8 @@
 //! Two name servers on free ports of loopback, one the primary of the other: what is taken over, told, kept over a start,
 //! and lost in the end.
 
-#[path = "secondaries/node.rs"]
+#[path = "fixture/node.rs"]
+#[expect(dead_code, reason = "shared with tests that need more of it")]
 mod node;
 
 use std::net::SocketAddr;

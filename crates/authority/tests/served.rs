@@ -1,45 +1,25 @@
 //! A name server with zones of its own, on free ports of loopback: updates and signed queries over both transports,
 //! what is served and reported afterwards, and a second start.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+#[path = "fixture/node.rs"]
+#[expect(dead_code, reason = "shared with tests that need more of it")]
+mod node;
+
+use std::net::UdpSocket;
 use std::path::Path;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use arc_swap::ArcSwap;
+use node::{Node, PATIENCE, key, keys, name, now, udp};
 use repute_authority::keys::{Algorithm, Key, Keys};
 use repute_authority::signature::{Asker, Distrust};
 use repute_authority::store::{Limits, Store, StoreError};
 use repute_authority::update::{Permit, Role, Serials};
-use repute_authority::{Authority, Config, ZoneConfig};
-use repute_dnsxl::Name;
-use repute_nameserver::Live;
-use repute_nameserver::control::{Reload, Reloads};
-use repute_nameserver::http;
-use repute_nameserver::listen::{self, Address, Given};
-use repute_nameserver::server::{self, Parts, Running, Server};
-use repute_nameserver::status::{StatusBoard, ZoneHealth};
-use repute_nameserver::{Handover, Identity, ZoneIndex, Zones};
+use repute_authority::{Config, ZoneConfig};
+use repute_nameserver::status::ZoneHealth;
+use repute_nameserver::{Live, ZoneIndex};
 use repute_records::update::Grant;
 use repute_records::{Record, Zone, master};
-use tokio::runtime::Runtime;
-
-/// A server with two zones, one of which has no file.
-struct TestServer {
-    running: Option<Running>,
-    runtime: Runtime,
-    authority: Arc<Authority>,
-    store: Arc<Store>,
-    board: Arc<StatusBoard>,
-    live: Live,
-    key: Arc<Key>,
-}
-
-fn name(text: &str) -> Name {
-    text.parse().expect("a name")
-}
 
 /// Records of the zone's file.
 fn seed(address: &str) -> Vec<Record> {
@@ -74,113 +54,24 @@ fn config(keys: Keys, zones: &[Own<'_>]) -> Config {
     Config { keys, zones: zones.iter().map(zone).collect(), ..Config::default() }
 }
 
-/// The keys.
-fn keys() -> Keys {
-    let secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-    [Key::new(name("k.test"), Algorithm::Sha256, secret).expect("a key")].into_iter().collect()
-}
-
-impl TestServer {
-    /// Starts a server with its store in a folder.
-    fn start(folder: &Path, seed: Vec<Record>) -> TestServer {
-        let runtime = Runtime::new().expect("a runtime");
-        let (board, live) = (Arc::new(StatusBoard::new()), Live::default());
-        let identity = Identity { handover: Handover::Offer, ..Identity::default() };
-        let served = [(name("dyn.test"), ZoneIndex(0), Arc::clone(&live))];
-        let zones = Arc::new(ArcSwap::from_pointee(Zones::new(identity).with_records(served)));
-        let keys = keys();
-        let key = Arc::clone(keys.get(&name("k.test")).expect("the key"));
+/// Starts a server with two zones, one of which has no file, and its store in a folder.
+fn start(folder: &Path, seed: Vec<Record>) -> Node {
+    Node::start_of(&name("dyn.test"), folder, |live| {
         let lost_live = Live::default();
-        let zones_of = [("dyn.test", 0, &live, Ok(seed)), ("lost.test", 1, &lost_live, lost())];
-        let config = config(keys, &zones_of);
-        let store =
-            Arc::new(Store::open(&folder.join("zones.redb"), Limits::default()).expect("a store"));
-        let (shared, own) = (Arc::clone(&zones), Arc::clone(&store));
-        let started = Authority::start(config, shared, &board, own, runtime.handle());
-        let authority = started.expect("started");
-        let parts = Parts {
-            zones,
-            board: Arc::clone(&board),
-            reload: Arc::new(Unchanged),
-            runtime: runtime.handle().clone(),
-            beyond: Some(Arc::clone(&authority) as _),
-            certificate: None,
-        };
-        let listen = listen::Config {
-            addresses: vec![Address::required(SocketAddr::from(([127, 0, 0, 1], 0)))],
-            ..listen::Config::default()
-        };
-        let http = http::Config { address: None, ..http::Config::default() };
-        let config = server::Config { listen, http, ..server::Config::default() };
-        let bound = Server::bind(config, Given::default());
-        let running = bound.expect("free ports").start(parts).expect("started");
-        TestServer { running: Some(running), runtime, authority, store, board, live, key }
-    }
-
-    /// Sends a signed update that adds an address; the response code.
-    fn add(&self, id: u16, zone: &str, owner: &str) -> u8 {
-        let mut message = add(id, zone, owner);
-        let mut asker = Asker::sign(&self.key, &mut message, now());
-        asker.verify(&self.udp(&message), now()).expect("signed")[3]
-    }
-
-    /// Sends a datagram; the answer.
-    fn udp(&self, message: &[u8]) -> Vec<u8> {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-        socket.set_read_timeout(Some(PATIENCE)).expect("set");
-        socket.send_to(message, self.running().udp_addresses()[0]).expect("sent");
-        let mut answer = vec![0; 65_535];
-        let len = socket.recv(&mut answer).expect("an answer");
-        answer.truncate(len);
-        answer
-    }
-
-    /// Sends messages over one connection; the answers.
-    fn tcp(&self, messages: &[&[u8]]) -> Vec<Vec<u8>> {
-        let mut stream = TcpStream::connect(self.running().tcp_addresses()[0]).expect("connected");
-        stream.set_read_timeout(Some(PATIENCE)).expect("set");
-        messages
-            .iter()
-            .map(|message| {
-                let len = (message.len() as u16).to_be_bytes();
-                stream.write_all(&[&len, *message].concat()).expect("sent");
-                let mut len = [0; 2];
-                stream.read_exact(&mut len).expect("an answer");
-                let mut answer = vec![0; usize::from(u16::from_be_bytes(len))];
-                stream.read_exact(&mut answer).expect("an answer");
-                answer
-            })
-            .collect()
-    }
-
-    fn running(&self) -> &Running {
-        self.running.as_ref().expect("it was not stopped")
-    }
-
-    fn served(&self) -> Arc<Zone> {
-        self.live.load_full().expect("served")
-    }
+        config(keys(), &[("dyn.test", 0, live, Ok(seed)), ("lost.test", 1, &lost_live, lost())])
+    })
 }
 
-impl Drop for TestServer {
-    fn drop(&mut self) {
-        if let Some(running) = self.running.take() {
-            self.runtime.block_on(running.stop());
-        }
-    }
+/// Sends a signed update that adds an address; the response code.
+fn update(server: &Node, id: u16, zone: &str, owner: &str) -> u8 {
+    let mut message = add(id, zone, owner);
+    let mut asker = Asker::sign(&key(), &mut message, now());
+    asker.verify(&udp(server.address(), &message), now()).expect("signed")[3]
 }
 
-/// Nothing is loaded here.
-struct Unchanged;
-
-impl Reload for Unchanged {
-    fn reload(&self, _zone: Option<&Name>) -> Result<Reloads, String> {
-        Ok(Reloads::default())
-    }
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
+/// What is served.
+fn served(server: &Node) -> Arc<Zone> {
+    server.live.load_full().expect("served")
 }
 
 /// An update of a zone that adds an address at a name.
@@ -211,20 +102,20 @@ fn query(id: u16, owner: &str, qtype: u8) -> Vec<u8> {
 #[test]
 fn updates_come_over_both_transports_and_stay_over_a_restart() {
     let folder = tempfile::tempdir().expect("a folder");
-    let server = TestServer::start(folder.path(), seed("192.0.2.1"));
-    assert_eq!((server.served().serial(), server.served().len()), (1, 3));
+    let server = start(folder.path(), seed("192.0.2.1"));
+    assert_eq!((served(&server).serial(), served(&server).len()), (1, 3));
     let mut by_udp = add(1, "dyn.test", "u.dyn.test");
-    let mut asker = Asker::sign(&server.key, &mut by_udp, now());
-    let answer = asker.verify(&server.udp(&by_udp), now()).expect("signed");
+    let mut asker = Asker::sign(&key(), &mut by_udp, now());
+    let answer = asker.verify(&udp(server.address(), &by_udp), now()).expect("signed");
     assert_eq!((&answer[..2], answer[2], answer[3]), (&[0, 1][..], 0xa8, 0));
     let mut by_tcp = add(2, "dyn.test", "t.dyn.test");
-    let mut asker = Asker::sign(&server.key, &mut by_tcp, now());
+    let mut asker = Asker::sign(&key(), &mut by_tcp, now());
     let answers =
         server.tcp(&[&by_tcp, &add(3, "dyn.test", "n.dyn.test"), &query(4, "dyn.test", 252)]);
     assert_eq!(asker.verify(&answers[0], now()).expect("signed")[3], 0);
     assert_eq!(answers[1][3], 5, "not signed: REFUSED");
     assert_eq!(answers[2][3], 5, "a transfer without a key: REFUSED");
-    let zone = server.served();
+    let zone = served(&server);
     assert_eq!((zone.serial(), zone.len()), (3, 5));
     assert_eq!(server.authority.snapshot(&name("dyn.test")).as_deref(), Some(&*zone));
     let told = server.board.zone(ZoneIndex(0)).expect("reported");
@@ -233,18 +124,22 @@ fn updates_come_over_both_transports_and_stay_over_a_restart() {
     assert_eq!(lost.health, ZoneHealth::Failed);
     assert_eq!(lost.last_error.as_deref(), Some("cannot read lost.zone"));
     let mut nowhere = add(5, "lost.test", "x.lost.test");
-    let mut asker = Asker::sign(&server.key, &mut nowhere, now());
-    assert_eq!(asker.verify(&server.udp(&nowhere), now()).expect("signed")[3], 2, "SERVFAIL");
+    let mut asker = Asker::sign(&key(), &mut nowhere, now());
+    assert_eq!(
+        asker.verify(&udp(server.address(), &nowhere), now()).expect("signed")[3],
+        2,
+        "SERVFAIL"
+    );
     let first = server.store.seed(&name("dyn.test"));
     drop(server);
     // What the file says now counts for nothing, but that it was changed is noted, so that it is told once.
     let mut noted = Vec::new();
     for _ in 0..2 {
-        let server = TestServer::start(folder.path(), seed("192.0.2.99"));
+        let server = start(folder.path(), seed("192.0.2.99"));
         noted.push(server.store.seed(&name("dyn.test")));
-        assert_eq!(*server.served(), *zone);
-        assert_eq!(server.udp(&by_udp)[3], 0, "a copy is answered as before");
-        assert_eq!(server.served().serial(), 3);
+        assert_eq!(*served(&server), *zone);
+        assert_eq!(udp(server.address(), &by_udp)[3], 0, "a copy is answered as before");
+        assert_eq!(served(&server).serial(), 3);
     }
     assert!(noted[0] == noted[1] && noted[0] != first, "{first:?}, {noted:?}");
 }
@@ -252,18 +147,22 @@ fn updates_come_over_both_transports_and_stay_over_a_restart() {
 #[test]
 fn what_is_signed_is_answered_signed_and_what_is_wrong_is_told() {
     let folder = tempfile::tempdir().expect("a folder");
-    let server = TestServer::start(folder.path(), seed("192.0.2.1"));
+    let server = start(folder.path(), seed("192.0.2.1"));
     let mut plain = query(1, "elsewhere.test", 1);
-    let mut asker = Asker::sign(&server.key, &mut plain, now());
-    let answer = asker.verify(&server.udp(&plain), now()).expect("signed");
+    let mut asker = Asker::sign(&key(), &mut plain, now());
+    let answer = asker.verify(&udp(server.address(), &plain), now()).expect("signed");
     assert_eq!((answer[2] & 0x80, answer[3] & 15), (0x80, 5));
     let mut plain = query(1, "elsewhere.test", 1);
-    let mut asker = Asker::sign(&server.key, &mut plain, now());
+    let mut asker = Asker::sign(&key(), &mut plain, now());
     let answer = asker.verify(&server.tcp(&[&plain])[0], now()).expect("signed");
     assert_eq!((answer[2] & 0x80, answer[3] & 15), (0x80, 5));
     let mut late = query(2, "elsewhere.test", 1);
-    let mut asker = Asker::sign(&server.key, &mut late, now() - 1000);
-    assert_eq!(asker.verify(&server.udp(&late), now() - 1000), Err(Distrust::Told(18)), "BADTIME");
+    let mut asker = Asker::sign(&key(), &mut late, now() - 1000);
+    assert_eq!(
+        asker.verify(&udp(server.address(), &late), now() - 1000),
+        Err(Distrust::Told(18)),
+        "BADTIME"
+    );
     let other = Key::new(
         name("other.test"),
         Algorithm::Sha256,
@@ -271,20 +170,28 @@ fn what_is_signed_is_answered_signed_and_what_is_wrong_is_told() {
     );
     let mut unknown = query(3, "elsewhere.test", 1);
     let mut asker = Asker::sign(&Arc::new(other.expect("a key")), &mut unknown, now());
-    assert_eq!(asker.verify(&server.udp(&unknown), now()), Err(Distrust::Told(17)), "BADKEY");
+    assert_eq!(
+        asker.verify(&udp(server.address(), &unknown), now()),
+        Err(Distrust::Told(17)),
+        "BADKEY"
+    );
     // NOTIFY for a zone that is not followed.
     let mut notify = query(4, "dyn.test", 6);
     notify[2] = 0x20;
-    assert_eq!(server.udp(&notify)[3], 5, "REFUSED");
-    let mut asker = Asker::sign(&server.key, &mut notify, now());
-    assert_eq!(asker.verify(&server.udp(&notify), now()).expect("signed")[3], 5, "REFUSED");
+    assert_eq!(udp(server.address(), &notify)[3], 5, "REFUSED");
+    let mut asker = Asker::sign(&key(), &mut notify, now());
+    assert_eq!(
+        asker.verify(&udp(server.address(), &notify), now()).expect("signed")[3],
+        5,
+        "REFUSED"
+    );
     assert_eq!(server.authority.dropped(), 0);
 }
 
 #[test]
 fn nobody_else_waits_for_the_disk() {
     let folder = tempfile::tempdir().expect("a folder");
-    let server = TestServer::start(folder.path(), seed("192.0.2.1"));
+    let server = start(folder.path(), seed("192.0.2.1"));
     // The disk takes its time: until the test lets it go on.
     let ((go, held), (begun, wait)) = (channel::<()>(), channel());
     let held = Mutex::new(held);
@@ -294,63 +201,60 @@ fn nobody_else_waits_for_the_disk() {
     });
     wait.recv().expect("it begins");
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    socket.connect(server.running().udp_addresses()[0]).expect("connected");
+    socket.connect(server.address()).expect("connected");
     socket.set_read_timeout(Some(PATIENCE)).expect("set");
     let mut message = add(1, "dyn.test", "a.dyn.test");
-    let mut asker = Asker::sign(&server.key, &mut message, now());
+    let mut asker = Asker::sign(&key(), &mut message, now());
     // Its client loses patience, and sends the same again.
     for _ in 0..3 {
         socket.send(&message).expect("sent");
     }
     let mut other = query(2, "elsewhere.test", 1);
-    let mut asks = Asker::sign(&server.key, &mut other, now());
-    assert_eq!(asks.verify(&server.udp(&other), now()).expect("signed")[3] & 15, 5);
-    assert_eq!(server.udp(&query(3, "elsewhere.test", 1))[3] & 15, 5);
-    assert_eq!(server.served().serial(), 1, "nothing is served that is not on the disk");
+    let mut asks = Asker::sign(&key(), &mut other, now());
+    assert_eq!(asks.verify(&udp(server.address(), &other), now()).expect("signed")[3] & 15, 5);
+    assert_eq!(udp(server.address(), &query(3, "elsewhere.test", 1))[3] & 15, 5);
+    assert_eq!(served(&server).serial(), 1, "nothing is served that is not on the disk");
     drop(go);
     assert_eq!(slow.wait(), Ok(true));
     let mut answer = [0; 512];
     let len = socket.recv(&mut answer).expect("an answer");
     assert_eq!(asker.verify(&answer[..len], now()).expect("signed")[3], 0);
-    assert_eq!(server.add(4, "dyn.test", "b.dyn.test"), 0);
-    assert_eq!(server.served().serial(), 3, "each was done once");
+    assert_eq!(update(&server, 4, "dyn.test", "b.dyn.test"), 0);
+    assert_eq!(served(&server).serial(), 3, "each was done once");
 }
 
 #[test]
 fn another_configuration_takes_the_place_of_the_first() {
     let folder = tempfile::tempdir().expect("a folder");
-    let server = TestServer::start(folder.path(), seed("192.0.2.1"));
-    assert_eq!(server.add(1, "dyn.test", "a.dyn.test"), 0);
-    let (first, new) = (server.served(), Live::default());
+    let server = start(folder.path(), seed("192.0.2.1"));
+    assert_eq!(update(&server, 1, "dyn.test", "a.dyn.test"), 0);
+    let (first, new) = (served(&server), Live::default());
     let text = "@ 60 SOA ns hostmaster 7 2 3 4 5\n@ 60 NS ns.dyn.test.\n";
     let records = master::read_lines(&name("new.test"), text).records;
     let records = Ok(records.into_iter().map(|placed| placed.record).collect());
     let next = config(keys(), &[("new.test", 2, &new, records)]);
     server.authority.configure(next).expect("configured");
     assert!(server.live.load().is_none(), "not configured, and not served");
-    assert_eq!(server.add(2, "dyn.test", "b.dyn.test"), 9, "NOTAUTH");
-    assert_eq!(server.add(3, "new.test", "b.new.test"), 0);
+    assert_eq!(update(&server, 2, "dyn.test", "b.dyn.test"), 9, "NOTAUTH");
+    assert_eq!(update(&server, 3, "new.test", "b.new.test"), 0);
     assert_eq!(new.load_full().expect("served").serial(), 8);
     assert_eq!(server.board.zone(ZoneIndex(2)).expect("reported").serial, 8);
     // It is there again as it was, whatever its file says.
     let again = config(Keys::default(), &[("dyn.test", 3, &server.live, lost())]);
     server.authority.configure(again).expect("configured");
-    assert_eq!(*server.served(), *first);
+    assert_eq!(*served(&server), *first);
     assert!(new.load().is_none());
     let mut message = add(4, "dyn.test", "c.dyn.test");
-    let mut asker = Asker::sign(&server.key, &mut message, now());
-    let refused = asker.verify(&server.udp(&message), now());
+    let mut asker = Asker::sign(&key(), &mut message, now());
+    let refused = asker.verify(&udp(server.address(), &message), now());
     assert_eq!(refused, Err(Distrust::Told(17)), "the key is gone: BADKEY");
 }
 
 #[test]
 fn a_store_in_use_is_told_to_whoever_starts_second() {
     let folder = tempfile::tempdir().expect("a folder");
-    let server = TestServer::start(folder.path(), seed("192.0.2.1"));
+    let server = start(folder.path(), seed("192.0.2.1"));
     let second = Store::open(&folder.path().join("zones.redb"), Limits::default());
     assert!(matches!(second, Err(StoreError::Locked { .. })), "{second:?}");
     drop(server);
 }
-
-/// How long an answer may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(30);
