@@ -296,7 +296,8 @@ impl Authority {
     fn follow(&self, given: &Configured, members: Vec<Secondary>) -> Result<(), StoreError> {
         let all: Vec<Secondary> = given.secondaries.iter().cloned().chain(members).collect();
         let refreshed = times(&self.desk.store, &all)?;
-        self.desk.secondaries.configure(all, &refreshed, Arc::clone(&given.keys));
+        let (keys, sources) = (Arc::clone(&given.keys), given.sources.clone());
+        self.desk.secondaries.configure(all, &refreshed, keys, sources);
         Ok(())
     }
 

@@ -4,14 +4,14 @@
 //! has the whole, so that no zone waits for one primary for ever while another has it.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use repute_dnsxl::Name;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::time::timeout;
 
 use super::question;
@@ -25,6 +25,8 @@ use crate::transfer::What;
 pub struct Primary {
     /// Where it listens.
     pub address: SocketAddr,
+    /// From where it is asked; unspecified leaves that to the routes.
+    pub source: IpAddr,
     /// Signs questions, if it wants that.
     pub key: Option<Arc<Key>>,
 }
@@ -145,11 +147,7 @@ pub async fn transfer(
 
 /// Asks for the serial by one datagram, and waits for an answer that can be believed.
 async fn ask_by_datagram(primary: &Primary, apex: &Name) -> Result<Result<u32, Fault>, io::Error> {
-    let any: IpAddr = match primary.address {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let socket = UdpSocket::bind((any, 0)).await?;
+    let socket = UdpSocket::bind((primary.source, 0)).await?;
     socket.connect(primary.address).await?;
     let id = random_id();
     let mut bytes = question::soa(id, apex);
@@ -171,6 +169,18 @@ async fn ask_by_datagram(primary: &Primary, apex: &Name) -> Result<Result<u32, F
     }
 }
 
+/// Connects from where the primary knows us.
+async fn connect(primary: &Primary) -> io::Result<TcpStream> {
+    let socket = match primary.address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    if !primary.source.is_unspecified() {
+        socket.bind(SocketAddr::new(primary.source, 0))?;
+    }
+    socket.connect(primary.address).await
+}
+
 /// A connection on which a question was asked.
 struct Line<'t> {
     stream: TcpStream,
@@ -186,7 +196,7 @@ impl<'t> Line<'t> {
         times: &'t Times,
     ) -> Result<Line<'t>, FetchError> {
         let late = |_| FetchError::Connect(io::ErrorKind::TimedOut.into());
-        let connecting = timeout(times.connect, TcpStream::connect(primary.address));
+        let connecting = timeout(times.connect, connect(primary));
         let mut stream = connecting.await.map_err(late)?.map_err(FetchError::Connect)?;
         let asker = primary.key.as_ref().map(|key| Asker::sign(key, &mut question, unix()));
         let length = u16::try_from(question.len()).unwrap_or_default();
@@ -348,7 +358,8 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime").block_on(async {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
-            let primary = Primary { address: listener.local_addr().expect("its address"), key };
+            let address = listener.local_addr().expect("its address");
+            let primary = Primary { address, source: Ipv4Addr::LOCALHOST.into(), key };
             let server = tokio::spawn(serve(listener, does));
             let times = times(does);
             let told = serial(&primary, &apex(), &times).await;
@@ -402,7 +413,8 @@ mod tests {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
             let address = listener.local_addr().expect("its address");
             drop(listener);
-            serial(&Primary { address, key: None }, &apex(), &times(Does::Nothing)).await
+            let primary = Primary { address, source: Ipv4Addr::UNSPECIFIED.into(), key: None };
+            serial(&primary, &apex(), &times(Does::Nothing)).await
         });
         assert!(matches!(told, Err(FetchError::Connect(_))), "{told:?}");
     }

@@ -17,6 +17,7 @@ use super::heard::{Deaf, Heard};
 use super::outlet::Counter;
 use super::secondary::{Ears, Follower, Means, Secondary};
 use crate::keys::Keys;
+use crate::sources::Sources;
 use crate::store::Store;
 
 /// Zones that are followed. Dropped, it ends all of them.
@@ -51,8 +52,9 @@ impl Secondaries {
         counter: Counter,
         runtime: Handle,
     ) -> Secondaries {
-        let (keys, places) = (Arc::default(), Arc::new(Semaphore::new(PRIMARIES)));
-        let means = Means { store, board, counter, keys, places };
+        let (keys, sources) = (Arc::default(), Arc::default());
+        let places = Arc::new(Semaphore::new(PRIMARIES));
+        let means = Means { store, board, counter, keys, sources, places };
         Secondaries { means, runtime, state: RwLock::default() }
     }
 
@@ -62,8 +64,10 @@ impl Secondaries {
         wanted: Vec<Secondary>,
         refreshed: &HashMap<Name, u64>,
         keys: Arc<Keys>,
+        sources: Sources,
     ) {
         self.means.keys.store(keys);
+        self.means.sources.store(Arc::new(sources));
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         let State { heard, followed } = &mut *state;
         let mut before = std::mem::take(followed);

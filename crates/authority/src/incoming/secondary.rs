@@ -28,6 +28,7 @@ use crate::authority::status;
 use crate::catalog;
 use crate::keys::Keys;
 use crate::notify::Target;
+use crate::sources::Sources;
 use crate::store::{NO_SEED, Store, StoreError};
 use crate::transfer::What;
 
@@ -70,6 +71,8 @@ pub(crate) struct Means {
     pub(crate) counter: Counter,
     /// The keys of now.
     pub(crate) keys: Arc<ArcSwap<Keys>>,
+    /// From where primaries are asked now.
+    pub(crate) sources: Arc<ArcSwap<Sources>>,
     /// How many primaries are asked at once.
     pub(crate) places: Arc<Semaphore>,
 }
@@ -453,7 +456,8 @@ impl Means {
             }
             None => None,
         };
-        let primary = Primary { address: target.address, key };
+        let source = self.sources.load().to(target.address.ip());
+        let primary = Primary { address: target.address, source, key };
         let times = Times::default();
         let fetch = |what| fetch::transfer(&primary, apex, what, *limits, &times);
         let mut fetched = match &known {
@@ -645,6 +649,7 @@ mod tests {
             board: Arc::default(),
             counter: Counter { zones: Arc::new(ArcSwap::from_pointee(zones)), lists },
             keys: Arc::default(),
+            sources: Arc::default(),
             places: Arc::new(Semaphore::new(1)),
         }
     }
