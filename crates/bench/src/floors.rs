@@ -172,6 +172,7 @@ fn zones(floors: &mut Vec<Floor>) {
     let median = |case: &str| Measure::Median(Part::Zones, case.into(), repute.clone());
     add(zones::RATE, median(zones::RATE), Limit::AtLeast(990.0), "/s");
     add(zones::LOST, median(zones::LOST), Limit::AtMost(0.0), "");
+    add(zones::REFUSED, median(zones::REFUSED), Limit::AtMost(0.0), "");
     for (case, limit) in [
         (zones::FLAT_OUT, Limit::AtLeast(1.0)),
         (zones::START, Limit::AtMost(1.0)),

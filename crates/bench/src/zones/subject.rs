@@ -140,7 +140,7 @@ fn bind(settings: &Settings, what: What, folder: &Path, port: u16) -> anyhow::Re
     let mut text = format!(
         "options {{ directory \"{}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; \
          recursion no; pid-file none; session-keyfile none; notify no; dnssec-validation no; \
-         minimal-responses yes; }};\ncontrols {{ }};\n",
+         minimal-responses yes; update-quota 100000; }};\ncontrols {{ }};\n",
         folder.display()
     );
     match what {
