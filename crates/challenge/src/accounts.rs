@@ -190,6 +190,11 @@ pub(crate) fn change_values<R>(
     Ok((after, said))
 }
 
+/// When values may be too old next.
+pub(crate) fn next_due(read: &ReadTransaction) -> Result<Option<Moment>, Fault> {
+    Ok(read.open_table(DUE)?.first()?.map(|(key, _)| Moment(key.value().0)))
+}
+
 /// The subdomains with values that may be too old, at most so many, and when others are.
 pub(crate) fn due(
     t: &WriteTransaction,

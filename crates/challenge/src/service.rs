@@ -275,6 +275,11 @@ impl<T: Turns> Service<T> {
     /// # Errors
     /// If the store fails.
     pub async fn expire(&self, now: Moment) -> Result<Option<Moment>, Fault> {
+        // Whoever looks each minute lets a disk sleep that has nothing to write.
+        let next = accounts::next_due(&self.turns.read()?)?;
+        if next.is_none_or(|next| next > now) {
+            return Ok(next);
+        }
         loop {
             let Settings { domain, keep } = self.settings.clone();
             let turn = self.turns.turn(move |t| {

@@ -102,6 +102,29 @@ async fn values_are_served_with_the_commit_and_are_there_after_a_start() {
 }
 
 #[tokio::test]
+async fn who_looks_for_old_values_writes_nothing_while_there_are_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let commits = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&commits);
+    let count = move |_| *counted.lock().expect("no panic") += 1;
+    let store = Store::open(&folder.path().join("store"), count).expect("it opens");
+    let domain: Name = "auth.example".parse().expect("a name");
+    let settings = Settings { domain, keep: Keep { values: 3, age: Duration::from_secs(1) } };
+    let service = Service::open(Arc::new(store), settings).await.expect("it opens");
+    let new = register(&service).await;
+    let written = || *commits.lock().expect("no panic");
+    let before = written();
+    assert_eq!(service.expire(Moment(9_000)).await.expect("it runs"), None);
+    assert_eq!(written(), before);
+    put(&service, &new, "abc", 0).await;
+    let before = written();
+    assert_eq!(service.expire(Moment(999)).await.expect("it runs"), Some(Moment(1_000)));
+    assert_eq!(written(), before);
+    assert_eq!(service.expire(Moment(1_000)).await.expect("it runs"), None);
+    assert_eq!(written(), before + 1);
+}
+
+#[tokio::test]
 async fn settings_that_change_hold_for_values_that_are_there() {
     let folder = tempfile::tempdir().expect("a folder");
     let (mut service, zone) = service(&folder, Keep::default()).await;
