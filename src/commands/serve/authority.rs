@@ -332,8 +332,11 @@ fn secret(file: &Path) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// The records that the zone of a service has besides.
+/// The records that the zone of a service has besides; what has no place in it is told.
 fn records_of_service(zone: &MasterConfig, most: u64) -> anyhow::Result<Vec<Record>> {
+    for warning in master::read(zone, most).map(|read| read.warnings).unwrap_or_default() {
+        tracing::warn!(zone = %zone.apex, "zone {}: {warning}", zone.apex);
+    }
     records(zone, most).map_err(|why| anyhow!("zone {}: {why}", zone.apex))
 }
 
