@@ -10,6 +10,7 @@ pub(crate) mod heard;
 mod list;
 pub(crate) mod members;
 pub(crate) mod outlet;
+mod places;
 mod question;
 pub(crate) mod refreshed;
 mod schedule;

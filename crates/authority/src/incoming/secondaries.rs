@@ -10,7 +10,7 @@ use repute_dnsxl::Name;
 use repute_nameserver::control::Outcome;
 use repute_nameserver::status::StatusBoard;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::heard::{Deaf, Heard};
@@ -52,8 +52,7 @@ impl Secondaries {
         counter: Counter,
         runtime: Handle,
     ) -> Secondaries {
-        let (keys, sources) = (Arc::default(), Arc::default());
-        let places = Arc::new(Semaphore::new(PRIMARIES));
+        let (keys, sources, places) = (Arc::default(), Arc::default(), Arc::default());
         let means = Means { store, board, counter, keys, sources, places };
         Secondaries { means, runtime, state: RwLock::default() }
     }
@@ -148,7 +147,5 @@ impl Drop for Secondaries {
     }
 }
 
-/// Primaries that are asked at once; other zones wait.
-const PRIMARIES: usize = 64;
 /// How many may wait for one question.
 const ASKERS: usize = 16;

@@ -15,12 +15,13 @@ use repute_nameserver::control::Outcome;
 use repute_nameserver::status::{StatusBoard, Upstream, ZoneHealth, ZoneStatus};
 use repute_records::{Difference, Editor, Misfit, Zone};
 use ring::rand::{SecureRandom, SystemRandom};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::fetch::{self, FetchError, Primary, Times, unix};
 use super::list::List;
 use super::outlet::{self, Counter, Outlet};
+use super::places::Places;
 use super::refreshed;
 use super::schedule::{Bounds, Schedule};
 use super::sequence::{Fault, Limits, Received, is_later};
@@ -73,8 +74,8 @@ pub(crate) struct Means {
     pub(crate) keys: Arc<ArcSwap<Keys>>,
     /// From where primaries are asked now.
     pub(crate) sources: Arc<ArcSwap<Sources>>,
-    /// How many primaries are asked at once.
-    pub(crate) places: Arc<Semaphore>,
+    /// How many questions are under way at once.
+    pub(crate) places: Arc<Places>,
 }
 
 /// A zone being followed.
@@ -448,7 +449,7 @@ impl Means {
         known: Option<Arc<Zone>>,
     ) -> Result<Refreshed, RefreshError> {
         // It is never closed.
-        let _place = self.places.acquire().await.map_err(|_| RefreshError::Lost)?;
+        let _place = self.places.take(target.address.ip()).await.ok_or(RefreshError::Lost)?;
         let key = match &target.key {
             Some(name) => {
                 let keys = self.keys.load();
@@ -650,7 +651,7 @@ mod tests {
             counter: Counter { zones: Arc::new(ArcSwap::from_pointee(zones)), lists },
             keys: Arc::default(),
             sources: Arc::default(),
-            places: Arc::new(Semaphore::new(1)),
+            places: Arc::default(),
         }
     }
 
