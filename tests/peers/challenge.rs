@@ -12,6 +12,7 @@ use crate::challenge_api::{Client, send, value};
 use crate::daemon::{Daemon, until};
 use crate::dig::dig;
 use crate::network::on_private_network;
+use crate::pebble::{DIRECTORY, Pebble};
 
 /// Where our server answers DNS.
 const DNS: u16 = 53;
@@ -21,8 +22,6 @@ const API: u16 = 4443;
 const PLAIN: u16 = 8053;
 /// Where BIND is.
 const BIND: u16 = 5310;
-/// Where Pebble is.
-const PEBBLE: u16 = 14000;
 
 /// A zone with names that get certificates, whose challenges are for accounts, beside a table for the service.
 fn zones(accounts: &[(&str, &Client)]) -> String {
@@ -62,40 +61,15 @@ fn reload(folder: &Path) {
     assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
 }
 
-/// A certificate authority that asks our server for values.
-fn pebble(folder: &Path) -> Daemon {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    fs::write(folder.join("ca.pem"), made.cert.pem()).expect("it is written");
-    fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).expect("it is written");
-    let config = serde_json::json!({"pebble": {
-        "listenAddress": format!("127.0.0.1:{PEBBLE}"),
-        "managementListenAddress": "127.0.0.1:15000",
-        "certificate": folder.join("ca.pem"),
-        "privateKey": folder.join("key.pem"),
-        "httpPort": 5002, "tlsPort": 5001,
-        "ocspResponderURL": "", "externalAccountBindingRequired": false,
-    }});
-    fs::write(folder.join("pebble.json"), config.to_string()).expect("it is written");
-    let mut pebble = Command::new("pebble");
-    pebble.arg("-config").arg(folder.join("pebble.json")).args(["-strict=false"]);
-    pebble.args(["-dnsserver", &format!("127.0.0.1:{DNS}")]);
-    pebble.env("PEBBLE_VA_NOSLEEP", "1").env("PEBBLE_WFE_NONCEREJECT", "0");
-    let mut pebble = Daemon::start(&mut pebble);
-    pebble.wait_for("Listening on");
-    let address = SocketAddr::from(([127, 0, 0, 1], PEBBLE));
-    until("pebble listens", || std::net::TcpStream::connect(address).ok());
-    pebble
-}
-
 /// A lego that wants a certificate for a name and its wildcard, by some provider.
 fn lego(folder: &Path, provider: &str, name: &str) -> Command {
     let mut lego = Command::new("lego");
     lego.arg("--path").arg(folder.join("lego"));
-    lego.arg(format!("--server=https://localhost:{PEBBLE}/dir"));
+    lego.args(["--server", DIRECTORY]);
     lego.args(["--accept-tos", "--email=a@example.test", "--dns.disable-cp"]);
     lego.args([&format!("--dns={provider}"), &format!("--dns.resolvers=127.0.0.1:{DNS}")]);
     lego.args([&format!("--domains={name}"), &format!("--domains=*.{name}"), "run"]);
-    lego.env("LEGO_CA_CERTIFICATES", folder.join("ca.pem"));
+    lego.env("LEGO_CA_CERTIFICATES", folder.join("pebble.pem"));
     lego
 }
 
@@ -115,7 +89,7 @@ fn by_update(folder: &Path, api: &str, client: &Client, name: &str) -> Command {
         "#!/bin/sh\n[ \"$1\" = present ] || exit 0\n\
          exec curl --silent --show-error --fail --cacert '{}' -H 'X-Api-User: {username}' \
          -H 'X-Api-Key: {password}' -d \"{{\\\"subdomain\\\": \\\"{subdomain}\\\", \\\"txt\\\": \\\"$3\\\"}}\" {api}/update\n",
-        folder.join("ca.pem").display()
+        folder.join("pebble.pem").display()
     );
     let path = folder.join("hook.sh");
     fs::write(&path, hook).expect("writable");
@@ -138,7 +112,7 @@ fn lego_gets_certificates_by_either_api_from_a_server_with_the_service() {
         let accounts = [("a", &first), ("b", &second)];
         fs::write(folder.join("repute.toml"), config(&zones(&accounts))).expect("writable");
         reload(folder);
-        let _pebble = pebble(folder);
+        let _pebble = Pebble::start(folder, &format!("127.0.0.1:{DNS}"));
 
         let base = format!("http://{api}");
         gets(folder, by_update(folder, &base, &first, "a.example.test"), "a.example.test");
@@ -161,7 +135,7 @@ fn lego_gets_a_certificate_from_a_server_in_place_of_acme_dns_with_tls() {
     on_private_network(|| {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = folder.path();
-        let _pebble = pebble(folder);
+        let _pebble = Pebble::start(folder, &format!("127.0.0.1:{DNS}"));
         let text = format!(
             r#"
 [general]
@@ -177,8 +151,8 @@ connection = "acme-dns.db"
 ip = "127.0.0.1"
 port = "{API}"
 tls = "cert"
-tls_cert_privkey = "key.pem"
-tls_cert_fullchain = "ca.pem"
+tls_cert_privkey = "pebble.key"
+tls_cert_fullchain = "pebble.pem"
 "#
         );
         fs::write(folder.join("config.cfg"), text).expect("writable");
