@@ -1,7 +1,7 @@
 //! Catalog zones (RFC 9432): a zone whose records name other zones, so that secondaries learn of these by themselves.
 //!
-//! Written of our own zones ([`write`]), and read of others ([`members`]); what the members that are read become, and what
-//! of them goes and begins anew, is decided by [`plan`].
+//! Written of our own zones ([`mod@write`]), and read of others ([`members`]); what the members that are read become, and what
+//! of them goes and begins anew, is decided by [`mod@plan`].
 
 use repute_dnsxl::Name;
 use repute_nameserver::{Live, ZoneIndex};
